@@ -1,0 +1,21 @@
+"""Wait for a thing to become true, with a deadline: what tests use instead of sleeping for a while and hoping."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+PAUSE_SECONDS = 0.02
+
+
+def wait_until(true: Callable[[], Found | None], *, seconds: float = 20.0) -> Found:
+    """Return the first true answer of `true`; AssertionError when none comes in time."""
+    until = time.monotonic() + seconds
+    while not (found := true()):
+        if time.monotonic() > until:
+            raise AssertionError(f"did not come true within {seconds:g} s: {getattr(true, '__qualname__', true)}")
+        time.sleep(PAUSE_SECONDS)
+    return found
