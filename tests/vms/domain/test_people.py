@@ -1,0 +1,45 @@
+"""The one table that says who may do what."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.factories import CONSOLE
+from vms.domain.ids import BranchId, NodeId, PersonId, SessionId
+from vms.domain.people import PERMISSIONS, Actor, Node, Permission, Person, Role, System, allows, reach
+
+_WATCHING = {Permission.LIVE_VIEW, Permission.RECORDED_VIEW}
+
+
+def _person(role: Role, branches: frozenset[BranchId] | None = None) -> Person:
+    return Person(PersonId(1), "Ana", role, SessionId(2), branches)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_nobody_configures_cameras_and_watches_them(role: Role) -> None:
+    assert not (Permission.CAMERA_MANAGE in PERMISSIONS[role] and PERMISSIONS[role] & _WATCHING)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_nobody_proposes_and_confirms_accounts(role: Role) -> None:
+    assert len(PERMISSIONS[role] & {Permission.PEOPLE_PROPOSE, Permission.PEOPLE_CONFIRM}) < 2
+
+
+@pytest.mark.parametrize("actor", [CONSOLE, System("digest"), Node(NodeId(3))])
+@pytest.mark.parametrize("permission", [*_WATCHING, Permission.LOG_READ, Permission.PEOPLE_CONFIRM, Permission.SIGNED_IN])
+def test_acts_of_people_need_a_person(actor: Actor, permission: Permission) -> None:
+    assert not allows(actor, permission)
+
+
+def test_a_person_may_what_the_role_may() -> None:
+    assert allows(_person(Role.IT), Permission.CAMERA_MANAGE)
+    assert not allows(_person(Role.DESK), Permission.CAMERA_MANAGE)
+
+
+def test_a_person_reaches_the_branches_of_the_account() -> None:
+    ours, theirs = BranchId(5), BranchId(6)
+    limited, whole = _person(Role.DESK, frozenset({ours})), _person(Role.DIRECTOR)
+    assert (limited.reaches(ours), limited.reaches(theirs), whole.reaches(theirs)) == (True, False, True)
+    assert reach(limited) == frozenset({ours})
+    assert reach(whole) is None
+    assert reach(CONSOLE) is None

@@ -1,0 +1,187 @@
+"""The settings of one installation: `<data_dir>/config.toml`, overridden by the environment, parsed once and then frozen."""
+
+# ruff: noqa: ARG003 - pydantic-settings offers every source
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from vms.errors import ConfigError
+
+CONFIG_NAME = "config.toml"
+ENVIRONMENT_PREFIX = "VMS_"
+
+
+class VolumeSetting(BaseModel):
+    """A directory that takes footage."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    max_bytes: int | None = Field(default=None, gt=0)
+    """Recording stops here; None means the disk itself is the limit."""
+
+
+class Settings(BaseSettings):
+    """One field per setting. Secrets are `SecretStr`: they don't appear in a repr, a log line or an error."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    data_dir: Path
+    database_url: SecretStr | None = None
+    """A postgresql:// address for the central database; None keeps it in the data directory (SQLite)."""
+    listen: str = "127.0.0.1:8080"
+    allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    """Names under which browsers reach the pages; others are refused."""
+    volumes: tuple[VolumeSetting, ...] = ()
+    """Empty means one volume, volumes/default. A relative path begins at the data directory."""
+    segment_seconds: int = Field(default=60, ge=1, le=120)
+    sync_seconds: int = Field(default=15, ge=1, le=60)
+    """A power cut loses at most so much of the open segment."""
+    capture_workers: int | None = Field(default=None, ge=1, le=256)
+    """None means one per processor core."""
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    allow_loopback_cameras: bool = False
+    """Only the demo and the tests record from this machine itself."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    district: str = "Library District"
+    failpoint: str = ""
+    """Crash tests only: the step at which this process kills itself."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, whose values come in as arguments."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _volumes_below_the_data_directory(self) -> Settings:
+        """Put in the one default volume, and read a relative path from the data directory, wherever the process was started."""
+        volumes = self.volumes or (VolumeSetting(path=Path("volumes/default")),)
+        placed = tuple(volume.model_copy(update={"path": self.data_dir / volume.path}) for volume in volumes)
+        object.__setattr__(self, "volumes", placed)
+        return self
+
+    @field_validator("listen")
+    @classmethod
+    def _listen_is_host_and_port(cls, listen: str) -> str:
+        split_listen(listen)
+        return listen
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith("postgresql://"):
+            raise ValueError("database_url begins with postgresql://; leave it out to keep the database in the data directory")
+        return url
+
+    @model_validator(mode="after")
+    def _tls_has_both_files(self) -> Settings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key belong together: give both or neither")
+        return self
+
+    @property
+    def listen_host(self) -> str:
+        return split_listen(self.listen)[0]
+
+    @property
+    def listen_port(self) -> int:
+        return split_listen(self.listen)[1]
+
+    @property
+    def recording_volumes(self) -> tuple[VolumeSetting, ...]:
+        return self.volumes
+
+    @property
+    def central_path(self) -> Path:
+        return self.data_dir / "central.db"
+
+    @property
+    def central_where(self) -> Path | str:
+        """Where the central database is, as `vms.store.database.make_engines` takes it."""
+        return self.central_path if self.database_url is None else self.database_url.get_secret_value()
+
+    @property
+    def index_path(self) -> Path:
+        return self.data_dir / "index" / "index.db"
+
+    @property
+    def secrets_dir(self) -> Path:
+        return self.data_dir / "secrets"
+
+    @property
+    def grant_key_path(self) -> Path:
+        return self.secrets_dir / "grant_ed25519.key"
+
+    @property
+    def node_key_path(self) -> Path:
+        return self.secrets_dir / "node_x25519.key"
+
+    @property
+    def kek_path(self) -> Path:
+        return self.secrets_dir / "node_kek.key"
+
+    @property
+    def keys1_path(self) -> Path:
+        return self.data_dir / "keys1" / "keys.db"
+
+    @property
+    def keys2_path(self) -> Path:
+        return self.data_dir / "keys2" / "keys.db"
+
+    @property
+    def run_dir(self) -> Path:
+        return self.data_dir / "run"
+
+    @property
+    def node_socket(self) -> Path:
+        return self.run_dir / "node.sock"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        return self.run_dir / "supervisor.sock"
+
+    def worker_socket(self, number: int) -> Path:
+        return self.run_dir / f"worker-{number}.sock"
+
+
+def split_listen(listen: str) -> tuple[str, int]:
+    """Return host and port of HOST:PORT; ValueError says what is expected. Brackets of an IPv6 address are taken off."""
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise ValueError("listen is HOST:PORT, for instance 127.0.0.1:8080")
+    return host.strip("[]"), int(port)
+
+
+def load_settings(data_dir: Path) -> Settings:
+    """Read the configuration of `data_dir`; a missing file means the defaults. Raises ConfigError with one line per mistake."""
+    path = data_dir / CONFIG_NAME
+    try:
+        stored = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
+        raise ConfigError(f"{path} can't be read as TOML: {err}. Correct the file.") from err
+    if "data_dir" in stored:
+        raise ConfigError(f"{path} sets data_dir. Leave it out: --data or VMS_DATA says where the data directory is.")
+    try:
+        settings = Settings(**{**stored, "data_dir": data_dir})
+    except ValidationError as err:
+        raise ConfigError(_mistakes(path, err)) from err
+    return settings.model_copy(update={"data_dir": data_dir})
+
+
+def _mistakes(path: Path, err: ValidationError) -> str:
+    lines = [f"{'.'.join(map(str, mistake['loc'])) or 'configuration'}: {mistake['msg']}" for mistake in err.errors(include_input=False)]
+    return f"{path} or a {ENVIRONMENT_PREFIX} variable holds a mistake. " + "; ".join(lines)

@@ -1,0 +1,1 @@
+"""Plain Python: frozen dataclasses and pure functions, standard library only."""

@@ -1,0 +1,195 @@
+"""Segments, runs, gaps and coverage: what was recorded, and why the rest was not."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, IntFlag, StrEnum
+
+from vms.domain.ids import SegmentId, StreamId, VolumeId, segment_id
+from vms.domain.timespan import TICKS_PER_MS, Timespan, datetime_of, datetime_of_ms
+
+
+class SegmentState(IntEnum):
+    LIVE = 0
+    CONDEMNED = 2
+    LOST = 3
+
+
+class SegmentFlag(IntFlag):
+    NONE = 0
+    SALVAGED = 1
+    """Cut at its last whole record after a crash."""
+    NO_KEYFRAME_CUT = 2
+    """Cut without a keyframe because none came for 120 s."""
+
+
+class GapReason(StrEnum):
+    """Why time is missing. Each value is a sentence's key in the pages' and the guide's word list."""
+
+    OFFLINE = "offline"
+    REFUSED = "refused"
+    SILENT = "silent"
+    STALLED = "stalled"
+    UNSUPPORTED = "unsupported"
+    DISK_FULL = "disk_full"
+    DISK_SLOW = "disk_slow"
+    DISK_ERROR = "disk_error"
+    RECORDER_STOPPED = "recorder_stopped"
+    RECORDER_CRASHED = "recorder_crashed"
+    CLOCK_STEP = "clock_step"
+    STREAM_CHANGED = "stream_changed"
+    """Parameter sets or time line broke: a new run begins at once."""
+    PAUSED = "paused"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class FragmentEntry:
+    """One record of a segment file, in file order; entry 0 is the init segment with duration 0."""
+
+    size: int
+    """Plaintext bytes of the record."""
+    duration: int
+    """90 kHz ticks."""
+    starts_with_keyframe: bool
+    keyframe_size: int
+    """Bytes from the record's start to the end of its first sample, when that is a keyframe; else 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One published segment file, as the node index knows it."""
+
+    stream_id: StreamId
+    start_ticks: int
+    """tfdt of the first sample: 90 kHz ticks since the epoch."""
+    duration: int
+    """90 kHz ticks; the next segment of the run starts at start_ticks + duration."""
+    run_start_ms: int
+    volume_id: VolumeId
+    size_bytes: int
+    """Of the encrypted file."""
+    media_sha256: bytes
+    file_digest: bytes
+    fragments: tuple[FragmentEntry, ...]
+    codec: str
+    """RFC 6381, e.g. avc1.640028."""
+    width: int
+    height: int
+    flags: SegmentFlag = SegmentFlag.NONE
+    state: SegmentState = SegmentState.LIVE
+    camera_clock_offset_ms: int | None = None
+    """Camera's clock minus the server's by RTCP sender reports; None when it sent none."""
+
+    @property
+    def start_ms(self) -> int:
+        return self.start_ticks // TICKS_PER_MS
+
+    @property
+    def end_ticks(self) -> int:
+        return self.start_ticks + self.duration
+
+    @property
+    def id(self) -> SegmentId:
+        return segment_id(self.stream_id, self.start_ms)
+
+    @property
+    def span(self) -> Timespan:
+        return Timespan(datetime_of(self.start_ticks), datetime_of(self.end_ticks))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Unbroken recording of one stream; runs of one stream never overlap."""
+
+    stream_id: StreamId
+    start_ms: int
+    end_ms: int
+    end_reason: GapReason | None
+    """None while the run goes on."""
+    rtp_start: int = 0
+    """RTP timestamp (32 bit) of the run's first sample: with the sender report below, the camera's own time."""
+    sr_ntp: int = 0
+    """NTP timestamp (64 bit) of the run's first RTCP sender report; 0 when none came."""
+    sr_rtp: int = 0
+
+    @property
+    def span(self) -> Timespan | None:
+        """The run's time; None while it has just begun and holds nothing yet."""
+        return Timespan(datetime_of_ms(self.start_ms), datetime_of_ms(self.end_ms)) if self.start_ms < self.end_ms else None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    stream_id: StreamId
+    start: datetime
+    end: datetime | None
+    """None while it lasts."""
+    reason: GapReason
+    detail: str = ""
+    """One sentence for IT, free of credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Recorded time and missing time of one stream inside a window."""
+
+    stream_id: StreamId
+    recorded: tuple[Timespan, ...]
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageSpan:
+    """One run as it is reported to the hub; a later report of the same start replaces it."""
+
+    stream_id: StreamId
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockEvent:
+    """The node's wall clock was seen to step."""
+
+    at: datetime
+    """After the step."""
+    step_ms: int
+    """Positive when the clock was set forward."""
+    detail: str = ""
+
+
+_TABLE_VERSION = 1
+_ENTRY = struct.Struct(">III")
+_KEYFRAME_BIT = 1 << 31
+_U32_LIMIT = 1 << 32
+
+
+def pack_fragments(fragments: Sequence[FragmentEntry]) -> bytes:
+    """Return the fragment table as the index keeps it; ValueError when a number does not fit.
+
+    One octet version (1); then per record three big-endian 32-bit numbers: size, duration, keyframe_size, whose top bit
+    says that the record starts with a keyframe.
+    """
+    table = bytearray([_TABLE_VERSION])
+    for entry in fragments:
+        if not (0 <= entry.size < _U32_LIMIT and 0 <= entry.duration < _U32_LIMIT and 0 <= entry.keyframe_size < _KEYFRAME_BIT):
+            raise ValueError(f"a fragment's numbers do not fit the table: {entry}")
+        flag = _KEYFRAME_BIT if entry.starts_with_keyframe else 0
+        table += _ENTRY.pack(entry.size, entry.duration, entry.keyframe_size | flag)
+    return bytes(table)
+
+
+def unpack_fragments(table: bytes) -> tuple[FragmentEntry, ...]:
+    """Read what `pack_fragments` wrote; ValueError for an unknown version or a torn table."""
+    if not table or table[0] != _TABLE_VERSION:
+        raise ValueError(f"a fragment table of version {table[0] if table else 'none'}; this program reads version {_TABLE_VERSION}")
+    if (len(table) - 1) % _ENTRY.size:
+        raise ValueError(f"a fragment table of {len(table)} bytes is torn")
+    return tuple(
+        FragmentEntry(size, duration, bool(last & _KEYFRAME_BIT), last & ~_KEYFRAME_BIT)
+        for size, duration, last in _ENTRY.iter_unpack(memoryview(table)[1:])
+    )

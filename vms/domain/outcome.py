@@ -1,0 +1,26 @@
+"""Expected refusals: values that a service returns, so that the refusal's access event commits with the transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """Why; `web/errors.py` maps each to one status."""
+
+    SIGN_IN = "sign_in"
+    """Nobody is signed in, or the name and password do not fit: 401."""
+    NOT_ALLOWED = "not_allowed"
+    """In scope, but this role may not: 403."""
+    OUT_OF_SCOPE = "out_of_scope"
+    """Does not exist for this actor: 404."""
+    TOO_MANY = "too_many"
+    """Asked too often: 429."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    refusal: Refusal
+    sentence: str
+    """What was refused, why, and whom to ask."""

@@ -1,0 +1,72 @@
+"""The timeline of one stream: recorded time, known gaps, and the missing time that nobody could write down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from vms.domain.footage import Coverage, Gap, GapReason, Run
+from vms.domain.ids import StreamId
+from vms.domain.timespan import Timespan
+
+OPEN_SEGMENT_ALLOWANCE = timedelta(seconds=150)
+"""A segment is cut after 120 s at the latest: for so long, and a little, the newest footage is in no index row yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """One piece of time that is accounted for, and why time after it would be missing."""
+
+    start: datetime
+    end: datetime
+    missing_after: GapReason
+
+
+def timeline_of(stream_id: StreamId, runs: Sequence[Run], gaps: Sequence[Gap], window: Timespan, *, now: datetime) -> Coverage:
+    """Return what `window` holds of one stream.
+
+    `runs` and `gaps` are those that touch the window and the last run before it. Time that neither covers is a gap too: a
+    recorder that is killed writes no row. Time before the first of them is not missing, and neither is the tail that the
+    open segment may hold (`OPEN_SEGMENT_ALLOWANCE`).
+    """
+    known = sorted(_known(runs, gaps, now), key=lambda piece: (piece.start, piece.end))
+    recorded = tuple(span for run in sorted(runs, key=lambda run: run.start_ms) if (span := _within(run.span, window)))
+    told = [gap for gap in (_clipped(gap, window, now) for gap in gaps) if gap is not None]
+    untold = [gap for gap in (_clipped(gap, window, now) for gap in _untold(stream_id, known, now)) if gap is not None]
+    return Coverage(stream_id, recorded, tuple(sorted([*told, *untold], key=lambda gap: gap.start)))
+
+
+def _known(runs: Sequence[Run], gaps: Sequence[Gap], now: datetime) -> Iterator[_Known]:
+    for run in runs:
+        if span := run.span:
+            yield _Known(span.start, span.end, run.end_reason or GapReason.RECORDER_CRASHED)
+    for gap in gaps:
+        yield _Known(gap.start, gap.end or max(gap.start, now), GapReason.RECORDER_CRASHED)
+
+
+def _untold(stream_id: StreamId, known: Sequence[_Known], now: datetime) -> Iterator[Gap]:
+    """Yield the missing time between and after what is known; the last of them may still last."""
+    if not known:
+        return
+    reached, reason = known[0].end, known[0].missing_after
+    for piece in known[1:]:
+        if piece.start > reached:
+            yield Gap(stream_id, reached, piece.start, reason)
+        if piece.end >= reached:
+            reached, reason = piece.end, piece.missing_after
+    if now - reached > OPEN_SEGMENT_ALLOWANCE:
+        yield Gap(stream_id, reached, None, reason)
+
+
+def _within(span: Timespan | None, window: Timespan) -> Timespan | None:
+    return span.intersection(window) if span else None
+
+
+def _clipped(gap: Gap, window: Timespan, now: datetime) -> Gap | None:
+    """Return the part of `gap` inside `window`; one that still lasts keeps its open end when the window reaches `now`."""
+    end = gap.end or max(now, gap.start)
+    start, clipped_end = max(gap.start, window.start), min(end, window.end)
+    if start >= clipped_end:
+        return None
+    return replace(gap, start=start, end=None if gap.end is None and window.end >= now else clipped_end)
