@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pysqlite3 import dbapi2
+
+from tests.vms.store.keys_child import CAMERA, DESTROYED_AT, KEK
+from tests.vms.store.killed import killed_at
+from vms.domain.ids import CameraId
+from vms.errors import ConfigError, Unavailable
+from vms.store.failpoints import armed
+from vms.store.keys import CREATE_STEPS, DESTROY_STEPS, KeyStore
+
+CHILD = "tests.vms.store.keys_child"
+Rows = dict[tuple[int, int], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Where the two copies are."""
+
+    one: Path
+    two: Path
+
+    @contextmanager
+    def store(self, kek: bytes = KEK) -> Iterator[KeyStore]:
+        opened = KeyStore.open(self.one, self.two, kek)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+@pytest.fixture
+def copies(tmp_path: Path) -> Copies:
+    for name in ("keys1", "keys2"):
+        (tmp_path / name).mkdir()
+    return Copies(tmp_path / "keys1" / "keys.db", tmp_path / "keys2" / "keys.db")
+
+
+def test_a_key_is_made_once_and_found_again(copies: Copies) -> None:
+    with copies.store() as store:
+        assert store.hour_key(CAMERA, 5) is None
+        key = store.hour_key(CAMERA, 5, create=True)
+        assert key is not None
+        assert len(key) == 32
+        assert store.hour_key(CAMERA, 5, create=True) == store.hour_key(CAMERA, 5) == key
+    with copies.store() as again:
+        assert again.hour_key(CAMERA, 5) == key
+
+
+def test_every_camera_and_hour_has_a_key_of_its_own(copies: Copies) -> None:
+    with copies.store() as store:
+        made = store.ensure_all([(CameraId(camera), hour) for camera in (1, 2) for hour in (1, 2)])
+        assert len(made) == len(set(made.values())) == 4
+        assert store.ensure(CameraId(1), [1, 2]) == {1: made[CameraId(1), 1], 2: made[CameraId(1), 2]}
+
+
+def test_both_copies_hold_the_same_wrapped_keys_and_nothing_in_the_clear(copies: Copies) -> None:
+    with copies.store() as store:
+        key = store.ensure(CAMERA, [1])[1]
+    assert _rows(copies.one) == _rows(copies.two) != {}
+    assert key not in copies.one.read_bytes() + copies.two.read_bytes()
+
+
+def test_a_destroyed_key_is_gone_from_both_files_and_stays_gone(copies: Copies) -> None:
+    with copies.store() as store:
+        store.ensure(CAMERA, [1, 2])
+        wrapped = _rows(copies.one)[CAMERA, 1]
+        assert wrapped is not None
+        assert wrapped in copies.one.read_bytes()
+        store.destroy(CAMERA, 1, at=DESTROYED_AT)
+        assert store.hour_key(CAMERA, 1) is None
+        assert store.hour_key(CAMERA, 1, create=True) is None
+        assert store.ensure(CAMERA, [1, 2]).keys() == {2}
+    for copy in (copies.one, copies.two):
+        assert _rows(copy)[CAMERA, 1] is None
+        assert all(wrapped not in file.read_bytes() for file in copy.parent.iterdir())
+
+
+def test_destroying_again_or_ahead_leaves_a_tombstone(copies: Copies) -> None:
+    with copies.store() as store:
+        for _ in range(2):
+            store.destroy(CAMERA, 9, at=DESTROYED_AT)
+        assert store.hour_key(CAMERA, 9, create=True) is None
+    assert _rows(copies.one) == _rows(copies.two) == {(CAMERA, 9): None}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", CREATE_STEPS)
+def test_a_kill_while_keys_are_made_loses_no_key_that_was_handed_out(copies: Copies, step: str) -> None:
+    with copies.store() as store:
+        earlier = store.ensure(CAMERA, [1])
+    killed_at(step, CHILD, "create", copies.one, copies.two)
+    left = _rows(copies.one)
+    with copies.store() as store:
+        assert store.ensure(CAMERA, [1]) == earlier
+        assert _rows(copies.one) == _rows(copies.two) == left
+        assert (store.hour_key(CAMERA, 2) is None) == (step == CREATE_STEPS[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", DESTROY_STEPS)
+def test_a_kill_while_a_key_is_destroyed_never_brings_it_back(copies: Copies, step: str) -> None:
+    with copies.store() as store:
+        store.ensure(CAMERA, [1, 2])
+    killed_at(step, CHILD, "destroy", copies.one, copies.two)
+    begun = _rows(copies.one)[CAMERA, 1] is None
+    assert begun == (step != DESTROY_STEPS[0])
+    with copies.store() as store:
+        assert (store.hour_key(CAMERA, 1) is None) == begun
+        assert store.hour_key(CAMERA, 2) is not None
+    assert _rows(copies.one) == _rows(copies.two)
+
+
+@pytest.mark.parametrize("step", [*CREATE_STEPS, *DESTROY_STEPS])
+def test_the_next_call_mends_what_one_that_failed_left(copies: Copies, step: str) -> None:
+    with copies.store() as store, copies.store() as other:
+        store.ensure(CAMERA, [1])
+        with armed(step, _fail), pytest.raises(Failed):
+            store.ensure(CAMERA, [1, 2]) if step in CREATE_STEPS else store.destroy(CAMERA, 1, at=DESTROYED_AT)
+        found = other.ensure(CAMERA, [1, 2])
+        assert found == store.ensure(CAMERA, [1, 2])
+        assert found.keys() == ({2} if step in DESTROY_STEPS[1:] else {1, 2})
+        assert _rows(copies.one) == _rows(copies.two)
+
+
+def test_look_ups_see_a_destruction_as_soon_as_the_first_copy_has_it(copies: Copies) -> None:
+    with copies.store() as store, copies.store() as other:
+        store.ensure(CAMERA, [1])
+        with armed("keys:destroy:b", _fail), pytest.raises(Failed):
+            store.destroy(CAMERA, 1, at=DESTROYED_AT)
+        assert other.hour_key(CAMERA, 1) is None
+
+
+@pytest.mark.parametrize("lost", ["one", "two"])
+def test_a_lost_copy_is_made_again_from_the_other(copies: Copies, lost: str) -> None:
+    with copies.store() as store:
+        keys = store.ensure(CAMERA, [1, 2])
+        store.destroy(CAMERA, 2, at=DESTROYED_AT)
+    (copies.one if lost == "one" else copies.two).unlink()
+    with copies.store() as store:
+        assert store.hour_key(CAMERA, 1) == keys[1]
+        assert store.hour_key(CAMERA, 2) is None
+    assert _rows(copies.one) == _rows(copies.two)
+
+
+@pytest.mark.parametrize("restored", ["one", "two"])
+def test_a_copy_restored_from_an_old_backup_brings_no_destroyed_key_back(copies: Copies, restored: str, tmp_path: Path) -> None:
+    path = copies.one if restored == "one" else copies.two
+    with copies.store() as store:
+        store.ensure(CAMERA, [1])
+    shutil.copy(path, tmp_path / "backup")
+    with copies.store() as store:
+        store.destroy(CAMERA, 1, at=DESTROYED_AT)
+        later = store.ensure(CAMERA, [2])
+    shutil.copy(tmp_path / "backup", path)
+    with copies.store() as store:
+        assert store.hour_key(CAMERA, 1, create=True) is None
+        assert store.hour_key(CAMERA, 2) == later[2]
+
+
+def test_two_stores_are_not_mixed(copies: Copies, tmp_path: Path) -> None:
+    with copies.store():
+        pass
+    other = Copies(tmp_path / "other1.db", tmp_path / "other2.db")
+    with other.store():
+        pass
+    with pytest.raises(Unavailable, match="different key stores"), Copies(copies.one, other.two).store():
+        pass
+
+
+def test_copies_with_different_keys_of_one_hour_are_not_guessed_about(copies: Copies) -> None:
+    with copies.store() as store:
+        store.ensure(CAMERA, [1, 2])
+    rows = _rows(copies.two)
+    with _raw(copies.two) as connection:
+        connection.execute("UPDATE hour_key SET wrapped = ? WHERE hour = 1", (rows[CAMERA, 2],))
+    with pytest.raises(Unavailable, match="different keys of camera 7, hour 1"), copies.store():
+        pass
+    assert _rows(copies.two)[CAMERA, 1] == rows[CAMERA, 2]
+
+
+def test_a_wrong_node_key_is_found_out_before_a_key_is_made_with_it(copies: Copies) -> None:
+    with copies.store() as store:
+        store.ensure(CAMERA, [1])
+    before = _rows(copies.one)
+    with pytest.raises(ConfigError, match=r"node_kek\.key"), copies.store(bytes(32)):
+        pass
+    assert _rows(copies.one) == before
+
+
+def test_a_damaged_key_is_unavailable_and_condemns_no_footage(copies: Copies) -> None:
+    with copies.store() as store:
+        store.ensure(CAMERA, [1])
+        with _raw(copies.one) as connection:
+            connection.execute("UPDATE hour_key SET wrapped = ?", (bytes(40),))
+        with pytest.raises(Unavailable, match="damaged"):
+            store.hour_key(CAMERA, 1)
+
+
+@pytest.mark.parametrize("spoilt", ["one", "two"])
+def test_a_damaged_file_is_refused_with_what_to_do(copies: Copies, spoilt: str) -> None:
+    with copies.store() as store:
+        store.ensure(CAMERA, [1])
+    path = copies.one if spoilt == "one" else copies.two
+    path.write_bytes(os.urandom(8192))
+    with pytest.raises(Unavailable, match="made again from the other copy"), copies.store():
+        pass
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Is its disk mounted"):
+        KeyStore.open(tmp_path / "a" / "keys.db", tmp_path / "b" / "keys.db", KEK)
+    (tmp_path / "a").mkdir()
+    with pytest.raises(ConfigError, match="Is its disk mounted"):
+        KeyStore.open(tmp_path / "a" / "keys.db", tmp_path / "b" / "keys.db", KEK)
+
+
+def test_key_files_are_read_by_their_owner_only(copies: Copies) -> None:
+    with copies.store() as store:
+        store.ensure(CAMERA, [1])
+        for file in (*copies.one.parent.iterdir(), *copies.two.parent.iterdir()):
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_commits_are_durable_and_deleted_keys_overwritten(copies: Copies) -> None:
+    with copies.store() as store:
+        for copy in store._copies:
+            found = [copy._connection.execute(f"PRAGMA {name}").fetchone() for name in ("journal_mode", "synchronous", "secure_delete")]
+            assert found == [("delete",), (3,), (1,)]
+
+
+def test_many_threads_and_stores_agree_on_the_same_keys(copies: Copies) -> None:
+    found: list[dict[int, bytes]] = []
+    start = threading.Barrier(4)
+
+    def ask(store: KeyStore) -> Callable[[], None]:
+        def run() -> None:
+            start.wait(timeout=10)
+            found.append(store.ensure(CAMERA, range(5)))
+
+        return run
+
+    with copies.store() as store, copies.store() as other:
+        threads = [threading.Thread(target=ask(which)) for which in (store, store, other, other)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=30)
+    assert len(found) == 4
+    assert all(keys == found[0] and keys.keys() == set(range(5)) for keys in found)
+
+
+class Failed(Exception):
+    pass
+
+
+def _fail() -> None:
+    raise Failed
+
+
+def _rows(path: Path) -> Rows:
+    with _raw(path) as connection:
+        rows = connection.execute("SELECT camera, hour, wrapped FROM hour_key")
+        return {(camera, hour): wrapped for camera, hour, wrapped in rows}
+
+
+@contextmanager
+def _raw(path: Path) -> Iterator[dbapi2.Connection]:
+    connection = dbapi2.connect(str(path), isolation_level=None)
+    try:
+        yield connection
+    finally:
+        connection.close()

@@ -1,0 +1,328 @@
+"""The key store: camera-hour keys in two SQLite files on different paths, wrapped under the node's key-encryption key.
+
+Losing both copies loses all footage; keeping a destroyed key keeps footage that should be gone. Hence two rules. A key is
+handed out only when both copies hold it. A destruction that reached one copy is carried out in the other before anything else.
+
+Writers of all processes take one lock file, then read both copies, then commit copy 1, then copy 2. SQLite makes each commit
+whole (journal DELETE with synchronous EXTRA: the journal's removal is synced too). What a kill or power cut leaves:
+
+Creation of keys (C)
+  C1 lock, read both copies                   nothing changed
+  C2 copy 1 committed     `keys:create:b`     copy 1 alone has keys that nobody has used: C3 is yet to come before the call
+                                              returns. The next `open`, or the next call for the same hour, copies them over.
+  C3 copy 2 committed     `keys:create:c`     both have them; the call returns
+Destruction of a key (D)
+  D1 lock, read both copies                   nothing changed
+  D2 copy 1 committed     `keys:destroy:b`    copy 1 has the tombstone, copy 2 still the key. Look-ups read copy 1: gone at once.
+                                              The next `open`, `destroy` or creation of this key carries it out in copy 2.
+  D3 copy 2 committed     `keys:destroy:c`    gone from both
+Reconciliation at `open` is the same merge over all rows, under the lock; cut short, it begins again. A tombstone stays for
+ever: a copy restored from an old backup loses the key again. Two different keys of one hour mean that the copies belong to
+different stores: nothing is guessed, `open` refuses. Damage here is `Unavailable`, never `Corrupt`: it says nothing about the
+footage, and recovery must not throw that away for it. Layout: vms/FORMATS.md §6.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+from pysqlite3 import dbapi2
+
+from vms.crypto import KEY_BYTES, random_bytes
+from vms.domain.ids import CameraId
+from vms.domain.timespan import ms_of
+from vms.errors import ConfigError, Unavailable
+from vms.log import get_logger
+from vms.store.database import BUSY_SECONDS, linked_sqlite, refuse_old_sqlite
+from vms.store.failpoints import failpoint
+
+LOCK_NAME = "keys.lock"
+FORMAT = 1
+CREATE_STEPS = ("keys:create:a", "keys:create:b", "keys:create:c")
+DESTROY_STEPS = ("keys:destroy:a", "keys:destroy:b", "keys:destroy:c")
+_KEK_CHECK = b"custodian key store check value."
+"""Wrapped under the key-encryption key in each copy: a wrong one is found out before any key is made with it."""
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS store(format INTEGER NOT NULL, id TEXT NOT NULL, kek_check BLOB NOT NULL) STRICT",
+    """CREATE TABLE IF NOT EXISTS hour_key(
+      camera INTEGER NOT NULL, hour INTEGER NOT NULL, wrapped BLOB, destroyed_ms INTEGER,
+      PRIMARY KEY (camera, hour),
+      CHECK ((wrapped IS NULL) <> (destroyed_ms IS NULL)), CHECK (wrapped IS NULL OR length(wrapped) = 40)
+    ) STRICT, WITHOUT ROWID""",
+)
+
+log = get_logger(__name__)
+
+KeyName = tuple[CameraId, int]
+"""Camera, and hours since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One row: a wrapped key, or the tombstone of one."""
+
+    wrapped: bytes | None
+    destroyed_ms: int | None
+
+
+class _Connection(Protocol):
+    """What is used of the driver, which has no types."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+
+    def execute(self, sql: str, parameters: tuple[object, ...] = ...) -> _Rows: ...
+
+    def close(self) -> None: ...
+
+
+class _Rows(Protocol):
+    def fetchone(self) -> tuple[object, ...] | None: ...
+
+    def __iter__(self) -> Iterator[tuple[int, int, bytes | None, int | None]]: ...
+
+
+class KeyStore:
+    """Both copies, open. Threads may share it; processes each open their own."""
+
+    def __init__(self, copies: tuple[_Copy, _Copy], kek: bytes, lock_fd: int) -> None:
+        """Use `open`."""
+        self._copies = copies
+        self._kek = kek
+        self._lock_fd = lock_fd
+        self._threads = threading.RLock()
+
+    @classmethod
+    def open(cls, path1: Path, path2: Path, kek: bytes) -> KeyStore:
+        """Open both copies, made when they are not there, and bring them to agree.
+
+        Raises ConfigError when `kek` is not the one the store was made with, Unavailable when a copy is damaged or
+        belongs to another store.
+        """
+        refuse_old_sqlite(linked_sqlite())
+        with ExitStack() as undo:
+            lock_fd = _open_lock(path1.parent / LOCK_NAME)
+            undo.callback(os.close, lock_fd)
+            fcntl.flock(lock_fd, fcntl.LOCK_EX)
+            copies = _opened(path1, undo), _opened(path2, undo)
+            _bring_together(*copies, kek)
+            fcntl.flock(lock_fd, fcntl.LOCK_UN)
+            undo.pop_all()
+        return cls(copies, kek, lock_fd)
+
+    def hour_key(self, camera: CameraId, hour: int, *, create: bool = False) -> bytes | None:
+        """Return the key of `camera` for the hour that began `hour` hours after the epoch; None when it never was or is destroyed.
+
+        `create`: make it when it never was; then both copies hold it when this returns.
+        """
+        if create:
+            return self.ensure(camera, [hour]).get(hour)
+        with self._threads:
+            entry = self._copies[0].entries([(camera, hour)]).get((camera, hour))
+        return None if entry is None or entry.wrapped is None else self._unwrapped(entry.wrapped)
+
+    def ensure(self, camera: CameraId, hours: Iterable[int]) -> dict[int, bytes]:
+        """Return the keys of these hours, made where they never were. A destroyed one is left out and is not made again."""
+        return {hour: key for (_, hour), key in self.ensure_all([(camera, hour) for hour in hours]).items()}
+
+    def ensure_all(self, names: Iterable[KeyName]) -> dict[KeyName, bytes]:
+        """Do what `ensure` does for many cameras, with one commit in each copy."""
+        wanted = list(dict.fromkeys(names))
+        with self._writing() as (first, second):
+            held = first.entries(wanted), second.entries(wanted)
+            merged = _merged(*held)
+            failpoint("keys:create:a")
+            for name in wanted:
+                if name not in merged:
+                    merged[name] = _Entry(aes_key_wrap(self._kek, random_bytes(KEY_BYTES)), None)
+            first.put(_changes(held[0], merged))  # C2
+            failpoint("keys:create:b")
+            second.put(_changes(held[1], merged))  # C3
+            failpoint("keys:create:c")
+        return {name: self._unwrapped(entry.wrapped) for name, entry in merged.items() if entry.wrapped is not None}
+
+    def destroy(self, camera: CameraId, hour: int, *, at: datetime) -> None:
+        """Destroy a key in both copies and leave a tombstone; again, or for a key that never was, it is destroyed all the same."""
+        name = (camera, hour)
+        with self._writing() as (first, second):
+            held = first.entries([name]), second.entries([name])
+            failpoint("keys:destroy:a")
+            merged = {name: _Entry(None, ms_of(at)), **{n: e for n, e in _merged(*held).items() if e.wrapped is None}}
+            first.put(_changes(held[0], merged))  # D2
+            failpoint("keys:destroy:b")
+            second.put(_changes(held[1], merged))  # D3
+            failpoint("keys:destroy:c")
+
+    def close(self) -> None:
+        with self._threads:
+            for copy in self._copies:
+                copy.close()
+            os.close(self._lock_fd)
+
+    @contextmanager
+    def _writing(self) -> Iterator[tuple[_Copy, _Copy]]:
+        """Be the only writer of all threads and processes; the system lets go of the lock when a process dies."""
+        with self._threads:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
+            try:
+                yield self._copies
+            finally:
+                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+    def _unwrapped(self, wrapped: bytes) -> bytes:
+        try:
+            return aes_key_unwrap(self._kek, wrapped)
+        except InvalidUnwrap as err:
+            raise Unavailable(
+                f"A key in {self._copies[0].path} is damaged. Move that file away: it is made again from the other copy."
+            ) from err
+
+
+class _Copy:
+    """One SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.exists():  # made here, since SQLite would let others read it; never reopened: that would drop SQLite's locks
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        connect = dbapi2.connect
+        with self._sentences():
+            self._connection: _Connection = connect(str(path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            for pragma in ("journal_mode = DELETE", "synchronous = EXTRA", "secure_delete = ON", "mmap_size = 0", "trusted_schema = OFF"):
+                self._connection.execute(f"PRAGMA {pragma}").fetchone()
+            for table in _SCHEMA:
+                self._connection.execute(table)
+
+    def identity(self) -> tuple[int, str, bytes] | None:
+        """Return format, store id and wrapped check value; None for a new copy."""
+        with self._sentences():
+            row = self._connection.execute("SELECT format, id, kek_check FROM store").fetchone()
+        if row is None:
+            return None
+        number, store_id, check = row
+        if not isinstance(number, int) or not isinstance(store_id, str) or not isinstance(check, bytes):
+            raise Unavailable(f"{self.path} is no key store.")
+        return number, store_id, check
+
+    def identify(self, store_id: str, kek_check: bytes) -> None:
+        with self._sentences():
+            self._connection.execute("INSERT INTO store(format, id, kek_check) VALUES (?, ?, ?)", (FORMAT, store_id, kek_check))
+
+    def entries(self, names: Iterable[KeyName] | None = None) -> dict[KeyName, _Entry]:
+        """Return the rows of these keys, or all rows."""
+        query = "SELECT camera, hour, wrapped, destroyed_ms FROM hour_key"
+        with self._sentences():
+            if names is None:
+                return {(CameraId(c), h): _Entry(wrapped, gone) for c, h, wrapped, gone in self._connection.execute(query)}
+            found: dict[KeyName, _Entry] = {}
+            for name in names:
+                for camera, hour, wrapped, gone in self._connection.execute(f"{query} WHERE camera = ? AND hour = ?", name):
+                    found[CameraId(camera), hour] = _Entry(wrapped, gone)
+            return found
+
+    def put(self, entries: dict[KeyName, _Entry]) -> None:
+        """Write these rows in one durable commit."""
+        if not entries:
+            return
+        with self._sentences(), self._transaction():
+            for (camera, hour), entry in entries.items():
+                self._connection.execute(
+                    "INSERT INTO hour_key(camera, hour, wrapped, destroyed_ms) VALUES (?, ?, ?, ?) "
+                    "ON CONFLICT(camera, hour) DO UPDATE SET wrapped = excluded.wrapped, destroyed_ms = excluded.destroyed_ms",
+                    (camera, hour, entry.wrapped, entry.destroyed_ms),
+                )
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        try:
+            yield
+        except dbapi2.OperationalError as err:
+            raise Unavailable(f"{self.path} can't be read or written now: {err}. Look at its disk; then start again.") from err
+        except dbapi2.DatabaseError as err:
+            raise Unavailable(f"{self.path} is damaged: {err}. Move it away; it is made again from the other copy.") from err
+
+
+def _opened(path: Path, undo: ExitStack) -> _Copy:
+    try:
+        copy = _Copy(path)
+    except OSError as err:
+        raise ConfigError(f"{path} can't be opened: {err.strerror}. Is its disk mounted, and the folder there?") from err
+    undo.callback(copy.close)
+    return copy
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as err:
+        raise ConfigError(f"{path} can't be opened: {err.strerror}. Is its disk mounted, and the folder there?") from err
+
+
+def _bring_together(first: _Copy, second: _Copy, kek: bytes) -> None:
+    """Make both copies one store with the same rows."""
+    _identify(first, second, kek)
+    held = first.entries(), second.entries()
+    merged = _merged(*held)
+    for copy, rows in zip((first, second), held, strict=True):
+        missing = _changes(rows, merged)
+        if missing:
+            log.warning("key store copy completed from the other", path=str(copy.path), keys=len(missing))
+        copy.put(missing)
+
+
+def _identify(first: _Copy, second: _Copy, kek: bytes) -> None:
+    found = {copy: identity for copy in (first, second) if (identity := copy.identity()) is not None}
+    for copy, (number, _, check) in found.items():
+        if number != FORMAT:
+            raise ConfigError(f"{copy.path} has format {number}; this program knows format {FORMAT}.")
+        if check != aes_key_wrap(kek, _KEK_CHECK):
+            raise ConfigError(
+                f"{copy.path} was made with another node key. Put back secrets/node_kek.key; without it the footage can't be read."
+            )
+    ids = {store_id for _, store_id, _ in found.values()}
+    if len(ids) > 1:
+        raise Unavailable(f"{first.path} and {second.path} belong to different key stores. Put back the copy that belongs here.")
+    store_id = next(iter(ids), str(uuid.uuid4()))
+    for copy in (first, second):
+        if copy not in found:
+            copy.identify(store_id, aes_key_wrap(kek, _KEK_CHECK))
+
+
+def _merged(first: dict[KeyName, _Entry], second: dict[KeyName, _Entry]) -> dict[KeyName, _Entry]:
+    """Return what both copies should hold: a destruction in either wins, a key in one is the key of both."""
+    merged = {**second, **first}
+    for name in first.keys() & second.keys():
+        ours, theirs = first[name], second[name]
+        if ours.wrapped is not None and theirs.wrapped is not None and ours.wrapped != theirs.wrapped:
+            raise Unavailable(
+                f"The key store's copies hold different keys of camera {name[0]}, hour {name[1]}. Put back the copy that belongs here."
+            )
+        merged[name] = theirs if ours.wrapped is not None else ours
+    return merged
+
+
+def _changes(held: dict[KeyName, _Entry], wanted: dict[KeyName, _Entry]) -> dict[KeyName, _Entry]:
+    return {name: entry for name, entry in wanted.items() if held.get(name) != entry}
