@@ -1,0 +1,155 @@
+"""Fixtures for real databases: SQLite files, and a private PostgreSQL cluster that lives as long as the test session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import delete
+
+from vms.store.central_tables import Central
+from vms.store.database import Engines, make_engines
+from vms.store.migrate import Which, migrate
+
+_TOOLS = Path("/usr/lib/postgresql/15/bin")
+_START_SECONDS = 30
+
+
+@dataclass
+class Cluster:
+    """A PostgreSQL server of our own on a Unix socket; nothing of it outlives the session."""
+
+    folder: Path
+    server: subprocess.Popen[bytes]
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={self.folder}"
+
+    def new_database(self) -> str:
+        """Make an empty database and return its name."""
+        name = f"custodian_{next(self.numbers)}"
+        self.run("postgres", f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+        return name
+
+    def empty(self, database: str) -> None:
+        """Delete every row: much faster than a new database. The role switches off the triggers that keep the log whole."""
+        deletes = [str(delete(table)) for table in Central.metadata.sorted_tables]
+        self.run(database, ";".join(["SET session_replication_role = replica", *deletes]))
+
+    def run(self, database: str, statements: str) -> None:
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            connection.execute(statements.encode())
+
+    def stop(self) -> None:
+        self.server.send_signal(signal.SIGINT)
+        self.server.wait(_START_SECONDS)
+        shutil.rmtree(self.folder)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A running PostgreSQL; skips, with the reason, where none can be started."""
+    if os.geteuid() != 0:
+        pytest.skip("PostgreSQL tests start a cluster as user postgres and need root for that")
+    if not (_TOOLS / "initdb").exists():
+        pytest.skip("PostgreSQL 15 is not installed: apt-get install postgresql-15")
+    started = _start_cluster()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Which, Path], Engines]:
+    """Return a function that makes a migrated SQLite database at a path; the migrations run once a session."""
+    folder = tmp_path_factory.mktemp("migrated")
+    for which in Which:
+        engines = make_engines(folder / which.value)
+        migrate(engines, which)
+        engines.dispose()
+
+    def copy(which: Which, path: Path) -> Engines:
+        shutil.copyfile(folder / which.value, path)
+        return make_engines(path)
+
+    return copy
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def central(request: pytest.FixtureRequest) -> Engines:
+    """A migrated central database, once on SQLite and once on PostgreSQL."""
+    engines: Engines = request.getfixturevalue(f"central_{request.param}")
+    return engines
+
+
+@pytest.fixture
+def central_sqlite(migrated_sqlite: Callable[[Which, Path], Engines], tmp_path: Path) -> Iterator[Engines]:
+    """A migrated central database on SQLite alone, for tests whose subject is something else."""
+    engines = migrated_sqlite(Which.CENTRAL, tmp_path / "central.db")
+    yield engines
+    engines.dispose()
+
+
+@pytest.fixture
+def index(migrated_sqlite: Callable[[Which, Path], Engines], tmp_path: Path) -> Iterator[Engines]:
+    """A migrated node index."""
+    engines = migrated_sqlite(Which.INDEX, tmp_path / "index.db")
+    yield engines
+    engines.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(cluster: Cluster) -> str:
+    """The name of a migrated database that tests empty again."""
+    name = cluster.new_database()
+    engines = make_engines(cluster.url(name))
+    migrate(engines, Which.CENTRAL)
+    engines.dispose()
+    return name
+
+
+@pytest.fixture
+def central_postgresql(cluster: Cluster, migrated_postgresql: str) -> Iterator[Engines]:
+    """A migrated central database on PostgreSQL alone."""
+    engines = make_engines(cluster.url(migrated_postgresql))
+    yield engines
+    engines.dispose()
+    cluster.empty(migrated_postgresql)
+
+
+def _start_cluster() -> Cluster:
+    folder = Path(tempfile.mkdtemp(prefix="custodian-pg-"))
+    shutil.chown(folder, "postgres", "postgres")
+    data = folder / "data"
+    make: list[Path | str] = [_TOOLS / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N"]
+    subprocess.run(_as_postgres(make), check=True, capture_output=True)
+    settings = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "listen_addresses=", f"unix_socket_directories={folder}"]
+    serve: list[Path | str] = [_TOOLS / "postgres", "-D", data, *(word for setting in settings for word in ("-c", setting))]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(_as_postgres(serve), stdout=log, stderr=log, cwd="/")
+    started = Cluster(folder, server)
+    _wait_for(started)
+    return started
+
+
+def _as_postgres(command: list[Path | str]) -> list[str]:
+    # setpriv replaces itself with the server: signals reach it, and it ends even when the test run is killed.
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=INT", *map(str, command)]
+
+
+def _wait_for(started: Cluster) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    ready = [str(_TOOLS / "pg_isready"), "-q", "-h", str(started.folder), "-t", "1"]
+    while subprocess.run(ready, check=False).returncode != 0:
+        if started.server.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"PostgreSQL did not start: {(started.folder / 'log').read_text()}")

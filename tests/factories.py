@@ -1,0 +1,162 @@
+"""Things that tests need to exist: each with a default for everything, made through the product's own code."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from sqlalchemy.orm import Session
+
+from vms.crypto import sealing_public_key
+from vms.domain.camera import Branch, CameraDetails, RecordingMode
+from vms.domain.footage import FragmentEntry, Gap, GapReason, Run, Segment, SegmentFlag, SegmentState
+from vms.domain.ids import BranchId, StreamId, VolumeId
+from vms.domain.outcome import Refused
+from vms.domain.people import Account, OsUser, Person, Role
+from vms.domain.timespan import TICKS_PER_SECOND, Timespan, ms_of, ticks_of
+from vms.services.branches import add_branch
+from vms.services.cameras import NewCamera, add_camera
+from vms.services.nodes import register_node
+from vms.services.people import PasswordHash, add_person, open_session
+from vms.store.nodes import NodeRecord
+
+NOW = datetime(2026, 3, 14, 15, 9, 26, 535_897, tzinfo=UTC)
+T = TypeVar("T")
+CONSOLE = OsUser("pat", "branch-server")
+STREAM = StreamId(7_001)
+VOLUME = VolumeId("6c7a3bb0-2b8e-4f0e-9c1d-0a51f2f6c001")
+NODE_PRIVATE_KEY = bytes(range(32))
+PASSWORD = "four words and a comma"
+
+# argon2's own parameters take 150 ms; what is tested here is everything around them.
+_QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+def quick_hash(password: str = PASSWORD) -> PasswordHash:
+    return PasswordHash(_QUICK.hash(password))
+
+
+def after(seconds: float, start: datetime = NOW) -> datetime:
+    return start + timedelta(seconds=seconds)
+
+
+def span(start_s: float, end_s: float) -> Timespan:
+    """Return the span between two moments, in seconds after `NOW`."""
+    return Timespan(after(start_s), after(end_s))
+
+
+def a_segment(
+    start: datetime = NOW,
+    seconds: float = 60,
+    *,
+    stream: StreamId = STREAM,
+    volume: VolumeId = VOLUME,
+    run_start: datetime | None = None,
+    content: bytes = b"",
+    state: SegmentState = SegmentState.LIVE,
+) -> Segment:
+    digest = hashlib.sha256(content or str((stream, start)).encode()).digest()
+    return Segment(
+        stream_id=stream,
+        start_ticks=ticks_of(start),
+        duration=round(seconds * TICKS_PER_SECOND),
+        run_start_ms=ms_of(run_start or start),
+        volume_id=volume,
+        size_bytes=len(content) or 1_000_000,
+        media_sha256=digest,
+        file_digest=digest,
+        fragments=(FragmentEntry(700, 0, starts_with_keyframe=False, keyframe_size=0), FragmentEntry(9_000, 90_000, True, 4_000)),
+        codec="avc1.640028",
+        width=1920,
+        height=1080,
+        flags=SegmentFlag.NONE,
+        state=state,
+    )
+
+
+def a_run(start_s: float, end_s: float, reason: GapReason | None = None, *, stream: StreamId = STREAM) -> Run:
+    """Return a run between two moments, in seconds after `NOW`."""
+    return Run(stream, ms_of(after(start_s)), ms_of(after(end_s)), reason)
+
+
+def a_gap(start_s: float, end_s: float | None, reason: GapReason = GapReason.OFFLINE, *, stream: StreamId = STREAM) -> Gap:
+    """Return a gap between two moments, in seconds after `NOW`, rounded to the millisecond as the index keeps it."""
+    end = None if end_s is None else _whole_ms(after(end_s))
+    return Gap(stream, _whole_ms(after(start_s)), end, reason, "no answer from 10.20.1.11")
+
+
+def a_node(session: Session) -> NodeRecord:
+    return register_node(session, name="branch-server", public_key=sealing_public_key(NODE_PRIVATE_KEY), at=NOW)
+
+
+def a_branch(session: Session, name: str = "Main Street") -> Branch:
+    return done(add_branch(session, CONSOLE, name=name, timezone="America/Los_Angeles", at=NOW))
+
+
+def a_camera(
+    session: Session,
+    branch: Branch | None = None,
+    name: str = "Entrance",
+    *,
+    password: str = "camera secret",
+    sub_path: str | None = "/sub",
+    recording_mode: RecordingMode = RecordingMode.ALWAYS,
+    at: datetime = NOW,
+) -> CameraDetails:
+    a_node(session)
+    new = NewCamera(
+        name=name,
+        branch_id=(branch or a_branch(session)).id,
+        host="10.20.1.11",
+        main_path="/main",
+        sub_path=sub_path,
+        username="viewer",
+        password=password,
+        recording_mode=recording_mode,
+    )
+    return done(add_camera(session, CONSOLE, new, at=at, allow_loopback=False))
+
+
+def an_account(
+    session: Session, role: Role = Role.DESK, *, name: str | None = None, branches: frozenset[BranchId] | None = None
+) -> Account:
+    return done(
+        add_person(session, CONSOLE, name=name or f"{role} person", role=role, branches=branches, password_hash=quick_hash(), at=NOW)
+    )
+
+
+def a_person(
+    session: Session,
+    role: Role = Role.DESK,
+    *,
+    name: str | None = None,
+    branches: frozenset[BranchId] | None = None,
+    at: datetime = NOW,
+) -> Person:
+    """Return somebody who is signed in."""
+    account = an_account(session, role, name=name, branches=branches)
+    return done(open_session(session, person_id=account.id, at=at)).person
+
+
+def elsewhere(person: Person, *branches: BranchId) -> Person:
+    """Return `person` limited to `branches`."""
+    return replace(person, branches=frozenset(branches))
+
+
+def done(answer: T | Refused) -> T:
+    """Return a service's answer; a refusal fails the test with its sentence."""
+    assert not isinstance(answer, Refused), answer.sentence
+    return answer
+
+
+def refused(answer: object) -> Refused:
+    """Return a service's refusal; an answer fails the test."""
+    assert isinstance(answer, Refused), answer
+    return answer
+
+
+def _whole_ms(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

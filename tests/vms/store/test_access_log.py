@@ -1,0 +1,141 @@
+"""The access log's table: it only grows, and its numbers have no hole."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from tests.factories import NOW, span
+from vms.domain.access import AccessEvent, Action, Purpose
+from vms.domain.ids import CameraId, ViewId
+from vms.store import access_log
+from vms.store.access_log import Filter
+from vms.store.database import Engines
+
+_WRITERS = 8
+_EVENTS_EACH = 6
+
+
+def _event(origin: str = "district", **changed: str) -> AccessEvent:
+    return AccessEvent(
+        number=0,
+        origin=origin,
+        at=NOW,
+        actor="person:12",
+        actor_name="Helen Marsh",
+        role="director",
+        action=Action.VIEW_OPEN,
+        camera_id=CameraId(5),
+        purpose=Purpose.INCIDENT,
+        span=span(-60, 0),
+        view_id=ViewId("v" * 22),
+        detail={"note": "naïve", **changed},
+    )
+
+
+def _all(engines: Engines, origin: str = "district") -> list[AccessEvent]:
+    with engines.reading() as session:
+        return list(access_log.find(session, origin, None, Filter(), limit=1000))
+
+
+def test_an_event_reads_back_as_it_was_written(central: Engines) -> None:
+    with central.writing() as session:
+        written = access_log.append(session, _event())
+    assert _all(central) == [written]
+
+
+def test_numbers_start_at_one_and_count_each_origin_by_itself(central: Engines) -> None:
+    with central.writing() as session:
+        numbers = [access_log.append(session, _event(origin)).number for origin in ("district", "district", "main-street", "district")]
+    assert numbers == [1, 2, 1, 3]
+
+
+def test_a_transaction_that_fails_leaves_no_hole(central: Engines) -> None:
+    with central.writing() as session:
+        access_log.append(session, _event())
+    with central.writing() as session:
+        access_log.append(session, _event())
+        session.rollback()
+    with central.writing() as session:
+        assert access_log.append(session, _event()).number == 2
+
+
+@pytest.mark.slow
+def test_writers_at_the_same_time_get_numbers_without_a_hole(central: Engines) -> None:
+    errors: list[BaseException] = []
+    together = threading.Barrier(_WRITERS)
+
+    def write(writer: int) -> None:
+        try:
+            together.wait(10)
+            for number in range(_EVENTS_EACH):
+                with central.writing() as session:
+                    access_log.append(session, _event(writer=str(writer), number=str(number)))
+        except (DBAPIError, threading.BrokenBarrierError) as err:
+            errors.append(err)
+
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(_WRITERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    events = _all(central)
+    assert [event.number for event in reversed(events)] == list(range(1, _WRITERS * _EVENTS_EACH + 1))
+    assert len({(event.detail["writer"], event.detail["number"]) for event in events}) == len(events)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE access_event SET actor_name = 'Nobody'",
+        "DELETE FROM access_event",
+        "DELETE FROM access_event WHERE number = 1",
+    ],
+)
+def test_no_statement_changes_what_is_written(central: Engines, statement: str) -> None:
+    with central.writing() as session:
+        written = access_log.append(session, _event())
+    with pytest.raises(DBAPIError, match="append-only"), central.write.begin() as connection:
+        connection.execute(text(statement))
+    assert _all(central) == [written]
+
+
+def test_sqlite_refuses_to_replace_an_event(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        access_log.append(session, _event())
+    replaced = text("INSERT OR REPLACE INTO access_event SELECT * FROM access_event")
+    with pytest.raises(DBAPIError, match="append-only"), central_sqlite.write.begin() as connection:
+        connection.execute(replaced)
+
+
+def test_postgresql_refuses_to_truncate_the_log(central_postgresql: Engines) -> None:
+    with pytest.raises(DBAPIError, match="append-only"), central_postgresql.write.begin() as connection:
+        connection.execute(text("TRUNCATE access_event"))
+
+
+def test_the_log_is_narrowed_by_what_a_reader_asks(central: Engines) -> None:
+    with central.writing() as session:
+        first, second = (access_log.append(session, _event()) for _ in range(2))
+
+        def found(wanted: Filter) -> list[int]:
+            return [event.number for event in access_log.find(session, "district", None, wanted, limit=10)]
+
+        assert found(Filter()) == [second.number, first.number]
+        assert found(Filter(before=second.number)) == [first.number]
+        assert found(Filter(camera_id=CameraId(6))) == []
+        assert found(Filter(actions=frozenset({Action.VIEW_OPEN, Action.VIEW_CLOSE}))) == [2, 1]
+        assert found(Filter(actions=frozenset({Action.VIEW_CLOSE}))) == []
+        assert found(Filter(actor="person:12")) == [2, 1]
+        assert found(Filter(actor="person:13")) == []
+        assert found(Filter(during=span(0, 1))) == [2, 1]
+        assert found(Filter(during=span(-10, 0))) == []
+
+
+def test_a_reader_of_one_branch_sees_no_other(central: Engines) -> None:
+    with central.writing() as session:
+        access_log.append(session, _event())
+        assert list(access_log.find(session, "district", frozenset(), Filter(), limit=10)) == []

@@ -1,0 +1,121 @@
+"""The schemas: what the migrations make is what the models say, on both databases, and what the dumps show."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, MetaData, text
+
+from tests.databases import Cluster
+from vms.errors import ConfigError
+from vms.store.central_tables import Central
+from vms.store.database import Engines, make_engines
+from vms.store.index_tables import NodeIndex
+from vms.store.migrate import Which, migrate, require_current
+from vms.store.schema import dump_path, dump_schema, fresh_dump
+
+_MODELS: dict[Which, MetaData] = {Which.CENTRAL: Central.metadata, Which.INDEX: NodeIndex.metadata}
+_CATALOGUE = (
+    "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace",
+    "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    "SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+    "SELECT 'function', proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+    """SELECT table_name, column_name, concat_ws(' ', data_type, character_maximum_length, is_nullable, column_default)
+    FROM information_schema.columns WHERE table_schema = 'public'""",
+)
+
+
+def _differences(connection: Connection, which: Which) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    return list(compare_metadata(context, _MODELS[which]))
+
+
+def _catalogue(connection: Connection) -> list[tuple[object, ...]]:
+    rows = [tuple(row) for query in _CATALOGUE for row in connection.execute(text(query))]
+    return sorted((row for row in rows if "alembic" not in str(row[0])), key=str)
+
+
+def _lines(dump: str) -> list[list[str]]:
+    """Return a dump's statements, each as its sorted lines: constraints may stand in any order."""
+    return sorted(sorted(line.strip().rstrip(",") for line in statement.splitlines()) for statement in dump.split(";\n"))
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Engines]:
+    engines = make_engines(tmp_path / "empty.db")
+    yield engines
+    engines.dispose()
+
+
+@pytest.fixture
+def empty_postgresql(cluster: Cluster) -> Iterator[Engines]:
+    engines = make_engines(cluster.url(cluster.new_database()))
+    yield engines
+    engines.dispose()
+
+
+def test_the_central_models_are_what_the_migrations_make(central: Engines) -> None:
+    with central.write.begin() as connection:
+        assert _differences(connection, Which.CENTRAL) == []
+
+
+def test_the_index_models_are_what_the_migrations_make(index: Engines) -> None:
+    with index.write.begin() as connection:
+        assert _differences(connection, Which.INDEX) == []
+
+
+@pytest.mark.parametrize("which", list(Which))
+def test_sqlite_statements_of_models_and_migrations_agree(which: Which, empty: Engines) -> None:
+    with empty.write.begin() as connection:
+        _MODELS[which].create_all(connection)
+    assert _lines(dump_schema(empty, which)) == _lines(fresh_dump(which))
+
+
+@pytest.mark.slow
+def test_postgresql_constraints_and_triggers_of_models_and_migrations_agree(central_postgresql: Engines, empty_postgresql: Engines) -> None:
+    with empty_postgresql.write.begin() as connection:
+        Central.metadata.create_all(connection)
+        expected = _catalogue(connection)
+    with central_postgresql.write.begin() as connection:
+        assert _catalogue(connection) == expected
+
+
+@pytest.mark.parametrize("which", list(Which))
+def test_the_readable_dump_is_current(which: Which) -> None:
+    assert dump_path(which).read_text(encoding="utf-8") == fresh_dump(which), "run: python -m vms.store.schema"
+
+
+def test_a_database_without_tables_is_refused_with_what_to_run(empty: Engines) -> None:
+    with pytest.raises(ConfigError, match="vms migrate"):
+        require_current(empty, Which.CENTRAL)
+
+
+def test_a_migrated_database_is_current(central: Engines) -> None:
+    require_current(central, Which.CENTRAL)
+
+
+def test_migrating_again_changes_nothing(central: Engines) -> None:
+    migrate(central, Which.CENTRAL)
+    require_current(central, Which.CENTRAL)
+
+
+def test_a_database_of_a_newer_program_is_left_alone(index: Engines) -> None:
+    with index.write.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match="newer program"):
+        migrate(index, Which.INDEX)
+
+
+@pytest.mark.slow
+def test_two_processes_may_migrate_at_once(empty: Engines) -> None:
+    threads = [threading.Thread(target=migrate, args=(empty, Which.INDEX)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    require_current(empty, Which.INDEX)

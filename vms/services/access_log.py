@@ -1,0 +1,107 @@
+"""Write who did what into the access log, and read it, which is written too.
+
+The log's origin is a parameter: a branch cut off keeps a log of its own. The table behind it only grows; a Merkle log takes
+its place behind these functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from vms.domain.access import AccessEvent, Action, Purpose
+from vms.domain.ids import CameraId, ViewId
+from vms.domain.outcome import Refused
+from vms.domain.people import Actor, Node, OsUser, Permission, Person, System, reach
+from vms.domain.timespan import Timespan
+from vms.services.refusals import not_allowed
+from vms.store import access_log
+
+DISTRICT = "district"
+LIST_LIMIT = 500
+
+
+def record(  # noqa: PLR0913 - an event has so many parts, and each is named where it is written
+    session: Session,
+    *,
+    actor: Actor,
+    action: Action,
+    at: datetime,
+    camera_id: CameraId | None = None,
+    purpose: Purpose | None = None,
+    span: Timespan | None = None,
+    view_id: ViewId | None = None,
+    detail: Mapping[str, str] | None = None,
+    origin: str = DISTRICT,
+) -> AccessEvent:
+    """Write one event and return it with its number. Call it last: it holds the log until the transaction ends."""
+    name, role = _signature(actor)
+    event = AccessEvent(
+        number=0,
+        origin=origin,
+        at=at,
+        actor=actor.label,
+        actor_name=name,
+        role=role,
+        action=action,
+        camera_id=camera_id,
+        purpose=purpose,
+        span=span,
+        view_id=view_id,
+        detail=dict(detail or {}),
+    )
+    return access_log.append(session, event)
+
+
+def refuse(session: Session, actor: Actor, what: Action, refused: Refused, *, at: datetime, camera_id: CameraId | None = None) -> Refused:
+    """Write that `what` was refused, and return the refusal: it commits with the transaction that changed nothing."""
+    detail = {"what": what.value, "why": refused.refusal.value, "sentence": refused.sentence}
+    record(session, actor=actor, action=Action.ACCESS_REFUSE, at=at, camera_id=camera_id, detail=detail)
+    return refused
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """A page of the log, and the event that reading it wrote."""
+
+    events: tuple[AccessEvent, ...]
+    own: AccessEvent
+
+
+def list_events(  # noqa: PLR0913 - what a reader may narrow the log by
+    session: Session,
+    actor: Actor,
+    *,
+    at: datetime,
+    before: int | None = None,
+    camera_id: CameraId | None = None,
+    actions: frozenset[Action] | None = None,
+    actor_label: str | None = None,
+    during: Timespan | None = None,
+    purposes: frozenset[Purpose] | None = None,
+    limit: int = 100,
+) -> LogPage | Refused:
+    """Return events newest first, within the actor's branches; the reading itself is written as `log:read`."""
+    if not isinstance(actor, Person) or not actor.may(Permission.LOG_READ):
+        return refuse(session, actor, Action.LOG_READ, not_allowed("read the access log", "the Director or an auditor"), at=at)
+    wanted = access_log.Filter(before, camera_id, actions, actor_label, during, purposes)
+    events = tuple(access_log.find(session, DISTRICT, reach(actor), wanted, limit=min(limit, LIST_LIMIT)))
+    detail = {"events": str(len(events))} | ({"of": actor_label} if actor_label else {})
+    own = record(session, actor=actor, action=Action.LOG_READ, at=at, camera_id=camera_id, span=during, detail=detail)
+    return LogPage(events, own)
+
+
+def _signature(actor: Actor) -> tuple[str, str]:
+    """Return the name and role under which an actor is written down."""
+    match actor:
+        case Person():
+            return actor.name, actor.role.value
+        case OsUser():
+            return f"{actor.user}@{actor.host}", "console"
+        case System():
+            return actor.job, "system"
+        case Node():
+            return str(actor.id), "node"

@@ -1,0 +1,296 @@
+"""Cameras: added, changed and taken away, with the password sealed to the node that records; nobody else can read it."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from vms.crypto import seal
+from vms.domain.access import AccessEvent, Action
+from vms.domain.camera import (
+    Address,
+    Branch,
+    Camera,
+    CameraDetails,
+    Device,
+    RecordingMode,
+    Stream,
+    StreamRole,
+    address,
+    password_aad,
+    stream_path,
+)
+from vms.domain.ids import BranchId, CameraId, DeviceId, StreamId, new_number
+from vms.domain.names import name_key, plain_name
+from vms.domain.outcome import Refused
+from vms.domain.people import Actor, Permission, allows, reach
+from vms.errors import Conflict, InvalidInput
+from vms.services import nodes
+from vms.services.access_log import record, refuse
+from vms.services.refusals import no_such, not_allowed
+from vms.store import branches, cameras
+from vms.store.cameras import Removed, stream_configs
+
+__all__ = [
+    "CameraDetails",
+    "CameraDraft",
+    "CameraEdit",
+    "NewCamera",
+    "Removed",
+    "add_camera",
+    "camera_for",
+    "camera_named",
+    "draft_camera",
+    "edit_camera",
+    "list_cameras",
+    "record_test",
+    "remove_camera",
+    "save_draft",
+    "stream_configs",
+]
+
+MAX_USERNAME_CHARS = 128
+MAX_PASSWORD_CHARS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class NewCamera:
+    """What a person fills in. The source is fields, never a free URL."""
+
+    name: str
+    branch_id: BranchId
+    host: str
+    port: int = 554
+    scheme: str = "rtsp"
+    main_path: str = "/"
+    sub_path: str | None = None
+    username: str = ""
+    password: str = field(default="", repr=False)
+    recording_mode: RecordingMode = RecordingMode.ALWAYS
+    channel: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CameraEdit:
+    """A change based on `version`; None leaves a field as it is."""
+
+    version: int
+    name: str | None = None
+    host: str | None = None
+    port: int | None = None
+    scheme: str | None = None
+    main_path: str | None = None
+    sub_path: str | None = None
+    """An empty text takes the sub-stream away."""
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    """An empty text clears it. A new host or port asks for it again: the stored one is sealed to the old."""
+    recording_mode: RecordingMode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraDraft:
+    """A camera that was checked whole and not written: try `stream_configs(draft.details)` on the node, then save it."""
+
+    details: CameraDetails
+
+
+def draft_camera(session: Session, actor: Actor, new: NewCamera, *, allow_loopback: bool) -> CameraDraft | Refused:
+    """Check every field of a new camera and seal its password; InvalidInput says what is wrong. Writes nothing."""
+    if not allows(actor, Permission.CAMERA_MANAGE):
+        return not_allowed("add a camera", "IT")
+    branch = next((branch for branch in branches.find(session, reach(actor)) if branch.id == new.branch_id), None)
+    if branch is None:
+        return no_such("branch")
+    try:
+        return CameraDraft(_drawn_up(session, new, branch, allow_loopback=allow_loopback))
+    except ValueError as err:
+        raise InvalidInput(str(err)) from err
+
+
+def save_draft(session: Session, actor: Actor, draft: CameraDraft, *, at: datetime) -> CameraDetails:
+    """Write a draft; recording starts when the node next asks. Conflict when the branch has that name in use."""
+    details = replace(draft.details, camera=replace(draft.details.camera, placement_approved_at=at))
+    cameras.add(session, details, at=at)
+    record(session, actor=actor, action=Action.CAMERA_ADD, at=at, camera_id=details.camera.id, detail=_described(details))
+    return details
+
+
+def add_camera(session: Session, actor: Actor, new: NewCamera, *, at: datetime, allow_loopback: bool) -> CameraDetails | Refused:
+    """Check a new camera whole, then write it: on any mistake nothing is saved."""
+    draft = draft_camera(session, actor, new, allow_loopback=allow_loopback)
+    if isinstance(draft, Refused):
+        return refuse(session, actor, Action.CAMERA_ADD, draft, at=at)
+    return save_draft(session, actor, draft, at=at)
+
+
+def edit_camera(
+    session: Session, actor: Actor, camera_id: CameraId, edit: CameraEdit, *, at: datetime, allow_loopback: bool
+) -> CameraDetails | Refused:
+    """Change a camera. Conflict when somebody changed it meanwhile or the name is taken; InvalidInput says what is wrong."""
+    before = _manageable(session, actor, camera_id, "change a camera")
+    if isinstance(before, Refused):
+        return refuse(session, actor, Action.CAMERA_EDIT, before, at=at, camera_id=camera_id)
+    if before.camera.version != edit.version:
+        raise Conflict(f"‘{before.camera.name}’ was changed by somebody else in the meantime. Load it again and repeat your change.")
+    try:
+        after = _edited(session, before, edit, allow_loopback=allow_loopback)
+    except ValueError as err:
+        raise InvalidInput(str(err)) from err
+    cameras.change(session, after, at=at)
+    record(session, actor=actor, action=Action.CAMERA_EDIT, at=at, camera_id=camera_id, detail=_changes(before, after, edit))
+    return after
+
+
+def remove_camera(session: Session, actor: Actor, camera_id: CameraId, *, at: datetime) -> CameraDetails | Refused:
+    """Take a camera out of service. Its row, its footage and its holds stay."""
+    before = _manageable(session, actor, camera_id, "remove a camera")
+    if isinstance(before, Refused):
+        return refuse(session, actor, Action.CAMERA_REMOVE, before, at=at, camera_id=camera_id)
+    camera = replace(before.camera, removed_at=at, version=before.camera.version + 1)
+    after = replace(before, camera=camera)
+    cameras.change(session, after, at=at)
+    record(session, actor=actor, action=Action.CAMERA_REMOVE, at=at, camera_id=camera_id, detail=_described(after))
+    return after
+
+
+def list_cameras(
+    session: Session, actor: Actor, *, branch_id: BranchId | None = None, removed: Removed = Removed.HIDDEN
+) -> list[CameraDetails]:
+    """Return the cameras that exist for `actor`, by branch and name."""
+    return cameras.find(session, reach(actor), removed=removed, branch_id=branch_id)
+
+
+def camera_for(session: Session, actor: Actor, camera_id: CameraId) -> CameraDetails | Refused:
+    """Return a camera within the actor's reach, removed or not."""
+    return cameras.get(session, reach(actor), camera_id) or no_such("camera")
+
+
+def camera_named(session: Session, actor: Actor, text: str) -> CameraDetails | Refused:
+    """Return the camera in use with this name or number; Conflict when branches share the name."""
+    wanted = name_key(" ".join(text.split()))
+    known = list_cameras(session, actor)
+    by_number = [details for details in known if str(details.camera.id) == text]
+    found = by_number or [details for details in known if name_key(details.camera.name) == wanted]
+    if len(found) > 1:
+        places = ", ".join(f"{details.camera.id} at {details.branch.name}" for details in found)
+        raise Conflict(f"Several branches have a camera ‘{text}’. Name it by its number: {places}.")
+    return found[0] if found else no_such(f"camera ‘{text}’")
+
+
+def record_test(session: Session, actor: Actor, *, camera_id: CameraId | None, address: Address, verdict: str, at: datetime) -> AccessEvent:
+    """Write down that somebody tried a camera's address, and what came of it."""
+    detail = {"address": f"{address.scheme}://{address.host}:{address.port}", "verdict": verdict}
+    return record(session, actor=actor, action=Action.CAMERA_TEST, at=at, camera_id=camera_id, detail=detail)
+
+
+def _manageable(session: Session, actor: Actor, camera_id: CameraId, act: str) -> CameraDetails | Refused:
+    found = camera_for(session, actor, camera_id)
+    if isinstance(found, Refused) or found.camera.removed_at is not None:
+        return no_such("camera")
+    return found if allows(actor, Permission.CAMERA_MANAGE) else not_allowed(act, "IT")
+
+
+def _drawn_up(session: Session, new: NewCamera, branch: Branch, *, allow_loopback: bool) -> CameraDetails:
+    if not 1 <= new.channel <= 1024:
+        raise ValueError(f"{new.channel} is no channel. Give a number from 1; an ordinary camera has channel 1.")
+    camera_id, device_id = CameraId(new_number()), DeviceId(new_number())
+    node = nodes.recording_node(session)
+    where = address(new.scheme, new.host, new.port, allow_loopback=allow_loopback)
+    user = _checked_username(new.username)
+    sealed = _sealed(node.public_key, device_id, where, user, new.password)
+    paths = {StreamRole.MAIN: new.main_path} | ({StreamRole.SUB: new.sub_path} if new.sub_path else {})
+    camera = Camera(
+        id=camera_id,
+        branch_id=branch.id,
+        area_id=None,
+        device_id=device_id,
+        channel=new.channel,
+        name=plain_name(new.name, "camera"),
+        recording_mode=new.recording_mode,
+        placement_approved_at=None,
+        removed_at=None,
+        streams=tuple(Stream(StreamId(new_number()), camera_id, role, stream_path(path)) for role, path in paths.items()),
+        version=1,
+    )
+    return CameraDetails(camera, branch, Device(device_id, branch.id, node.id, where, user, sealed))
+
+
+def _edited(session: Session, before: CameraDetails, edit: CameraEdit, *, allow_loopback: bool) -> CameraDetails:
+    camera = replace(
+        before.camera,
+        name=before.camera.name if edit.name is None else plain_name(edit.name, "camera"),
+        recording_mode=edit.recording_mode or before.camera.recording_mode,
+        streams=tuple(_edited_streams(session, before.camera, edit)),
+        version=before.camera.version + 1,
+    )
+    return replace(before, camera=camera, device=_edited_device(session, before.device, edit, allow_loopback=allow_loopback))
+
+
+def _edited_streams(session: Session, camera: Camera, edit: CameraEdit) -> list[Stream]:
+    streams = []
+    for role, path in ((StreamRole.MAIN, edit.main_path), (StreamRole.SUB, edit.sub_path)):
+        stream = camera.stream(role)
+        if path is None and stream:
+            streams.append(stream)
+        elif path:
+            known = stream.id if stream else cameras.stream_id(session, camera.id, role)
+            streams.append(Stream(known or StreamId(new_number()), camera.id, role, stream_path(path)))
+    if not any(stream.role is StreamRole.MAIN for stream in streams):
+        raise ValueError("A camera needs a path for its main stream.")
+    return streams
+
+
+def _edited_device(session: Session, device: Device, edit: CameraEdit, *, allow_loopback: bool) -> Device:
+    now = device.address
+    where = address(edit.scheme or now.scheme, edit.host or now.host, edit.port or now.port, allow_loopback=allow_loopback)
+    user = device.username if edit.username is None else _checked_username(edit.username)
+    if edit.password is None:
+        if device.password_sealed and where != now:
+            raise ValueError("The address changed: enter the camera's password again. It is sealed to the old address and can't be moved.")
+        if device.password_sealed and not user:
+            raise ValueError("A password needs a user name. Give both or neither.")
+        return replace(device, address=where, username=user)
+    key = next(node.public_key for node in nodes.nodes(session) if node.id == device.node_id)
+    return replace(device, address=where, username=user, password_sealed=_sealed(key, device.id, where, user, edit.password))
+
+
+def _sealed(public_key: bytes, device: DeviceId, where: Address, username: str, password: str) -> bytes:
+    if not password:
+        return b""
+    if not username:
+        raise ValueError("A password needs a user name. Give both or neither.")
+    if len(password) > MAX_PASSWORD_CHARS or _has_control(password):
+        raise ValueError(f"A camera's password has at most {MAX_PASSWORD_CHARS} characters and no control characters.")
+    return seal(public_key, password.encode(), password_aad(device, where))
+
+
+def _checked_username(username: str) -> str:
+    if len(username) > MAX_USERNAME_CHARS or _has_control(username) or ":" in username:
+        raise ValueError(f"A camera's user name has at most {MAX_USERNAME_CHARS} characters, no colon and no control characters.")
+    return username
+
+
+def _has_control(text: str) -> bool:
+    return any(unicodedata.category(letter) == "Cc" for letter in text)
+
+
+def _described(details: CameraDetails) -> dict[str, str]:
+    where = details.device.address
+    return {"name": details.camera.name, "branch": details.branch.name, "address": f"{where.scheme}://{where.host}:{where.port}"}
+
+
+def _changes(before: CameraDetails, after: CameraDetails, edit: CameraEdit) -> dict[str, str]:
+    """Say what changed, from what to what; of the password only that it did."""
+    old, new = _facts(before), _facts(after)
+    changed = {key: f"{old.get(key, '')} → {new.get(key, '')}" for key in old | new if old.get(key) != new.get(key)}
+    return changed | ({"password": "changed"} if edit.password is not None else {})
+
+
+def _facts(details: CameraDetails) -> dict[str, str]:
+    camera = details.camera
+    paths = {f"{stream.role} path": stream.path for stream in camera.streams}
+    return _described(details) | {"records": camera.recording_mode.value, "user": details.device.username} | paths

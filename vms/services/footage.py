@@ -1,0 +1,170 @@
+"""Watching: every view is opened here, which writes its access event before the first byte leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from vms.domain.access import VIEW_DEADLINE, AccessEvent, Action, Grant, Purpose, View
+from vms.domain.camera import CameraDetails
+from vms.domain.ids import CameraId, ViewId, new_view_id
+from vms.domain.outcome import Refusal, Refused
+from vms.domain.people import DESK_PLAYBACK_HOURS, Actor, Permission, Person, Role
+from vms.domain.timespan import Timespan, union
+from vms.errors import InvalidInput
+from vms.services.access_log import record, refuse
+from vms.services.cameras import camera_for
+from vms.services.refusals import no_such, not_allowed, sign_in_first
+from vms.store import cameras, views
+
+MAX_SPAN = timedelta(hours=24)
+"""One view covers at most so much footage of one camera; the next day is the next view and the next event."""
+MAX_INTERVALS = 500
+
+
+def open_view(
+    session: Session, actor: Actor, *, camera_id: CameraId, purpose: Purpose, span: Timespan | None, at: datetime
+) -> View | Refused:
+    """Let `actor` watch one camera, live (`span` None) or recorded, for `VIEW_DEADLINE`.
+
+    InvalidInput when the span is too long or the purpose doesn't fit. Commit before the first byte is sent.
+    """
+    _check_purpose(purpose, span)
+    if refused := _refused(session, actor, camera_id, span, at):
+        return refuse(session, actor, Action.VIEW_OPEN, refused, at=at, camera_id=camera_id)
+    view = View(new_view_id(), actor.label, camera_id, purpose, span, at, at + VIEW_DEADLINE)
+    views.add(session, view)
+    record(session, actor=actor, action=Action.VIEW_OPEN, at=at, camera_id=camera_id, purpose=purpose, span=span, view_id=view.id)
+    return view
+
+
+def view_for(session: Session, actor: Actor, view_id: ViewId, *, at: datetime) -> View | Refused:
+    """Return the actor's own view while it may still be used."""
+    found = _own(session, actor, view_id)
+    if isinstance(found, Refused):
+        return found
+    view, closed_at = found
+    if closed_at is not None or at >= view.deadline:
+        return no_such("open view; open it again")
+    return view
+
+
+def extend_view(session: Session, actor: Actor, view_id: ViewId, *, at: datetime) -> View | Refused:
+    """Move the deadline to `VIEW_DEADLINE` from now, if the view is still open and the actor may still see the camera."""
+    view = view_for(session, actor, view_id, at=at)
+    if isinstance(view, Refused):
+        return view
+    if refused := _refused(session, actor, view.camera_id, view.span, at):
+        return refuse(session, actor, Action.VIEW_EXTEND, refused, at=at, camera_id=view.camera_id)
+    extended = replace(view, deadline=at + VIEW_DEADLINE)
+    views.extend(session, view_id, extended.deadline)
+    _record_view(session, actor, extended, Action.VIEW_EXTEND, at=at)
+    return extended
+
+
+def close_view(session: Session, actor: Actor, view_id: ViewId, *, intervals: Sequence[Timespan], at: datetime) -> View | Refused:
+    """End a view and write down which time was really streamed; closing again changes nothing."""
+    found = _own(session, actor, view_id)
+    if isinstance(found, Refused):
+        return found
+    view, closed_at = found
+    if closed_at is None:
+        views.close(session, view_id, at)
+        _record_view(session, actor, view, Action.VIEW_CLOSE, at=at, detail={"streamed": _written(intervals)})
+    return view
+
+
+def grant_for(session: Session, view: View) -> Grant:
+    """Return what the node may show for `view`: the streams of its camera, its span, until its deadline."""
+    details = cameras.get(session, None, view.camera_id)
+    streams = () if details is None else details.camera.streams
+    return Grant(view.id, frozenset(stream.id for stream in streams), view.span, view.deadline)
+
+
+def record_read(  # noqa: PLR0913 - an event has so many parts
+    session: Session,
+    actor: Actor,
+    *,
+    camera_id: CameraId,
+    span: Timespan,
+    purpose: Purpose,
+    at: datetime,
+    view_id: ViewId | None = None,
+    detail: Mapping[str, str] | None = None,
+) -> AccessEvent:
+    """Write `footage:read`, once for a playlist or a segment read at the console. Commit before the first byte is sent."""
+    return record(
+        session,
+        actor=actor,
+        action=Action.FOOTAGE_READ,
+        at=at,
+        camera_id=camera_id,
+        purpose=purpose,
+        span=span,
+        view_id=view_id,
+        detail=detail,
+    )
+
+
+def _refused(session: Session, actor: Actor, camera_id: CameraId, span: Timespan | None, at: datetime) -> Refused | None:
+    if not isinstance(actor, Person):
+        return sign_in_first("watch; the console alone doesn't say who you are")
+    details = camera_for(session, actor, camera_id)
+    if isinstance(details, Refused):
+        return details
+    return _refused_live(actor, details) if span is None else _refused_recorded(actor, span, at)
+
+
+def _refused_live(actor: Person, details: CameraDetails) -> Refused | None:
+    if not actor.may(Permission.LIVE_VIEW):
+        return not_allowed("watch live", "the Director")
+    return None if details.camera.removed_at is None else no_such("camera in service")
+
+
+def _refused_recorded(actor: Person, span: Timespan, at: datetime) -> Refused | None:
+    if not actor.may(Permission.RECORDED_VIEW):
+        return not_allowed("watch recordings", "the Director")
+    if actor.role is Role.DESK and span.start < at - timedelta(hours=DESK_PLAYBACK_HOURS):
+        sentence = f"The desk sees recordings of the last {DESK_PLAYBACK_HOURS} hours. For older ones ask the Director."
+        return Refused(Refusal.NOT_ALLOWED, sentence)
+    return None
+
+
+def _check_purpose(purpose: Purpose, span: Timespan | None) -> None:
+    if span is None:
+        return
+    if purpose is Purpose.LIVE:
+        raise InvalidInput("Say why you look at the recording: incident, maintenance or request.")
+    if span.duration > MAX_SPAN:
+        raise InvalidInput("One view covers at most 24 hours. Open the next day as a view of its own.")
+
+
+def _own(session: Session, actor: Actor, view_id: ViewId) -> tuple[View, datetime | None] | Refused:
+    found = views.get(session, view_id)
+    return no_such("view") if found is None or found[0].actor != actor.label else found
+
+
+def _record_view(
+    session: Session, actor: Actor, view: View, action: Action, *, at: datetime, detail: Mapping[str, str] | None = None
+) -> None:
+    record(
+        session,
+        actor=actor,
+        action=action,
+        at=at,
+        camera_id=view.camera_id,
+        purpose=view.purpose,
+        span=view.span,
+        view_id=view.id,
+        detail=detail,
+    )
+
+
+def _written(intervals: Sequence[Timespan]) -> str:
+    """Return intervals as ISO 8601, joined where they touch; a browser's list that is too long is cut and says so."""
+    joined = union(intervals)
+    shown = [f"{span.start.isoformat()}/{span.end.isoformat()}" for span in joined[:MAX_INTERVALS]]
+    return " ".join(shown) + (f" and {len(joined) - MAX_INTERVALS} more" if len(joined) > MAX_INTERVALS else "")

@@ -1,0 +1,64 @@
+"""The one port between a node and the hub: configuration comes down, coverage and states go up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy.exc import OperationalError
+
+from vms.domain.camera import NodeConfiguration, StreamStatus
+from vms.domain.footage import CoverageSpan
+from vms.domain.ids import NodeId
+from vms.errors import NotFound, Unavailable
+from vms.store import cameras, coverage, nodes
+from vms.store.database import Engines
+
+
+class HubLink(Protocol):
+    """Everything a node asks of the hub. Each call may block and may fail with Unavailable; the node goes on without it."""
+
+    def configuration(self, node_id: NodeId, known_version: int) -> NodeConfiguration | None:
+        """Return what the node is to record; None when `known_version` is still the newest."""
+        ...
+
+    def report_coverage(self, node_id: NodeId, spans: Sequence[CoverageSpan]) -> None:
+        """Store runs as they stand; reporting again is harmless."""
+        ...
+
+    def report_states(self, node_id: NodeId, states: Sequence[StreamStatus], *, at: datetime) -> None:
+        """Store what each stream does now."""
+        ...
+
+
+class LocalHub:
+    """The hub on the same machine: its services on the central database, each call in a transaction of its own."""
+
+    def __init__(self, central: Engines) -> None:
+        self._central = central
+
+    def configuration(self, node_id: NodeId, known_version: int) -> NodeConfiguration | None:
+        with _answering(), self._central.reading() as session:
+            version = nodes.config_version(session, node_id)
+            if version is None:
+                raise NotFound(f"node {node_id} is not known to the hub. Run: vms init")
+            return None if version == known_version else cameras.configuration(session, node_id)
+
+    def report_coverage(self, node_id: NodeId, spans: Sequence[CoverageSpan]) -> None:
+        with _answering(), self._central.writing() as session:
+            coverage.put(session, node_id, spans)
+
+    def report_states(self, node_id: NodeId, states: Sequence[StreamStatus], *, at: datetime) -> None:
+        with _answering(), self._central.writing() as session:
+            coverage.put_states(session, node_id, states, at=at)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Say that the hub is away, when its database is: the node goes on and tries again."""
+    try:
+        yield
+    except OperationalError as err:
+        raise Unavailable("The central database does not answer. The node goes on recording and tries again.") from err

@@ -1,0 +1,128 @@
+"""Make a data directory usable: configuration, secrets, key store, databases, the first volume, this machine as a node."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from vms.clock import Clock
+from vms.config import Settings, load_settings
+from vms.crypto import FileKeySource, new_sealing_key, new_signing_key, sealing_public_key
+from vms.domain.people import Actor
+from vms.errors import Conflict
+from vms.services.district import District, save_district
+from vms.services.nodes import register_node
+from vms.store.database import make_engines
+from vms.store.files import Volume
+from vms.store.keys import KeyStore
+from vms.store.migrate import Which, migrate
+from vms.store.volumes import register
+
+SECRET_MODE = 0o600
+FOLDER_MODE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What a person decides at the first start."""
+
+    district: District
+    max_bytes: int | None = None
+    """Cap of the first volume; None: the whole file system down to its low watermark."""
+    extra_settings: tuple[tuple[str, str | int | bool], ...] = ()
+
+
+def install(data_dir: Path, installation: Installation, *, actor: Actor, clock: Clock) -> Settings:
+    """Make `data_dir` an installation and return its settings.
+
+    The configuration file is written last but for the rows that need it: a start that was cut short is done again whole.
+    Raises Conflict when `data_dir` holds an installation already; nothing in it is touched then.
+    """
+    config = data_dir / "config.toml"
+    if config.exists():
+        raise Conflict(f"{data_dir} is set up already. Start it with: vms --data {data_dir} up")
+    data_dir.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    settings = load_settings(data_dir)
+    _make_secrets(settings)
+    _make_index(settings, installation.max_bytes)
+    _make_central(settings, installation.district, actor=actor, clock=clock)
+    _write_config(config, installation)
+    return load_settings(data_dir)
+
+
+def migrate_all(settings: Settings) -> None:
+    """Bring both databases to this version's schema."""
+    for where, which in ((settings.central_where, Which.CENTRAL), (settings.index_path, Which.INDEX)):
+        engines = make_engines(where)
+        try:
+            migrate(engines, which)
+        finally:
+            engines.dispose()
+
+
+def _make_secrets(settings: Settings) -> None:
+    settings.secrets_dir.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    for path, make in ((settings.grant_key_path, new_signing_key), (settings.node_key_path, new_sealing_key)):
+        if not path.exists():
+            _write_secret(path, make())
+    kek = FileKeySource(settings.kek_path).key()
+    for folder in (settings.keys1_path.parent, settings.keys2_path.parent, settings.run_dir):
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    KeyStore.open(settings.keys1_path, settings.keys2_path, kek).close()
+
+
+def _make_index(settings: Settings, max_bytes: int | None) -> None:
+    settings.index_path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    engines = make_engines(settings.index_path)
+    try:
+        migrate(engines, Which.INDEX)
+        for setting in settings.volumes:
+            volume = _first_volume(setting.path, max_bytes)
+            with engines.write.begin() as connection:
+                register(connection, volume.id, setting.path)
+    finally:
+        engines.dispose()
+
+
+def _first_volume(path: Path, max_bytes: int | None) -> Volume:
+    """Open the volume of an installation that was cut short, or make it."""
+    if (path / "vms-volume.json").exists():
+        return Volume.open(path, max_bytes=max_bytes)
+    path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    return Volume.create(path, max_bytes=max_bytes)
+
+
+def _make_central(settings: Settings, district: District, *, actor: Actor, clock: Clock) -> None:
+    engines = make_engines(settings.central_where)
+    try:
+        migrate(engines, Which.CENTRAL)
+        with engines.writing() as session:
+            public_key = sealing_public_key(settings.node_key_path.read_bytes())
+            register_node(session, name=socket.gethostname(), public_key=public_key, at=clock.now())
+            save_district(session, actor, district, at=clock.now())
+    finally:
+        engines.dispose()
+
+
+def _write_config(path: Path, installation: Installation) -> None:
+    lines = [
+        "# Custodian's settings. Each is explained in deploy/README.md; a VMS_… environment variable wins over this file.",
+        f"district = {json.dumps(installation.district.name, ensure_ascii=False)}",
+        *(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in installation.extra_settings),
+    ]
+    if installation.max_bytes:
+        lines += ["", "[[volumes]]", 'path = "volumes/default"', f"max_bytes = {installation.max_bytes}"]
+    _write_secret(path, ("\n".join(lines) + "\n").encode())
+
+
+def _write_secret(path: Path, content: bytes) -> None:
+    """Write a file that only its owner reads, whole or not at all."""
+    part = path.with_suffix(path.suffix + ".tmp")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, SECRET_MODE), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)

@@ -1,0 +1,157 @@
+"""The state of every camera and volume, as `vms status --json` prints it."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypedDict
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from vms.domain.camera import CameraDetails, CameraState, RecordingMode, StreamRole
+from vms.domain.footage import Coverage, GapReason
+from vms.domain.people import Actor
+from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
+from vms.domain.timespan import Timespan, union
+from vms.services.cameras import list_cameras
+from vms.store import coverage, volumes
+from vms.store.coverage import ReportedStatus
+from vms.store.timeline import timeline
+
+WINDOW = timedelta(hours=1)
+STALE_AFTER = timedelta(seconds=30)
+"""Nodes report every few seconds; a report older than this says nothing about now."""
+_INTENDED = frozenset({GapReason.PAUSED, GapReason.OFF})
+"""Missing by decision: not expected, therefore not lost."""
+
+
+class GapDocument(TypedDict):
+    start: str
+    end: str | None
+    reason: str
+    detail: str
+
+
+class CameraDocument(TypedDict):
+    id: int
+    name: str
+    branch: str
+    state: str
+    since: str | None
+    detail: str
+    expected_s: float
+    recorded_s: float
+    gaps: list[GapDocument]
+
+
+class VolumeDocument(TypedDict):
+    id: str
+    path: str
+    state: str
+    live_bytes: int
+    free_bytes: int | None
+    """None when the disk is not there."""
+
+
+class StatusDocument(TypedDict):
+    cameras: list[CameraDocument]
+    volumes: list[VolumeDocument]
+
+
+def status_document(
+    session: Session, index: Connection | None, *, actor: Actor, now: datetime, window: timedelta = WINDOW
+) -> StatusDocument:
+    """Return every camera's state and what was recorded of the last `window`; without an index, states only."""
+    states = coverage.states(session)
+    found = list_cameras(session, actor)
+    return StatusDocument(
+        cameras=[_camera(details, states.get(details.camera.streams[0].id), index, now, window) for details in found],
+        volumes=[] if index is None else _volumes(index),
+    )
+
+
+def expected_of(details: CameraDetails, recorded: Coverage, window: Timespan, now: datetime) -> list[Timespan]:
+    """Return the time inside `window` of which footage is due by now.
+
+    Not before the camera was approved, not what the open segment may still hold, not what somebody decided to leave out.
+    """
+    approved = details.camera.placement_approved_at
+    if approved is None or details.camera.recording_mode is not RecordingMode.ALWAYS:
+        return []
+    known = [span.end for span in recorded.recorded] + [gap.end or now for gap in recorded.gaps]
+    start, end = max(window.start, approved), min(window.end, max([now - OPEN_SEGMENT_ALLOWANCE, *known]))
+    left_out = union(
+        Timespan(gap.start, gap.end or now) for gap in recorded.gaps if gap.reason in _INTENDED and (gap.end or now) > gap.start
+    )
+    return _without(Timespan(start, end), left_out) if start < end else []
+
+
+def _camera(
+    details: CameraDetails, reported: ReportedStatus | None, index: Connection | None, now: datetime, window: timedelta
+) -> CameraDocument:
+    state, since, detail = _state(reported, now)
+    span = Timespan(now - window, now)
+    stream = details.camera.stream(StreamRole.MAIN)
+    told = None if index is None or stream is None else timeline(index, stream.id, span, now=now)
+    return CameraDocument(
+        id=details.camera.id,
+        name=details.camera.name,
+        branch=details.branch.name,
+        state=state.value,
+        since=since.isoformat() if since else None,
+        detail=detail,
+        expected_s=_seconds(expected_of(details, told, span, now)) if told else 0.0,
+        recorded_s=_seconds(list(told.recorded)) if told else 0.0,
+        gaps=[_gap_document(told, number) for number in range(len(told.gaps))] if told else [],
+    )
+
+
+def _state(reported: ReportedStatus | None, now: datetime) -> tuple[CameraState, datetime | None, str]:
+    if reported is None:
+        return CameraState.OFFLINE, None, "No recorder has reported about this camera yet. Is vms record running?"
+    if now - reported.reported_at > STALE_AFTER:
+        return CameraState.OFFLINE, reported.reported_at, "The recorder has not reported since. Is vms record running?"
+    return reported.status.state, reported.status.since, reported.status.detail
+
+
+def _gap_document(told: Coverage, number: int) -> GapDocument:
+    gap = told.gaps[number]
+    end = None if gap.end is None else gap.end.isoformat()
+    return GapDocument(start=gap.start.isoformat(), end=end, reason=gap.reason.value, detail=gap.detail)
+
+
+def _volumes(index: Connection) -> list[VolumeDocument]:
+    return [
+        VolumeDocument(
+            id=volume.id,
+            path=str(volume.path),
+            state=volume.state.value,
+            live_bytes=volume.live_bytes,
+            free_bytes=_free_bytes(volume.path),
+        )
+        for volume in volumes.all_volumes(index)
+    ]
+
+
+def _free_bytes(path: Path) -> int | None:
+    try:
+        return shutil.disk_usage(path).free
+    except OSError:
+        return None
+
+
+def _without(span: Timespan, left_out: list[Timespan]) -> list[Timespan]:
+    rest, start = [], span.start
+    for out in left_out:
+        if out.start > start:
+            rest.append(Timespan(start, min(out.start, span.end)))
+        start = max(start, out.end)
+        if start >= span.end:
+            return rest
+    return [*rest, Timespan(start, span.end)]
+
+
+def _seconds(spans: list[Timespan]) -> float:
+    return round(sum((span.duration for span in spans), timedelta()).total_seconds(), 3)

@@ -1,0 +1,315 @@
+"""The central database: people, branches, cameras, views, the access log, and what nodes report. SQLite or PostgreSQL.
+
+Moments (`…_at`) are microseconds since 1970, media times (`…_ms`) milliseconds. Ids are random numbers given by the product
+(`vms.domain.ids`), never by the database. No row about footage is kept here: that is the node index.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import DDL, CheckConstraint, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint, event, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from vms.domain.access import Purpose
+from vms.domain.camera import CameraState, RecordingMode, Scheme, StreamRole
+from vms.domain.people import Role
+from vms.store.columns import Moment, Number, Word, Words, one_of
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+NAME_CHARS = 120
+
+
+class Central(DeclarativeBase):
+    """Base of every table of the central database."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class SettingRow(Central):
+    """What the district decided at set-up and may change on its pages; one row per word."""
+
+    __tablename__ = "setting"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
+class NodeRow(Central):
+    """A machine that records. Only it holds the private half of `public_key`."""
+
+    __tablename__ = "node"
+    __table_args__ = (UniqueConstraint("name"), CheckConstraint("length(public_key) = 32", name="public_key"))
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(NAME_CHARS))
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    """X25519: camera passwords are sealed to it."""
+    config_version: Mapped[int] = mapped_column(Number)
+    """Grows with every change of what the node is to record."""
+    created_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class BranchRow(Central):
+    __tablename__ = "branch"
+    __table_args__ = (UniqueConstraint("name_key"),)
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(NAME_CHARS))
+    name_key: Mapped[str] = mapped_column(String(NAME_CHARS * 3))
+    """The name folded to one case: two branches can't differ by case alone."""
+    timezone: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class AreaRow(Central):
+    __tablename__ = "area"
+    __table_args__ = (UniqueConstraint("branch_id", "name"),)
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    branch_id: Mapped[int] = mapped_column(ForeignKey("branch.id"))
+    name: Mapped[str] = mapped_column(String(NAME_CHARS))
+
+
+class DeviceRow(Central):
+    """Hardware with one address and one credential."""
+
+    __tablename__ = "device"
+    __table_args__ = (
+        one_of("scheme", Scheme, "scheme"),
+        CheckConstraint("port BETWEEN 1 AND 65535", name="port"),
+        # A node's configuration: its devices, joined to cameras and streams.
+        Index(None, "node_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    branch_id: Mapped[int] = mapped_column(ForeignKey("branch.id"))
+    node_id: Mapped[int] = mapped_column(ForeignKey("node.id"))
+    scheme: Mapped[Scheme] = mapped_column(Word(Scheme))
+    host: Mapped[str] = mapped_column(String(253))
+    port: Mapped[int]
+    username: Mapped[str] = mapped_column(String(128))
+    password_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    """Sealed to the node's key with device, host and port as associated data; empty when the device asks for none."""
+
+
+class CameraRow(Central):
+    """A logical position. It is never deleted: footage, holds and the log name it."""
+
+    __tablename__ = "camera"
+    __table_args__ = (
+        one_of("recording_mode", RecordingMode, "recording_mode"),
+        CheckConstraint("channel BETWEEN 1 AND 1024", name="channel"),
+        # No two cameras in use of one branch share a name; also lists a branch's cameras.
+        Index(
+            "uq_camera_branch_id_name_key",
+            "branch_id",
+            "name_key",
+            unique=True,
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+        # The cameras that a device feeds, when its address changes.
+        Index(None, "device_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    branch_id: Mapped[int] = mapped_column(ForeignKey("branch.id"))
+    area_id: Mapped[int | None] = mapped_column(ForeignKey("area.id"))
+    device_id: Mapped[int] = mapped_column(ForeignKey("device.id"))
+    channel: Mapped[int]
+    name: Mapped[str] = mapped_column(String(NAME_CHARS))
+    name_key: Mapped[str] = mapped_column(String(NAME_CHARS * 3))
+    recording_mode: Mapped[RecordingMode] = mapped_column(Word(RecordingMode))
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    placement_approved_at: Mapped[datetime | None] = mapped_column(Moment)
+    removed_at: Mapped[datetime | None] = mapped_column(Moment)
+    version: Mapped[int]
+
+
+class StreamRow(Central):
+    """One RTSP presentation of a camera. A stream taken away stays as a row: its footage names it."""
+
+    __tablename__ = "stream"
+    __table_args__ = (one_of("role", StreamRole, "role"), UniqueConstraint("camera_id", "role"))
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    camera_id: Mapped[int] = mapped_column(ForeignKey("camera.id"))
+    role: Mapped[StreamRole] = mapped_column(Word(StreamRole))
+    path: Mapped[str] = mapped_column(String(512))
+    removed_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class PersonRow(Central):
+    """An account. It is never deleted: the access log names it."""
+
+    __tablename__ = "person"
+    __table_args__ = (UniqueConstraint("name_key"), one_of("role", Role, "role"))
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(NAME_CHARS))
+    name_key: Mapped[str] = mapped_column(String(NAME_CHARS * 3))
+    role: Mapped[Role] = mapped_column(Word(Role))
+    whole_district: Mapped[bool]
+    """Else `person_branch` lists the branches, which may be none."""
+    password_hash: Mapped[str] = mapped_column(String(256))
+    """argon2id in its own text form."""
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    confirmed_at: Mapped[datetime | None] = mapped_column(Moment)
+    """None: proposed at the console, waits for a Director."""
+    first_signed_in_at: Mapped[datetime | None] = mapped_column(Moment)
+    disabled_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class PersonBranchRow(Central):
+    """The branches of a person who does not see the whole district."""
+
+    __tablename__ = "person_branch"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, autoincrement=False)
+    branch_id: Mapped[int] = mapped_column(ForeignKey("branch.id"), primary_key=True, autoincrement=False)
+
+
+class SessionRow(Central):
+    """One sign-in. The token itself is known to the browser alone."""
+
+    __tablename__ = "session"
+    __table_args__ = (
+        CheckConstraint("length(token_sha256) = 32", name="token"),
+        # Every request: the session of a token.
+        UniqueConstraint("token_sha256"),
+        # A person's open sessions.
+        Index(None, "person_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    token_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    opened_at: Mapped[datetime] = mapped_column(Moment)
+    seen_at: Mapped[datetime] = mapped_column(Moment)
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class ViewRow(Central):
+    """One act of watching, from its opening to its close or its deadline."""
+
+    __tablename__ = "view"
+    __table_args__ = (
+        one_of("purpose", Purpose, "purpose"),
+        CheckConstraint("(span_start_at IS NULL) = (span_end_at IS NULL)", name="span"),
+    )
+
+    id: Mapped[str] = mapped_column(String(22), primary_key=True)
+    actor: Mapped[str] = mapped_column(String(300))
+    camera_id: Mapped[int] = mapped_column(ForeignKey("camera.id"))
+    purpose: Mapped[Purpose] = mapped_column(Word(Purpose))
+    span_start_at: Mapped[datetime | None] = mapped_column(Moment)
+    """Both None for live."""
+    span_end_at: Mapped[datetime | None] = mapped_column(Moment)
+    opened_at: Mapped[datetime] = mapped_column(Moment)
+    deadline_at: Mapped[datetime] = mapped_column(Moment)
+    closed_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class AccessLogRow(Central):
+    """One row per log: the number of its newest event. Whoever adds an event holds this row until the commit."""
+
+    __tablename__ = "access_log"
+
+    origin: Mapped[str] = mapped_column(String(64), primary_key=True)
+    last_number: Mapped[int] = mapped_column(Number)
+
+
+class AccessEventRow(Central):
+    """Who saw or did what, why. Triggers refuse every change; there is no foreign key, so nothing else can reach in."""
+
+    __tablename__ = "access_event"
+    __table_args__ = (
+        CheckConstraint("number > 0", name="number"),
+        CheckConstraint("(span_start_at IS NULL) = (span_end_at IS NULL)", name="span"),
+        # The log page narrowed to one camera, newest first.
+        Index(None, "camera_id", "number"),
+    )
+
+    origin: Mapped[str] = mapped_column(String(64), primary_key=True)
+    number: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    """From 1, without a gap."""
+    at: Mapped[datetime] = mapped_column(Moment)
+    actor: Mapped[str] = mapped_column(String(300))
+    actor_name: Mapped[str] = mapped_column(String(300))
+    role: Mapped[str] = mapped_column(String(32))
+    action: Mapped[str] = mapped_column(String(64))
+    camera_id: Mapped[int | None] = mapped_column(Number)
+    purpose: Mapped[Purpose | None] = mapped_column(Word(Purpose))
+    span_start_at: Mapped[datetime | None] = mapped_column(Moment)
+    span_end_at: Mapped[datetime | None] = mapped_column(Moment)
+    view_id: Mapped[str | None] = mapped_column(String(22))
+    detail: Mapped[dict[str, str]] = mapped_column(Words)
+
+
+class CoverageRow(Central):
+    """Recorded time as nodes report it: one row per run, for timelines of the whole district."""
+
+    __tablename__ = "coverage"
+    __table_args__ = (CheckConstraint("end_ms >= start_ms", name="order"),)
+
+    stream_id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    start_ms: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    end_ms: Mapped[int] = mapped_column(Number)
+    node_id: Mapped[int] = mapped_column(ForeignKey("node.id"))
+
+
+class StreamStateRow(Central):
+    """The newest state of each stream as its node reported it."""
+
+    __tablename__ = "stream_state"
+    __table_args__ = (one_of("state", CameraState, "state"),)
+
+    stream_id: Mapped[int] = mapped_column(ForeignKey("stream.id"), primary_key=True, autoincrement=False)
+    node_id: Mapped[int] = mapped_column(ForeignKey("node.id"))
+    state: Mapped[CameraState] = mapped_column(Word(CameraState))
+    since_at: Mapped[datetime] = mapped_column(Moment)
+    detail: Mapped[str] = mapped_column(Text)
+    reported_at: Mapped[datetime] = mapped_column(Moment)
+
+
+# Append-only in the database itself: a slip in code, or a hand at the console, is refused too. The same statements stand in
+# the first migration; the drift test compares the two.
+SQLITE_APPEND_ONLY = tuple(
+    f"CREATE TRIGGER access_event_no_{verb} BEFORE {moment} BEGIN SELECT RAISE(ABORT, 'access_event is append-only'); END"
+    for verb, moment in (
+        ("update", "UPDATE ON access_event"),
+        ("delete", "DELETE ON access_event"),
+        # INSERT OR REPLACE deletes without firing the trigger above.
+        (
+            "replace",
+            "INSERT ON access_event WHEN EXISTS (SELECT 1 FROM access_event WHERE origin = NEW.origin AND number = NEW.number)",
+        ),
+    )
+)
+_REFUSE = "EXECUTE FUNCTION access_event_append_only()"
+POSTGRESQL_APPEND_ONLY = (
+    """CREATE FUNCTION access_event_append_only() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN RAISE EXCEPTION 'access_event is append-only'; END $$""",
+    f"CREATE TRIGGER access_event_append_only BEFORE UPDATE OR DELETE ON access_event FOR EACH ROW {_REFUSE}",
+    f"CREATE TRIGGER access_event_no_truncate BEFORE TRUNCATE ON access_event FOR EACH STATEMENT {_REFUSE}",
+)
+
+
+def _on_create(dialect: str, statement: str) -> None:
+    # SQLAlchemy's DDL() carries no annotations yet (2.1.9).
+    ddl = DDL(statement)  # type: ignore[no-untyped-call]
+    event.listen(AccessEventRow.__table__, "after_create", ddl.execute_if(dialect=dialect))
+
+
+for _statement in SQLITE_APPEND_ONLY:
+    _on_create("sqlite", _statement)
+for _statement in POSTGRESQL_APPEND_ONLY:
+    _on_create("postgresql", _statement)

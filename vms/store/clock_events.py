@@ -1,0 +1,25 @@
+"""Steps of the machine's wall clock, as the recorder saw them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.sqlite import insert
+
+from vms.domain.footage import ClockEvent
+from vms.domain.timespan import datetime_of_ms, ms_of
+from vms.store.index_tables import ClockEventRow
+
+
+def put(connection: Connection, events: Sequence[ClockEvent]) -> None:
+    """Insert `events`; one of the same millisecond is there already."""
+    for event in events:
+        row = insert(ClockEventRow).values(at_ms=ms_of(event.at), step_ms=event.step_ms, detail=event.detail)
+        connection.execute(row.on_conflict_do_nothing())
+
+
+def recent(connection: Connection, limit: int = 100) -> list[ClockEvent]:
+    """Return the newest events, newest first."""
+    query = select(ClockEventRow.at_ms, ClockEventRow.step_ms, ClockEventRow.detail).order_by(ClockEventRow.at_ms.desc()).limit(limit)
+    return [ClockEvent(datetime_of_ms(at), step, detail) for at, step, detail in connection.execute(query)]

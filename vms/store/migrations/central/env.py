@@ -1,0 +1,6 @@
+"""Alembic's entry for the central database."""
+
+from vms.store.central_tables import Central
+from vms.store.migrations.environment import run_migrations
+
+run_migrations(Central.metadata)

@@ -1,0 +1,203 @@
+-- The central schema on SQLite, as the migrations make it. Renew with: python -m vms.store.schema
+
+CREATE TABLE setting (
+  "key" VARCHAR(64) NOT NULL,
+  value TEXT NOT NULL,
+  CONSTRAINT pk_setting PRIMARY KEY ("key")
+);
+
+CREATE TABLE node (
+  id INTEGER NOT NULL,
+  name VARCHAR(120) NOT NULL,
+  public_key BLOB NOT NULL,
+  config_version INTEGER NOT NULL,
+  created_at BIGINT NOT NULL,
+  CONSTRAINT pk_node PRIMARY KEY (id),
+  CONSTRAINT uq_node_name UNIQUE (name),
+  CONSTRAINT ck_node_public_key CHECK (length(public_key) = 32)
+);
+
+CREATE TABLE branch (
+  id INTEGER NOT NULL,
+  name VARCHAR(120) NOT NULL,
+  name_key VARCHAR(360) NOT NULL,
+  timezone VARCHAR(64) NOT NULL,
+  created_at BIGINT NOT NULL,
+  CONSTRAINT pk_branch PRIMARY KEY (id),
+  CONSTRAINT uq_branch_name_key UNIQUE (name_key)
+);
+
+CREATE TABLE area (
+  id INTEGER NOT NULL,
+  branch_id INTEGER NOT NULL,
+  name VARCHAR(120) NOT NULL,
+  CONSTRAINT pk_area PRIMARY KEY (id),
+  CONSTRAINT uq_area_branch_id_name UNIQUE (branch_id, name),
+  CONSTRAINT fk_area_branch_id FOREIGN KEY(branch_id) REFERENCES branch (id)
+);
+
+CREATE TABLE person (
+  id INTEGER NOT NULL,
+  name VARCHAR(120) NOT NULL,
+  name_key VARCHAR(360) NOT NULL,
+  role VARCHAR(32) NOT NULL,
+  whole_district BOOLEAN NOT NULL,
+  password_hash VARCHAR(256) NOT NULL,
+  created_at BIGINT NOT NULL,
+  confirmed_at BIGINT,
+  first_signed_in_at BIGINT,
+  disabled_at BIGINT,
+  CONSTRAINT pk_person PRIMARY KEY (id),
+  CONSTRAINT uq_person_name_key UNIQUE (name_key),
+  CONSTRAINT ck_person_role CHECK (role IN ('desk', 'director', 'it', 'auditor'))
+);
+
+CREATE TABLE person_branch (
+  person_id INTEGER NOT NULL,
+  branch_id INTEGER NOT NULL,
+  CONSTRAINT pk_person_branch PRIMARY KEY (person_id, branch_id),
+  CONSTRAINT fk_person_branch_person_id FOREIGN KEY(person_id) REFERENCES person (id),
+  CONSTRAINT fk_person_branch_branch_id FOREIGN KEY(branch_id) REFERENCES branch (id)
+);
+
+CREATE TABLE session (
+  id INTEGER NOT NULL,
+  person_id INTEGER NOT NULL,
+  token_sha256 BLOB NOT NULL,
+  opened_at BIGINT NOT NULL,
+  seen_at BIGINT NOT NULL,
+  ended_at BIGINT,
+  CONSTRAINT pk_session PRIMARY KEY (id),
+  CONSTRAINT ck_session_token CHECK (length(token_sha256) = 32),
+  CONSTRAINT uq_session_token_sha256 UNIQUE (token_sha256),
+  CONSTRAINT fk_session_person_id FOREIGN KEY(person_id) REFERENCES person (id)
+);
+
+CREATE INDEX ix_session_person_id ON session (person_id);
+
+CREATE TABLE device (
+  id INTEGER NOT NULL,
+  branch_id INTEGER NOT NULL,
+  node_id INTEGER NOT NULL,
+  scheme VARCHAR(32) NOT NULL,
+  host VARCHAR(253) NOT NULL,
+  port INTEGER NOT NULL,
+  username VARCHAR(128) NOT NULL,
+  password_sealed BLOB NOT NULL,
+  CONSTRAINT pk_device PRIMARY KEY (id),
+  CONSTRAINT ck_device_scheme CHECK (scheme IN ('rtsp', 'rtsps')),
+  CONSTRAINT ck_device_port CHECK (port BETWEEN 1 AND 65535),
+  CONSTRAINT fk_device_branch_id FOREIGN KEY(branch_id) REFERENCES branch (id),
+  CONSTRAINT fk_device_node_id FOREIGN KEY(node_id) REFERENCES node (id)
+);
+
+CREATE INDEX ix_device_node_id ON device (node_id);
+
+CREATE TABLE camera (
+  id INTEGER NOT NULL,
+  branch_id INTEGER NOT NULL,
+  area_id INTEGER,
+  device_id INTEGER NOT NULL,
+  channel INTEGER NOT NULL,
+  name VARCHAR(120) NOT NULL,
+  name_key VARCHAR(360) NOT NULL,
+  recording_mode VARCHAR(32) NOT NULL,
+  created_at BIGINT NOT NULL,
+  placement_approved_at BIGINT,
+  removed_at BIGINT,
+  version INTEGER NOT NULL,
+  CONSTRAINT pk_camera PRIMARY KEY (id),
+  CONSTRAINT ck_camera_recording_mode CHECK (recording_mode IN ('always', 'live_only', 'off')),
+  CONSTRAINT ck_camera_channel CHECK (channel BETWEEN 1 AND 1024),
+  CONSTRAINT fk_camera_branch_id FOREIGN KEY(branch_id) REFERENCES branch (id),
+  CONSTRAINT fk_camera_area_id FOREIGN KEY(area_id) REFERENCES area (id),
+  CONSTRAINT fk_camera_device_id FOREIGN KEY(device_id) REFERENCES device (id)
+);
+
+CREATE INDEX ix_camera_device_id ON camera (device_id);
+
+CREATE UNIQUE INDEX uq_camera_branch_id_name_key ON camera (branch_id, name_key) WHERE removed_at IS NULL;
+
+CREATE TABLE stream (
+  id INTEGER NOT NULL,
+  camera_id INTEGER NOT NULL,
+  role VARCHAR(32) NOT NULL,
+  path VARCHAR(512) NOT NULL,
+  removed_at BIGINT,
+  CONSTRAINT pk_stream PRIMARY KEY (id),
+  CONSTRAINT ck_stream_role CHECK (role IN ('main', 'sub')),
+  CONSTRAINT uq_stream_camera_id_role UNIQUE (camera_id, role),
+  CONSTRAINT fk_stream_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id)
+);
+
+CREATE TABLE access_log (
+  origin VARCHAR(64) NOT NULL,
+  last_number INTEGER NOT NULL,
+  CONSTRAINT pk_access_log PRIMARY KEY (origin)
+);
+
+CREATE TABLE access_event (
+  origin VARCHAR(64) NOT NULL,
+  number INTEGER NOT NULL,
+  at BIGINT NOT NULL,
+  actor VARCHAR(300) NOT NULL,
+  actor_name VARCHAR(300) NOT NULL,
+  role VARCHAR(32) NOT NULL,
+  action VARCHAR(64) NOT NULL,
+  camera_id INTEGER,
+  purpose VARCHAR(32),
+  span_start_at BIGINT,
+  span_end_at BIGINT,
+  view_id VARCHAR(22),
+  detail TEXT NOT NULL,
+  CONSTRAINT pk_access_event PRIMARY KEY (origin, number),
+  CONSTRAINT ck_access_event_number CHECK (number > 0),
+  CONSTRAINT ck_access_event_span CHECK ((span_start_at IS NULL) = (span_end_at IS NULL))
+);
+
+CREATE TRIGGER access_event_no_delete BEFORE DELETE ON access_event BEGIN SELECT RAISE(ABORT, 'access_event is append-only'); END;
+
+CREATE TRIGGER access_event_no_replace BEFORE INSERT ON access_event WHEN EXISTS (SELECT 1 FROM access_event WHERE origin = NEW.origin AND number = NEW.number) BEGIN SELECT RAISE(ABORT, 'access_event is append-only'); END;
+
+CREATE TRIGGER access_event_no_update BEFORE UPDATE ON access_event BEGIN SELECT RAISE(ABORT, 'access_event is append-only'); END;
+
+CREATE INDEX ix_access_event_camera_id_number ON access_event (camera_id, number);
+
+CREATE TABLE "view" (
+  id VARCHAR(22) NOT NULL,
+  actor VARCHAR(300) NOT NULL,
+  camera_id INTEGER NOT NULL,
+  purpose VARCHAR(32) NOT NULL,
+  span_start_at BIGINT,
+  span_end_at BIGINT,
+  opened_at BIGINT NOT NULL,
+  deadline_at BIGINT NOT NULL,
+  closed_at BIGINT,
+  CONSTRAINT pk_view PRIMARY KEY (id),
+  CONSTRAINT ck_view_purpose CHECK (purpose IN ('live', 'incident', 'maintenance', 'request')),
+  CONSTRAINT ck_view_span CHECK ((span_start_at IS NULL) = (span_end_at IS NULL)),
+  CONSTRAINT fk_view_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id)
+);
+
+CREATE TABLE coverage (
+  stream_id INTEGER NOT NULL,
+  start_ms INTEGER NOT NULL,
+  end_ms INTEGER NOT NULL,
+  node_id INTEGER NOT NULL,
+  CONSTRAINT pk_coverage PRIMARY KEY (stream_id, start_ms),
+  CONSTRAINT ck_coverage_order CHECK (end_ms >= start_ms),
+  CONSTRAINT fk_coverage_node_id FOREIGN KEY(node_id) REFERENCES node (id)
+);
+
+CREATE TABLE stream_state (
+  stream_id INTEGER NOT NULL,
+  node_id INTEGER NOT NULL,
+  state VARCHAR(32) NOT NULL,
+  since_at BIGINT NOT NULL,
+  detail TEXT NOT NULL,
+  reported_at BIGINT NOT NULL,
+  CONSTRAINT pk_stream_state PRIMARY KEY (stream_id),
+  CONSTRAINT ck_stream_state_state CHECK (state IN ('recording', 'live_only', 'connecting', 'offline', 'refused', 'silent', 'stalled', 'paused', 'off', 'disk_full')),
+  CONSTRAINT fk_stream_state_stream_id FOREIGN KEY(stream_id) REFERENCES stream (id),
+  CONSTRAINT fk_stream_state_node_id FOREIGN KEY(node_id) REFERENCES node (id)
+);

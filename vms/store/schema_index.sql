@@ -1,0 +1,112 @@
+-- The index schema on SQLite, as the migrations make it. Renew with: python -m vms.store.schema
+
+CREATE TABLE volume (
+  number INTEGER NOT NULL,
+  uuid VARCHAR(36) NOT NULL,
+  path TEXT NOT NULL,
+  state VARCHAR(16) NOT NULL,
+  live_bytes INTEGER NOT NULL,
+  clean_hour INTEGER NOT NULL,
+  CONSTRAINT pk_volume PRIMARY KEY (number),
+  CONSTRAINT uq_volume_uuid UNIQUE (uuid),
+  CONSTRAINT ck_volume_state CHECK (state IN ('ok', 'read_only', 'failed'))
+);
+
+CREATE TABLE segment (
+  stream_id INTEGER NOT NULL,
+  start_ms INTEGER NOT NULL,
+  start_ticks INTEGER NOT NULL,
+  duration INTEGER NOT NULL,
+  run_start_ms INTEGER NOT NULL,
+  volume INTEGER NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  flags INTEGER NOT NULL,
+  CONSTRAINT pk_segment PRIMARY KEY (stream_id, start_ms),
+  CONSTRAINT ck_segment_duration CHECK (duration > 0),
+  CONSTRAINT ck_segment_start CHECK (start_ms = start_ticks / 90),
+  CONSTRAINT ck_segment_state CHECK (state IN (0, 2, 3)),
+  CONSTRAINT fk_segment_volume FOREIGN KEY(volume) REFERENCES volume (number)
+) WITHOUT ROWID;
+
+CREATE INDEX ix_segment_not_live ON segment (stream_id, start_ms) WHERE state <> 0;
+
+CREATE TABLE segment_side (
+  stream_id INTEGER NOT NULL,
+  start_ms INTEGER NOT NULL,
+  media_sha256 BLOB NOT NULL,
+  file_digest BLOB NOT NULL,
+  fragments BLOB NOT NULL,
+  codec VARCHAR(32) NOT NULL,
+  width INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  camera_clock_offset_ms INTEGER,
+  CONSTRAINT pk_segment_side PRIMARY KEY (stream_id, start_ms),
+  CONSTRAINT ck_segment_side_digests CHECK (length(media_sha256) = 32 AND length(file_digest) = 32)
+) WITHOUT ROWID;
+
+CREATE TABLE run (
+  stream_id INTEGER NOT NULL,
+  start_ms INTEGER NOT NULL,
+  end_ms INTEGER NOT NULL,
+  end_reason VARCHAR(32),
+  rtp_start INTEGER NOT NULL,
+  sr_ntp BIGINT NOT NULL,
+  sr_rtp INTEGER NOT NULL,
+  CONSTRAINT pk_run PRIMARY KEY (stream_id, start_ms),
+  CONSTRAINT ck_run_order CHECK (end_ms >= start_ms),
+  CONSTRAINT ck_run_end_reason CHECK (end_reason IN ('offline', 'refused', 'silent', 'stalled', 'unsupported', 'disk_full', 'disk_slow', 'disk_error', 'recorder_stopped', 'recorder_crashed', 'clock_step', 'stream_changed', 'paused', 'off'))
+) WITHOUT ROWID;
+
+CREATE TABLE gap (
+  stream_id INTEGER NOT NULL,
+  start_ms INTEGER NOT NULL,
+  end_ms INTEGER,
+  reason VARCHAR(32) NOT NULL,
+  detail TEXT NOT NULL,
+  CONSTRAINT pk_gap PRIMARY KEY (stream_id, start_ms),
+  CONSTRAINT ck_gap_order CHECK (end_ms IS NULL OR end_ms >= start_ms),
+  CONSTRAINT ck_gap_reason CHECK (reason IN ('offline', 'refused', 'silent', 'stalled', 'unsupported', 'disk_full', 'disk_slow', 'disk_error', 'recorder_stopped', 'recorder_crashed', 'clock_step', 'stream_changed', 'paused', 'off'))
+) WITHOUT ROWID;
+
+CREATE INDEX ix_gap_open ON gap (stream_id) WHERE end_ms IS NULL;
+
+CREATE TABLE clock_event (
+  at_ms INTEGER NOT NULL,
+  step_ms INTEGER NOT NULL,
+  detail TEXT NOT NULL,
+  CONSTRAINT pk_clock_event PRIMARY KEY (at_ms)
+);
+
+CREATE TABLE replica (
+  kind VARCHAR(32) NOT NULL,
+  version INTEGER NOT NULL,
+  CONSTRAINT pk_replica PRIMARY KEY (kind)
+);
+
+CREATE TABLE stream_config (
+  stream_id INTEGER NOT NULL,
+  camera_id INTEGER NOT NULL,
+  device_id INTEGER NOT NULL,
+  role VARCHAR(32) NOT NULL,
+  scheme VARCHAR(32) NOT NULL,
+  host VARCHAR(253) NOT NULL,
+  port INTEGER NOT NULL,
+  path VARCHAR(512) NOT NULL,
+  username VARCHAR(128) NOT NULL,
+  password_sealed BLOB NOT NULL,
+  recording_mode VARCHAR(32) NOT NULL,
+  camera_name TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  CONSTRAINT pk_stream_config PRIMARY KEY (stream_id),
+  CONSTRAINT ck_stream_config_role CHECK (role IN ('main', 'sub')),
+  CONSTRAINT ck_stream_config_scheme CHECK (scheme IN ('rtsp', 'rtsps')),
+  CONSTRAINT ck_stream_config_recording_mode CHECK (recording_mode IN ('always', 'live_only', 'off'))
+);
+
+CREATE TABLE coverage_outbox (
+  stream_id INTEGER NOT NULL,
+  start_ms INTEGER NOT NULL,
+  end_ms INTEGER NOT NULL,
+  CONSTRAINT pk_coverage_outbox PRIMARY KEY (stream_id, start_ms)
+) WITHOUT ROWID;

@@ -1,0 +1,62 @@
+"""The node's copy of what it is to record: it works from this, so it needs no hub."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from vms.domain.camera import Address, NodeConfiguration, StreamConfig
+from vms.domain.ids import CameraId, DeviceId, StreamId
+from vms.store.index_tables import ReplicaRow, StreamConfigRow
+
+_KIND = "stream_config"
+
+
+def replace(connection: Connection, configuration: NodeConfiguration) -> None:
+    """Store `configuration` in place of the one before."""
+    connection.execute(delete(StreamConfigRow))
+    if configuration.streams:
+        connection.execute(insert(StreamConfigRow), [_columns(stream) for stream in configuration.streams])
+    version = upsert(ReplicaRow).values(kind=_KIND, version=configuration.version)
+    connection.execute(version.on_conflict_do_update(index_elements=[ReplicaRow.kind], set_={"version": version.excluded.version}))
+
+
+def load(connection: Connection) -> NodeConfiguration:
+    """Return the stored configuration; version 0 without streams before the first."""
+    version = connection.scalar(select(ReplicaRow.version).where(ReplicaRow.kind == _KIND)) or 0
+    rows = connection.execute(select(StreamConfigRow.__table__).order_by(StreamConfigRow.stream_id))
+    return NodeConfiguration(version, tuple(_stream(row) for row in rows))
+
+
+def _columns(stream: StreamConfig) -> dict[str, object]:
+    return {
+        "stream_id": stream.stream_id,
+        "camera_id": stream.camera_id,
+        "device_id": stream.device_id,
+        "role": stream.role,
+        "scheme": stream.address.scheme,
+        "host": stream.address.host,
+        "port": stream.address.port,
+        "path": stream.path,
+        "username": stream.username,
+        "password_sealed": stream.password_sealed,
+        "recording_mode": stream.recording_mode,
+        "camera_name": stream.camera_name,
+        "version": stream.version,
+    }
+
+
+def _stream(row: Row[*tuple[object, ...]]) -> StreamConfig:
+    return StreamConfig(
+        stream_id=StreamId(row.stream_id),
+        camera_id=CameraId(row.camera_id),
+        device_id=DeviceId(row.device_id),
+        role=row.role,
+        address=Address(row.scheme, row.host, row.port),
+        path=row.path,
+        username=row.username,
+        password_sealed=row.password_sealed,
+        recording_mode=row.recording_mode,
+        camera_name=row.camera_name,
+        version=row.version,
+    )
