@@ -1,0 +1,173 @@
+"""One TCP or TLS connection to a camera: resolved once, every address checked, dialled by that address, non-blocking."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+
+from recorder.rtsp.errors import CameraError, CameraUnreachable, ConnectionLost, ConnectionRefused, ForbiddenAddress, Unsupported
+from vms.domain.camera import Address, Scheme, refuse_target
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolver = Callable[[str], Awaitable[list[IpAddress]]]
+"""Host name to addresses, best first; OSError when there is none."""
+MAX_ADDRESSES = 4
+RECEIVE_BYTES = 256 * 1024
+_WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Connection:
+    """A connected socket, and the words for what can happen to it."""
+
+    def __init__(self, connected: socket.socket, peer: str) -> None:
+        self.socket = connected
+        self.peer = peer
+        """host:port, for sentences."""
+
+    async def send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self.socket.send(view) :]
+            except _WOULD_BLOCK:
+                await _ready(self.socket, writable=True)
+            except OSError as err:
+                raise self._lost(err) from err
+
+    async def receive(self) -> bytes:
+        """Return what is there, at least one byte; ConnectionLost at the end of the stream."""
+        while (data := self.receive_now(RECEIVE_BYTES)) is None:
+            await _ready(self.socket, writable=False)
+        return data
+
+    def receive_now(self, limit: int) -> bytes | None:
+        """Return up to `limit` bytes, or None when none are there yet; ConnectionLost at the end of the stream."""
+        try:
+            data = self.socket.recv(limit)
+        except _WOULD_BLOCK:
+            return None
+        except OSError as err:
+            raise self._lost(err) from err
+        if not data:
+            raise ConnectionLost(f"{self.peer} closed the connection.")
+        return data
+
+    def _lost(self, err: OSError) -> ConnectionLost:
+        return ConnectionLost(f"The connection to {self.peer} broke: {err.strerror or type(err).__name__}.")
+
+
+async def resolve_host(host: str) -> list[IpAddress]:
+    """Ask the system's resolver."""
+    answers = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return [ipaddress.ip_address(answer[4][0]) for answer in answers]
+
+
+async def dial(address: Address, *, allow_loopback: bool, tls: ssl.SSLContext | None, resolve: Resolver, connect_s: float) -> Connection:
+    """Connect to the first permitted address of the host that answers; CameraError says why none did."""
+    if address.scheme is Scheme.RTSPS and tls is None:
+        raise Unsupported("This camera is set to rtsps, and no certificate of it is pinned here yet. Use rtsp until it is.")
+    peer = f"{address.host}:{address.port}"
+    failure: CameraError = CameraUnreachable(f"The host name {address.host} has no address. Check its spelling, or give the IP address.")
+    for ip in await _permitted(address.host, resolve, allow_loopback=allow_loopback):
+        try:
+            async with asyncio.timeout(connect_s):
+                connected = await _connect(ip, address.port)
+        except OSError as err:  # TimeoutError is one
+            failure = _why_not(err, peer)
+        else:
+            context = tls if address.scheme is Scheme.RTSPS else None
+            return Connection(await _secured(connected, context, address, connect_s) if context else connected, peer)
+    raise failure
+
+
+async def _permitted(host: str, resolve: Resolver, *, allow_loopback: bool) -> list[IpAddress]:
+    """Resolve once; what a second look-up would say is never asked, so a name can't be re-bound in between."""
+    try:
+        found = await _literal_or_resolved(host, resolve)
+    except (OSError, UnicodeError) as err:
+        raise CameraUnreachable(f"The host name {host} can't be resolved. Check its spelling, or give the IP address.") from err
+    permitted: list[IpAddress] = []
+    refusal: ValueError | None = None
+    for ip in found[:MAX_ADDRESSES]:
+        try:
+            refuse_target(ip, allow_loopback=allow_loopback)
+        except ValueError as err:
+            refusal = err
+        else:
+            permitted.append(ip)
+    if refusal and not permitted:
+        raise ForbiddenAddress(str(refusal)) from refusal
+    return permitted
+
+
+async def _literal_or_resolved(host: str, resolve: Resolver) -> list[IpAddress]:
+    try:
+        return [ipaddress.ip_address(host)]
+    except ValueError:
+        return await resolve(host)
+
+
+async def _connect(ip: IpAddress, port: int) -> socket.socket:
+    fresh = socket.socket(socket.AF_INET6 if ip.version == 6 else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        fresh.setblocking(False)
+        fresh.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(fresh, (str(ip), port))
+    except BaseException:  # a cancelled task too must not leave the socket open
+        fresh.close()
+        raise
+    return fresh
+
+
+def _why_not(err: OSError, peer: str) -> CameraError:
+    if isinstance(err, ConnectionRefusedError):
+        return ConnectionRefused(f"{peer} refuses the connection: the machine is there, but nothing listens on that port. Check the port.")
+    if isinstance(err, TimeoutError):
+        return CameraUnreachable(f"{peer} does not answer. Check that the camera has power and network, and its address.")
+    return CameraUnreachable(f"{peer} can't be reached: {err.strerror or type(err).__name__}. Check the camera's address and the network.")
+
+
+async def _secured(connected: socket.socket, context: ssl.SSLContext, address: Address, connect_s: float) -> ssl.SSLSocket:
+    secured = context.wrap_socket(connected, server_hostname=address.host, do_handshake_on_connect=False)
+    try:
+        async with asyncio.timeout(connect_s):
+            await _shake_hands(secured)
+    except OSError as err:  # ssl.SSLError and TimeoutError are ones
+        secured.close()
+        reason = err.reason if isinstance(err, ssl.SSLError) else type(err).__name__
+        raise CameraUnreachable(f"TLS with {address.host}:{address.port} failed ({reason}). Check the camera's certificate.") from err
+    except BaseException:
+        secured.close()
+        raise
+    return secured
+
+
+async def _shake_hands(secured: ssl.SSLSocket) -> None:
+    while True:
+        try:
+            secured.do_handshake()
+        except ssl.SSLWantReadError:
+            await _ready(secured, writable=False)
+        except ssl.SSLWantWriteError:
+            await _ready(secured, writable=True)
+        else:
+            return
+
+
+async def _ready(waiting: socket.socket, *, writable: bool) -> None:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    add, remove = (loop.add_writer, loop.remove_writer) if writable else (loop.add_reader, loop.remove_reader)
+
+    def wake() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    add(waiting, wake)
+    try:
+        await ready
+    finally:
+        remove(waiting)

@@ -1,0 +1,1 @@
+"""Cameras and other peers that tests talk to over loopback."""

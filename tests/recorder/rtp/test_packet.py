@@ -1,0 +1,97 @@
+"""RTP headers of every shape, and runs of fragments counted without looking at each."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorder.rtp.packet import MAX_RUN, fragment_run, payload_span
+from tests.recorder.rtp.packets import Sender
+
+FRAME = 4 + 12 + 2 + 200
+
+
+def run_of(frames: list[bytes]) -> int:
+    return fragment_run(b"".join(frames), 0, len(frames[0]), 1, 5)
+
+
+def fragments(count: int, sequence: int = 65_500) -> list[bytes]:
+    """Return a start and then middles of one keyframe slice, all the same size."""
+    return list(Sender(sequence=sequence).fragments(bytes([0x65]) + bytes(200 * (count + 1)), marker=True))[:count]
+
+
+@pytest.mark.parametrize(
+    ("csrc", "extension", "padding"), [(0, None, 0), (3, None, 0), (0, b"12345678", 0), (0, b"", 0), (0, None, 7), (15, b"1234", 4)]
+)
+def test_the_payload_is_found_behind_csrc_extension_and_before_padding(csrc: int, extension: bytes | None, padding: int) -> None:
+    packet = Sender().packet(b"payload", csrc=csrc, extension=extension, padding=padding)
+    span = payload_span(packet, 4, len(packet))
+    assert span
+    assert packet[slice(*span)] == b"payload"
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"\x80\x60" + bytes(9),
+        b"\x00\x60" + bytes(10),
+        b"\x8f\x60" + bytes(20),
+        b"\x90\x60" + bytes(12),
+        b"\x90\x60" + bytes(12) + b"\x00\xff",
+        b"\xa0\x60" + bytes(10) + b"\x00",
+        b"\xa0\x60" + bytes(10) + b"\xff",
+    ],
+    ids=["short", "version 0", "CSRC missing", "extension head cut", "extension too long", "padding 0", "padding too long"],
+)
+def test_a_header_that_does_not_hold_together_is_refused(packet: bytes) -> None:
+    assert payload_span(packet, 0, len(packet)) is None
+
+
+@given(st.binary(max_size=60))
+def test_a_span_never_leaves_its_packet(packet: bytes) -> None:
+    span = payload_span(packet, 0, len(packet))
+    assert span is None or 12 <= span[0] <= span[1] <= len(packet)
+
+
+@pytest.mark.parametrize("sequence", [0, 250, 65_530])
+def test_a_run_is_counted_across_a_wrap_of_the_sequence(sequence: int) -> None:
+    assert run_of(fragments(30, sequence)) == 29
+
+
+def test_a_run_ends_before_the_last_fragment_of_the_unit() -> None:
+    assert run_of(list(Sender().fragments(bytes([0x65]) + bytes(1000), marker=True))) == 3
+
+
+def test_a_run_ends_at_the_batch() -> None:
+    whole = b"".join(fragments(10))
+    assert fragment_run(whole[:-1], 0, FRAME, 1, 5) == 8
+    assert fragment_run(whole[:FRAME], 0, FRAME, 1, 5) == 0
+
+
+def test_a_run_is_bounded() -> None:
+    assert run_of(fragments(MAX_RUN + 50)) == MAX_RUN
+
+
+@pytest.mark.parametrize("offset", [0, 1, 2, 3, 4, 5, 16, 17])
+def test_a_frame_that_differs_in_any_constant_octet_ends_the_run(offset: int) -> None:
+    frames = [bytearray(one) for one in fragments(10)]
+    frames[6][offset] ^= 0x01
+    assert run_of([bytes(one) for one in frames]) == 5
+
+
+def test_a_marker_ends_the_run() -> None:
+    frames = [bytearray(one) for one in fragments(10)]
+    frames[6][5] |= 0x80
+    assert run_of([bytes(one) for one in frames]) == 5
+
+
+def test_a_missing_frame_leaves_the_run_to_the_careful_path() -> None:
+    frames = fragments(10)
+    assert run_of(frames[:4] + frames[5:]) == 0
+
+
+def test_a_jump_by_a_whole_round_of_low_octets_is_noticed() -> None:
+    frames = fragments(3, sequence=0)
+    late = fragments(5, sequence=256)
+    assert run_of([*frames, *late[3:]]) == 0
