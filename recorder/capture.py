@@ -1,0 +1,220 @@
+"""Keep one stream going: connect, record, show, notice when nothing comes, try again; say what it does at every moment."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from recorder.clock import WallAnchor
+from recorder.drain import Drainer
+from recorder.live import LiveStream
+from recorder.playing import CameraStalled, Playing
+from recorder.recording import Recording
+from recorder.rtp.access_unit import AccessUnit
+from recorder.rtsp.client import open_stream
+from recorder.rtsp.errors import CameraError
+from recorder.wire import FromWorker, Record, StreamFigures, StreamStateChanged
+from vms.clock import Clock
+from vms.domain.camera import CameraState, RecordingMode
+from vms.domain.footage import GapReason
+from vms.domain.timespan import TICKS_PER_MS
+from vms.log import get_logger
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+STEADY_SECONDS = 10.0
+"""A connection that delivered pictures this long starts the pauses afresh."""
+JITTER = 0.2
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every stream of a worker shares."""
+
+    clock: Clock
+    anchor: WallAnchor
+    drainer: Drainer
+    send: Callable[[FromWorker], None]
+    allow_loopback: bool
+
+
+class Backoff:
+    """Pauses between attempts: 0.5 s doubling to 30 s, each spread by a fifth so that cameras do not come back in step."""
+
+    def __init__(self) -> None:
+        self._next = FIRST_PAUSE_SECONDS
+
+    def reset(self) -> None:
+        self._next = FIRST_PAUSE_SECONDS
+
+    def pause(self) -> float:
+        pause, self._next = self._next, min(self._next * 2, LONGEST_PAUSE_SECONDS)
+        return pause * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load, protects nothing
+
+
+class Capture:
+    """One stream of a worker, from its configuration until it is released. All on the worker's event loop."""
+
+    def __init__(self, order: Record, around: Surroundings, record: Recording) -> None:
+        self._order = order
+        self._around = around
+        self._record = record
+        self._backoff = Backoff()
+        self._playing: Playing | None = None
+        self._state: tuple[CameraState, str] | None = None
+        self._since_ms = 0
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.live = LiveStream(around.anchor, first_viewer=self._first_viewer, no_viewer=self._no_viewer)
+
+    @property
+    def order(self) -> Record:
+        return self._order
+
+    @property
+    def record(self) -> Recording:
+        return self._record
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._keep_going(), name=f"stream {self._order.stream}")
+
+    async def stop(self, reason: GapReason, detail: str) -> None:
+        """End the stream: what was received is handed to the writer, then the gap with `reason` begins."""
+        if self._playing is not None:
+            self._playing.drain(self._around.clock.monotonic())  # what the socket holds was received too
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._playing is not None:
+            self._leave(self._playing)
+        self._record.end(reason, detail)
+
+    def picture(self, unit: AccessUnit) -> None:
+        """Take one access unit from the reader."""
+        self.live.picture(unit)
+        self._record.picture(unit)
+        self._show_recording()
+
+    def watch(self, now: float) -> None:
+        """Look once a second whether the camera still delivers."""
+        if self._playing is not None:
+            self._playing.watch(now)
+            self._show_recording()
+
+    def clock_stepped(self, step_seconds: float) -> None:
+        self._record.end(GapReason.CLOCK_STEP, f"This machine's clock was moved by {step_seconds:+.1f} s.")
+        self.live.interrupt()
+
+    def volume_changed(self) -> None:
+        """A volume filled up, failed or has room again."""
+        self._record.volume_changed()
+        self._show_recording()
+
+    def figures(self) -> StreamFigures | None:
+        """Return what this stream delivered; None while it is not connected."""
+        if self._playing is None:
+            return None
+        counters = self._playing.reader.counters
+        return StreamFigures(
+            stream=self._order.stream,
+            bits_per_second=self._playing.bits_per_second(),
+            pictures=self._playing.pictures,
+            lost_packets=counters.lost_packets,
+            damaged_pictures=counters.damaged_units + counters.skipped_units,
+            queued_bytes=self._record.queued_bytes,
+        )
+
+    async def _keep_going(self) -> None:
+        """The stream's outermost loop: whatever goes wrong, it is said and tried again."""
+        while True:
+            try:
+                await self._until_wanted()
+                await self._connect_and_play()
+            except CameraError as err:
+                self._failed(err)
+            except Exception as err:
+                log.exception("stream failed", stream=self._order.stream, camera=self._order.name)
+                self._failed(CameraStalled(f"Reading this camera failed inside the recorder ({type(err).__name__}); see its log."))
+            else:
+                continue
+            await asyncio.sleep(self._backoff.pause())
+
+    async def _until_wanted(self) -> None:
+        """A stream that is off is never connected, a live-only one while somebody watches."""
+        match self._order.recording_mode:
+            case RecordingMode.ALWAYS:
+                return
+            case RecordingMode.LIVE_ONLY:
+                self._record.not_wanted("This stream is shown live only; nothing is recorded.")
+                self._show(CameraState.LIVE_ONLY, "Shown live only; connected while somebody watches.")
+                await self._wanted.wait()
+            case RecordingMode.OFF:
+                self._record.not_wanted("Recording of this camera is switched off.")
+                self._show(CameraState.OFF, "Recording of this camera is switched off.")
+                await asyncio.Event().wait()
+
+    async def _connect_and_play(self) -> None:
+        if self._state is None or self._state[0] is CameraState.RECORDING:
+            self._show(CameraState.CONNECTING, "Connecting to the camera.")
+        stream = await open_stream(
+            self._order.address,
+            self._order.path,
+            username=self._order.username,
+            password=self._order.password,
+            allow_loopback=self._around.allow_loopback,
+        )
+        playing = self._playing = Playing(stream, clock=self._around.clock, on_picture=self.picture, is_watched=lambda: self.live.watched)
+        self._record.connected(playing.reader)
+        self._around.drainer.add(playing)
+        try:
+            playing.begin()
+            await playing.ended
+        finally:
+            self._leave(playing)
+
+    def _leave(self, playing: Playing) -> None:
+        self._around.drainer.remove(playing)
+        if playing.steady_seconds() >= STEADY_SECONDS:
+            self._backoff.reset()
+        playing.close()
+        self._playing = None
+        self.live.interrupt()
+
+    def _failed(self, err: CameraError) -> None:
+        self._record.end(err.gap_reason, str(err))
+        self._record.still_missing(err.gap_reason, str(err))
+        self._show(err.state, str(err))
+
+    def _first_viewer(self) -> None:
+        self._wanted.set()
+        self._around.drainer.hurry()
+
+    def _no_viewer(self) -> None:
+        self._wanted.clear()
+        if self._playing is not None and self._order.recording_mode is RecordingMode.LIVE_ONLY:
+            self._playing.nobody_watches()
+
+    def _show_recording(self) -> None:
+        if self._playing is None or not self._playing.delivers:
+            return
+        if self._order.recording_mode is not RecordingMode.ALWAYS:
+            self._show(CameraState.LIVE_ONLY, "Shown live only; connected while somebody watches.")
+        elif self._record.hindrance is not None:
+            self._show(CameraState.DISK_FULL, self._record.hindrance)
+        else:
+            self._show(CameraState.RECORDING, "")
+
+    def _show(self, state: CameraState, sentence: str) -> None:
+        """Report a state when it is a new one; a new sentence in the same state keeps its beginning."""
+        if self._state == (state, sentence):
+            return
+        if self._state is None or self._state[0] is not state:
+            self._since_ms = self._around.anchor.now() // TICKS_PER_MS
+            log.info("stream state", stream=self._order.stream, camera=self._order.name, state=str(state), detail=sentence)
+        self._state = (state, sentence)
+        self._around.send(StreamStateChanged(self._order.stream, str(state), self._since_ms, sentence))
+        self.live.state(str(state), self._since_ms, sentence)

@@ -1,0 +1,186 @@
+"""Turn a stream's RTP timestamps into one exactly continuous time line on the server's clock.
+
+The camera's clock is a claim: it sets the distance between two pictures, never the time of day. The server's clock decides
+when a run started and pulls the line along, slowly enough that no playback notices.
+"""
+
+from __future__ import annotations
+
+from vms.clock import Clock
+from vms.domain.timespan import TICKS_PER_SECOND, ticks_of
+
+MAX_SLEW_PPM = 500
+"""How fast the line may be pulled towards the server's clock: half a millisecond a second."""
+JUMP_FORWARD_TICKS = 10 * TICKS_PER_SECOND
+"""A longer pause between two pictures breaks the run."""
+JUMP_BACK_TICKS = TICKS_PER_SECOND
+"""No camera reorders pictures deeper than this; a longer step back breaks the run."""
+MAX_REORDERED = 16
+"""H.264 and H.265 allow at most 16 pictures to wait for one: more of them in the past means that the timestamps slipped."""
+DRIFT_WINDOW_TICKS = 10 * TICKS_PER_SECOND
+CLOCK_STEP_SECONDS = 1.0
+DEFAULT_DURATION = TICKS_PER_SECOND // 25
+"""Of a picture that nothing is known about yet."""
+
+_UNKNOWN = 1 << 62
+_MILLION = 1_000_000
+
+
+class RunClock:
+    """The time line of one run. Feed it each access unit in arrival order; all numbers are 90 kHz ticks.
+
+    The first picture stands at line position 0. `fix_start` says which moment that is; it is called once, when the first
+    fragment is whole, and nothing is slewed before.
+    """
+
+    __slots__ = (
+        "_behind",
+        "_carry",
+        "_decode",
+        "_highest",
+        "_last_rtp",
+        "_last_step",
+        "_least",
+        "_media",
+        "_pending",
+        "_slewed",
+        "_start",
+        "_window_end",
+        "composition",
+        "line",
+        "nominal",
+    )
+
+    def __init__(self, rtp: int, arrival: int) -> None:
+        """Begin with the first picture: its 32-bit RTP timestamp and the server's ticks at its arrival."""
+        self._last_rtp = rtp
+        self._media = 0
+        self._highest = 0
+        self._behind = 0
+        self._decode = 0
+        self._last_step = DEFAULT_DURATION
+        self._carry = 0
+        self._pending = 0
+        self._slewed = 0
+        self._start: int | None = None
+        self._least = arrival
+        self._window_end = DRIFT_WINDOW_TICKS
+        self.line = 0
+        """Decode time of the newest picture after the run's start: the sum of all durations handed out."""
+        self.composition = 0
+        """Presentation minus decode time of the newest picture; not 0 only where the camera reorders pictures."""
+        self.nominal = DEFAULT_DURATION
+        """Best guess at the duration of the newest picture while its successor is not there."""
+
+    @property
+    def media(self) -> int:
+        """Presentation time of the newest picture after the run's start by the camera's count, without any slew."""
+        return self._media
+
+    @property
+    def least_delayed(self) -> int:
+        """When the run began, as its least-delayed picture of this window tells; final before `fix_start` only."""
+        return self._least
+
+    def advance(self, rtp: int, arrival: int) -> int | None:
+        """Take the next picture and return the duration of the one before it; None when the time line broke.
+
+        After None the run is over: close it and begin a new `RunClock` with this picture.
+        """
+        step = ((rtp - self._last_rtp + 0x8000_0000) & 0xFFFF_FFFF) - 0x8000_0000
+        if step > JUMP_FORWARD_TICKS or step < -JUMP_BACK_TICKS:
+            return None
+        self._last_rtp = rtp
+        self._media += step
+        duration = self._place()
+        duration += self._slew(duration)
+        self.line += duration
+        self.composition = self._media - self._decode
+        self._observe(arrival - self.line)
+        return duration
+
+    def fix_start(self, *, not_before: int) -> int:
+        """Return the run's first moment: when its least-delayed picture says it began, never before `not_before`."""
+        self._start = max(self._least, not_before)
+        self._pending = self._least - self._start
+        self._open_window()
+        return self._start
+
+    def close(self) -> int:
+        """Return the duration of the run's last picture."""
+        return self.nominal
+
+    def _place(self) -> int:
+        """Return how far the decode time moves for the newest picture."""
+        if self._media <= self._highest:
+            return self._place_reordered()
+        self._behind = 0
+        self._highest = self._media
+        step = max(1, self._media - self._decode)
+        self._decode += step
+        if TICKS_PER_SECOND // 1000 <= step <= TICKS_PER_SECOND:
+            # One late picture says nothing about the next; two in a row do.
+            self.nominal, self._last_step = min(step, self._last_step), step
+        return step
+
+    def _place_reordered(self) -> int:
+        self._behind += 1
+        if self._behind > MAX_REORDERED:
+            self._behind = 0
+            self._media = self._highest = self._decode + self.nominal
+            self._decode = self._media
+            return self.nominal
+        self._decode += 1
+        return 1
+
+    def _slew(self, duration: int) -> int:
+        if self._pending == 0:
+            return 0
+        allowed, self._carry = divmod(duration * MAX_SLEW_PPM + self._carry, _MILLION)
+        step = max(-allowed, 1 - duration, min(allowed, self._pending))
+        self._pending -= step
+        self._slewed += step
+        return step
+
+    def _observe(self, offset: int) -> None:
+        """`offset` = arrival minus line; the least of a window is the picture that the network held up least."""
+        # Pictures are compared as if none of this window's slew had happened yet, or it would be corrected twice.
+        self._least = min(self._least, offset + self._slewed)
+        if self._start is not None and self.line >= self._window_end:
+            self._pending = self._least - self._slewed - self._start
+            self._open_window()
+
+    def _open_window(self) -> None:
+        self._least = _UNKNOWN
+        self._slewed = 0
+        self._window_end = self.line + DRIFT_WINDOW_TICKS
+
+
+class WallAnchor:
+    """The server's wall clock as monotonic time plus an offset, polled; a step of the wall clock shows here."""
+
+    __slots__ = ("_clock", "_offset")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = self._measure()
+
+    def ticks(self, monotonic: float) -> int:
+        """Return the server's ticks since the epoch at a monotonic moment."""
+        return self._offset + int(monotonic * TICKS_PER_SECOND)
+
+    def now(self) -> int:
+        return self.ticks(self._clock.monotonic())
+
+    def poll(self) -> float:
+        """Follow the wall clock; return the seconds it stepped since the last poll when that is a step, else 0.0.
+
+        Called once a second: whatever NTP slews in that time is far below the limit.
+        """
+        measured = self._measure()
+        moved = (measured - self._offset) / TICKS_PER_SECOND
+        self._offset = measured
+        return moved if abs(moved) > CLOCK_STEP_SECONDS else 0.0
+
+    def _measure(self) -> int:
+        return ticks_of(self._clock.now()) - int(self._clock.monotonic() * TICKS_PER_SECOND)

@@ -1,0 +1,164 @@
+"""Spread the streams over the workers and keep each worker supplied with streams and keys."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from typing import Protocol, TypeVar
+
+from recorder.node import Node
+from recorder.wire import FromWorker, Record, Release, Stop, ToWorker
+from recorder.worker import WorkerPlan
+from recorder.worker_process import WorkerProcess
+from vms.domain.camera import NodeConfiguration, StreamConfig
+from vms.domain.ids import CameraId, StreamId
+from vms.log import get_logger
+
+QUICK_DEATH_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 30.0
+
+T = TypeVar("T")
+log = get_logger(__name__)
+
+
+class Stored(Protocol):
+    """Runs a blocking act in the storage thread."""
+
+    def __call__(self, act: Callable[[], T]) -> Awaitable[T]: ...
+
+
+class Crew:
+    """The workers of a node. All on the supervisor's event loop.
+
+    Invariant: the streams of one camera are recorded by one worker, and a worker has a camera's keys before its streams.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        *,
+        keep_fds: tuple[int, ...],
+        on_message: Callable[[WorkerProcess, FromWorker], None],
+        on_end: Callable[[int, frozenset[StreamId]], None],
+    ) -> None:
+        self._node = node
+        self._keep_fds = keep_fds
+        self._on_message = on_message
+        self._on_end = on_end
+        self._workers: dict[int, WorkerProcess] = {}
+        self._camera_worker: dict[CameraId, int] = {}
+        self._streams: dict[StreamId, StreamConfig] = {}
+        self._hours: dict[int, tuple[int, ...]] = {}
+        self._started_at: dict[int, float] = {}
+        self._pauses: dict[int, float] = {}
+        self._watching: set[asyncio.Task[None]] = set()
+        self.version = 0
+        """Of the configuration in force."""
+
+    async def start(self) -> None:
+        count = self._node.settings.capture_workers or os.cpu_count() or 1
+        await asyncio.gather(*(self._start_worker(self._plan(number)) for number in range(count)))
+
+    async def stop(self, timeout_seconds: float) -> None:
+        """Let every worker publish what it has and end; kill those that do not."""
+        self.broadcast(Stop())
+        workers = tuple(self._workers.values())
+        ended = await asyncio.gather(*(worker.wait(timeout_seconds) for worker in workers))
+        for worker, orderly in zip(workers, ended, strict=True):
+            if not orderly:
+                log.warning("worker killed; the next start salvages its open segments", worker=worker.plan.number)
+        for task in self._watching:
+            task.cancel()
+
+    async def restart(self, number: int, stored: Stored) -> None:
+        """Start a worker again and give it back its streams; one that keeps dying waits longer each time."""
+        lived = self._node.clock.monotonic() - self._started_at.get(number, 0.0)
+        pause = self._pauses.get(number, 0.0) if lived < QUICK_DEATH_SECONDS else 0.0
+        self._pauses[number] = min(max(0.5, pause * 2), LONGEST_PAUSE_SECONDS)
+        await asyncio.sleep(pause)
+        await self._start_worker(replace(self._plan(number), failpoint=""))
+        self._hours.pop(number, None)
+        mine = [stream for stream in self._streams.values() if self._camera_worker[stream.camera_id] == number]
+        await self._hand_over(mine, stored)
+
+    async def configure(self, configuration: NodeConfiguration, stored: Stored) -> None:
+        """Bring the workers from the configuration in force to `configuration`."""
+        wanted = {stream.stream_id: stream for stream in configuration.streams}
+        for stream in tuple(self._streams.values()):
+            if stream.stream_id not in wanted:
+                self._send(stream.camera_id, Release(stream.stream_id))
+        changed = [stream for stream in configuration.streams if self._streams.get(stream.stream_id) != stream]
+        self._streams = wanted
+        self.version = configuration.version
+        for stream in changed:
+            self._camera_worker.setdefault(stream.camera_id, self._least_loaded())
+        await self._hand_over(changed, stored)
+
+    async def hand_out_keys(self, stored: Stored) -> None:
+        """Give every worker the keys of this and the coming hour that it lacks."""
+        hours = self._node.hours_due()
+        lacking = [camera for camera, number in self._camera_worker.items() if self._hours.get(number) != hours]
+        await self._give_keys(lacking, hours, stored)
+        self._hours = dict.fromkeys(self._workers, hours)
+
+    def broadcast(self, message: ToWorker) -> None:
+        for worker in self._workers.values():
+            worker.send(message)
+
+    async def _hand_over(self, streams: list[StreamConfig], stored: Stored) -> None:
+        if not streams:
+            return
+        await self._give_keys(sorted({stream.camera_id for stream in streams}), self._node.hours_due(), stored)
+        orders: list[Record] = await stored(partial(self._node.orders, streams))
+        for order in orders:
+            self._send(order.camera_id, order)
+
+    async def _give_keys(self, cameras: list[CameraId], hours: tuple[int, ...], stored: Stored) -> None:
+        if not cameras:
+            return
+        keys = await stored(partial(self._node.hour_keys, cameras, hours))
+        for camera, message in keys.items():
+            self._send(camera, message)
+
+    def _send(self, camera: CameraId, message: ToWorker) -> None:
+        worker = self._workers.get(self._camera_worker.get(camera, -1))
+        if worker is not None:
+            worker.send(message)
+
+    def _least_loaded(self) -> int:
+        load = dict.fromkeys(self._workers, 0)
+        for number in self._camera_worker.values():
+            load[number] = load.get(number, 0) + 1
+        return min(load, key=lambda number: (load[number], number))
+
+    async def _start_worker(self, plan: WorkerPlan) -> None:
+        worker = WorkerProcess(plan, keep_fds=self._keep_fds, on_message=self._on_message)
+        await worker.start()
+        self._workers[plan.number] = worker
+        self._started_at[plan.number] = self._node.clock.monotonic()
+        task = asyncio.create_task(self._watch(worker), name=f"watch worker {plan.number}")
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+    async def _watch(self, worker: WorkerProcess) -> None:
+        await worker.ended.wait()
+        number = worker.plan.number
+        cameras = {camera for camera, at in self._camera_worker.items() if at == number}
+        self._on_end(number, frozenset(stream.stream_id for stream in self._streams.values() if stream.camera_id in cameras))
+
+    def _plan(self, number: int) -> WorkerPlan:
+        settings = self._node.settings
+        return WorkerPlan(
+            number=number,
+            socket_path=str(settings.worker_socket(number)),
+            volumes=tuple((str(volume.path), volume.max_bytes) for volume in self._node.volumes),
+            segment_seconds=settings.segment_seconds,
+            sync_seconds=settings.sync_seconds,
+            allow_loopback=settings.allow_loopback_cameras,
+            log_format=settings.log_format,
+            log_level=settings.log_level,
+            failpoint=settings.failpoint,
+        )

@@ -1,0 +1,81 @@
+"""What every stream does now, gathered from the workers' lines for the node API and the hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recorder.wire import FromWorker, StreamFigures, StreamStateChanged, WorkerFigures
+from vms.clock import Clock
+from vms.domain.camera import CameraState, NodeConfiguration, StreamConfig, StreamStatus
+from vms.domain.ids import StreamId
+from vms.domain.timespan import datetime_of_ms
+
+
+@dataclass(slots=True)
+class _StreamHealth:
+    config: StreamConfig
+    state: CameraState
+    since: datetime
+    detail: str = ""
+    figures: StreamFigures | None = None
+
+
+class Health:
+    """All on the supervisor's event loop."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._streams: dict[StreamId, _StreamHealth] = {}
+        self._workers: dict[int, WorkerFigures] = {}
+
+    def configure(self, configuration: NodeConfiguration) -> None:
+        """Follow the configuration: a new stream is connecting until its worker says more."""
+        before, self._streams = self._streams, {}
+        for stream in configuration.streams:
+            known = before.get(stream.stream_id)
+            if known is None:
+                known = _StreamHealth(stream, CameraState.CONNECTING, self._clock.now())
+            known.config = stream
+            self._streams[stream.stream_id] = known
+
+    def take(self, worker: int, message: FromWorker) -> None:
+        match message:
+            case StreamStateChanged(stream, _, since_ms, detail) if (known := self._streams.get(StreamId(stream))) is not None:
+                known.state, known.since, known.detail = message.camera_state, datetime_of_ms(since_ms), detail
+            case StreamFigures(stream) if (known := self._streams.get(StreamId(stream))) is not None:
+                known.figures = message
+            case WorkerFigures():
+                self._workers[worker] = message
+            case _:
+                pass
+
+    def write_lag_ms(self, worker: int) -> int:
+        """Return how old the oldest unwritten fragment of a worker was when it last told."""
+        figures = self._workers.get(worker)
+        return 0 if figures is None else figures.write_lag_ms
+
+    def statuses(self) -> list[StreamStatus]:
+        return [StreamStatus(stream, health.state, health.since, health.detail) for stream, health in self._streams.items()]
+
+    def document(self) -> list[dict[str, object]]:
+        """Return the states as the supervisor's socket and the node API show them."""
+        return [_describe(stream, health) for stream, health in self._streams.items()]
+
+
+def _describe(stream: StreamId, health: _StreamHealth) -> dict[str, object]:
+    figures = health.figures
+    return {
+        "stream_id": stream,
+        "camera_id": health.config.camera_id,
+        "role": str(health.config.role),
+        "recording_mode": str(health.config.recording_mode),
+        "state": str(health.state),
+        "since": health.since.isoformat(),
+        "detail": health.detail,
+        "bitrate": figures.bits_per_second if figures is not None else 0,
+        "pictures": figures.pictures if figures is not None else 0,
+        "lost_packets": figures.lost_packets if figures is not None else 0,
+        "damaged_pictures": figures.damaged_pictures if figures is not None else 0,
+        "queued_bytes": figures.queued_bytes if figures is not None else 0,
+    }

@@ -1,0 +1,153 @@
+"""Turn what workers report into index rows: one transaction a second, the only inserter of segment and run rows.
+
+Invariant: a run's row never reaches further than its published segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy.exc import DBAPIError
+
+from recorder.wire import ClockStepped, FromWorker, Missing, RunChanged, SegmentPublished
+from vms.domain.footage import ClockEvent, Gap, GapReason, Run, Segment
+from vms.domain.ids import SegmentId, StreamId
+from vms.domain.timespan import TICKS_PER_MS, datetime_of_ms, ms_of
+from vms.errors import Conflict, Unavailable
+from vms.log import get_logger
+from vms.store.batch import IndexBatch, apply_batch
+from vms.store.database import Engines
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Pending:
+    segments: list[Segment] = field(default_factory=list)
+    runs: dict[tuple[StreamId, int], Run] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+    clock_events: list[ClockEvent] = field(default_factory=list)
+
+    def batch(self) -> IndexBatch:
+        return IndexBatch(tuple(self.segments), tuple(self.runs.values()), tuple(self.gaps), tuple(self.clock_events))
+
+    def __bool__(self) -> bool:
+        return bool(self.segments or self.runs or self.gaps or self.clock_events)
+
+
+class Ledger:
+    """Collects rows on the event loop (`take`); `cut` hands a batch to `write`, which runs in the index thread."""
+
+    def __init__(self) -> None:
+        self._pending = _Pending()
+        self._runs: dict[StreamId, dict[int, Run]] = {}
+        self._last_start: dict[StreamId, int] = {}
+
+    def take(self, message: FromWorker, at: datetime) -> None:
+        """Note what a line means for the index; lines that mean nothing for it are left to others."""
+        match message:
+            case SegmentPublished():
+                self._published(message.segment)
+            case RunChanged():
+                self._run_changed(message.run)
+            case Missing(stream, since_ticks, reason, detail):
+                self._missing(StreamId(stream), since_ticks // TICKS_PER_MS, GapReason(reason), detail)
+            case ClockStepped(step_ms):
+                self._pending.clock_events.append(ClockEvent(at, step_ms))
+            case _:
+                pass
+
+    def worker_died(self, streams: frozenset[StreamId], salvaged: Mapping[StreamId, int]) -> None:
+        """Close the runs of a worker that ended without a word; the time since their last picture on disk is missing.
+
+        `salvaged`: where (ms) what was salvaged of each stream ends; its rows are in the index already.
+        """
+        for stream in streams:
+            for run in self._runs.pop(stream, {}).values():
+                end_ms = max(run.end_ms, salvaged.get(stream, 0))
+                self._put(replace(run, end_ms=end_ms, end_reason=GapReason.RECORDER_CRASHED))
+                self._open_gap(Gap(stream, datetime_of_ms(end_ms), None, GapReason.RECORDER_CRASHED))
+
+    def cut(self) -> IndexBatch | None:
+        """Return everything noted since the last cut; None when there is nothing."""
+        if not self._pending:
+            return None
+        batch, self._pending = self._pending.batch(), _Pending()
+        return batch
+
+    def put_back(self, batch: IndexBatch) -> None:
+        """Take a batch again that could not be written; what was noted since comes after it."""
+        self._pending.segments[:0] = batch.segments
+        self._pending.runs = {(run.stream_id, run.start_ms): run for run in batch.runs} | self._pending.runs
+        self._pending.gaps[:0] = batch.gaps
+        self._pending.clock_events[:0] = batch.clock_events
+
+    def _published(self, segment: Segment) -> None:
+        self._pending.segments.append(segment)
+        end_ms = segment.end_ticks // TICKS_PER_MS
+        run = self._runs.get(segment.stream_id, {}).get(segment.run_start_ms)
+        known = run or Run(segment.stream_id, segment.run_start_ms, end_ms, None)
+        self._put(replace(known, end_ms=max(known.end_ms, end_ms)))
+
+    def _run_changed(self, run: Run) -> None:
+        known = self._runs.get(run.stream_id, {}).get(run.start_ms)
+        if run.end_reason is None:
+            self._last_start[run.stream_id] = run.start_ms
+            self._close_pending_gap(run.stream_id, run.start_ms)
+        # What the worker handed to a disk that refused it is no footage: the end is that of the last published segment.
+        self._put(replace(run, end_ms=known.end_ms if known is not None else run.start_ms))
+        if run.end_reason is not None:
+            self._runs.get(run.stream_id, {}).pop(run.start_ms, None)
+
+    def _put(self, run: Run) -> None:
+        self._pending.runs[run.stream_id, run.start_ms] = run
+        if run.end_reason is None:
+            self._runs.setdefault(run.stream_id, {})[run.start_ms] = run
+
+    def _missing(self, stream: StreamId, since_ms: int, reason: GapReason, detail: str) -> None:
+        """Note a gap; where the next run has been announced already, it ends there."""
+        begun = self._last_start.get(stream)
+        end = datetime_of_ms(begun) if begun is not None and begun >= since_ms else None
+        self._open_gap(Gap(stream, datetime_of_ms(since_ms), end, reason, detail))
+
+    def _open_gap(self, gap: Gap) -> None:
+        self._close_pending_gap(gap.stream_id, ms_of(gap.start))
+        if gap.end is None or gap.end > gap.start:
+            self._pending.gaps.append(gap)
+
+    def _close_pending_gap(self, stream: StreamId, at_ms: int) -> None:
+        at = datetime_of_ms(at_ms)
+        self._pending.gaps = [
+            replace(gap, end=max(at, gap.start)) if gap.stream_id == stream and gap.end is None else gap for gap in self._pending.gaps
+        ]
+        self._pending.gaps = [gap for gap in self._pending.gaps if gap.end is None or gap.end > gap.start]
+
+
+def write(index: Engines, batch: IndexBatch) -> list[SegmentId]:
+    """Commit `batch` and return the ids of its segments. Runs in the index thread. Unavailable when the index takes nothing now.
+
+    Where one row contradicts the index, the others are written all the same; the one is left for `vms check` with an error.
+    """
+    try:
+        with index.write.begin() as connection:
+            apply_batch(connection, batch)
+    except Conflict:
+        _write_one_by_one(index, batch)
+    except DBAPIError as err:
+        raise Unavailable(f"The index took no rows: {err.orig}. They are kept and written again.") from err
+    return [segment.id for segment in batch.segments]
+
+
+def _write_one_by_one(index: Engines, batch: IndexBatch) -> None:
+    singles = [IndexBatch(segments=(segment,)) for segment in batch.segments]
+    singles += [IndexBatch(runs=(run,)) for run in batch.runs]
+    singles += [IndexBatch(gaps=(gap,)) for gap in batch.gaps]
+    singles.append(IndexBatch(clock_events=batch.clock_events))
+    for single in singles:
+        try:
+            with index.write.begin() as connection:
+                apply_batch(connection, single)
+        except Conflict:
+            log.exception("row contradicts the index; run: vms check")

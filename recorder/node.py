@@ -1,0 +1,179 @@
+"""What the supervisor holds open on this machine: index, key store, volumes, the machine's own key, and the way to the hub.
+
+Every method blocks and is called off the event loop: those that touch index, keys and files in the supervisor's storage
+thread, those that ask the hub in its hub thread, so that a slow hub never holds up a commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.exc import DBAPIError
+
+from recorder.open_segment import HOUR_MS
+from recorder.wire import Keys, Record
+from vms.clock import Clock
+from vms.config import Settings
+from vms.crypto import FileKeySource, open_sealed, sealing_public_key
+from vms.domain.camera import NodeConfiguration, StreamConfig, StreamStatus, password_aad
+from vms.domain.ids import CameraId, NodeId
+from vms.domain.timespan import TICKS_PER_MS, ms_of
+from vms.errors import Corrupt, Unavailable
+from vms.log import get_logger
+from vms.services.hub_link import HubLink, LocalHub
+from vms.services.nodes import node_by_key
+from vms.store import outbox, runs, segments, stream_config, volumes
+from vms.store.database import Engines, make_engines
+from vms.store.files import Volume
+from vms.store.keys import KeyStore
+from vms.store.migrate import Which, require_current
+from vms.store.volumes import VolumeState
+
+EARLIER_MS = 60_000
+"""A run may begin a little before the moment its first fragment is whole: the hour before is needed that long."""
+HOURS_AHEAD = 1
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The machine's stores, open. Made by `open_node`, closed by `close`."""
+
+    settings: Settings
+    clock: Clock
+    index: Engines
+    central: Engines
+    keys: KeyStore
+    volumes: tuple[Volume, ...]
+    private_key: bytes
+    node_id: NodeId
+    hub: HubLink
+
+    def close(self) -> None:
+        self.keys.close()
+        self.index.dispose()
+        self.central.dispose()
+
+    def stored_configuration(self) -> NodeConfiguration:
+        with self.index.read.begin() as connection:
+            return stream_config.load(connection)
+
+    def newer_configuration(self, known_version: int) -> NodeConfiguration | None:
+        """Ask the hub; None when nothing changed. Unavailable when it does not answer. Hub thread."""
+        with _hub_answers():
+            return self.hub.configuration(self.node_id, known_version)
+
+    def store_configuration(self, configuration: NodeConfiguration) -> None:
+        """What arrives is stored first, then used."""
+        with self.index.write.begin() as connection:
+            stream_config.replace(connection, configuration)
+
+    def orders(self, streams: Sequence[StreamConfig]) -> list[Record]:
+        """Return what a worker needs to record each of `streams`."""
+        with self.index.read.begin() as connection:
+            ends = runs.ends(connection)
+            last = {stream.stream_id: segments.last(connection, stream.stream_id) for stream in streams}
+        return [
+            self._order(stream, max(ends.get(stream.stream_id, 0) * TICKS_PER_MS, newest.end_ticks if newest else 0))
+            for stream in streams
+            for newest in (last[stream.stream_id],)
+        ]
+
+    def hours_due(self) -> tuple[int, ...]:
+        """Return the hours since the epoch whose keys are needed now or soon."""
+        now_ms = ms_of(self.clock.now())
+        return tuple(sorted({(now_ms - EARLIER_MS) // HOUR_MS, *range(now_ms // HOUR_MS, now_ms // HOUR_MS + HOURS_AHEAD + 1)}))
+
+    def hour_keys(self, cameras: Iterable[CameraId], hours: Sequence[int]) -> dict[CameraId, Keys]:
+        """Return the keys of `hours` for each camera, made where they are not there yet; a destroyed one is left out."""
+        made = self.keys.ensure_all([(camera, hour) for camera in cameras for hour in hours])
+        handed: dict[CameraId, list[tuple[int, int, str]]] = {}
+        for (camera, hour), key in made.items():
+            handed.setdefault(camera, []).append((camera, hour, key.hex()))
+        return {camera: Keys(keys) for camera, keys in handed.items()}
+
+    def report(self, statuses: Sequence[StreamStatus]) -> None:
+        """Bring states and coverage to the hub. Hub thread: reads and writes the index in short transactions of its own."""
+        with _hub_answers():
+            self.hub.report_states(self.node_id, statuses, at=self.clock.now())
+        with self.index.read.begin() as connection:
+            spans = outbox.pending(connection)
+        if not spans:
+            return
+        with _hub_answers():
+            self.hub.report_coverage(self.node_id, spans)
+        with self.index.write.begin() as connection:
+            outbox.acknowledge(connection, spans)
+
+    def note_volume_state(self, volume: Volume, state: VolumeState) -> None:
+        with self.index.write.begin() as connection:
+            volumes.set_state(connection, volume.id, state)
+
+    def password(self, stream: StreamConfig) -> str:
+        """Open the sealed password; empty when there is none. Raises Corrupt when it was sealed for another device or node."""
+        if not stream.password_sealed:
+            return ""
+        return open_sealed(self.private_key, stream.password_sealed, password_aad(stream.device_id, stream.address)).decode()
+
+    def _order(self, stream: StreamConfig, not_before: int) -> Record:
+        try:
+            password = self.password(stream)
+        except Corrupt:
+            # The camera then answers "wrong password", which is what a person has to mend.
+            log.error("camera password can't be opened; enter it again", camera=stream.camera_name, stream=stream.stream_id)
+            password = ""
+        return Record(
+            stream=stream.stream_id,
+            camera=stream.camera_id,
+            name=stream.camera_name,
+            scheme=str(stream.address.scheme),
+            host=stream.address.host,
+            port=stream.address.port,
+            path=stream.path,
+            username=stream.username,
+            password=password,
+            mode=str(stream.recording_mode),
+            not_before=not_before,
+        )
+
+
+def open_node(settings: Settings, clock: Clock) -> Node:
+    """Open everything; ConfigError or another VmsError says in one sentence what is missing."""
+    index = make_engines(settings.index_path)
+    require_current(index, Which.INDEX)
+    central = make_engines(settings.central_where)
+    private_key = settings.node_key_path.read_bytes()
+    with central.reading() as session:
+        node_id = node_by_key(session, sealing_public_key(private_key)).id
+    return Node(
+        settings=settings,
+        clock=clock,
+        index=index,
+        central=central,
+        keys=KeyStore.open(settings.keys1_path, settings.keys2_path, FileKeySource(settings.kek_path).key()),
+        volumes=_volumes(settings, index),
+        private_key=private_key,
+        node_id=node_id,
+        hub=LocalHub(central),
+    )
+
+
+def _volumes(settings: Settings, index: Engines) -> tuple[Volume, ...]:
+    """Open the configured volumes; a new one is entered in the index."""
+    opened = tuple(Volume.open(setting.path, max_bytes=setting.max_bytes) for setting in settings.volumes)
+    with index.write.begin() as connection:
+        for volume in opened:
+            volumes.register(connection, volume.id, volume.path)
+    return opened
+
+
+@contextmanager
+def _hub_answers() -> Iterator[None]:
+    """Turn a failing central database into Unavailable: the node goes on without its hub."""
+    try:
+        yield
+    except DBAPIError as err:
+        raise Unavailable(f"The central database does not answer: {err.orig}") from err

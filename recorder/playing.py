@@ -1,0 +1,151 @@
+"""Read one connected camera: drain its socket, take pictures out of the bytes, notice silence, keep the session alive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from recorder.rtp.access_unit import AccessUnit
+from recorder.rtp.reader import StreamReader
+from recorder.rtsp.client import PlayingStream
+from recorder.rtsp.errors import CameraError, ConnectionLost, FailureKind
+from vms.clock import Clock
+from vms.domain.camera import CameraState
+from vms.domain.footage import GapReason
+
+SILENT_SECONDS = 10.0
+STALLED_SECONDS = 15.0
+READ_BYTES = 256 * 1024
+MAX_READS_A_TICK = 32
+"""8 MiB: one camera can't keep the others waiting longer than that takes."""
+
+
+class CameraSilent(CameraError):
+    """Connected, but no packet came."""
+
+    kind = FailureKind.TIMEOUT
+    gap_reason = GapReason.SILENT
+    state = CameraState.SILENT
+
+
+class CameraStalled(CameraError):
+    """Packets came, but no complete picture."""
+
+    kind = FailureKind.PROTOCOL
+    gap_reason = GapReason.STALLED
+    state = CameraState.STALLED
+
+
+class Playing:
+    """A camera in the PLAYING state. All on the worker's event loop; the socket is not asyncio's."""
+
+    def __init__(
+        self, stream: PlayingStream, *, clock: Clock, on_picture: Callable[[AccessUnit], None], is_watched: Callable[[], bool]
+    ) -> None:
+        self.reader = StreamReader(stream.track, rtp_channel=stream.rtp_channel, rtcp_channel=stream.rtcp_channel)
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Fails with CameraError when the connection is over; succeeds when nobody wants it any more."""
+        self.pictures = 0
+        self._stream = stream
+        self._clock = clock
+        self._on_picture = on_picture
+        self._is_watched = is_watched
+        self._began = self._last_bytes = self._last_picture = clock.monotonic()
+        self._bytes = self._counted_bytes = 0
+        self._counted_at = self._began
+
+    @property
+    def watched(self) -> bool:
+        return self._is_watched()
+
+    @property
+    def delivers(self) -> bool:
+        return self.pictures > 0
+
+    def begin(self) -> None:
+        """Feed what came together with the camera's answer to PLAY."""
+        if self._stream.leftover:
+            self._guarded(lambda: self._feed(self._stream.leftover, self._clock.monotonic()))
+
+    def drain(self, now: float) -> None:
+        if not self.ended.done():
+            self._guarded(lambda: self._read(now))
+
+    def fail(self, error: Exception) -> None:
+        """End the connection by an error of our own."""
+        self._end(CameraStalled(f"Reading this camera failed inside the recorder ({type(error).__name__}); see its log."))
+
+    def watch(self, now: float) -> None:
+        """Once a second: ask for life, or end the connection when nothing came for too long."""
+        if self.ended.done():
+            return
+        if now - self._last_bytes >= SILENT_SECONDS:
+            self._end(CameraSilent(f"The camera is connected but has sent nothing for {SILENT_SECONDS:.0f} s."))
+        elif now - self._last_picture >= STALLED_SECONDS:
+            self._end(CameraStalled(f"The camera sends packets, but no complete picture for {STALLED_SECONDS:.0f} s."))
+        else:
+            self._guarded(lambda: self._ask_for_life(now))
+
+    def nobody_watches(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def bits_per_second(self) -> int:
+        """Return the rate since the last call."""
+        now = self._clock.monotonic()
+        elapsed = max(now - self._counted_at, 0.001)
+        rate = int((self._bytes - self._counted_bytes) * 8 / elapsed)
+        self._counted_at, self._counted_bytes = now, self._bytes
+        return rate
+
+    def steady_seconds(self) -> float:
+        """Return how long this connection delivered pictures."""
+        return self._last_picture - self._began if self.pictures else 0.0
+
+    def close(self) -> None:
+        """Say goodbye if the socket takes it at once, and close."""
+        if not self.ended.done():
+            self.ended.cancel()
+        with suppress(OSError):  # the camera is gone or its buffer is full; closing says the same
+            self._stream.socket.send(self._stream.teardown_bytes())
+        self._stream.close()
+
+    def _read(self, now: float) -> None:
+        for _ in range(MAX_READS_A_TICK):
+            received = self._stream.receive(READ_BYTES)
+            if received is None:
+                return
+            self._feed(received, now)
+            if len(received) < READ_BYTES:
+                return
+
+    def _feed(self, received: bytes, now: float) -> None:
+        self._last_bytes = now
+        self._bytes += len(received)
+        for unit in self.reader.feed(received, now):
+            self._last_picture = now
+            self.pictures += 1
+            self._on_picture(unit)
+        for message in self.reader.take_messages():
+            self._stream.answered(message)
+
+    def _ask_for_life(self, now: float) -> None:
+        request = self._stream.keepalive(now)
+        if request:
+            try:
+                self._stream.socket.send(request)
+            except BlockingIOError as err:
+                raise ConnectionLost("The camera does not take our keep-alive requests any more.") from err
+            except OSError as err:
+                raise ConnectionLost(f"The connection to the camera broke: {err.strerror}.") from err
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except CameraError as err:
+            self._end(err)
+
+    def _end(self, err: CameraError) -> None:
+        if not self.ended.done():
+            self.ended.set_exception(err)

@@ -1,0 +1,226 @@
+"""The record side of one stream: when runs begin and end, why time is missing, and what the supervisor is told of both.
+
+Invariants: every run is announced with its start and its end; between the end of a run and the start of the next exactly
+one reason is in force; an end is reported only after everything of the run was handed to the disk and done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from recorder.clock import WallAnchor
+from recorder.keys import KeyRing
+from recorder.rtp.access_unit import AccessUnit
+from recorder.rtp.reader import StreamReader
+from recorder.run import KeyMissing, Run, RunPlan
+from recorder.sender_report import camera_clock_offset_ms
+from recorder.wire import FromWorker, Missing, Record, RunChanged
+from recorder.writer import MAX_QUEUED_BYTES, VolumeCondition, WriterThread
+from vms.domain.camera import RecordingMode
+from vms.domain.footage import GapReason, Segment
+from vms.domain.timespan import TICKS_PER_MS
+from vms.log import get_logger
+from vms.media.fmp4 import ParameterSets
+
+LOSS_SECONDS = 1.0
+"""When packets were lost and no picture could be shown for longer than this, the missing time is a gap."""
+DEFAULT_SEGMENT_BYTES = 4 * 1024 * 1024
+
+log = get_logger(__name__)
+
+
+class Recording:
+    """Turns one stream's access units into runs, and says why when it can't. All on the worker's event loop."""
+
+    def __init__(
+        self,
+        order: Record,
+        *,
+        writers: Sequence[WriterThread],
+        keys: KeyRing,
+        anchor: WallAnchor,
+        segment_ticks: int,
+        send: Callable[[FromWorker], None],
+    ) -> None:
+        self._order = order
+        self._writers = writers
+        self._keys = keys
+        self._anchor = anchor
+        self._segment_ticks = segment_ticks
+        self._send = send
+        self._run: Run | None = None
+        self._writer: WriterThread | None = None
+        self._announced = False
+        self._reader: StreamReader | None = None
+        self._parameter_sets: ParameterSets | None = None
+        self._not_before = order.not_before
+        self._missing: tuple[GapReason, str] | None = None
+        self._last_arrival = 0.0
+        self._held_back = False
+        self._segment_bytes = DEFAULT_SEGMENT_BYTES
+        """Size of the stream's last segment, so that the next is given room in one piece."""
+
+    @property
+    def queued_bytes(self) -> int:
+        return sum(writer.queued_bytes(self._order.stream_id) for writer in self._writers)
+
+    @property
+    def hindrance(self) -> str | None:
+        """Why nothing can be written although pictures come; None when it can."""
+        if any(writer.condition is VolumeCondition.OK for writer in self._writers):
+            return None
+        return self._writers[0].sentence
+
+    def connected(self, reader: StreamReader) -> None:
+        """A new connection begins; its reader knows the camera's clock."""
+        self._reader = reader
+        self._parameter_sets = None
+
+    def picture(self, unit: AccessUnit) -> None:
+        """Take one access unit in arrival order."""
+        self._end_where_the_stream_changed(unit)
+        if unit.parameter_sets is not None:
+            self._parameter_sets = unit.parameter_sets
+        self._last_arrival = unit.arrival
+        if self._order.recording_mode is not RecordingMode.ALWAYS or self._lags():
+            return
+        if self._run is None and not (unit.keyframe and self._begin()):
+            return
+        try:
+            self._add(unit)
+        except KeyMissing:
+            log.error("no key for this hour", stream=self._order.stream)
+            self._drop_run()
+
+    def end(self, reason: GapReason, detail: str) -> None:
+        """End the run, if one goes on; what follows is missing for `reason`."""
+        run, writer = self._run, self._writer
+        self._run = self._writer = None
+        if run is None or writer is None:
+            return
+        run.close()
+        self._announce(run)
+        self._not_before = max(self._not_before, run.recorded_until)
+        if run.start is None:
+            self.still_missing(reason, detail)
+            return
+        self._missing = (reason, detail)
+        ended = self._describe(run, end_reason=reason)
+        writer.mark(lambda: self._tell_end(ended, run.durable_until, detail))
+
+    @property
+    def not_before(self) -> int:
+        """Where the next run may begin, in ticks since the epoch."""
+        return self._not_before
+
+    def published(self, segment: Segment) -> None:
+        """Learn from a published segment how much room the next one will need."""
+        self._segment_bytes = segment.size_bytes * 9 // 8
+
+    def still_missing(self, reason: GapReason, detail: str) -> None:
+        """Nothing comes, for this reason now; the time until now keeps the reason it had."""
+        if self._run is None and (self._missing is None or self._missing[0] is not reason):
+            self._missing = (reason, detail)
+            self._send(Missing(self._order.stream, max(self._anchor.now(), self._not_before), str(reason), detail))
+
+    def not_wanted(self, detail: str) -> None:
+        """Nothing is to be recorded: a gap, but no loss."""
+        self.end(GapReason.OFF, detail)
+        self.still_missing(GapReason.OFF, detail)
+
+    def volume_changed(self) -> None:
+        """End the run when its volume takes nothing any more; the next keyframe looks for another volume."""
+        if self._writer is None or self._writer.condition is VolumeCondition.OK:
+            return
+        reason = GapReason.DISK_FULL if self._writer.condition is VolumeCondition.FULL else GapReason.DISK_ERROR
+        self.end(reason, self._writer.sentence)
+
+    def _tell_end(self, ended: RunChanged, until: int, detail: str) -> None:
+        """Report a run's end and what begins there: where the last file ends, not what the disk refused."""
+        self._send(replace(ended, end_ms=until // TICKS_PER_MS))
+        self._send(Missing(self._order.stream, until, ended.end_reason or "", detail))
+
+    def _add(self, unit: AccessUnit) -> None:
+        """Give the picture to the run; where its time stamp breaks the line, to a new one."""
+        arrival = self._anchor.ticks(unit.arrival)
+        if self._run is not None and not self._run.add(unit, arrival):
+            self.end(GapReason.STREAM_CHANGED, "The camera's time stamps jumped.")
+            if unit.keyframe and self._begin() and self._run is not None:
+                self._run.add(unit, arrival)
+        if self._run is not None:
+            self._announce(self._run)
+
+    def _begin(self) -> bool:
+        writer = next((writer for writer in self._writers if writer.condition is VolumeCondition.OK), None)
+        if writer is None:
+            reason = GapReason.DISK_FULL if self._writers[0].condition is VolumeCondition.FULL else GapReason.DISK_ERROR
+            self.still_missing(reason, self._writers[0].sentence)
+            return False
+        if self._parameter_sets is None:
+            return False
+        self._writer = writer
+        self._announced = False
+        self._run = Run(self._plan(self._parameter_sets), writer, self._keys)
+        return True
+
+    def _plan(self, sets: ParameterSets) -> RunPlan:
+        return RunPlan(
+            stream_id=self._order.stream_id,
+            camera_id=self._order.camera_id,
+            parameter_sets=sets,
+            segment_ticks=self._segment_ticks,
+            not_before=self._not_before,
+            expected_bytes=self._segment_bytes,
+        )
+
+    def _end_where_the_stream_changed(self, unit: AccessUnit) -> None:
+        if self._run is None:
+            return
+        if unit.parameter_sets is not None and unit.parameter_sets != self._parameter_sets:
+            self.end(GapReason.STREAM_CHANGED, "The camera changed its picture size or encoding.")
+        elif unit.lost and unit.arrival - self._last_arrival > LOSS_SECONDS:
+            self.end(GapReason.STALLED, "Packets were lost; no complete picture came in that time.")
+
+    def _lags(self) -> bool:
+        """Say whether the disk is behind: above the limit the run ends, below half of it the next may begin."""
+        queued = self.queued_bytes
+        if queued > MAX_QUEUED_BYTES:
+            self._held_back = True
+            self.end(GapReason.DISK_SLOW, "The disk could not take the pictures as fast as they came.")
+        elif queued < MAX_QUEUED_BYTES // 2:
+            self._held_back = False
+        return self._held_back
+
+    def _announce(self, run: Run) -> None:
+        """Report the run's beginning, once its first fragment is whole and its start known."""
+        if self._announced or run.start is None:
+            return
+        self._announced = True
+        self._missing = None
+        self._send(self._describe(run, end_reason=None))
+        run.camera_clock_offset_ms = self._camera_clock_offset()
+
+    def _describe(self, run: Run, *, end_reason: GapReason | None) -> RunChanged:
+        start_ms = (run.start or 0) // TICKS_PER_MS
+        report = self._reader.sender_report if self._reader is not None else None
+        return RunChanged(
+            stream=self._order.stream,
+            start_ms=start_ms,
+            end_ms=start_ms if end_reason is None else run.recorded_until // TICKS_PER_MS,
+            end_reason=None if end_reason is None else str(end_reason),
+            rtp_start=run.rtp_start,
+            sr_ntp=report.ntp if report is not None else 0,
+            sr_rtp=report.rtp_timestamp if report is not None else 0,
+        )
+
+    def _camera_clock_offset(self) -> int | None:
+        report = self._reader.sender_report if self._reader is not None else None
+        if report is None:
+            return None
+        return camera_clock_offset_ms(report.ntp, server_ms=self._anchor.ticks(report.arrival) // TICKS_PER_MS)
+
+    def _drop_run(self) -> None:
+        """The run can't go on and has nothing that could be written: forget it."""
+        self._run = self._writer = None
+        self.still_missing(GapReason.DISK_ERROR, "The key of this hour was not there in time.")

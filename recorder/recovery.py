@@ -1,0 +1,259 @@
+"""Bring files and index together after a crash: salvage what was being written, adopt what has no row, mark what is lost.
+
+Removes nothing but a `.part` without a single picture. Condemned rows and orphans of purged ranges are retention's. Runs before
+any worker writes; after a worker's death it touches that worker's streams only. Numbered procedure: recorder/README.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from sqlalchemy import Connection
+
+from recorder.ledger import write
+from recorder.node import Node
+from recorder.open_segment import HOUR_MS
+from vms.domain.footage import Gap, GapReason, Run, Segment, SegmentFlag, SegmentState
+from vms.domain.ids import SegmentId, StreamId, segment_id, split_segment_id
+from vms.domain.timespan import TICKS_PER_MS, Timespan, datetime_of_ms, ms_of
+from vms.errors import Conflict, Corrupt, NotFound
+from vms.log import get_logger
+from vms.media.segment_file import Scan, scan
+from vms.store import gaps, runs, segments, volumes
+from vms.store.batch import IndexBatch
+from vms.store.files import DiskFault, OpenPart, StoredFile, Volume, discard_part, iter_parts, iter_published
+from vms.store.layout import PART_SUFFIX
+from vms.store.volumes import VolumeState
+
+MARGIN_HOURS = 2
+"""How far before the newest row files may still lack theirs: a segment lasts two minutes, the rest is for clocks set back."""
+BATCH = 200
+LOST_WINDOW_MS = 48 * HOUR_MS
+"""Missing files are looked for this far back at most; `vms check` looks at everything."""
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What a recovery did."""
+
+    salvaged: int = 0
+    adopted: int = 0
+    discarded: int = 0
+    unreadable: int = 0
+    lost: int = 0
+    ends: dict[StreamId, int] = field(default_factory=dict)
+    """Where (ms) the footage that was taken in ends, of each stream."""
+
+    def tell(self, event: str) -> None:
+        log.info(
+            event,
+            salvaged=self.salvaged,
+            adopted=self.adopted,
+            discarded=self.discarded,
+            unreadable=self.unreadable,
+            lost=self.lost,
+        )
+
+
+def recover(node: Node) -> Recovered:
+    """Do the whole procedure, at the recorder's start; bounded by the clean hour of each volume."""
+    done = Recovered()
+    for volume in node.volumes:
+        since_hour = _reinstate(node, volume)
+        # Published files come before the `.part` that follows them: each finds the run it continues.
+        _take_in(node, volume, _without_row(node, iter_published(volume, since_hour)), done)
+        _take_in(node, volume, iter_parts(volume), done)
+        done.lost += _mark_lost(node, volume, since_hour)
+    note_clean(node)
+    _end_runs(node, done)
+    done.tell("recovered")
+    return done
+
+
+def salvage_streams(node: Node, streams: frozenset[StreamId]) -> Recovered:
+    """Take in what a worker that died left of `streams`, in this and the neighbouring hours. Ends no run: the ledger does."""
+    done = Recovered()
+    hour = ms_of(node.clock.now()) // HOUR_MS
+    for volume in node.volumes:
+        left = [file for stream in sorted(streams) for near in (hour - 1, hour, hour + 1) for file in _files_of(volume, stream, near)]
+        _take_in(node, volume, _without_row(node, (file for file in left if not _is_part(file))), done)
+        _take_in(node, volume, (file for file in left if _is_part(file)), done)
+    done.tell("salvaged after a worker's death")
+    return done
+
+
+def note_clean(node: Node) -> None:
+    """Note that files and rows agree up to two hours ago, so that the next recovery need not look there."""
+    hour = ms_of(node.clock.now()) // HOUR_MS - MARGIN_HOURS
+    with node.index.write.begin() as connection:
+        for volume in node.volumes:
+            volumes.set_clean_hour(connection, volume.id, hour)
+
+
+def _reinstate(node: Node, volume: Volume) -> int:
+    """Give a volume that failed another chance, since a person or the supervisor started anew; return its clean hour."""
+    with node.index.write.begin() as connection:
+        record = volumes.get(connection, volume.id)
+        if record.state is not VolumeState.OK:
+            log.warning("volume is tried again", volume=volume.id, path=str(volume.path), state=str(record.state))
+            volumes.set_state(connection, volume.id, VolumeState.OK)
+    return record.clean_hour
+
+
+def _take_in(node: Node, volume: Volume, files: Iterable[StoredFile], done: Recovered) -> None:
+    """Publish and enter `files`, some hundred rows at a time."""
+    waiting: list[Segment] = []
+    for file in files:
+        taken = _salvage(node, volume, file, done) if _is_part(file) else _adopt(node, volume, file, done)
+        if taken is not None:
+            waiting.append(taken)
+            done.ends[taken.stream_id] = max(done.ends.get(taken.stream_id, 0), taken.end_ticks // TICKS_PER_MS)
+        if len(waiting) >= BATCH:
+            _enter(node, waiting)
+            waiting = []
+    _enter(node, waiting)
+
+
+def _salvage(node: Node, volume: Volume, file: StoredFile, done: Recovered) -> Segment | None:
+    """Publish the whole records of a `.part`; remove one that holds no picture; leave one whose key is gone."""
+    try:
+        found = _scan(node, file)
+        if found is None:
+            discard_part(volume, file.segment)
+            done.discarded += 1
+            return None
+        OpenPart.reopen(volume, file.segment, whole_bytes=found.valid_bytes).publish()
+    except (NotFound, DiskFault, Conflict) as err:
+        log.error("part stays as it is", path=str(file.path), reason=str(err))
+        done.unreadable += 1
+        return None
+    done.salvaged += 1
+    log.info("segment salvaged", segment=file.segment, records=len(found.fragments), whole_bytes=found.valid_bytes)
+    return _segment(volume, found, SegmentFlag.SALVAGED)
+
+
+def _adopt(node: Node, volume: Volume, file: StoredFile, done: Recovered) -> Segment | None:
+    """Describe a published file that has no row; one that is damaged stays for `vms check`."""
+    try:
+        found = _scan(node, file)
+    except NotFound as err:
+        log.error("file without a row can't be read", path=str(file.path), reason=str(err))
+        done.unreadable += 1
+        return None
+    if found is None or found.stopped is not None:
+        log.error(
+            "file without a row is damaged; run: vms check --deep", path=str(file.path), reason=found.stopped if found else "no picture"
+        )
+        done.unreadable += 1
+        return None
+    done.adopted += 1
+    log.info("segment adopted", segment=file.segment)
+    return _segment(volume, found, SegmentFlag.NONE)
+
+
+def _scan(node: Node, file: StoredFile) -> Scan | None:
+    """Return what the file proves by itself; None when it holds no whole picture. NotFound when its key is gone."""
+    with file.path.open("rb") as opened:
+        try:
+            found = scan(opened, node.keys, segment=file.segment)
+        except Corrupt as err:
+            log.warning("file without a readable beginning", path=str(file.path), reason=str(err))
+            return None
+    return found if found.duration > 0 else None
+
+
+def _segment(volume: Volume, found: Scan, flags: SegmentFlag) -> Segment:
+    return Segment(
+        stream_id=split_segment_id(found.header.segment)[0],
+        start_ticks=found.start_ticks,
+        duration=found.duration,
+        run_start_ms=found.start_ticks // TICKS_PER_MS,
+        volume_id=volume.id,
+        size_bytes=found.valid_bytes,
+        media_sha256=found.media_sha256,
+        file_digest=found.file_digest,
+        fragments=found.fragments,
+        codec=found.codec,
+        width=found.width,
+        height=found.height,
+        flags=flags,
+    )
+
+
+def _enter(node: Node, found: Sequence[Segment]) -> None:
+    """Insert rows, each in the run it continues or, where it continues none, in one of its own."""
+    if not found:
+        return
+    placed: dict[StreamId, Segment] = {}
+    rows: list[Segment] = []
+    with node.index.read.begin() as connection:
+        for segment in sorted(found, key=lambda each: (each.stream_id, each.start_ticks)):
+            row = replace(segment, run_start_ms=_run_start(connection, segment, placed.get(segment.stream_id)))
+            placed[segment.stream_id] = row
+            rows.append(row)
+    entered = tuple(Run(row.stream_id, row.run_start_ms, row.end_ticks // TICKS_PER_MS, GapReason.RECORDER_CRASHED) for row in rows)
+    write(node.index, IndexBatch(segments=tuple(rows), runs=entered))
+
+
+def _run_start(connection: Connection, segment: Segment, before: Segment | None) -> int:
+    """Return the start of the run that `segment` belongs to: that of the segment that ends exactly where it starts."""
+    prior = before or segments.at(connection, segment.stream_id, segment.start_ticks - 1)
+    if prior is not None and prior.end_ticks == segment.start_ticks:
+        return prior.run_start_ms
+    moment = Timespan(datetime_of_ms(segment.start_ms), datetime_of_ms(segment.start_ms + 1))
+    around = (run for run in runs.find(connection, segment.stream_id, moment) if run.start_ms <= segment.start_ms < run.end_ms)
+    return next((run.start_ms for run in around), segment.start_ms)
+
+
+def _without_row(node: Node, files: Iterable[StoredFile]) -> Iterator[StoredFile]:
+    """Yield those of `files` that the index does not know in any state."""
+    files = iter(files)
+    while chunk := list(islice(files, BATCH)):
+        with node.index.read.begin() as connection:
+            known = segments.states(connection, [file.segment for file in chunk])
+        yield from (file for file in chunk if file.segment not in known)
+
+
+def _mark_lost(node: Node, volume: Volume, since_hour: int) -> int:
+    """Mark the rows since that hour whose file is gone; never silently: an operator has to know."""
+    now_ms = ms_of(node.clock.now())
+    since_ms = max(since_hour * HOUR_MS, now_ms - LOST_WINDOW_MS)
+    span = Timespan(datetime_of_ms(since_ms), datetime_of_ms(now_ms + HOUR_MS))
+    with node.index.read.begin() as connection:
+        rows = [row for stream in runs.ends(connection) for row in segments.find(connection, stream, span)]
+    gone = [row.id for row in rows if row.volume_id == volume.id and not volume.segment_path(row.id).exists()]
+    if gone:
+        with node.index.write.begin() as connection:
+            for segment in gone:
+                log.warning("segment lost: its file is gone; run: vms check", segment=segment, volume=volume.id)
+                segments.set_state(connection, segment, SegmentState.LOST)
+    return len(gone)
+
+
+def _end_runs(node: Node, done: Recovered) -> None:
+    """End what went on when the recorder died, and open the gap that lasts until it records again."""
+    with node.index.write.begin() as connection:
+        ended = {run.stream_id for run in runs.end_open(connection, GapReason.RECORDER_CRASHED)}
+        told = {gap.stream_id for gap in gaps.open_gaps(connection)}
+        for stream in sorted((ended | set(done.ends)) - told):
+            last = runs.last(connection, stream)
+            if last is not None:
+                gaps.put(connection, [Gap(stream, datetime_of_ms(last.end_ms), None, GapReason.RECORDER_CRASHED)])
+
+
+def _files_of(volume: Volume, stream: StreamId, hour: int) -> list[StoredFile]:
+    """Return the segment files of one stream and hour."""
+    folder = volume.segment_path(segment_id(stream, hour * HOUR_MS)).parent
+    found = []
+    for path in sorted(folder.glob("*.cseg*")) if folder.is_dir() else ():
+        name = path.name.partition(".")[0]
+        found.append(StoredFile(SegmentId(name), path, path.stat().st_size))
+    return found
+
+
+def _is_part(file: StoredFile) -> bool:
+    return file.path.suffix == PART_SUFFIX

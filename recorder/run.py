@@ -1,0 +1,161 @@
+"""Record one run: pictures on one continuous time line, gathered into fragments, fragments into segments.
+
+Invariants: tfdt(n+1) = tfdt(n) + durations; no picture is dropped between the first and the last one of a run; a run
+begins with a keyframe and never before the end of the run before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from recorder.clock import RunClock
+from recorder.cutter import Cut, SegmentCutter, fragment_ends
+from recorder.keys import KeyRing
+from recorder.open_segment import Fragment, OpenSegment, SegmentPhase
+from recorder.rtp.access_unit import AccessUnit
+from vms.domain.footage import SegmentFlag
+from vms.domain.ids import CameraId, StreamId
+from vms.domain.timespan import TICKS_PER_MS
+from vms.media.fmp4 import ParameterSets, Sample
+
+
+class SegmentSink(Protocol):
+    """Where a run's segments go: the writer thread of a volume. No call waits for the disk."""
+
+    def open(self, segment: OpenSegment) -> None: ...
+
+    def append(self, segment: OpenSegment, fragment: Fragment) -> None: ...
+
+    def publish(self, segment: OpenSegment, *, flags: SegmentFlag) -> None: ...
+
+
+class KeyMissing(Exception):
+    """The key of a segment's hour has not arrived: the run can't go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What a run is recorded with."""
+
+    stream_id: StreamId
+    camera_id: CameraId
+    parameter_sets: ParameterSets
+    segment_ticks: int
+    not_before: int
+    """End of the stream's previous run, in ticks since the epoch."""
+    expected_bytes: int
+    """Size of the stream's last segment: what is reserved on disk for the next."""
+
+
+class Run:
+    """One run being recorded. Feed it access units in arrival order, the first one a keyframe; then `close` it."""
+
+    def __init__(self, plan: RunPlan, sink: SegmentSink, keys: KeyRing) -> None:
+        self._plan = plan
+        self._sink = sink
+        self._keys = keys
+        self._cutter = SegmentCutter(plan.camera_id, segment_ticks=plan.segment_ticks)
+        self._clock: RunClock | None = None
+        self._segment: OpenSegment | None = None
+        self._unconfirmed: list[OpenSegment] = []
+        self._durable_until = 0
+        self._samples: list[Sample] = []
+        self._held_ticks = 0
+        self._held_bytes = 0
+        self._end = 0
+        self._newest_arrival = 0.0
+        self.start: int | None = None
+        """Ticks since the epoch, once the first fragment is whole."""
+        self.rtp_start = 0
+        self.camera_clock_offset_ms: int | None = None
+        """Set by the owner from sender reports; each segment carries the value of its beginning."""
+
+    @property
+    def recorded_until(self) -> int:
+        """End of the last fragment handed to the sink, in ticks since the epoch; 0 before the first."""
+        return self._end
+
+    @property
+    def durable_until(self) -> int:
+        """Where the run's published files end, in ticks; its start while there is none. Final once the sink has done all."""
+        self._confirm()
+        return max(self._durable_until, self.start or 0)
+
+    def add(self, unit: AccessUnit, arrival: int) -> bool:
+        """Take the next picture, which arrived at `arrival` server ticks; False when the time line broke.
+
+        After False the picture was not taken: close this run and give it to a new one. KeyMissing is raised likewise.
+        """
+        self._newest_arrival = unit.arrival
+        if self._clock is None:
+            self._clock = RunClock(unit.rtp_timestamp, arrival)
+            self.rtp_start = unit.rtp_timestamp
+        else:
+            duration = self._clock.advance(unit.rtp_timestamp, arrival)
+            if duration is None:
+                return False
+            self._settle(duration)
+            if fragment_ends(
+                held_ticks=self._held_ticks,
+                held_bytes=self._held_bytes,
+                next_bytes=len(unit.payload),
+                next_keyframe=unit.keyframe,
+            ):
+                self._finish_fragment(self._clock, next_keyframe=unit.keyframe)
+        self._samples.append(Sample(unit.payload, 0, unit.keyframe, self._clock.composition))
+        self._held_bytes += len(unit.payload)
+        return True
+
+    def close(self) -> None:
+        """Hand over the unfinished fragment and publish the segment; nothing that was added is lost."""
+        if self._clock is not None and self._samples:
+            self._settle(self._clock.close())
+            self._finish_fragment(self._clock, next_keyframe=False)
+        if self._segment is not None:
+            self._sink.publish(self._segment, flags=SegmentFlag.NONE)
+            self._segment = None
+
+    def _confirm(self) -> None:
+        """Let go of the segments that are published: a run may last for months."""
+        while self._unconfirmed and self._unconfirmed[0].phase is SegmentPhase.PUBLISHED:
+            self._durable_until = self._unconfirmed.pop(0).end_ticks
+
+    def _settle(self, duration: int) -> None:
+        """The newest picture's duration is known now."""
+        self._samples[-1].duration = duration
+        self._held_ticks += duration
+
+    def _finish_fragment(self, clock: RunClock, *, next_keyframe: bool) -> None:
+        if self.start is None:
+            self.start = self._end = clock.fix_start(not_before=self._plan.not_before)
+        segment = self._segment or self._open_segment(self._end, self.start)
+        fragment = Fragment(self._end, self._held_ticks, tuple(self._samples), self._held_bytes, self._newest_arrival)
+        self._sink.append(segment, fragment)
+        self._end += self._held_ticks
+        self._samples = []
+        self._held_ticks = self._held_bytes = 0
+        cut = self._cutter.at_border(self._end, next_keyframe=next_keyframe)
+        if cut is not Cut.KEEP:
+            self._sink.publish(segment, flags=SegmentFlag.NO_KEYFRAME_CUT if cut is Cut.WITHOUT_KEYFRAME else SegmentFlag.NONE)
+            self._segment = None
+
+    def _open_segment(self, start: int, run_start: int) -> OpenSegment:
+        key = self._keys.key(self._plan.camera_id, start)
+        if key is None:
+            raise KeyMissing
+        segment = self._segment = OpenSegment(
+            stream_id=self._plan.stream_id,
+            camera_id=self._plan.camera_id,
+            start_ticks=start,
+            run_start_ms=run_start // TICKS_PER_MS,
+            parameter_sets=self._plan.parameter_sets,
+            expected_bytes=self._plan.expected_bytes,
+            hour_key=key,
+            camera_clock_offset_ms=self.camera_clock_offset_ms,
+        )
+        self._confirm()
+        self._unconfirmed.append(segment)
+        self._sink.open(segment)
+        self._cutter.begin(start)
+        return segment

@@ -1,0 +1,204 @@
+"""The recorder's supervisor: starts the workers and the node API, hands them what they need, and alone writes the index.
+
+It never touches a camera and never decodes a byte of footage. Procedures and failure table: recorder/README.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from recorder import ledger as index_ledger
+from recorder.crew import Crew
+from recorder.health import Health
+from recorder.ledger import Ledger
+from recorder.lock import NodeLock
+from recorder.node import Node, open_node
+from recorder.node_api_process import NodeApiProcess
+from recorder.recovery import note_clean, recover, salvage_streams
+from recorder.supervisor_socket import SupervisorSocket
+from recorder.wire import FromWorker, Indexed, VolumeChanged
+from recorder.worker_process import WorkerProcess
+from recorder.writer import VolumeCondition
+from vms.clock import Clock
+from vms.config import Settings
+from vms.domain.camera import NodeConfiguration
+from vms.domain.ids import StreamId
+from vms.errors import Unavailable, VmsError
+from vms.log import get_logger
+from vms.store.failpoints import arm
+from vms.store.volumes import VolumeState
+
+COMMIT_SECONDS = 1.0
+CONFIGURATION_SECONDS = 1.0
+REPORT_SECONDS = 5.0
+KEYS_SECONDS = 20.0
+"""Far less than an hour's key is handed out ahead."""
+STOP_SECONDS = 17.0
+"""A little less than `vms up` allows before it kills."""
+
+SUPERVISOR_FAILPOINT = "supervisor/"
+"""Crash tests: a step armed in this process; without it the step is armed in the workers, until each has died once."""
+
+T = TypeVar("T")
+
+log = get_logger(__name__)
+
+
+def run(settings: Settings, clock: Clock) -> int:
+    """Record until SIGTERM or SIGINT; return the exit code. 2: another recorder runs here, or something is missing."""
+    if settings.failpoint.startswith(SUPERVISOR_FAILPOINT):
+        arm(settings.failpoint.removeprefix(SUPERVISOR_FAILPOINT))
+    settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with NodeLock(settings.run_dir / "recorder.lock") as lock:
+            node = open_node(settings, clock)
+            try:
+                return asyncio.run(Supervisor(node, lock).run())
+            finally:
+                node.close()
+    except VmsError as err:
+        log.error("recorder can't start", reason=str(err))
+        return 2
+
+
+class Supervisor:
+    """Everything on one event loop, but two threads: one for index, keys and files, one for the hub."""
+
+    def __init__(self, node: Node, lock: NodeLock) -> None:
+        self._node = node
+        self._ledger = Ledger()
+        self._health = Health(node.clock)
+        self._storage = ThreadPoolExecutor(1, thread_name_prefix="storage")
+        self._hub = ThreadPoolExecutor(1, thread_name_prefix="hub")
+        self._crew = Crew(node, keep_fds=(lock.fd,), on_message=self._on_message, on_end=self._on_worker_end)
+        self._api = NodeApiProcess(node.settings.data_dir)
+        self._socket = SupervisorSocket(node.settings.supervisor_socket, self._health.document)
+        self._stopping = asyncio.Event()
+        self._restarts: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        await self._stored(partial(recover, self._node))
+        await self._crew.start()
+        await self._socket.start()
+        self._api.start()
+        await self._configure(await self._stored(self._node.stored_configuration))
+        chores = [
+            asyncio.create_task(self._regularly(COMMIT_SECONDS, self._commit), name="commit"),
+            asyncio.create_task(self._regularly(CONFIGURATION_SECONDS, self._ask_hub), name="configuration"),
+            asyncio.create_task(self._regularly(REPORT_SECONDS, self._report), name="report"),
+            asyncio.create_task(self._regularly(KEYS_SECONDS, self._hand_out_keys), name="keys"),
+        ]
+        stopping = asyncio.create_task(self._stopping.wait(), name="stop")
+        try:
+            # A chore only ends by an error that it can't answer: then the recorder ends loudly and is started again.
+            done, _ = await asyncio.wait((stopping, *chores), return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            await self._stop([*chores, stopping])
+        return 0
+
+    async def _stop(self, tasks: Sequence[asyncio.Task[object]]) -> None:
+        """Flush the workers, write their last rows, tell the hub, end."""
+        self._stopping.set()
+        for task in (*tasks, *self._restarts):
+            task.cancel()
+        await asyncio.gather(*tasks, *self._restarts, return_exceptions=True)
+        await self._crew.stop(STOP_SECONDS)
+        self._api.stop()
+        self._socket.stop()
+        await self._commit()
+        try:
+            await asyncio.wait_for(self._report(), REPORT_SECONDS)
+        except TimeoutError:
+            log.warning("hub did not take the last report in time; it follows after the next start")
+        self._storage.shutdown()
+        self._hub.shutdown(wait=False)
+
+    async def _regularly(self, seconds: float, chore: Callable[[], asyncio.Future[None] | object]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await chore()  # type: ignore[misc]
+
+    async def _commit(self) -> None:
+        """Write what was reported, then let the workers forget the segments whose rows are there."""
+        batch = self._ledger.cut()
+        if batch is None:
+            return
+        try:
+            written = await self._stored(partial(index_ledger.write, self._node.index, batch))
+        except Unavailable as err:
+            log.error("rows wait: the index does not take them", reason=str(err), segments=len(batch.segments))
+            self._ledger.put_back(batch)
+            return
+        if written:
+            self._crew.broadcast(Indexed(list(written)))
+
+    async def _ask_hub(self) -> None:
+        try:
+            newer = await self._asked(partial(self._node.newer_configuration, self._crew.version))
+        except VmsError as err:
+            log.warning("hub does not answer; recording goes on with the stored configuration", reason=str(err))
+            return
+        if newer is not None:
+            await self._stored(partial(self._node.store_configuration, newer))
+            await self._configure(newer)
+
+    async def _configure(self, configuration: NodeConfiguration) -> None:
+        self._health.configure(configuration)
+        await self._crew.configure(configuration, self._stored)
+
+    async def _hand_out_keys(self) -> None:
+        await self._crew.hand_out_keys(self._stored)
+        await self._stored(partial(note_clean, self._node))
+
+    async def _report(self) -> None:
+        self._api.look()
+        try:
+            await self._asked(partial(self._node.report, self._health.statuses()))
+        except VmsError as err:
+            log.warning("hub does not take reports; they are kept", reason=str(err))
+
+    def _on_message(self, worker: WorkerProcess, message: FromWorker) -> None:
+        self._ledger.take(message, self._node.clock.now())
+        self._health.take(worker.plan.number, message)
+        if isinstance(message, VolumeChanged):
+            self._volume_changed(message)
+
+    def _volume_changed(self, message: VolumeChanged) -> None:
+        log.warning("volume", volume=message.volume, condition=message.condition, reason=message.sentence)
+        if message.condition == VolumeCondition.FAILED.value:
+            volume = next(volume for volume in self._node.volumes if str(volume.id) == message.volume)
+            self._storage.submit(self._node.note_volume_state, volume, VolumeState.FAILED)
+
+    def _on_worker_end(self, number: int, streams: frozenset[StreamId]) -> None:
+        """A worker is gone. Bring its streams back within two seconds."""
+        if self._stopping.is_set():
+            return
+        log.warning("worker ended", worker=number, write_lag_ms=self._health.write_lag_ms(number), streams=len(streams))
+        restart = asyncio.create_task(self._restart(number, streams), name=f"restart worker {number}")
+        self._restarts.add(restart)
+        restart.add_done_callback(self._restarts.discard)
+
+    async def _restart(self, number: int, streams: frozenset[StreamId]) -> None:
+        await self._commit()
+        salvaged = await self._stored(partial(salvage_streams, self._node, streams))
+        self._ledger.worker_died(streams, salvaged.ends)
+        await self._commit()
+        await self._crew.restart(number, self._stored)
+
+    async def _stored(self, act: Callable[[], T]) -> T:
+        """Run `act` in the storage thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._storage, act)
+
+    async def _asked(self, act: Callable[[], T]) -> T:
+        """Run `act` in the hub thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._hub, act)

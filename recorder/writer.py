@@ -1,0 +1,312 @@
+"""Write fragments to one volume: the one thread that a slow or broken disk may hold up.
+
+Every file operation of a worker's segments happens here: create, encrypt, append, data sync, publish. The event loop only
+queues, and learns what happened by `report`. Bounds: what a stream has queued is counted (`queued_bytes`); the loop stops
+queueing above its limit and makes that a gap, so a slow disk never stalls a socket and never grows memory without end.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from recorder.open_segment import Fragment, OpenSegment, SegmentPhase
+from vms.clock import Clock
+from vms.crypto import random_bytes
+from vms.domain.footage import FragmentEntry, Segment, SegmentFlag
+from vms.domain.ids import SegmentId, StreamId
+from vms.errors import Conflict
+from vms.log import get_logger
+from vms.media.fmp4 import fragment_head, init_segment
+from vms.media.segment_file import Scratch, SegmentEncoder, encrypted_size
+from vms.store.files import DiskFault, DiskFull, OpenPart, Volume
+
+MAX_QUEUED_BYTES = 8 * 1024 * 1024
+"""Of one stream; above it fragments are refused until half of it is written."""
+SALT_BYTES = 16
+ROOM_CHECK_SECONDS = 2.0
+_IDLE_SECONDS = 0.25
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The segment's file is durable under its final name."""
+
+    open_segment: OpenSegment
+    segment: Segment
+
+
+class VolumeCondition(Enum):
+    OK = "ok"
+    FULL = "full"
+    """No room below the low watermark or `max_bytes`; recording goes on when there is room again."""
+    FAILED = "failed"
+    """A disk fault; final until the recorder starts again."""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeReport:
+    """The volume's condition changed."""
+
+    condition: VolumeCondition
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Everything that was queued before this mark is done."""
+
+    mark: Callable[[], None]
+
+
+WriterReport = Published | VolumeReport | Reached
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    segment: OpenSegment
+
+
+@dataclass(frozen=True, slots=True)
+class _Append:
+    segment: OpenSegment
+    fragment: Fragment
+
+
+@dataclass(frozen=True, slots=True)
+class _Publish:
+    segment: OpenSegment
+    flags: SegmentFlag
+
+
+class _Stop:
+    pass
+
+
+_Job = _Open | _Append | _Publish | Reached | _Stop
+
+
+@dataclass(slots=True)
+class _Writing:
+    """The file side of an open segment; touched by the writer thread only."""
+
+    part: OpenPart
+    encoder: SegmentEncoder
+    synced_at: float
+    dirty: bool = True
+    sequence: int = 0
+    size_bytes: int = 0
+
+
+class WriterThread:
+    """One volume's writer. `open`, `append`, `publish`, `stop` are called on the event loop and return at once.
+
+    `report` is called on the writer thread.
+    """
+
+    def __init__(
+        self,
+        volume: Volume,
+        *,
+        clock: Clock,
+        sync_seconds: float,
+        report: Callable[[WriterReport], None],
+        listed: dict[SegmentId, OpenSegment],
+    ) -> None:
+        """`listed` takes each segment when it is opened; the owner removes it when its row is confirmed."""
+        self.volume = volume
+        self._listed = listed
+        self.condition = VolumeCondition.OK
+        self.sentence = ""
+        """Why the volume takes nothing; empty while it does."""
+        self._clock = clock
+        self._sync_seconds = sync_seconds
+        self._report = report
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._writing: dict[OpenSegment, _Writing] = {}
+        self._scratch = Scratch()
+        self._queued: dict[StreamId, int] = {}
+        self._taken: dict[StreamId, int] = {}
+        self._oldest_queued_at: float | None = None
+        self._room_checked_at = float("-inf")
+        self._thread = threading.Thread(target=self._run, name=f"writer {volume.id}", daemon=True)
+
+    def start(self) -> None:
+        self._check_room()
+        self._thread.start()
+
+    def stop(self, timeout_seconds: float) -> bool:
+        """Write everything queued, then end; False when the disk did not keep up in time."""
+        self._jobs.put(_Stop())
+        self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    def queued_bytes(self, stream: StreamId) -> int:
+        """Return how much of `stream` waits for the disk."""
+        return self._queued.get(stream, 0) - self._taken.get(stream, 0)
+
+    def lag_seconds(self) -> float:
+        """Return the age of the oldest fragment that is not written."""
+        oldest = self._oldest_queued_at
+        return 0.0 if oldest is None else max(0.0, self._clock.monotonic() - oldest)
+
+    def open(self, segment: OpenSegment) -> None:
+        self._listed[segment.id] = segment
+        self._jobs.put(_Open(segment))
+
+    def append(self, segment: OpenSegment, fragment: Fragment) -> None:
+        self._queued[segment.stream_id] = self._queued.get(segment.stream_id, 0) + fragment.payload_bytes
+        self._jobs.put(_Append(segment, fragment))
+
+    def publish(self, segment: OpenSegment, *, flags: SegmentFlag) -> None:
+        self._jobs.put(_Publish(segment, flags))
+
+    def mark(self, mark: Callable[[], None]) -> None:
+        """Have `mark` reported when everything queued so far is done."""
+        self._jobs.put(Reached(mark))
+
+    def _run(self) -> None:
+        while True:
+            try:
+                job: _Job | None = self._jobs.get(timeout=_IDLE_SECONDS)
+            except queue.Empty:
+                self._oldest_queued_at = None
+                job = None
+            if isinstance(job, _Stop):
+                return
+            self._guarded(job)
+
+    def _guarded(self, job: _Job | None) -> None:
+        """Do one job; a disk fault ends the volume, a full disk only the segments it hits."""
+        try:
+            if job is not None:
+                self._do(job)
+            if self.condition is not VolumeCondition.FAILED:
+                self._housekeep()
+        except DiskFull as err:
+            self._change(VolumeCondition.FULL, str(err))
+            self._abandon(job)
+        except Conflict as err:
+            log.exception("segment can't be written", reason=str(err))
+            self._abandon(job)
+        except DiskFault as err:
+            log.exception("volume failed", volume=self.volume.id, path=str(self.volume.path))
+            self._change(VolumeCondition.FAILED, str(err))
+            self._abandon(job)
+
+    def _do(self, job: _Job) -> None:
+        match job:
+            case _Append(segment, fragment):
+                self._oldest_queued_at = fragment.queued_at
+                try:
+                    self._append(segment, fragment)
+                finally:
+                    self._taken[segment.stream_id] = self._taken.get(segment.stream_id, 0) + fragment.payload_bytes
+            case _Open(segment):
+                self._open(segment)
+            case _Publish(segment, flags):
+                self._publish(segment, flags)
+            case Reached():
+                self._report(job)
+
+    def _open(self, segment: OpenSegment) -> None:
+        if not self._takes(segment.expected_bytes):
+            segment.phase = SegmentPhase.ABANDONED
+            return
+        encoder = SegmentEncoder(segment.id, segment.camera_id, segment.hour_key, random_bytes(SALT_BYTES), scratch=self._scratch)
+        part = OpenPart.create(self.volume, segment.id, segment.expected_bytes)
+        writing = self._writing[segment] = _Writing(part, encoder, self._clock.monotonic())
+        init = init_segment(segment.parameter_sets)
+        part.writev([encoder.header, *encoder.encode_record(init, ())])
+        segment.written.append(FragmentEntry(len(init), 0, starts_with_keyframe=False, keyframe_size=0))
+        writing.sequence = 1
+
+    def _takes(self, expected_bytes: int) -> bool:
+        self._check_room(expected_bytes)
+        return self.condition is VolumeCondition.OK
+
+    def _append(self, segment: OpenSegment, fragment: Fragment) -> None:
+        writing = self._writing.get(segment)
+        if writing is None or segment.phase is not SegmentPhase.OPEN:
+            return
+        head = fragment_head(writing.sequence, fragment.tfdt, fragment.samples)
+        writing.part.writev(writing.encoder.encode_record(head, [sample.payload for sample in fragment.samples]))
+        writing.sequence += 1
+        writing.dirty = True
+        first = fragment.samples[0]
+        segment.written.append(
+            FragmentEntry(
+                len(head) + fragment.payload_bytes,
+                fragment.duration,
+                starts_with_keyframe=first.keyframe,
+                keyframe_size=len(head) + len(first.payload) if first.keyframe else 0,
+            )
+        )
+
+    def _publish(self, segment: OpenSegment, flags: SegmentFlag) -> None:
+        writing = self._writing.get(segment)
+        if writing is None or segment.phase is not SegmentPhase.OPEN:
+            return
+        writing.part.publish()
+        del self._writing[segment]
+        segment.flags |= flags
+        published = self._describe(segment, writing)
+        segment.phase = SegmentPhase.PUBLISHED
+        self._report(Published(segment, published))
+
+    def _describe(self, segment: OpenSegment, writing: _Writing) -> Segment:
+        fragments = tuple(segment.written)
+        return Segment(
+            stream_id=segment.stream_id,
+            start_ticks=segment.start_ticks,
+            duration=sum(entry.duration for entry in fragments),
+            run_start_ms=segment.run_start_ms,
+            volume_id=self.volume.id,
+            size_bytes=encrypted_size(fragments),
+            media_sha256=writing.encoder.media_sha256(),
+            file_digest=writing.encoder.file_digest(),
+            fragments=fragments,
+            codec=segment.parameter_sets.rfc6381,
+            width=segment.parameter_sets.width,
+            height=segment.parameter_sets.height,
+            flags=segment.flags,
+            camera_clock_offset_ms=segment.camera_clock_offset_ms,
+        )
+
+    def _housekeep(self) -> None:
+        """Sync what is due, one file a turn so that the queue moves on between two syncs; look for room now and then."""
+        now = self._clock.monotonic()
+        due = next((w for w in self._writing.values() if w.dirty and now - w.synced_at >= self._sync_seconds), None)
+        if due is not None:
+            due.part.data_sync()
+            due.synced_at, due.dirty = now, False
+        if now - self._room_checked_at >= ROOM_CHECK_SECONDS:
+            self._check_room()
+
+    def _check_room(self, expected_bytes: int = 0) -> None:
+        self._room_checked_at = self._clock.monotonic()
+        if self.condition is VolumeCondition.FAILED:
+            return
+        lack = self.volume.lack_of_room(expected_bytes)
+        if lack is None:
+            self._change(VolumeCondition.OK, "")
+        else:
+            self._change(VolumeCondition.FULL, lack)
+
+    def _change(self, condition: VolumeCondition, sentence: str) -> None:
+        if condition is not self.condition:
+            self.condition, self.sentence = condition, sentence
+            self._report(VolumeReport(condition, sentence))
+
+    def _abandon(self, job: _Job | None) -> None:
+        """Leave the segment that the disk refused as it is; on a failed volume, all of them."""
+        if isinstance(job, _Open | _Append | _Publish):
+            job.segment.phase = SegmentPhase.ABANDONED
+            self._writing.pop(job.segment, None)
+        if self.condition is VolumeCondition.FAILED:
+            self._writing.clear()

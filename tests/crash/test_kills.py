@@ -1,0 +1,177 @@
+"""`kill -9` at any moment: afterwards index and files agree, and nothing is missing but what had not reached the disk."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.recorder.site import CLOCK, Cameras, Site, a_site, stream_of
+from tests.waiting import wait_until
+from vms.domain.footage import GapReason, SegmentFlag
+from vms.domain.ids import StreamId
+from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND, ticks_of
+from vms.store.files import PUBLISH_STEPS
+
+pytestmark = pytest.mark.slow
+GOP_TICKS = TICKS_PER_SECOND
+"""Of the tiny cameras: the fragment being assembled is at most that long."""
+SLACK_TICKS = TICKS_PER_SECOND
+"""A fragment's way through queue and disk on a machine that does other things too."""
+
+
+@pytest.fixture(scope="module")
+def cameras() -> Iterator[Cameras]:
+    made = Cameras(2)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def watched(tmp_path: Path, cameras: Cameras) -> Iterator[tuple[Site, list[StreamId]]]:
+    """An installation that records both streams of two cameras, its recorder not started."""
+    with a_site(tmp_path / "data", workers=2) as site:
+        added = [
+            site.add_camera(f"Camera {key}", cameras.demo.port, cameras.demo.path(key), sub_path=cameras.demo.path(key, "sub"))
+            for key in cameras.demo.keys
+        ]
+        yield site, [stream_of(camera) for camera in added]
+
+
+def recorded_until(site: Site, stream: StreamId) -> int:
+    found = site.segments(stream)
+    return found[-1].end_ticks if found else 0
+
+
+def assert_sound(site: Site, streams: list[StreamId], killed_at: int) -> None:
+    """Demand a clean check, runs that reach to the kill but for the fragment in the making, and a gap with the right reason."""
+    assert site.check().violations == ()
+    for stream in streams:
+        crashed = [run for run in site.runs(stream) if run.end_reason is GapReason.RECORDER_CRASHED]
+        assert crashed, "the run that was killed is not marked"
+        reached = max(run.end_ms for run in crashed) * TICKS_PER_MS
+        assert killed_at - reached <= GOP_TICKS + SLACK_TICKS
+
+
+def test_a_killed_supervisor_takes_its_children_with_it(watched: tuple[Site, list[StreamId]]) -> None:
+    site, streams = watched
+    site.start()
+    site.wait_for_segments(streams[0], 1)
+    children = [*site.children("recorder.worker"), *site.children("recorder.node_api")]
+    assert len(children) == 3
+
+    site.kill()
+
+    assert wait_until(lambda: not any(Path(f"/proc/{pid}").exists() and is_running(pid) for pid in children), seconds=5)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def kill_and_check(site: Site, streams: list[StreamId], *, seed: int) -> None:
+    """Kill the whole recorder at a random moment, start it again, and demand that all is well."""
+    site.start()
+    for stream in streams:
+        before = recorded_until(site, stream)
+        wait_until(lambda before=before, stream=stream: recorded_until(site, stream) > before)  # type: ignore[misc]
+    moment = CLOCK.monotonic() + random.Random(seed).uniform(0, 2)
+    wait_until(lambda: CLOCK.monotonic() >= moment)
+    killed_at = ticks_of(CLOCK.now())
+    site.kill()
+
+    site.start()
+    wait_until(lambda: [line for line in site.log_lines() if line["event"] == "recovered"][-1:] and site.children("recorder.worker"))
+    for stream in streams:
+        wait_until(lambda stream=stream: recorded_until(site, stream) > killed_at)  # type: ignore[misc]
+    assert site.stop() == 0
+    assert_sound(site, streams, killed_at)
+
+
+def test_a_kill_of_everything_loses_only_what_was_not_written(watched: tuple[Site, list[StreamId]]) -> None:
+    kill_and_check(*watched, seed=1)
+
+
+@pytest.mark.long
+def test_fifty_kills_at_random_moments(watched: tuple[Site, list[StreamId]]) -> None:
+    site, streams = watched
+    for seed in range(50):
+        kill_and_check(site, streams, seed=seed)
+
+
+def test_a_killed_worker_is_back_within_seconds_salvages_and_the_other_goes_on(watched: tuple[Site, list[StreamId]]) -> None:
+    site, streams = watched
+    site.start()
+    site.wait_for_segments(streams[0], 1)
+    site.wait_for_segments(streams[1], 1)
+    victim = site.children("recorder.worker")[0]
+    killed_at = ticks_of(CLOCK.now())
+    os.kill(victim, signal.SIGKILL)
+
+    wait_until(lambda: len([pid for pid in site.children("recorder.worker") if pid != victim and is_running(pid)]) == 2, seconds=5)
+    back_after = ticks_of(CLOCK.now()) - killed_at
+    for stream in streams:
+        wait_until(lambda stream=stream: recorded_until(site, stream) > killed_at)  # type: ignore[misc]
+    assert site.stop() == 0
+
+    hit = [stream for stream in streams if any(run.end_reason is GapReason.RECORDER_CRASHED for run in site.runs(stream))]
+    assert back_after < 3 * TICKS_PER_SECOND
+    assert len(hit) == 1
+    assert sorted(len(site.runs(stream)) for stream in streams) == [1, 2]
+    assert_sound(site, hit, killed_at)
+
+
+@pytest.mark.parametrize("step", PUBLISH_STEPS)
+def test_a_kill_after_any_step_of_publishing_leaves_nothing_to_mend(watched: tuple[Site, list[StreamId]], step: str) -> None:
+    site, streams = watched
+    site.start(VMS_FAILPOINT=f"{step}@2")
+    wait_until(lambda: [line for line in site.log_lines() if line["event"] == "worker died"], seconds=40)
+    for stream in streams:
+        site.wait_for_segments(stream, 4)
+    assert site.stop() == 0
+
+    assert site.check().violations == ()
+    for stream in streams:
+        for run in site.runs(stream):
+            of_run = [segment for segment in site.segments(stream) if segment.run_start_ms == run.start_ms]
+            assert of_run[-1].end_ticks // TICKS_PER_MS == run.end_ms
+            for before, after in pairwise(of_run):
+                assert before.end_ticks == after.start_ticks
+
+
+def test_a_kill_during_recovery_is_recovered_from(watched: tuple[Site, list[StreamId]]) -> None:
+    site, streams = watched
+    site.start()
+    wait_until(lambda: any(path.stat().st_size > 30_000 for path in site.settings.data_dir.rglob("*.part")))
+    site.kill()
+    site.start(VMS_FAILPOINT="supervisor/publish:c")
+    assert site.process is not None
+    assert site.process.wait(30) == -signal.SIGKILL
+
+    site.start()
+    for stream in streams:
+        site.wait_for_segments(stream, 2)
+    assert site.stop() == 0
+
+    assert site.check().violations == ()
+
+
+def test_a_salvaged_segment_is_flagged(watched: tuple[Site, list[StreamId]]) -> None:
+    site, streams = watched
+    site.start()
+    site.wait_for_segments(streams[0], 1)
+    wait_until(lambda: any(path.stat().st_size > 4096 for path in site.settings.data_dir.rglob("*.part")))
+    site.kill()
+    site.start()
+    wait_until(lambda: site.children("recorder.worker"))
+    assert site.stop() == 0
+
+    assert SegmentFlag.SALVAGED in {segment.flags for stream in streams for segment in site.segments(stream)}

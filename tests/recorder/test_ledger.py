@@ -1,0 +1,142 @@
+"""The ledger: what workers report becomes rows that agree with one another, whatever the order of arrival."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from recorder.ledger import Ledger, write
+from recorder.wire import ClockStepped, Missing, RunChanged, SegmentPublished
+from tests.factories import STREAM, VOLUME, a_segment, after
+from vms.domain.footage import Gap, GapReason
+from vms.domain.timespan import Timespan, datetime_of_ms, ms_of, ticks_of
+from vms.store import gaps, runs, segments
+from vms.store.database import Engines
+from vms.store.volumes import register
+
+START = datetime(2026, 3, 14, 15, 0, tzinfo=UTC)
+START_MS = ms_of(START)
+WINDOW = Timespan(after(-3600, START), after(3600, START))
+
+
+def begun(at_s: float = 0) -> RunChanged:
+    start = START_MS + int(at_s * 1000)
+    return RunChanged(STREAM, start, start, None, 0, 0, 0)
+
+
+def ended(at_s: float, until_s: float, reason: GapReason = GapReason.OFFLINE) -> RunChanged:
+    return RunChanged(STREAM, START_MS + int(at_s * 1000), START_MS + int(until_s * 1000), str(reason), 0, 0, 0)
+
+
+def published(at_s: float, *, run_s: float = 0) -> SegmentPublished:
+    return SegmentPublished.of(a_segment(after(at_s, START), run_start=after(run_s, START)))
+
+
+def missing(since_s: float, reason: GapReason = GapReason.OFFLINE) -> Missing:
+    return Missing(STREAM, ticks_of(after(since_s, START)), str(reason), "")
+
+
+def entered(index: Engines, *messages: SegmentPublished | RunChanged | Missing | ClockStepped, each_alone: bool = False) -> Ledger:
+    """Give `messages` to a ledger and write them, in one batch or one batch each."""
+    with index.write.begin() as connection:
+        register(connection, VOLUME, Path("/footage"))
+    ledger = Ledger()
+    for message in messages:
+        ledger.take(message, START)
+        if each_alone and (batch := ledger.cut()) is not None:
+            write(index, batch)
+    if (batch := ledger.cut()) is not None:
+        write(index, batch)
+    return ledger
+
+
+def spans(index: Engines) -> list[tuple[float, float]]:
+    with index.read.begin() as connection:
+        return [((run.start_ms - START_MS) / 1000, (run.end_ms - START_MS) / 1000) for run in runs.find(connection, STREAM, WINDOW)]
+
+
+def told_gaps(index: Engines) -> list[Gap]:
+    with index.read.begin() as connection:
+        return gaps.find(connection, STREAM, WINDOW)
+
+
+def test_a_run_reaches_as_far_as_its_published_segments(index: Engines) -> None:
+    entered(index, begun(), published(0), published(60))
+
+    assert spans(index) == [(0, 120)]
+
+
+def test_a_run_that_claims_more_than_was_published_is_not_believed(index: Engines) -> None:
+    entered(index, begun(), published(0), ended(0, 500))
+
+    assert spans(index) == [(0, 60)]
+
+
+def test_a_gap_lasts_until_the_next_run(index: Engines) -> None:
+    for each_alone in (False, True):
+        entered(index, begun(), published(0), ended(0, 60), missing(60), begun(90), each_alone=each_alone)
+
+    (gap,) = told_gaps(index)
+    assert (gap.start, gap.end) == (after(60, START), after(90, START))
+
+
+def test_a_gap_that_is_told_after_the_next_run_began_ends_there(index: Engines) -> None:
+    entered(index, begun(), published(0), begun(90), ended(0, 60), missing(60), each_alone=True)
+
+    (gap,) = told_gaps(index)
+    assert (gap.start, gap.end) == (after(60, START), after(90, START))
+
+
+def test_a_new_reason_ends_the_one_before(index: Engines) -> None:
+    entered(index, missing(0), missing(30, GapReason.REFUSED))
+
+    assert [(gap.reason, gap.end) for gap in told_gaps(index)] == [(GapReason.OFFLINE, after(30, START)), (GapReason.REFUSED, None)]
+
+
+def test_runs_that_abut_leave_no_gap(index: Engines) -> None:
+    entered(index, begun(), published(0), ended(0, 60), missing(60, GapReason.STREAM_CHANGED), begun(60))
+
+    assert told_gaps(index) == []
+
+
+def test_a_dead_workers_run_ends_where_its_salvaged_footage_does(index: Engines) -> None:
+    ledger = entered(index, begun(), published(0))
+    ledger.worker_died(frozenset({STREAM}), {STREAM: START_MS + 75_000})
+    batch = ledger.cut()
+    assert batch is not None
+    write(index, batch)
+
+    (gap,) = told_gaps(index)
+    assert spans(index) == [(0, 75)]
+    assert (gap.reason, gap.start, gap.end) == (GapReason.RECORDER_CRASHED, datetime_of_ms(START_MS + 75_000), None)
+
+
+def test_a_batch_that_was_put_back_comes_first_the_next_time() -> None:
+    ledger = Ledger()
+    ledger.take(begun(), START)
+    ledger.take(published(0), START)
+    refused = ledger.cut()
+    assert refused is not None
+    ledger.take(published(60), START)
+
+    ledger.put_back(refused)
+
+    again = ledger.cut()
+    assert again is not None
+    assert [segment.start_ms for segment in again.segments] == [START_MS, START_MS + 60_000]
+    assert [run.end_ms for run in again.runs] == [START_MS + 120_000]
+
+
+def test_one_row_that_contradicts_the_index_does_not_keep_the_others_out(index: Engines) -> None:
+    entered(index, begun(), published(0))
+    other_file = SegmentPublished.of(a_segment(START, run_start=START, content=b"another file"))
+    ledger = Ledger()
+    ledger.take(other_file, START)
+    ledger.take(published(60), START)
+    batch = ledger.cut()
+    assert batch is not None
+
+    write(index, batch)
+
+    with index.read.begin() as connection:
+        assert [segment.start_ms for segment in segments.find(connection, STREAM, WINDOW)] == [START_MS, START_MS + 60_000]

@@ -1,0 +1,90 @@
+"""`vms camera test`: what a camera sends, or one sentence why it can't be recorded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from recorder.demo.cameras import DemoCameras
+from recorder.probe import Verdict, examine
+from tests.fakes.cameras import PASSWORD, USERNAME, tiny_cameras
+from vms.clock import SystemClock
+from vms.domain.camera import Address, Scheme
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
+
+
+async def tried(port: int, path: str, *, password: str = PASSWORD, allow_loopback: bool = True, host: str = "127.0.0.1") -> Verdict:
+    where = Address(Scheme.RTSP, host, port)
+    return await examine(
+        where, path, username=USERNAME, password=password, allow_loopback=allow_loopback, clock=SystemClock(), watch_seconds=6
+    )
+
+
+@asynccontextmanager
+async def server_that_answers(answer: bytes) -> AsyncIterator[int]:
+    """Serve `answer` to whoever connects; yield the port."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_good_camera_is_described(demo_cameras: DemoCameras) -> None:
+    verdict = await tried(demo_cameras.port, demo_cameras.path(demo_cameras.keys[0]))
+
+    assert (verdict.kind, verdict.width, verdict.height) == ("ok", 320, 180)
+    assert verdict.codec is not None
+    assert verdict.codec.startswith("avc1.")
+    assert verdict.fps == pytest.approx(10, abs=0.1)
+    assert verdict.gop_seconds == pytest.approx(1, abs=0.1)
+    assert verdict.bitrate is not None
+    assert verdict.bitrate > 50_000
+
+
+async def test_a_wrong_password_a_wrong_path_and_a_closed_port_are_told_apart(demo_cameras: DemoCameras) -> None:
+    path = demo_cameras.path(demo_cameras.keys[0])
+    verdicts = [
+        await tried(demo_cameras.port, path, password="something else"),
+        await tried(demo_cameras.port, "/nowhere"),
+        await tried(1, path),
+    ]
+
+    assert [verdict.kind for verdict in verdicts] == ["wrong_password", "no_such_path", "refused_connection"]
+    assert not any(verdict.ok for verdict in verdicts)
+
+
+async def test_a_web_server_is_no_camera() -> None:
+    async with server_that_answers(b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<html></html>") as port:
+        verdict = await tried(port, "/main")
+
+    assert verdict.kind == "not_rtsp"
+
+
+async def test_loopback_is_refused_unless_it_is_allowed(demo_cameras: DemoCameras) -> None:
+    verdict = await tried(demo_cameras.port, "/main", allow_loopback=False)
+
+    assert verdict.kind == "forbidden_address"
+
+
+async def test_a_frozen_camera_sends_no_picture() -> None:
+    async with tiny_cameras(1) as cameras:
+        cameras.script.freeze()
+        verdict = await tried(cameras.port, cameras.path(cameras.keys[0]))
+
+    assert verdict.kind == "no_video"
+    assert "no complete picture" in verdict.sentence
+
+
+async def test_no_verdict_names_the_password(demo_cameras: DemoCameras) -> None:
+    verdict = await tried(demo_cameras.port, "/nowhere")
+
+    assert PASSWORD not in str(verdict.document())

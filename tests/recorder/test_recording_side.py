@@ -1,0 +1,189 @@
+"""The record side of one stream: runs and gaps as the supervisor hears of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from recorder.clock import WallAnchor
+from recorder.keys import KeyRing
+from recorder.open_segment import OpenSegment, hour_of
+from recorder.recording import Recording
+from recorder.rtp.access_unit import AccessUnit
+from recorder.wire import FromWorker, Missing, Record, RunChanged, SegmentPublished
+from recorder.writer import MAX_QUEUED_BYTES, Published, Reached, WriterReport, WriterThread
+from tests.recorder.test_clock import DrivenClock
+from tests.recorder.units import parameter_sets, unit
+from vms.domain.footage import GapReason
+from vms.domain.ids import CameraId, SegmentId
+from vms.domain.timespan import TICKS_PER_SECOND
+from vms.store.files import Volume
+
+
+class Studio:
+    """A recording side on a real volume; its writer works when told to."""
+
+    def __init__(self, folder: Path, *, mode: str = "always", not_before: int = 0) -> None:
+        self.clock = DrivenClock(seconds=0.0)
+        self.sent: list[FromWorker] = []
+        self.listed: dict[SegmentId, OpenSegment] = {}
+        self._reports: list[WriterReport] = []
+        self.writer = WriterThread(Volume.create(folder), clock=self.clock, sync_seconds=1, report=self._reports.append, listed=self.listed)
+        anchor = WallAnchor(self.clock)
+        self.now = anchor.now()
+        keys = KeyRing()
+        for hour in range(hour_of(self.now) - 1, hour_of(self.now) + 3):
+            keys.add(CameraId(11), hour, bytes(32))
+        order = Record(5, 11, "Entrance", "rtsp", "127.0.0.1", 554, "/", "", "", mode, not_before)
+        self.recording = Recording(
+            order, writers=[self.writer], keys=keys, anchor=anchor, segment_ticks=4 * TICKS_PER_SECOND, send=self.sent.append
+        )
+        self._started = False
+
+    def film(self, numbers: range, *, arrival: float = 0.0, rtp: int = 0, size: int = 100) -> None:
+        for number in numbers:
+            self.recording.picture(unit(number, arrival=arrival, rtp=rtp, size=size))
+
+    def settle(self) -> list[FromWorker]:
+        """Let the writer do everything and return what was sent."""
+        if not self._started:
+            self.writer.start()
+            self._started = True
+        assert self.writer.stop(10)
+        for report in self._reports:
+            match report:
+                case Published(_, segment):
+                    self.sent.append(SegmentPublished.of(segment))
+                case Reached(mark):
+                    mark()
+                case _:
+                    pass
+        return self.sent
+
+    def close(self) -> None:
+        if self._started:
+            assert self.writer.stop(10)
+
+    def runs(self) -> list[RunChanged]:
+        return [message for message in self.sent if isinstance(message, RunChanged)]
+
+    def missing(self) -> list[Missing]:
+        return [message for message in self.sent if isinstance(message, Missing)]
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    made = Studio(tmp_path / "volume")
+    yield made
+    made.close()
+
+
+def changed(sets_width: int, number: int, arrival: float) -> AccessUnit:
+    return replace(unit(0, sets=parameter_sets(sets_width), arrival=arrival), rtp_timestamp=number * 3600)
+
+
+def test_a_run_is_announced_and_ended_where_its_last_segment_ends(studio: Studio) -> None:
+    studio.film(range(100))
+    studio.recording.end(GapReason.OFFLINE, "The camera closed the connection.")
+    sent = studio.settle()
+
+    begun, ended = studio.runs()
+    last = [message for message in sent if isinstance(message, SegmentPublished)][-1].segment
+    assert (begun.start_ms, begun.end_ms, begun.end_reason) == (begun.start_ms, begun.start_ms, None)
+    assert (ended.start_ms, ended.end_ms, ended.end_reason) == (begun.start_ms, last.end_ticks // 90, "offline")
+
+
+def test_the_end_is_told_after_everything_was_published(studio: Studio) -> None:
+    studio.film(range(100))
+    studio.recording.end(GapReason.OFFLINE, "")
+    kinds = [type(message) for message in studio.settle()]
+
+    assert kinds[-2:] == [RunChanged, Missing]
+    assert SegmentPublished in kinds[:-2]
+
+
+def test_missing_time_begins_where_the_run_ended(studio: Studio) -> None:
+    studio.film(range(100))
+    studio.recording.end(GapReason.OFFLINE, "")
+    studio.settle()
+
+    (missing,) = studio.missing()
+    assert missing.since_ticks == studio.now + 4 * TICKS_PER_SECOND
+
+
+def test_one_reason_is_told_once(studio: Studio) -> None:
+    for _ in range(3):
+        studio.recording.still_missing(GapReason.OFFLINE, "No route to the camera.")
+    studio.recording.still_missing(GapReason.REFUSED, "The camera does not take the password.")
+
+    assert [message.reason for message in studio.missing()] == ["offline", "refused"]
+
+
+def test_changed_parameter_sets_begin_a_new_run(studio: Studio) -> None:
+    studio.film(range(50))
+    studio.recording.picture(changed(128, 50, 2.0))
+    studio.recording.end(GapReason.RECORDER_STOPPED, "")
+    sent = studio.settle()
+
+    segments = [message.segment for message in sent if isinstance(message, SegmentPublished)]
+    assert [segment.width for segment in segments] == [64, 128]
+    assert [run.end_reason for run in studio.runs() if run.end_reason] == ["stream_changed", "recorder_stopped"]
+
+
+def test_a_jump_of_the_time_stamps_begins_a_new_run_that_does_not_overlap(studio: Studio) -> None:
+    studio.film(range(50))
+    studio.film(range(50, 100), rtp=30 * TICKS_PER_SECOND)
+    studio.recording.end(GapReason.RECORDER_STOPPED, "")
+    studio.settle()
+
+    ended = [run for run in studio.runs() if run.end_reason]
+    assert ended[0].end_ms <= ended[1].start_ms
+
+
+def test_a_loss_of_more_than_a_second_is_a_gap(studio: Studio) -> None:
+    studio.film(range(50))
+    after_loss = replace(unit(100), lost=True)
+    studio.recording.picture(after_loss)
+    studio.recording.end(GapReason.RECORDER_STOPPED, "")
+    studio.settle()
+
+    assert [message.reason for message in studio.missing()] == ["stalled", "recorder_stopped"]
+
+
+def test_a_disk_that_lags_ends_the_run_and_the_queue_stays_bounded(studio: Studio) -> None:
+    studio.film(range(1000), size=MAX_QUEUED_BYTES // 100)
+
+    assert studio.recording.queued_bytes <= MAX_QUEUED_BYTES * 5 // 4
+    studio.settle()
+    assert [message.reason for message in studio.missing()] == ["disk_slow"]
+
+
+def test_when_the_disk_has_caught_up_a_new_run_begins(studio: Studio) -> None:
+    studio.film(range(200), size=MAX_QUEUED_BYTES // 100)
+    studio.settle()
+    studio.film(range(200, 300))
+    studio.recording.end(GapReason.RECORDER_STOPPED, "")
+
+    assert len([run for run in studio.runs() if run.end_reason is None]) == 2
+
+
+def test_a_live_only_stream_is_not_recorded(tmp_path: Path) -> None:
+    studio = Studio(tmp_path / "volume", mode="live_only")
+    studio.film(range(100))
+    studio.settle()
+
+    assert studio.sent == []
+    assert list(studio.writer.volume.path.rglob("*.cseg*")) == []
+
+
+def test_a_run_never_starts_before_what_is_recorded_ends(tmp_path: Path) -> None:
+    later = Studio(tmp_path / "first").now + 7777
+    studio = Studio(tmp_path / "volume", not_before=later)
+    studio.film(range(60))
+    studio.settle()
+
+    (begun,) = studio.runs()
+    assert begun.start_ms == later // 90

@@ -1,0 +1,200 @@
+"""Recovery: what a crash leaves becomes footage again, in its run; nothing published is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from recorder.keys import KeyRing
+from recorder.node import Node, open_node
+from recorder.open_segment import hour_of
+from recorder.recovery import recover, salvage_streams
+from recorder.run import Run, RunPlan
+from recorder.writer import Published, WriterReport, WriterThread
+from tests.recorder.site import CLOCK, Site
+from tests.recorder.units import parameter_sets, stream
+from vms.domain.footage import GapReason, Segment, SegmentFlag, SegmentState
+from vms.domain.footage import Run as RunRow
+from vms.domain.ids import CameraId, StreamId
+from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND, ticks_of
+from vms.store import segments
+from vms.store.batch import IndexBatch, apply_batch
+
+STREAM, CAMERA = StreamId(5), CameraId(11)
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Crash:
+    """Makes what a recorder leaves that died at a chosen moment."""
+
+    node: Node
+    site: Site
+
+    def record(self, seconds: int, *, finish: bool) -> list[Segment]:
+        """Record so long in segments of two seconds; without `finish` the last segment stays a `.part`."""
+        reports: list[WriterReport] = []
+        volume = self.node.volumes[0]
+        writer = WriterThread(volume, clock=CLOCK, sync_seconds=1, report=reports.append, listed={})
+        writer.start()
+        start = ticks_of(CLOCK.now()) - (seconds + 10) * TICKS_PER_SECOND
+        run = Run(RunPlan(STREAM, CAMERA, parameter_sets(), 2 * TICKS_PER_SECOND, 0, 10_000), writer, self._keys(start))
+        for each in stream(seconds * 25 + 1):
+            assert run.add(each, start + int(each.arrival * TICKS_PER_SECOND))
+        if finish:
+            run.close()
+        assert writer.stop(10)
+        return [report.segment for report in reports if isinstance(report, Published)]
+
+    def enter(self, *found: Segment) -> None:
+        rows = tuple(RunRow(each.stream_id, each.run_start_ms, each.end_ticks // TICKS_PER_MS, None) for each in found)
+        with self.node.index.write.begin() as connection:
+            apply_batch(connection, IndexBatch(segments=found, runs=rows))
+
+    def parts(self) -> list[Path]:
+        return sorted(self.node.volumes[0].path.rglob("*.part"))
+
+    def rows(self) -> list[Segment]:
+        return self.site.segments(STREAM)
+
+    def _keys(self, start: int) -> KeyRing:
+        ring = KeyRing()
+        for hour in (hour_of(start), hour_of(start) + 1):
+            ring.add(CAMERA, hour, self.node.keys.ensure(CAMERA, [hour])[hour])
+        return ring
+
+
+@pytest.fixture
+def crash(site: Site) -> Iterator[Crash]:
+    node = open_node(site.settings, CLOCK)
+    yield Crash(node, site)
+    node.close()
+
+
+def test_a_part_becomes_a_segment_with_every_whole_fragment(crash: Crash) -> None:
+    crash.record(1, finish=False)
+
+    done = recover(crash.node)
+
+    (row,) = crash.rows()
+    assert done.salvaged == 1
+    assert (row.flags, row.duration) == (SegmentFlag.SALVAGED, TICKS_PER_SECOND)
+    assert crash.parts() == []
+    assert crash.site.check().violations == ()
+
+
+def test_a_torn_last_record_is_cut_off(crash: Crash) -> None:
+    crash.record(1, finish=False)
+    (part,) = crash.parts()
+    with part.open("ab") as file:
+        file.write(b"\x00\x01\x00\x00 torn")
+
+    recover(crash.node)
+
+    assert [row.duration for row in crash.rows()] == [TICKS_PER_SECOND]
+    assert crash.site.check().violations == ()
+
+
+def test_a_part_without_a_picture_is_removed(crash: Crash) -> None:
+    crash.record(1, finish=False)
+    (part,) = crash.parts()
+    with part.open("r+b") as file:
+        file.truncate(100)
+
+    done = recover(crash.node)
+
+    assert done.discarded == 1
+    assert crash.parts() == []
+    assert crash.rows() == []
+
+
+def test_published_files_without_a_row_are_adopted_as_they_were(crash: Crash) -> None:
+    published = crash.record(9, finish=True)
+
+    done = recover(crash.node)
+
+    assert done.adopted == len(published)
+    assert [replace(row, camera_clock_offset_ms=None) for row in crash.rows()] == published
+
+
+def test_what_is_taken_in_continues_its_run(crash: Crash) -> None:
+    first, *_ = crash.record(9, finish=False)
+    crash.enter(first)
+
+    recover(crash.node)
+
+    (run,) = crash.site.runs(STREAM)
+    assert (run.start_ms, run.end_ms) == (first.run_start_ms, crash.rows()[-1].end_ticks // TICKS_PER_MS)
+    assert run.end_reason is GapReason.RECORDER_CRASHED
+
+
+def test_a_gap_begins_where_the_footage_ends(crash: Crash) -> None:
+    crash.record(5, finish=False)
+
+    recover(crash.node)
+
+    (run,) = crash.site.runs(STREAM)
+    (gap,) = crash.site.gaps(STREAM)
+    assert (gap.reason, gap.end) == (GapReason.RECORDER_CRASHED, None)
+    assert gap.start.timestamp() * 1000 == pytest.approx(run.end_ms, abs=1)
+
+
+def test_a_row_whose_file_is_gone_is_marked_lost(crash: Crash) -> None:
+    first, *_ = crash.record(5, finish=True)
+    recover(crash.node)
+    crash.node.volumes[0].segment_path(first.id).unlink()
+
+    done = recover(crash.node)
+
+    with crash.node.index.read.begin() as connection:
+        assert segments.states(connection, [first.id]) == {first.id: SegmentState.LOST}
+    assert done.lost == 1
+
+
+def test_recovering_twice_changes_nothing(crash: Crash) -> None:
+    crash.record(5, finish=False)
+    recover(crash.node)
+    before = crash.rows()
+
+    done = recover(crash.node)
+
+    assert (done.salvaged, done.adopted, crash.rows()) == (0, 0, before)
+
+
+def test_a_damaged_file_without_a_row_is_left_where_it_is(crash: Crash) -> None:
+    first, *_ = crash.record(5, finish=True)
+    path = crash.node.volumes[0].segment_path(first.id)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+    done = recover(crash.node)
+
+    assert done.unreadable == 1
+    assert path.exists()
+
+
+def test_a_file_whose_key_is_destroyed_is_left_where_it_is(crash: Crash) -> None:
+    crash.record(1, finish=False)
+    (part,) = crash.parts()
+    now = CLOCK.now()
+    for hour in range(hour_of(ticks_of(now)) - 1, hour_of(ticks_of(now)) + 2):
+        crash.node.keys.destroy(CAMERA, hour, at=now)
+
+    done = recover(crash.node)
+
+    assert done.unreadable == 1
+    assert part.exists()
+
+
+def test_a_dead_workers_streams_are_salvaged_and_no_others(crash: Crash) -> None:
+    crash.record(1, finish=False)
+
+    other = salvage_streams(crash.node, frozenset({StreamId(6)}))
+    own = salvage_streams(crash.node, frozenset({STREAM}))
+
+    assert (other.salvaged, own.salvaged) == (0, 1)
+    assert own.ends == {STREAM: crash.rows()[0].end_ticks // TICKS_PER_MS}
