@@ -1,0 +1,216 @@
+"""Pages as a browser without JavaScript gets them."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from tests.factories import a_branch, a_camera
+from tests.web.test_cameras import SECRET, entries, state
+from tests.web.world import World
+from vms.domain.access import Action
+from vms.domain.people import Role
+from vms.errors import ConfigError
+from web.pages import Pages, clock, day, short_clock, when, zone_abbr
+from web.views import moment_ms
+
+HOMES = {Role.DESK: "/live", Role.DIRECTOR: "/live", Role.IT: "/cameras", Role.AUDITOR: "/log"}
+LOS_ANGELES = "America/Los_Angeles"
+
+
+@pytest.mark.parametrize(("role", "path"), HOMES.items())
+def test_the_start_leads_each_role_to_its_own_work(shared_world: World, role: Role, path: str) -> None:
+    with shared_world.client(role, page=True) as client:
+        assert client.get("/").headers["location"] == path
+        assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("role", "sections"),
+    [
+        (Role.DESK, ["Live", "Playback"]),
+        (Role.DIRECTOR, ["Live", "Playback", "Log"]),
+        (Role.IT, ["Cameras"]),
+        (Role.AUDITOR, ["Log"]),
+    ],
+)
+def test_the_navigation_shows_only_what_the_role_opens(shared_world: World, role: Role, sections: list[str]) -> None:
+    with shared_world.client(role, page=True) as client:
+        page = client.get(HOMES[role]).text
+    navigation = page.partition('aria-label="Sections"')[2].partition("</nav>")[0]
+    assert re.findall(r"<span>(\w+)</span>", navigation) == sections
+
+
+def test_a_refused_page_says_which_role_and_whom_to_ask(shared_world: World) -> None:
+    with shared_world.client(Role.DESK, page=True) as client:
+        answer = client.get("/log")
+    assert answer.status_code == 403
+    assert "Only the Director and the Auditor open this. Your role is Desk. Ask the Director." in answer.text
+
+
+def test_a_page_that_does_not_exist_says_so_as_a_page(shared_world: World) -> None:
+    with shared_world.client(Role.DESK, page=True) as client:
+        answer = client.get("/nowhere")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+
+
+def test_live_lists_the_cameras_of_the_persons_branches_only(world: World) -> None:
+    with world.site.central.writing() as session:
+        harbor = a_branch(session, "Harbor")
+        a_camera(session, harbor, "Pier")
+    with world.client(Role.DESK, branches=frozenset({harbor.id}), page=True) as client:
+        data = _data(client.get("/live"))
+    assert [branch["name"] for branch in data["branches"]] == ["Harbor"]
+    assert [camera["name"] for area in data["branches"][0]["areas"] for camera in area["cameras"]] == ["Pier"]
+
+
+def test_playback_opens_at_the_camera_and_moment_of_its_address(shared_world: World) -> None:
+    camera = shared_world.camera.camera
+    with shared_world.client(Role.DESK, page=True) as client:
+        data = _data(client.get("/playback", params={"camera": camera.id, "t": "2026-03-14T05:00:00-07:00"}))
+    assert (data["camera"]["id"], data["camera"]["zone"], data["t_ms"]) == (camera.id, LOS_ANGELES, 1_773_489_600_000)
+    assert data["earliest_ms"] is not None
+
+
+def test_playback_of_a_camera_out_of_reach_does_not_exist(shared_world: World) -> None:
+    with shared_world.client(Role.DESK, page=True) as client:
+        assert client.get("/playback", params={"camera": 12345}).status_code == 404
+
+
+def test_the_chip_counts_what_records_of_what_should(world: World) -> None:
+    world.node.states = [state(world, "recording")]
+    with world.client(Role.DESK, page=True) as client:
+        first = client.get("/live").text
+        world.node.states = [state(world, "offline")]
+        world.clock.step(timedelta(seconds=2))
+        second = client.get("/live").text
+    assert '1 <span class="of">of 1 </span>recording' in first
+    assert '0 <span class="of">of 1 </span>recording' in second
+
+
+def test_the_cameras_page_filters_and_shows_states(world: World) -> None:
+    world.node.states = [state(world, "offline")]
+    with world.client(Role.IT, page=True) as client:
+        assert 'data-state="offline"' in client.get("/cameras", params={"q": "20.1.11", "state": "offline"}).text
+        assert "Entrance" not in client.get("/cameras", params={"q": "parking"}).text.partition("<tbody>")[2]
+
+
+def test_a_camera_is_added_by_a_plain_form(world: World) -> None:
+    with world.client(Role.IT, page=True) as client:
+        answer = client.post("/cameras/new", data=_form(world))
+        assert (answer.status_code, answer.headers["location"]) == (303, "/cameras?done=added")
+        assert "Camera added." in client.get(answer.headers["location"]).text
+    assert world.events(Action.CAMERA_ADD)[-1].detail["name"] == "Lobby, north"
+
+
+def test_a_form_with_mistakes_keeps_its_entries_but_for_the_password(world: World) -> None:
+    with world.client(Role.IT, page=True) as client:
+        answer = client.post("/cameras/new", data=_form(world, port="many", name=""))
+    assert answer.status_code == 422
+    assert 'value="10.20.1.12"' in answer.text
+    assert 'value="many"' in answer.text
+    assert "The port is a number" in answer.text
+    assert SECRET not in answer.text
+
+
+def test_a_stored_camera_shows_everything_but_its_password(shared_world: World) -> None:
+    with shared_world.client(Role.IT, page=True) as client:
+        page = client.get(f"/cameras/{shared_world.camera.camera.id}").text
+    assert 'value="10.20.1.11"' in page
+    assert "camera secret" not in page
+    assert "empty keeps the stored one" in page
+
+
+def test_a_camera_is_changed_by_a_plain_form_and_keeps_its_password(world: World) -> None:
+    camera = world.camera.camera
+    form = _form(world, host="10.20.1.11", username="viewer", password="", version=str(camera.version), name="Front door")
+    with world.client(Role.IT, page=True) as client:
+        answer = client.post(f"/cameras/{camera.id}", data=form)
+    assert answer.headers.get("location") == "/cameras?done=saved", answer.text
+    assert "password" not in world.events(Action.CAMERA_EDIT)[0].detail
+
+
+def test_a_change_of_an_old_form_is_not_saved_and_says_why(world: World) -> None:
+    camera = world.camera.camera
+    form = _form(world, host="10.20.1.11", password="", version="0", name="Front door")
+    with world.client(Role.IT, page=True) as client:
+        answer = client.post(f"/cameras/{camera.id}", data=form)
+    assert answer.status_code == 409
+    assert "changed by somebody else" in answer.text
+
+
+def test_the_test_button_shows_the_verdict_beside_the_kept_entries(world: World) -> None:
+    with world.client(Role.IT, page=True) as client:
+        answer = client.post("/cameras/new", data=_form(world, act="test"))
+    assert "It can record." in answer.text
+    assert 'value="Lobby, north"' in answer.text
+    assert world.events(Action.CAMERA_ADD)[-1].detail["name"] == "Entrance"
+
+
+def test_a_camera_is_removed_by_a_plain_form(world: World) -> None:
+    with world.client(Role.IT, page=True) as client:
+        answer = client.post(f"/cameras/{world.camera.camera.id}/remove")
+        assert answer.headers["location"] == "/cameras?done=removed"
+        assert client.get(f"/cameras/{world.camera.camera.id}").status_code == 404
+
+
+def test_the_form_offers_the_paths_of_five_makes(shared_world: World) -> None:
+    with shared_world.client(Role.IT, page=True) as client:
+        data = _data(client.get("/cameras/new"))
+    assert [brand["key"] for brand in data["brands"]] == ["axis", "hikvision", "hanwha", "dahua", "reolink"]
+    assert all(brand["main"].startswith("/") and brand["sub"].startswith("/") for brand in data["brands"])
+
+
+def test_times_are_told_in_the_branchs_zone_across_the_change_of_clocks() -> None:
+    before, after = datetime(2026, 11, 1, 8, 30, 5, tzinfo=UTC), datetime(2026, 11, 1, 9, 30, 5, tzinfo=UTC)
+    assert (clock(before, LOS_ANGELES), zone_abbr(before, LOS_ANGELES)) == ("01:30:05", "PDT")
+    assert (clock(after, LOS_ANGELES), zone_abbr(after, LOS_ANGELES)) == ("01:30:05", "PST")
+    assert (short_clock(after, LOS_ANGELES), day(after, LOS_ANGELES)) == ("01:30", "Sun 1 Nov")
+    assert when(after, LOS_ANGELES) == "Sun 1 Nov, 01:30:05"
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("2026-03-14T12:00:00Z", 1_773_489_600_000),
+        ("2026-03-14T14:00:00 02:00", 1_773_489_600_000),
+        ("1773489600000", 1_773_489_600_000),
+        ("yesterday", None),
+        ("9" * 40, None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_moment_of_an_address_is_read_or_passed_over(text: str | None, ms: int | None) -> None:
+    assert moment_ms(text) == ms
+
+
+def test_the_start_says_how_to_build_the_user_interface(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="make ui"):
+        Pages.load(tmp_path)
+
+
+def test_a_sign_in_address_brings_back_where_one_wanted_to_go(shared_world: World) -> None:
+    with shared_world.client(page=True) as client:
+        to = urlsplit(client.get("/log?kind=refused").headers["location"])
+        page = client.get(f"{to.path}?{to.query}").text
+    assert parse_qs(to.query) == {"next": ["/log?kind=refused"]}
+    assert 'value="/log?kind=refused"' in page
+
+
+def _form(world: World, **change: str) -> dict[str, str]:
+    return {name: str(value) for name, value in (entries(world, **change) | {"act": change.get("act", "save")}).items()}
+
+
+def _data(answer: httpx.Response) -> Any:  # noqa: ANN401 - whatever the page hands to its script
+    assert answer.status_code == 200, answer.text
+    found = re.search(r'<script type="application/json" id="page-data">(.*?)</script>', answer.text, re.DOTALL)
+    assert found
+    return json.loads(found[1])

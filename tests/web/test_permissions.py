@@ -1,0 +1,190 @@
+"""Every route declares one permission, and each role gets exactly what its permissions say: no more, no error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, WebSocket
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+from websockets.exceptions import ConnectionClosed
+
+from tests.web.world import World
+from vms.domain.access import Action
+from vms.domain.people import PERMISSIONS, Permission, Role
+from vms.errors import ConfigError
+from web.app import ROUTERS, create_app
+from web.permissions import Declared, declared_permissions, need, permission_table
+from web.words import ASK, ONLY
+
+ALLOWED: dict[tuple[str, str], int] = {
+    ("GET", "/"): 303,
+    ("GET", "/login"): 200,
+    ("POST", "/login"): 401,
+    ("POST", "/logout"): 303,
+    ("GET", "/live"): 200,
+    ("GET", "/playback"): 200,
+    ("GET", "/static/{path}"): 404,
+    ("GET", "/healthz"): 200,
+    ("GET", "/cameras"): 200,
+    ("GET", "/cameras/new"): 200,
+    ("POST", "/cameras/new"): 422,
+    ("GET", "/cameras/{camera}"): 404,
+    ("POST", "/cameras/{camera}"): 404,
+    ("POST", "/cameras/{camera}/remove"): 404,
+    ("GET", "/log"): 200,
+    ("POST", "/api/v1/session"): 422,
+    ("DELETE", "/api/v1/session"): 204,
+    ("GET", "/api/v1/me"): 200,
+    ("GET", "/api/v1/cameras"): 200,
+    ("POST", "/api/v1/cameras"): 422,
+    ("POST", "/api/v1/cameras/test"): 422,
+    ("PATCH", "/api/v1/cameras/{camera}"): 422,
+    ("DELETE", "/api/v1/cameras/{camera}"): 404,
+    ("GET", "/api/v1/cameras/{camera}/timeline"): 422,
+    ("POST", "/api/v1/views"): 422,
+    ("POST", "/api/v1/views/{view}/extend"): 404,
+    ("POST", "/api/v1/views/{view}/close"): 422,
+    ("GET", "/api/v1/views/{view}/main.m3u8"): 404,
+    ("GET", "/api/v1/views/{view}/segments/{segment}"): 416,
+    ("GET", "/api/v1/log"): 200,
+}
+"""What a role that has the permission is answered when it names nothing that exists."""
+
+
+def _routes() -> list[Declared]:
+    return [route for route in declared_permissions(_bare()) if route.methods != ("WEBSOCKET",)]
+
+
+def _bare(*routers: APIRouter) -> FastAPI:
+    app = FastAPI(openapi_url=None)
+    for router in routers or ROUTERS:
+        app.include_router(router)
+    return app
+
+
+def _cases() -> list[tuple[Role | None, str, str, int]]:
+    return [
+        (role, method, _path(route.path), _expected(role, route, method))
+        for route in _routes()
+        for method in route.methods
+        for role in (None, *Role)
+    ]
+
+
+def _path(path: str) -> str:
+    return re.sub(r"\{(\w+)(:path)?\}", lambda name: "123456" if name[1] == "camera" else "none", path)
+
+
+def _expected(role: Role | None, route: Declared, method: str) -> int:
+    key = (method, route.path.replace(":path", ""))
+    if route.permission is Permission.PUBLIC:
+        return ALLOWED[key]
+    if role is None:
+        return 401 if key[1].startswith("/api/") else 303
+    return ALLOWED[key] if route.permission in PERMISSIONS[role] else 403
+
+
+def test_every_route_has_its_line_in_this_table() -> None:
+    declared = {(method, route.path.replace(":path", "")) for route in _routes() for method in route.methods}
+    assert declared == ALLOWED.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("role", "method", "path", "status"), _cases())
+def test_a_route_answers_each_role_as_its_permission_says(
+    shared_world: World, role: Role | None, method: str, path: str, status: int
+) -> None:
+    shared_world.clock.step(timedelta(minutes=20))  # wrong sign-ins are forgotten
+    with shared_world.client(role, page=not path.startswith("/api/")) as client:
+        answer = client.request(method, path)
+    assert answer.status_code == status, answer.text
+    if role is None and status == 303:
+        assert answer.headers["location"].startswith("/login")
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_live_socket_opens_for_viewers_only(shared_world: World, role: Role) -> None:
+    with shared_world.socket(shared_world.token(role)) as socket:
+        if Permission.LIVE_VIEW in PERMISSIONS[role]:
+            socket.send('{"t": "ping"}')
+            assert '"pong"' in str(socket.recv(10))
+        else:
+            with pytest.raises(ConnectionClosed):
+                socket.recv(10)
+            assert socket.close_code == 4403
+
+
+def test_the_live_socket_sends_an_unknown_browser_to_sign_in(shared_world: World) -> None:
+    with shared_world.socket(None) as socket, pytest.raises(ConnectionClosed):
+        socket.recv(10)
+    assert socket.close_code == 4401
+
+
+def _undeclared_route(router: APIRouter) -> None:
+    router.add_api_route("/forgotten", lambda: "pictures")
+
+
+def _undeclared_socket(router: APIRouter) -> None:
+    @router.websocket("/forgotten")
+    async def forgotten(_websocket: WebSocket) -> None: ...
+
+
+def _plain_route(router: APIRouter) -> None:
+    router.routes.append(Route("/forgotten", lambda _request: PlainTextResponse("pictures")))
+
+
+def _mount(router: APIRouter) -> None:
+    router.routes.append(Mount("/forgotten", app=FastAPI()))
+
+
+def _two_permissions(router: APIRouter) -> None:
+    router.add_api_route("/forgotten", lambda: "", dependencies=[need(Permission.LIVE_VIEW), need(Permission.PUBLIC)])
+
+
+@pytest.mark.parametrize("plant", [_undeclared_route, _undeclared_socket, _plain_route, _mount, _two_permissions])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_start_is_refused_when_a_route_declares_no_permission(world: World, plant: Callable[[APIRouter], None], depth: int) -> None:
+    inner = APIRouter()
+    plant(inner)
+    for _ in range(depth - 1):
+        outer = APIRouter(prefix="/deeper")
+        outer.include_router(inner)
+        inner = outer
+    with pytest.raises(ConfigError, match="forgotten"):
+        create_app(world.site, routers=(*ROUTERS, inner))
+
+
+def test_a_permission_declared_deep_inside_another_dependency_counts() -> None:
+    def through(_person: object = need(Permission.LOG_READ)) -> None: ...
+
+    router = APIRouter()
+    router.add_api_route("/deep", lambda: "", dependencies=[Depends(through)])
+    assert [route.permission for route in declared_permissions(_bare(router))] == [Permission.LOG_READ]
+
+
+def test_a_refusal_is_written_with_the_permission_that_was_missing(world: World) -> None:
+    with world.client(Role.IT) as client:
+        client.get("/live")
+    (event,) = world.events(Action.ACCESS_REFUSE)
+    assert (event.role, event.detail["what"]) == ("it", "live.view")
+
+
+def test_a_flood_of_refusals_is_one_event_a_minute(world: World) -> None:
+    with world.client(Role.IT) as client:
+        for _ in range(5):
+            client.get("/live")
+    assert len(world.events(Action.ACCESS_REFUSE)) == 1
+
+
+def test_every_permission_has_its_words() -> None:
+    assert set(ONLY) == set(ASK) == set(Permission)
+
+
+def test_the_table_in_the_readme_is_current() -> None:
+    readme = Path(__file__).parents[2].joinpath("web", "README.md").read_text(encoding="utf-8")
+    assert permission_table(_bare()) in readme, f"replace the table in web/README.md by:\n{permission_table(_bare())}"

@@ -1,0 +1,99 @@
+"""What stands before every route: names of the server, other sites' requests, and the headers of each answer."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.web.world import World
+from vms.domain.people import Role
+from web.security import CONTENT_SECURITY_POLICY
+
+FORM = {"name": "somebody", "password": "wrong"}
+
+
+@pytest.mark.parametrize("path", ["/login", "/healthz", "/api/v1/me", "/nothing", "/static/nothing"])
+def test_every_answer_carries_the_headers(shared_world: World, path: str) -> None:
+    answer = httpx.get(f"{shared_world.address}{path}")
+    assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+    assert answer.headers["cache-control"] in ("no-store", "no-cache")
+    assert "server" not in answer.headers
+
+
+def test_nothing_runs_but_our_own_files() -> None:
+    directives = dict(one.split(" ", 1) for one in CONTENT_SECURITY_POLICY.split("; "))
+    assert directives["default-src"] == "'none'"
+    assert {directives[name] for name in ("script-src", "style-src", "worker-src", "connect-src")} == {"'self'"}
+    assert directives["media-src"] == "'self' blob:"
+    assert "unsafe" not in CONTENT_SECURITY_POLICY
+
+
+def test_a_built_file_may_be_kept_for_ever(shared_world: World) -> None:
+    answer = httpx.get(f"{shared_world.address}{shared_world.site.pages.asset('site.js')}")
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+
+
+@pytest.mark.parametrize("path", ["manifest.json", "../pages.py", "%2e%2e/pages.py", "..%2fpages.py", "assets", "assets/none.js"])
+def test_only_built_files_are_served(shared_world: World, path: str) -> None:
+    assert httpx.get(f"{shared_world.address}/static/{path}").status_code == 404
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.example", "", "127.0.0.1@evil.example"])
+def test_another_host_name_is_refused(shared_world: World, host: str) -> None:
+    answer = httpx.get(f"{shared_world.address}/login", headers={"host": host})
+    assert answer.status_code in (400, 421)
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080"])
+def test_the_own_names_are_served_on_any_port(shared_world: World, host: str) -> None:
+    assert httpx.get(f"{shared_world.address}/login", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "cross-site", "origin": "OWN"},
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {},
+    ],
+)
+def test_a_change_asked_for_by_another_site_is_refused(shared_world: World, headers: dict[str, str]) -> None:
+    answer = httpx.post(f"{shared_world.address}/login", data=FORM, headers=_own(shared_world, headers))
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("headers", [{"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}, {"origin": "OWN"}])
+def test_a_change_asked_for_by_our_own_page_is_taken(world: World, headers: dict[str, str]) -> None:
+    assert httpx.post(f"{world.address}/login", data=FORM, headers=_own(world, headers)).status_code == 401
+
+
+def test_another_site_can_not_embed_data(shared_world: World) -> None:
+    with shared_world.client(Role.DESK) as client:
+        assert client.get("/api/v1/cameras", headers={"sec-fetch-site": "cross-site"}).status_code == 403
+
+
+def test_json_without_its_content_type_is_not_read(shared_world: World) -> None:
+    with shared_world.client(Role.IT) as client:
+        answer = client.post("/api/v1/cameras", content=b"{}", headers={"content-type": "text/plain"})
+    assert answer.status_code == 422
+
+
+def test_an_endless_body_is_refused(shared_world: World) -> None:
+    with shared_world.client(Role.IT) as client:
+        answer = client.post("/api/v1/cameras", content=b'"' + b"a" * 2_000_000 + b'"', headers={"content-type": "application/json"})
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/demo/session"])
+def test_there_is_no_way_in_that_the_product_does_not_need(shared_world: World, path: str) -> None:
+    assert httpx.get(f"{shared_world.address}{path}").status_code == 404
+
+
+def _own(world: World, headers: dict[str, str]) -> dict[str, str]:
+    return {name: world.address if value == "OWN" else value for name, value in headers.items()}

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Announcements } from "../../../web/ui/src/announce.ts";
+import { backoff } from "../../../web/ui/src/live/backoff.ts";
+import { layoutOf, neighbour, placed, queryOf, resized, sizeFor } from "../../../web/ui/src/live/model.ts";
+
+test("the wall starts with the smallest grid that shows every camera", () => {
+  assert.equal(sizeFor(0), 1);
+  assert.equal(sizeFor(5), 9);
+  assert.equal(sizeFor(150), 16);
+  assert.deepEqual(layoutOf(new URLSearchParams(), [7, 8]).places, [7, 8, null, null]);
+});
+
+test("the address brings the same wall back", () => {
+  const layout = { size: 4 as const, places: [3, null, 1, null] };
+  assert.deepEqual(layoutOf(new URLSearchParams(queryOf(layout)), [1, 2, 3]), layout);
+});
+
+test("cameras that this person does not reach leave their place empty", () => {
+  assert.deepEqual(layoutOf(new URLSearchParams("grid=4&cams=1,99,abc"), [1]).places, [1, null, null, null]);
+});
+
+test("a camera stands in one place only", () => {
+  assert.deepEqual(placed({ size: 4, places: [1, 2, null, null] }, 2, 3).places, [1, null, null, 2]);
+});
+
+test("a smaller grid keeps the chosen camera", () => {
+  assert.deepEqual(resized({ size: 4, places: [1, 2, 3, 4] }, 1, 3).places, [3]);
+});
+
+test("arrows move inside the grid and stop at its edge", () => {
+  assert.equal(neighbour(0, "ArrowRight", 9), 1);
+  assert.equal(neighbour(2, "ArrowRight", 9), 2);
+  assert.equal(neighbour(4, "ArrowDown", 9), 7);
+  assert.equal(neighbour(1, "ArrowUp", 9), 1);
+  assert.equal(neighbour(5, "End", 16), 15);
+});
+
+test("tries to reconnect wait from half a second up to ten", () => {
+  assert.equal(backoff(1, 0.999_99), 500);
+  assert.ok(backoff(2, 0) >= 600 && backoff(2, 1) <= 1_000);
+  assert.equal(backoff(50, 0.999_999), 10_000);
+});
+
+test("at most one sentence is spoken in five seconds, the newest of each subject", () => {
+  const announcements = new Announcements();
+  announcements.add("a", "A: no picture.");
+  assert.equal(announcements.next(0), "A: no picture.");
+  announcements.add("a", "A: live again.");
+  announcements.add("a", "A: no picture again.");
+  assert.equal(announcements.next(4_999), null);
+  assert.equal(announcements.next(5_000), "A: no picture again.");
+});
+
+test("many changes at once become one sentence", () => {
+  const announcements = new Announcements();
+  for (const name of ["A", "B", "C"]) announcements.add(name, `${name}: no picture.`);
+  assert.equal(announcements.next(0), "3 changes. C: no picture.");
+});

@@ -1,0 +1,76 @@
+"""Put the web process together: the site, its routes, its guard; and refuse to start when a route declares no permission."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+from vms.clock import Clock
+from vms.config import Settings
+from vms.store.database import make_engines
+from vms.store.migrate import Which, require_current
+from web import errors
+from web.deps import Site
+from web.live_gateway import LiveGateway
+from web.live_views import LiveViews
+from web.node_client import NodeClient
+from web.pages import Pages
+from web.permissions import declared_permissions
+from web.read_ledger import ReadLedger
+from web.routers import camera_pages, cameras, live, log, pages, playback, session
+from web.security import Guard
+from web.sign_in_delay import SignInDelay
+
+ROUTERS = (session.router, pages.router, live.router, playback.router, cameras.router, camera_pages.router, log.router)
+MAX_BODY_BYTES = 1024 * 1024
+TITLE = "Custodian"
+
+
+def open_site(settings: Settings, clock: Clock) -> Site:
+    """Open the central database and all that a web process works with; ConfigError when it can't start."""
+    central = make_engines(settings.central_where)
+    require_current(central, Which.CENTRAL)
+    node = NodeClient(settings.node_socket, clock)
+    grant_key = settings.grant_key_path.read_bytes()
+    gateway = LiveGateway(node, LiveViews(central, clock, grant_key), clock)
+    return Site(
+        settings=settings,
+        clock=clock,
+        central=central,
+        node=node,
+        grant_key=grant_key,
+        gateway=gateway,
+        pages=Pages.load(),
+        reads=ReadLedger(),
+        delay=SignInDelay(),
+    )
+
+
+def create_app(site: Site, *, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:
+    """Return the application; its lifespan closes the site. ConfigError when a route of `routers` declares no permission."""
+    app = FastAPI(
+        title=TITLE,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        max_body_size=MAX_BODY_BYTES,
+        lifespan=_lifespan,
+    )
+    app.state.site = site
+    for router in routers:
+        app.include_router(router)
+    errors.install(app)
+    app.add_middleware(Guard, allowed_hosts=site.settings.allowed_hosts, encrypted=site.settings.tls_cert is not None)
+    declared_permissions(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    site: Site = app.state.site
+    await site.node.aclose()
+    site.central.dispose()

@@ -1,0 +1,111 @@
+"""Only for `vms demo`: sign-in by a one-time code and a bar to look at the product as each role. Nothing else imports this."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Annotated
+
+from fastapi import APIRouter, FastAPI, Form, Request
+from pydantic import BaseModel, SecretStr
+from sqlalchemy.orm import Session
+from starlette.responses import RedirectResponse, Response
+
+from vms.clock import Clock
+from vms.config import Settings
+from vms.domain.outcome import Refusal, Refused
+from vms.domain.people import OsUser, Person, Role
+from vms.services import people
+from web.app import ROUTERS, create_app, open_site
+from web.deps import TheSite, Tx
+from web.errors import refusal
+from web.permissions import ANYBODY, SignedIn
+from web.routers.session import address_of, with_cookie
+from web.server import Announce, serve
+from web.words import ROLE_LABELS
+
+FIRST_ROLE = Role.DESK
+_SETTER_UP = OsUser("demo", "demo")
+
+
+class Code(BaseModel):
+    code: SecretStr
+
+
+@dataclass(slots=True)
+class OneTimeCode:
+    """The code of one start, known here by its digest; it opens one session."""
+
+    sha256: bytes
+    _used: bool = False
+    _lock: Lock = field(default_factory=Lock)
+
+    def use(self, code: str) -> bool:
+        with self._lock:
+            fits = hmac.compare_digest(hashlib.sha256(code.encode()).digest(), self.sha256) and not self._used
+            self._used = self._used or fits
+            return fits
+
+
+def create_demo_app(settings: Settings, clock: Clock, *, code_sha256: bytes) -> FastAPI:
+    """Return the ordinary application with the demo's two routes and its bar."""
+    site = open_site(settings, clock)
+    site.pages.extras.append(_bar)
+    return create_app(site, routers=(*ROUTERS, _router(OneTimeCode(code_sha256))))
+
+
+def run(settings: Settings, clock: Clock, sock: socket.socket, *, code_sha256: bytes, announce: Announce | None = None) -> int:
+    """Serve the demo on `sock` until stopped; returns the exit code."""
+    return serve(create_demo_app(settings, clock, code_sha256=code_sha256), settings, sock, announce=announce)
+
+
+def _router(code: OneTimeCode) -> APIRouter:
+    router = APIRouter(prefix="/demo")
+
+    @router.post("/session", dependencies=[ANYBODY], status_code=204)
+    def open_by_code(entries: Code, tx: Tx, site: TheSite, request: Request) -> Response:
+        if not _is_here(request) or not code.use(entries.code.get_secret_value()):
+            refused = Refused(Refusal.SIGN_IN, "This code was used or is not the one of this start. Start the demo again for a new one.")
+            return refusal(request, refused, person=None)
+        return _opened(request, Response(status_code=204), _open(tx, site, FIRST_ROLE, request))
+
+    @router.post("/switch")
+    def switch_role(role: Annotated[Role, Form()], person: SignedIn, tx: Tx, site: TheSite, request: Request) -> Response:
+        if not _is_here(request):
+            return refusal(request, Refused(Refusal.NOT_ALLOWED, "The demo's bar works on this machine only."), person=person)
+        people.sign_out(tx, person, at=site.clock.now())
+        return _opened(request, RedirectResponse("/", 303), _open(tx, site, role, request))
+
+    return router
+
+
+def _open(session: Session, site: TheSite, role: Role, request: Request) -> people.SignedIn | Refused:
+    """Open a session of the sample person with `role`."""
+    known = people.list_people(session, _SETTER_UP)
+    account = None if isinstance(known, Refused) else next((one for one in known if one.role is role), None)
+    if account is None:
+        return Refused(Refusal.OUT_OF_SCOPE, f"The demo has no {ROLE_LABELS[role]} any more.")
+    return people.open_session(session, person_id=account.id, at=site.clock.now(), address=address_of(request), how="demo")
+
+
+def _opened(request: Request, response: Response, answer: people.SignedIn | Refused) -> Response:
+    return refusal(request, answer, person=None) if isinstance(answer, Refused) else with_cookie(response, answer)
+
+
+def _bar(person: Person | None) -> Mapping[str, object]:
+    if person is None:
+        return {}
+    return {"demo": [{"role": role.value, "label": ROLE_LABELS[role], "current": role is person.role} for role in Role]}
+
+
+def _is_here(request: Request) -> bool:
+    """Say whether the request came from this machine itself."""
+    try:
+        return ipaddress.ip_address(address_of(request)).is_loopback
+    except ValueError:
+        return False

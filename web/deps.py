@@ -1,0 +1,83 @@
+"""What a route is given: the site with its clock and databases, and sessions whose transaction ends before the answer leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from sqlalchemy.orm import Session
+from starlette.requests import HTTPConnection
+
+from vms.clock import Clock
+from vms.config import Settings
+from vms.domain.access import View
+from vms.domain.outcome import Refused
+from vms.domain.people import Person
+from vms.services import footage, grants, people
+from vms.store.database import Engines
+from web.live_gateway import LiveGateway
+from web.node_client import NodeClient
+from web.pages import Pages
+from web.read_ledger import ReadLedger
+from web.sign_in_delay import SignInDelay
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One running web process. Its methods block: call them in a thread."""
+
+    settings: Settings
+    clock: Clock
+    central: Engines
+    node: NodeClient
+    grant_key: bytes
+    gateway: LiveGateway
+    pages: Pages
+    reads: ReadLedger
+    delay: SignInDelay
+
+    def signed_in(self, token: str | None) -> Person | Refused:
+        """Return who a session cookie stands for, and count this as use of the session."""
+        at = self.clock.now()
+        with self.central.reading() as session:
+            found = people.session_for_token(session, token or "", at=at)
+        if isinstance(found, Refused):
+            return found
+        if found.touch_due(at):
+            with self.central.writing() as session:
+                people.touch_session(session, found.person.session_id, at=at)
+        return found.person
+
+    def service_token(self) -> str:
+        """Return what opens states, timelines and camera tests of the node: no footage."""
+        return grants.issue(grants.service_grant(self.clock.now()), self.grant_key)
+
+    def view_token(self, session: Session, view: View) -> str:
+        """Return what opens the footage of `view` on the node."""
+        return grants.issue(footage.grant_for(session, view), self.grant_key)
+
+
+def site_of(connection: HTTPConnection) -> Site:
+    site: Site = connection.app.state.site
+    return site
+
+
+TheSite = Annotated[Site, Depends(site_of)]
+
+
+def writing(site: TheSite) -> Iterator[Session]:
+    """One request, one transaction on the central database; committed before the answer leaves."""
+    with site.central.writing() as session:
+        yield session
+
+
+def reading(site: TheSite) -> Iterator[Session]:
+    with site.central.reading() as session:
+        yield session
+
+
+# scope="function": with FastAPI's default the commit comes after the answer, and one that fails is never told.
+Tx = Annotated[Session, Depends(writing, scope="function")]
+Rx = Annotated[Session, Depends(reading, scope="function")]

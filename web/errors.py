@@ -1,0 +1,196 @@
+"""Answers for what goes wrong: problem+json for programs, a page for people, and the access event of every refusal.
+
+The only place that knows which failure is which status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from threading import Lock
+from typing import TypedDict
+from urllib.parse import quote
+
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.websockets import WebSocket
+
+from vms.domain.access import Action
+from vms.domain.ids import PersonId
+from vms.domain.outcome import Refusal, Refused
+from vms.domain.people import Permission, Person
+from vms.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable, VmsError
+from vms.log import get_logger
+from vms.services import access_log
+from web.deps import Site, site_of
+from web.permissions import Denied, SocketDenied
+from web.views import shell
+
+SIGN_IN_AGAIN = 4401
+NOT_ALLOWED = 4403
+PROBLEM = "application/problem+json"
+ONCE_PER = timedelta(minutes=1)
+"""The same person refused the same thing again within this time is one event."""
+
+REFUSALS = {Refusal.SIGN_IN: 401, Refusal.NOT_ALLOWED: 403, Refusal.OUT_OF_SCOPE: 404, Refusal.TOO_MANY: 429}
+FAILURES: dict[type[VmsError], int] = {InvalidInput: 422, NotFound: 404, Conflict: 409, Unavailable: 503, Corrupt: 503}
+TITLES = {
+    401: "Sign in",
+    403: "Not for your role",
+    404: "There is nothing here",
+    409: "Changed meanwhile",
+    422: "Not accepted",
+    429: "Wait a moment",
+    503: "Not now",
+}
+
+log = get_logger(__name__)
+
+
+class Problem(TypedDict, total=False):
+    """RFC 9457; `errors` names the fields of a form."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class RefusalLog:
+    """Writes refusals of routes, each in a transaction of its own, floods as one event a minute."""
+
+    _written: dict[tuple[PersonId, Permission], datetime] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def write(self, site: Site, person: Person, permission: Permission, refused: Refused) -> None:
+        at = site.clock.now()
+        with self._lock:
+            last = self._written.get((person.id, permission))
+            if last is not None and timedelta(0) <= at - last < ONCE_PER:
+                return
+            detail = {"what": permission.value, "why": refused.refusal.value, "sentence": refused.sentence}
+            with site.central.writing() as session:
+                access_log.record(session, actor=person, action=Action.ACCESS_REFUSE, at=at, detail=detail)
+            self._written[person.id, permission] = at
+
+
+def install(app: FastAPI) -> None:
+    """Add the handlers of this module to `app`."""
+    app.state.refusal_log = RefusalLog()
+    app.add_exception_handler(Denied, _denied)
+    app.add_exception_handler(SocketDenied, _socket_denied)
+    app.add_exception_handler(VmsError, _failed)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(SQLAlchemyError, _database)
+
+
+def refusal(request: Request, refused: Refused, *, person: Person | None) -> Response:
+    """Return the answer to a service's refusal. Return it from the route: raised, it would undo the refusal's event."""
+    return answer(request, REFUSALS[refused.refusal], refused.sentence, person=person)
+
+
+def answer(request: Request, status: int, sentence: str, *, person: Person | None, errors: Mapping[str, str] | None = None) -> Response:
+    """Return a problem for a program, a page for a person."""
+    if is_api(request):
+        return problem(status, sentence, errors)
+    if status == HTTPStatus.UNAUTHORIZED:
+        there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/login?next={quote(there, safe='')}" if there != "/" else "/login", 303)
+    site = site_of(request)
+    context = shell(site, person, path=request.url.path) | {
+        "title": TITLES.get(status, "That did not work"),
+        "sentence": sentence,
+        "logged": status == HTTPStatus.FORBIDDEN,
+    }
+    return site.pages.render("refused.html", context | {"back": _back(person)}, person=person, status=status)
+
+
+def problem(status: int, sentence: str, errors: Mapping[str, str] | None = None) -> JSONResponse:
+    body = Problem(type="about:blank", title=TITLES.get(status, HTTPStatus(status).phrase), status=status, detail=sentence)
+    if errors:
+        body["errors"] = errors
+    return JSONResponse(body, status, media_type=PROBLEM)
+
+
+def is_api(request: Request) -> bool:
+    return request.url.path.startswith(("/api/", "/static/", "/healthz")) or "text/html" not in request.headers.get("accept", "text/html")
+
+
+def _back(person: Person | None) -> Mapping[str, str]:
+    return {"label": "Back to the start", "href": "/"} if person else {"label": "Sign in", "href": "/login"}
+
+
+async def _denied(request: Request, err: Exception) -> Response:
+    denied = _as_denied(err)
+    if denied.person is not None:
+        await _write(request, denied.person, denied)
+    return await run_in_threadpool(refusal, request, denied.refused, person=denied.person)
+
+
+async def _socket_denied(websocket: WebSocket, err: Exception) -> None:
+    """Accept and close: a browser's script sees the code of an open socket only, and asks to sign in again."""
+    denied = _as_denied(err)
+    if denied.person is not None:
+        await _write(websocket, denied.person, denied)
+    await websocket.accept()
+    await websocket.close(SIGN_IN_AGAIN if denied.person is None else NOT_ALLOWED, denied.refused.sentence[:120])
+
+
+async def _write(connection: Request | WebSocket, person: Person, denied: Denied) -> None:
+    refusals: RefusalLog = connection.app.state.refusal_log
+    await run_in_threadpool(refusals.write, site_of(connection), person, denied.permission, denied.refused)
+
+
+async def _failed(request: Request, err: Exception) -> Response:
+    status = next((status for kind, status in FAILURES.items() if isinstance(err, kind)), 500)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("request failed", path=request.url.path, reason=str(err))
+    return await run_in_threadpool(answer, request, status, str(err), person=None)
+
+
+async def _not_valid(request: Request, err: Exception) -> Response:
+    faults = err.errors() if isinstance(err, RequestValidationError) else ()
+    if any(fault["loc"][0] == "path" for fault in faults):
+        return await run_in_threadpool(answer, request, 404, "There is nothing at this address.", person=None)
+    return await run_in_threadpool(answer, request, 422, "Some entries can't be used.", person=None, errors=_fields(faults))
+
+
+def _fields(faults: Sequence[Mapping[str, object]]) -> dict[str, str]:
+    """Return the last part of each fault's place with its message; what was entered is never repeated."""
+    fields = {}
+    for fault in faults:
+        place = fault["loc"]
+        name = str(place[-1]) if isinstance(place, tuple) and place else "form"
+        fields[name] = f"{fault['msg']}."
+    return fields
+
+
+async def _http(request: Request, err: Exception) -> Response:
+    status = err.status_code if isinstance(err, HTTPException) else 500
+    sentence = "There is nothing at this address." if status == HTTPStatus.NOT_FOUND else f"{HTTPStatus(status).phrase}."
+    response = await run_in_threadpool(answer, request, status, sentence, person=None)
+    if isinstance(err, HTTPException) and err.headers:
+        response.headers.update(err.headers)
+    return response
+
+
+async def _database(request: Request, err: Exception) -> Response:
+    """No event, no answer: what could not be committed is not shown."""
+    log.error("central database failed", path=request.url.path, reason=type(err).__name__)
+    return await run_in_threadpool(problem, 503, "The database does not answer. Nothing was changed. Try again in a minute.")
+
+
+def _as_denied(err: Exception) -> Denied:
+    if not isinstance(err, Denied):
+        raise TypeError("this handler answers Denied") from err
+    return err

@@ -1,0 +1,133 @@
+"""Events of the access log in words, one row each, and the filters of the log page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import TypedDict
+from zoneinfo import ZoneInfo
+
+from vms.domain.access import AccessEvent, Action, Purpose
+from vms.domain.ids import CameraId
+from vms.domain.people import Role
+from vms.domain.timespan import Timespan
+from web.pages import day, short_clock
+from web.words import PURPOSE_LABELS, ROLE_LABELS
+
+VIEWS = frozenset({Action.VIEW_OPEN, Action.VIEW_EXTEND, Action.VIEW_CLOSE})
+
+
+class Kind(StrEnum):
+    """What the log page may be narrowed to."""
+
+    ALL = ""
+    LIVE = "live"
+    RECORDINGS = "recordings"
+    REFUSED = "refused"
+
+
+ACTIONS: Mapping[Kind, frozenset[Action] | None] = {
+    Kind.ALL: None,
+    Kind.LIVE: VIEWS,
+    Kind.RECORDINGS: VIEWS | {Action.FOOTAGE_READ},
+    Kind.REFUSED: frozenset({Action.ACCESS_REFUSE, Action.SESSION_REFUSE}),
+}
+PURPOSES: Mapping[Kind, frozenset[Purpose] | None] = {
+    Kind.ALL: None,
+    Kind.LIVE: frozenset({Purpose.LIVE}),
+    Kind.RECORDINGS: frozenset(Purpose) - {Purpose.LIVE},
+    Kind.REFUSED: None,
+}
+
+
+class LogRow(TypedDict):
+    number: int
+    at: datetime
+    who: str
+    role_label: str
+    action: str
+    purpose: str | None
+    camera: str | None
+    seen: str
+    refused: bool
+    streamed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A camera's name and zone, for the rows about it."""
+
+    name: str
+    zone: str
+
+
+def log_row(event: AccessEvent, places: Mapping[CameraId, Place], zone: str) -> LogRow:
+    """Return `event` in words; times of footage in the zone of its camera's branch."""
+    place = places.get(event.camera_id) if event.camera_id is not None else None
+    return LogRow(
+        number=event.number,
+        at=event.at,
+        who=event.actor_name,
+        role_label=ROLE_LABELS[Role(event.role)] if event.role in set(Role) else "",
+        action=event.action.value,
+        purpose=PURPOSE_LABELS[event.purpose] if event.purpose else None,
+        camera=place.name if place else None if event.camera_id is None else f"camera {event.camera_id}",
+        seen=_seen(event, place.zone if place else zone),
+        refused=event.action in (Action.ACCESS_REFUSE, Action.SESSION_REFUSE),
+        streamed=_streamed(event),
+    )
+
+
+def day_span(text: str, zone: str) -> Timespan | None:
+    """Return the 23, 24 or 25 hours of a calendar day (2026-11-24) in `zone`; None when `text` names none."""
+    try:
+        start = date.fromisoformat(text)
+        end = start + timedelta(days=1)
+    except (ValueError, OverflowError):
+        return None
+    there = ZoneInfo(zone)
+    return Timespan(datetime.combine(start, time(), there).astimezone(UTC), datetime.combine(end, time(), there).astimezone(UTC))
+
+
+def span_in_words(span: Timespan, zone: str) -> str:
+    start, end = f"{day(span.start, zone)} {short_clock(span.start, zone)}", short_clock(span.end, zone)
+    same_day = day(span.start, zone) == day(span.end, zone)
+    return f"{start}–{end}" if same_day else f"{start} to {day(span.end, zone)} {end}"
+
+
+def _seen(event: AccessEvent, zone: str) -> str:
+    detail = event.detail
+    match event.action:
+        case Action.VIEW_OPEN | Action.VIEW_EXTEND | Action.VIEW_CLOSE | Action.FOOTAGE_READ:
+            return "Live" if event.span is None else span_in_words(event.span, zone)
+        case Action.ACCESS_REFUSE:
+            return f"Refused: {detail.get('sentence', detail.get('what', ''))}"
+        case Action.SESSION_OPEN:
+            return "Signed in"
+        case Action.SESSION_REFUSE:
+            return "Sign-in refused"
+        case Action.SESSION_CLOSE:
+            return "Signed out"
+        case Action.LOG_READ:
+            return f"Access log, {detail.get('events', '0')} entries"
+        case _:
+            return ", ".join(f"{name}: {value}" for name, value in detail.items())
+
+
+def _streamed(event: AccessEvent) -> str | None:
+    """Return how much was really streamed, as `view:close` tells it."""
+    told = event.detail.get("streamed")
+    if event.action is not Action.VIEW_CLOSE or told is None:
+        return None
+    seconds = sum(_seconds(interval) for interval in told.split(" ") if "/" in interval)
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def _seconds(interval: str) -> float:
+    start, _, end = interval.partition("/")
+    try:
+        return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+    except ValueError:
+        return 0.0

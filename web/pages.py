@@ -1,0 +1,107 @@
+"""Draw pages: Jinja2 templates, the files that the user interface's build names, and moments in a branch's time zone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader
+from starlette.responses import HTMLResponse
+
+from vms.domain.people import Person
+from vms.domain.timespan import datetime_of_ms
+from vms.errors import ConfigError, NotFound
+
+PACKAGE = Path(__file__).parent
+MANIFEST = "manifest.json"
+
+Extra = Callable[[Person | None], Mapping[str, object]]
+"""Adds to the context of every page; the demo's bar is one."""
+
+
+@dataclass(slots=True)
+class Pages:
+    """Loaded once at the start. `extras` may be added before the first request."""
+
+    environment: Environment
+    assets: Mapping[str, str]
+    static: Path
+    extras: list[Extra] = field(default_factory=list)
+
+    @classmethod
+    def load(cls, package: Path = PACKAGE) -> Pages:
+        """Read the manifest and prepare the templates; ConfigError when the user interface isn't built."""
+        static = package / "static"
+        assets = _manifest(static / MANIFEST)
+        environment = Environment(loader=FileSystemLoader(package / "templates"), autoescape=True, auto_reload=False)
+        environment.filters |= {
+            "clock": clock,
+            "short_clock": short_clock,
+            "day": day,
+            "when": when,
+            "zone_abbr": zone_abbr,
+            "zone_of": zone_of,
+        }
+        pages = cls(environment, assets, static)
+        environment.globals["asset"] = pages.asset
+        return pages
+
+    def asset(self, name: str) -> str:
+        """Return the address of a built file; its name carries a hash of what it holds."""
+        return f"/static/{self.assets[name]}"
+
+    def render(self, template: str, context: Mapping[str, object], *, person: Person | None, status: int = 200) -> HTMLResponse:
+        added: dict[str, object] = {}
+        for extra in self.extras:
+            added |= extra(person)
+        text = self.environment.get_template(template).render({**context, **added})
+        return HTMLResponse(text, status)
+
+    def file(self, path: str) -> Path:
+        """Return a static file; NotFound for anything that the build did not put there."""
+        found = (self.static / path).resolve()
+        if not found.is_relative_to(self.static.resolve()) or not found.is_file() or found.name == MANIFEST:
+            raise NotFound("There is no such file.")
+        return found
+
+
+def clock(at: datetime, zone: str) -> str:
+    return f"{_local(at, zone):%H:%M:%S}"
+
+
+def short_clock(at: datetime, zone: str) -> str:
+    return f"{_local(at, zone):%H:%M}"
+
+
+def day(at: datetime, zone: str) -> str:
+    local = _local(at, zone)
+    return f"{local:%a} {local.day} {local:%b}"
+
+
+def when(at: datetime, zone: str) -> str:
+    return f"{day(at, zone)}, {clock(at, zone)}"
+
+
+def zone_abbr(at: datetime, zone: str) -> str:
+    return _local(at, zone).tzname() or zone
+
+
+def zone_of(ms: int, zone: str) -> str:
+    """Return what people of the zone call their time at `ms` since the epoch: PST, CET."""
+    return zone_abbr(datetime_of_ms(ms), zone)
+
+
+def _local(at: datetime, zone: str) -> datetime:
+    return at.astimezone(ZoneInfo(zone) if zone else UTC)
+
+
+def _manifest(path: Path) -> Mapping[str, str]:
+    try:
+        files = json.loads(path.read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError) as err:
+        raise ConfigError("The user interface isn't built. Run: make ui") from err
+    return {str(name): str(built) for name, built in files.items()}

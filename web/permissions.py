@@ -1,0 +1,140 @@
+"""`need(Permission…)`: what each route declares on its own object, checked before it runs; a route without it stops the start.
+
+A dependency that returned a response would be ignored by FastAPI, so a refusal is always raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, APIWebSocketRoute, _EffectiveRouteContext, _IncludedRouter
+from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute
+
+from vms.domain.outcome import Refusal, Refused
+from vms.domain.people import PERMISSIONS, Permission, Person, Role
+from vms.errors import ConfigError
+from web.deps import site_of
+from web.security import COOKIE
+from web.words import ASK, ONLY, ROLE_LABELS
+
+
+class Denied(Exception):
+    """A route was not opened; the handler in `web.errors` writes the event and answers."""
+
+    def __init__(self, refused: Refused, *, permission: Permission, person: Person | None) -> None:
+        super().__init__(refused.sentence)
+        self.refused = refused
+        self.permission = permission
+        self.person = person
+
+
+class SocketDenied(Denied):
+    """The same for a WebSocket, which is answered by a close code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The dependency: returns the signed-in person or raises."""
+
+    permission: Permission
+
+    def __call__(self, connection: HTTPConnection) -> Person | None:
+        if self.permission is Permission.PUBLIC:
+            return None
+        answer = site_of(connection).signed_in(connection.cookies.get(COOKIE))
+        if isinstance(answer, Refused):
+            raise self._denied(connection, answer, None)
+        if not answer.may(self.permission):
+            raise self._denied(connection, not_for(answer, self.permission), answer)
+        return answer
+
+    def _denied(self, connection: HTTPConnection, refused: Refused, person: Person | None) -> Denied:
+        kind = SocketDenied if connection.scope["type"] == "websocket" else Denied
+        return kind(refused, permission=self.permission, person=person)
+
+
+def need(permission: Permission) -> Any:  # noqa: ANN401 - FastAPI's own marker has no public type
+    return Depends(Need(permission))
+
+
+def not_for(person: Person, permission: Permission) -> Refused:
+    """Return the refusal of `permission` to `person`, in words that say whom to ask."""
+    return Refused(Refusal.NOT_ALLOWED, f"{ONLY[permission]}. Your role is {ROLE_LABELS[person.role]}. {ASK[permission]}")
+
+
+SignedIn = Annotated[Person, need(Permission.SIGNED_IN)]
+LiveViewer = Annotated[Person, need(Permission.LIVE_VIEW)]
+RecordedViewer = Annotated[Person, need(Permission.RECORDED_VIEW)]
+CameraLister = Annotated[Person, need(Permission.CAMERA_LIST)]
+CameraManager = Annotated[Person, need(Permission.CAMERA_MANAGE)]
+LogReader = Annotated[Person, need(Permission.LOG_READ)]
+ANYBODY = need(Permission.PUBLIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One route and the permission it declares."""
+
+    path: str
+    methods: tuple[str, ...]
+    """("WEBSOCKET",) for a WebSocket."""
+    permission: Permission
+
+
+def declared_permissions(app: FastAPI) -> list[Declared]:
+    """Return every route of `app` with its permission; ConfigError names each that declares none, several, or can't declare one."""
+    found, faults = [], []
+    for route in _flattened(app.routes):
+        path, methods, needs = _needs(route)
+        if len(needs) == 1:
+            found.append(Declared(path, methods, needs[0]))
+        else:
+            faults.append(f"{' '.join(methods) or type(route).__name__} {path} declares {len(needs)} permissions")
+    if faults:
+        raise ConfigError(f"Each route declares one permission with need(). {'; '.join(sorted(faults))}.")
+    return sorted(found, key=lambda one: (one.path, one.methods))
+
+
+def permission_table(app: FastAPI) -> str:
+    """Return routes, permissions and roles as the table of web/README.md."""
+    roles = " | ".join(ROLE_LABELS[role] for role in Role)
+    lines = [f"| route | permission | {roles} |", f"|---|---|{'---|' * len(Role)}"]
+    for route in declared_permissions(app):
+        marks = " | ".join("yes" if route.permission in PERMISSIONS[role] else "" for role in Role)
+        lines.append(f"| {' '.join(route.methods)} `{route.path}` | `{route.permission}` | {marks} |")
+    return "\n".join(lines)
+
+
+def _flattened(routes: Iterable[BaseRoute | _EffectiveRouteContext]) -> Iterator[BaseRoute | _EffectiveRouteContext]:
+    """Yield the routes themselves: FastAPI since 0.165 keeps included routers as objects, and a plain walk would miss theirs."""
+    for route in routes:
+        if isinstance(route, _IncludedRouter):
+            yield from _flattened(route.effective_candidates())
+        else:
+            yield route
+
+
+def _needs(route: BaseRoute | _EffectiveRouteContext) -> tuple[str, tuple[str, ...], list[Permission]]:
+    """Return path, methods and declared permissions. Mounts, hosts and plain Starlette routes have no place to declare one."""
+    if isinstance(route, _EffectiveRouteContext):
+        original = route.original_route
+        if isinstance(original, APIRoute):
+            return str(route.path), tuple(sorted(route.methods or ())), list(_permissions(route.dependant))
+        route = route.starlette_route or original
+    if isinstance(route, APIWebSocketRoute):
+        return route.path, ("WEBSOCKET",), list(_permissions(route.dependant))
+    if isinstance(route, APIRoute):
+        return route.path, tuple(sorted(route.methods or ())), list(_permissions(route.dependant))
+    return str(getattr(route, "path", "?")), (), []
+
+
+def _permissions(dependant: Dependant | None) -> Iterator[Permission]:
+    for inner in dependant.dependencies if dependant else ():
+        if isinstance(inner.call, Need):
+            yield inner.call.permission
+        yield from _permissions(inner)

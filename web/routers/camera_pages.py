@@ -1,0 +1,141 @@
+"""The cameras pages of IT: list and form, complete without JavaScript; entries are kept when something is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from vms.domain.camera import CameraDetails
+from vms.domain.ids import CameraId
+from vms.domain.outcome import Refused
+from vms.domain.people import Person
+from vms.services import cameras
+from vms.services.branches import list_branches
+from vms.services.refusals import no_such
+from web import camera_acts
+from web.camera_acts import Faults
+from web.camera_entries import CameraEntries
+from web.camera_views import brands, fits, form_of, row
+from web.deps import Rx, Site, TheSite, Tx
+from web.errors import refusal
+from web.numbers import PathId
+from web.permissions import CameraManager
+from web.schemas.requests import CameraForm
+from web.verdicts import Verdict
+from web.views import cameras_now, shell
+
+router = APIRouter(prefix="/cameras")
+NOTICES = {
+    "added": "Camera added. Recording starts within seconds.",
+    "saved": "Saved. The recorder takes the change over within seconds.",
+    "removed": "Removed. Recording of this camera has stopped; its footage stays until its own day.",
+}
+Entries = Annotated[CameraForm, Form()]
+
+
+@router.get("")
+def cameras_page(
+    *, person: CameraManager, site: TheSite, rx: Rx, request: Request, q: str = "", branch: str = "", state: str = "", done: str = ""
+) -> Response:
+    shown = [row(one) for one in cameras_now(site, person) if fits(one, text=q, branch=branch, state=state)]
+    context = shell(site, person, path=request.url.path) | {
+        "cameras": shown,
+        "branches": list_branches(rx, person),
+        "filter": {"q": q, "branch": branch, "state": state},
+        "notice": NOTICES.get(done),
+    }
+    return site.pages.render("cameras.html", context, person=person)
+
+
+@router.get("/new")
+def new_camera_page(person: CameraManager, site: TheSite, request: Request) -> Response:
+    return _form(site, person, request, None, CameraEntries().shown())
+
+
+@router.post("/new")
+async def add_camera(person: CameraManager, site: TheSite, request: Request, form: Entries) -> Response:
+    if form.act == "test":
+        tried = await camera_acts.try_out(site, person, form, None)
+        return await run_in_threadpool(_shown, site, person, request, None, form, tried)
+    answer = await run_in_threadpool(camera_acts.add, site, person, form)
+    if isinstance(answer, CameraDetails):
+        return RedirectResponse("/cameras?done=added", 303)
+    return await run_in_threadpool(_shown, site, person, request, None, form, answer)
+
+
+@router.get("/{camera}")
+def camera_page(camera: PathId, person: CameraManager, site: TheSite, rx: Rx, request: Request) -> Response:
+    details = _in_service(cameras.camera_for(rx, person, CameraId(camera)))
+    if isinstance(details, Refused):
+        return refusal(request, details, person=person)
+    return _form(site, person, request, details, form_of(details))
+
+
+@router.post("/{camera}")
+async def change_camera(camera: PathId, person: CameraManager, site: TheSite, request: Request, form: Entries) -> Response:
+    details = await run_in_threadpool(_find, site, person, CameraId(camera))
+    if isinstance(details, Refused):
+        return await run_in_threadpool(refusal, request, details, person=person)
+    if form.act == "test":
+        tried = await camera_acts.try_out(site, person, form, CameraId(camera))
+        return await run_in_threadpool(_shown, site, person, request, details, form, tried)
+    answer = await run_in_threadpool(camera_acts.change, site, person, CameraId(camera), form, form.edit(form.version))
+    if isinstance(answer, CameraDetails):
+        return RedirectResponse("/cameras?done=saved", 303)
+    return await run_in_threadpool(_shown, site, person, request, details, form, answer)
+
+
+@router.post("/{camera}/remove")
+def remove_camera(camera: PathId, person: CameraManager, tx: Tx, site: TheSite, request: Request) -> Response:
+    answer = cameras.remove_camera(tx, person, CameraId(camera), at=site.clock.now())
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/cameras?done=removed", 303)
+
+
+def _find(site: Site, person: Person, camera: CameraId) -> CameraDetails | Refused:
+    with site.central.reading() as session:
+        return _in_service(cameras.camera_for(session, person, camera))
+
+
+def _in_service(found: CameraDetails | Refused) -> CameraDetails | Refused:
+    return no_such("camera") if isinstance(found, CameraDetails) and found.camera.removed_at else found
+
+
+def _shown(
+    site: Site, person: Person, request: Request, details: CameraDetails | None, form: CameraForm, answer: Verdict | Refused | Faults
+) -> Response:
+    """Show the form again with what was entered: a verdict beside it, or what stands in the way."""
+    if isinstance(answer, Refused):
+        return refusal(request, answer, person=person)
+    if isinstance(answer, Faults):
+        return _form(site, person, request, details, form.shown(), errors=answer.fields, status=answer.status)
+    return _form(site, person, request, details, form.shown(), verdict=answer)
+
+
+def _form(
+    site: Site,
+    person: Person,
+    request: Request,
+    details: CameraDetails | None,
+    form: Mapping[str, object],
+    *,
+    errors: Mapping[str, str] | None = None,
+    verdict: Verdict | None = None,
+    status: int = 200,
+) -> Response:
+    with site.central.reading() as session:
+        branches = list_branches(session, person)
+    version = form.get("version") or (details.camera.version if details else 0)
+    context = shell(site, person, path=request.url.path) | {
+        "camera": {"id": details.camera.id, "version": version} if details else None,
+        "form": form,
+        "errors": errors or {},
+        "branches": branches,
+        "brands": brands(),
+        "verdict": verdict,
+        "has_password": bool(details and details.device.password_sealed),
+    }
+    return site.pages.render("camera_form.html", context, person=person, status=status)

@@ -1,0 +1,108 @@
+"""The access log, for Director and Auditor; reading it is an entry too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Request
+from sqlalchemy.orm import Session
+from starlette.responses import JSONResponse, Response
+
+from vms.domain.ids import CameraId
+from vms.domain.outcome import Refused
+from vms.domain.people import Person
+from vms.services.access_log import LogPage, list_events
+from vms.services.cameras import Removed, list_cameras
+from vms.services.district import load_district
+from web.deps import Site, TheSite, Tx
+from web.errors import refusal
+from web.log_rows import ACTIONS, PURPOSES, Kind, Place, day_span, log_row
+from web.numbers import id_of
+from web.permissions import LogReader
+from web.views import shell
+
+router = APIRouter()
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """What the address narrows the log by; what can't be read narrows nothing."""
+
+    camera: str = ""
+    person: str = ""
+    day: str = ""
+    kind: str = ""
+    before: str = ""
+
+    @property
+    def of_kind(self) -> Kind:
+        return Kind(self.kind) if self.kind in set(Kind) else Kind.ALL
+
+    @property
+    def actor_label(self) -> str | None:
+        return f"person:{self.person}" if self.person.isdecimal() else self.person or None
+
+    def address(self, before: int | None) -> str:
+        """Return the address of the page before entry `before`, or of the newest."""
+        query = {"camera": self.camera, "person": self.person, "day": self.day, "kind": self.kind, "before": before or ""}
+        kept = urlencode({name: value for name, value in query.items() if value})
+        return f"/log?{kept}" if kept else "/log"
+
+
+Wanted = Annotated[LogFilter, Depends()]
+
+
+@router.get("/log")
+def log_page(person: LogReader, tx: Tx, site: TheSite, wanted: Wanted, request: Request) -> Response:
+    zone = _zone(tx)
+    page = _events(tx, site, person, wanted, zone)
+    if isinstance(page, Refused):
+        return refusal(request, page, person=person)
+    known = list_cameras(tx, person, removed=Removed.INCLUDED)
+    places = {one.camera.id: Place(one.camera.name, one.branch.timezone) for one in known}
+    context = shell(site, person, path=request.url.path) | {
+        "entries": [log_row(event, places, zone) for event in page.events],
+        "filter": {"camera": wanted.camera, "kind": wanted.of_kind.value, "person": wanted.person, "day": wanted.day},
+        "cameras": [{"id": one.camera.id, "name": one.camera.name} for one in known],
+        "older": wanted.address(page.events[-1].number) if len(page.events) == PAGE else None,
+        "newer": wanted.address(None) if wanted.before else None,
+        "own_number": page.own.number,
+        "total": page.own.number,
+    }
+    return site.pages.render("log.html", context, person=person)
+
+
+@router.get("/api/v1/log")
+def log_entries(person: LogReader, tx: Tx, site: TheSite, wanted: Wanted, request: Request) -> Response:
+    zone = _zone(tx)
+    page = _events(tx, site, person, wanted, zone)
+    if isinstance(page, Refused):
+        return refusal(request, page, person=person)
+    places = {one.camera.id: Place(one.camera.name, one.branch.timezone) for one in list_cameras(tx, person, removed=Removed.INCLUDED)}
+    rows = [log_row(event, places, zone) for event in page.events]
+    entries = [{**entry, "at": entry["at"].isoformat()} for entry in rows]
+    return JSONResponse({"entries": entries, "next_before": rows[-1]["number"] if len(rows) == PAGE else None, "own": page.own.number})
+
+
+def _events(session: Session, site: Site, person: Person, wanted: LogFilter, zone: str) -> LogPage | Refused:
+    camera = id_of(wanted.camera)
+    return list_events(
+        session,
+        person,
+        at=site.clock.now(),
+        before=id_of(wanted.before),
+        camera_id=None if camera is None else CameraId(camera),
+        actions=ACTIONS[wanted.of_kind],
+        purposes=PURPOSES[wanted.of_kind],
+        actor_label=wanted.actor_label,
+        during=day_span(wanted.day, zone) if wanted.day else None,
+        limit=PAGE,
+    )
+
+
+def _zone(session: Session) -> str:
+    district = load_district(session)
+    return district.timezone if district else "UTC"

@@ -1,0 +1,57 @@
+"""The start, Live and Playback pages, and the files that pages are made of."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
+
+from vms.domain.ids import CameraId
+from vms.domain.outcome import Refused
+from vms.services.cameras import camera_for
+from vms.services.district import load_district
+from web.deps import Rx, TheSite
+from web.errors import refusal
+from web.numbers import id_of
+from web.permissions import ANYBODY, LiveViewer, RecordedViewer, SignedIn
+from web.views import cameras_now, home, live_data, moment_ms, playback_data, shell
+
+router = APIRouter()
+FOREVER = "public, max-age=31536000, immutable"
+"""For files whose name carries a hash of what they hold."""
+
+
+@router.get("/")
+def start(person: SignedIn) -> Response:
+    return RedirectResponse(home(person), 303)
+
+
+@router.get("/live")
+def live_page(person: LiveViewer, site: TheSite, request: Request) -> Response:
+    context = shell(site, person, path=request.url.path)
+    data = live_data(cameras_now(site, person), person, str(context["zone"]))
+    return site.pages.render("live.html", context | {"data": data, "theme": "control"}, person=person)
+
+
+@router.get("/playback")
+def playback_page(person: RecordedViewer, site: TheSite, rx: Rx, request: Request, camera: str = "", t: str = "") -> Response:
+    number = id_of(camera)
+    chosen = None if number is None else camera_for(rx, person, CameraId(number))
+    if isinstance(chosen, Refused):
+        return refusal(request, chosen, person=person)
+    context = shell(site, person, path=request.url.path)
+    data = playback_data(cameras_now(site, person), person, chosen=chosen, t_ms=moment_ms(t), at=site.clock.now())
+    zone = chosen.branch.timezone if chosen else context["zone"]
+    return site.pages.render("playback.html", context | {"data": data, "zone": zone}, person=person)
+
+
+@router.get("/static/{path:path}", dependencies=[ANYBODY])
+def static_file(path: str, site: TheSite) -> Response:
+    caching = FOREVER if path.startswith("assets/") else "no-cache"
+    return FileResponse(site.pages.file(path), headers={"Cache-Control": caching})
+
+
+@router.get("/healthz", dependencies=[ANYBODY])
+def healthz(rx: Rx) -> Response:
+    """Answer when the pages can be served; says nothing more to whoever asks."""
+    load_district(rx)
+    return PlainTextResponse("ok")

@@ -1,0 +1,116 @@
+"""Recorded footage: views, playlists, octets and timelines. No octet leaves before its access event is committed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated
+
+import httpx
+from fastapi import APIRouter, Header, Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from vms.domain.access import View
+from vms.domain.camera import StreamRole
+from vms.domain.ids import CameraId, SegmentId, ViewId
+from vms.domain.outcome import Refused
+from vms.domain.timespan import TICKS_PER_MS, Timespan, ms_of
+from vms.services import footage
+from web import playlist, reading
+from web.deps import TheSite, Tx
+from web.errors import problem, refusal
+from web.numbers import PathId
+from web.permissions import RecordedViewer
+from web.schemas.node import NodeGap
+from web.schemas.requests import CloseView, OpenView
+from web.words import GAP_SENTENCES
+
+router = APIRouter(prefix="/api/v1")
+MAX_OCTETS = 16 * 1024 * 1024
+_RANGE = re.compile(r"bytes=(\d{1,15})-(\d{1,15})")
+
+
+@router.post("/views", status_code=201)
+def open_view(order: OpenView, person: RecordedViewer, tx: Tx, site: TheSite, request: Request) -> Response:
+    span = reading.view_span(order.start, order.end)
+    answer = footage.open_view(tx, person, camera_id=CameraId(order.camera), purpose=order.purpose, span=span, at=site.clock.now())
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else JSONResponse(_view(answer), 201)
+
+
+@router.post("/views/{view}/extend")
+def extend_view(view: str, person: RecordedViewer, tx: Tx, site: TheSite, request: Request) -> Response:
+    answer = footage.extend_view(tx, person, ViewId(view), at=site.clock.now())
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else JSONResponse(_view(answer))
+
+
+@router.post("/views/{view}/close", status_code=204)
+def close_view(view: str, told: CloseView, person: RecordedViewer, tx: Tx, site: TheSite, request: Request) -> Response:
+    intervals = [Timespan(start, end) for start, end in told.intervals if start.tzinfo and end.tzinfo and start < end]
+    answer = footage.close_view(tx, person, ViewId(view), intervals=intervals, at=site.clock.now())
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else Response(status_code=204)
+
+
+@router.get("/views/{view}/main.m3u8")
+def media_playlist(
+    *,
+    view: str,
+    person: RecordedViewer,
+    site: TheSite,
+    request: Request,
+    stream: StreamRole = StreamRole.MAIN,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> Response:
+    window = reading.Part(start, end)
+    answer = reading.playlist(site, person, ViewId(view), role=stream, part=window)
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else Response(answer, media_type=playlist.CONTENT_TYPE)
+
+
+@router.get("/views/{view}/segments/{segment}")
+async def segment_octets(
+    view: str, segment: str, person: RecordedViewer, site: TheSite, request: Request, range_: Annotated[str, Header(alias="range")] = ""
+) -> Response:
+    """Send one range of a segment. Its event is committed by `open_segment`; only then is the node asked."""
+    asked = _RANGE.fullmatch(range_)
+    if asked is None:
+        return problem(416, "Ask for one range of octets, as the playlist names it.")
+    first, last = int(asked[1]), int(asked[2])
+    if not first <= last < first + MAX_OCTETS:
+        return problem(416, f"Ask for at most {MAX_OCTETS} octets at once.")
+    name = SegmentId(segment.removesuffix(playlist.SUFFIX))
+    answer = await run_in_threadpool(reading.open_segment, site, person, ViewId(view), name)
+    if isinstance(answer, Refused):
+        return await run_in_threadpool(refusal, request, answer, person=person)
+    octets = await site.node.octets(answer, name, first, last - first + 1)
+    headers = {"Content-Range": f"bytes {first}-{last}/*", "Content-Length": str(last - first + 1), "Accept-Ranges": "bytes"}
+    return StreamingResponse(_passed_on(octets), 206, headers=headers, media_type="video/mp4")
+
+
+@router.get("/cameras/{camera}/timeline")
+def timeline(camera: PathId, start: datetime, end: datetime, person: RecordedViewer, site: TheSite, request: Request) -> Response:
+    window = reading.timeline_window(start, end)
+    stream = reading.timeline_stream(site, person, CameraId(camera))
+    if isinstance(stream, Refused):
+        return refusal(request, stream, person=person)
+    told = site.node.timeline(site.service_token(), stream, window)
+    recorded = [[span.start // TICKS_PER_MS, span.end // TICKS_PER_MS] for span in told.recorded]
+    return JSONResponse({"recorded": recorded, "gaps": [_gap(gap) for gap in told.gaps], "now_ms": ms_of(site.clock.now())})
+
+
+async def _passed_on(octets: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in octets.aiter_raw():
+            yield chunk
+    finally:
+        await octets.aclose()
+
+
+def _view(view: View) -> dict[str, str]:
+    return {"view": view.id, "deadline": view.deadline.isoformat()}
+
+
+def _gap(gap: NodeGap) -> dict[str, object]:
+    end_ms = None if gap.end is None else gap.end // TICKS_PER_MS
+    return {"start_ms": gap.start // TICKS_PER_MS, "end_ms": end_ms, "reason": gap.reason.value, "sentence": GAP_SENTENCES[gap.reason]}

@@ -1,0 +1,1 @@
+"""Shapes of JSON that crosses a border: what browsers send, and what the node answers."""

@@ -1,0 +1,69 @@
+"""What browsers send as JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from vms.domain.access import Purpose
+from vms.domain.people import MAX_PASSWORD_CHARS
+from vms.services.footage import MAX_INTERVALS
+from web.camera_entries import CameraEntries, Text
+from web.numbers import BodyId
+
+MAX_NAME_CHARS = 200
+
+
+class SignIn(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    name: str = Field(default="", max_length=MAX_NAME_CHARS)
+    password: SecretStr = Field(default=SecretStr(""), max_length=MAX_PASSWORD_CHARS)
+
+
+class SignInForm(SignIn):
+    next: str = Field(default="", max_length=2000)
+
+
+class CameraForm(CameraEntries):
+    """The form's fields and its button."""
+
+    act: str = "save"
+    version: int = 0
+
+
+class CameraTest(CameraEntries):
+    camera: BodyId | None = None
+    """A stored camera, whose password is used when none is entered."""
+
+
+class CameraPatch(BaseModel):
+    """Only what is to change; an empty password clears it."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    version: int
+    name: Text | None = None
+    scheme: Text | None = None
+    host: Text | None = None
+    port: Text | int | None = None
+    username: Text | None = None
+    password: SecretStr | None = None
+    main_path: Text | None = None
+    sub_path: Text | None = None
+    recording_mode: Text | None = None
+
+
+class OpenView(BaseModel):
+    camera: BodyId
+    purpose: Purpose
+    start: datetime
+    end: datetime
+
+
+class CloseView(BaseModel):
+    """What was really shown, as far as the browser knows."""
+
+    intervals: Annotated[list[tuple[datetime, datetime]], Field(max_length=4 * MAX_INTERVALS)] = []

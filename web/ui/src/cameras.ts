@@ -1,0 +1,103 @@
+/* Cameras pages, better with JavaScript: paths by make, a test without leaving the form, states that refresh. */
+import { html, render } from "lit";
+import { call, sentenceFor } from "./api.ts";
+import { icon, pageData } from "./page.ts";
+
+interface Brand {
+  key: string;
+  label: string;
+  main: string;
+  sub: string;
+  hint?: string | null;
+}
+
+interface Check {
+  result: "good" | "fix" | "bad" | "none";
+  title: string;
+  detail: string;
+}
+
+interface Verdict {
+  ok: boolean;
+  sentence: string;
+  checks: Check[];
+}
+
+const GLYPHS = { good: "tick", fix: "warn", bad: "problem", none: "off" } as const;
+
+function enhance(form: HTMLFormElement): void {
+  const data = pageData<{ brands: Brand[]; camera: number | null }>();
+  const field = (name: string): HTMLInputElement => form.elements.namedItem(name) as HTMLInputElement;
+  field("brand").addEventListener("change", () => fillPaths(data.brands, field));
+  form.addEventListener("submit", (event) => {
+    if ((event.submitter as HTMLButtonElement | null)?.value !== "test") return;
+    event.preventDefault();
+    void test(form, data.camera, event.submitter as HTMLButtonElement);
+  });
+}
+
+function fillPaths(brands: Brand[], field: (name: string) => HTMLInputElement): void {
+  const brand = brands.find((one) => one.key === field("brand").value);
+  const hint = document.getElementById("brand-hint");
+  if (hint) hint.textContent = brand?.hint ?? "Fills in the usual paths of that make.";
+  if (!brand) return;
+  field("main_path").value = brand.main;
+  field("sub_path").value = brand.sub;
+}
+
+async function test(form: HTMLFormElement, camera: number | null, button: HTMLButtonElement): Promise<void> {
+  const box = document.getElementById("verdict");
+  if (!box) return;
+  button.disabled = true;
+  const show = (content: unknown): void => {
+    const slot = document.createElement("div");
+    box.replaceChildren(slot);
+    render(content, slot);
+  };
+  show(html`<div class="note">${icon("connecting")}<p><strong>Connecting.</strong> This takes up to 15 seconds.</p></div>`);
+  try {
+    show(card(await call<Verdict>("POST", "/api/v1/cameras/test", entries(form, camera))));
+  } catch (error) {
+    show(html`<div class="note danger">${icon("problem")}<p><strong>Not tested.</strong> ${sentenceFor(error)}</p></div>`);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function entries(form: HTMLFormElement, camera: number | null): object {
+  const data = Object.fromEntries([...new FormData(form)].filter(([name]) => name !== "act"));
+  return { ...data, port: Number(data["port"]), branch: Number(data["branch"]), camera };
+}
+
+function card(verdict: Verdict): unknown {
+  const fix = verdict.checks.some((check) => check.result === "fix");
+  return html`<section class="verdict" aria-label="Result of the test">
+    <div class="note ${verdict.ok ? (fix ? "warn" : "") : "danger"}">
+      ${icon(verdict.ok ? (fix ? "warn" : "tick") : "problem")}
+      <p class="answer">${verdict.sentence}</p>
+    </div>
+    <ul class="checks">
+      ${verdict.checks.map((check) => html`<li class=${check.result}>${icon(GLYPHS[check.result])}<div><strong>${check.title}</strong><span>${check.detail}</span></div></li>`)}
+    </ul>
+  </section>`;
+}
+
+/** Replace the table's rows by the server's newest, without moving focus or scroll. */
+function refresh(table: HTMLTableElement): void {
+  setInterval(async () => {
+    if (document.hidden) return;
+    const response = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
+    if (!response?.ok) return;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    for (const row of table.querySelectorAll<HTMLTableRowElement>("tr[data-camera]")) {
+      const newer = page.querySelector(`tr[data-camera="${row.dataset["camera"]}"] [data-cell="state"]`);
+      const cell = row.querySelector('[data-cell="state"]');
+      if (newer && cell && newer.textContent !== cell.textContent) cell.replaceWith(document.importNode(newer, true));
+    }
+  }, 5_000);
+}
+
+const form = document.querySelector<HTMLFormElement>("form[data-camera-form]");
+if (form) enhance(form);
+const table = document.querySelector<HTMLTableElement>("table[data-cameras]");
+if (table) refresh(table);

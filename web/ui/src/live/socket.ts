@@ -1,0 +1,206 @@
+/* The one WebSocket of a window: numbered channels, reconnection, and every subscription restored after it. */
+import { backoff } from "./backoff.ts";
+
+export type StreamRole = "main" | "sub";
+
+export interface Init {
+  codec: string;
+  width: number;
+  height: number;
+  epoch: string;
+  wallAtZeroMs: number;
+  init: Uint8Array<ArrayBuffer>;
+}
+
+export interface StreamState {
+  state: string;
+  sinceMs: number | null;
+  sentence: string;
+}
+
+/** What a channel delivers. */
+export interface Sink {
+  init(init: Init): void;
+  fragment(fragment: Uint8Array, keyframe: boolean): void;
+  state(state: StreamState): void;
+}
+
+export interface Connection {
+  connected: boolean;
+  /** Tries since the connection was lost. */
+  attempt: number;
+  /** performance.now() of the next try, or null while one is under way. */
+  retryAt: number | null;
+}
+
+interface Subscription {
+  camera: number;
+  stream: StreamRole;
+  sink: Sink;
+}
+
+interface ServerMessage {
+  t: string;
+  ch: number;
+  [field: string]: unknown;
+}
+
+const PING_MS = 10_000;
+const SILENCE_MS = 25_000;
+const HEADER_BYTES = 3;
+const KEYFRAME = 1;
+/** Close codes after which trying again is useless: the session has ended or may not watch. */
+const FINAL_CODES = new Set([4401, 4403]);
+
+export class LiveSocket {
+  private readonly url: string;
+  private readonly changed: (connection: Connection) => void;
+  private readonly subscriptions = new Map<number, Subscription>();
+  private socket: WebSocket | null = null;
+  private lastChannel = 0;
+  private attempt = 0;
+  private retryAt: number | null = null;
+  private timer = 0;
+  private heardAt = 0;
+  private stopped = true;
+
+  constructor(path: string, changed: (connection: Connection) => void) {
+    this.url = new URL(path, location.href).href.replace(/^http/, "ws");
+    this.changed = changed;
+    setInterval(() => this.checkAlive(), PING_MS);
+  }
+
+  start(): void {
+    this.stopped = false;
+    if (!this.socket) this.connect();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.socket?.close();
+    this.socket = null;
+  }
+
+  /** Try at once instead of waiting. */
+  tryNow(): void {
+    clearTimeout(this.timer);
+    if (!this.socket && !this.stopped) this.connect();
+  }
+
+  subscribe(camera: number, stream: StreamRole, sink: Sink): number {
+    const channel = this.freeChannel();
+    this.subscriptions.set(channel, { camera, stream, sink });
+    this.send({ t: "sub", ch: channel, camera, stream });
+    return channel;
+  }
+
+  unsubscribe(channel: number): void {
+    if (this.subscriptions.delete(channel)) this.send({ t: "unsub", ch: channel });
+  }
+
+  private freeChannel(): number {
+    do this.lastChannel = (this.lastChannel % 65_535) + 1;
+    while (this.subscriptions.has(this.lastChannel));
+    return this.lastChannel;
+  }
+
+  private connect(): void {
+    this.retryAt = null;
+    const socket = new WebSocket(this.url);
+    socket.binaryType = "arraybuffer";
+    socket.addEventListener("open", () => this.opened(socket));
+    socket.addEventListener("message", (event: MessageEvent<ArrayBuffer | string>) => this.received(socket, event.data));
+    socket.addEventListener("close", (event) => this.closed(socket, event.code));
+    this.socket = socket;
+    this.report();
+  }
+
+  private opened(socket: WebSocket): void {
+    if (socket !== this.socket) return;
+    this.attempt = 0;
+    this.heardAt = performance.now();
+    for (const [ch, { camera, stream }] of this.subscriptions) this.send({ t: "sub", ch, camera, stream });
+    this.report();
+  }
+
+  private received(socket: WebSocket, data: ArrayBuffer | string): void {
+    if (socket !== this.socket) return;
+    this.heardAt = performance.now();
+    if (typeof data === "string") this.control(JSON.parse(data) as ServerMessage);
+    else this.media(data);
+  }
+
+  private media(data: ArrayBuffer): void {
+    if (data.byteLength <= HEADER_BYTES) return;
+    const header = new DataView(data, 0, HEADER_BYTES);
+    const subscription = this.subscriptions.get(header.getUint16(0));
+    subscription?.sink.fragment(new Uint8Array(data, HEADER_BYTES), (header.getUint8(2) & KEYFRAME) !== 0);
+  }
+
+  private control(message: ServerMessage): void {
+    const sink = this.subscriptions.get(message.ch)?.sink;
+    if (!sink) return;
+    if (message.t === "init") sink.init(initOf(message));
+    if (message.t === "state") sink.state(stateOf(message));
+  }
+
+  private closed(socket: WebSocket, code: number): void {
+    if (socket !== this.socket) return;
+    this.socket = null;
+    if (this.attempt > 0) void reloadIfSignedOut();
+    if (FINAL_CODES.has(code)) {
+      location.reload(); // the server answers with the sign-in page, or says why not
+      return;
+    }
+    if (this.stopped) return;
+    this.attempt += 1;
+    const wait = backoff(this.attempt, Math.random());
+    this.retryAt = performance.now() + wait;
+    this.timer = window.setTimeout(() => this.connect(), wait);
+    this.report();
+  }
+
+  private checkAlive(): void {
+    if (this.socket?.readyState !== WebSocket.OPEN) return;
+    if (performance.now() - this.heardAt > SILENCE_MS) this.abandon(this.socket);
+    else this.send({ t: "ping" });
+  }
+
+  /** A socket whose peer has vanished may take minutes to close: don't wait for it. */
+  private abandon(socket: WebSocket): void {
+    socket.close();
+    this.closed(socket, 1006);
+  }
+
+  private send(message: object): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  private report(): void {
+    this.changed({ connected: this.socket?.readyState === WebSocket.OPEN, attempt: this.attempt, retryAt: this.retryAt });
+  }
+}
+
+/** A handshake refused for want of a session looks like a lost network: ask. */
+async function reloadIfSignedOut(): Promise<void> {
+  const response = await fetch("/api/v1/me", { credentials: "same-origin" }).catch(() => null);
+  if (response?.status === 401) location.reload();
+}
+
+function initOf(message: ServerMessage): Init {
+  return {
+    codec: String(message["codec"]),
+    width: Number(message["w"]),
+    height: Number(message["h"]),
+    epoch: String(message["epoch"]),
+    wallAtZeroMs: Number(message["wall_at_zero_ms"]),
+    init: Uint8Array.from(atob(String(message["init"])), (character) => character.charCodeAt(0)),
+  };
+}
+
+function stateOf(message: ServerMessage): StreamState {
+  const since = message["since"];
+  const sinceMs = typeof since === "number" ? since : typeof since === "string" ? Date.parse(since) : Number.NaN;
+  return { state: String(message["state"]), sinceMs: Number.isNaN(sinceMs) ? null : sinceMs, sentence: String(message["sentence"] ?? "") };
+}

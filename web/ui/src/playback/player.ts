@@ -1,0 +1,230 @@
+/* Drives reels by wall-clock time: opens views and playlists where the playhead goes, jumps over gaps, keeps the picture while it loads. */
+import { sentenceFor } from "../api.ts";
+import { serverNow } from "../server_clock.ts";
+import { holeAt, isRecorded, jumpedOver, newest, nextRecorded, type Coverage, type Hole } from "./coverage.ts";
+import { Reel, type ReelEvents } from "./reel.ts";
+import { within, type Range } from "./scale.ts";
+import { View } from "./view.ts";
+
+const HOUR_MS = 3_600_000;
+/** A playlist is asked for again when less than this is left of it. */
+const EDGE_MS = 6_000;
+const SCRUB_MS = 120;
+
+export type Screen =
+  | { kind: "blank" }
+  | { kind: "loading" }
+  | { kind: "picture" }
+  | { kind: "hole"; hole: Hole }
+  | { kind: "newest" }
+  | { kind: "trouble"; sentence: string };
+
+export interface PlayerEvents {
+  /** Playhead, screen, speed or play state changed. */
+  changed(): void;
+  /** Playback jumped over this hole by itself. */
+  jumped(hole: Hole): void;
+  attached(video: HTMLVideoElement): void;
+}
+
+export class Player {
+  at: number;
+  playing = false;
+  speed = 1;
+  screen: Screen = { kind: "blank" };
+  coverage: Coverage = { recorded: [], gaps: [] };
+  private readonly camera: number;
+  private readonly earliest: number;
+  private readonly events: PlayerEvents;
+  private purpose: string | null = null;
+  private view: View | null = null;
+  private reel: Reel | null = null;
+  private coming: Reel | null = null;
+  private generation = 0;
+  private scrubbedAt = 0;
+
+  constructor(camera: number, at: number, earliest: number, events: PlayerEvents) {
+    this.camera = camera;
+    this.at = at;
+    this.earliest = earliest;
+    this.events = events;
+  }
+
+  /** Begin: from now on every seek shows a picture. */
+  start(purpose: string): void {
+    this.purpose = purpose;
+    this.playing = true;
+    this.seek(this.at);
+  }
+
+  get started(): boolean {
+    return this.purpose !== null;
+  }
+
+  toggle(): void {
+    this.playing ? this.pause() : this.play();
+  }
+
+  play(): void {
+    this.playing = true;
+    if (this.screen.kind === "picture") this.apply();
+    else this.seek(this.at);
+    this.events.changed();
+  }
+
+  pause(): void {
+    this.playing = false;
+    this.apply();
+    this.events.changed();
+  }
+
+  setSpeed(speed: number): void {
+    this.speed = speed;
+    this.apply();
+    this.events.changed();
+  }
+
+  /** While the pointer drags: the playhead follows at once, the picture at most eight times a second. */
+  scrub(at: number): void {
+    this.at = at;
+    const now = performance.now();
+    const span = this.reel?.span;
+    if (now - this.scrubbedAt > SCRUB_MS && span && at >= span.start && at < span.end && isRecorded(this.coverage, at)) {
+      this.scrubbedAt = now;
+      this.reel?.video.pause();
+      this.reel?.seek(at);
+    }
+    this.events.changed();
+  }
+
+  seek(at: number): void {
+    this.at = Math.min(Math.max(at, this.earliest), serverNow() - 1_000);
+    if (this.purpose === null) return this.events.changed();
+    if (isRecorded(this.coverage, this.at)) return this.show(this.at);
+    const hole = holeAt(this.coverage, this.at);
+    if (this.playing && hole.end !== null) {
+      this.events.jumped(hole);
+      return this.show(nextRecorded(this.coverage, this.at) ?? hole.end);
+    }
+    this.reel?.video.pause();
+    this.setScreen({ kind: "hole", hole });
+  }
+
+  /** Leave: tell the server what was really seen. */
+  close(): void {
+    this.generation += 1;
+    this.coming?.dispose();
+    this.reel?.dispose();
+    this.view?.close();
+    this.coming = this.reel = this.view = null;
+  }
+
+  private show(at: number): void {
+    this.at = at;
+    const span = this.reel?.span;
+    if (this.reel && span && at >= span.start && at < span.end) {
+      this.generation += 1;
+      this.dropComing();
+      this.reel.seek(at);
+      this.setScreen({ kind: "picture" });
+      this.apply();
+    } else void this.openReel(at);
+  }
+
+  private async openReel(at: number): Promise<void> {
+    this.generation += 1;
+    const { generation } = this;
+    this.dropComing();
+    if (this.screen.kind !== "picture") this.setScreen({ kind: "loading" });
+    try {
+      const view = await this.viewAround(at);
+      if (generation !== this.generation) return;
+      const reel = new Reel(view.playlist(view.span), at, this.reelEvents(generation));
+      this.coming = reel;
+      this.events.attached(reel.video);
+    } catch (error) {
+      if (generation === this.generation) this.trouble(sentenceFor(error));
+    }
+  }
+
+  private async viewAround(at: number): Promise<View> {
+    const left = this.view ? this.view.span.end - at : 0;
+    if (this.view && at >= this.view.span.start && left > EDGE_MS) return this.view;
+    const bounds: Range = { start: this.earliest, end: serverNow() + 2 * HOUR_MS };
+    const view = await View.open(this.camera, this.purpose ?? "", within({ start: at - HOUR_MS, end: at + 2 * HOUR_MS }, bounds));
+    this.view?.close();
+    this.view = view;
+    return view;
+  }
+
+  private reelEvents(generation: number): ReelEvents {
+    return {
+      ready: (reel) => reel === this.coming && this.promote(reel),
+      frame: (reel, at) => reel === this.reel && this.onFrame(reel, at),
+      ended: (reel) => reel === this.reel && this.onEnd(),
+      failed: (_reel, sentence) => generation === this.generation && this.trouble(sentence),
+    };
+  }
+
+  private promote(reel: Reel): void {
+    this.reel?.dispose();
+    this.reel = reel;
+    this.coming = null;
+    reel.video.setAttribute("data-current", "");
+    this.at = reel.at;
+    this.setScreen({ kind: "picture" });
+    this.apply();
+  }
+
+  private onFrame(reel: Reel, at: number): void {
+    const hole = this.playing && at > this.at ? jumpedOver(this.coverage, this.at, at) : null;
+    if (hole) this.events.jumped(hole);
+    if (!reel.video.seeking) this.at = at;
+    this.view?.saw(at);
+    this.renew(reel, at);
+    this.events.changed();
+  }
+
+  /** Near the end of the playlist, and more was recorded meanwhile: fetch the longer one beside the running picture. */
+  private renew(reel: Reel, at: number): void {
+    const end = reel.span?.end ?? Number.POSITIVE_INFINITY;
+    const more = (newest(this.coverage) ?? 0) > end + 1_000;
+    if (this.playing && !this.coming && more && !reel.follows && end - at < EDGE_MS * this.speed) this.follow(at + 500 * this.speed);
+  }
+
+  private follow(at: number): void {
+    if (isRecorded(this.coverage, at)) void this.openReel(at);
+  }
+
+  private onEnd(): void {
+    const next = nextRecorded(this.coverage, this.at + 200);
+    if (next !== null) return this.seek(next);
+    this.playing = false;
+    this.setScreen({ kind: "newest" });
+  }
+
+  private apply(): void {
+    const video = this.reel?.video;
+    if (!video) return;
+    video.playbackRate = this.speed;
+    if (this.playing) void video.play().catch(() => this.pause());
+    else video.pause();
+  }
+
+  private dropComing(): void {
+    this.coming?.dispose();
+    this.coming = null;
+  }
+
+  private trouble(sentence: string): void {
+    this.playing = false;
+    this.dropComing();
+    this.reel?.video.pause();
+    this.setScreen({ kind: "trouble", sentence });
+  }
+
+  private setScreen(screen: Screen): void {
+    this.screen = screen;
+    this.events.changed();
+  }
+}

@@ -1,0 +1,63 @@
+"""The answer to “Test now”: first a sentence, then what was found, each fault with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypedDict
+
+from vms.domain.camera import StreamRole
+from web.camera_views import CODECS
+from web.schemas.node import NodeVerdict
+
+Result = Literal["good", "fix", "bad", "none"]
+
+
+class Check(TypedDict):
+    result: Result
+    title: str
+    detail: str
+
+
+class Verdict(TypedDict):
+    ok: bool
+    sentence: str
+    checks: list[Check]
+
+
+TITLES = {StreamRole.MAIN: "Main stream", StreamRole.SUB: "Sub-stream"}
+_COUNTS = {1: "One thing", 2: "Two things", 3: "Three things", 4: "Four things"}
+
+
+def verdict(found: Mapping[StreamRole, NodeVerdict]) -> Verdict:
+    """Return one verdict for all streams of a camera."""
+    checks = [check for role, one in found.items() for check in _checks(role, one)]
+    ok = all(one.ok for one in found.values())
+    return Verdict(ok=ok, sentence=_sentence(found, checks, ok=ok), checks=checks)
+
+
+def _sentence(found: Mapping[StreamRole, NodeVerdict], checks: list[Check], *, ok: bool) -> str:
+    if not ok:
+        return f"It can't record: {next(one.sentence for one in found.values() if not one.ok)}"
+    to_fix = sum(check["result"] == "fix" for check in checks)
+    return "It can record." if not to_fix else f"It can record. {_COUNTS.get(to_fix, f'{to_fix} things')} to put right."
+
+
+def _checks(role: StreamRole, one: NodeVerdict) -> list[Check]:
+    title = TITLES[role]
+    if not one.ok:
+        return [Check(result="bad", title=title, detail=one.sentence)]
+    checks = [Check(result="good", title=title, detail=_picture(one))]
+    if one.clock_offset_ms is not None:
+        checks.append(Check(result="none", title="Camera's clock", detail=f"{one.clock_offset_ms / 1000:+.1f} s from the server's"))
+    return checks + [Check(result="fix", title=title, detail=warning) for warning in one.warnings]
+
+
+def _picture(one: NodeVerdict) -> str:
+    parts = [
+        f"{one.width}×{one.height}" if one.width else "",
+        f"{one.fps:g} fps" if one.fps else "",
+        CODECS.get((one.codec or "").split(".")[0], one.codec or ""),
+        f"keyframe each {one.gop_seconds:.1f} s" if one.gop_seconds else "",
+        f"{one.bitrate / 1e6:.1f} Mbit/s" if one.bitrate else "",
+    ]
+    return ", ".join(part for part in parts if part)

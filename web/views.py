@@ -1,0 +1,153 @@
+"""What pages are given to draw: the shell around each, the tree of cameras, rows of tables. Nothing here draws or decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import TypedDict
+
+from vms.domain.camera import CameraDetails, StreamRole
+from vms.domain.people import DESK_PLAYBACK_HOURS, Permission, Person, Role
+from vms.domain.timespan import ms_of
+from vms.services.cameras import list_cameras
+from vms.services.district import load_district
+from web.cameras_now import CameraNow, chip, now
+from web.deps import Site
+from web.words import PURPOSE_LABELS, RECORDED_PURPOSES, ROLE_LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One entry of the navigation; only what a role may open is shown."""
+
+    label: str
+    href: str
+    permission: Permission
+
+
+SECTIONS = (
+    Section("Live", "/live", Permission.LIVE_VIEW),
+    Section("Playback", "/playback", Permission.RECORDED_VIEW),
+    Section("Cameras", "/cameras", Permission.CAMERA_MANAGE),
+    Section("Log", "/log", Permission.LOG_READ),
+)
+
+
+class LiveCamera(TypedDict):
+    id: int
+    name: str
+    state: str
+    since_ms: int | None
+    sub: bool
+
+
+class Area(TypedDict):
+    name: str | None
+    cameras: list[LiveCamera]
+
+
+class BranchTree(TypedDict):
+    id: int
+    name: str
+    zone: str
+    areas: list[Area]
+
+
+def home(person: Person) -> str:
+    """Return where a person starts: the first section that the role has."""
+    return next(section.href for section in SECTIONS if person.may(section.permission))
+
+
+def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
+    """Return what every page shows around its own: district, sections, state chip, clock."""
+    with site.central.reading() as session:
+        district = load_district(session)
+        known = list_cameras(session, person) if person else []
+    states = site.node.states(site.service_token()) if known else None
+    at = site.clock.now()
+    return {
+        "district": district.name if district else site.settings.district,
+        "zone": district.timezone if district else "UTC",
+        "person": None if person is None else {"name": person.name, "role": person.role.value, "role_label": ROLE_LABELS[person.role]},
+        "sections": _sections(person, path),
+        "chip": chip([now(details, states) for details in known]),
+        "now": at,
+        "now_ms": ms_of(at),
+        "demo": None,
+        "theme": "auto",
+    }
+
+
+def cameras_now(site: Site, person: Person) -> list[CameraNow]:
+    """Return the cameras that exist for `person`, by branch and name, with what they do now."""
+    with site.central.reading() as session:
+        known = list_cameras(session, person)
+    states = site.node.states(site.service_token())
+    return [now(details, states) for details in known]
+
+
+def tree(cameras: Sequence[CameraNow]) -> list[BranchTree]:
+    """Return cameras by branch, as Live and Playback list them. Areas get names with the issue that edits them."""
+    by_branch = groupby(cameras, key=lambda one: one.details.branch)
+    return [
+        BranchTree(
+            id=branch.id, name=branch.name, zone=branch.timezone, areas=[Area(name=None, cameras=[_live_camera(one) for one in group])]
+        )
+        for branch, group in by_branch
+    ]
+
+
+def live_data(cameras: Sequence[CameraNow], person: Person, zone: str) -> dict[str, object]:
+    return {
+        "branches": tree(cameras),
+        "may_playback": person.may(Permission.RECORDED_VIEW),
+        "socket": "/api/v1/ws",
+        "zone": zone,
+    }
+
+
+def playback_data(
+    cameras: Sequence[CameraNow], person: Person, *, chosen: CameraDetails | None, t_ms: int | None, at: datetime
+) -> dict[str, object]:
+    return {
+        "camera": None if chosen is None else _playback_camera(chosen),
+        "branches": tree(cameras),
+        "t_ms": t_ms,
+        "now_ms": ms_of(at),
+        "purposes": [[purpose.value, PURPOSE_LABELS[purpose]] for purpose in RECORDED_PURPOSES],
+        "earliest_ms": ms_of(at - timedelta(hours=DESK_PLAYBACK_HOURS)) if person.role is Role.DESK else None,
+    }
+
+
+def moment_ms(text: str | None) -> int | None:
+    """Return the moment that an address names (ISO 8601 or milliseconds since the epoch); None for anything else."""
+    if not text:
+        return None
+    if text.isascii() and text.isdecimal() and len(text) < 16:
+        return int(text)
+    try:
+        # A "+" of an offset arrives as a space where the address was not encoded.
+        at = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError:
+        return None
+    return ms_of(at if at.tzinfo else at.replace(tzinfo=UTC))
+
+
+def _sections(person: Person | None, path: str) -> list[dict[str, object]]:
+    if person is None:
+        return []
+    mine = [section for section in SECTIONS if person.may(section.permission)]
+    return [{"label": one.label, "href": one.href, "current": path == one.href or path.startswith(f"{one.href}/")} for one in mine]
+
+
+def _live_camera(one: CameraNow) -> LiveCamera:
+    camera = one.details.camera
+    has_both = camera.stream(StreamRole.SUB) is not None and camera.stream(StreamRole.MAIN) is not None
+    return LiveCamera(id=camera.id, name=camera.name, state=one.state.value, since_ms=one.since_ms, sub=has_both)
+
+
+def _playback_camera(details: CameraDetails) -> dict[str, object]:
+    camera, branch = details.camera, details.branch
+    return {"id": camera.id, "name": camera.name, "branch": branch.name, "area": None, "zone": branch.timezone}
