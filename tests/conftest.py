@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import ipaddress
 import sys
 
 from hypothesis import settings
 
-pytest_plugins = [
-    name
-    for name in ("tests.databases", "tests.fakes.cameras")
-    if importlib.util.find_spec(name.rpartition(".")[0]) and importlib.util.find_spec(name)
-]
+pytest_plugins = ["tests.databases", "tests.fakes.cameras"]
 
 settings.register_profile("everyday", deadline=None, max_examples=60, print_blob=True)
 settings.load_profile("everyday")

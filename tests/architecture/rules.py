@@ -1,0 +1,115 @@
+"""Rules on the source that no linter knows: each takes one module and yields the places that break it."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+
+from tests.architecture.tree import Module
+
+Rule = Callable[[Module], Iterator[str]]
+
+MAX_MODULE_LINES = 500
+MAX_FUNCTION_LINES = 80
+
+ERASERS = frozenset({"unlink", "remove", "rmtree", "removedirs", "rmdir"})
+MAY_ERASE = {
+    "vms.store.erase": "the one deleter of published footage",
+    "vms.store.files": "its own .part and .tmp names",
+    "vms.store.keys": "its own .tmp names",
+}
+CLOCK = "vms.clock"
+CLOCK_READS = frozenset(
+    {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"), ("time", "time"), ("time", "time_ns")}
+)
+HTTP = frozenset({"fastapi", "starlette"})
+ENVIRONMENT_READERS = ("vms.config", "vms.cli")
+
+
+def erases_elsewhere(module: Module) -> Iterator[str]:
+    """Only the deleter unlinks footage; a list's own .remove(item) is told apart by its receiver."""
+    if module.name in MAY_ERASE:
+        return
+    for node in ast.walk(module.tree):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ERASERS
+            and not _of_a_collection(node.func)
+        ):
+            yield _at(module, node, ast.unparse(node.func))
+        elif isinstance(node, ast.ImportFrom) and node.module in ("os", "shutil"):
+            yield from (_at(module, node, f"from {node.module} import {alias.name}") for alias in node.names if alias.name in ERASERS)
+
+
+def _of_a_collection(function: ast.Attribute) -> bool:
+    """Lists and sets have remove; of what deletes files only os has it."""
+    return function.attr == "remove" and ast.unparse(function.value) != "os"
+
+
+def reads_the_clock(module: Module) -> Iterator[str]:
+    if module.name == CLOCK:
+        return
+    for call in module.calls():
+        if isinstance(call.func, ast.Attribute) and (ast.unparse(call.func.value).split(".")[-1], call.func.attr) in CLOCK_READS:
+            yield _at(module, call, ast.unparse(call.func))
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "time" and any(alias.name in ("time", "time_ns") for alias in node.names):
+            yield _at(module, node, "from time import time")
+
+
+def speaks_http(module: Module) -> Iterator[str]:
+    if module.name == "web" or module.name.startswith("web.") or module.name.startswith("recorder.node_api"):
+        return
+    for name, line in module.imports():
+        if name.split(".")[0] in HTTP:
+            yield f"{module.path}:{line} imports {name}"
+
+
+def domain_leaves_the_standard_library(module: Module) -> Iterator[str]:
+    if not module.name.startswith("vms.domain"):
+        return
+    for name, line in module.imports():
+        if not name.startswith("vms.") and name.split(".")[0] not in sys.stdlib_module_names:
+            yield f"{module.path}:{line} imports {name}"
+
+
+def reads_the_environment(module: Module) -> Iterator[str]:
+    """Configuration is parsed once and handed down."""
+    if module.name.startswith(ENVIRONMENT_READERS):
+        return
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv"):
+            yield _at(module, node, ast.unparse(node))
+
+
+def grows_too_long(module: Module) -> Iterator[str]:
+    if module.lines > MAX_MODULE_LINES:
+        yield f"{module.path} has {module.lines} lines: look for a second concept in it"
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > MAX_FUNCTION_LINES:
+                yield _at(module, node, f"{node.name} has {lines} lines")
+
+
+def has_no_duty(module: Module) -> Iterator[str]:
+    """A module opens with a sentence that says its duty; an empty __init__ has none."""
+    if module.tree.body and not ast.get_docstring(module.tree):
+        yield f"{module.path} has no docstring"
+
+
+ALL: tuple[Rule, ...] = (
+    erases_elsewhere,
+    reads_the_clock,
+    speaks_http,
+    domain_leaves_the_standard_library,
+    reads_the_environment,
+    grows_too_long,
+    has_no_duty,
+)
+
+
+def _at(module: Module, node: ast.stmt | ast.expr, what: str) -> str:
+    return f"{module.path}:{node.lineno} {what}"

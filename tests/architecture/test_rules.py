@@ -1,0 +1,53 @@
+"""The rules hold for the tree, and each would notice a breach."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.architecture import rules
+from tests.architecture.tree import modules, parse
+
+PLANTED: dict[rules.Rule, tuple[str, str]] = {
+    rules.erases_elsewhere: ("retention/purge.py", "import os\nos.unlink('footage')\n"),
+    rules.reads_the_clock: ("recorder/clock.py", "from datetime import datetime\nnow = datetime.now()\n"),
+    rules.speaks_http: ("recorder/worker.py", "def serve():\n    from starlette.responses import Response\n"),
+    rules.domain_leaves_the_standard_library: ("vms/domain/hold.py", "import numpy as np\n"),
+    rules.reads_the_environment: ("web/app.py", "import os\ndebug = os.environ.get('DEBUG')\n"),
+    rules.grows_too_long: ("web/app.py", "def f():\n" + "    x = 1\n" * 80),
+    rules.has_no_duty: ("web/app.py", "x = 1\n"),
+}
+
+
+@pytest.mark.parametrize("rule", rules.ALL, ids=lambda rule: rule.__name__)
+def test_the_tree_keeps_the_rule(rule: rules.Rule) -> None:
+    assert [place for module in modules() for place in rule(module)] == []
+
+
+@pytest.mark.parametrize("rule", rules.ALL, ids=lambda rule: rule.__name__)
+def test_a_planted_breach_is_noticed(rule: rules.Rule) -> None:
+    path, source = PLANTED[rule]
+    assert list(rule(parse(Path(path), source)))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from pathlib import Path\nPath('x').unlink()\n",
+        "import shutil\nshutil.rmtree('x')\n",
+        "from os import remove\nremove('x')\n",
+        "import os\nos.remove('x')\n",
+        "import os\nos.rmdir('x')\n",
+    ],
+)
+def test_every_way_to_delete_is_noticed(source: str) -> None:
+    assert list(rules.erases_elsewhere(parse(Path("web/app.py"), source)))
+
+
+def test_taking_an_item_out_of_a_list_is_no_deletion() -> None:
+    assert not list(rules.erases_elsewhere(parse(Path("web/app.py"), "waiting.remove(client)\n")))
+
+
+def test_an_overlong_module_is_noticed() -> None:
+    assert list(rules.grows_too_long(parse(Path("web/app.py"), '"""Duty."""\n' + "x = 1\n" * 500)))

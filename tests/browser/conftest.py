@@ -1,0 +1,72 @@
+"""A Chromium that reports every console error and every breach of the content security policy, and a running demo."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.product import Product, running_demo
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PICTURES = Path(__file__).parents[2] / ".cache" / "pictures"
+"""Where each run leaves what it saw, to be looked at; `make pictures` puts those of the READMEs in their place."""
+
+
+@dataclass
+class Watched:
+    """A browser window and everything it complained about."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.type}: {message.text}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium: deploy/debian-test-packages.sh installs it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"])
+        yield browser
+        browser.close()
+
+
+def watching(context: BrowserContext) -> Iterator[Watched]:
+    """Yield a window, and fail when its console said anything that it should not; a breach of the CSP is a console error."""
+    watched = Watched(context.new_page())
+    watched.page.on("console", watched.hear)
+    watched.page.on("pageerror", lambda error: watched.complaints.append(f"uncaught: {error}"))
+    yield watched
+    watched.page.close()
+    assert watched.complaints == []
+
+
+@dataclass(frozen=True)
+class Demo:
+    product: Product
+    url: str
+
+    @property
+    def origin(self) -> str:
+        return self.url.partition("/#")[0]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One demo for the whole module: its code opens one session, whose cookie the tests share."""
+    with running_demo(tmp_path_factory.mktemp("demo") / "data") as (product, _running, url):
+        yield Demo(product, url)
+
+
+def keep_picture(page: Page, name: str) -> None:
+    """Keep what the window shows now."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}.jpg", type="jpeg", quality=82)

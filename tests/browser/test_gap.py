@@ -1,0 +1,127 @@
+"""A camera that stopped: what the wall says, and what playback shows where footage is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Error as PlaywrightError
+
+from tests.browser.conftest import Watched, keep_picture, watching
+from tests.browser.picture import READ_CODE
+from tests.product import CameraProcess, Product, free_port
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+
+DESK = ("d.nakamura", "a long enough password")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running installation with one camera that can be told to fail."""
+
+    product: Product
+    cameras: CameraProcess
+    origin: str
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Everything as IT sets it up by the command line, with the shipped settings."""
+    folder = tmp_path_factory.mktemp("gap")
+    product, port = Product(folder / "data"), free_port()
+    product.init()
+    product.must("user", "add", DESK[0], "--role", "desk", "--password-stdin", stdin=DESK[1] + "\n")
+    with CameraProcess(folder) as cameras:
+        cameras.add_to(product)
+        with product.running("up", "--listen", f"127.0.0.1:{port}"):
+            yield Site(product, cameras, f"http://localhost:{port}")
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser, site: Site) -> Iterator[BrowserContext]:
+    """A browser in which Desk signed in by name and password."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    wait_until(lambda: _answers(site.origin, context), seconds=60)
+    page.goto(f"{site.origin}/login")
+    page.get_by_label("Name").fill(DESK[0])
+    page.get_by_label("Password").fill(DESK[1])
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/live")
+    page.close()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def watched(context: BrowserContext) -> Iterator[Watched]:
+    yield from watching(context)
+
+
+def _answers(origin: str, context: BrowserContext) -> bool:
+    try:
+        return context.request.get(f"{origin}/healthz").ok
+    except PlaywrightError:
+        return False
+
+
+def _timeline(watched: Watched, site: Site) -> dict[str, Any]:
+    request = watched.page.request
+    camera = request.get(f"{site.origin}/api/v1/cameras").json()["cameras"][0]["id"]
+    now = datetime.now(UTC)
+    window: dict[str, str | float | bool] = {
+        "start": (now - timedelta(minutes=10)).isoformat(),
+        "end": (now + timedelta(minutes=1)).isoformat(),
+    }
+    told: dict[str, Any] = request.get(f"{site.origin}/api/v1/cameras/{camera}/timeline", params=window).json()
+    return told
+
+
+def _clock(at_ms: int) -> str:
+    """Return how the pages write a moment, in the branch's zone."""
+    return datetime.fromtimestamp(at_ms / 1000, ZoneInfo("America/Los_Angeles")).strftime("%H:%M:%S")
+
+
+def _ended_gap(watched: Watched, site: Site) -> dict[str, Any] | None:
+    return next((gap for gap in _timeline(watched, site)["gaps"] if gap["end_ms"] and gap["reason"] == "silent"), None)
+
+
+def test_a_silent_camera_is_greyed_on_the_wall_and_its_gap_tells_why_in_playback(watched: Watched, site: Site) -> None:
+    """The frozen picture never looks live; playback jumps the gap and names its reason."""
+    page = watched.page
+    page.goto(f"{site.origin}/live")
+    tile = page.locator("vms-tile").first
+    expect(tile).to_have_attribute("data-state", "live", timeout=20_000)
+    site.cameras.tell("freeze")
+    expect(tile).to_have_attribute("data-state", "no-picture", timeout=20_000)
+    expect(tile).to_contain_text("No picture since")
+    keep_picture(page, "no-picture")
+    wait_until(lambda: any(gap["end_ms"] is None for gap in _timeline(watched, site)["gaps"]), seconds=40)
+    site.cameras.tell("resume")
+    expect(tile).to_have_attribute("data-state", "live", timeout=60_000)
+    gap = wait_until(
+        lambda: next((g for g in _timeline(watched, site)["gaps"] if g["end_ms"] and g["reason"] == "silent"), None), seconds=30
+    )
+    assert gap["sentence"]
+
+    camera = page.request.get(f"{site.origin}/api/v1/cameras").json()["cameras"][0]["id"]
+    page.goto(f"{site.origin}/playback?camera={camera}&t={gap['start_ms'] + 500}")
+    page.locator("[data-purpose=incident]").click()
+    expect(page.locator(".toast")).to_contain_text(gap["sentence"], timeout=20_000)
+    stage = page.locator(".stage")
+    wait_until(lambda: page.locator(".when .at").inner_text() > _clock(gap["end_ms"]))
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="5 seconds back").click()
+    expect(stage).to_have_attribute("data-screen", "hole")
+    expect(stage).to_contain_text(gap["sentence"])
+    keep_picture(page, "gap")
+    page.get_by_role("link", name="Go to").click()
+    video = page.locator("video[data-current]")
+    wait_until(lambda: video.count() and video.evaluate(READ_CODE))

@@ -1,0 +1,98 @@
+"""What keeps the processes of one machine up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from tests.waiting import wait_until
+from vms.cli.children import Child, Children
+from vms.clock import SystemClock
+
+WRITE_PID = "import os,sys,signal,pathlib; pathlib.Path(sys.argv[1]).open('a').write(f'{os.getpid()}\\n'); signal.pause()"
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def children(said: list[str]) -> Iterator[Children]:
+    kept = Children(SystemClock(), said.append)
+    runner = Thread(target=kept.run)
+    runner.start()
+    yield kept
+    kept.stop()
+    runner.join(30)
+    assert not runner.is_alive()
+
+
+def _writes_pid(path: Path) -> Child:
+    return Child("the child", (sys.executable, "-c", WRITE_PID, str(path)))
+
+
+def _pids(path: Path) -> list[int]:
+    return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+
+def test_a_killed_child_starts_again_and_the_reason_is_said(children: Children, said: list[str], tmp_path: Path) -> None:
+    """A child that dies is replaced."""
+    pids = tmp_path / "pids"
+    children.start([_writes_pid(pids)])
+    wait_until(lambda: len(_pids(pids)) == 1)
+    os.kill(_pids(pids)[0], signal.SIGKILL)
+    wait_until(lambda: len(_pids(pids)) == 2)
+    assert "the child ended (killed by SIGKILL); it starts again" in said[0]
+
+
+def test_a_child_that_ends_at_once_is_not_started_in_a_tight_loop(children: Children, said: list[str]) -> None:
+    """The pause doubles with each early end."""
+    children.start([Child("the child", (sys.executable, "-c", "raise SystemExit(3)"))])
+    wait_until(lambda: len(said) == 2)
+    assert "exit code 3" in said[0]
+    assert "again in 0.5 s" in said[0]
+    assert "again in 1 s" in said[1]
+
+
+def test_stopping_ends_every_child_in_order(said: list[str], tmp_path: Path) -> None:
+    """Stop sends SIGTERM and waits."""
+    kept = Children(SystemClock(), said.append)
+    pids = tmp_path / "pids"
+    kept.start([_writes_pid(pids), _writes_pid(pids)])
+    wait_until(lambda: len(_pids(pids)) == 2)
+    kept.stop()
+    kept.run()
+    for pid in _pids(pids):
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    assert said == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """`kill -9` of `vms up` leaves no process behind."""
+    pids = tmp_path / "pids"
+    program = (
+        "import sys; from pathlib import Path; from vms.cli.children import Child, Children; from vms.clock import SystemClock\n"
+        f"kept = Children(SystemClock(), print); kept.start([Child('c', (sys.executable, '-c', {WRITE_PID!r}, {str(pids)!r}))]); kept.run()"
+    )
+    with subprocess.Popen([sys.executable, "-c", program]) as parent:
+        wait_until(lambda: len(_pids(pids)) == 1)
+        parent.kill()
+    wait_until(lambda: not _runs(_pids(pids)[0]))
+
+
+def _runs(pid: int) -> bool:
+    """A zombie that nobody waits for does not run."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

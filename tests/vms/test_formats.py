@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap
+
+import vms
+from vms.crypto import open_sealed, sealing_public_key
+from vms.domain.footage import FragmentEntry, unpack_fragments
+from vms.domain.ids import CameraId, SegmentId, split_segment_id
+from vms.media.boxes import read_fragment
+from vms.media.segment_file import SegmentEncoder, SegmentReader, derive_key, digest_file, scan
+from vms.media.segment_layout import CHUNK_BYTES, HEADER_BYTES, MAX_RECORD_BYTES
+from vms.store.keys import _KEK_CHECK
+
+PAGE = (Path(vms.__file__).parent / "FORMATS.md").read_text(encoding="utf-8")
+
+
+def test_the_encoder_makes_the_file_of_the_vector() -> None:
+    vector = _vector("segment")
+    encoder = SegmentEncoder(SegmentId(vector["segment"].hex()), _camera(vector), vector["camera_hour_key"], vector["salt"])
+    file = encoder.header + b"".join(encoder.encode_record(vector["plaintext_0"], ()))
+    for name in ("plaintext_1", "plaintext_2"):
+        fragment = read_fragment(vector[name])
+        file += b"".join(encoder.encode_record(vector[name][: fragment.head_bytes], [fragment.payload]))
+    assert file == vector["file"]
+    assert encoder.media_sha256() == vector["media_sha256"]
+    assert encoder.file_digest() == vector["file_digest"]
+
+
+def test_the_file_of_the_vector_is_read_scanned_and_digested() -> None:
+    vector = _vector("segment")
+    segment = SegmentId(vector["segment"].hex())
+    key = derive_key(vector["camera_hour_key"], vector["salt"], segment)
+    assert key == vector["segment_key"]
+    table = unpack_fragments(vector["fragment_table"])
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(vector["file"])
+        assert list(SegmentReader(file, key, table).records()) == [vector[f"plaintext_{number}"] for number in range(3)]
+        found = scan(file, key, segment=segment)
+        assert digest_file(file) == vector["file_digest"]
+    assert (found.fragments, found.media_sha256, found.file_digest) == (table, vector["media_sha256"], vector["file_digest"])
+    assert (found.header.camera, found.header.hour) == (_camera(vector), int.from_bytes(vector["hour"]))
+    assert (found.width, found.height, found.stopped) == (32, 16, None)
+
+
+def test_the_vector_is_what_its_words_say() -> None:
+    vector = _vector("segment")
+    stream, start_ms = split_segment_id(SegmentId(vector["segment"].hex()))
+    assert (stream, start_ms, _camera(vector)) == (0x123456789ABC, 1_767_225_600_050, 0xFEDCBA987)
+    first, second = read_fragment(vector["plaintext_1"]), read_fragment(vector["plaintext_2"])
+    assert [(sample.keyframe, sample.cts) for sample in (*first.samples, *second.samples)] == [(True, 0), (False, 0), (True, -9)]
+    assert unpack_fragments(vector["fragment_table"])[0] == FragmentEntry(len(vector["plaintext_0"]), 0, False, 0)
+
+
+def test_the_page_names_the_sizes_of_the_code() -> None:
+    for size in (CHUNK_BYTES, MAX_RECORD_BYTES):
+        assert f"{size:,}" in PAGE
+    assert f"### Header, {HEADER_BYTES} octets" in PAGE
+
+
+def test_the_sealed_value_of_the_vector_opens() -> None:
+    vector = _vector("sealed")
+    assert sealing_public_key(vector["private_key"]) == vector["public_key"]
+    assert open_sealed(vector["private_key"], vector["sealed"], vector["aad"]) == vector["plaintext"]
+
+
+def test_the_wrapped_keys_of_the_vector_are_ours() -> None:
+    vector = _vector("wrapped")
+    assert aes_key_wrap(vector["kek"], vector["key"]) == vector["wrapped"]
+    assert aes_key_wrap(vector["kek"], _KEK_CHECK) == vector["kek_check"]
+
+
+def _vector(name: str) -> dict[str, bytes]:
+    """Return the values of the fenced block "vector NAME": `word = hex`, with more hex on indented lines."""
+    block = re.search(rf"```vector {name}\n(.*?)```", PAGE, re.DOTALL)
+    assert block is not None
+    entries = re.findall(r"^(\w+) =((?:\s+[0-9a-f]+)+)$", block[1], re.MULTILINE)
+    return {word: bytes.fromhex("".join(value.split())) for word, value in entries}
+
+
+def _camera(vector: dict[str, bytes]) -> CameraId:
+    return CameraId(int.from_bytes(vector["camera"]))

@@ -1,0 +1,60 @@
+"""The command line and composition root: the only place that imports every package, each inside the command that needs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vms.cli import cameras, inspect, run, setup
+from vms.cli.context import Cli
+
+app = typer.Typer(
+    name="vms",
+    help="Custodian: video management for a public library district.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.add_typer(setup.branch_app, name="branch")
+app.add_typer(setup.user_app, name="user")
+app.add_typer(cameras.app, name="camera")
+app.add_typer(inspect.segment_app, name="segment")
+for _command in (setup.init, setup.migrate, run.up, run.serve, run.record, inspect.status, inspect.check, inspect.doctor):
+    app.command(_command.__name__)(_command)
+
+
+@app.callback()
+def _global_options(
+    context: typer.Context,
+    data: Annotated[Path | None, typer.Option(help="Data directory; $VMS_DATA, or ./vms-data when left out.")] = None,
+) -> None:
+    context.obj = Cli.of(data)
+
+
+@app.command("demo")
+def _demo(
+    context: typer.Context,
+    cameras: Annotated[int, typer.Option(min=1, max=4, help="How many demo cameras.")] = 4,
+    listen: Annotated[str, typer.Option(help="HOST:PORT; the next free port when it is taken.")] = "127.0.0.1:8080",
+    forgettable: Annotated[
+        bool, typer.Option("--forgettable", help="Only say, by the exit code, whether the data holds nothing but demo cameras.")
+    ] = False,
+) -> None:
+    """Show the product with demo cameras, a sample branch and sample people, in ./vms-demo-data."""
+    from vms.cli import demo  # noqa: PLC0415 - nothing of the demo is loaded by any other command
+
+    raise SystemExit(demo.forgettable(context.obj) if forgettable else demo.demo(context.obj, cameras=cameras, listen=listen))
+
+
+@app.command("demo-serve", hidden=True)
+def _demo_serve(context: typer.Context, listen_fd: Annotated[int, typer.Option()], code_file: Annotated[Path, typer.Option()]) -> None:
+    from vms.cli import demo  # noqa: PLC0415
+
+    raise SystemExit(demo.serve(context.obj, listen_fd=listen_fd, code_file=code_file))
+
+
+def main() -> None:
+    """Entry point of the script `vms`."""
+    app()

@@ -1,0 +1,258 @@
+"""`vms camera …`: add, list, test, edit, remove. An address is taken apart into fields here; a password never stands in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from vms.cli.context import Cli, allowed, password_from_stdin
+from vms.cli.output import Exit, err, out, print_json, print_table, sentences
+from vms.config import load_settings
+from vms.crypto import open_sealed
+from vms.domain.camera import (
+    DEFAULT_RTSP_PORT,
+    DEFAULT_RTSPS_PORT,
+    Address,
+    RecordingMode,
+    Scheme,
+    StreamRole,
+    address,
+    password_aad,
+    stream_path,
+)
+from vms.errors import InvalidInput
+from vms.services import cameras
+from vms.services.branches import branch_named
+from vms.services.cameras import CameraDetails, CameraEdit, NewCamera
+
+app = typer.Typer(help="Cameras: add, list, test, edit, remove.", no_args_is_help=True)
+
+Url = Annotated[str, typer.Option(help="rtsp://HOST[:PORT]/PATH, without user name and password.")]
+User = Annotated[str, typer.Option("--user", help="The camera's user name.")]
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the camera's password from standard input.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Named = Annotated[str, typer.Argument(help="The camera's name or id.")]
+
+
+@app.command("add")
+def add(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="As people call the place, such as 'Main entrance'.")],
+    branch: Annotated[str, typer.Option(help="Name or id of its branch.")],
+    url: Url,
+    sub_url: Annotated[str | None, typer.Option(help="Address of the sub-stream, on the same device.")] = None,
+    user: User = "",
+    password_stdin: PasswordStdin = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add a camera; recording starts within seconds. `vms camera test --url …` tries one first."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        password = password_from_stdin() if password_stdin else ""
+        source = _split(url)
+        sub_path = _sub_path(sub_url, source) if sub_url else None
+        with cli.writing(settings) as session:
+            new = NewCamera(
+                name=name, branch_id=branch_named(session, cli.actor, branch).id, host=source.host, port=source.port, scheme=source.scheme,
+                main_path=source.path, sub_path=sub_path, username=user, password=password,
+            )  # fmt: skip
+            answer = cameras.add_camera(session, cli.actor, new, at=cli.clock.now(), allow_loopback=settings.allow_loopback_cameras)
+        details = allowed(answer)
+    _print(details, as_json=as_json)
+
+
+@app.command("list")
+def list_(
+    context: typer.Context, branch: Annotated[str | None, typer.Option(help="Only this branch.")] = None, as_json: AsJson = False
+) -> None:
+    """List the cameras; passwords are never shown."""
+    cli: Cli = context.obj
+    with sentences(), cli.reading(cli.settings()) as session:
+        branch_id = branch_named(session, cli.actor, branch).id if branch else None
+        found = cameras.list_cameras(session, cli.actor, branch_id=branch_id)
+    if as_json:
+        print_json([_document(details) for details in found])
+        return
+    rows = [(str(d.camera.id), d.camera.name, d.branch.name, _address(d.device.address), str(d.camera.recording_mode)) for d in found]
+    print_table(
+        ("id", "camera", "branch", "address", "records"),
+        rows,
+        empty="No cameras yet. Add one: vms camera add NAME --branch B --url rtsp://HOST/PATH",
+    )
+
+
+@app.command("edit")
+def edit(
+    context: typer.Context,
+    camera: Named,
+    name: Annotated[str | None, typer.Option(help="New name.")] = None,
+    url: Annotated[str | None, typer.Option(help="New address; a new host or port asks for the password again.")] = None,
+    sub_url: Annotated[str | None, typer.Option(help="New sub-stream address; '' removes it.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="New user name at the camera.")] = None,
+    password_stdin: PasswordStdin = False,
+    recording_mode: Annotated[RecordingMode | None, typer.Option(help="Whether footage is kept.")] = None,
+) -> None:
+    """Change a camera; what is not given stays."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        password = password_from_stdin() if password_stdin else None
+        source = _split(url) if url else None
+        with cli.writing(settings) as session:
+            before = allowed(cameras.camera_named(session, cli.actor, camera))
+            change = CameraEdit(
+                version=before.camera.version, name=name, username=user, password=password, recording_mode=recording_mode,
+                scheme=source.scheme if source else None, host=source.host if source else None, port=source.port if source else None,
+                main_path=source.path if source else None, sub_path=None if sub_url is None else sub_url and _split(sub_url).path,
+            )  # fmt: skip
+            answer = cameras.edit_camera(
+                session, cli.actor, before.camera.id, change, at=cli.clock.now(), allow_loopback=settings.allow_loopback_cameras
+            )
+        details = allowed(answer)
+    _print(details, as_json=False)
+
+
+@app.command("remove")
+def remove(context: typer.Context, camera: Named, yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False) -> None:
+    """Stop recording a camera and take it off the pages. Its footage stays until its own day."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        with cli.reading(settings) as session:
+            found = allowed(cameras.camera_named(session, cli.actor, camera))
+        if not yes:
+            typer.confirm(f"Stop recording {found.camera.name} at {found.branch.name}?", abort=True, err=True)
+        with cli.writing(settings) as session:
+            answer = cameras.remove_camera(session, cli.actor, found.camera.id, at=cli.clock.now())
+        details = allowed(answer)
+    out.print(f"{details.camera.name} is no longer recorded. Its footage stays until its own day.")
+
+
+@app.command("test")
+def test(
+    context: typer.Context,
+    camera: Annotated[str | None, typer.Argument(help="Name or id of a camera, or give --url.")] = None,
+    url: Annotated[str | None, typer.Option(help="An address that is not saved: rtsp://HOST[:PORT]/PATH")] = None,
+    user: User = "",
+    password_stdin: PasswordStdin = False,
+    as_json: AsJson = False,
+) -> None:
+    """Try a camera for some seconds and say what it sends, or why it can't record. Nothing is saved."""
+    from recorder.probe import test_camera  # noqa: PLC0415 - only this command needs the RTSP client
+
+    cli: Cli = context.obj
+    with sentences():
+        target = _saved_target(cli, camera) if camera else _given_target(cli, url, user, password_from_stdin() if password_stdin else "")
+        with err.status("Testing the camera …"):
+            verdict = test_camera(
+                target.address, target.path, username=target.username, password=target.password, allow_loopback=target.allow_loopback
+            )
+    if as_json:
+        print_json(verdict.document())
+    else:
+        out.print(verdict.sentence, markup=False)
+        for line in verdict.lines():
+            out.print(f"  {line}", markup=False)
+    raise SystemExit(Exit.DONE if verdict.ok else Exit.NOT_DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """An rtsp:// address taken apart."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    address: Address
+    path: str
+    username: str
+    password: str = field(repr=False)
+    allow_loopback: bool
+
+
+def _split(url: str) -> _Source:
+    """Take an address apart; InvalidInput when it carries a credential or is no rtsp:// address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise InvalidInput(f"The address can't be read ({error}). Give one like rtsp://10.20.1.11:554/stream1.") from error
+    if parts.username is not None or parts.password is not None:
+        raise InvalidInput(
+            "The address holds a user name or password, which every process on this machine could read. Use --user and --password-stdin."
+        )
+    if parts.scheme not in (Scheme.RTSP, Scheme.RTSPS) or not parts.hostname:
+        raise InvalidInput("That is no camera address. Give one like rtsp://10.20.1.11:554/stream1.")
+    default = DEFAULT_RTSP_PORT if parts.scheme == Scheme.RTSP else DEFAULT_RTSPS_PORT
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return _Source(parts.scheme, parts.hostname, default if port is None else port, path)
+
+
+def _sub_path(url: str, main: _Source) -> str:
+    """Return the sub-stream's path; its host and port must be the main stream's, since both come from one device."""
+    sub = _split(url)
+    if (sub.scheme, sub.host, sub.port) != (main.scheme, main.host, main.port):
+        raise InvalidInput(
+            f"Main and sub-stream come from one device, but {main.host}:{main.port} and {sub.host}:{sub.port} differ. "
+            "Add a second camera instead."
+        )
+    return sub.path
+
+
+def _given_target(cli: Cli, url: str | None, user: str, password: str) -> _Target:
+    if not url:
+        raise InvalidInput("Nothing to test. Give a camera's name, or --url rtsp://HOST/PATH.")
+    source = _split(url)
+    allow = load_settings(cli.data_dir).allow_loopback_cameras
+    try:
+        where = address(source.scheme, source.host, source.port, allow_loopback=allow)
+        path = stream_path(source.path)
+    except ValueError as error:
+        raise InvalidInput(str(error)) from error
+    return _Target(where, path, user, password, allow)
+
+
+def _saved_target(cli: Cli, text: str) -> _Target:
+    settings = cli.settings()
+    with cli.reading(settings) as session:
+        details = allowed(cameras.camera_named(session, cli.actor, text))
+    device, main = details.device, details.camera.stream(StreamRole.MAIN) or details.camera.streams[0]
+    password = ""
+    if device.password_sealed:
+        private = settings.node_key_path.read_bytes()
+        password = open_sealed(private, device.password_sealed, password_aad(device.id, device.address)).decode()
+    return _Target(device.address, main.path, device.username, password, settings.allow_loopback_cameras)
+
+
+def _print(details: CameraDetails, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_document(details))
+        return
+    out.print(f"{details.camera.name} at {details.branch.name}, {_address(details.device.address)}, id {details.camera.id}", markup=False)
+
+
+def _document(details: CameraDetails) -> dict[str, object]:
+    camera = details.camera
+    return {
+        "id": camera.id,
+        "name": camera.name,
+        "branch": details.branch.name,
+        "address": _address(details.device.address),
+        "username": details.device.username,
+        "recording_mode": camera.recording_mode,
+        "streams": [{"id": stream.id, "role": stream.role, "path": stream.path} for stream in camera.streams],
+    }
+
+
+def _address(where: Address) -> str:
+    host = f"[{where.host}]" if ":" in where.host else where.host
+    return f"{where.scheme}://{host}:{where.port}"

@@ -1,0 +1,120 @@
+"""What every command starts from: the parsed settings, the clock, who acts, and the databases it asks for."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from vms import log
+from vms.clock import Clock, SystemClock
+from vms.config import Settings, load_settings
+from vms.domain.outcome import Refused
+from vms.domain.people import OsUser
+from vms.errors import ConfigError, InvalidInput, VmsError
+from vms.store.database import Engines, make_engines
+from vms.store.migrate import Which, require_current
+
+
+@dataclass(frozen=True, slots=True)
+class Cli:
+    """One invocation of `vms`."""
+
+    data_dir: Path
+    clock: Clock
+
+    @classmethod
+    def of(cls, data: Path | None) -> Cli:
+        return cls((data or Path(os.environ.get("VMS_DATA", DEFAULT_DATA))).absolute(), SystemClock())
+
+    @property
+    def actor(self) -> OsUser:
+        return OsUser(getpass.getuser(), socket.gethostname())
+
+    def settings(self) -> Settings:
+        """Read the configuration for a command that does one thing: what it has to say it prints, so only warnings are logged."""
+        settings = self._installed()
+        log.configure(settings.log_format, "warning")
+        return settings
+
+    def service_settings(self) -> Settings:
+        """Read the configuration for a process that runs until stopped, and log as it says."""
+        settings = self._installed()
+        log.configure(settings.log_format, settings.log_level)
+        return settings
+
+    def _installed(self) -> Settings:
+        """ConfigError tells how to make an installation."""
+        settings = load_settings(self.data_dir)
+        if settings.database_url is None and not settings.central_path.exists():
+            raise ConfigError(f"{self.data_dir} holds no Custodian data. Run: vms --data {self.data_dir} init --name NAME --timezone ZONE")
+        return settings
+
+    @contextmanager
+    def central(self, settings: Settings) -> Iterator[Engines]:
+        with _engines(lambda: make_engines(settings.central_where), Which.CENTRAL) as engines:
+            yield engines
+
+    @contextmanager
+    def index(self, settings: Settings) -> Iterator[Engines]:
+        with _engines(lambda: make_engines(settings.index_path), Which.INDEX) as engines:
+            yield engines
+
+    @contextmanager
+    def writing(self, settings: Settings) -> Iterator[Session]:
+        """One transaction on the central database: committed when the block ends well, undone when it raises."""
+        with self.central(settings) as central, central.writing() as session:
+            yield session
+
+    @contextmanager
+    def reading(self, settings: Settings) -> Iterator[Session]:
+        with self.central(settings) as central, central.reading() as session:
+            yield session
+
+    @contextmanager
+    def index_reading(self, settings: Settings) -> Iterator[Connection]:
+        with self.index(settings) as index, index.read.begin() as connection:
+            yield connection
+
+
+@contextmanager
+def _engines(make: Callable[[], Engines], which: Which) -> Iterator[Engines]:
+    engines = make()
+    try:
+        require_current(engines, which)
+        yield engines
+    finally:
+        engines.dispose()
+
+
+DEFAULT_DATA = "vms-data"
+DEMO_DATA = "vms-demo-data"
+Answer = TypeVar("Answer")
+
+
+class NotAllowed(VmsError):
+    """A refusal of a service, said on the command line after its access event was committed."""
+
+
+def allowed(answer: Answer | Refused) -> Answer:
+    """Return the service's answer, or raise its refusal. Call it after the transaction that holds the refusal's event."""
+    if isinstance(answer, Refused):
+        raise NotAllowed(answer.sentence)
+    return answer
+
+
+def password_from_stdin() -> str:
+    """Read one line without its end; a password never stands on a command line, where every process sees it."""
+    line = sys.stdin.readline()
+    if not line.strip("\r\n"):
+        raise InvalidInput("No password came on standard input. Pipe it in: printf '%s\\n' \"$PASSWORD\" | vms … --password-stdin")
+    return line.rstrip("\r\n")

@@ -1,0 +1,221 @@
+"""Commands that look and change nothing: status, check, segment cat, doctor."""
+
+from __future__ import annotations
+
+import platform
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import av
+import typer
+from pysqlite3 import dbapi2
+
+from vms.cli.cameras import AsJson
+from vms.cli.context import Cli
+from vms.cli.output import Exit, err, out, print_json, print_table, sentences
+from vms.config import Settings
+from vms.crypto import FileKeySource
+from vms.domain.access import Purpose
+from vms.domain.footage import Segment
+from vms.domain.ids import SegmentId, split_segment_id
+from vms.errors import InvalidInput, NotFound, Unavailable, VmsError
+from vms.media.segment_file import SegmentReader
+from vms.services.check import Depth
+from vms.services.check import check as run_check
+from vms.services.footage import record_read
+from vms.services.status import status_document
+from vms.store import segments, volumes
+from vms.store.cameras import camera_of
+from vms.store.database import OLDEST_SQLITE
+from vms.store.files import Volume
+from vms.store.keys import KeyStore
+
+segment_app = typer.Typer(help="Segment files.", no_args_is_help=True)
+
+
+def status(context: typer.Context, as_json: AsJson = False) -> None:
+    """Say what each camera does now and what was recorded of the last hour."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        with cli.reading(settings) as session, cli.index_reading(settings) as index:
+            document = status_document(session, index, actor=cli.actor, now=cli.clock.now())
+    if as_json:
+        print_json(document)
+        return
+    rows = [
+        (str(c["name"]), str(c["branch"]), str(c["state"]), str(c["since"] or ""), f"{c['recorded_s']:.0f} of {c['expected_s']:.0f} s")
+        for c in document["cameras"]
+    ]
+    print_table(("camera", "branch", "state", "since", "recorded, last hour"), rows, empty="No cameras yet.")
+
+
+def check(
+    context: typer.Context,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every file and compare its digest.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare index and files: every row has its file, every file its row, runs never overlap."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        opened = [Volume.open(setting.path, max_bytes=setting.max_bytes) for setting in settings.volumes]
+        with cli.index(settings) as index, err.status("Comparing index and files …"):
+            report = run_check(index, opened, at=cli.clock.now(), depth=Depth.DEEP if deep else Depth.ROWS)
+    if as_json:
+        print_json(report.document())
+    else:
+        for violation in report.violations:
+            out.print(f"{violation.invariant}: {violation.subject}: {violation.detail}", markup=False)
+        out.print("Index and files agree." if report.ok else f"{len(report.violations)} things do not agree.")
+    raise SystemExit(Exit.DONE if report.ok else Exit.WRONG)
+
+
+@segment_app.command("cat")
+def segment_cat(context: typer.Context, segment: Annotated[str, typer.Argument(help="Segment id, 32 hex digits.")]) -> None:
+    """Write a published segment, decrypted, to standard output as fragmented MP4. The reading is logged first."""
+    cli: Cli = context.obj
+    with sentences():
+        wanted = _segment_id(segment)
+        settings = cli.settings()
+        with cli.index_reading(settings) as index:
+            row = segments.get(index, wanted)
+            if row is None:
+                raise NotFound(f"The index knows no segment {wanted}. It may still be open, or its day has come.")
+            volume = volumes.get(index, row.volume_id)
+        if sys.stdout.isatty():
+            raise InvalidInput("A segment is binary. Send it to a program or file: vms segment cat ID | ffprobe -")
+        _log_read(cli, settings, row)
+        for record in _records(settings, row, Volume.open(volume.path)):
+            sys.stdout.buffer.write(record)
+        sys.stdout.buffer.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `vms doctor`."""
+
+    what: str
+    ok: bool
+    detail: str
+
+
+def doctor(
+    context: typer.Context,
+    egress: Annotated[bool, typer.Option("--egress", help="List what would connect to other machines.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look whether this machine can run Custodian well, and say what to do where it can't."""
+    cli: Cli = context.obj
+    if egress:
+        _print_egress(cli, as_json=as_json)
+        return
+    findings = list(_findings(cli))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        print_table(("", "what", "found"), [("ok" if f.ok else "!!", f.what, f.detail) for f in findings], empty="")
+    raise SystemExit(Exit.DONE if all(finding.ok for finding in findings) else Exit.WRONG)
+
+
+def _segment_id(text: str) -> SegmentId:
+    try:
+        split_segment_id(SegmentId(text))
+    except ValueError as error:
+        raise InvalidInput(f"{text!r} is no segment id: 32 lower-case hex digits.") from error
+    return SegmentId(text)
+
+
+def _log_read(cli: Cli, settings: Settings, row: Segment) -> None:
+    """Commit who reads what before the first byte leaves."""
+    with cli.writing(settings) as session:
+        camera_id = camera_of(session, row.stream_id)
+        if camera_id is None:
+            raise NotFound(f"No camera here ever had the stream of segment {row.id}, so its reading can't be logged and it stays shut.")
+        record_read(
+            session,
+            cli.actor,
+            camera_id=camera_id,
+            span=row.span,
+            purpose=Purpose.MAINTENANCE,
+            at=cli.clock.now(),
+            detail={"segment": row.id},
+        )
+
+
+def _records(settings: Settings, row: Segment, volume: Volume) -> Iterator[bytes]:
+    keys = KeyStore.open(settings.keys1_path, settings.keys2_path, FileKeySource(settings.kek_path).key())
+    try:
+        with volume.segment_path(row.id).open("rb") as file:
+            reader = SegmentReader(file, keys, row.fragments)
+            yield from reader.records()
+    except FileNotFoundError as error:
+        raise Unavailable(f"Segment {row.id} has no file. Run: vms check") from error
+    finally:
+        keys.close()
+
+
+def _print_egress(cli: Cli, *, as_json: bool) -> None:
+    """Nothing in this version connects outwards but to the cameras that were added."""
+    with sentences():
+        settings = cli.settings()
+        outward = [] if settings.database_url is None else ["the PostgreSQL server of database_url"]
+    if as_json:
+        print_json(outward)
+    else:
+        out.print("\n".join(outward) or "Nothing but the cameras themselves.")
+
+
+def _findings(cli: Cli) -> Iterator[Finding]:
+    yield Finding("Python", sys.version_info >= (3, 11), platform.python_version())
+    version = tuple(int(part) for part in dbapi2.sqlite_version.split("."))
+    yield Finding(
+        "SQLite of the product", version >= OLDEST_SQLITE, f"{dbapi2.sqlite_version} (Python's own, unused: {sqlite3.sqlite_version})"
+    )
+    yield Finding("PyAV", True, f"{av.__version__}, FFmpeg {av.ffmpeg_version_info}")
+    yield _platform_finding()
+    yield _try("configuration", lambda: str(cli.settings().data_dir))
+    try:
+        settings = cli.settings()
+    except VmsError:
+        return
+    yield _try("central database", lambda: _opens(cli, settings))
+    yield _try("node index", lambda: _index_opens(cli, settings))
+    yield _try("key store", lambda: _keys_open(settings))
+    for setting in settings.volumes:
+        yield _try(f"volume {setting.path}", lambda path=setting.path: f"{Volume.open(path).free_bytes() / 1e9:.1f} GB free")  # type: ignore[misc]
+
+
+def _platform_finding() -> Finding:
+    if platform.system() == "Linux":
+        return Finding("platform", True, f"Linux {platform.release()}")
+    return Finding(
+        "platform",
+        True,
+        f"{platform.system()}: children don't end with a killed parent, files are not preallocated; not tried for long runs",
+    )
+
+
+def _try(what: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(what, True, look())
+    except (VmsError, OSError) as error:
+        return Finding(what, False, str(error))
+
+
+def _opens(cli: Cli, settings: Settings) -> str:
+    with cli.reading(settings):
+        return "current"
+
+
+def _index_opens(cli: Cli, settings: Settings) -> str:
+    with cli.index_reading(settings):
+        return "current"
+
+
+def _keys_open(settings: Settings) -> str:
+    KeyStore.open(settings.keys1_path, settings.keys2_path, FileKeySource(settings.kek_path).key()).close()
+    return "both copies agree"

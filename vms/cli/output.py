@@ -1,0 +1,55 @@
+"""What the commands print: sentences for people on stderr, one JSON document on stdout for scripts, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+
+from rich.console import Console
+from rich.table import Table
+
+from vms.errors import VmsError
+
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True)
+
+Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
+
+
+class Exit(IntEnum):
+    DONE = 0
+    """Done and fine."""
+    WRONG = 1
+    """Done, and something is wrong."""
+    NOT_DONE = 2
+    """Not done: usage, refused, unreachable."""
+
+
+def print_json(document: object) -> None:
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
+    """Print rows under their heads, or the sentence `empty` when there are none."""
+    if not rows:
+        out.print(empty)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    out.print(table)
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Turn a failure of the product into its sentence on stderr and exit code 2; a bug keeps its traceback."""
+    try:
+        yield
+    except VmsError as error:
+        err.print(f"vms: {error}", markup=False)
+        raise SystemExit(Exit.NOT_DONE) from error
