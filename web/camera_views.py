@@ -10,6 +10,7 @@ from vms.domain.brands import BRANDS
 from vms.domain.camera import Address, CameraDetails, StreamRole
 from vms.domain.people import Permission, Person
 from web.cameras_now import CameraNow
+from web.schemas.node import NodeState
 
 CODECS = {"avc1": "H.264", "avc3": "H.264", "hvc1": "H.265", "hev1": "H.265"}
 
@@ -34,12 +35,18 @@ def row(one: CameraNow) -> CameraRow:
         name=camera.name,
         branch=one.details.branch.name,
         address=spelled(one.details.device.address),
-        main="",
+        main=_sends(figures) if figures else "",
         mbit=figures.bitrate / 1e6 if figures and figures.bitrate else None,
         state=one.state.value,
         state_since=one.since,
         recorded_share=100 * figures.recorded_s / figures.expected_s if figures and figures.expected_s else None,
     )
+
+
+def _sends(figures: NodeState) -> str:
+    """Spell what a stream sends, as "1280 × 720 H.264"."""
+    codec = CODECS.get(figures.codec.partition(".")[0], figures.codec)
+    return f"{figures.width} × {figures.height} {codec}" if codec else ""
 
 
 def fits(one: CameraNow, *, text: str, branch: str, state: str) -> bool:

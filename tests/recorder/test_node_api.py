@@ -170,6 +170,13 @@ def test_states_tell_expected_and_recorded_seconds(running: Running) -> None:
     assert state["recorded_s"] == pytest.approx(state["expected_s"], abs=1)
 
 
+def test_states_tell_what_a_stream_sends(running: Running) -> None:
+    state = running.site.states()[running.stream]
+
+    assert str(state["codec"]).startswith("avc1.")
+    assert (state["width"], state["height"]) == (320, 180)
+
+
 def test_states_are_for_the_hub_only(running: Running) -> None:
     answer = running.api.get("/v1/states", headers=running.site.grant(running.stream, running.span()))
 

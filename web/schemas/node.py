@@ -57,6 +57,10 @@ class NodeState(BaseModel):
     expected_s: float = 0.0
     recorded_s: float = 0.0
     bitrate: int = 0
+    codec: str = ""
+    width: int = 0
+    height: int = 0
+    """Empty and 0 while the stream is not recorded."""
 
 
 class NodeStates(BaseModel):
