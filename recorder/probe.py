@@ -66,7 +66,7 @@ class Verdict:
             ("Pictures a second", self.fps),
             ("Seconds between keyframes", self.gop_seconds),
             ("Rate", None if self.bitrate is None else f"{self.bitrate / 1e6:.2f} Mbit/s"),
-            ("Camera's clock", None if self.clock_offset_ms is None else f"{self.clock_offset_ms / 1000:+.1f} s from ours"),
+            ("Camera's clock", None if self.clock_offset_ms is None else f"{self.clock_offset_ms} ms from ours"),
             ("Jitter", None if self.jitter_ms is None else f"{self.jitter_ms:.0f} ms"),
             ("Camera says it is", self.server or None),
         )

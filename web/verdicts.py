@@ -11,6 +11,9 @@ from web.schemas.node import NodeVerdict
 
 Result = Literal["good", "fix", "bad", "none"]
 
+SAME_TIME_MS = 100
+"""Nearer than this, a camera's clock is in step with ours."""
+
 
 class Check(TypedDict):
     result: Result
@@ -48,8 +51,14 @@ def _checks(role: StreamRole, one: NodeVerdict) -> list[Check]:
         return [Check(result="bad", title=title, detail=one.sentence)]
     checks = [Check(result="good", title=title, detail=_picture(one))]
     if one.clock_offset_ms is not None:
-        checks.append(Check(result="none", title="Camera's clock", detail=f"{one.clock_offset_ms / 1000:+.1f} s from the server's"))
+        checks.append(Check(result="none", title="Camera's clock", detail=_clock(one.clock_offset_ms)))
     return checks + [Check(result="fix", title=title, detail=warning) for warning in one.warnings]
+
+
+def _clock(offset_ms: int) -> str:
+    if abs(offset_ms) < SAME_TIME_MS:
+        return "In step with the server's"
+    return f"{abs(offset_ms) / 1000:.1f} s {'fast' if offset_ms > 0 else 'slow'}. Server time is used."
 
 
 def _picture(one: NodeVerdict) -> str:

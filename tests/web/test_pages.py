@@ -102,6 +102,12 @@ def test_the_cameras_page_filters_and_shows_states(world: World) -> None:
         assert "Entrance" not in client.get("/cameras", params={"q": "parking"}).text.partition("<tbody>")[2]
 
 
+def test_the_cameras_page_tells_what_the_main_stream_sends(world: World) -> None:
+    world.node.states = [{**state(world, "recording"), "codec": "hvc1.1.6.L120.90", "width": 2560, "height": 1440}]
+    with world.client(Role.IT, page=True) as client:
+        assert "2560 × 1440 H.265" in client.get("/cameras").text
+
+
 def test_a_camera_is_added_by_a_plain_form(world: World) -> None:
     with world.client(Role.IT, page=True) as client:
         answer = client.post("/cameras/new", data=_form(world))
