@@ -44,7 +44,7 @@ test: setup static ## everything that stands before a change: static checks and 
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not long" $(PYTEST)
 
 test-long: setup ## the tests that take minutes: repeated kills under load, hours of recording
-	$(BIN)/pytest -m long $(PYTEST)
+	$(BIN)/pytest -m long -o faulthandler_timeout=3600 $(PYTEST)
 
 bench: setup ## every benchmark, one after the other
 	@for script in tests/bench/bench_*.py; do name=$${script##*/bench_}; $(MAKE) --no-print-directory bench-$${name%.py}; done

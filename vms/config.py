@@ -39,7 +39,8 @@ class Settings(BaseSettings):
     """Names under which browsers reach the pages; others are refused."""
     volumes: tuple[VolumeSetting, ...] = ()
     """Empty means one volume, volumes/default. A relative path begins at the data directory."""
-    segment_seconds: int = Field(default=60, ge=1, le=120)
+    segment_seconds: int = Field(default=60, ge=1, le=60)
+    """Without a keyframe a segment lasts twice as long: `vms.domain.timeline.OPEN_SEGMENT_ALLOWANCE` counts on the bound."""
     sync_seconds: int = Field(default=15, ge=1, le=60)
     """A power cut loses at most so much of the open segment."""
     capture_workers: int | None = Field(default=None, ge=1, le=256)
@@ -66,14 +67,6 @@ class Settings(BaseSettings):
         """Let the environment win over the file, whose values come in as arguments."""
         return env_settings, init_settings
 
-    @model_validator(mode="after")
-    def _volumes_below_the_data_directory(self) -> Settings:
-        """Put in the one default volume, and read a relative path from the data directory, wherever the process was started."""
-        volumes = self.volumes or (VolumeSetting(path=Path("volumes/default")),)
-        placed = tuple(volume.model_copy(update={"path": self.data_dir / volume.path}) for volume in volumes)
-        object.__setattr__(self, "volumes", placed)
-        return self
-
     @field_validator("listen")
     @classmethod
     def _listen_is_host_and_port(cls, listen: str) -> str:
@@ -92,18 +85,6 @@ class Settings(BaseSettings):
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key belong together: give both or neither")
         return self
-
-    @property
-    def listen_host(self) -> str:
-        return split_listen(self.listen)[0]
-
-    @property
-    def listen_port(self) -> int:
-        return split_listen(self.listen)[1]
-
-    @property
-    def recording_volumes(self) -> tuple[VolumeSetting, ...]:
-        return self.volumes
 
     @property
     def central_path(self) -> Path:
@@ -179,7 +160,13 @@ def load_settings(data_dir: Path) -> Settings:
         settings = Settings(**{**stored, "data_dir": data_dir})
     except ValidationError as err:
         raise ConfigError(_mistakes(path, err)) from err
-    return settings.model_copy(update={"data_dir": data_dir})
+    return settings.model_copy(update={"data_dir": data_dir, "volumes": _placed(settings.volumes, data_dir)})
+
+
+def _placed(volumes: tuple[VolumeSetting, ...], data_dir: Path) -> tuple[VolumeSetting, ...]:
+    """Put in the one default volume, and read relative paths from the data directory, wherever the process was started."""
+    wanted = volumes or (VolumeSetting(path=Path("volumes/default")),)
+    return tuple(volume.model_copy(update={"path": data_dir / volume.path}) for volume in wanted)
 
 
 def _mistakes(path: Path, err: ValidationError) -> str:

@@ -9,7 +9,6 @@ import fcntl
 import os
 import stat
 from pathlib import Path
-from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -33,14 +32,6 @@ def random_bytes(count: int) -> bytes:
     return os.urandom(count)
 
 
-class KeySource(Protocol):
-    """Where the node's key-encryption key comes from."""
-
-    def key(self) -> bytes:
-        """Return the key, 32 octets; ConfigError says why it can't be had and what to do."""
-        ...
-
-
 class FileKeySource:
     """A key in a file that only its owner reads; made at the first call when there is none, and never replaced."""
 
@@ -48,6 +39,7 @@ class FileKeySource:
         self._path = path
 
     def key(self) -> bytes:
+        """Return the key, 32 octets; ConfigError says why it can't be had and what to do."""
         try:
             return self._read()
         except FileNotFoundError:

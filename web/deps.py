@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Annotated
 
 from fastapi import Depends
@@ -23,6 +24,20 @@ from web.pages import Pages
 from web.read_ledger import ReadLedger
 from web.sign_in_delay import SignInDelay
 
+POLL_HEADER = "vms-poll"
+"""Set by our pages on what they ask by themselves."""
+
+
+class Use(Enum):
+    """Who asked: a person, or a page that stands open and asks again."""
+
+    BY_PERSON = "person"
+    BY_PAGE = "page"
+
+
+def use_of(connection: HTTPConnection) -> Use:
+    return Use.BY_PAGE if POLL_HEADER in connection.headers else Use.BY_PERSON
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -38,14 +53,14 @@ class Site:
     reads: ReadLedger
     delay: SignInDelay
 
-    def signed_in(self, token: str | None) -> Person | Refused:
-        """Return who a session cookie stands for, and count this as use of the session."""
+    def signed_in(self, token: str | None, use: Use) -> Person | Refused:
+        """Return who a session cookie stands for; what a person does counts as use of the session, what a page does by itself does not."""
         at = self.clock.now()
         with self.central.reading() as session:
             found = people.session_for_token(session, token or "", at=at)
         if isinstance(found, Refused):
             return found
-        if found.touch_due(at):
+        if use is Use.BY_PERSON and found.touch_due(at):
             with self.central.writing() as session:
                 people.touch_session(session, found.person.session_id, at=at)
         return found.person

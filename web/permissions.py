@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import PERMISSIONS, Permission, Person, Role
 from vms.errors import ConfigError
-from web.deps import site_of
+from web.deps import site_of, use_of
 from web.security import COOKIE
 from web.words import ASK, ONLY, ROLE_LABELS
 
@@ -46,7 +46,7 @@ class Need:
     def __call__(self, connection: HTTPConnection) -> Person | None:
         if self.permission is Permission.PUBLIC:
             return None
-        answer = site_of(connection).signed_in(connection.cookies.get(COOKIE))
+        answer = site_of(connection).signed_in(connection.cookies.get(COOKIE), use_of(connection))
         if isinstance(answer, Refused):
             raise self._denied(connection, answer, None)
         if not answer.may(self.permission):

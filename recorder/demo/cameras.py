@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +11,7 @@ from typing import Self
 from urllib.parse import quote
 
 from recorder.demo.encode import ClipOrder, Progress, prepare
-from recorder.demo.packets import Clip, load_clip
+from recorder.demo.packets import load_clip
 from recorder.demo.scene import SCENES
 from recorder.demo.script import ControlSocket, Script
 from recorder.demo.server import CameraClips, DemoServer
@@ -67,20 +66,29 @@ class DemoCameras:
         return f"rtsp://{user}{self._settings.host}:{self.port}{self.path(camera, stream)}"
 
 
+def places(count: int) -> list[tuple[str, str]]:
+    """Return the name and the key of each of `count` cameras."""
+    return [_place(number) for number in range(count)]
+
+
+def prepare_clips(count: int, cache: Path, settings: DemoSettings, progress: Progress | None = None) -> list[tuple[ClipOrder, Path]]:
+    """Make the clips that `cache` lacks and return where each is; may take half a minute."""
+    orders = [ClipOrder(scene, profile) for scene in SCENES[:count] for profile in settings.profiles.values()]
+    return list(zip(orders, prepare(orders, cache, processes=settings.processes, progress=progress), strict=True))
+
+
 def camera_clips(count: int, cache: Path, settings: DemoSettings, progress: Progress | None = None) -> list[CameraClips]:
-    """Make the missing clips and load all; may take half a minute."""
-    scenes = SCENES[:count]
-    orders = [ClipOrder(scene, profile) for scene in scenes for profile in settings.profiles.values()]
-    paths = prepare(orders, cache, processes=settings.processes, progress=progress)
-    clips = {order: load_clip(path, order.profile) for order, path in zip(orders, paths, strict=True)}
+    """Make the missing clips and load all."""
+    profiles = settings.profiles.items()
+    clips = {order: load_clip(path, order.profile) for order, path in prepare_clips(count, cache, settings, progress)}
     return [
-        _camera(number, {stream: clips[ClipOrder(SCENES[number % len(SCENES)], profile)] for stream, profile in settings.profiles.items()})
-        for number in range(count)
+        CameraClips(key, name, {stream: clips[ClipOrder(SCENES[number % len(SCENES)], profile)] for stream, profile in profiles})
+        for number, (name, key) in enumerate(places(count))
     ]
 
 
-def _camera(number: int, clips: Mapping[str, Clip]) -> CameraClips:
+def _place(number: int) -> tuple[str, str]:
     """After the last scene they start again, as "Main entrance 2"."""
     again = number // len(SCENES)
     name = SCENES[number % len(SCENES)] + (f" {again + 1}" if again else "")
-    return CameraClips(re.sub(r"[^a-z0-9]+", "-", name.lower().replace("'", "")), name, clips)
+    return name, re.sub(r"[^a-z0-9]+", "-", name.lower().replace("'", ""))

@@ -21,7 +21,8 @@ MAY_ERASE = {
 }
 CLOCK = "vms.clock"
 CLOCK_READS = frozenset(
-    {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"), ("time", "time"), ("time", "time_ns")}
+    {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}
+    | {("time", name) for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "clock_gettime")}
 )
 HTTP = frozenset({"fastapi", "starlette"})
 ENVIRONMENT_READERS = ("vms.config", "vms.cli")
@@ -55,8 +56,8 @@ def reads_the_clock(module: Module) -> Iterator[str]:
         if isinstance(call.func, ast.Attribute) and (ast.unparse(call.func.value).split(".")[-1], call.func.attr) in CLOCK_READS:
             yield _at(module, call, ast.unparse(call.func))
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "time" and any(alias.name in ("time", "time_ns") for alias in node.names):
-            yield _at(module, node, "from time import time")
+        if isinstance(node, ast.ImportFrom) and node.module == "time":
+            yield from (_at(module, node, f"from time import {a.name}") for a in node.names if ("time", a.name) in CLOCK_READS)
 
 
 def speaks_http(module: Module) -> Iterator[str]:

@@ -29,8 +29,9 @@ class Watched:
             self.complaints.append(f"{message.type}: {message.text}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for one file: while Playwright is open its event loop runs, and no other test could run one of its own."""
     if CHROMIUM is None:
         pytest.skip("no Chromium: deploy/debian-test-packages.sh installs it")
     with sync_playwright() as playwright:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from vms.config import Settings, VolumeSetting, load_settings
+from vms.config import Settings, VolumeSetting, load_settings, split_listen
 from vms.errors import ConfigError
 
 
@@ -24,7 +24,7 @@ def _configured(folder: Path, text: str) -> Path:
 
 def test_without_a_file_everything_has_a_default(tmp_path: Path) -> None:
     settings = load_settings(tmp_path)
-    assert (settings.listen_host, settings.listen_port) == ("127.0.0.1", 8080)
+    assert settings.listen == "127.0.0.1:8080"
     assert settings.volumes == (VolumeSetting(path=tmp_path / "volumes" / "default"),)
     assert settings.central_where == tmp_path / "central.db"
     assert not settings.allow_loopback_cameras
@@ -46,13 +46,16 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
 
 def test_the_data_directory_is_the_one_that_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VMS_DATA_DIR", "/somewhere/else")
-    assert load_settings(tmp_path).data_dir == tmp_path
+    settings = load_settings(tmp_path)
+    assert settings.data_dir == tmp_path
+    assert [volume.path for volume in settings.volumes] == [tmp_path / "volumes" / "default"]
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("segment_seconds = 0", "segment_seconds"),
+        ("segment_seconds = 61", "segment_seconds"),
         ('segment_secons = 30"', "TOML"),
         ("segment_secons = 30", "segment_secons"),
         ('listen = "8080"', "HOST:PORT"),
@@ -83,7 +86,7 @@ def test_settings_do_not_change(tmp_path: Path) -> None:
 
 def test_an_ipv6_address_is_listened_on_without_brackets(tmp_path: Path) -> None:
     settings = load_settings(_configured(tmp_path, 'listen = "[::1]:8443"'))
-    assert (settings.listen_host, settings.listen_port) == ("::1", 8443)
+    assert split_listen(settings.listen) == ("::1", 8443)
 
 
 def test_every_path_lies_in_the_data_directory(tmp_path: Path) -> None:

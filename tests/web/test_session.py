@@ -11,6 +11,7 @@ from tests.factories import PASSWORD, an_account
 from tests.web.world import OWN_PAGE, World, problem
 from vms.domain.access import Action
 from vms.domain.people import Role
+from web.deps import POLL_HEADER
 from web.security import COOKIE
 from web.sign_in_delay import FREE_TRIES
 
@@ -108,6 +109,14 @@ def test_a_session_ends_after_idle_time_and_requests_keep_it(world: World) -> No
             assert client.get("/api/v1/me").status_code == 200
         world.clock.step(timedelta(minutes=16))
         problem(client.get("/api/v1/me"), 401)
+
+
+def test_what_a_page_asks_by_itself_keeps_no_session_alive(world: World) -> None:
+    with world.client(Role.DESK) as client:
+        world.clock.step(timedelta(minutes=14))
+        assert client.get("/api/v1/cameras", headers={POLL_HEADER: "1"}).status_code == 200
+        world.clock.step(timedelta(minutes=2))
+        problem(client.get("/api/v1/cameras", headers={POLL_HEADER: "1"}), 401)
 
 
 def test_a_page_asked_for_without_a_session_leads_to_sign_in_and_back(world: World) -> None:

@@ -254,5 +254,4 @@ def _document(details: CameraDetails) -> dict[str, object]:
 
 
 def _address(where: Address) -> str:
-    host = f"[{where.host}]" if ":" in where.host else where.host
-    return f"{where.scheme}://{host}:{where.port}"
+    return f"{where.scheme}://{where.netloc}"

@@ -10,11 +10,12 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 
 from vms.clock import Clock
 
-STOP_SECONDS = 20.0
+STOP_SECONDS = 40.0
 """How long a child may take to publish its open segments after SIGTERM before it is killed."""
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
@@ -85,14 +86,14 @@ class Children:
 
     def _launch(self, kept: _Kept) -> None:
         kept.started = self.clock.monotonic()
-        # The parent has one thread, so running `_die_with_parent` between fork and exec is safe.
+        # The parent has one thread, so running `_die_with` between fork and exec is safe.
         kept.process = subprocess.Popen(  # noqa: S603 - our own interpreter and fixed arguments, no shell
             kept.child.argv,
             pass_fds=kept.child.keep_fds,
             process_group=0,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509
+            preexec_fn=partial(_die_with, os.getpid()),  # noqa: PLW1509
         )
 
     def _ended(self, kept: _Kept, code: int, now: float) -> None:
@@ -135,14 +136,14 @@ def _why(code: int) -> str:
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """Ask Linux to end this child when its parent dies, so that `kill -9` of the parent leaves nothing behind.
 
     Runs between fork and exec: nothing but system calls. Elsewhere than on Linux there is no such call; the child goes on.
     """
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() == 1:
+        if os.getppid() != parent:  # it died before the call; in a container a living parent may well be process 1
             os._exit(1)
 
 

@@ -24,6 +24,10 @@ from vms.errors import ConfigError, InvalidInput, VmsError
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, require_current
 
+DEFAULT_DATA = "vms-data"
+DEMO_DATA = "vms-demo-data"
+Answer = TypeVar("Answer")
+
 
 @dataclass(frozen=True, slots=True)
 class Cli:
@@ -94,11 +98,6 @@ def _engines(make: Callable[[], Engines], which: Which) -> Iterator[Engines]:
         yield engines
     finally:
         engines.dispose()
-
-
-DEFAULT_DATA = "vms-data"
-DEMO_DATA = "vms-demo-data"
-Answer = TypeVar("Answer")
 
 
 class NotAllowed(VmsError):

@@ -12,7 +12,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +23,7 @@ import httpx
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.orm import Session
 
-from recorder.demo.cameras import camera_clips
+from recorder.demo.cameras import places, prepare_clips
 from recorder.demo.settings import DemoSettings
 from vms.cli.children import Child, Children
 from vms.cli.context import DEFAULT_DATA, DEMO_DATA, Cli, allowed
@@ -41,6 +41,7 @@ from vms.services.district import District
 from vms.services.installation import Installation, install, migrate_all
 from vms.services.people import add_person, hash_password, list_people
 from vms.services.status import status_document
+from vms.store.database import Engines
 
 MAX_BYTES = 2_000_000_000
 CAMERA_USER = "demo"
@@ -78,9 +79,9 @@ def demo(cli: Cli, *, cameras: int, listen: str) -> int:
     with sentences(), _progress() as step:
         settings = _installed(cli, step)
         served = _DemoCameras(_free_port(CAMERA_PORT), _camera_password(settings), settings.data_dir / "demo-cameras", cameras)
-        places = [(c.name, c.key) for c in camera_clips(cameras, served.cache, DemoSettings(), lambda share, text: step(text, share))]
+        prepare_clips(cameras, served.cache, DemoSettings(), lambda share, text: step(text, share))
         step("Adding the sample branch, people and cameras")
-        _sample_rows(cli, settings, served, places)
+        _sample_rows(cli, settings, served)
         sock = _bind_next_free(settings, *where(listen))
         code_file, code = _sign_in_code(settings)
         children = Children(cli.clock, say)
@@ -188,7 +189,7 @@ def _sign_in_code(settings: Settings) -> tuple[Path, str]:
     return path, code
 
 
-def _sample_rows(cli: Cli, settings: Settings, served: _DemoCameras, places: Sequence[tuple[str, str]]) -> None:
+def _sample_rows(cli: Cli, settings: Settings, served: _DemoCameras) -> None:
     with cli.reading(settings) as session:
         branches, people = list_branches(session, cli.actor), allowed(list_people(session, cli.actor))
         present = [d for d in cameras.list_cameras(session, cli.actor) if _is_demo(d)]
@@ -200,7 +201,7 @@ def _sample_rows(cli: Cli, settings: Settings, served: _DemoCameras, places: Seq
             allowed(add_person(session, cli.actor, name=name, role=role, branches=None, password_hash=hashed, at=at))
         for details in present:
             _follow_port(cli, session, details, served)
-        for name, key in places if not present else ():
+        for name, key in places(served.count) if not present else ():
             allowed(cameras.add_camera(session, cli.actor, _new_camera(branch, name, key, served), at=at, allow_loopback=True))
 
 
@@ -258,12 +259,13 @@ def _bind_next_free(settings: Settings, host: str, port: int) -> socket.socket:
 def _wait_until_recording(cli: Cli, settings: Settings, children: Children, page: str) -> bool:
     """Wait until the pages answer and every camera records; False, with the children told to stop, when that does not come."""
     until = cli.clock.monotonic() + READY_SECONDS
-    while not children.stopping and not (_answers(page) and _all_recording(cli, settings)):
-        if cli.clock.monotonic() > until:
-            say(f"The demo did not begin to record within {READY_SECONDS:g} s. To see why: vms --data {cli.data_dir} status")
-            children.stop()
-        children.look()
-        time.sleep(0.1)
+    with cli.central(settings) as central, cli.index(settings) as index:
+        while not children.stopping and not (_answers(page) and _all_recording(cli, central, index)):
+            if cli.clock.monotonic() > until:
+                say(f"The demo did not begin to record within {READY_SECONDS:g} s. To see why: vms --data {cli.data_dir} status")
+                children.stop()
+            children.look()
+            time.sleep(0.1)
     return not children.stopping
 
 
@@ -274,9 +276,9 @@ def _answers(page: str) -> bool:
         return False
 
 
-def _all_recording(cli: Cli, settings: Settings) -> bool:
-    with cli.reading(settings) as session, cli.index_reading(settings) as index:
-        document = status_document(session, index, actor=cli.actor, now=cli.clock.now(), window=timedelta(minutes=1))
+def _all_recording(cli: Cli, central: Engines, index: Engines) -> bool:
+    with central.reading() as session, index.read.begin() as connection:
+        document = status_document(session, connection, actor=cli.actor, now=cli.clock.now(), window=timedelta(minutes=1))
     usual = (CameraState.RECORDING, CameraState.DISK_FULL)
     return all(camera["state"] in usual for camera in document["cameras"])
 

@@ -6,12 +6,12 @@ import platform
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import av
 import typer
-from pysqlite3 import dbapi2
 
 from vms.cli.cameras import AsJson
 from vms.cli.context import Cli
@@ -29,7 +29,7 @@ from vms.services.footage import record_read
 from vms.services.status import status_document
 from vms.store import segments, volumes
 from vms.store.cameras import camera_of
-from vms.store.database import OLDEST_SQLITE
+from vms.store.database import OLDEST_SQLITE, linked_sqlite
 from vms.store.files import Volume
 from vms.store.keys import KeyStore
 
@@ -62,9 +62,8 @@ def check(
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
-        opened = [Volume.open(setting.path, max_bytes=setting.max_bytes) for setting in settings.volumes]
         with cli.index(settings) as index, err.status("Comparing index and files …"):
-            report = run_check(index, opened, at=cli.clock.now(), depth=Depth.DEEP if deep else Depth.ROWS)
+            report = run_check(index, list(_mounted(settings)), at=cli.clock.now(), depth=Depth.DEEP if deep else Depth.ROWS)
     if as_json:
         print_json(report.document())
     else:
@@ -72,6 +71,13 @@ def check(
             out.print(f"{violation.invariant}: {violation.subject}: {violation.detail}", markup=False)
         out.print("Index and files agree." if report.ok else f"{len(report.violations)} things do not agree.")
     raise SystemExit(Exit.DONE if report.ok else Exit.WRONG)
+
+
+def _mounted(settings: Settings) -> Iterator[Volume]:
+    """Yield the volumes that are there; the check itself names those that are not."""
+    for setting in settings.volumes:
+        with suppress(Unavailable):
+            yield Volume.open(setting.path, max_bytes=setting.max_bytes)
 
 
 @segment_app.command("cat")
@@ -171,10 +177,9 @@ def _print_egress(cli: Cli, *, as_json: bool) -> None:
 
 def _findings(cli: Cli) -> Iterator[Finding]:
     yield Finding("Python", sys.version_info >= (3, 11), platform.python_version())
-    version = tuple(int(part) for part in dbapi2.sqlite_version.split("."))
-    yield Finding(
-        "SQLite of the product", version >= OLDEST_SQLITE, f"{dbapi2.sqlite_version} (Python's own, unused: {sqlite3.sqlite_version})"
-    )
+    version = linked_sqlite()
+    spelled = ".".join(map(str, version))
+    yield Finding("SQLite of the product", version >= OLDEST_SQLITE, f"{spelled} (Python's own, unused: {sqlite3.sqlite_version})")
     yield Finding("PyAV", True, f"{av.__version__}, FFmpeg {av.ffmpeg_version_info}")
     yield _platform_finding()
     yield _try("configuration", lambda: str(cli.settings().data_dir))

@@ -16,8 +16,6 @@ from vms.errors import VmsError
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 out = Console(highlight=False, soft_wrap=True)
 
-Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
-
 
 class Exit(IntEnum):
     DONE = 0

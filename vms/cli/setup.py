@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from typing import Annotated
-from zoneinfo import available_timezones
 
 import typer
 
 from vms.cli.context import Cli, allowed, password_from_stdin
 from vms.cli.output import err, out, sentences
 from vms.domain.people import Role
-from vms.errors import InvalidInput
 from vms.services.branches import add_branch, branch_named
-from vms.services.district import District
+from vms.services.district import MOST_DAYS_KEPT, District, checked_timezone
 from vms.services.installation import Installation, install, migrate_all
 from vms.services.people import add_person, hash_password
 
 DAYS_KEPT = 14
-MOST_DAYS_KEPT = 30
 
 branch_app = typer.Typer(help="Branches of the district.", no_args_is_help=True)
 user_app = typer.Typer(help="People with an account.", no_args_is_help=True)
@@ -34,7 +31,7 @@ def init(
     """Set up a data directory: no account and no default password comes with it."""
     cli: Cli = context.obj
     with sentences():
-        district = District(name=name.strip(), timezone=_timezone(timezone), days=_days(days), director=director.strip())
+        district = District(name=name.strip(), timezone=checked_timezone(timezone), days=days, director=director.strip())
         if not yes:
             typer.confirm(f"Set up {cli.data_dir} for {name}, {timezone}, footage kept {days} days?", abort=True, err=True)
         install(cli.data_dir, Installation(district), actor=cli.actor, clock=cli.clock)
@@ -59,9 +56,8 @@ def branch_add(
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
-        zone = None if timezone is None else _timezone(timezone)
         with cli.writing(settings) as session:
-            answer = add_branch(session, cli.actor, name=name, timezone=zone, at=cli.clock.now())
+            answer = add_branch(session, cli.actor, name=name, timezone=timezone, at=cli.clock.now())
         branch = allowed(answer)
     out.print(f"{branch.name} ({branch.timezone}), id {branch.id}")
 
@@ -88,15 +84,3 @@ def user_add(
         account = allowed(answer)
     waiting = "" if account.confirmed_at else "; it waits for the Director's confirmation"
     out.print(f"{account.name}, {account.role}{waiting}")
-
-
-def _timezone(name: str) -> str:
-    if name not in available_timezones():
-        raise InvalidInput(f"{name!r} is no time zone of the IANA list. Give one such as America/Los_Angeles or Europe/Berlin.")
-    return name
-
-
-def _days(days: int) -> int:
-    if not 1 <= days <= MOST_DAYS_KEPT:
-        raise InvalidInput(f"Footage can't be kept {days} days. Give a number from 1 to {MOST_DAYS_KEPT}.")
-    return days

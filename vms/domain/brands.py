@@ -54,8 +54,3 @@ BRANDS = (
         "Some models send H.265 in the main stream under /h265Preview_01_main.",
     ),
 )
-
-
-def brand(key: str) -> Brand | None:
-    """Return the make with this key; None for another."""
-    return next((one for one in BRANDS if one.key == key), None)

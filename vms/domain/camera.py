@@ -34,7 +34,7 @@ class RecordingMode(StrEnum):
 
 
 class CameraState(StrEnum):
-    """What a stream does now, as health shows it. No two share a glyph."""
+    """What a stream does now, as health shows it."""
 
     RECORDING = "recording"
     LIVE_ONLY = "live_only"
@@ -71,6 +71,11 @@ class Address:
     host: str
     """IP address or DNS name, no brackets, no user part."""
     port: int
+
+    @property
+    def netloc(self) -> str:
+        """HOST:PORT as URLs have it (RFC 3986): an IPv6 address stands in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,9 +78,6 @@ class Person:
     def may(self, permission: Permission) -> bool:
         return permission in PERMISSIONS[self.role]
 
-    def reaches(self, branch: BranchId) -> bool:
-        return self.branches is None or branch in self.branches
-
 
 @dataclass(frozen=True, slots=True)
 class Account:

@@ -14,6 +14,8 @@ from vms.errors import InvalidInput
 from vms.services.access_log import record
 from vms.store import settings
 
+MOST_DAYS_KEPT = 30
+
 
 @dataclass(frozen=True, slots=True)
 class District:
@@ -27,8 +29,8 @@ class District:
 def save_district(session: Session, actor: Actor, district: District, *, at: datetime) -> None:
     """Store `district`; InvalidInput for a time zone or a number of days that can't be."""
     checked_timezone(district.timezone)
-    if not 1 <= district.days <= 365:
-        raise InvalidInput(f"Footage can't be kept {district.days} days. Give a number from 1 to 365.")
+    if not 1 <= district.days <= MOST_DAYS_KEPT:
+        raise InvalidInput(f"Footage can't be kept {district.days} days. Give a number from 1 to {MOST_DAYS_KEPT}.")
     values = {"district.name": district.name, "district.timezone": district.timezone}
     values |= {"district.days": str(district.days), "district.director": district.director}
     settings.put(session, values)

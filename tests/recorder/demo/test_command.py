@@ -82,10 +82,23 @@ def test_command_does_not_outlive_who_started_it(served: tuple[subprocess.Popen[
     assert process.wait(10) == 0
 
 
-def test_progress_is_told_on_standard_error(served: tuple[subprocess.Popen[str], dict[str, object]]) -> None:
+def test_progress_is_told_on_standard_error_while_scenes_are_drawn(tmp_path: Path) -> None:
+    arguments = ["--cameras", "1", "--cache", str(tmp_path / "empty"), "--stop-with-stdin"]
+    with subprocess.Popen([sys.executable, "-c", SERVE, *arguments], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        told = json.loads(process.stderr.readline())
+        process.kill()
+    assert 0 < told["progress"] < 1
+    assert told["text"].startswith("drawing ")
+
+
+def test_nothing_is_told_when_the_scenes_are_there(served: tuple[subprocess.Popen[str], dict[str, object]]) -> None:
     process, _ = served
+    assert process.stdin is not None
     assert process.stderr is not None
-    assert json.loads(process.stderr.readline()) == {"progress": 1.0, "text": "demo cameras are drawn"}
+    process.stdin.close()
+    process.wait(10)
+    assert process.stderr.read() == ""
 
 
 def test_fifth_camera_looks_into_the_first_room_again() -> None:

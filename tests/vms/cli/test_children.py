@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,23 @@ from vms.cli.children import Child, Children
 from vms.clock import SystemClock
 
 WRITE_PID = "import os,sys,signal,pathlib; pathlib.Path(sys.argv[1]).open('a').write(f'{os.getpid()}\\n'); signal.pause()"
+
+
+KEEP_ONE_UP = """
+import os, sys
+from vms.cli.children import Child, Children
+from vms.clock import SystemClock
+kept = Children(SystemClock(), lambda sentence: os._exit(3))
+kept.start([Child("the child", (sys.executable, "-c", *sys.argv[1:]))])
+kept.run()
+"""
+PID_NAMESPACE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child")
+
+
+def _may_have_a_pid_namespace() -> bool:
+    return (
+        shutil.which("unshare") is not None and subprocess.run([*PID_NAMESPACE, "true"], check=False, capture_output=True).returncode == 0
+    )
 
 
 @pytest.fixture
@@ -80,14 +98,20 @@ def test_stopping_ends_every_child_in_order(said: list[str], tmp_path: Path) -> 
 def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     """`kill -9` of `vms up` leaves no process behind."""
     pids = tmp_path / "pids"
-    program = (
-        "import sys; from pathlib import Path; from vms.cli.children import Child, Children; from vms.clock import SystemClock\n"
-        f"kept = Children(SystemClock(), print); kept.start([Child('c', (sys.executable, '-c', {WRITE_PID!r}, {str(pids)!r}))]); kept.run()"
-    )
-    with subprocess.Popen([sys.executable, "-c", program]) as parent:
+    with subprocess.Popen([sys.executable, "-c", KEEP_ONE_UP, WRITE_PID, str(pids)]) as parent:
         wait_until(lambda: len(_pids(pids)) == 1)
         parent.kill()
     wait_until(lambda: not _runs(_pids(pids)[0]))
+
+
+@pytest.mark.skipif(not _may_have_a_pid_namespace(), reason="this kernel gives no process-id namespace to ordinary users")
+def test_children_of_process_1_live(tmp_path: Path) -> None:
+    """In a container `vms up` is process 1: a parent of that number doesn't mean that the child's own has died."""
+    pids = tmp_path / "pids"
+    with subprocess.Popen([*PID_NAMESPACE, sys.executable, "-c", KEEP_ONE_UP, WRITE_PID, str(pids)]) as unshared:
+        wait_until(lambda: len(_pids(pids)) == 1 or unshared.poll() is not None)
+        assert unshared.poll() is None
+        unshared.kill()
 
 
 def _runs(pid: int) -> bool:

@@ -1,6 +1,6 @@
 /* Cameras pages, better with JavaScript: paths by make, a test without leaving the form, states that refresh. */
 import { html, render } from "lit";
-import { call, sentenceFor } from "./api.ts";
+import { BY_ITSELF, call, sentenceFor } from "./api.ts";
 import { icon, pageData } from "./page.ts";
 
 interface Brand {
@@ -86,7 +86,7 @@ function card(verdict: Verdict): unknown {
 function refresh(table: HTMLTableElement): void {
   setInterval(async () => {
     if (document.hidden) return;
-    const response = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
+    const response = await fetch(location.href, { credentials: "same-origin", ...BY_ITSELF }).catch(() => null);
     if (!response?.ok) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const row of table.querySelectorAll<HTMLTableRowElement>("tr[data-camera]")) {

@@ -1,7 +1,7 @@
 /* The playback page: one camera's picture, transport and timeline; before the first picture it asks what the watching is for. */
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { announce } from "./announce.ts";
-import { call } from "./api.ts";
+import { BY_ITSELF, call } from "./api.ts";
 import { everyCamera, type LiveBranch } from "./live/model.ts";
 import { icon, keyOf, pageData } from "./page.ts";
 import { isRecorded, refreshed, type Coverage, type Hole, type Span } from "./playback/coverage.ts";
@@ -106,7 +106,7 @@ class VmsPlayback extends LitElement {
     const start = this.coverage ? Math.max(this.bounds.start, this.bounds.end - OVERLAP_MS) : this.bounds.start;
     const query = new URLSearchParams({ start: new Date(start).toISOString(), end: new Date(until).toISOString() });
     try {
-      const newer = coverageOf(await call<TimelineAnswer>("GET", `/api/v1/cameras/${this.data.camera?.id}/timeline?${query}`));
+      const newer = coverageOf(await call<TimelineAnswer>("GET", `/api/v1/cameras/${this.data.camera?.id}/timeline?${query}`, undefined, BY_ITSELF));
       this.coverage = this.coverage ? refreshed(this.coverage, newer, start) : newer;
       this.bounds.end = end;
       player.coverage = this.coverage;
