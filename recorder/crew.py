@@ -87,20 +87,22 @@ class Crew:
     async def configure(self, configuration: NodeConfiguration, stored: Stored) -> None:
         """Bring the workers from the configuration in force to `configuration`."""
         wanted = {stream.stream_id: stream for stream in configuration.streams}
-        for stream in tuple(self._streams.values()):
-            if stream.stream_id not in wanted:
-                self._send(stream.camera_id, Release(stream.stream_id))
         changed = [stream for stream in configuration.streams if self._streams.get(stream.stream_id) != stream]
-        self._streams = wanted
-        self.version = configuration.version
         for stream in changed:
             self._camera_worker.setdefault(stream.camera_id, self._least_loaded())
         await self._hand_over(changed, stored)
+        for stream in tuple(self._streams.values()):
+            if stream.stream_id not in wanted:
+                self._send(stream.camera_id, Release(stream.stream_id))
+        # Last: when keys or index did not answer above, the next turn finds everything still to be done.
+        self._streams = wanted
+        self.version = configuration.version
 
     async def hand_out_keys(self, stored: Stored) -> None:
         """Give every worker the keys of this and the coming hour that it lacks."""
-        hours = self._node.hours_due()
-        lacking = [camera for camera, number in self._camera_worker.items() if self._hours.get(number) != hours]
+        hours = await stored(self._node.hours_due)
+        recorded = sorted({stream.camera_id for stream in self._streams.values()})
+        lacking = [camera for camera in recorded if self._hours.get(self._camera_worker[camera]) != hours]
         await self._give_keys(lacking, hours, stored)
         self._hours = dict.fromkeys(self._workers, hours)
 
@@ -111,7 +113,7 @@ class Crew:
     async def _hand_over(self, streams: list[StreamConfig], stored: Stored) -> None:
         if not streams:
             return
-        await self._give_keys(sorted({stream.camera_id for stream in streams}), self._node.hours_due(), stored)
+        await self._give_keys(sorted({stream.camera_id for stream in streams}), await stored(self._node.hours_due), stored)
         orders: list[Record] = await stored(partial(self._node.orders, streams))
         for order in orders:
             self._send(order.camera_id, order)

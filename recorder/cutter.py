@@ -10,6 +10,8 @@ from vms.domain.timespan import TICKS_PER_SECOND
 
 MAX_FRAGMENT_TICKS = 4 * TICKS_PER_SECOND
 MAX_FRAGMENT_BYTES = 4 * 1024 * 1024
+MAX_FRAGMENTS = 16_384
+"""Of a segment. A camera that sends nothing but keyframes as fast as it can must not make tables that no message holds."""
 
 
 class Cut(Enum):
@@ -35,22 +37,25 @@ def stagger(camera: CameraId, segment_ticks: int) -> int:
 class SegmentCutter:
     """Where the segments of one stream end: on the first keyframe after the camera's staggered moment, half to twice the usual length."""
 
-    __slots__ = ("_due", "_limit", "_offset", "_segment_ticks")
+    __slots__ = ("_due", "_fragments", "_limit", "_offset", "_segment_ticks")
 
     def __init__(self, camera: CameraId, *, segment_ticks: int) -> None:
         self._segment_ticks = segment_ticks
         self._offset = stagger(camera, segment_ticks)
         self._due = 0
         self._limit = 0
+        self._fragments = 0
 
     def begin(self, start: int) -> None:
         """A segment starts at `start` (90 kHz ticks since the epoch)."""
         earliest = start + self._segment_ticks // 2
         self._due = earliest + (self._offset - earliest) % self._segment_ticks
         self._limit = start + 2 * self._segment_ticks
+        self._fragments = 0
 
     def at_border(self, at: int, *, next_keyframe: bool) -> Cut:
         """Decide at the end `at` of a fragment, knowing whether the next begins with a keyframe."""
+        self._fragments += 1
         if next_keyframe:
-            return Cut.CUT if at >= self._due else Cut.KEEP
+            return Cut.CUT if at >= self._due or self._fragments >= MAX_FRAGMENTS else Cut.KEEP
         return Cut.WITHOUT_KEYFRAME if at >= self._limit else Cut.KEEP

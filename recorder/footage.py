@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
 from recorder.worker_client import ListedSegment, WorkerClient
-from vms.domain.footage import Coverage, FragmentEntry, Gap, GapReason, Run
+from vms.domain.footage import Coverage, FragmentEntry, Gap, GapReason
 from vms.domain.ids import SegmentId, StreamId, VolumeId, split_segment_id
-from vms.domain.timeline import timeline_of
-from vms.domain.timespan import TICKS_PER_MS, Timespan, datetime_of, datetime_of_ms
+from vms.domain.timespan import Timespan, datetime_of, datetime_of_ms
 from vms.errors import NotFound, Unavailable
 from vms.media.segment_file import SegmentReader
-from vms.store import gaps, runs, segments
+from vms.store import gaps, segments
 from vms.store.database import Engines
 from vms.store.files import Volume
 from vms.store.keys import KeyStore
+from vms.store.timeline import timeline
 
 NOT_EXPECTED = frozenset({GapReason.OFF, GapReason.PAUSED})
 
@@ -92,9 +92,7 @@ class Footage:
     def timeline_sync(self, stream: StreamId, span: Timespan, listed: Sequence[ListedSegment], *, now: datetime) -> Coverage:
         """Return recorded and missing time, with what has no row yet counted as recorded."""
         with self._index.read.begin() as connection:
-            known = runs.find(connection, stream, span)
-            missing = gaps.find(connection, stream, span)
-        return timeline_of(stream, _extended(known, listed), missing, span, now=now)
+            return timeline(connection, stream, span, now=now, unpublished=[segment.run for segment in listed])
 
     def _open(self, segment: Playable) -> BinaryIO:
         """Open the published file, or the `.part` while it is being written; it may be renamed between two looks."""
@@ -109,20 +107,11 @@ class Footage:
         raise Unavailable(f"Segment {segment.id} has no file. Run: vms check")
 
 
-def expected_and_recorded(coverage: Coverage) -> tuple[float, float]:
-    """Return the seconds that should have been recorded and those that were; off and paused time is not expected."""
+def expected_and_recorded(coverage: Coverage, now: datetime) -> tuple[float, float]:
+    """Return the seconds that should have been recorded by `now` and those that were; off and paused time is not expected."""
     recorded = sum(span.duration.total_seconds() for span in coverage.recorded)
-    missing = sum((gap.end - gap.start).total_seconds() for gap in coverage.gaps if gap.end is not None and gap.reason not in NOT_EXPECTED)
-    return recorded + missing, recorded
-
-
-def _extended(known: Sequence[Run], listed: Sequence[ListedSegment]) -> list[Run]:
-    """Return `known` reaching to the end of what workers still hold, with runs added that have no row yet."""
-    extended = {run.start_ms: run for run in known}
-    for segment in listed:
-        run = extended.get(segment.run_start_ms, Run(segment.stream_id, segment.run_start_ms, segment.run_start_ms, None))
-        extended[run.start_ms] = replace(run, end_ms=max(run.end_ms, segment.end_ticks // TICKS_PER_MS))
-    return list(extended.values())
+    missing = sum(((gap.end or now) - gap.start).total_seconds() for gap in coverage.gaps if gap.reason not in NOT_EXPECTED)
+    return recorded + max(0.0, missing), recorded
 
 
 def _span(segment: ListedSegment) -> Timespan:

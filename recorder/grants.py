@@ -104,11 +104,13 @@ def readable_octets(segment: ReadableSegment, span: Timespan) -> tuple[int, int]
     """Return from which to which plaintext offset `span` may be read.
 
     It starts at the last keyframe at or before the span and ends before the first one at or after it: what a player needs
-    to show the span, and no GOP more.
+    to show the span, and no GOP more. Nothing of a segment that ended before the span: its last GOP shows none of it.
     """
     start, end = ticks_of(span.start), ticks_of(span.end)
     at, offset = segment.start_ticks, segment.fragments[0].size
     low = high = offset
+    if at >= end or at + sum(entry.duration for entry in segment.fragments) <= start:
+        return low, high
     for entry in segment.fragments[1:]:
         if entry.starts_with_keyframe and at <= start:
             low = offset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,9 @@ from vms.clock import Clock
 from vms.domain.camera import CameraState, NodeConfiguration, StreamConfig, StreamStatus
 from vms.domain.ids import StreamId
 from vms.domain.timespan import datetime_of_ms
+
+_NOT_RECORDED = frozenset({CameraState.OFF, CameraState.PAUSED, CameraState.LIVE_ONLY})
+"""By somebody's decision, whether the recorder runs or not."""
 
 
 @dataclass(slots=True)
@@ -49,6 +53,20 @@ class Health:
                 self._workers[worker] = message
             case _:
                 pass
+
+    def interrupted(self, streams: Iterable[StreamId]) -> None:
+        """Say that nothing is known of `streams` until their worker runs again: they do not record meanwhile."""
+        self._set(streams, CameraState.CONNECTING, "The process that records this camera ended and is started again.")
+
+    def stopped(self) -> None:
+        """Say that nothing is recorded from now on."""
+        self._set(tuple(self._streams), CameraState.OFFLINE, "The recorder was stopped.")
+
+    def _set(self, streams: Iterable[StreamId], state: CameraState, detail: str) -> None:
+        now = self._clock.now()
+        for stream in streams:
+            if (known := self._streams.get(stream)) is not None and known.state not in _NOT_RECORDED:
+                known.state, known.since, known.detail, known.figures = state, now, detail, None
 
     def write_lag_ms(self, worker: int) -> int:
         """Return how old the oldest unwritten fragment of a worker was when it last told."""

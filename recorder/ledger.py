@@ -5,11 +5,12 @@ Invariant: a run's row never reaches further than its published segments.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from recorder.wire import ClockStepped, FromWorker, Missing, RunChanged, SegmentPublished
 from vms.domain.footage import ClockEvent, Gap, GapReason, Run, Segment
@@ -20,7 +21,24 @@ from vms.log import get_logger
 from vms.store.batch import IndexBatch, apply_batch
 from vms.store.database import Engines
 
+MAX_BATCH = 1000
+"""Segments of one transaction: what waited while the index took nothing goes in by so many, and names fit on one line to a worker."""
+REMEMBERED = 32
+"""Beginnings of runs and gaps of a stream, for reasons that a slow disk makes late."""
+
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """Where a run or a gap of a stream began."""
+
+    at_ms: int
+    of_run: bool
+
+    def ends(self, since_ms: int) -> bool:
+        """Say whether a gap that begins at `since_ms` lasts until here at most; a reason told again for one moment replaces the first."""
+        return self.at_ms > since_ms or (self.of_run and self.at_ms == since_ms)
 
 
 @dataclass(slots=True)
@@ -43,7 +61,7 @@ class Ledger:
     def __init__(self) -> None:
         self._pending = _Pending()
         self._runs: dict[StreamId, dict[int, Run]] = {}
-        self._last_start: dict[StreamId, int] = {}
+        self._begun: dict[StreamId, deque[_Beginning]] = {}
 
     def take(self, message: FromWorker, at: datetime) -> None:
         """Note what a line means for the index; lines that mean nothing for it are left to others."""
@@ -55,6 +73,8 @@ class Ledger:
             case Missing(stream, since_ticks, reason, detail):
                 self._missing(StreamId(stream), since_ticks // TICKS_PER_MS, GapReason(reason), detail)
             case ClockStepped(step_ms):
+                if step_ms < 0:
+                    self._begun.clear()  # what began later by the old clock ends nothing of the new one
                 self._pending.clock_events.append(ClockEvent(at, step_ms))
             case _:
                 pass
@@ -74,8 +94,9 @@ class Ledger:
         """Return everything noted since the last cut; None when there is nothing."""
         if not self._pending:
             return None
-        batch, self._pending = self._pending.batch(), _Pending()
-        return batch
+        batch, rest = self._pending.batch(), self._pending.segments[MAX_BATCH:]
+        self._pending = _Pending(segments=rest)
+        return replace(batch, segments=batch.segments[:MAX_BATCH])
 
     def put_back(self, batch: IndexBatch) -> None:
         """Take a batch again that could not be written; what was noted since comes after it."""
@@ -94,8 +115,8 @@ class Ledger:
     def _run_changed(self, run: Run) -> None:
         known = self._runs.get(run.stream_id, {}).get(run.start_ms)
         if run.end_reason is None:
-            self._last_start[run.stream_id] = run.start_ms
-            self._close_pending_gap(run.stream_id, run.start_ms)
+            self._remember(run.stream_id, _Beginning(run.start_ms, of_run=True))
+            self._close_pending_gaps(run.stream_id, run.start_ms)
         # What the worker handed to a disk that refused it is no footage: the end is that of the last published segment.
         self._put(replace(run, end_ms=known.end_ms if known is not None else run.start_ms))
         if run.end_reason is not None:
@@ -107,17 +128,22 @@ class Ledger:
             self._runs.setdefault(run.stream_id, {})[run.start_ms] = run
 
     def _missing(self, stream: StreamId, since_ms: int, reason: GapReason, detail: str) -> None:
-        """Note a gap; where the next run has been announced already, it ends there."""
-        begun = self._last_start.get(stream)
-        end = datetime_of_ms(begun) if begun is not None and begun >= since_ms else None
+        """Note a gap; where the next run or the next reason has been told already, it ends there."""
+        later = [begun.at_ms for begun in self._begun.get(stream, ()) if begun.ends(since_ms)]
+        end = datetime_of_ms(min(later)) if later else None
         self._open_gap(Gap(stream, datetime_of_ms(since_ms), end, reason, detail))
 
     def _open_gap(self, gap: Gap) -> None:
-        self._close_pending_gap(gap.stream_id, ms_of(gap.start))
+        self._remember(gap.stream_id, _Beginning(ms_of(gap.start), of_run=False))
+        if gap.end is None:
+            self._close_pending_gaps(gap.stream_id, ms_of(gap.start))
         if gap.end is None or gap.end > gap.start:
             self._pending.gaps.append(gap)
 
-    def _close_pending_gap(self, stream: StreamId, at_ms: int) -> None:
+    def _remember(self, stream: StreamId, beginning: _Beginning) -> None:
+        self._begun.setdefault(stream, deque(maxlen=REMEMBERED)).append(beginning)
+
+    def _close_pending_gaps(self, stream: StreamId, at_ms: int) -> None:
         at = datetime_of_ms(at_ms)
         self._pending.gaps = [
             replace(gap, end=max(at, gap.start)) if gap.stream_id == stream and gap.end is None else gap for gap in self._pending.gaps
@@ -133,7 +159,7 @@ def write(index: Engines, batch: IndexBatch) -> list[SegmentId]:
     try:
         with index.write.begin() as connection:
             apply_batch(connection, batch)
-    except Conflict:
+    except (Conflict, IntegrityError):
         _write_one_by_one(index, batch)
     except DBAPIError as err:
         raise Unavailable(f"The index took no rows: {err.orig}. They are kept and written again.") from err
@@ -149,5 +175,5 @@ def _write_one_by_one(index: Engines, batch: IndexBatch) -> None:
         try:
             with index.write.begin() as connection:
                 apply_batch(connection, single)
-        except Conflict:
+        except (Conflict, IntegrityError):
             log.exception("row contradicts the index; run: vms check")

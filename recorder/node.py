@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError
 
 from recorder.open_segment import HOUR_MS
+from recorder.volumes import open_those_there
 from recorder.wire import Keys, Record
 from vms.clock import Clock
 from vms.config import Settings
@@ -83,9 +84,15 @@ class Node:
         ]
 
     def hours_due(self) -> tuple[int, ...]:
-        """Return the hours since the epoch whose keys are needed now or soon."""
+        """Return the hours since the epoch whose keys are needed now or soon.
+
+        A stream never records before the end of what it has: after the clock was set back that is hours ahead of now.
+        """
         now_ms = ms_of(self.clock.now())
-        return tuple(sorted({(now_ms - EARLIER_MS) // HOUR_MS, *range(now_ms // HOUR_MS, now_ms // HOUR_MS + HOURS_AHEAD + 1)}))
+        with self.index.read.begin() as connection:
+            ahead = [end_ms for end_ms in runs.ends(connection).values() if end_ms > now_ms]
+        first = {(now_ms - EARLIER_MS) // HOUR_MS, now_ms // HOUR_MS, *(end_ms // HOUR_MS for end_ms in ahead)}
+        return tuple(sorted(first | {hour + HOURS_AHEAD for hour in first}))
 
     def hour_keys(self, cameras: Iterable[CameraId], hours: Sequence[int]) -> dict[CameraId, Keys]:
         """Return the keys of `hours` for each camera, made where they are not there yet; a destroyed one is left out."""
@@ -162,11 +169,15 @@ def open_node(settings: Settings, clock: Clock) -> Node:
 
 
 def _volumes(settings: Settings, index: Engines) -> tuple[Volume, ...]:
-    """Open the configured volumes; a new one is entered in the index."""
-    opened = tuple(Volume.open(setting.path, max_bytes=setting.max_bytes) for setting in settings.volumes)
+    """Open the configured volumes; a new one is entered in the index, one that is not there is marked failed."""
+    opened = open_those_there((setting.path, setting.max_bytes) for setting in settings.volumes)
+    there = {volume.id for volume in opened}
     with index.write.begin() as connection:
         for volume in opened:
             volumes.register(connection, volume.id, volume.path)
+        for known in volumes.all_volumes(connection):
+            if known.id not in there:
+                volumes.set_state(connection, known.id, VolumeState.FAILED)
     return opened
 
 

@@ -27,6 +27,7 @@ from recorder.grants import Denied, Gate
 from recorder.live_proxy import show_live
 from recorder.probe import examine
 from recorder.process import die_with_the_parent
+from recorder.volumes import open_those_there
 from recorder.worker_client import ListedSegment, WorkerClient, ask_socket
 from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
@@ -39,7 +40,6 @@ from vms.domain.timespan import TICKS_PER_SECOND, Timespan, datetime_of, ticks_o
 from vms.errors import Corrupt, InvalidInput, NotFound, Unavailable, VmsError
 from vms.log import configure
 from vms.store.database import make_engines
-from vms.store.files import Volume
 from vms.store.keys import KeyStore
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -159,7 +159,7 @@ async def states(desk: TheDesk, grant: TheGrant) -> dict[str, object]:
         stream = StreamId(state["stream_id"])
         mine = [segment for segment in listed if segment.stream_id == stream]
         coverage = await run_in_threadpool(desk.footage.timeline_sync, stream, span, mine, now=now)
-        expected, recorded = expected_and_recorded(coverage)
+        expected, recorded = expected_and_recorded(coverage, now)
         described.append({**state, **_picture(mine), "expected_s": round(expected, 1), "recorded_s": round(recorded, 1)})
     return {"states": described}
 
@@ -205,7 +205,7 @@ def serve(settings: Settings, clock: Clock) -> None:
     index = make_engines(settings.index_path)
     keys = KeyStore.open(settings.keys1_path, settings.keys2_path, FileKeySource(settings.kek_path).key())
     workers = WorkerClient(settings.run_dir)
-    volumes = [Volume.open(setting.path, max_bytes=setting.max_bytes) for setting in settings.volumes]
+    volumes = open_those_there((setting.path, setting.max_bytes) for setting in settings.volumes)
     desk = Desk(
         settings=settings,
         clock=clock,
@@ -233,8 +233,8 @@ def serve(settings: Settings, clock: Clock) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the node API of the data directory named by the one argument."""
-    die_with_the_parent()
+    """Run the node API of a data directory; arguments: the directory, and the process id of the supervisor."""
+    die_with_the_parent(int(arguments[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor ends this process last
     settings = load_settings(Path(arguments[0]))
     configure(settings.log_format, settings.log_level)

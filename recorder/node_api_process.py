@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ class NodeApiProcess:
 
     def start(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
-            [sys.executable, "-m", "recorder.node_api", str(self._data_dir)], stdin=subprocess.DEVNULL
+            [sys.executable, "-m", "recorder.node_api", str(self._data_dir), str(os.getpid())], stdin=subprocess.DEVNULL
         )
 
     def look(self) -> None:

@@ -18,15 +18,16 @@ _PR_SET_PDEATHSIG = 1
 log = get_logger(__name__)
 
 
-def die_with_the_parent() -> None:
+def die_with_the_parent(parent: int | None = None) -> None:
     """Have Linux kill this process when its parent dies, so that `kill -9` of the supervisor leaves nothing behind.
 
+    `parent`: the process id that the parent handed down; without it nobody notices a parent that died before this call.
     Other systems have no such call; there a worker ends when its socketpair does.
     """
     if sys.platform != "linux":
         return
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == 1:
+    if parent is not None and os.getppid() != parent:
         os._exit(1)
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from recorder.clock import WallAnchor
 from recorder.keys import KeyRing
+from recorder.open_segment import OpenSegment
 from recorder.rtp.access_unit import AccessUnit
 from recorder.rtp.reader import StreamReader
 from recorder.run import KeyMissing, Run, RunPlan
@@ -90,8 +91,9 @@ class Recording:
         try:
             self._add(unit)
         except KeyMissing:
-            log.error("no key for this hour", stream=self._order.stream)
-            self._drop_run()
+            if self._missing is None or self._missing[0] is not GapReason.DISK_ERROR:  # once, not at every keyframe
+                log.error("no key for this hour", stream=self._order.stream)
+            self.end(GapReason.DISK_ERROR, "The key of this hour was not there in time.")
 
     def end(self, reason: GapReason, detail: str) -> None:
         """End the run, if one goes on; what follows is missing for `reason`."""
@@ -100,11 +102,11 @@ class Recording:
         if run is None or writer is None:
             return
         run.close()
-        self._announce(run)
-        self._not_before = max(self._not_before, run.recorded_until)
-        if run.start is None:
+        if not run.has_footage:
             self.still_missing(reason, detail)
             return
+        self._announce(run)
+        self._not_before = max(self._not_before, run.recorded_until)
         self._missing = (reason, detail)
         ended = self._describe(run, end_reason=reason)
         writer.mark(lambda: self._tell_end(ended, run.durable_until, detail))
@@ -133,8 +135,12 @@ class Recording:
         """End the run when its volume takes nothing any more; the next keyframe looks for another volume."""
         if self._writer is None or self._writer.condition is VolumeCondition.OK:
             return
-        reason = GapReason.DISK_FULL if self._writer.condition is VolumeCondition.FULL else GapReason.DISK_ERROR
-        self.end(reason, self._writer.sentence)
+        self.end(_reason_of(self._writer.condition), self._writer.sentence)
+
+    def abandoned(self, segment: OpenSegment, condition: VolumeCondition, sentence: str) -> None:
+        """End the run that `segment` was of: its pictures are not in the index, so the run can't reach past them."""
+        if self._run is not None and self._run.start is not None and self._run.start // TICKS_PER_MS == segment.run_start_ms:
+            self.end(_reason_of(condition), sentence)
 
     def _tell_end(self, ended: RunChanged, until: int, detail: str) -> None:
         """Report a run's end and what begins there: where the last file ends, not what the disk refused."""
@@ -154,8 +160,7 @@ class Recording:
     def _begin(self) -> bool:
         writer = next((writer for writer in self._writers if writer.condition is VolumeCondition.OK), None)
         if writer is None:
-            reason = GapReason.DISK_FULL if self._writers[0].condition is VolumeCondition.FULL else GapReason.DISK_ERROR
-            self.still_missing(reason, self._writers[0].sentence)
+            self.still_missing(_reason_of(self._writers[0].condition), self._writers[0].sentence)
             return False
         if self._parameter_sets is None:
             return False
@@ -194,7 +199,7 @@ class Recording:
 
     def _announce(self, run: Run) -> None:
         """Report the run's beginning, once its first fragment is whole and its start known."""
-        if self._announced or run.start is None:
+        if self._announced or not run.has_footage:
             return
         self._announced = True
         self._missing = None
@@ -220,7 +225,6 @@ class Recording:
             return None
         return camera_clock_offset_ms(report.ntp, server_ms=self._anchor.ticks(report.arrival) // TICKS_PER_MS)
 
-    def _drop_run(self) -> None:
-        """The run can't go on and has nothing that could be written: forget it."""
-        self._run = self._writer = None
-        self.still_missing(GapReason.DISK_ERROR, "The key of this hour was not there in time.")
+
+def _reason_of(condition: VolumeCondition) -> GapReason:
+    return GapReason.DISK_FULL if condition is VolumeCondition.FULL else GapReason.DISK_ERROR

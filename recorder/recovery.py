@@ -6,9 +6,12 @@ any worker writes; after a worker's death it touches that worker's streams only.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
+from typing import BinaryIO
 
 from sqlalchemy import Connection
 
@@ -21,6 +24,7 @@ from vms.domain.timespan import TICKS_PER_MS, Timespan, datetime_of_ms, ms_of
 from vms.errors import Conflict, Corrupt, NotFound
 from vms.log import get_logger
 from vms.media.segment_file import Scan, scan
+from vms.media.segment_layout import HEADER_BYTES, LENGTH, MAX_RECORD_BYTES, record_size, whole_places
 from vms.store import gaps, runs, segments, volumes
 from vms.store.batch import IndexBatch
 from vms.store.files import DiskFault, OpenPart, StoredFile, Volume, discard_part, iter_parts, iter_published
@@ -32,6 +36,10 @@ MARGIN_HOURS = 2
 BATCH = 200
 LOST_WINDOW_MS = 48 * HOUR_MS
 """Missing files are looked for this far back at most; `vms check` looks at everything."""
+
+LONGEST_INIT_BYTES = 64 * 1024
+"""No init segment is longer: a record 0 that claims more is damaged, and what follows may be footage."""
+LOOK_BYTES = 1024 * 1024
 
 log = get_logger(__name__)
 
@@ -64,10 +72,12 @@ def recover(node: Node) -> Recovered:
     done = Recovered()
     for volume in node.volumes:
         since_hour = _reinstate(node, volume)
-        # Published files come before the `.part` that follows them: each finds the run it continues.
-        _take_in(node, volume, _without_row(node, iter_published(volume, since_hour)), done)
-        _take_in(node, volume, iter_parts(volume), done)
-        done.lost += _mark_lost(node, volume, since_hour)
+        try:
+            _recover_volume(node, volume, since_hour, done)
+        except OSError as err:
+            # One disk that can't be listed must not keep the others from recording.
+            log.error("volume can't be looked through", path=str(volume.path), reason=str(err))
+            node.note_volume_state(volume, VolumeState.FAILED)
     note_clean(node)
     _end_runs(node, done)
     done.tell("recovered")
@@ -87,11 +97,22 @@ def salvage_streams(node: Node, streams: frozenset[StreamId]) -> Recovered:
 
 
 def note_clean(node: Node) -> None:
-    """Note that files and rows agree up to two hours ago, so that the next recovery need not look there."""
+    """Note that files and rows agree up to two hours ago, so that the next recovery need not look there.
+
+    Not for a volume that failed: it may hold a file whose row never came, which the next start has to find.
+    """
     hour = ms_of(node.clock.now()) // HOUR_MS - MARGIN_HOURS
     with node.index.write.begin() as connection:
         for volume in node.volumes:
-            volumes.set_clean_hour(connection, volume.id, hour)
+            if volumes.get(connection, volume.id).state is VolumeState.OK:
+                volumes.set_clean_hour(connection, volume.id, hour)
+
+
+def _recover_volume(node: Node, volume: Volume, since_hour: int, done: Recovered) -> None:
+    # Published files come before the `.part` that follows them: each finds the run it continues.
+    _take_in(node, volume, _without_row(node, iter_published(volume, since_hour)), done)
+    _take_in(node, volume, iter_parts(volume), done)
+    done.lost += _mark_lost(node, volume, since_hour)
 
 
 def _reinstate(node: Node, volume: Volume) -> int:
@@ -119,15 +140,15 @@ def _take_in(node: Node, volume: Volume, files: Iterable[StoredFile], done: Reco
 
 
 def _salvage(node: Node, volume: Volume, file: StoredFile, done: Recovered) -> Segment | None:
-    """Publish the whole records of a `.part`; remove one that holds no picture; leave one whose key is gone."""
+    """Publish the whole records of a `.part`; remove one that can't hold a picture; leave one that can't be read."""
     try:
-        found = _scan(node, file)
-        if found is None:
+        if _cannot_hold_a_picture(file):
             discard_part(volume, file.segment)
             done.discarded += 1
             return None
+        found = _scan(node, file)
         OpenPart.reopen(volume, file.segment, whole_bytes=found.valid_bytes).publish()
-    except (NotFound, DiskFault, Conflict) as err:
+    except (NotFound, Corrupt, DiskFault, Conflict, OSError) as err:
         log.error("part stays as it is", path=str(file.path), reason=str(err))
         done.unreadable += 1
         return None
@@ -140,14 +161,14 @@ def _adopt(node: Node, volume: Volume, file: StoredFile, done: Recovered) -> Seg
     """Describe a published file that has no row; one that is damaged stays for `vms check`."""
     try:
         found = _scan(node, file)
-    except NotFound as err:
-        log.error("file without a row can't be read", path=str(file.path), reason=str(err))
-        done.unreadable += 1
+        if found.stopped is not None:
+            _tell_damaged(file, found.stopped, done)
+            return None
+    except Corrupt as err:
+        _tell_damaged(file, str(err), done)
         return None
-    if found is None or found.stopped is not None:
-        log.error(
-            "file without a row is damaged; run: vms check --deep", path=str(file.path), reason=found.stopped if found else "no picture"
-        )
+    except (NotFound, OSError) as err:
+        log.error("file without a row can't be read", path=str(file.path), reason=str(err))
         done.unreadable += 1
         return None
     done.adopted += 1
@@ -155,15 +176,45 @@ def _adopt(node: Node, volume: Volume, file: StoredFile, done: Recovered) -> Seg
     return _segment(volume, found, SegmentFlag.NONE)
 
 
-def _scan(node: Node, file: StoredFile) -> Scan | None:
-    """Return what the file proves by itself; None when it holds no whole picture. NotFound when its key is gone."""
+def _tell_damaged(file: StoredFile, reason: str, done: Recovered) -> None:
+    log.error("file without a row is damaged; run: vms check --deep", path=str(file.path), reason=reason)
+    done.unreadable += 1
+
+
+def _scan(node: Node, file: StoredFile) -> Scan:
+    """Return what the file proves by itself. Corrupt when not even its first picture is good, NotFound when its key is gone."""
     with file.path.open("rb") as opened:
-        try:
-            found = scan(opened, node.keys, segment=file.segment)
-        except Corrupt as err:
-            log.warning("file without a readable beginning", path=str(file.path), reason=str(err))
-            return None
-    return found if found.duration > 0 else None
+        found = scan(opened, node.keys, segment=file.segment)
+    if found.duration <= 0:
+        raise Corrupt(found.stopped or "It holds no picture.")
+    return found
+
+
+def _cannot_hold_a_picture(file: StoredFile) -> bool:
+    """Say whether the file ends before its first picture does, or nothing but zeros of that reached the disk before the power went.
+
+    Damage is no reason: only what was never written is removed.
+    """
+    with file.path.open("rb") as opened:
+        places = whole_places(opened.fileno())
+        if len(places) > 1:
+            return False
+        at = HEADER_BYTES + sum(record_size(place.length) for place in places)
+        return _ends_within_a_record(opened, at, longest=MAX_RECORD_BYTES if places else LONGEST_INIT_BYTES) or _only_zeros(opened, at)
+
+
+def _ends_within_a_record(opened: BinaryIO, at: int, *, longest: int) -> bool:
+    opened.seek(at)
+    length = opened.read(LENGTH.size)
+    if len(length) < LENGTH.size:
+        return True
+    claimed: int = LENGTH.unpack(length)[0]
+    return 1 <= claimed <= longest and at + record_size(claimed) > opened.seek(0, os.SEEK_END)
+
+
+def _only_zeros(opened: BinaryIO, at: int) -> bool:
+    opened.seek(at)
+    return not any(chunk.strip(b"\0") for chunk in iter(partial(opened.read, LOOK_BYTES), b""))
 
 
 def _segment(volume: Volume, found: Scan, flags: SegmentFlag) -> Segment:
@@ -225,6 +276,7 @@ def _mark_lost(node: Node, volume: Volume, since_hour: int) -> int:
     span = Timespan(datetime_of_ms(since_ms), datetime_of_ms(now_ms + HOUR_MS))
     with node.index.read.begin() as connection:
         rows = [row for stream in runs.ends(connection) for row in segments.find(connection, stream, span)]
+    # A file that can't be looked at is not gone: `exists` raises for it.
     gone = [row.id for row in rows if row.volume_id == volume.id and not volume.segment_path(row.id).exists()]
     if gone:
         with node.index.write.begin() as connection:

@@ -6,6 +6,7 @@ begins with a keyframe and never before the end of the run before it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -77,6 +78,11 @@ class Run:
         return self._end
 
     @property
+    def has_footage(self) -> bool:
+        """Say whether anything of this run was handed to the sink."""
+        return self.start is not None and self._end > self.start
+
+    @property
     def durable_until(self) -> int:
         """Where the run's published files end, in ticks; its start while there is none. Final once the sink has done all."""
         self._confirm()
@@ -108,10 +114,11 @@ class Run:
         return True
 
     def close(self) -> None:
-        """Hand over the unfinished fragment and publish the segment; nothing that was added is lost."""
+        """Hand over the unfinished fragment and publish the segment; nothing that was added is lost, but where its key is missing."""
         if self._clock is not None and self._samples:
             self._settle(self._clock.close())
-            self._finish_fragment(self._clock, next_keyframe=False)
+            with suppress(KeyMissing):
+                self._finish_fragment(self._clock, next_keyframe=False)
         if self._segment is not None:
             self._sink.publish(self._segment, flags=SegmentFlag.NONE)
             self._segment = None
@@ -143,6 +150,7 @@ class Run:
     def _open_segment(self, start: int, run_start: int) -> OpenSegment:
         key = self._keys.key(self._plan.camera_id, start)
         if key is None:
+            self._samples = []  # they can't be written without it, and the run is over
             raise KeyMissing
         segment = self._segment = OpenSegment(
             stream_id=self._plan.stream_id,

@@ -6,11 +6,15 @@ It never touches a camera and never decodes a byte of footage. Procedures and fa
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
+
+from sqlalchemy.exc import OperationalError
 
 from recorder import ledger as index_ledger
 from recorder.crew import Crew
@@ -19,16 +23,16 @@ from recorder.ledger import Ledger
 from recorder.lock import NodeLock
 from recorder.node import Node, open_node
 from recorder.node_api_process import NodeApiProcess
-from recorder.recovery import note_clean, recover, salvage_streams
+from recorder.recovery import Recovered, note_clean, recover, salvage_streams
 from recorder.supervisor_socket import SupervisorSocket
-from recorder.wire import FromWorker, Indexed, VolumeChanged
+from recorder.wire import ClockStepped, FromWorker, Indexed, VolumeChanged
 from recorder.worker_process import WorkerProcess
 from recorder.writer import VolumeCondition
 from vms.clock import Clock
 from vms.config import Settings
 from vms.domain.camera import NodeConfiguration
 from vms.domain.ids import StreamId
-from vms.errors import Unavailable, VmsError
+from vms.errors import ConfigError, Unavailable, VmsError
 from vms.log import get_logger
 from vms.store.failpoints import arm
 from vms.store.volumes import VolumeState
@@ -38,6 +42,8 @@ CONFIGURATION_SECONDS = 1.0
 REPORT_SECONDS = 5.0
 KEYS_SECONDS = 20.0
 """Far less than an hour's key is handed out ahead."""
+MAX_SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
+"""`sun_path` without its end (unix(7)); macOS and the BSDs have four bytes less."""
 STOP_SECONDS = 17.0
 """A little less than `vms up` allows before it kills."""
 
@@ -55,6 +61,7 @@ def run(settings: Settings, clock: Clock) -> int:
         arm(settings.failpoint.removeprefix(SUPERVISOR_FAILPOINT))
     settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        _refuse_long_paths(settings)
         with NodeLock(settings.run_dir / "recorder.lock") as lock:
             node = open_node(settings, clock)
             try:
@@ -79,10 +86,14 @@ class Supervisor:
         self._api = NodeApiProcess(node.settings.data_dir)
         self._socket = SupervisorSocket(node.settings.supervisor_socket, self._health.document)
         self._stopping = asyncio.Event()
-        self._restarts: set[asyncio.Task[None]] = set()
+        self._urgent: set[asyncio.Task[None]] = set()
+        """Restarts of workers, and keys that can't wait for their turn."""
+        self._broken: asyncio.Future[None] | None = None
+        """Fails with the error of a restart: streams that nobody records any more must not go unnoticed."""
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
+        self._broken = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         await self._stored(partial(recover, self._node))
@@ -95,11 +106,14 @@ class Supervisor:
             asyncio.create_task(self._regularly(CONFIGURATION_SECONDS, self._ask_hub), name="configuration"),
             asyncio.create_task(self._regularly(REPORT_SECONDS, self._report), name="report"),
             asyncio.create_task(self._regularly(KEYS_SECONDS, self._hand_out_keys), name="keys"),
+            asyncio.create_task(self._regularly(KEYS_SECONDS, self._note_clean), name="clean hour"),
+            asyncio.create_task(self._regularly(REPORT_SECONDS, self._look_at_the_api), name="node API"),
         ]
         stopping = asyncio.create_task(self._stopping.wait(), name="stop")
         try:
             # A chore only ends by an error that it can't answer: then the recorder ends loudly and is started again.
-            done, _ = await asyncio.wait((stopping, *chores), return_when=asyncio.FIRST_COMPLETED)
+            ends: list[asyncio.Future[None] | asyncio.Task[bool]] = [stopping, self._broken, *chores]
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
@@ -109,13 +123,14 @@ class Supervisor:
     async def _stop(self, tasks: Sequence[asyncio.Task[object]]) -> None:
         """Flush the workers, write their last rows, tell the hub, end."""
         self._stopping.set()
-        for task in (*tasks, *self._restarts):
+        for task in (*tasks, *self._urgent):
             task.cancel()
-        await asyncio.gather(*tasks, *self._restarts, return_exceptions=True)
+        await asyncio.gather(*tasks, *self._urgent, return_exceptions=True)
         await self._crew.stop(STOP_SECONDS)
         self._api.stop()
         self._socket.stop()
         await self._commit()
+        self._health.stopped()
         try:
             await asyncio.wait_for(self._report(), REPORT_SECONDS)
         except TimeoutError:
@@ -123,10 +138,28 @@ class Supervisor:
         self._storage.shutdown()
         self._hub.shutdown(wait=False)
 
-    async def _regularly(self, seconds: float, chore: Callable[[], asyncio.Future[None] | object]) -> None:
+    async def _regularly(self, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(seconds)
-            await chore()  # type: ignore[misc]
+            await self._turn(chore)
+
+    async def _turn(self, chore: Callable[[], Awaitable[None]]) -> None:
+        """Do `chore`; when it finds a store busy or away, its next turn does it, and recording goes on."""
+        try:
+            await chore()
+        except Unavailable as err:
+            log.warning("put off: index or keys do not answer", reason=str(err))
+
+    def _at_once(self, act: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(act, name=name)
+        self._urgent.add(task)
+        task.add_done_callback(self._done_at_once)
+
+    def _done_at_once(self, task: asyncio.Task[None]) -> None:
+        self._urgent.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and self._broken is not None and not self._broken.done():
+            self._broken.set_exception(error)
 
     async def _commit(self) -> None:
         """Write what was reported, then let the workers forget the segments whose rows are there."""
@@ -158,10 +191,14 @@ class Supervisor:
 
     async def _hand_out_keys(self) -> None:
         await self._crew.hand_out_keys(self._stored)
+
+    async def _note_clean(self) -> None:
         await self._stored(partial(note_clean, self._node))
 
-    async def _report(self) -> None:
+    async def _look_at_the_api(self) -> None:
         self._api.look()
+
+    async def _report(self) -> None:
         try:
             await self._asked(partial(self._node.report, self._health.statuses()))
         except VmsError as err:
@@ -170,8 +207,13 @@ class Supervisor:
     def _on_message(self, worker: WorkerProcess, message: FromWorker) -> None:
         self._ledger.take(message, self._node.clock.now())
         self._health.take(worker.plan.number, message)
-        if isinstance(message, VolumeChanged):
-            self._volume_changed(message)
+        match message:
+            case VolumeChanged():
+                self._volume_changed(message)
+            case ClockStepped():  # into an hour, perhaps, whose keys nobody has yet
+                self._at_once(self._turn(self._hand_out_keys), "keys after a clock step")
+            case _:
+                pass
 
     def _volume_changed(self, message: VolumeChanged) -> None:
         log.warning("volume", volume=message.volume, condition=message.condition, reason=message.sentence)
@@ -184,21 +226,44 @@ class Supervisor:
         if self._stopping.is_set():
             return
         log.warning("worker ended", worker=number, write_lag_ms=self._health.write_lag_ms(number), streams=len(streams))
-        restart = asyncio.create_task(self._restart(number, streams), name=f"restart worker {number}")
-        self._restarts.add(restart)
-        restart.add_done_callback(self._restarts.discard)
+        self._health.interrupted(streams)
+        self._at_once(self._restart(number, streams), f"restart worker {number}")
 
     async def _restart(self, number: int, streams: frozenset[StreamId]) -> None:
         await self._commit()
-        salvaged = await self._stored(partial(salvage_streams, self._node, streams))
+        salvaged = await self._salvaged(streams)
         self._ledger.worker_died(streams, salvaged.ends)
         await self._commit()
         await self._crew.restart(number, self._stored)
 
+    async def _salvaged(self, streams: frozenset[StreamId]) -> Recovered:
+        """Salvage before anything is recorded again; while index or keys don't answer, their turn comes again."""
+        while True:
+            try:
+                return await self._stored(partial(salvage_streams, self._node, streams))
+            except Unavailable as err:
+                log.error("salvage waits: the index does not answer", reason=str(err))
+                await asyncio.sleep(COMMIT_SECONDS)
+
     async def _stored(self, act: Callable[[], T]) -> T:
-        """Run `act` in the storage thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._storage, act)
+        """Run `act` in the storage thread. Unavailable when the index does not answer now."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._storage, act)
+        except OperationalError as err:
+            raise Unavailable(f"The index does not answer: {err.orig}") from err
 
     async def _asked(self, act: Callable[[], T]) -> T:
-        """Run `act` in the hub thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._hub, act)
+        """Run `act` in the hub thread. Unavailable when hub or index do not answer now."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._hub, act)
+        except OperationalError as err:
+            raise Unavailable(f"The index does not answer: {err.orig}") from err
+
+
+def _refuse_long_paths(settings: Settings) -> None:
+    """Raise ConfigError when the run directory is too deep for its sockets: `bind` would fail in each process, one after another."""
+    longest = max((settings.node_socket, settings.supervisor_socket, settings.worker_socket(100)), key=lambda path: len(str(path)))
+    if len(os.fsencode(longest)) > MAX_SOCKET_PATH_BYTES:
+        raise ConfigError(
+            f"{longest} is too long for a Unix socket ({MAX_SOCKET_PATH_BYTES} bytes at most). Use a data directory with a shorter path."
+        )

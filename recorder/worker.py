@@ -22,9 +22,10 @@ from recorder.clock import WallAnchor
 from recorder.drain import Drainer
 from recorder.keys import KeyRing
 from recorder.live import LiveStream
-from recorder.open_segment import OpenSegment, SegmentPhase
+from recorder.open_segment import OpenSegment
 from recorder.process import die_with_the_parent, end_on_task_error, end_on_thread_errors, leave_stopping_to_the_supervisor
 from recorder.recording import Recording
+from recorder.volumes import open_those_there
 from recorder.wire import (
     MAX_LINE_BYTES,
     ClockStepped,
@@ -42,7 +43,7 @@ from recorder.wire import (
     encode,
 )
 from recorder.worker_socket import WorkerSocket
-from recorder.writer import Published, Reached, VolumeReport, WriterReport, WriterThread
+from recorder.writer import Abandoned, Published, Reached, VolumeReport, WriterReport, WriterThread
 from vms.clock import Clock, SystemClock
 from vms.domain.footage import GapReason
 from vms.domain.ids import CameraId, SegmentId, StreamId
@@ -97,7 +98,8 @@ class Worker:
         """Work until told to stop, or until the supervisor is gone."""
         loop = asyncio.get_running_loop()
         lines, self._to_supervisor = await asyncio.open_connection(sock=self._control, limit=MAX_LINE_BYTES)
-        self._writers = [self._writer(Volume.open(Path(path), max_bytes=limit), loop) for path, limit in self._plan.volumes]
+        opened = open_those_there((Path(path), limit) for path, limit in self._plan.volumes)
+        self._writers = [self._writer(volume, loop) for volume in opened]
         await self._socket.start()
         watching = asyncio.create_task(self._watch(), name="watch")
         watching.add_done_callback(end_on_task_error)
@@ -212,6 +214,8 @@ class Worker:
                 if capture is not None:
                     capture.record.published(segment)
                 self._send(SegmentPublished.of(segment))
+            case Abandoned():
+                self._abandoned(report)
             case VolumeReport():
                 self._volume_changed()
             case Reached(mark):
@@ -222,9 +226,15 @@ class Worker:
             self._send(VolumeChanged(str(writer.volume.id), writer.condition.value, writer.sentence))
         for capture in self._captures.values():
             capture.volume_changed()
-        for segment in tuple(self._segments.values()):
-            if segment.phase is SegmentPhase.ABANDONED and len(segment.written) <= 1:
-                del self._segments[segment.id]
+
+    def _abandoned(self, report: Abandoned) -> None:
+        """End the run of a segment that the disk refused; list it on only for the pictures that are whole in its `.part`."""
+        segment = report.open_segment
+        capture = self._captures.get(segment.stream_id)
+        if capture is not None:
+            capture.record.abandoned(segment, report.condition, report.sentence)
+        if len(segment.written) <= 1:
+            self._segments.pop(segment.id, None)
 
     def _live(self) -> dict[StreamId, LiveStream]:
         return {stream: capture.live for stream, capture in self._captures.items()}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recorder.worker_socket import FRAME, PICTURE, TEXT
-from vms.domain.footage import FragmentEntry, unpack_fragments
+from vms.domain.footage import FragmentEntry, Run, unpack_fragments
 from vms.domain.ids import CameraId, SegmentId, StreamId, segment_id
 from vms.domain.timespan import TICKS_PER_MS
 from vms.log import get_logger
@@ -47,6 +47,11 @@ class ListedSegment:
     @property
     def end_ticks(self) -> int:
         return self.start_ticks + self.duration
+
+    @property
+    def run(self) -> Run:
+        """The run it belongs to, as far as this segment proves it."""
+        return Run(self.stream_id, self.run_start_ms, self.end_ticks // TICKS_PER_MS, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,17 @@ class WorkerClient:
 
     def _sockets(self) -> list[Path]:
         return sorted(self._run_dir.glob("worker-*.sock"))
+
+
+def unpublished_runs(run_dir: Path) -> dict[StreamId, list[Run]]:
+    """Return what the recorder of `run_dir` has written and not entered in the index yet; {} when none runs.
+
+    For programs without an event loop.
+    """
+    found: dict[StreamId, list[Run]] = {}
+    for segment in asyncio.run(WorkerClient(run_dir).listed_segments()):
+        found.setdefault(segment.stream_id, []).append(segment.run)
+    return found
 
 
 async def ask_socket(path: Path, question: dict[str, object]) -> dict[str, object]:

@@ -28,6 +28,8 @@ MAX_QUEUED_BYTES = 8 * 1024 * 1024
 """Of one stream; above it fragments are refused until half of it is written."""
 SALT_BYTES = 16
 ROOM_CHECK_SECONDS = 2.0
+REFUSED_SECONDS = 10.0
+"""A disk that said "no room" while it seemed to have some (inodes, a quota) is asked again so much later."""
 _IDLE_SECONDS = 0.25
 
 log = get_logger(__name__)
@@ -58,13 +60,23 @@ class VolumeReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Abandoned:
+    """The disk refused a segment: what is whole in its `.part` waits for recovery, and its run can't go on."""
+
+    open_segment: OpenSegment
+    condition: VolumeCondition
+    """FULL or FAILED; OK when only this one segment could not be written."""
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reached:
     """Everything that was queued before this mark is done."""
 
     mark: Callable[[], None]
 
 
-WriterReport = Published | VolumeReport | Reached
+WriterReport = Published | Abandoned | VolumeReport | Reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +146,15 @@ class WriterThread:
         self._taken: dict[StreamId, int] = {}
         self._oldest_queued_at: float | None = None
         self._room_checked_at = float("-inf")
+        self._refused_until = float("-inf")
+        self._wanted_bytes = 0
+        """Of the segment that found no room: the volume is full until as much is free, or it would open and close all the time."""
+        self._broken_runs: dict[StreamId, int] = {}
+        """Start of the newest run of a stream that lost a segment here: what follows in it would hide the hole."""
         self._thread = threading.Thread(target=self._run, name=f"writer {volume.id}", daemon=True)
 
     def start(self) -> None:
-        self._check_room()
+        self._guarded(None)  # the first look for room; a disk that can't be asked is a failed volume, not the end of the worker
         self._thread.start()
 
     def stop(self, timeout_seconds: float) -> bool:
@@ -189,15 +206,16 @@ class WriterThread:
             if self.condition is not VolumeCondition.FAILED:
                 self._housekeep()
         except DiskFull as err:
+            self._refused_until = self._clock.monotonic() + REFUSED_SECONDS
             self._change(VolumeCondition.FULL, str(err))
-            self._abandon(job)
+            self._abandon_one(job, str(err))
         except Conflict as err:
             log.exception("segment can't be written", reason=str(err))
-            self._abandon(job)
+            self._abandon_one(job, str(err))
         except DiskFault as err:
             log.exception("volume failed", volume=self.volume.id, path=str(self.volume.path))
             self._change(VolumeCondition.FAILED, str(err))
-            self._abandon(job)
+            self._abandon_all(job, str(err))
 
     def _do(self, job: _Job) -> None:
         match job:
@@ -215,8 +233,8 @@ class WriterThread:
                 self._report(job)
 
     def _open(self, segment: OpenSegment) -> None:
-        if not self._takes(segment.expected_bytes):
-            segment.phase = SegmentPhase.ABANDONED
+        if self._broken_runs.get(segment.stream_id) == segment.run_start_ms or not self._takes(segment.expected_bytes):
+            self._abandon(segment, self.sentence)
             return
         encoder = SegmentEncoder(segment.id, segment.camera_id, segment.hour_key, random_bytes(SALT_BYTES), scratch=self._scratch)
         part = OpenPart.create(self.volume, segment.id, segment.expected_bytes)
@@ -228,6 +246,8 @@ class WriterThread:
 
     def _takes(self, expected_bytes: int) -> bool:
         self._check_room(expected_bytes)
+        if self.condition is VolumeCondition.FULL:
+            self._wanted_bytes = expected_bytes
         return self.condition is VolumeCondition.OK
 
     def _append(self, segment: OpenSegment, fragment: Fragment) -> None:
@@ -289,11 +309,12 @@ class WriterThread:
             self._check_room()
 
     def _check_room(self, expected_bytes: int = 0) -> None:
-        self._room_checked_at = self._clock.monotonic()
-        if self.condition is VolumeCondition.FAILED:
+        now = self._room_checked_at = self._clock.monotonic()
+        if self.condition is VolumeCondition.FAILED or now < self._refused_until:
             return
-        lack = self.volume.lack_of_room(expected_bytes)
+        lack = self.volume.lack_of_room(max(expected_bytes, self._wanted_bytes))
         if lack is None:
+            self._wanted_bytes = 0
             self._change(VolumeCondition.OK, "")
         else:
             self._change(VolumeCondition.FULL, lack)
@@ -303,10 +324,20 @@ class WriterThread:
             self.condition, self.sentence = condition, sentence
             self._report(VolumeReport(condition, sentence))
 
-    def _abandon(self, job: _Job | None) -> None:
-        """Leave the segment that the disk refused as it is; on a failed volume, all of them."""
-        if isinstance(job, _Open | _Append | _Publish):
-            job.segment.phase = SegmentPhase.ABANDONED
-            self._writing.pop(job.segment, None)
-        if self.condition is VolumeCondition.FAILED:
-            self._writing.clear()
+    def _abandon_one(self, job: _Job | None, sentence: str) -> None:
+        if isinstance(job, _Open | _Append | _Publish) and job.segment.phase is SegmentPhase.OPEN:
+            self._abandon(job.segment, sentence)
+
+    def _abandon_all(self, job: _Job | None, sentence: str) -> None:
+        self._abandon_one(job, sentence)
+        for segment in tuple(self._writing):
+            self._abandon(segment, sentence)
+
+    def _abandon(self, segment: OpenSegment, sentence: str) -> None:
+        """Leave a segment as it is on disk, say so, and take nothing more of its run: no hole is ever inside a run."""
+        segment.phase = SegmentPhase.ABANDONED
+        self._broken_runs[segment.stream_id] = segment.run_start_ms
+        writing = self._writing.pop(segment, None)
+        if writing is not None:
+            writing.part.close()
+        self._report(Abandoned(segment, self.condition, sentence))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.cutter import MAX_FRAGMENT_BYTES, MAX_FRAGMENT_TICKS, Cut, SegmentCutter, fragment_ends, stagger
+from recorder.cutter import MAX_FRAGMENT_BYTES, MAX_FRAGMENT_TICKS, MAX_FRAGMENTS, Cut, SegmentCutter, fragment_ends, stagger
 from vms.domain.ids import CameraId
 from vms.domain.timespan import TICKS_PER_SECOND
 
@@ -66,3 +66,11 @@ def test_a_fragment_ends_after_four_seconds() -> None:
 def test_a_fragment_ends_before_a_picture_that_would_make_it_too_large() -> None:
     assert fragment_ends(held_ticks=1, held_bytes=MAX_FRAGMENT_BYTES, next_bytes=1, next_keyframe=False)
     assert not fragment_ends(held_ticks=1, held_bytes=MAX_FRAGMENT_BYTES - 1, next_bytes=1, next_keyframe=False)
+
+
+def test_a_segment_never_has_more_fragments_than_a_message_holds() -> None:
+    cutter = SegmentCutter(CameraId(1), segment_ticks=MINUTE)
+    cutter.begin(START)
+    cuts = [cutter.at_border(START + number, next_keyframe=True) for number in range(1, MAX_FRAGMENTS + 1)]
+
+    assert cuts.index(Cut.CUT) == MAX_FRAGMENTS - 1

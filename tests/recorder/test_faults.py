@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from vms.domain.camera import CameraDetails
 from vms.domain.footage import GapReason
 from vms.domain.ids import StreamId
 from vms.domain.timespan import ms_of
+from vms.store.database import BUSY_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -124,6 +127,22 @@ def test_a_changed_picture_size_begins_a_new_run(site: Site, faulty: Cameras) ->
     assert site.stop() == 0
 
     assert site.runs(stream)[0].end_reason is GapReason.STREAM_CHANGED
+    assert site.check().violations == ()
+
+
+@pytest.mark.long
+def test_a_worker_that_dies_while_the_index_is_locked_records_again_when_it_is_not(site: Site, cameras: Cameras) -> None:
+    stream = stream_of(add(site, cameras, 0, "Locked"))
+    site.start()
+    site.wait_for_segments(stream, 1)
+    with site.index.write.begin():  # an index that another process holds longer than anybody waits for it
+        (worker,) = site.children("recorder.worker")
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: any("does not answer" in str(line.get("event")) for line in site.log_lines()), seconds=BUSY_SECONDS * 3)
+
+    wait_until(lambda: len(site.runs(stream)) == 2, seconds=60)
+    wait_until(lambda: site.state(stream) == "recording")
+    assert site.stop() == 0
     assert site.check().violations == ()
 
 

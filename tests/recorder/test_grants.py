@@ -76,5 +76,6 @@ def test_a_segment_before_the_span_shows_nothing_but_its_init() -> None:
     gate = Gate(bytes(32), SystemClock())
     gate.check_range(Listed(), span(100, 200), 0, INIT)
 
-    with pytest.raises(Denied):
-        gate.check_range(Listed(), span(100, 200), INIT, 10)
+    for fragment in range(10):
+        with pytest.raises(Denied):
+            gate.check_range(Listed(), span(100, 200), INIT + fragment * SIZE, 10)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recorder.ledger import Ledger, write
+import pytest
+
+from recorder.ledger import MAX_BATCH, Ledger, write
 from recorder.wire import ClockStepped, Missing, RunChanged, SegmentPublished
 from tests.factories import STREAM, VOLUME, a_segment, after
 from vms.domain.footage import Gap, GapReason
 from vms.domain.timespan import Timespan, datetime_of_ms, ms_of, ticks_of
 from vms.store import gaps, runs, segments
+from vms.store.batch import IndexBatch
 from vms.store.database import Engines
 from vms.store.volumes import register
 
@@ -140,3 +144,39 @@ def test_one_row_that_contradicts_the_index_does_not_keep_the_others_out(index: 
 
     with index.read.begin() as connection:
         assert [segment.start_ms for segment in segments.find(connection, STREAM, WINDOW)] == [START_MS, START_MS + 60_000]
+
+
+@pytest.mark.parametrize("each_alone", [False, True])
+def test_a_reason_that_a_slow_disk_makes_late_ends_where_the_next_one_began(index: Engines, *, each_alone: bool) -> None:
+    entered(index, begun(), published(0), missing(90), ended(0, 60), missing(60, GapReason.DISK_SLOW), each_alone=each_alone)
+
+    told = [(gap.reason, gap.start, gap.end) for gap in told_gaps(index)]
+    assert told == [(GapReason.DISK_SLOW, after(60, START), after(90, START)), (GapReason.OFFLINE, after(90, START), None)]
+
+
+def test_a_gap_told_for_time_that_turns_out_recorded_does_not_last(index: Engines) -> None:
+    entered(index, missing(1), begun(0.5), published(0.5, run_s=0.5), each_alone=True)
+
+    assert [gap for gap in told_gaps(index) if gap.end is None] == []
+
+
+def test_a_row_that_the_index_will_never_take_does_not_keep_the_others_out(index: Engines) -> None:
+    with index.write.begin() as connection:
+        register(connection, VOLUME, Path("/footage"))
+    empty = replace(a_segment(START), duration=0)
+
+    write(index, IndexBatch(segments=(empty, a_segment(after(60, START)))))
+
+    with index.read.begin() as connection:
+        assert [segment.start_ms for segment in segments.find(connection, STREAM, WINDOW)] == [START_MS + 60_000]
+
+
+def test_what_waited_for_the_index_goes_in_piece_by_piece() -> None:
+    ledger = Ledger()
+    for number in range(MAX_BATCH + 1):
+        ledger.take(published(60 * number), START)
+
+    sizes = []
+    while (batch := ledger.cut()) is not None:
+        sizes.append(len(batch.segments))
+    assert sizes == [MAX_BATCH, 1]

@@ -14,10 +14,11 @@ import pytest
 from recorder.demo.timecode import MILLISECONDS, read
 from tests.fakes.cameras import TINY_H265, TINY_MAIN
 from tests.recorder.site import Cameras, Site, a_site, stream_of
-from vms.domain.camera import StreamRole
+from vms.domain.camera import CameraState, StreamRole
 from vms.domain.footage import GapReason, Segment
 from vms.domain.ids import StreamId
 from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND
+from vms.store import coverage
 
 pytestmark = pytest.mark.slow
 PICTURE_TICKS = TICKS_PER_SECOND // TINY_MAIN.fps
@@ -105,6 +106,13 @@ def test_a_graceful_stop_publishes_everything_and_opens_the_gap(recorded: Record
     assert run.end_reason is GapReason.RECORDER_STOPPED
     assert (gap.reason, gap.end) == (GapReason.RECORDER_STOPPED, None)
     assert gap.start.timestamp() * 1000 == pytest.approx(run.end_ms, abs=1)
+
+
+def test_after_a_stop_no_camera_is_said_to_record(recorded: Recorded) -> None:
+    with recorded.site.central.reading() as session:
+        told = coverage.states(session)
+
+    assert {status.status.state for status in told.values()} == {CameraState.OFFLINE}
 
 
 def test_the_cameras_own_clock_is_kept_beside_ours(recorded: Recorded) -> None:

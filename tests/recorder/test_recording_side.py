@@ -10,16 +10,16 @@ import pytest
 
 from recorder.clock import WallAnchor
 from recorder.keys import KeyRing
-from recorder.open_segment import OpenSegment, hour_of
+from recorder.open_segment import HOUR_MS, OpenSegment, hour_of
 from recorder.recording import Recording
 from recorder.rtp.access_unit import AccessUnit
 from recorder.wire import FromWorker, Missing, Record, RunChanged, SegmentPublished
-from recorder.writer import MAX_QUEUED_BYTES, Published, Reached, WriterReport, WriterThread
+from recorder.writer import MAX_QUEUED_BYTES, Abandoned, Published, Reached, VolumeCondition, WriterReport, WriterThread
 from tests.recorder.test_clock import DrivenClock
 from tests.recorder.units import parameter_sets, unit
 from vms.domain.footage import GapReason
-from vms.domain.ids import CameraId, SegmentId
-from vms.domain.timespan import TICKS_PER_SECOND
+from vms.domain.ids import CameraId, SegmentId, StreamId, segment_id
+from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND
 from vms.store.files import Volume
 
 
@@ -57,6 +57,8 @@ class Studio:
             match report:
                 case Published(_, segment):
                     self.sent.append(SegmentPublished.of(segment))
+                case Abandoned(segment, condition, sentence):
+                    self.recording.abandoned(segment, condition, sentence)
                 case Reached(mark):
                     mark()
                 case _:
@@ -187,3 +189,52 @@ def test_a_run_never_starts_before_what_is_recorded_ends(tmp_path: Path) -> None
 
     (begun,) = studio.runs()
     assert begun.start_ms == later // 90
+
+
+def test_a_run_does_not_reach_over_a_segment_that_could_not_be_written(studio: Studio) -> None:
+    part = studio.writer.volume.part_path(segment_id(StreamId(5), studio.now // TICKS_PER_MS))
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"of another recorder")
+    studio.film(range(300))
+    sent = studio.settle()
+
+    assert [message for message in sent if isinstance(message, SegmentPublished)] == []
+
+
+def test_the_run_of_a_segment_that_could_not_be_written_is_ended_with_a_reason(studio: Studio) -> None:
+    studio.film(range(100))
+    (segment,) = studio.listed.values()
+    studio.recording.abandoned(segment, VolumeCondition.FULL, "No room on the disk.")
+    studio.settle()
+
+    assert [(message.reason, message.detail) for message in studio.missing()] == [("disk_full", "No room on the disk.")]
+    assert [run.end_reason for run in studio.runs()] == [None, "disk_full"]
+
+
+def keyless_hour(studio: Studio) -> int:
+    """Return where the first hour begins whose key the studio was not given, in ticks."""
+    return (hour_of(studio.now) + 3) * HOUR_MS * TICKS_PER_MS
+
+
+def test_a_key_that_does_not_come_ends_the_run_where_it_is_recorded(tmp_path: Path) -> None:
+    until = keyless_hour(Studio(tmp_path / "first"))
+    studio = Studio(tmp_path / "volume", not_before=until - 6 * TICKS_PER_SECOND)
+    studio.film(range(400))
+    sent = studio.settle()
+
+    last = [message for message in sent if isinstance(message, SegmentPublished)][-1].segment
+    begun, ended = studio.runs()
+    assert (begun.start_ms, ended.start_ms, ended.end_ms) == (begun.start_ms, begun.start_ms, last.end_ticks // TICKS_PER_MS)
+    assert studio.recording.not_before >= last.end_ticks >= until
+    assert {message.reason for message in studio.missing()} == {"disk_error"}
+
+
+def test_a_connection_that_ends_before_the_key_came_is_an_ordinary_end(tmp_path: Path) -> None:
+    until = keyless_hour(Studio(tmp_path / "first"))
+    studio = Studio(tmp_path / "volume", not_before=until)
+    studio.film(range(10))
+    studio.recording.end(GapReason.OFFLINE, "The camera closed the connection.")
+    studio.settle()
+
+    assert studio.runs() == []
+    assert [message.reason for message in studio.missing()] == ["offline"]

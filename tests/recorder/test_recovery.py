@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from recorder.keys import KeyRing
 from recorder.node import Node, open_node
 from recorder.open_segment import hour_of
-from recorder.recovery import recover, salvage_streams
+from recorder.recovery import note_clean, recover, salvage_streams
 from recorder.run import Run, RunPlan
 from recorder.writer import Published, WriterReport, WriterThread
 from tests.recorder.site import CLOCK, Site
@@ -20,8 +22,10 @@ from vms.domain.footage import GapReason, Segment, SegmentFlag, SegmentState
 from vms.domain.footage import Run as RunRow
 from vms.domain.ids import CameraId, StreamId
 from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND, ticks_of
-from vms.store import segments
+from vms.media.segment_layout import HEADER_BYTES, LENGTH, record_size, whole_places
+from vms.store import segments, volumes
 from vms.store.batch import IndexBatch, apply_batch
+from vms.store.volumes import VolumeState
 
 STREAM, CAMERA = StreamId(5), CameraId(11)
 pytestmark = pytest.mark.slow
@@ -198,3 +202,78 @@ def test_a_dead_workers_streams_are_salvaged_and_no_others(crash: Crash) -> None
 
     assert (other.salvaged, own.salvaged) == (0, 1)
     assert own.ends == {STREAM: crash.rows()[0].end_ticks // TICKS_PER_MS}
+
+
+def first_record(part: Path) -> int:
+    """Return where the record after the init segment begins in the file."""
+    with part.open("rb") as file:
+        init, *_ = whole_places(file.fileno())
+    return init.file_at + record_size(init.length)
+
+
+def damage(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("where", ["header", "length of the init segment", "init segment", "first picture"])
+def test_a_part_with_a_damaged_beginning_stays(crash: Crash, where: str) -> None:
+    crash.record(1, finish=False)
+    (part,) = crash.parts()
+    places = {
+        "header": 0,
+        "length of the init segment": HEADER_BYTES,
+        "init segment": HEADER_BYTES + LENGTH.size,
+        "first picture": first_record(part) + LENGTH.size,
+    }
+    damage(part, places[where])
+
+    done = recover(crash.node)
+
+    assert (done.unreadable, done.discarded) == (1, 0)
+    assert part.exists()
+
+
+def test_a_part_of_which_only_zeros_reached_the_disk_is_removed(crash: Crash) -> None:
+    crash.record(1, finish=False)
+    (part,) = crash.parts()
+    part.write_bytes(bytes(part.stat().st_size))
+
+    assert recover(crash.node).discarded == 1
+
+
+def broken_disk(*_arguments: object, **_options: object) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_file_that_the_disk_does_not_give_back_stays_and_the_others_are_taken_in(crash: Crash, monkeypatch: pytest.MonkeyPatch) -> None:
+    crash.record(5, finish=False)
+    with monkeypatch.context() as patch:
+        patch.setattr("recorder.recovery.scan", broken_disk)
+        done = recover(crash.node)
+
+    assert (done.unreadable, done.adopted, done.salvaged) == (len(crash.parts()) + 2, 0, 0)
+
+
+def test_a_volume_that_can_not_be_listed_does_not_stop_the_recorder_and_is_looked_at_again(
+    crash: Crash, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = crash.record(5, finish=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("recorder.recovery.iter_published", broken_disk)
+        recover(crash.node)
+
+    assert recover(crash.node).adopted == len(published)
+
+
+def test_a_failed_volume_is_not_noted_as_clean(crash: Crash) -> None:
+    volume = crash.node.volumes[0]
+    with crash.node.index.write.begin() as connection:
+        volumes.set_clean_hour(connection, volume.id, 7)
+    crash.node.note_volume_state(volume, VolumeState.FAILED)
+
+    note_clean(crash.node)
+
+    with crash.node.index.read.begin() as connection:
+        assert volumes.get(connection, volume.id).clean_hour == 7

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from recorder.open_segment import Fragment, OpenSegment, SegmentPhase
-from recorder.writer import Published, Reached, VolumeCondition, VolumeReport, WriterReport, WriterThread
+from recorder.writer import ROOM_CHECK_SECONDS, Abandoned, Published, Reached, VolumeCondition, VolumeReport, WriterReport, WriterThread
+from tests.recorder.test_clock import DrivenClock
 from tests.recorder.units import PICTURE_TICKS, parameter_sets, stream
 from tests.waiting import wait_until
-from vms.clock import SystemClock
+from vms.clock import Clock, SystemClock
 from vms.domain.footage import Segment, SegmentFlag
 from vms.domain.ids import CameraId, SegmentId, StreamId
 from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND
@@ -36,14 +38,17 @@ class OneKey:
 class Desk:
     """A writer on a real volume, and what it reported."""
 
-    def __init__(self, volume: Volume) -> None:
+    def __init__(self, volume: Volume, clock: Clock) -> None:
         self.volume = volume
         self.reports: list[WriterReport] = []
         self.listed: dict[SegmentId, OpenSegment] = {}
-        self.writer = WriterThread(volume, clock=SystemClock(), sync_seconds=1, report=self.reports.append, listed=self.listed)
+        self.writer = WriterThread(volume, clock=clock, sync_seconds=1, report=self.reports.append, listed=self.listed)
 
     def published(self) -> list[Segment]:
         return [report.segment for report in self.reports if isinstance(report, Published)]
+
+    def abandoned(self) -> list[OpenSegment]:
+        return [report.open_segment for report in self.reports if isinstance(report, Abandoned)]
 
     def conditions(self) -> list[VolumeCondition]:
         return [report.condition for report in self.reports if isinstance(report, VolumeReport)]
@@ -73,8 +78,8 @@ class Desk:
 def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     made: list[Desk] = []
 
-    def make(max_bytes: int | None = None) -> Desk:
-        desk = Desk(Volume.create(tmp_path / "volume", max_bytes))
+    def make(max_bytes: int | None = None, clock: Clock | None = None) -> Desk:
+        desk = Desk(Volume.create(tmp_path / "volume", max_bytes), clock or SystemClock())
         desk.writer.start()
         made.append(desk)
         return desk
@@ -84,8 +89,9 @@ def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
         assert desk.writer.stop(10)
 
 
-def a_segment(start: int = NOW, *, expected_bytes: int = 100_000) -> OpenSegment:
-    return OpenSegment(StreamId(5), CameraId(11), start, start // TICKS_PER_MS, parameter_sets(), expected_bytes, KEY)
+def a_segment(start: int = NOW, *, run_start: int | None = None, expected_bytes: int = 100_000) -> OpenSegment:
+    run_start_ms = (start if run_start is None else run_start) // TICKS_PER_MS
+    return OpenSegment(StreamId(5), CameraId(11), start, run_start_ms, parameter_sets(), expected_bytes, KEY)
 
 
 def a_fragment(tfdt: int, pictures: int = 25) -> Fragment:
@@ -196,3 +202,50 @@ def test_a_segment_that_is_there_already_is_never_written_over(make_desk: Callab
 
     assert [len(segment.fragments) for segment in desk.published()] == [2]
     assert desk.conditions() == []
+
+
+def test_a_volume_without_room_for_a_segment_stays_full_until_there_is(make_desk: Callable[..., Desk]) -> None:
+    clock = DrivenClock()
+    desk = make_desk(1_000_000, clock)
+    desk.write(a_segment(expected_bytes=2_000_000))
+    for _ in range(3):
+        clock.pass_time(ROOM_CHECK_SECONDS)
+        desk.settle()
+
+    assert desk.conditions() == [VolumeCondition.FULL]
+
+
+def test_a_segment_that_is_lost_takes_the_rest_of_its_run_with_it(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    lost, later = a_segment(), a_segment(NOW + TICKS_PER_SECOND, run_start=NOW)
+    part = desk.volume.part_path(lost.id)
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"of another recorder")
+    desk.write(lost)
+    desk.write(later)
+    desk.write(a_segment(NOW + 2 * TICKS_PER_SECOND))
+    desk.settle()
+
+    assert desk.abandoned() == [lost, later]
+    assert [segment.start_ticks for segment in desk.published()] == [NOW + 2 * TICKS_PER_SECOND]
+
+
+def test_a_disk_that_can_not_be_asked_for_room_is_a_failed_volume(tmp_path: Path) -> None:
+    desk = Desk(Volume.create(tmp_path / "volume"), SystemClock())
+    shutil.rmtree(desk.volume.path)
+    desk.writer.start()
+    assert desk.writer.stop(10)
+
+    assert desk.conditions() == [VolumeCondition.FAILED]
+
+
+def test_a_failed_volume_gives_up_every_segment_and_keeps_no_file_open(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    other, failing = a_segment(NOW + TICKS_PER_SECOND), a_segment()
+    desk.writer.open(other)
+    with armed("publish:a", broken_disk):
+        desk.write(failing)
+        desk.settle()
+
+    assert desk.abandoned() == [failing, other]
+    assert [file for file in Path("/proc/self/fd").iterdir() if str(desk.volume.path) in os.path.realpath(file)] == []

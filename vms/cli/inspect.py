@@ -38,11 +38,15 @@ segment_app = typer.Typer(help="Segment files.", no_args_is_help=True)
 
 def status(context: typer.Context, as_json: AsJson = False) -> None:
     """Say what each camera does now and what was recorded of the last hour."""
+    from recorder.worker_client import unpublished_runs  # noqa: PLC0415 - only this command asks the workers
+
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
+        # Asked before the index is read: what is published in between is counted once, never missed.
+        unpublished = unpublished_runs(settings.run_dir)
         with cli.reading(settings) as session, cli.index_reading(settings) as index:
-            document = status_document(session, index, actor=cli.actor, now=cli.clock.now())
+            document = status_document(session, index, actor=cli.actor, now=cli.clock.now(), unpublished=unpublished)
     if as_json:
         print_json(document)
         return

@@ -23,11 +23,11 @@ class SegmentFlag(IntFlag):
     SALVAGED = 1
     """Cut at its last whole record after a crash."""
     NO_KEYFRAME_CUT = 2
-    """Cut without a keyframe because none came for 120 s."""
+    """Cut without a keyframe because none came for twice the usual length of a segment."""
 
 
 class GapReason(StrEnum):
-    """Why time is missing. Each value is a sentence's key in the pages' and the guide's word list."""
+    """Why time is missing; `web/words.py` has the sentence for each."""
 
     OFFLINE = "offline"
     REFUSED = "refused"

@@ -11,7 +11,7 @@ from vms.domain.ids import StreamId
 from vms.domain.timespan import Timespan
 
 OPEN_SEGMENT_ALLOWANCE = timedelta(seconds=150)
-"""A segment is cut after 120 s at the latest: for so long, and a little, the newest footage is in no index row yet."""
+"""A segment is cut after twice 60 s, the most that is allowed, and a fragment: so long the newest footage may be in no index row yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypedDict
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from vms.domain.camera import CameraDetails, CameraState, RecordingMode, StreamRole
-from vms.domain.footage import Coverage, GapReason
+from vms.domain.footage import Coverage, GapReason, Run
+from vms.domain.ids import StreamId
 from vms.domain.people import Actor
 from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
 from vms.domain.timespan import Timespan, union
@@ -61,13 +64,27 @@ class StatusDocument(TypedDict):
 
 
 def status_document(
-    session: Session, index: Connection | None, *, actor: Actor, now: datetime, window: timedelta = WINDOW
+    session: Session,
+    index: Connection | None,
+    *,
+    actor: Actor,
+    now: datetime,
+    window: timedelta = WINDOW,
+    unpublished: Mapping[StreamId, Sequence[Run]] = MappingProxyType({}),
 ) -> StatusDocument:
-    """Return every camera's state and what was recorded of the last `window`; without an index, states only."""
+    """Return every camera's state and what was recorded of the last `window`; without an index, states only.
+
+    `unpublished`: what the recorder has written and not entered in the index yet, by stream; without it the figures lag by a
+    segment.
+    """
+    span = Timespan(now - window, now)
     states = coverage.states(session)
     found = list_cameras(session, actor)
     return StatusDocument(
-        cameras=[_camera(details, states.get(details.camera.streams[0].id), index, now, window) for details in found],
+        cameras=[
+            _camera(details, states.get(details.camera.streams[0].id), _told(details, index, unpublished, span, now), span, now)
+            for details in found
+        ],
         volumes=[] if index is None else _volumes(index),
     )
 
@@ -88,13 +105,19 @@ def expected_of(details: CameraDetails, recorded: Coverage, window: Timespan, no
     return _without(Timespan(start, end), left_out) if start < end else []
 
 
+def _told(
+    details: CameraDetails, index: Connection | None, unpublished: Mapping[StreamId, Sequence[Run]], span: Timespan, now: datetime
+) -> Coverage | None:
+    stream = details.camera.stream(StreamRole.MAIN)
+    if index is None or stream is None:
+        return None
+    return timeline(index, stream.id, span, now=now, unpublished=unpublished.get(stream.id, ()))
+
+
 def _camera(
-    details: CameraDetails, reported: ReportedStatus | None, index: Connection | None, now: datetime, window: timedelta
+    details: CameraDetails, reported: ReportedStatus | None, told: Coverage | None, span: Timespan, now: datetime
 ) -> CameraDocument:
     state, since, detail = _state(reported, now)
-    span = Timespan(now - window, now)
-    stream = details.camera.stream(StreamRole.MAIN)
-    told = None if index is None or stream is None else timeline(index, stream.id, span, now=now)
     return CameraDocument(
         id=details.camera.id,
         name=details.camera.name,

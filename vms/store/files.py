@@ -80,6 +80,7 @@ class Volume:
         self._usage = Usage(path)
         self._lock = threading.Lock()
         self._measured: int | None = None
+        self._free_then = 0
         self._grown = 0
         self._durable_folders: set[Path] = set()
 
@@ -146,12 +147,16 @@ class Volume:
         return self.lack_of_room(expected_bytes) is None
 
     def lack_of_room(self, expected_bytes: int = 0) -> str | None:
-        """Return why `expected_bytes` more can't be recorded here, as a sentence; None when they can."""
+        """Return why `expected_bytes` more can't be recorded here, as a sentence; None when they can. DiskFault when it can't be asked."""
+        with _disk_speaks(self.path):
+            return self._lack_of_room(expected_bytes)
+
+    def _lack_of_room(self, expected_bytes: int) -> str | None:
         free, watermark = self.free_bytes() - expected_bytes, self.low_watermark_bytes
         if free < watermark:
             return f"{self.path} has {_mb(free)} free and recording stops below {_mb(watermark)}. Free space there or add a volume."
-        if self.max_bytes is not None and self.used_bytes() + expected_bytes > self.max_bytes:
-            self.measure_again()  # something may have been erased by another process
+        if self.max_bytes is not None and self.used_bytes() + self._grown_elsewhere() + expected_bytes > self.max_bytes:
+            self.measure_again()  # another process may have erased something, or it was not the volume that grew
             used = self.used_bytes()
             if used + expected_bytes > self.max_bytes:
                 return f"{self.path} holds {_mb(used)} of at most {_mb(self.max_bytes)} (max_bytes). Raise max_bytes or add a volume."
@@ -181,7 +186,13 @@ class Volume:
             self._durable_folders.clear()
         self._durable_folders.add(folder)
 
+    def _grown_elsewhere(self) -> int:
+        """Return what the disk lost since the last measure and this process did not take: other workers may have, on this volume."""
+        with self._lock:
+            return max(0, self._free_then - self.free_bytes() - self._grown)
+
     def _measure(self) -> None:
+        self._free_then = self.free_bytes()
         self._measured = self._usage.measure()
         self._grown = 0
 
@@ -236,6 +247,10 @@ class OpenPart:
         """Append all of `buffers`, or raise DiskFull or DiskFault; then the file ends anywhere and stays a `.part`."""
         with self._acting() as fd:
             self.written_bytes += _write_all(fd, buffers)
+        beyond = self.written_bytes - self._reserved_bytes
+        if beyond > 0:
+            self._volume.note_growth(beyond)
+            self._reserved_bytes += beyond
 
     def data_sync(self) -> None:
         """Make what was written survive a power cut. A failure is final."""
@@ -397,6 +412,8 @@ def _read_identity(path: Path) -> VolumeId:
         return VolumeId(str(uuid.UUID(identity["volume"])))
     except FileNotFoundError as err:
         raise Unavailable(f"{path} is no volume: {IDENTITY} is missing. Mount its disk there, or make one with: vms init") from err
+    except OSError as err:
+        raise Unavailable(f"{path / IDENTITY} can't be read: {err.strerror}. Look at the disk.") from err
     except (ValueError, KeyError, TypeError, AttributeError) as err:
         raise Unavailable(f"{path / IDENTITY} can't be read. Put it back from a backup of the volume's identity.") from err
 

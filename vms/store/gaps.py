@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from vms.domain.footage import Gap, GapReason
+from vms.domain.footage import Gap, GapReason, Run
 from vms.domain.ids import StreamId
 from vms.domain.timespan import Timespan, datetime_of_ms, ms_of
 from vms.store.index_tables import GapRow
@@ -49,6 +49,15 @@ def close_at(connection: Connection, moments: Sequence[tuple[StreamId, int]]) ->
     connection.execute(_CLOSE, [{"of_stream": stream, "at_ms": at_ms} for stream, at_ms in moments])
 
 
+def close_for_runs(connection: Connection, runs: Sequence[Run]) -> None:
+    """End the open gaps that runs put an end to: also one told for a moment that its stream turned out to have recorded.
+
+    A camera that sends what it had in store begins a run some moments before it answered.
+    """
+    spans = [{"of_stream": run.stream_id, "from_ms": run.start_ms, "until_ms": run.end_ms} for run in runs]
+    connection.execute(_CLOSE_FOR_RUN, spans)
+
+
 _GAPS = select(GapRow.stream_id, GapRow.start_ms, GapRow.end_ms, GapRow.reason, GapRow.detail)
 
 
@@ -65,6 +74,11 @@ _CLOSE = (
     update(GapRow)
     .where(GapRow.stream_id == bindparam("of_stream"), GapRow.end_ms.is_(None), GapRow.start_ms < bindparam("at_ms"))
     .values(end_ms=bindparam("at_ms"))
+)
+_CLOSE_FOR_RUN = (
+    update(GapRow)
+    .where(GapRow.stream_id == bindparam("of_stream"), GapRow.end_ms.is_(None), GapRow.start_ms < bindparam("until_ms"))
+    .values(end_ms=func.max(GapRow.start_ms, bindparam("from_ms")))
 )
 
 

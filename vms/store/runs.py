@@ -26,7 +26,7 @@ def put(connection: Connection, runs: Sequence[Run]) -> None:
     connection.execute(_UPSERT, [_columns(run) for run in runs])
     stand = _standing(connection, runs)
     _refuse_overlaps(connection, stand)
-    gaps.close_at(connection, [(run.stream_id, run.start_ms) for run in stand])
+    gaps.close_for_runs(connection, stand)
     outbox.add(connection, stand)
 
 

@@ -128,3 +128,15 @@ def test_what_somebody_decided_to_leave_out_is_not_expected(camera: CameraDetail
 def test_a_camera_that_is_not_to_be_recorded_is_not_expected(camera: CameraDetails) -> None:
     live = replace(camera, camera=replace(camera.camera, recording_mode=RecordingMode.LIVE_ONLY))
     assert _expected(live, [], []) == 0
+
+
+def test_what_the_recorder_has_not_entered_yet_counts_from_the_first_seconds(central_sqlite: Engines, index: Engines) -> None:
+    with central_sqlite.writing() as session:
+        camera = a_camera(session)
+    stream = camera.camera.streams[0].id
+    written = {stream: [a_run(3590, 3594, stream=stream), a_run(3590, 3598, stream=stream)]}
+    with central_sqlite.reading() as session, index.read.begin() as connection:
+        document = status_document(session, connection, actor=CONSOLE, now=_NOW, unpublished=written)
+
+    assert document["cameras"][0]["recorded_s"] == pytest.approx(8, abs=0.01)
+    assert document["cameras"][0]["expected_s"] >= 8

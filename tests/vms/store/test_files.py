@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import tempfile
 import threading
@@ -236,12 +237,28 @@ def test_a_full_volume_says_why_until_something_is_erased_by_another_process(vol
     assert volume.has_room(50 * MB)
     other = Volume.open(volume.path, max_bytes=volume.max_bytes)
     part = OpenPart.create(other, SEGMENT, 60 * MB)
-    assert volume.has_room(30 * MB), "what others write is seen when it matters"
-    volume.measure_again()
-    assert volume.lack_of_room(50 * MB) is not None
+    assert volume.has_room(30 * MB)
+    assert volume.lack_of_room(50 * MB) is not None, "what other workers write is seen when it matters"
     assert "of at most 100 MB (max_bytes)" in str(volume.lack_of_room(50 * MB))
     part.publish()
     assert volume.has_room(50 * MB)
+
+
+def test_what_is_written_beyond_the_reservation_counts_at_once(volume: Volume) -> None:
+    empty = volume.used_bytes()
+    part = OpenPart.create(volume, SEGMENT, 1000)
+    part.writev([bytes(700)])
+    assert volume.used_bytes() == empty + 1000
+    part.writev([bytes(700)])
+    assert volume.used_bytes() == empty + 1400
+    part.publish()
+    assert volume.used_bytes() == empty + 1400
+
+
+def test_a_disk_that_is_gone_is_a_fault_and_no_bare_error(volume: Volume) -> None:
+    shutil.rmtree(volume.path)
+    with pytest.raises(DiskFault):
+        volume.lack_of_room()
 
 
 def test_recording_stops_at_the_low_watermark(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""What is said of streams whose recorder is not there."""
+
+from __future__ import annotations
+
+import pytest
+
+from recorder.health import Health
+from recorder.wire import StreamStateChanged
+from tests.recorder.test_clock import DrivenClock
+from vms.domain.camera import Address, CameraState, NodeConfiguration, RecordingMode, Scheme, StreamConfig, StreamRole
+from vms.domain.ids import CameraId, DeviceId, StreamId
+
+STREAM, OFF = StreamId(5), StreamId(6)
+
+
+def a_stream(stream: StreamId, mode: RecordingMode) -> StreamConfig:
+    return StreamConfig(
+        stream_id=stream,
+        camera_id=CameraId(11),
+        device_id=DeviceId(12),
+        role=StreamRole.MAIN,
+        address=Address(Scheme.RTSP, "10.20.1.11", 554),
+        path="/main",
+        username="",
+        password_sealed=b"",
+        recording_mode=mode,
+        camera_name="Entrance",
+        version=1,
+    )
+
+
+@pytest.fixture
+def health() -> Health:
+    made = Health(DrivenClock())
+    made.configure(NodeConfiguration(1, (a_stream(STREAM, RecordingMode.ALWAYS), a_stream(OFF, RecordingMode.OFF))))
+    made.take(0, StreamStateChanged(STREAM, "recording", 0, ""))
+    made.take(0, StreamStateChanged(OFF, "off", 0, "Recording of this camera is switched off."))
+    return made
+
+
+def states(health: Health) -> list[CameraState]:
+    return [status.state for status in health.statuses()]
+
+
+def test_after_a_stop_nothing_is_said_to_record(health: Health) -> None:
+    health.stopped()
+
+    assert states(health) == [CameraState.OFFLINE, CameraState.OFF]
+
+
+def test_streams_of_a_worker_that_ended_do_not_record_until_it_says_so(health: Health) -> None:
+    health.interrupted([STREAM])
+    assert states(health) == [CameraState.CONNECTING, CameraState.OFF]
+
+    health.take(0, StreamStateChanged(STREAM, "recording", 0, ""))
+    assert states(health) == [CameraState.RECORDING, CameraState.OFF]
