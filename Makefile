@@ -55,7 +55,7 @@ bench-%: setup ## one benchmark, e.g. make bench-live: prints its table, writes 
 
 pictures: setup ## take the READMEs' pictures again, by the browser tests
 	$(BIN)/pytest tests/browser $(PYTEST)
-	@mkdir -p web/pictures && cp .cache/pictures/live.jpg .cache/pictures/playback.jpg .cache/pictures/gap.jpg .cache/pictures/as-it.jpg .cache/pictures/log.jpg web/pictures/
+	@mkdir -p web/pictures && cp .cache/pictures/live.jpg .cache/pictures/playback.jpg web/pictures/
 
 lock: ## resolve the dependencies of pyproject.toml again and write the lock files
 	@deploy/lock.sh
