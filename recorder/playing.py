@@ -22,7 +22,7 @@ MAX_READS_A_TICK = 32
 
 
 class CameraSilent(CameraError):
-    """Connected, but no packet came."""
+    """Connected, but no packet of the video came."""
 
     kind = FailureKind.TIMEOUT
     gap_reason = GapReason.SILENT
@@ -51,7 +51,8 @@ class Playing:
         self._clock = clock
         self._on_picture = on_picture
         self._is_watched = is_watched
-        self._began = self._last_bytes = self._last_picture = clock.monotonic()
+        self._began = self._last_packet = self._last_picture = clock.monotonic()
+        self._packets = 0
         self._bytes = self._counted_bytes = 0
         self._counted_at = self._began
 
@@ -80,8 +81,8 @@ class Playing:
         """Once a second: ask for life, or end the connection when nothing came for too long."""
         if self.ended.done():
             return
-        if now - self._last_bytes >= SILENT_SECONDS:
-            self._end(CameraSilent(f"The camera is connected but has sent nothing for {SILENT_SECONDS:.0f} s."))
+        if now - self._last_packet >= SILENT_SECONDS:
+            self._end(CameraSilent(f"The camera is connected but has sent nothing of its video for {SILENT_SECONDS:.0f} s."))
         elif now - self._last_picture >= STALLED_SECONDS:
             self._end(CameraStalled(f"The camera sends packets, but no complete picture for {STALLED_SECONDS:.0f} s."))
         else:
@@ -121,9 +122,11 @@ class Playing:
                 return
 
     def _feed(self, received: bytes, now: float) -> None:
-        self._last_bytes = now
         self._bytes += len(received)
-        for unit in self.reader.feed(received, now):
+        units = self.reader.feed(received, now)
+        if (packets := self.reader.counters.received_packets) != self._packets:  # an answer to a keep-alive is no sign of video
+            self._packets, self._last_packet = packets, now
+        for unit in units:
             self._last_picture = now
             self.pictures += 1
             self._on_picture(unit)

@@ -52,6 +52,11 @@ class ReaderCounters:
     ignored_packets: int = 0
     """Malformed, repeated, or of another payload type."""
 
+    @property
+    def received_packets(self) -> int:
+        """All that came on the video's channel, of use or not; padding alone does not count."""
+        return self.packets + self.ignored_packets
+
 
 class Assembler:
     """Takes the payloads of one stream in sequence; finished access units gather in `units`."""

@@ -45,6 +45,10 @@ class ShiftedClock(SystemClock):
     """The machine's clock, but another time of day: it shows `second` of a minute when made, and runs on."""
 
     def __init__(self, *, second: float) -> None:
+        self.show(second=second)
+
+    def show(self, *, second: float) -> None:
+        """Show `second` of a minute now."""
         now = datetime.now(UTC)
         self._shift = now.replace(second=0, microsecond=0) + timedelta(seconds=second) - now
 

@@ -1,0 +1,64 @@
+"""One connection to a camera: what counts as silence, by a clock that the test turns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import pytest_asyncio
+
+from recorder.demo.cameras import DemoCameras
+from recorder.playing import SILENT_SECONDS, CameraSilent, Playing
+from recorder.rtsp.client import open_stream
+from tests.fakes.cameras import PASSWORD, USERNAME, tiny_cameras
+from vms.clock import SystemClock
+from vms.domain.camera import address
+
+pytestmark = pytest.mark.slow
+
+KEEPALIVE_SECONDS = 5.0
+"""Half of what the camera allows."""
+
+
+@pytest_asyncio.fixture
+async def cameras() -> AsyncIterator[DemoCameras]:
+    async with tiny_cameras(session_seconds=2 * KEEPALIVE_SECONDS) as cameras:
+        yield cameras
+
+
+@pytest_asyncio.fixture
+async def playing(cameras: DemoCameras) -> AsyncIterator[Playing]:
+    where = address("rtsp", "127.0.0.1", cameras.port, allow_loopback=True)
+    stream = await open_stream(where, cameras.path(cameras.keys[0]), username=USERNAME, password=PASSWORD, allow_loopback=True)
+    playing = Playing(stream, clock=SystemClock(), on_picture=lambda _unit: None, is_watched=lambda: True)
+    playing.begin()
+    yield playing
+    playing.close()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Let the camera go on until `true`."""
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - a turn of the loop for the camera, which runs on it
+            await asyncio.sleep(0)
+
+
+@pytest.mark.asyncio
+async def test_a_frozen_camera_that_answers_keep_alive_requests_is_silent_not_stalled(cameras: DemoCameras, playing: Playing) -> None:
+    now = SystemClock().monotonic()
+
+    def something_came(by: float) -> bool:
+        playing.drain(by)
+        return playing.bits_per_second() > 0
+
+    playing.watch(now)
+    await until(lambda: something_came(now))
+    cameras.script.freeze()
+    await until(lambda: not something_came(now))
+
+    playing.watch(now + KEEPALIVE_SECONDS)
+    await until(lambda: something_came(now + KEEPALIVE_SECONDS))
+    playing.watch(now + SILENT_SECONDS)
+
+    assert isinstance(playing.ended.exception(), CameraSilent)
