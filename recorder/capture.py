@@ -118,9 +118,12 @@ class Capture:
         """Return what this stream delivered; None while it is not connected."""
         if self._playing is None:
             return None
-        counters = self._playing.reader.counters
+        counters, sets = self._playing.reader.counters, self._playing.reader.parameter_sets
         return StreamFigures(
             stream=self._order.stream,
+            codec=sets.rfc6381 if sets is not None else "",
+            width=sets.width if sets is not None else 0,
+            height=sets.height if sets is not None else 0,
             bits_per_second=self._playing.bits_per_second(),
             pictures=self._playing.pictures,
             lost_packets=counters.lost_packets,

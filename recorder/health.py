@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from recorder.wire import FromWorker, StreamFigures, StreamStateChanged, WorkerFigures
@@ -14,6 +14,10 @@ from vms.domain.timespan import datetime_of_ms
 
 _NOT_RECORDED = frozenset({CameraState.OFF, CameraState.PAUSED, CameraState.LIVE_ONLY})
 """By somebody's decision, whether the recorder runs or not."""
+_NOT_CONNECTED = frozenset(
+    {CameraState.CONNECTING, CameraState.OFFLINE, CameraState.REFUSED, CameraState.SILENT, CameraState.STALLED, CameraState.OFF}
+)
+"""Nothing comes: what the picture is like stays known, a rate there is none."""
 
 
 @dataclass(slots=True)
@@ -47,6 +51,8 @@ class Health:
         match message:
             case StreamStateChanged(stream, _, since_ms, detail) if (known := self._streams.get(StreamId(stream))) is not None:
                 known.state, known.since, known.detail = message.camera_state, datetime_of_ms(since_ms), detail
+                if known.figures is not None and known.state in _NOT_CONNECTED:
+                    known.figures = replace(known.figures, bits_per_second=0)
             case StreamFigures(stream) if (known := self._streams.get(StreamId(stream))) is not None:
                 known.figures = message
             case WorkerFigures():
@@ -91,6 +97,9 @@ def _describe(stream: StreamId, health: _StreamHealth) -> dict[str, object]:
         "state": str(health.state),
         "since": health.since.isoformat(),
         "detail": health.detail,
+        "codec": figures.codec if figures is not None else "",
+        "width": figures.width if figures is not None else 0,
+        "height": figures.height if figures is not None else 0,
         "bitrate": figures.bits_per_second if figures is not None else 0,
         "pictures": figures.pictures if figures is not None else 0,
         "lost_packets": figures.lost_packets if figures is not None else 0,

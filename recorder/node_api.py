@@ -28,7 +28,7 @@ from recorder.live_proxy import show_live
 from recorder.probe import examine
 from recorder.process import die_with_the_parent
 from recorder.volumes import open_those_there
-from recorder.worker_client import ListedSegment, WorkerClient, ask_socket
+from recorder.worker_client import WorkerClient, ask_socket
 from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
 from vms.crypto import FileKeySource, open_sealed, verifying_key
@@ -160,7 +160,7 @@ async def states(desk: TheDesk, grant: TheGrant) -> dict[str, object]:
         mine = [segment for segment in listed if segment.stream_id == stream]
         coverage = await run_in_threadpool(desk.footage.timeline_sync, stream, span, mine, now=now)
         expected, recorded = expected_and_recorded(coverage, now)
-        described.append({**state, **_picture(mine), "expected_s": round(expected, 1), "recorded_s": round(recorded, 1)})
+        described.append({**state, "expected_s": round(expected, 1), "recorded_s": round(recorded, 1)})
     return {"states": described}
 
 
@@ -246,14 +246,6 @@ def _window(start: int, end: int, longest: timedelta) -> Timespan:
     if not start < end or end - start > longest // timedelta(seconds=1) * TICKS_PER_SECOND:
         raise InvalidInput(f"The window ends after it starts and covers at most {longest.days} days.")
     return Timespan(datetime_of(start), datetime_of(end))
-
-
-def _picture(open_segments: Sequence[ListedSegment]) -> dict[str, object]:
-    """Say what a stream sends, by the newest of its segments; nothing while it is not recorded."""
-    if not open_segments:
-        return {}
-    newest = max(open_segments, key=lambda segment: segment.start_ticks)
-    return {"codec": newest.codec, "width": newest.width, "height": newest.height}
 
 
 def _segment(segment: Playable) -> dict[str, object]:

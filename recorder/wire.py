@@ -183,9 +183,13 @@ class StreamStateChanged:
 
 @dataclass(frozen=True, slots=True)
 class StreamFigures:
-    """From a worker, every few seconds: what a stream delivered since it connected, and what waits for the disk."""
+    """From a worker, every few seconds: what a stream sends, what it delivered since it connected, and what waits for the disk."""
 
     stream: int
+    codec: str
+    """As MSE and HLS name it; empty before the first picture."""
+    width: int
+    height: int
     bits_per_second: int
     pictures: int
     lost_packets: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recorder.health import Health
-from recorder.wire import StreamStateChanged
+from recorder.wire import StreamFigures, StreamStateChanged
 from tests.recorder.test_clock import DrivenClock
 from vms.domain.camera import Address, CameraState, NodeConfiguration, RecordingMode, Scheme, StreamConfig, StreamRole
 from vms.domain.ids import CameraId, DeviceId, StreamId
@@ -54,3 +54,11 @@ def test_streams_of_a_worker_that_ended_do_not_record_until_it_says_so(health: H
 
     health.take(0, StreamStateChanged(STREAM, "recording", 0, ""))
     assert states(health) == [CameraState.RECORDING, CameraState.OFF]
+
+
+def test_a_stream_that_ends_keeps_its_picture_and_has_no_rate(health: Health) -> None:
+    health.take(0, StreamFigures(STREAM, "avc1.640028", 1920, 1080, 4_000_000, 25, 0, 0, 0))
+    health.take(0, StreamStateChanged(STREAM, "silent", 0, "…"))
+
+    shown = health.document()[0]
+    assert (shown["codec"], shown["width"], shown["height"], shown["bitrate"]) == ("avc1.640028", 1920, 1080, 0)

@@ -172,6 +172,7 @@ def test_states_tell_expected_and_recorded_seconds(running: Running) -> None:
 
 
 def test_states_tell_what_a_stream_sends(running: Running) -> None:
+    wait_until(lambda: running.site.states()[running.stream]["codec"])
     state = running.site.states()[running.stream]
 
     assert str(state["codec"]).startswith("avc1.")
