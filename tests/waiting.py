@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 Found = TypeVar("Found")
@@ -19,3 +21,9 @@ def wait_until(true: Callable[[], Found | None], *, seconds: float = 20.0) -> Fo
             raise AssertionError(f"did not come true within {seconds:g} s: {getattr(true, '__qualname__', true)}")
         time.sleep(PAUSE_SECONDS)
     return found
+
+
+def is_listening(path: Path) -> bool:
+    """Say whether somebody takes connections on a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(str(path)) == 0

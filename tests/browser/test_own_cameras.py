@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,7 +15,7 @@ from playwright.sync_api import Error as PlaywrightError
 from tests.browser.conftest import Watched, keep_picture, watching
 from tests.browser.picture import READ_CODE
 from tests.product import CameraProcess, Product, free_port
-from tests.waiting import wait_until
+from tests.waiting import is_listening, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +44,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         cameras.add_to(product)
         with product.running("up", "--listen", f"127.0.0.1:{port}"):
             wait_until(lambda: product.must("status", "--json").document()["cameras"][0]["state"] == "recording", seconds=60)
-            wait_until(lambda: _takes_connections(product.data / "run" / "node.sock"), seconds=60)
+            wait_until(lambda: is_listening(product.data / "run" / "node.sock"), seconds=60)
             yield Site(product, cameras, f"http://localhost:{port}")
 
 
@@ -90,11 +88,6 @@ def _answers(origin: str, context: BrowserContext) -> bool:
         return context.request.get(f"{origin}/healthz").ok
     except PlaywrightError:
         return False
-
-
-def _takes_connections(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as sock:
-        return sock.connect_ex(str(path)) == 0
 
 
 def _timeline(watched: Watched, site: Site) -> dict[str, Any]:
