@@ -182,7 +182,8 @@ class Site:
         return wait_until(lambda: found if len(found := self.segments(stream)) >= count else None, seconds=seconds) or []
 
     def check(self) -> CheckReport:
-        return check(self.index, [self.volume()], at=CLOCK.now(), depth=Depth.DEEP)
+        with contextlib.closing(self.keys()) as keys:
+            return check(self.index, [self.volume()], at=CLOCK.now(), depth=Depth.DEEP, keys=keys)
 
     def volume(self) -> Volume:
         return Volume.open(self.settings.volumes[0].path)

@@ -6,7 +6,7 @@ import platform
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -59,15 +59,16 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
 
 def check(
     context: typer.Context,
-    deep: Annotated[bool, typer.Option("--deep", help="Read every file and compare its digest.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Read and decrypt every file and compare both digests.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare index and files: every row has its file, every file its row, runs never overlap."""
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
-        with cli.index(settings) as index, err.status("Comparing index and files …"):
-            report = run_check(index, list(_mounted(settings)), at=cli.clock.now(), depth=Depth.DEEP if deep else Depth.ROWS)
+        with cli.index(settings) as index, _keys_if(deep, settings) as keys, err.status("Comparing index and files …"):
+            depth = Depth.DEEP if deep else Depth.ROWS
+            report = run_check(index, list(_mounted(settings)), at=cli.clock.now(), depth=depth, keys=keys)
     if as_json:
         print_json(report.document())
     else:
@@ -75,6 +76,26 @@ def check(
             out.print(f"{violation.invariant}: {violation.subject}: {violation.detail}", markup=False)
         out.print("Index and files agree." if report.ok else f"{len(report.violations)} things do not agree.")
     raise SystemExit(Exit.DONE if report.ok else Exit.WRONG)
+
+
+@contextmanager
+def _keys_if(deep: bool, settings: Settings) -> Iterator[KeyStore | None]:
+    """Open the key store for a deep check; without it headers and tags are compared all the same, and it is said."""
+    keys = None
+    if deep:
+        try:
+            keys = _key_store(settings)
+        except VmsError as error:
+            err.print(f"Footage can't be decrypted, so only headers and tags are compared: {error}", markup=False)
+    try:
+        yield keys
+    finally:
+        if keys is not None:
+            keys.close()
+
+
+def _key_store(settings: Settings) -> KeyStore:
+    return KeyStore.open(settings.keys1_path, settings.keys2_path, FileKeySource(settings.kek_path).key())
 
 
 def _mounted(settings: Settings) -> Iterator[Volume]:
@@ -157,7 +178,7 @@ def _log_read(cli: Cli, settings: Settings, row: Segment) -> None:
 
 
 def _records(settings: Settings, row: Segment, volume: Volume) -> Iterator[bytes]:
-    keys = KeyStore.open(settings.keys1_path, settings.keys2_path, FileKeySource(settings.kek_path).key())
+    keys = _key_store(settings)
     try:
         with volume.segment_path(row.id).open("rb") as file:
             reader = SegmentReader(file, keys, row.fragments)
@@ -226,5 +247,5 @@ def _index_opens(cli: Cli, settings: Settings) -> str:
 
 
 def _keys_open(settings: Settings) -> str:
-    KeyStore.open(settings.keys1_path, settings.keys2_path, FileKeySource(settings.kek_path).key()).close()
+    _key_store(settings).close()
     return "both copies agree"

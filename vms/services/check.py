@@ -1,13 +1,12 @@
 """`vms check`: compare the index with the files on the volumes and say what does not agree. It changes nothing.
 
-Invariant 1: a live row has a whole file with its digests. Invariant 2: a file is a live row's, a condemned row's, an open
-`.part`, or an orphan younger than one batch. Invariant 9: runs of one stream never overlap. Safe beside a running recorder:
-what looks wrong is looked at once more before it is reported.
+Invariant 1: a live row has a whole file with its digests, which its key opens. Invariant 2: a file is a live row's, a
+condemned row's, an open `.part`, or an orphan younger than one batch. Invariant 9: runs of one stream never overlap. Safe
+beside a running recorder: what looks wrong is looked at once more before it is reported.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,8 +18,9 @@ from typing import TypedDict
 from vms.domain.footage import Segment, SegmentState
 from vms.domain.ids import SegmentId, VolumeId
 from vms.domain.timespan import EPOCH
-from vms.errors import Corrupt
-from vms.media.segment_file import digest_file
+from vms.errors import Corrupt, NotFound
+from vms.media.segment_file import digest_file, scan
+from vms.media.segment_layout import HourKeys
 from vms.store import runs, segments, volumes
 from vms.store.database import Engines
 from vms.store.files import Volume, iter_parts, iter_published, iter_strays
@@ -30,14 +30,14 @@ ORPHAN_GRACE = timedelta(seconds=30)
 """Rows follow their files within a second or two; a disk that is slow makes it more."""
 PART_GRACE = timedelta(minutes=3)
 """An open `.part` is written at least every few seconds; one that lies still belongs to no recorder."""
-CHUNK = 1000
+BATCH = 1000
 
 
 class Depth(Enum):
     ROWS = auto()
     """Names and sizes."""
     DEEP = auto()
-    """Every file is read and its digest compared."""
+    """Every file is read: decrypted and both digests compared, or without keys its header and tags alone."""
 
 
 class ViolationDocument(TypedDict):
@@ -73,11 +73,13 @@ class CheckReport:
         return CheckDocument(ok=self.ok, violations=found)
 
 
-def check(index: Engines, opened: Sequence[Volume], *, at: datetime, depth: Depth = Depth.ROWS) -> CheckReport:
-    """Compare the index with `opened`, the volumes that could be opened."""
+def check(
+    index: Engines, opened: Sequence[Volume], *, at: datetime, depth: Depth = Depth.ROWS, keys: HourKeys | None = None
+) -> CheckReport:
+    """Compare the index with `opened`, the volumes that could be opened; `keys` let a deep check see the footage itself."""
     found: list[Violation] = [*_absent_volumes(index, opened), *_overlaps(index)]
     for volume in opened:
-        found += _rows_without_file(index, volume, depth)
+        found += _rows_without_file(index, volume, _Look(depth, keys))
         found += _files_without_row(index, volume, at)
         found += _abandoned_parts(volume, at)
     return CheckReport(tuple(found))
@@ -100,11 +102,11 @@ def _overlaps(index: Engines) -> Iterator[Violation]:
         yield Violation(9, f"stream {first.stream_id}", detail)
 
 
-def _rows_without_file(index: Engines, volume: Volume, depth: Depth) -> Iterator[Violation]:
+def _rows_without_file(index: Engines, volume: Volume, look: _Look) -> Iterator[Violation]:
     for segment in _rows(index, volume.id):
         if segment.state is not SegmentState.LIVE:
             continue
-        trouble = _trouble(segment, volume.segment_path(segment.id), depth)
+        trouble = look.trouble(segment, volume.segment_path(segment.id))
         if trouble and _state(index, segment.id) is SegmentState.LIVE:
             yield Violation(1, segment.id, trouble)
 
@@ -113,40 +115,57 @@ def _rows(index: Engines, volume: VolumeId) -> Iterator[Segment]:
     after: SegmentId | None = None
     while True:
         with index.read.begin() as connection:
-            chunk = segments.chunk(connection, volume, after, CHUNK)
-        if not chunk:
+            page = segments.page(connection, volume, after, BATCH)
+        if not page:
             return
-        yield from chunk
-        after = chunk[-1].id
+        yield from page
+        after = page[-1].id
 
 
-def _trouble(segment: Segment, path: Path, depth: Depth) -> str:
-    """Say what is wrong with a live row's file; nothing when it is whole."""
-    try:
-        size = path.stat().st_size
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How closely files are looked at."""
+
+    depth: Depth
+    keys: HourKeys | None
+
+    def trouble(self, segment: Segment, path: Path) -> str:
+        """Say what is wrong with a live row's file; nothing when it is whole."""
+        try:
+            size = path.stat().st_size
+            inside = self._inside(segment, path) if self.depth is Depth.DEEP and size == segment.size_bytes else ""
+        except Corrupt as err:
+            return f"{path} is not what was written: {err}"
+        except NotFound as err:
+            return f"{path} can't be read: {err}"
+        except FileNotFoundError:
+            return f"{path} is missing"
+        except OSError as err:
+            return f"{path} can't be read: {err.strerror}"
         if size != segment.size_bytes:
             return f"{path} has {size} bytes; the index says {segment.size_bytes}"
-        if depth is Depth.DEEP and _digest(path) != segment.file_digest:
-            return f"{path} is not what was written: its digest differs from the index"
-    except Corrupt as err:
-        return f"{path} is not what was written: {err}"
-    except FileNotFoundError:
-        return f"{path} is missing"
-    except OSError as err:
-        return f"{path} can't be read: {err.strerror}"
-    return ""
+        return inside and f"{path} is not what was written: {inside}"
+
+    def _inside(self, segment: Segment, path: Path) -> str:
+        with path.open("rb") as file:
+            if self.keys is None:
+                return _differing(digest_file(file), segment.file_digest, "header and tags")
+            found = scan(file, self.keys, segment=segment.id)
+        if found.stopped is not None:
+            return found.stopped
+        return (
+            _differing(found.file_digest, segment.file_digest, "header and tags")
+            or _differing(found.media_sha256, segment.media_sha256, "pictures")
+            or _differing(found.fragments, tuple(segment.fragments), "fragment table")
+        )
 
 
-def _digest(path: Path) -> bytes:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return digest_file(fd)
-    finally:
-        os.close(fd)
+def _differing(found: object, written: object, what: str) -> str:
+    return "" if found == written else f"its {what} differ from the index"
 
 
 def _files_without_row(index: Engines, volume: Volume, at: datetime) -> Iterator[Violation]:
-    for files in _in_chunks(iter_published(volume)):
+    for files in _in_batches(iter_published(volume)):
         # The row may have come between the listing and this look; a file that is gone was erased meanwhile.
         with index.read.begin() as connection:
             states = segments.states(connection, [file.segment for file in files])
@@ -166,10 +185,10 @@ def _abandoned_parts(volume: Volume, at: datetime) -> Iterator[Violation]:
             yield Violation(2, file.segment, f"{file.path} was left open; it is salvaged when the recorder starts")
 
 
-def _in_chunks(files: Iterable[StoredFile]) -> Iterator[list[StoredFile]]:
+def _in_batches(files: Iterable[StoredFile]) -> Iterator[list[StoredFile]]:
     remaining = iter(files)
-    while chunk := list(islice(remaining, CHUNK)):
-        yield chunk
+    while batch := list(islice(remaining, BATCH)):
+        yield batch
 
 
 def _age(path: Path, at: datetime) -> timedelta:

@@ -83,10 +83,10 @@ def states(connection: Connection, ids: Sequence[SegmentId]) -> dict[SegmentId, 
     return {segment_id(StreamId(stream), start): SegmentState(state) for stream, start, state in connection.execute(query)}
 
 
-def chunk(connection: Connection, volume: VolumeId, after: SegmentId | None, size: int = 1000) -> list[Segment]:
+def page(connection: Connection, volume: VolumeId, after: SegmentId | None, size: int = 1000) -> list[Segment]:
     """Return up to `size` segments of a volume, in any state, that follow `after` in the order of the index.
 
-    Walking a whole volume, ask for each chunk in a transaction of its own: a long one keeps the log of writes from shrinking.
+    Walking a whole volume, ask for each page in a transaction of its own: a long one keeps the log of writes from shrinking.
     """
     key = tuple_(SegmentRow.stream_id, SegmentRow.start_ms)
     query = _SEGMENTS.where(VolumeRow.uuid == volume).order_by(SegmentRow.stream_id, SegmentRow.start_ms).limit(size)

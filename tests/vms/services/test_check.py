@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.factories import STREAM, a_run, a_segment, after
+from tests.factories import a_run, a_segment
+from tests.vms.media.segment_samples import START_TICKS, STREAM, Keys, made_segment
 from vms.domain.footage import Run, Segment, SegmentState
-from vms.domain.ids import CameraId
-from vms.media.segment_file import SegmentEncoder
+from vms.domain.timespan import TICKS_PER_SECOND, datetime_of
 from vms.services.check import ORPHAN_GRACE, PART_GRACE, Depth, check
 from vms.store import runs, segments, volumes
 from vms.store.batch import IndexBatch, apply_batch
@@ -35,11 +36,10 @@ def volume(tmp_path: Path, index: Engines) -> Volume:
 
 def _encoded(volume: Volume, number: int = 0) -> tuple[Segment, Sequence[bytes]]:
     """Return the row and the bytes of a small segment file."""
-    row = a_segment(after(60 * number), volume=volume.id)
-    encoder = SegmentEncoder(row.id, CameraId(5), bytes(32), bytes(16))
-    written = [encoder.header, *(bytes(part) for part in encoder.encode_record(b"init segment", []))]
-    written += [bytes(part) for part in encoder.encode_record(b"moof", [b"picture" * 40_000])]
-    return replace(row, size_bytes=sum(map(len, written)), file_digest=encoder.file_digest()), written
+    made = made_segment(start_ticks=START_TICKS + 60 * number * TICKS_PER_SECOND)
+    row = a_segment(datetime_of(START_TICKS), 60, stream=STREAM, volume=volume.id)
+    row = replace(row, start_ticks=START_TICKS + 60 * number * TICKS_PER_SECOND, size_bytes=len(made.file), fragments=made.fragments)
+    return replace(row, media_sha256=made.media_sha256, file_digest=made.file_digest), [made.file]
 
 
 def _published(volume: Volume, index: Engines, number: int = 0) -> Segment:
@@ -58,14 +58,15 @@ def _file(volume: Volume, row: Segment, written: Sequence[bytes]) -> Path:
     return path
 
 
-def _found(index: Engines, volume: Volume, depth: Depth = Depth.ROWS) -> list[tuple[int, str]]:
-    return [(violation.invariant, violation.subject) for violation in check(index, [volume], at=_AT, depth=depth).violations]
+def _found(index: Engines, volume: Volume, depth: Depth = Depth.ROWS, keys: Keys | None = None) -> list[tuple[int, str]]:
+    report = check(index, [volume], at=_AT, depth=depth, keys=keys)
+    return [(violation.invariant, violation.subject) for violation in report.violations]
 
 
 def test_rows_and_files_that_agree_are_fine_at_any_depth(index: Engines, volume: Volume) -> None:
     for number in range(3):
         _published(volume, index, number)
-    report = check(index, [volume], at=_AT, depth=Depth.DEEP)
+    report = check(index, [volume], at=_AT, depth=Depth.DEEP, keys=Keys())
     assert report.document() == {"ok": True, "violations": []}
 
 
@@ -84,15 +85,39 @@ def test_a_file_of_another_size_breaks_invariant_1(index: Engines, volume: Volum
     assert _found(index, volume) == [(1, row.id)]
 
 
-@pytest.mark.parametrize("where", [3, -1])
-def test_a_changed_file_is_found_when_it_is_read(index: Engines, volume: Volume, where: int) -> None:
-    row = _published(volume, index)
-    path = volume.segment_path(row.id)
+def _alter(path: Path, where: int) -> None:
     content = bytearray(path.read_bytes())
     content[where] ^= 1
     path.write_bytes(content)
+
+
+@pytest.mark.parametrize("where", [3, -1])
+def test_a_changed_header_or_tag_is_found_without_keys(index: Engines, volume: Volume, where: int) -> None:
+    row = _published(volume, index)
+    _alter(volume.segment_path(row.id), where)
     assert _found(index, volume) == []
     assert _found(index, volume, Depth.DEEP) == [(1, row.id)]
+
+
+@pytest.mark.parametrize("where", [3, 70, 1_000, -100, -1])
+def test_a_changed_octet_anywhere_is_found_by_decrypting(index: Engines, volume: Volume, where: int) -> None:
+    row = _published(volume, index)
+    _alter(volume.segment_path(row.id), where)
+    assert _found(index, volume, Depth.DEEP, Keys()) == [(1, row.id)]
+
+
+@pytest.mark.parametrize("change", [{"media_sha256": bytes(32)}, {"file_digest": bytes(32)}, {"fragments": a_segment().fragments}])
+def test_a_row_that_tells_otherwise_than_its_file_is_found(index: Engines, volume: Volume, change: Mapping[str, Any]) -> None:
+    row, written = _encoded(volume)
+    _file(volume, row, written)
+    with index.write.begin() as connection:
+        apply_batch(connection, IndexBatch((replace(row, **change),)))
+    assert _found(index, volume, Depth.DEEP, Keys()) == [(1, row.id)]
+
+
+def test_a_live_segment_whose_key_is_gone_breaks_invariant_1(index: Engines, volume: Volume) -> None:
+    row = _published(volume, index)
+    assert _found(index, volume, Depth.DEEP, Keys(None)) == [(1, row.id)]
 
 
 def test_a_file_that_can_not_be_read_breaks_invariant_1(index: Engines, volume: Volume) -> None:
@@ -165,4 +190,4 @@ def test_runs_that_overlap_break_invariant_9(index: Engines, volume: Volume) -> 
         runs.put(connection, [a_run(0, 60), a_run(60, 90)])
         forced: Run = a_run(0, 60)
         connection.execute(RunRow.__table__.update().where(RunRow.start_ms == forced.start_ms).values(end_ms=forced.end_ms + 1))  # type: ignore[attr-defined]
-    assert _found(index, volume) == [(9, f"stream {STREAM}")]
+    assert _found(index, volume) == [(9, f"stream {forced.stream_id}")]

@@ -168,13 +168,13 @@ def test_marking_a_segment_that_is_not_there_fails(writing: Connection) -> None:
         segments.set_state(writing, SegmentId("0" * 32), SegmentState.LOST)
 
 
-def test_a_volume_is_walked_in_chunks_without_missing_a_row(writing: Connection) -> None:
+def test_a_volume_is_walked_in_pages_without_missing_a_row(writing: Connection) -> None:
     there = [a_segment(after(60 * number), stream=stream) for stream in (STREAM, _OTHER) for number in range(5)]
     apply_batch(writing, IndexBatch(tuple(there)))
-    walked, chunk = [], segments.chunk(writing, VOLUME, None, 3)
-    while chunk:
-        walked += chunk
-        chunk = segments.chunk(writing, VOLUME, walked[-1].id, 3)
+    walked, page = [], segments.page(writing, VOLUME, None, 3)
+    while page:
+        walked += page
+        page = segments.page(writing, VOLUME, walked[-1].id, 3)
     assert walked == there
 
 
