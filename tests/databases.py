@@ -21,7 +21,7 @@ from vms.store.central_tables import Central
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, migrate
 
-_TOOLS = Path("/usr/lib/postgresql/15/bin")
+_INSTALLED = Path("/usr/lib/postgresql")
 _START_SECONDS = 30
 
 
@@ -57,14 +57,19 @@ class Cluster:
         shutil.rmtree(self.folder)
 
 
+def postgresql_tools() -> Path | None:
+    """Return where the newest PostgreSQL of this machine keeps its programs: 15 on Debian 12, 17 on Debian 13."""
+    versions = [path.parent.parent for path in _INSTALLED.glob("*/bin/initdb") if path.parent.parent.name.isdecimal()]
+    return max(versions, key=lambda path: int(path.name)) / "bin" if versions else None
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A running PostgreSQL; skips, with the reason, where none can be started."""
-    if os.geteuid() != 0:
-        pytest.skip("PostgreSQL tests start a cluster as user postgres and need root for that")
-    if not (_TOOLS / "initdb").exists():
-        pytest.skip("PostgreSQL 15 is not installed: apt-get install postgresql-15")
-    started = _start_cluster()
+    """A running PostgreSQL; skips, with the reason, where none is installed."""
+    tools = postgresql_tools()
+    if tools is None:
+        pytest.skip("PostgreSQL is not installed: deploy/debian-test-packages.sh installs it")
+    started = _start_cluster(tools)
     yield started
     started.stop()
 
@@ -127,29 +132,32 @@ def central_postgresql(cluster: Cluster, migrated_postgresql: str) -> Iterator[E
     cluster.empty(migrated_postgresql)
 
 
-def _start_cluster() -> Cluster:
+def _start_cluster(tools: Path) -> Cluster:
     folder = Path(tempfile.mkdtemp(prefix="custodian-pg-"))
-    shutil.chown(folder, "postgres", "postgres")
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
     data = folder / "data"
-    make: list[Path | str] = [_TOOLS / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N"]
+    make: list[Path | str] = [tools / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N"]
     subprocess.run(_as_postgres(make), check=True, capture_output=True)
     settings = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "listen_addresses=", f"unix_socket_directories={folder}"]
-    serve: list[Path | str] = [_TOOLS / "postgres", "-D", data, *(word for setting in settings for word in ("-c", setting))]
+    serve: list[Path | str] = [tools / "postgres", "-D", data, *(word for setting in settings for word in ("-c", setting))]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(_as_postgres(serve), stdout=log, stderr=log, cwd="/")
     started = Cluster(folder, server)
-    _wait_for(started)
+    _wait_for(started, tools)
     return started
 
 
 def _as_postgres(command: list[Path | str]) -> list[str]:
+    """PostgreSQL refuses to run as root."""
     # setpriv replaces itself with the server: signals reach it, and it ends even when the test run is killed.
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=INT", *map(str, command)]
+    other = ["--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+    return ["setpriv", *other, "--pdeathsig=INT", *map(str, command)]
 
 
-def _wait_for(started: Cluster) -> None:
+def _wait_for(started: Cluster, tools: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    ready = [str(_TOOLS / "pg_isready"), "-q", "-h", str(started.folder), "-t", "1"]
+    ready = [str(tools / "pg_isready"), "-q", "-h", str(started.folder), "-t", "1"]
     while subprocess.run(ready, check=False).returncode != 0:
         if started.server.poll() is not None or time.monotonic() > deadline:
             pytest.fail(f"PostgreSQL did not start: {(started.folder / 'log').read_text()}")
