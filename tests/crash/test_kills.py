@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import is_running
 from tests.recorder.site import CLOCK, Cameras, Site, a_site, stream_of
 from tests.waiting import wait_until
 from vms.domain.footage import GapReason, SegmentFlag
@@ -67,14 +68,7 @@ def test_a_killed_supervisor_takes_its_children_with_it(watched: tuple[Site, lis
 
     site.kill()
 
-    assert wait_until(lambda: not any(Path(f"/proc/{pid}").exists() and is_running(pid) for pid in children), seconds=5)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    assert wait_until(lambda: not any(is_running(pid) for pid in children), seconds=5)
 
 
 def kill_and_check(site: Site, streams: list[StreamId], *, seed: int) -> None:

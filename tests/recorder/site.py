@@ -22,6 +22,7 @@ from recorder.demo.cameras import DemoCameras
 from recorder.demo.encode import Profile
 from tests.factories import CONSOLE
 from tests.fakes.cameras import PASSWORD, TINY, USERNAME, tiny_cameras
+from tests.processes import children_of
 from tests.waiting import is_listening, wait_until
 from vms.clock import SystemClock
 from vms.config import Settings
@@ -156,12 +157,7 @@ class Site:
     def children(self, module: str) -> list[int]:
         """Return the pids of this recorder's children that run `module`."""
         assert self.process is not None
-        found = []
-        for entry in Path(f"/proc/{self.process.pid}/task").iterdir():
-            for pid in (entry / "children").read_text().split():
-                if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    found.append(int(pid))  # noqa: PERF401 - three levels deep, a comprehension is no clearer
-        return found
+        return children_of(self.process.pid, module)
 
     def segments(self, stream: StreamId) -> list[Segment]:
         now = CLOCK.now()

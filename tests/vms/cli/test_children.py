@@ -13,6 +13,7 @@ from threading import Thread
 
 import pytest
 
+from tests.processes import is_running
 from tests.waiting import wait_until
 from vms.cli.children import Child, Children
 from vms.clock import SystemClock
@@ -101,7 +102,7 @@ def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", KEEP_ONE_UP, WRITE_PID, str(pids)]) as parent:
         wait_until(lambda: len(_pids(pids)) == 1)
         parent.kill()
-    wait_until(lambda: not _runs(_pids(pids)[0]))
+    wait_until(lambda: not is_running(_pids(pids)[0]))
 
 
 @pytest.mark.skipif(not _may_have_a_pid_namespace(), reason="this kernel gives no process-id namespace to ordinary users")
@@ -112,11 +113,3 @@ def test_children_of_process_1_live(tmp_path: Path) -> None:
         wait_until(lambda: len(_pids(pids)) == 1 or unshared.poll() is not None)
         assert unshared.poll() is None
         unshared.kill()
-
-
-def _runs(pid: int) -> bool:
-    """A zombie that nobody waits for does not run."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
