@@ -48,6 +48,8 @@ log = get_logger(__name__)
 class Recovered:
     """What a recovery did."""
 
+    lived_ms: int
+    """When the writer of the files last lived, as far as it is known."""
     salvaged: int = 0
     adopted: int = 0
     discarded: int = 0
@@ -67,9 +69,12 @@ class Recovered:
         )
 
 
-def recover(node: Node) -> Recovered:
-    """Do the whole procedure, at the recorder's start; bounded by the clean hour of each volume."""
-    done = Recovered()
+def recover(node: Node, *, lived_ms: int) -> Recovered:
+    """Do the whole procedure, at the recorder's start; bounded by the clean hour of each volume.
+
+    `lived_ms`: when the recorder before this one last lived, as far as it is known.
+    """
+    done = Recovered(lived_ms)
     for volume in node.volumes:
         since_hour = _reinstate(node, volume)
         try:
@@ -84,9 +89,12 @@ def recover(node: Node) -> Recovered:
     return done
 
 
-def salvage_streams(node: Node, streams: frozenset[StreamId]) -> Recovered:
-    """Take in what a worker that died left of `streams`, in this and the neighbouring hours. Ends no run: the ledger does."""
-    done = Recovered()
+def salvage_streams(node: Node, streams: frozenset[StreamId], *, lived_ms: int) -> Recovered:
+    """Take in what a worker that died at `lived_ms` left of `streams`, in this and the neighbouring hours.
+
+    Ends no run: the ledger does.
+    """
+    done = Recovered(lived_ms)
     hour = ms_of(node.clock.now()) // HOUR_MS
     for volume in node.volumes:
         left = [file for stream in sorted(streams) for near in (hour - 1, hour, hour + 1) for file in _files_of(volume, stream, near)]
@@ -146,6 +154,7 @@ def _salvage(node: Node, volume: Volume, file: StoredFile, done: Recovered) -> S
             discard_part(volume, file.segment)
             done.discarded += 1
             return None
+        written_ms = file.path.stat().st_mtime_ns // 1_000_000  # before publishing touches it
         found = _scan(node, file)
         OpenPart.reopen(volume, file.segment, whole_bytes=found.valid_bytes).publish()
     except (NotFound, Corrupt, DiskFault, Conflict, OSError) as err:
@@ -153,7 +162,15 @@ def _salvage(node: Node, volume: Volume, file: StoredFile, done: Recovered) -> S
         done.unreadable += 1
         return None
     done.salvaged += 1
-    log.info("segment salvaged", segment=file.segment, records=len(found.fragments), whole_bytes=found.valid_bytes)
+    end_ms = (found.start_ticks + found.duration) // TICKS_PER_MS
+    log.warning(
+        "segment salvaged",
+        segment=file.segment,
+        records=len(found.fragments),
+        whole_bytes=found.valid_bytes,
+        write_lag_ms=max(0, written_ms - end_ms),
+        missing_ms=max(0, done.lived_ms - end_ms),
+    )
     return _segment(volume, found, SegmentFlag.SALVAGED)
 
 

@@ -32,12 +32,15 @@ from vms.clock import Clock
 from vms.config import Settings
 from vms.domain.camera import NodeConfiguration
 from vms.domain.ids import StreamId
+from vms.domain.timespan import ms_of
 from vms.errors import ConfigError, Unavailable, VmsError
 from vms.log import get_logger
 from vms.store.failpoints import arm
 from vms.store.volumes import VolumeState
 
 COMMIT_SECONDS = 1.0
+LIFE_SECONDS = 1.0
+"""After a kill of everything its moment is known so exactly."""
 CONFIGURATION_SECONDS = 1.0
 REPORT_SECONDS = 5.0
 KEYS_SECONDS = 20.0
@@ -78,6 +81,7 @@ class Supervisor:
 
     def __init__(self, node: Node, lock: NodeLock) -> None:
         self._node = node
+        self._lock = lock
         self._ledger = Ledger()
         self._health = Health(node.clock)
         self._storage = ThreadPoolExecutor(1, thread_name_prefix="storage")
@@ -96,13 +100,14 @@ class Supervisor:
         self._broken = loop.create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        await self._stored(partial(recover, self._node))
+        await self._stored(partial(recover, self._node, lived_ms=self._lock.last_lived_ms))
         await self._crew.start()
         await self._socket.start()
         self._api.start()
         await self._configure(await self._stored(self._node.stored_configuration))
         chores = [
             asyncio.create_task(self._regularly(COMMIT_SECONDS, self._commit), name="commit"),
+            asyncio.create_task(self._regularly(LIFE_SECONDS, self._live), name="sign of life"),
             asyncio.create_task(self._regularly(CONFIGURATION_SECONDS, self._ask_hub), name="configuration"),
             asyncio.create_task(self._regularly(REPORT_SECONDS, self._report), name="report"),
             asyncio.create_task(self._regularly(KEYS_SECONDS, self._hand_out_keys), name="keys"),
@@ -192,6 +197,9 @@ class Supervisor:
     async def _hand_out_keys(self) -> None:
         await self._crew.hand_out_keys(self._stored)
 
+    async def _live(self) -> None:
+        await self._stored(self._lock.live)
+
     async def _note_clean(self) -> None:
         await self._stored(partial(note_clean, self._node))
 
@@ -227,20 +235,20 @@ class Supervisor:
             return
         log.warning("worker ended", worker=number, write_lag_ms=self._health.write_lag_ms(number), streams=len(streams))
         self._health.interrupted(streams)
-        self._at_once(self._restart(number, streams), f"restart worker {number}")
+        self._at_once(self._restart(number, streams, ms_of(self._node.clock.now())), f"restart worker {number}")
 
-    async def _restart(self, number: int, streams: frozenset[StreamId]) -> None:
+    async def _restart(self, number: int, streams: frozenset[StreamId], ended_ms: int) -> None:
         await self._commit()
-        salvaged = await self._salvaged(streams)
+        salvaged = await self._salvaged(streams, ended_ms)
         self._ledger.worker_died(streams, salvaged.ends)
         await self._commit()
         await self._crew.restart(number, self._stored)
 
-    async def _salvaged(self, streams: frozenset[StreamId]) -> Recovered:
+    async def _salvaged(self, streams: frozenset[StreamId], ended_ms: int) -> Recovered:
         """Salvage before anything is recorded again; while index or keys don't answer, their turn comes again."""
         while True:
             try:
-                return await self._stored(partial(salvage_streams, self._node, streams))
+                return await self._stored(partial(salvage_streams, self._node, streams, lived_ms=ended_ms))
             except Unavailable as err:
                 log.error("salvage waits: the index does not answer", reason=str(err))
                 await asyncio.sleep(COMMIT_SECONDS)

@@ -9,19 +9,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from recorder.keys import KeyRing
 from recorder.node import Node, open_node
 from recorder.open_segment import hour_of
-from recorder.recovery import note_clean, recover, salvage_streams
+from recorder.recovery import Recovered, note_clean, recover, salvage_streams
 from recorder.run import Run, RunPlan
 from recorder.writer import Published, WriterReport, WriterThread
 from tests.recorder.site import CLOCK, Site
 from tests.recorder.units import parameter_sets, stream
 from vms.domain.footage import GapReason, Segment, SegmentFlag, SegmentState
 from vms.domain.footage import Run as RunRow
-from vms.domain.ids import CameraId, StreamId
-from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND, ticks_of
+from vms.domain.ids import CameraId, SegmentId, StreamId, split_segment_id
+from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND, ms_of, ticks_of
 from vms.media.segment_layout import HEADER_BYTES, LENGTH, record_size, whole_places
 from vms.store import segments, volumes
 from vms.store.batch import IndexBatch, apply_batch
@@ -58,6 +59,12 @@ class Crash:
         with self.node.index.write.begin() as connection:
             apply_batch(connection, IndexBatch(segments=found, runs=rows))
 
+    def recover(self) -> Recovered:
+        return recover(self.node, lived_ms=ms_of(CLOCK.now()))
+
+    def salvage(self, of: StreamId) -> Recovered:
+        return salvage_streams(self.node, frozenset({of}), lived_ms=ms_of(CLOCK.now()))
+
     def parts(self) -> list[Path]:
         return sorted(self.node.volumes[0].path.rglob("*.part"))
 
@@ -81,7 +88,7 @@ def crash(site: Site) -> Iterator[Crash]:
 def test_a_part_becomes_a_segment_with_every_whole_fragment(crash: Crash) -> None:
     crash.record(1, finish=False)
 
-    done = recover(crash.node)
+    done = crash.recover()
 
     (row,) = crash.rows()
     assert done.salvaged == 1
@@ -90,13 +97,27 @@ def test_a_part_becomes_a_segment_with_every_whole_fragment(crash: Crash) -> Non
     assert crash.site.check().violations == ()
 
 
+def test_it_is_told_how_much_a_salvaged_segment_lacks(crash: Crash) -> None:
+    """How late its last fragment was written, and how long its writer lived on after what that holds."""
+    crash.record(1, finish=False)
+    (part,) = crash.parts()
+    end_ms = split_segment_id(SegmentId(part.name.partition(".")[0]))[1] + 1000
+    os.utime(part, ns=(0, (end_ms + 400) * 1_000_000))
+
+    with capture_logs() as lines:
+        recover(crash.node, lived_ms=end_ms + 1700)
+
+    (line,) = [line for line in lines if line["event"] == "segment salvaged"]
+    assert (line["write_lag_ms"], line["missing_ms"]) == (pytest.approx(400, abs=1), pytest.approx(1700, abs=1))
+
+
 def test_a_torn_last_record_is_cut_off(crash: Crash) -> None:
     crash.record(1, finish=False)
     (part,) = crash.parts()
     with part.open("ab") as file:
         file.write(b"\x00\x01\x00\x00 torn")
 
-    recover(crash.node)
+    crash.recover()
 
     assert [row.duration for row in crash.rows()] == [TICKS_PER_SECOND]
     assert crash.site.check().violations == ()
@@ -108,7 +129,7 @@ def test_a_part_without_a_picture_is_removed(crash: Crash) -> None:
     with part.open("r+b") as file:
         file.truncate(100)
 
-    done = recover(crash.node)
+    done = crash.recover()
 
     assert done.discarded == 1
     assert crash.parts() == []
@@ -118,7 +139,7 @@ def test_a_part_without_a_picture_is_removed(crash: Crash) -> None:
 def test_published_files_without_a_row_are_adopted_as_they_were(crash: Crash) -> None:
     published = crash.record(9, finish=True)
 
-    done = recover(crash.node)
+    done = crash.recover()
 
     assert done.adopted == len(published)
     assert [replace(row, camera_clock_offset_ms=None) for row in crash.rows()] == published
@@ -128,7 +149,7 @@ def test_what_is_taken_in_continues_its_run(crash: Crash) -> None:
     first, *_ = crash.record(9, finish=False)
     crash.enter(first)
 
-    recover(crash.node)
+    crash.recover()
 
     (run,) = crash.site.runs(STREAM)
     assert (run.start_ms, run.end_ms) == (first.run_start_ms, crash.rows()[-1].end_ticks // TICKS_PER_MS)
@@ -138,7 +159,7 @@ def test_what_is_taken_in_continues_its_run(crash: Crash) -> None:
 def test_a_gap_begins_where_the_footage_ends(crash: Crash) -> None:
     crash.record(5, finish=False)
 
-    recover(crash.node)
+    crash.recover()
 
     (run,) = crash.site.runs(STREAM)
     (gap,) = crash.site.gaps(STREAM)
@@ -148,10 +169,10 @@ def test_a_gap_begins_where_the_footage_ends(crash: Crash) -> None:
 
 def test_a_row_whose_file_is_gone_is_marked_lost(crash: Crash) -> None:
     first, *_ = crash.record(5, finish=True)
-    recover(crash.node)
+    crash.recover()
     crash.node.volumes[0].segment_path(first.id).unlink()
 
-    done = recover(crash.node)
+    done = crash.recover()
 
     with crash.node.index.read.begin() as connection:
         assert segments.states(connection, [first.id]) == {first.id: SegmentState.LOST}
@@ -160,10 +181,10 @@ def test_a_row_whose_file_is_gone_is_marked_lost(crash: Crash) -> None:
 
 def test_recovering_twice_changes_nothing(crash: Crash) -> None:
     crash.record(5, finish=False)
-    recover(crash.node)
+    crash.recover()
     before = crash.rows()
 
-    done = recover(crash.node)
+    done = crash.recover()
 
     assert (done.salvaged, done.adopted, crash.rows()) == (0, 0, before)
 
@@ -175,7 +196,7 @@ def test_a_damaged_file_without_a_row_is_left_where_it_is(crash: Crash) -> None:
     content[-1] ^= 1
     path.write_bytes(content)
 
-    done = recover(crash.node)
+    done = crash.recover()
 
     assert done.unreadable == 1
     assert path.exists()
@@ -188,7 +209,7 @@ def test_a_file_whose_key_is_destroyed_is_left_where_it_is(crash: Crash) -> None
     for hour in range(hour_of(ticks_of(now)) - 1, hour_of(ticks_of(now)) + 2):
         crash.node.keys.destroy(CAMERA, hour, at=now)
 
-    done = recover(crash.node)
+    done = crash.recover()
 
     assert done.unreadable == 1
     assert part.exists()
@@ -197,8 +218,8 @@ def test_a_file_whose_key_is_destroyed_is_left_where_it_is(crash: Crash) -> None
 def test_a_dead_workers_streams_are_salvaged_and_no_others(crash: Crash) -> None:
     crash.record(1, finish=False)
 
-    other = salvage_streams(crash.node, frozenset({StreamId(6)}))
-    own = salvage_streams(crash.node, frozenset({STREAM}))
+    other = crash.salvage(StreamId(6))
+    own = crash.salvage(STREAM)
 
     assert (other.salvaged, own.salvaged) == (0, 1)
     assert own.ends == {STREAM: crash.rows()[0].end_ticks // TICKS_PER_MS}
@@ -229,7 +250,7 @@ def test_a_part_with_a_damaged_beginning_stays(crash: Crash, where: str) -> None
     }
     damage(part, places[where])
 
-    done = recover(crash.node)
+    done = crash.recover()
 
     assert (done.unreadable, done.discarded) == (1, 0)
     assert part.exists()
@@ -240,7 +261,7 @@ def test_a_part_of_which_only_zeros_reached_the_disk_is_removed(crash: Crash) ->
     (part,) = crash.parts()
     part.write_bytes(bytes(part.stat().st_size))
 
-    assert recover(crash.node).discarded == 1
+    assert crash.recover().discarded == 1
 
 
 def broken_disk(*_arguments: object, **_options: object) -> None:
@@ -251,7 +272,7 @@ def test_a_file_that_the_disk_does_not_give_back_stays_and_the_others_are_taken_
     crash.record(5, finish=False)
     with monkeypatch.context() as patch:
         patch.setattr("recorder.recovery.scan", broken_disk)
-        done = recover(crash.node)
+        done = crash.recover()
 
     assert (done.unreadable, done.adopted, done.salvaged) == (len(crash.parts()) + 2, 0, 0)
 
@@ -262,9 +283,9 @@ def test_a_volume_that_can_not_be_listed_does_not_stop_the_recorder_and_is_looke
     published = crash.record(5, finish=True)
     with monkeypatch.context() as patch:
         patch.setattr("recorder.recovery.iter_published", broken_disk)
-        recover(crash.node)
+        crash.recover()
 
-    assert recover(crash.node).adopted == len(published)
+    assert crash.recover().adopted == len(published)
 
 
 def test_a_failed_volume_is_not_noted_as_clean(crash: Crash) -> None:
