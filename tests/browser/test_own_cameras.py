@@ -135,7 +135,7 @@ def test_a_silent_camera_is_greyed_on_the_wall_and_its_gap_tells_why_in_playback
     wait_until(lambda: page.locator(".when .at").inner_text() > _clock(gap["end_ms"]))
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("button", name="5 seconds back").click()
-    expect(stage).to_have_attribute("data-screen", "hole")
+    expect(stage).to_have_attribute("data-screen", "gap")
     expect(stage).to_contain_text(gap["sentence"])
     keep_picture(page, "gap")
     page.get_by_role("link", name="Go to").click()

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { holeAt, isRecorded, joined, jumpedOver, nextRecorded, refreshed, type Coverage } from "../../../web/ui/src/playback/coverage.ts";
+import { gapAt, isRecorded, joined, jumpedOver, nextRecorded, refreshed, type Coverage } from "../../../web/ui/src/playback/coverage.ts";
 import { following, isDoubled, momentAt, springSeams, ticks, within, xOf, zoomed } from "../../../web/ui/src/playback/scale.ts";
 
 const COVERAGE: Coverage = {
@@ -18,12 +18,12 @@ test("a moment inside footage is recorded, its end is not", () => {
   assert.equal(nextRecorded(COVERAGE, 300_000), null);
 });
 
-test("a hole names the longest reason inside it", () => {
-  assert.deepEqual(holeAt(COVERAGE, 120_000), { start: 100_000, end: 160_000, sentence: "Camera refused the connection." });
+test("a gap names the longest reason inside it", () => {
+  assert.deepEqual(gapAt(COVERAGE, 120_000), { start: 100_000, end: 160_000, sentence: "Camera refused the connection." });
 });
 
-test("a hole after the newest footage has no end", () => {
-  assert.equal(holeAt(COVERAGE, 400_000).end, null);
+test("a gap after the newest footage has no end", () => {
+  assert.equal(gapAt(COVERAGE, 400_000).end, null);
 });
 
 test("playing over a gap is told, playing over a seam is not", () => {

@@ -4,7 +4,7 @@ import { announce } from "./announce.ts";
 import { BY_ITSELF, call } from "./api.ts";
 import { everyCamera, type LiveBranch } from "./live/model.ts";
 import { icon, keyOf, pageData } from "./page.ts";
-import { isRecorded, refreshed, type Coverage, type Hole, type Span } from "./playback/coverage.ts";
+import { isRecorded, refreshed, type Coverage, type Gap, type Span } from "./playback/coverage.ts";
 import { Player } from "./playback/player.ts";
 import type { VmsTimeline } from "./playback/timeline.ts";
 import "./playback/timeline.ts";
@@ -70,7 +70,7 @@ class VmsPlayback extends LitElement {
     this.player = camera
       ? new Player(camera.id, at, this.data.earliest_ms, {
           changed: () => (this.beat += 1),
-          jumped: (hole) => this.onJump(hole),
+          jumped: (gap) => this.onJump(gap),
           attached: (video) => this.querySelector(".picture")?.append(video),
         })
       : null;
@@ -110,15 +110,15 @@ class VmsPlayback extends LitElement {
       this.coverage = this.coverage ? refreshed(this.coverage, newer, start) : newer;
       this.bounds.end = end;
       player.coverage = this.coverage;
-      if (player.screen.kind === "hole" && isRecorded(this.coverage, player.at)) player.seek(player.at);
+      if (player.screen.kind === "gap" && isRecorded(this.coverage, player.at)) player.seek(player.at);
     } catch {
       this.coverage ??= { recorded: [], gaps: [] };
       this.say("The timeline did not arrive. It is asked for again in a few seconds.");
     }
   }
 
-  private onJump(hole: Hole): void {
-    this.say(`No recording ${span(hole.start, hole.end ?? hole.start, this.zone)}. ${hole.sentence}`);
+  private onJump(gap: Gap): void {
+    this.say(`No recording ${span(gap.start, gap.end ?? gap.start, this.zone)}. ${gap.sentence}`);
   }
 
   private say(sentence: string): void {
@@ -232,7 +232,7 @@ class VmsPlayback extends LitElement {
     if (!player.started) return this.purposes();
     const { screen } = player;
     switch (screen.kind) {
-      case "hole": return this.holeMessage(screen.hole);
+      case "gap": return this.gapMessage(screen.gap);
       case "trouble": return html`<div class="message"><p class="line">No picture</p><p class="reason">${screen.sentence}</p><button class="button" @click=${() => player.seek(player.at)}>Try again</button></div>`;
       case "newest": return html`<div class="message over"><p class="line">This is the newest footage</p><p class="reason"><a href="/live?grid=1&amp;cams=${this.data.camera?.id}">Watch live</a></p></div>`;
       case "loading": return html`<div class="message late"><p class="reason">Fetching the footage of ${clock(player.at, this.zone)}</p></div>`;
@@ -240,10 +240,10 @@ class VmsPlayback extends LitElement {
     }
   }
 
-  private holeMessage(hole: Hole): TemplateResult {
-    const { end } = hole;
-    const line = !Number.isFinite(hole.start) ? "No recording at this time" : end === null ? `No recording since ${clock(hole.start, this.zone)}` : `No recording ${span(hole.start, end, this.zone)}`;
-    return html`<div class="message"><p class="line">${line}</p><p class="reason">${hole.sentence} ${end === null ? nothing : html`<a href="#main" @click=${(event: Event) => (event.preventDefault(), this.player?.seek(end + 50))}>Go to ${clock(end, this.zone)}</a>`}</p></div>`;
+  private gapMessage(gap: Gap): TemplateResult {
+    const { end } = gap;
+    const line = !Number.isFinite(gap.start) ? "No recording at this time" : end === null ? `No recording since ${clock(gap.start, this.zone)}` : `No recording ${span(gap.start, end, this.zone)}`;
+    return html`<div class="message"><p class="line">${line}</p><p class="reason">${gap.sentence} ${end === null ? nothing : html`<a href="#main" @click=${(event: Event) => (event.preventDefault(), this.player?.seek(end + 50))}>Go to ${clock(end, this.zone)}</a>`}</p></div>`;
   }
 
   private purposes(): TemplateResult {

@@ -2,20 +2,25 @@
 
 export type Span = readonly [start: number, end: number];
 
+/** Missing time. */
 export interface Gap {
   start: number;
   /** null while it lasts. */
   end: number | null;
-  reason: string;
   sentence: string;
+}
+
+/** Missing time for one reason; a gap between two recordings may hold several. */
+export interface ReasonedGap extends Gap {
+  reason: string;
 }
 
 export interface Coverage {
   recorded: Span[];
-  gaps: Gap[];
+  gaps: ReasonedGap[];
 }
 
-/** Shorter holes are the seams between runs, not worth stopping for. */
+/** Shorter gaps are the seams between runs, not worth stopping for. */
 const SEAM_MS = 1_500;
 
 export function isRecorded(coverage: Coverage, at: number): boolean {
@@ -33,15 +38,8 @@ export function newest(coverage: Coverage): number | null {
   return coverage.recorded.at(-1)?.[1] ?? null;
 }
 
-export interface Hole {
-  start: number;
-  /** null when nothing was recorded after it. */
-  end: number | null;
-  sentence: string;
-}
-
-/** The hole around `at` between two recordings, with the sentence of the longest gap that explains it. */
-export function holeAt(coverage: Coverage, at: number): Hole {
+/** The whole gap around `at` between two recordings, with the sentence of its longest reason. */
+export function gapAt(coverage: Coverage, at: number): Gap {
   const before = coverage.recorded.findLast(([, end]) => end <= at);
   const after = coverage.recorded.find(([start]) => start > at);
   const start = before?.[1] ?? Number.NEGATIVE_INFINITY;
@@ -53,11 +51,11 @@ export function holeAt(coverage: Coverage, at: number): Hole {
 
 const length = (gap: Gap): number => (gap.end ?? Number.POSITIVE_INFINITY) - gap.start;
 
-/** The hole that playback jumped over between two frames, or null when it was only a seam. */
-export function jumpedOver(coverage: Coverage, from: number, to: number): Hole | null {
+/** The gap that playback jumped over between two frames, or null when it was only a seam. */
+export function jumpedOver(coverage: Coverage, from: number, to: number): Gap | null {
   if (to - from < SEAM_MS) return null;
-  const hole = holeAt(coverage, (from + to) / 2);
-  return hole.end !== null && hole.end - hole.start >= SEAM_MS && Number.isFinite(hole.start) ? hole : null;
+  const gap = gapAt(coverage, (from + to) / 2);
+  return gap.end !== null && gap.end - gap.start >= SEAM_MS && Number.isFinite(gap.start) ? gap : null;
 }
 
 /** `older` with everything from `from` on replaced by `newer`. */
@@ -78,8 +76,8 @@ export function joined(spans: readonly Span[]): Span[] {
   return result;
 }
 
-function joinedGaps(gaps: readonly Gap[]): Gap[] {
-  const result: Gap[] = [];
+function joinedGaps(gaps: readonly ReasonedGap[]): ReasonedGap[] {
+  const result: ReasonedGap[] = [];
   for (const gap of gaps.toSorted((a, b) => a.start - b.start)) {
     const last = result.at(-1);
     if (last && last.reason === gap.reason && last.end !== null && gap.start <= last.end) last.end = gap.end;

@@ -1,7 +1,7 @@
 /* Drives reels by wall-clock time: opens views and playlists where the playhead goes, jumps over gaps, keeps the picture while it loads. */
 import { sentenceFor } from "../api.ts";
 import { serverNow } from "../server_clock.ts";
-import { holeAt, isRecorded, jumpedOver, newest, nextRecorded, type Coverage, type Hole } from "./coverage.ts";
+import { gapAt, isRecorded, jumpedOver, newest, nextRecorded, type Coverage, type Gap } from "./coverage.ts";
 import { Reel, type ReelEvents } from "./reel.ts";
 import { within, type Range } from "./scale.ts";
 import { View } from "./view.ts";
@@ -15,15 +15,15 @@ export type Screen =
   | { kind: "blank" }
   | { kind: "loading" }
   | { kind: "picture" }
-  | { kind: "hole"; hole: Hole }
+  | { kind: "gap"; gap: Gap }
   | { kind: "newest" }
   | { kind: "trouble"; sentence: string };
 
 export interface PlayerEvents {
   /** Playhead, screen, speed or play state changed. */
   changed(): void;
-  /** Playback jumped over this hole by itself. */
-  jumped(hole: Hole): void;
+  /** Playback jumped over this gap by itself. */
+  jumped(gap: Gap): void;
   attached(video: HTMLVideoElement): void;
 }
 
@@ -101,13 +101,13 @@ export class Player {
     this.at = Math.min(Math.max(at, this.earliest), serverNow() - 1_000);
     if (this.purpose === null) return this.events.changed();
     if (isRecorded(this.coverage, this.at)) return this.show(this.at);
-    const hole = holeAt(this.coverage, this.at);
-    if (this.playing && hole.end !== null) {
-      this.events.jumped(hole);
-      return this.show(nextRecorded(this.coverage, this.at) ?? hole.end);
+    const gap = gapAt(this.coverage, this.at);
+    if (this.playing && gap.end !== null) {
+      this.events.jumped(gap);
+      return this.show(nextRecorded(this.coverage, this.at) ?? gap.end);
     }
     this.reel?.video.pause();
-    this.setScreen({ kind: "hole", hole });
+    this.setScreen({ kind: "gap", gap });
   }
 
   /** Leave: tell the server what was really seen. */
@@ -177,8 +177,8 @@ export class Player {
   }
 
   private onFrame(reel: Reel, at: number): void {
-    const hole = this.playing && at > this.at ? jumpedOver(this.coverage, this.at, at) : null;
-    if (hole) this.events.jumped(hole);
+    const gap = this.playing && at > this.at ? jumpedOver(this.coverage, this.at, at) : null;
+    if (gap) this.events.jumped(gap);
     if (!reel.video.seeking) this.at = at;
     this.view?.saw(at);
     this.renew(reel, at);

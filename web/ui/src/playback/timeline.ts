@@ -1,7 +1,7 @@
 /* The timeline: ruler, this camera's recorded bar with gaps, playhead, and the strip of days below. Everything the pointer drags has a key. */
 import { html, LitElement, nothing, svg, type PropertyValues, type SVGTemplateResult, type TemplateResult } from "lit";
 import { abbreviation, clock, day, lengthInWords } from "../times.ts";
-import type { Coverage, Gap } from "./coverage.ts";
+import type { Coverage, ReasonedGap } from "./coverage.ts";
 import { following, momentAt, springSeams, ticks, within, xOf, zoomed, type Range } from "./scale.ts";
 
 const RULER = 24;
@@ -140,7 +140,7 @@ export class VmsTimeline extends LitElement {
     });
   }
 
-  private gap(gap: Gap, width: number): SVGTemplateResult | typeof nothing {
+  private gap(gap: ReasonedGap, width: number): SVGTemplateResult | typeof nothing {
     const end = gap.end ?? this.bounds.end;
     const x = Math.max(0, xOf(this.range, gap.start, width));
     const right = Math.min(width, xOf(this.range, end, width));
