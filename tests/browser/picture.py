@@ -18,6 +18,7 @@ READ_CODE = """
   const threshold = (levels[0] + levels[23] + levels[1] + levels[22]) / 4;
   if (contrast < 64 || levels.some((l) => Math.abs(l - threshold) < contrast * 0.12)) return null;
   const bits = levels.map((l) => (l > threshold ? 1 : 0));
+  if (bits[0] !== 1 || bits[1] !== 0 || bits[22] !== 0 || bits[23] !== 1) return null;
   const number = (from, count) => bits.slice(from, from + count).reduce((sum, bit) => sum * 2 + bit, 0);
   const ms = number(2, 16);
   const check = 0xA ^ (ms >> 12) ^ ((ms >> 8) & 15) ^ ((ms >> 4) & 15) ^ (ms & 15);
