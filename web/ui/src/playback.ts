@@ -118,7 +118,7 @@ class VmsPlayback extends LitElement {
   }
 
   private onJump(gap: Gap): void {
-    this.say(`No recording ${span(gap.start, gap.end ?? gap.start, this.zone)}. ${gap.sentence}`);
+    this.say(`${this.missing(gap)}. ${gap.sentence}`.trim());
   }
 
   private say(sentence: string): void {
@@ -240,10 +240,15 @@ class VmsPlayback extends LitElement {
     }
   }
 
+  /** Which time is missing; before the first recording a gap has no start. */
+  private missing({ start, end }: Gap): string {
+    if (!Number.isFinite(start)) return end === null ? "No recording at this time" : `No recording before ${clock(end, this.zone)}`;
+    return end === null ? `No recording since ${clock(start, this.zone)}` : `No recording ${span(start, end, this.zone)}`;
+  }
+
   private gapMessage(gap: Gap): TemplateResult {
     const { end } = gap;
-    const line = !Number.isFinite(gap.start) ? "No recording at this time" : end === null ? `No recording since ${clock(gap.start, this.zone)}` : `No recording ${span(gap.start, end, this.zone)}`;
-    return html`<div class="message"><p class="line">${line}</p><p class="reason">${gap.sentence} ${end === null ? nothing : html`<a href="#main" @click=${(event: Event) => (event.preventDefault(), this.player?.seek(end + 50))}>Go to ${clock(end, this.zone)}</a>`}</p></div>`;
+    return html`<div class="message"><p class="line">${this.missing(gap)}</p><p class="reason">${gap.sentence} ${end === null ? nothing : html`<a href="#main" @click=${(event: Event) => (event.preventDefault(), this.player?.seek(end + 50))}>Go to ${clock(end, this.zone)}</a>`}</p></div>`;
   }
 
   private purposes(): TemplateResult {
