@@ -112,7 +112,7 @@ def answer(request: Request, status: int, sentence: str, *, person: Person | Non
         "sentence": sentence,
         "logged": status == HTTPStatus.FORBIDDEN,
     }
-    return site.pages.render("refused.html", context | {"back": _back(person)}, person=person, status=status)
+    return site.pages.render("refused.html", context, person=person, status=status)
 
 
 def problem(status: int, sentence: str, errors: Mapping[str, str] | None = None) -> JSONResponse:
@@ -124,10 +124,6 @@ def problem(status: int, sentence: str, errors: Mapping[str, str] | None = None)
 
 def is_api(request: Request) -> bool:
     return request.url.path.startswith(("/api/", "/static/", "/healthz")) or "text/html" not in request.headers.get("accept", "text/html")
-
-
-def _back(person: Person | None) -> Mapping[str, str]:
-    return {"label": "Back to the start", "href": "/"} if person else {"label": "Sign in", "href": "/login"}
 
 
 async def _denied(request: Request, err: Exception) -> Response:
