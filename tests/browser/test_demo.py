@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from recorder.cutter import stagger
 from tests.browser.conftest import Demo, Watched, keep_picture, watching
 from tests.browser.picture import LATENCIES, READ_CODE
 from tests.waiting import wait_until
+from vms.clock import SystemClock
+from vms.config import Settings, load_settings
+from vms.domain.ids import CameraId, SegmentId, StreamId, split_segment_id
+from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND, ms_of
+from vms.store.layout import found_parts
 
 pytestmark = pytest.mark.slow
 
+CLOCK = SystemClock()
 MINUTE_MS = 60_000
+DAY_SECONDS = 86_400
+PRODUCTION_SEGMENT_SECONDS = 60
+DESK = "d.nakamura Desk"
 
 
 @pytest.fixture(scope="module")
 def context(browser: Browser, demo: Demo) -> Iterator[BrowserContext]:
     """The visitor's browser, signed in by the code of this start."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    page = context.new_page()
-    page.goto(demo.url)
-    page.wait_for_url("**/live")
-    page.close()
+    with watching(context) as watched:
+        watched.page.goto(demo.url)
+        watched.page.wait_for_url("**/live")
     yield context
     context.close()
 
 
 @pytest.fixture
 def watched(context: BrowserContext) -> Iterator[Watched]:
-    yield from watching(context)
+    with watching(context) as watched:
+        yield watched
 
 
 def _act_as(watched: Watched, demo: Demo, role: str) -> None:
@@ -40,20 +52,20 @@ def _act_as(watched: Watched, demo: Demo, role: str) -> None:
     watched.page.wait_for_load_state()
 
 
-def _code(video: Locator) -> int | None:
-    found: int | None = video.evaluate(READ_CODE)
-    return found
-
-
-def _sure(video: Locator) -> int:
+def _code(video: Locator) -> int:
     """Wait for a picture whose code can be read."""
-    found = wait_until(lambda: (_code(video),) if _code(video) is not None else None)
-    return found[0] or 0
+
+    def read() -> tuple[int] | None:
+        found = video.evaluate(READ_CODE)
+        return None if found is None else (found,)
+
+    return wait_until(read)[0]
 
 
-def _seconds(clock: str) -> float:
-    """Seconds within the minute of "14:03:22"."""
-    return float(clock.rsplit(":", 1)[1])
+def _seconds(clock: str) -> int:
+    """Seconds within the day of "14:03:22"."""
+    hours, minutes, seconds = map(int, clock.split(":"))
+    return (hours * 60 + minutes) * 60 + seconds
 
 
 def _apart_s(one_ms: float, other_ms: float) -> float:
@@ -62,14 +74,21 @@ def _apart_s(one_ms: float, other_ms: float) -> float:
     return min(apart, MINUTE_MS - apart) / 1000
 
 
+def _cameras(page: Page, demo: Demo) -> list[dict[str, Any]]:
+    """Return the cameras as the signed-in person is told of them."""
+    listed: list[dict[str, Any]] = page.request.get(f"{demo.origin}/api/v1/cameras").json()["cameras"]
+    return listed
+
+
 def test_the_sign_in_code_works_once(browser: Browser, demo: Demo, context: BrowserContext) -> None:
     """A second browser with the same address is not signed in, and is told why."""
     assert context.cookies()
     other = browser.new_context()
-    page = other.new_page()
-    page.goto(demo.url)
-    expect(page.get_by_role("alert")).to_contain_text("This code was used")
-    assert page.request.get(f"{demo.origin}/api/v1/me").status == 401
+    with watching(other) as watched:
+        watched.foresee(401)
+        watched.page.goto(demo.url)
+        expect(watched.page.get_by_role("alert")).to_contain_text("This code was used")
+        assert watched.page.request.get(f"{demo.origin}/api/v1/me").status == 401
     other.close()
 
 
@@ -82,8 +101,8 @@ def test_four_tiles_show_moving_pictures_of_now(watched: Watched, demo: Demo) ->
     expect(tiles).to_have_count(4, timeout=15_000)
     for number in range(4):
         video = tiles.nth(number).locator("video[data-current]")
-        first = wait_until(lambda video=video: _code(video))  # type: ignore[misc]
-        wait_until(lambda video=video, first=first: _code(video) not in (None, first))  # type: ignore[misc]
+        first = _code(video)
+        wait_until(lambda video=video, first=first: _code(video) != first)  # type: ignore[misc]
         ages = video.evaluate(LATENCIES, 1.5)
         assert ages
         assert min(ages) < 2000
@@ -91,41 +110,77 @@ def test_four_tiles_show_moving_pictures_of_now(watched: Watched, demo: Demo) ->
 
 
 def test_half_a_minute_ago_plays_and_seeks_while_the_segment_is_still_open(watched: Watched, demo: Demo) -> None:
-    """Replay from a live tile; the picture shows the time that the page says, after a seek too."""
+    """Replay from a live tile at production segment length; the picture shows the time that the page says, after a seek too."""
     _act_as(watched, demo, "Desk")
     page = watched.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{demo.origin}/live")
     expect(page.locator("vms-tile[data-state=live]")).to_have_count(4, timeout=15_000)
-    _wait_for_footage(watched, demo, seconds=40)
+    camera = _cameras(page, demo)[0]
+    main = _main_stream(demo, camera)
+    opened = _wait_for_a_segment_open_for_half_a_minute(demo, CameraId(camera["id"]), main)
     page.get_by_role("button", name="Replay 30 s R", exact=True).or_(page.get_by_role("button", name="Replay 30 s", exact=True)).click()
     page.wait_for_url("**/playback?*")
     page.locator("[data-purpose=incident]").click()
     video = page.locator("video[data-current]")
     shown = page.locator(".when .at")
-    wait_until(lambda: _code(video))
-    wait_until(lambda: _apart_s(_code(video) or 0, _seconds(shown.inner_text()) * 1000) < 1.5)
+    wait_until(lambda: _apart_s(_code(video), _seconds(shown.inner_text()) * 1000) < 1.5)
+    still_open, now = _open_segment(demo, main), CLOCK.now()
+    there = now.astimezone(ZoneInfo(camera["branch"]["zone"]))
+    behind_s = (_seconds(f"{there:%H:%M:%S}") - _seconds(shown.inner_text())) % DAY_SECONDS
+    assert 25 <= behind_s <= 45
+    assert still_open == opened
+    assert any(f"/segments/{opened}" in url for url in asked)
+    assert split_segment_id(opened)[1] < ms_of(now) - behind_s * 1000
     page.get_by_role("button", name="Pause").click()
-    before = _sure(video)
+    before = _code(video)
     page.get_by_role("button", name="5 seconds back").click()
-    wait_until(lambda: 4.0 < ((before - (_code(video) or before)) % MINUTE_MS) / 1000 < 6.0)
+    wait_until(lambda: 4.0 < ((before - _code(video)) % MINUTE_MS) / 1000 < 6.0)
     page.get_by_role("button", name="Play").click()
-    stopped = wait_until(lambda: _code(video))
-    wait_until(lambda: _code(video) not in (None, stopped))
+    stopped = _code(video)
+    wait_until(lambda: _code(video) != stopped)
     keep_picture(page, "playback")
 
 
-def _wait_for_footage(watched: Watched, demo: Demo, *, seconds: float) -> None:
-    """Wait until the first camera's timeline reaches so far back."""
-    request = watched.page.request
-    camera = request.get(f"{demo.origin}/api/v1/cameras").json()["cameras"][0]["id"]
+def test_a_time_before_the_first_recording_leads_to_it(watched: Watched, demo: Demo) -> None:
+    """A newcomer opens playback within the first minute: it says since when there is footage, and plays from there."""
+    _act_as(watched, demo, "Desk")
+    page = watched.page
+    before = (CLOCK.now() - timedelta(hours=2)).isoformat().replace("+00:00", "Z")
+    page.goto(f"{demo.origin}/playback?camera={_cameras(page, demo)[0]['id']}&t={before}")
+    page.locator("[data-purpose=maintenance]").click()
+    expect(page.locator(".toast")).to_contain_text("No recording before")
+    _code(page.locator("video[data-current]"))
 
-    def reaches() -> bool:
-        now = datetime.now(UTC)
-        window: dict[str, str | float | bool] = {"start": (now - timedelta(minutes=30)).isoformat(), "end": now.isoformat()}
-        told = request.get(f"{demo.origin}/api/v1/cameras/{camera}/timeline", params=window).json()
-        return bool(told["recorded"]) and told["now_ms"] - told["recorded"][0][0] > seconds * 1000
 
-    wait_until(reaches, seconds=seconds + 60)
+def _wait_for_a_segment_open_for_half_a_minute(demo: Demo, camera: CameraId, stream: StreamId) -> SegmentId:
+    """Wait until the open segment began some seconds before half a minute ago, so that 5 s back is in it too, and is not cut soon."""
+    assert _settings(demo).segment_seconds == PRODUCTION_SEGMENT_SECONDS
+    cut_at_ms = stagger(camera, PRODUCTION_SEGMENT_SECONDS * TICKS_PER_SECOND) // TICKS_PER_MS
+
+    def begun() -> SegmentId | None:
+        found, now_ms = _open_segment(demo, stream), ms_of(CLOCK.now())
+        fits = found and now_ms - split_segment_id(found)[1] > 38_000 and (cut_at_ms - now_ms) % MINUTE_MS > 15_000
+        return found if fits else None
+
+    return wait_until(begun, seconds=150)
+
+
+def _open_segment(demo: Demo, stream: StreamId) -> SegmentId | None:
+    """Return the segment of the stream that has a `.part` on the volume."""
+    parts = (part.segment for part in found_parts(_settings(demo).volumes[0].path))
+    return max((part for part in parts if split_segment_id(part)[0] == stream), default=None)
+
+
+def _main_stream(demo: Demo, camera: dict[str, Any]) -> StreamId:
+    listed = demo.product.must("camera", "list", "--json").document()
+    streams = next(known["streams"] for known in listed if known["id"] == camera["id"])
+    return StreamId(next(stream["id"] for stream in streams if stream["role"] == "main"))
+
+
+def _settings(demo: Demo) -> Settings:
+    return load_settings(demo.product.data)
 
 
 @pytest.mark.parametrize(
@@ -144,15 +199,40 @@ def test_the_bar_shows_each_roles_pages_and_no_other(watched: Watched, demo: Dem
     sections = page.get_by_role("navigation", name="Sections").get_by_role("link")
     assert [text.strip() for text in sections.all_inner_texts()] == pages
     keep_picture(page, f"as-{role.lower()}")
-    answer = page.request.get(f"{demo.origin}{refused}", headers={"accept": "text/html"})
-    assert answer.status == 403
-    assert "logged" in answer.text()
+    watched.foresee(403)
+    page.goto(f"{demo.origin}{refused}")
+    expect(page.get_by_role("main")).to_contain_text("This visit was logged.")
+    keep_picture(page, f"refused-{role.lower()}")
+
+
+def test_an_address_that_does_not_exist_is_a_page_with_a_way_back(watched: Watched, demo: Demo) -> None:
+    """Not the server's bare words."""
+    page = watched.page
+    watched.foresee(404)
+    page.goto(f"{demo.origin}/nowhere")
+    page.get_by_role("main").get_by_role("link").click()
+    expect(page.get_by_role("navigation", name="Sections")).to_be_visible()
 
 
 def test_watching_stands_in_the_log_before_the_auditor_reads_it(watched: Watched, demo: Demo) -> None:
-    """The live view of this test's visitor is an entry with name, camera and purpose."""
-    _act_as(watched, demo, "Auditor")
+    """What this test's visitor watched, live and recorded, are entries with name, camera and purpose."""
+    _act_as(watched, demo, "Desk")
     page = watched.page
-    page.goto(f"{demo.origin}/log")
-    expect(page.get_by_role("table")).to_contain_text("d.nakamura")
+    page.goto(f"{demo.origin}/live")
+    expect(page.locator("vms-tile[data-state=live]")).to_have_count(4, timeout=15_000)
+    camera = _cameras(page, demo)[1]
+    page.goto(f"{demo.origin}/playback?camera={camera['id']}")
+    page.locator("[data-purpose=request]").click()
+    _code(page.locator("video[data-current]"))
+    _act_as(watched, demo, "Auditor")
+    assert (DESK, camera["name"], "Live") in _views_opened(page, demo, "live")
     keep_picture(page, "log")
+    assert (DESK, camera["name"], "Request") in _views_opened(page, demo, "recordings")
+
+
+def _views_opened(page: Page, demo: Demo, kind: str) -> set[tuple[str, str, str]]:
+    """Return name with role, camera and purpose of the newest views in the log."""
+    page.goto(f"{demo.origin}/log?kind={kind}")
+    rows = page.get_by_role("table").locator("tbody tr").all()
+    entries = [[cell.strip() for cell in row.locator("td").all_inner_texts()] for row in rows]
+    return {(who, camera, purpose) for _number, _when, who, action, camera, purpose, *_ in entries if action == "view:open"}

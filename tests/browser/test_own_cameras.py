@@ -61,26 +61,28 @@ def it(browser: Browser, site: Site) -> Iterator[BrowserContext]:
 def _signed_in(browser: Browser, site: Site, account: tuple[str, str], home: str) -> Iterator[BrowserContext]:
     """Yield a browser in which somebody signed in by name and password."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    page = context.new_page()
     wait_until(lambda: _answers(site.origin, context), seconds=60)
-    page.goto(f"{site.origin}/login")
-    page.get_by_label("Name").fill(account[0])
-    page.get_by_label("Password").fill(account[1])
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(home)
-    page.close()
+    with watching(context) as watched:
+        page = watched.page
+        page.goto(f"{site.origin}/login")
+        page.get_by_label("Name").fill(account[0])
+        page.get_by_label("Password").fill(account[1])
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(home)
     yield context
     context.close()
 
 
 @pytest.fixture
 def watched(desk: BrowserContext) -> Iterator[Watched]:
-    yield from watching(desk)
+    with watching(desk) as watched:
+        yield watched
 
 
 @pytest.fixture
 def workbench(it: BrowserContext) -> Iterator[Watched]:
-    yield from watching(it)
+    with watching(it) as watched:
+        yield watched
 
 
 def _answers(origin: str, context: BrowserContext) -> bool:
@@ -107,37 +109,49 @@ def _clock(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, ZoneInfo("America/Los_Angeles")).strftime("%H:%M:%S")
 
 
-def _ended_gap(watched: Watched, site: Site) -> dict[str, Any] | None:
-    return next((gap for gap in _timeline(watched, site)["gaps"] if gap["end_ms"] and gap["reason"] == "silent"), None)
+def _gap(watched: Watched, site: Site, reason: str, since_ms: int) -> dict[str, Any] | None:
+    """Return the gap with `reason` that began after `since_ms`, once there is one."""
+    return next((gap for gap in _timeline(watched, site)["gaps"] if gap["reason"] == reason and gap["start_ms"] >= since_ms), None)
 
 
-def test_a_silent_camera_is_greyed_on_the_wall_and_its_gap_tells_why_in_playback(watched: Watched, site: Site) -> None:
-    """The frozen picture never looks live; playback jumps the gap and names its reason."""
+@pytest.mark.parametrize(
+    ("orders", "reason", "sentence"),
+    [
+        (["freeze"], "silent", "Camera connected, but sent no pictures."),
+        (["refuse", "drop"], "offline", "Camera offline."),
+    ],
+)
+def test_a_camera_that_stops_is_greyed_on_the_wall_and_its_gap_tells_why_in_playback(
+    watched: Watched, site: Site, orders: list[str], reason: str, sentence: str
+) -> None:
+    """Frozen or gone, its last picture never looks live; playback jumps the gap and names its reason."""
     page = watched.page
     page.goto(f"{site.origin}/live")
     tile = page.locator("vms-tile").first
     expect(tile).to_have_attribute("data-state", "live", timeout=20_000)
-    site.cameras.tell("freeze")
+    since_ms = _timeline(watched, site)["now_ms"] - 2000
+    for order in orders:
+        site.cameras.tell(order)
     expect(tile).to_have_attribute("data-state", "no-picture", timeout=20_000)
     expect(tile).to_contain_text("No picture since")
-    keep_picture(page, "no-picture")
-    wait_until(lambda: any(gap["end_ms"] is None for gap in _timeline(watched, site)["gaps"]), seconds=40)
+    keep_picture(page, f"no-picture-{reason}")
+    wait_until(lambda: _gap(watched, site, reason, since_ms), seconds=40)
     site.cameras.tell("resume")
     expect(tile).to_have_attribute("data-state", "live", timeout=60_000)
-    gap = wait_until(lambda: _ended_gap(watched, site), seconds=30)
-    assert gap["sentence"]
+    gap = wait_until(lambda: gap if (gap := _gap(watched, site, reason, since_ms)) and gap["end_ms"] else None, seconds=30)
+    assert gap["sentence"] == sentence
 
     camera = page.request.get(f"{site.origin}/api/v1/cameras").json()["cameras"][0]["id"]
     page.goto(f"{site.origin}/playback?camera={camera}&t={gap['start_ms'] + 500}")
     page.locator("[data-purpose=incident]").click()
-    expect(page.locator(".toast")).to_contain_text(gap["sentence"], timeout=20_000)
+    expect(page.locator(".toast")).to_contain_text(sentence, timeout=20_000)
     stage = page.locator(".stage")
     wait_until(lambda: page.locator(".when .at").inner_text() > _clock(gap["end_ms"]))
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("button", name="5 seconds back").click()
     expect(stage).to_have_attribute("data-screen", "gap")
-    expect(stage).to_contain_text(gap["sentence"])
-    keep_picture(page, "gap")
+    expect(stage).to_contain_text(sentence)
+    keep_picture(page, f"gap-{reason}")
     page.get_by_role("link", name="Go to").click()
     video = page.locator("video[data-current]")
     wait_until(lambda: video.count() and video.evaluate(READ_CODE))
@@ -171,9 +185,24 @@ def test_it_tries_a_camera_mends_the_password_and_adds_it(workbench: Watched, si
     expect(row.locator("[data-state]")).to_have_attribute("data-state", "recording")
 
 
-def test_a_wrong_address_is_told_at_its_field_and_keeps_the_entries(it: BrowserContext, site: Site) -> None:
-    """Nothing typed is lost but the password, nothing is half-saved. (The console names the 422: no watched window.)"""
-    page = it.new_page()
+def test_it_renames_a_camera_and_its_password_stays(workbench: Watched, site: Site) -> None:
+    """The camera's page shows its settings and never its password; what is left empty is kept."""
+    page = workbench.page
+    page.goto(f"{site.origin}/cameras")
+    name = site.cameras.cameras[0]["name"]
+    page.get_by_role("link", name=name).click()
+    expect(page.locator("#password")).to_have_value("")
+    page.locator("#name").fill(f"{name}, inside")
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url("**/cameras?done=saved")
+    row = page.get_by_role("row").filter(has_text=f"{name}, inside")
+    expect(row).to_contain_text("Recording", timeout=30_000)
+
+
+def test_a_wrong_address_is_told_at_its_field_and_keeps_the_entries(workbench: Watched, site: Site) -> None:
+    """Nothing typed is lost but the password, nothing is half-saved."""
+    page = workbench.page
+    workbench.foresee(422)
     page.goto(f"{site.origin}/cameras/new")
     page.locator("#name").fill("Gate")
     page.locator("#host").fill("169.254.1.1")
