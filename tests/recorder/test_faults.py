@@ -59,11 +59,16 @@ def test_wrong_cameras_are_told_apart_and_the_right_one_is_recorded(site: Site, 
     site.start()
     site.wait_for_segments(stream_of(right), 1)
 
-    expected = {wrong_password: ("refused", "password"), wrong_path: ("refused", ""), nobody: ("offline", ""), right: ("recording", "")}
-    for camera, (state, word) in expected.items():
+    expected = {
+        wrong_password: ("refused", "does not take this user name and password"),
+        wrong_path: ("refused", "no stream under this path"),
+        nobody: ("offline", "nothing listens on that port"),
+    }
+    for camera, (state, words) in expected.items():
         stream = stream_of(camera)
         wait_until(lambda stream=stream, state=state: site.state(stream) == state)  # type: ignore[misc]
-        assert word in str(site.states()[stream]["detail"])
+        assert words in str(site.states()[stream]["detail"])
+    assert site.state(stream_of(right)) == "recording"
     wait_for_gap(site, stream_of(wrong_password), GapReason.REFUSED)
     wait_for_gap(site, stream_of(nobody), GapReason.OFFLINE)
 
