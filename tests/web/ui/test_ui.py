@@ -79,9 +79,36 @@ def test_a_changed_source_changes_the_hash_and_installed_packages_do_not(tmp_pat
     assert hatch_build.source_hash(tmp_path) != before
 
 
-def test_a_build_that_is_already_there_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VMS_SKIP_UI", "1")
+class Builds(Exception):
+    """Raised where the first program of a build would start."""
+
+
+@pytest.fixture
+def no_program_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at the decision alone: a build takes npm and half a minute, and other tests use its result meanwhile."""
+
+    def start(command: list[str]) -> None:
+        raise Builds(command)
+
+    monkeypatch.delenv("VMS_SKIP_UI", raising=False)
+    monkeypatch.setattr(hatch_build, "_run", start)
+
+
+@pytest.mark.usefixtures("no_program_starts")
+def test_a_build_that_is_already_there_is_not_repeated() -> None:
     assert hatch_build.build_ui() is False
+
+
+@pytest.mark.usefixtures("no_program_starts")
+@pytest.mark.parametrize("manifest", [None, "{", '{"files": {}}', '{"source": "of another time", "files": {}}'])
+def test_a_build_that_is_missing_cut_short_or_old_is_made_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, manifest: str | None
+) -> None:
+    monkeypatch.setattr(hatch_build, "MANIFEST", tmp_path / "manifest.json")
+    if manifest is not None:
+        hatch_build.MANIFEST.write_text(manifest, encoding="utf-8")
+    with pytest.raises(Builds):
+        hatch_build.build_ui()
 
 
 def _load(name: str, loaded: set[str]) -> None:
