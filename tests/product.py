@@ -129,7 +129,7 @@ class Running:
 @contextmanager
 def running_demo(data: Path, *arguments: str) -> Iterator[tuple[Product, Running, str]]:
     """Run `vms demo` on `data`; yields the product, its process, and the address with the one-time code."""
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     share_clips(data / "demo-cameras")
     product = Product(data)
     with product.running("demo", "--listen", f"127.0.0.1:{free_port()}", *arguments) as running:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from vms.clock import Clock
 from vms.config import Settings, load_settings
 from vms.crypto import FileKeySource, new_sealing_key, new_signing_key, sealing_public_key
 from vms.domain.people import Actor
-from vms.errors import Conflict
+from vms.errors import ConfigError, Conflict
 from vms.services.district import District, save_district
 from vms.services.nodes import register_node
 from vms.store.database import make_engines
@@ -23,6 +24,7 @@ from vms.store.volumes import register
 
 SECRET_MODE = 0o600
 FOLDER_MODE = 0o700
+_OTHERS = 0o077
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def install(data_dir: Path, installation: Installation, *, actor: Actor, clock: 
     config = data_dir / "config.toml"
     if config.exists():
         raise Conflict(f"{data_dir} is set up already. Start it with: vms --data {data_dir} up")
-    data_dir.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    make_private(data_dir)
     settings = load_settings(data_dir)
     _make_secrets(settings)
     _make_index(settings, installation.max_bytes)
@@ -63,11 +65,44 @@ def migrate_all(settings: Settings) -> None:
             engines.dispose()
 
 
+def make_private(data_dir: Path) -> None:
+    """Make the data directory, which belongs to one account alone.
+
+    An empty one that others may read is tightened; ConfigError for one that holds something, which they may be reading.
+    """
+    try:
+        data_dir.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        found = data_dir.stat()
+        if not stat.S_IMODE(found.st_mode) & _OTHERS:
+            return
+        if found.st_uid == os.geteuid() and not any(data_dir.iterdir()):
+            data_dir.chmod(FOLDER_MODE)
+            return
+    except OSError as err:
+        raise ConfigError(
+            f"{data_dir} can't be a data directory ({err.strerror}). Name another, or make one for the account that runs vms."
+        ) from err
+    raise ConfigError(
+        f"{data_dir} can be read by other accounts (mode {stat.S_IMODE(found.st_mode):04o}) and is not an empty one of yours. "
+        f"Close it first, chmod 700 {data_dir}, or name another."
+    )
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner reads, whole or not at all."""
+    part = path.with_suffix(path.suffix + ".tmp")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, SECRET_MODE), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
+
+
 def _make_secrets(settings: Settings) -> None:
     settings.secrets_dir.mkdir(mode=FOLDER_MODE, exist_ok=True)
     for path, make in ((settings.grant_key_path, new_signing_key), (settings.node_key_path, new_sealing_key)):
         if not path.exists():
-            _write_secret(path, make())
+            write_private(path, make())
     kek = FileKeySource(settings.kek_path).key()
     for folder in (settings.keys1_path.parent, settings.keys2_path.parent, settings.run_dir):
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
@@ -115,14 +150,4 @@ def _write_config(path: Path, installation: Installation) -> None:
     ]
     if installation.max_bytes:
         lines += ["", "[[volumes]]", 'path = "volumes/default"', f"max_bytes = {installation.max_bytes}"]
-    _write_secret(path, ("\n".join(lines) + "\n").encode())
-
-
-def _write_secret(path: Path, content: bytes) -> None:
-    """Write a file that only its owner reads, whole or not at all."""
-    part = path.with_suffix(path.suffix + ".tmp")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, SECRET_MODE), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
+    write_private(path, ("\n".join(lines) + "\n").encode())
