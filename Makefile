@@ -22,7 +22,7 @@ help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: ui ## set everything up, record four demo cameras, print the address and a sign-in code
-	@exec $(BIN)/vms demo --cameras $(CAMERAS) --listen $(LISTEN)
+	@exec $(BIN)/vms --data vms-demo-data demo --cameras $(CAMERAS) --listen $(LISTEN)
 
 setup: $(STAMPS)/development ui packages ## virtual environment, web interface, Debian packages: all that development needs
 

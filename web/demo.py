@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import ipaddress
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Annotated
@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 
 from vms.clock import Clock
 from vms.config import Settings
+from vms.domain.ids import PersonId
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import OsUser, Person, Role
 from vms.services import people
@@ -26,7 +27,7 @@ from web.deps import TheSite, Tx
 from web.errors import refusal
 from web.permissions import ANYBODY, SignedIn
 from web.routers.session import address_of, with_cookie
-from web.server import Announce, serve
+from web.server import serve
 from web.words import ROLE_LABELS
 
 FIRST_ROLE = Role.DESK
@@ -52,19 +53,19 @@ class OneTimeCode:
             return fits
 
 
-def create_demo_app(settings: Settings, clock: Clock, *, code_sha256: bytes) -> FastAPI:
-    """Return the ordinary application with the demo's two routes and its bar."""
+def create_demo_app(settings: Settings, clock: Clock, *, code_sha256: bytes, made: Collection[PersonId]) -> FastAPI:
+    """Return the ordinary application with the demo's two routes and its bar; they open the accounts `made` by the demo, no other."""
     site = open_site(settings, clock)
     site.pages.extras.append(_bar)
-    return create_app(site, routers=(*ROUTERS, _router(OneTimeCode(code_sha256))))
+    return create_app(site, routers=(*ROUTERS, _router(OneTimeCode(code_sha256), made)))
 
 
-def run(settings: Settings, clock: Clock, sock: socket.socket, *, code_sha256: bytes, announce: Announce | None = None) -> int:
+def run(settings: Settings, clock: Clock, sock: socket.socket, *, code_sha256: bytes, made: Collection[PersonId]) -> int:
     """Serve the demo on `sock` until stopped; returns the exit code."""
-    return serve(create_demo_app(settings, clock, code_sha256=code_sha256), settings, sock, announce=announce)
+    return serve(create_demo_app(settings, clock, code_sha256=code_sha256, made=made), settings, sock)
 
 
-def _router(code: OneTimeCode) -> APIRouter:
+def _router(code: OneTimeCode, made: Collection[PersonId]) -> APIRouter:
     router = APIRouter(prefix="/demo")
 
     @router.post("/session", dependencies=[ANYBODY], status_code=204)
@@ -72,22 +73,22 @@ def _router(code: OneTimeCode) -> APIRouter:
         if not _is_here(request) or not code.use(entries.code.get_secret_value()):
             refused = Refused(Refusal.SIGN_IN, "This code was used or is not the one of this start. Start the demo again for a new one.")
             return refusal(request, refused, person=None)
-        return _opened(request, Response(status_code=204), _open(tx, site, FIRST_ROLE, request))
+        return _opened(request, Response(status_code=204), _open(tx, site, made, FIRST_ROLE, request))
 
     @router.post("/switch")
     def switch_role(role: Annotated[Role, Form()], person: SignedIn, tx: Tx, site: TheSite, request: Request) -> Response:
         if not _is_here(request):
             return refusal(request, Refused(Refusal.NOT_ALLOWED, "The demo's bar works on this machine only."), person=person)
         people.sign_out(tx, person, at=site.clock.now())
-        return _opened(request, RedirectResponse("/", 303), _open(tx, site, role, request))
+        return _opened(request, RedirectResponse("/", 303), _open(tx, site, made, role, request))
 
     return router
 
 
-def _open(session: Session, site: TheSite, role: Role, request: Request) -> people.SignedIn | Refused:
-    """Open a session of the sample person with `role`."""
+def _open(session: Session, site: TheSite, made: Collection[PersonId], role: Role, request: Request) -> people.SignedIn | Refused:
+    """Open a session of the sample person with `role`: of nobody whom the demo did not make."""
     known = people.list_people(session, _SETTER_UP)
-    account = None if isinstance(known, Refused) else next((one for one in known if one.role is role), None)
+    account = None if isinstance(known, Refused) else next((one for one in known if one.id in made and one.role is role), None)
     if account is None:
         return Refused(Refusal.OUT_OF_SCOPE, f"The demo has no {ROLE_LABELS[role]} any more.")
     return people.open_session(session, person_id=account.id, at=site.clock.now(), address=address_of(request), how="demo")

@@ -51,10 +51,12 @@ def demo(settings: Settings) -> Iterator[Demo]:
     migrate(central, Which.CENTRAL)
     with central.writing() as session:
         a_camera(session)
+        # Real people with every role stand before the demo's own: by name and by age they come first.
         for role in Role:
-            an_account(session, role)
+            an_account(session, role, name=f"a real {role.value}")
+        made = {an_account(session, role, name=f"the demo's {role.value}").id for role in Role}
     sock = loopback_socket()
-    app = create_demo_app(settings, SystemClock(), code_sha256=hashlib.sha256(CODE.encode()).digest())
+    app = create_demo_app(settings, SystemClock(), code_sha256=hashlib.sha256(CODE.encode()).digest(), made=made)
     with served(plainly(node.app()), unix_socket(settings.node_socket)), served(configuration(app, settings), sock):
         yield Demo(f"http://127.0.0.1:{sock.getsockname()[1]}", central)
     central.dispose()
@@ -71,7 +73,7 @@ def _signed_in(demo: Demo) -> Iterator[httpx.Client]:
 
 def test_the_code_signs_in_once(demo: Demo) -> None:
     with _signed_in(demo) as client:
-        assert client.get("/api/v1/me").json()["role"] == "desk"
+        assert client.get("/api/v1/me").json()["name"] == "the demo's desk"
         again = client.post("/demo/session", json={"code": CODE})
     assert again.status_code == 401
     assert "set-cookie" not in again.headers
@@ -90,7 +92,8 @@ def test_the_bar_switches_between_all_roles(demo: Demo) -> None:
             answer = client.post("/demo/switch", data={"role": role.value})
             assert (answer.status_code, answer.headers["location"]) == (303, "/")
             client.headers["cookie"] = f"{COOKIE}={answer.cookies[COOKIE]}"
-            assert client.get("/api/v1/me").json()["role"] == role
+            me = client.get("/api/v1/me").json()
+            assert (me["role"], me["name"]) == (role, f"the demo's {role.value}")
             page = client.get(client.get("/", headers={"accept": "text/html"}).headers["location"], headers={"accept": "text/html"})
             assert page.text.count('aria-pressed="true"') == 1
 

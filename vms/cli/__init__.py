@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vms.cli import cameras, inspect, run, setup
-from vms.cli.context import Cli
+from vms.cli.context import DEFAULT_DATA, DEMO_DATA, Cli
 
 app = typer.Typer(
     name="vms",
@@ -28,24 +28,26 @@ for _command in (setup.init, setup.migrate, run.up, run.serve, run.record, inspe
 @app.callback()
 def _global_options(
     context: typer.Context,
-    data: Annotated[Path | None, typer.Option(help="Data directory; $VMS_DATA, or ./vms-data when left out.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Data directory; $VMS_DATA, or ./vms-data (demo: ./vms-demo-data) when left out.")
+    ] = None,
 ) -> None:
-    context.obj = Cli.of(data)
+    context.obj = Cli.of(data, otherwise=DEMO_DATA if context.invoked_subcommand == "demo" else DEFAULT_DATA)
 
 
 @app.command("demo")
 def _demo(
     context: typer.Context,
-    cameras: Annotated[int, typer.Option(min=1, max=4, help="How many demo cameras.")] = 4,
+    cameras: Annotated[int, typer.Option(min=1, max=4, help="How many demo cameras; those of an earlier start stay.")] = 4,
     listen: Annotated[str, typer.Option(help="HOST:PORT; the next free port when it is taken.")] = "127.0.0.1:8080",
     forgettable: Annotated[
-        bool, typer.Option("--forgettable", help="Only say, by the exit code, whether the data holds nothing but demo cameras.")
+        bool, typer.Option("--forgettable", help="Only say, by the exit code, whether the demo's data may be removed.")
     ] = False,
 ) -> None:
-    """Show the product with demo cameras, a sample branch and sample people, in ./vms-demo-data."""
-    from vms.cli import demo  # noqa: PLC0415 - nothing of the demo is loaded by any other command
+    """Show the product with demo cameras, a sample branch and sample people, in a directory that the demo itself sets up."""
+    from vms.cli import demo, demo_data  # noqa: PLC0415 - nothing of the demo is loaded by any other command
 
-    raise SystemExit(demo.forgettable(context.obj) if forgettable else demo.demo(context.obj, cameras=cameras, listen=listen))
+    raise SystemExit(demo_data.forgettable(context.obj) if forgettable else demo.demo(context.obj, cameras=cameras, listen=listen))
 
 
 @app.command("demo-serve", hidden=True)

@@ -37,8 +37,9 @@ class Cli:
     clock: Clock
 
     @classmethod
-    def of(cls, data: Path | None) -> Cli:
-        return cls((data or Path(os.environ.get("VMS_DATA", DEFAULT_DATA))).absolute(), SystemClock())
+    def of(cls, data: Path | None, *, otherwise: str = DEFAULT_DATA) -> Cli:
+        """`otherwise`: the directory when neither the command nor VMS_DATA names one."""
+        return cls((data or Path(os.environ.get("VMS_DATA", otherwise))).absolute(), SystemClock())
 
     @property
     def actor(self) -> OsUser:

@@ -5,14 +5,12 @@ Nothing here is reachable from `vms up`; the sign-in code exists only in the pro
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import secrets
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,35 +19,27 @@ from zoneinfo import available_timezones
 
 import httpx
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from sqlalchemy.orm import Session
 
-from recorder.demo.cameras import places, prepare_clips
+from recorder.demo.cameras import prepare_clips
 from recorder.demo.settings import DemoSettings
+from vms.cli import demo_data
 from vms.cli.children import Child, Children
-from vms.cli.context import DEFAULT_DATA, DEMO_DATA, Cli, allowed
+from vms.cli.context import Cli
 from vms.cli.output import Exit, err, sentences
 from vms.cli.run import bind, processes, say, url, where
-from vms.config import Settings
+from vms.config import CONFIG_NAME, Settings, load_settings
 from vms.domain.camera import CameraState
-from vms.domain.ids import BranchId
-from vms.domain.people import Role
+from vms.domain.ids import CameraId
 from vms.errors import ConfigError
-from vms.services import cameras
-from vms.services.branches import add_branch, list_branches
-from vms.services.cameras import CameraDetails, CameraEdit, NewCamera
 from vms.services.district import District
-from vms.services.installation import Installation, install, migrate_all
-from vms.services.people import add_person, hash_password, list_people
+from vms.services.installation import Installation, install, migrate_all, write_private
 from vms.services.status import status_document
 from vms.store.database import Engines
 
 MAX_BYTES = 2_000_000_000
-CAMERA_USER = "demo"
 CAMERA_PORT = 8554
 PORTS_TRIED = 50
 READY_SECONDS = 90.0
-PEOPLE = (("d.nakamura", Role.DESK), ("h.marsh", Role.DIRECTOR), ("t.okafor", Role.IT), ("p.lindqvist", Role.AUDITOR))
-BRANCH = "Central"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,33 +57,41 @@ class _DemoCameras:
 
     @property
     def child(self) -> Child:
-        arguments = ("--listen", f"127.0.0.1:{self.port}", "--cameras", str(self.count), "--cache", str(self.cache))
-        credential = ("--user", CAMERA_USER, "--password-file", str(self.password_file))
+        arguments = ("--listen", f"{demo_data.CAMERA_HOST}:{self.port}", "--cameras", str(self.count), "--cache", str(self.cache))
+        credential = ("--user", demo_data.CAMERA_USER, "--password-file", str(self.password_file))
         return Child("the demo cameras", (sys.executable, "-m", "recorder.demo", *arguments, *credential))
 
 
 def demo(cli: Cli, *, cameras: int, listen: str) -> int:
     """Run the demo until Ctrl-C; returns the exit code."""
-    if cli.data_dir == Path(DEFAULT_DATA).absolute():
-        cli = Cli(Path(DEMO_DATA).absolute(), cli.clock)
-    with sentences(), _progress() as step:
-        settings = _installed(cli, step)
-        served = _DemoCameras(_free_port(CAMERA_PORT), _camera_password(settings), settings.data_dir / "demo-cameras", cameras)
-        prepare_clips(cameras, served.cache, DemoSettings(), lambda share, text: step(text, share))
-        step("Adding the sample branch, people and cameras")
-        _sample_rows(cli, settings, served)
-        sock = _bind_next_free(settings, *where(listen))
-        code_file, code = _sign_in_code(settings)
+    with sentences(), demo_data.claimed(cli.data_dir):
         children = Children(cli.clock, say)
-        children.stop_on_signals()
-        children.start([served.child, *processes(cli, sock, serve_with=("demo-serve", "--code-file", str(code_file)))])
-        step("Waiting for the first pictures")
-        ready = _wait_until_recording(cli, settings, children, url(settings, sock))
-    if ready:
-        _greet(f"{url(settings, sock)}#code={code}", settings)
-    children.run()
+        with _progress() as step:
+            greeting = _start(cli, children, step, cameras=cameras, listen=listen)
+        for line in greeting:
+            say(line)
+        children.run()
     say("Stopped. What was recorded stays; make demo goes on where it was.")
-    return Exit.DONE if ready else Exit.NOT_DONE
+    return Exit.DONE if greeting else Exit.NOT_DONE
+
+
+def _start(cli: Cli, children: Children, step: _Step, *, cameras: int, listen: str) -> list[str]:
+    """Start everything and return what to say when all records; nothing when that did not come."""
+    settings = _installed(cli, step)
+    with cli.reading(settings) as session:
+        shown = demo_data.scenes_needed(demo_data.own_cameras(session, cli), wanted=cameras)
+    served = _DemoCameras(_free_port(CAMERA_PORT), _camera_password(settings), settings.data_dir / demo_data.CLIPS, shown)
+    prepare_clips(shown, served.cache, DemoSettings(), lambda share, text: step(text, share))
+    step("Adding the sample branch, people and cameras")
+    own = demo_data.make_sample_rows(cli, settings, demo_data.Source(served.port, cameras, served.password))
+    sock = _bind_next_free(settings, *where(listen))
+    code_file, code = _sign_in_code(settings)
+    children.stop_on_signals()
+    children.start([served.child, *processes(cli, sock, serve_with=("demo-serve", "--code-file", str(code_file)))])
+    step("Waiting for the first pictures")
+    page = url(settings, sock)
+    ready = _wait_until_recording(cli, settings, children, page, {details.camera.id for details in own})
+    return _greeting(f"{page}#code={code}", settings, len(own)) if ready else []
 
 
 def serve(cli: Cli, *, listen_fd: int, code_file: Path) -> int:
@@ -101,40 +99,10 @@ def serve(cli: Cli, *, listen_fd: int, code_file: Path) -> int:
     from web import demo as web_demo  # noqa: PLC0415 - only this process loads the web server
 
     with sentences():
-        return web_demo.run(
-            cli.service_settings(),
-            cli.clock,
-            socket.socket(fileno=listen_fd),
-            code_sha256=bytes.fromhex(code_file.read_text(encoding="ascii")),
-        )
-
-
-def forgettable(cli: Cli) -> int:
-    """Return 0 when nothing runs on the data directory and it holds no camera but the demo's own: `make clean` may remove it."""
-    if not (cli.data_dir / "config.toml").exists():
-        return Exit.WRONG if any(cli.data_dir.iterdir()) else Exit.DONE
-    with sentences():
-        settings = cli.settings()
-        if _recording(settings.run_dir / "recorder.lock"):
-            say(f"Something records into {cli.data_dir}: it stays. Stop the demo first.")
-            return Exit.WRONG
-        with cli.reading(settings) as session:
-            theirs = [d.camera.name for d in cameras.list_cameras(session, cli.actor, removed=cameras.Removed.INCLUDED) if not _is_demo(d)]
-    if theirs:
-        say(f"{cli.data_dir} holds cameras that a person added ({', '.join(theirs)}): it stays.")
-    return Exit.WRONG if theirs else Exit.DONE
-
-
-def _recording(lock: Path) -> bool:
-    """Say whether a recorder holds its lock."""
-    if not lock.exists():
-        return False
-    with lock.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+        made = demo_data.Made.read(cli.data_dir)
+        code_sha256 = bytes.fromhex(code_file.read_text(encoding="ascii"))
+        settings = cli.service_settings()
+        return web_demo.run(settings, cli.clock, socket.socket(fileno=listen_fd), code_sha256=code_sha256, made=made.people)
 
 
 class _Step:
@@ -157,7 +125,9 @@ def _progress() -> Iterator[_Step]:
 
 
 def _installed(cli: Cli, step: _Step) -> Settings:
-    if not (cli.data_dir / "config.toml").exists():
+    if load_settings(cli.data_dir).database_url is not None:
+        raise ConfigError("The demo keeps its people in its own directory, never in the database that database_url names. Unset it first.")
+    if not (cli.data_dir / CONFIG_NAME).exists():
         step("Making the data directory")
         district = District(name="Alder County Library District", timezone=_local_timezone(), days=14, director="Helen Marsh")
         extra = (("allow_loopback_cameras", True), ("log_level", "warning"))
@@ -176,58 +146,15 @@ def _local_timezone() -> str:
 def _camera_password(settings: Settings) -> Path:
     path = settings.secrets_dir / "demo_camera_password"
     if not path.exists():
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(18))
+        write_private(path, secrets.token_urlsafe(18).encode())
     return path
 
 
 def _sign_in_code(settings: Settings) -> tuple[Path, str]:
     """Return the file that holds the digest of this start's one-time code, and the code."""
     code, path = secrets.token_urlsafe(16), settings.run_dir / "demo-code"
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-        file.write(hashlib.sha256(code.encode()).hexdigest())
+    write_private(path, hashlib.sha256(code.encode()).hexdigest().encode())
     return path, code
-
-
-def _sample_rows(cli: Cli, settings: Settings, served: _DemoCameras) -> None:
-    with cli.reading(settings) as session:
-        branches, people = list_branches(session, cli.actor), allowed(list_people(session, cli.actor))
-        present = [d for d in cameras.list_cameras(session, cli.actor) if _is_demo(d)]
-    hashes = [] if people else [(name, role, hash_password(secrets.token_urlsafe(24))) for name, role in PEOPLE]
-    with cli.writing(settings) as session:
-        at = cli.clock.now()
-        branch = branches[0].id if branches else allowed(add_branch(session, cli.actor, name=BRANCH, timezone=None, at=at)).id
-        for name, role, hashed in hashes:
-            allowed(add_person(session, cli.actor, name=name, role=role, branches=None, password_hash=hashed, at=at))
-        for details in present:
-            _follow_port(cli, session, details, served)
-        for name, key in places(served.count) if not present else ():
-            allowed(cameras.add_camera(session, cli.actor, _new_camera(branch, name, key, served), at=at, allow_loopback=True))
-
-
-def _new_camera(branch: BranchId, name: str, key: str, served: _DemoCameras) -> NewCamera:
-    return NewCamera(
-        name=name,
-        branch_id=branch,
-        host="127.0.0.1",
-        port=served.port,
-        main_path=f"/{key}/main",
-        sub_path=f"/{key}/sub",
-        username=CAMERA_USER,
-        password=served.password,
-    )
-
-
-def _follow_port(cli: Cli, session: Session, details: CameraDetails, served: _DemoCameras) -> None:
-    """Point a demo camera at the port of this start, when the last one's is taken."""
-    if details.device.address.port == served.port:
-        return
-    edit = CameraEdit(version=details.camera.version, port=served.port, password=served.password)
-    allowed(cameras.edit_camera(session, cli.actor, details.camera.id, edit, at=cli.clock.now(), allow_loopback=True))
-
-
-def _is_demo(details: CameraDetails) -> bool:
-    return details.device.username == CAMERA_USER and details.device.address.host == "127.0.0.1"
 
 
 def _free_port(first: int) -> int:
@@ -256,11 +183,11 @@ def _bind_next_free(settings: Settings, host: str, port: int) -> socket.socket:
     )
 
 
-def _wait_until_recording(cli: Cli, settings: Settings, children: Children, page: str) -> bool:
-    """Wait until the pages answer and every camera records; False, with the children told to stop, when that does not come."""
+def _wait_until_recording(cli: Cli, settings: Settings, children: Children, page: str, own: Collection[CameraId]) -> bool:
+    """Wait until the pages answer and each of the `own` cameras records; False, with the children told to stop, when that does not come."""
     until = cli.clock.monotonic() + READY_SECONDS
     with cli.central(settings) as central, cli.index(settings) as index:
-        while not children.stopping and not (_answers(page) and _all_recording(cli, central, index)):
+        while not children.stopping and not (_answers(page) and _all_recording(cli, central, index, own)):
             if cli.clock.monotonic() > until:
                 say(f"The demo did not begin to record within {READY_SECONDS:g} s. To see why: vms --data {cli.data_dir} status")
                 children.stop()
@@ -276,14 +203,17 @@ def _answers(page: str) -> bool:
         return False
 
 
-def _all_recording(cli: Cli, central: Engines, index: Engines) -> bool:
+def _all_recording(cli: Cli, central: Engines, index: Engines, own: Collection[CameraId]) -> bool:
     with central.reading() as session, index.read.begin() as connection:
         document = status_document(session, connection, actor=cli.actor, now=cli.clock.now(), window=timedelta(minutes=1))
     usual = (CameraState.RECORDING, CameraState.DISK_FULL)
-    return all(camera["state"] in usual for camera in document["cameras"])
+    return all(camera["state"] in usual for camera in document["cameras"] if camera["id"] in own)
 
 
-def _greet(page: str, settings: Settings) -> None:
-    say("")
-    say(f"Custodian's demo is ready. Open this once: {page}")
-    say(f"It records four demo cameras into {settings.data_dir} and stops at 2 GB, since this version deletes nothing yet. Ctrl-C ends it.")
+def _greeting(page: str, settings: Settings, count: int) -> list[str]:
+    cameras = "one demo camera" if count == 1 else f"{count} demo cameras"
+    return [
+        "",
+        f"Custodian's demo is ready. Open this once: {page}",
+        f"It records {cameras} into {settings.data_dir} and stops at 2 GB, since this version deletes nothing yet. Ctrl-C ends it.",
+    ]
