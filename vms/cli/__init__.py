@@ -6,12 +6,27 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from vms.cli import cameras, inspect, run, setup
 from vms.cli.context import DEFAULT_DATA, DEMO_DATA, Cli
+from vms.cli.output import Exit, err
+
+
+class _Commands(TyperGroup):
+    """The commands, with the exit code of one that was not done for a question that got no yes."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except typer.Abort:
+            err.print("vms: Nothing was done.")
+            raise SystemExit(Exit.NOT_DONE) from None
+
 
 app = typer.Typer(
     name="vms",
+    cls=_Commands,
     help="Custodian: video management for a public library district.",
     no_args_is_help=True,
     add_completion=False,

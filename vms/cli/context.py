@@ -95,8 +95,9 @@ class Cli:
 def _engines(make: Callable[[], Engines], which: Which) -> Iterator[Engines]:
     engines = make()
     try:
-        require_current(engines, which)
-        yield engines
+        with engines.answering():
+            require_current(engines, which)
+            yield engines
     finally:
         engines.dispose()
 

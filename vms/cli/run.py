@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from vms.cli.children import Child, Children, vms_child
 from vms.cli.context import Cli
 from vms.cli.output import err, sentences
 from vms.config import Settings, split_listen
-from vms.errors import ConfigError, InvalidInput
+from vms.errors import ConfigError, InvalidInput, Unavailable
 
 Listen = Annotated[str | None, typer.Option(help="HOST:PORT of the web pages; the configuration's when left out.")]
 ListenFd = Annotated[int | None, typer.Option(hidden=True, help="An already bound socket, handed down by vms up.")]
@@ -42,12 +43,19 @@ def up(context: typer.Context, listen: Listen = None) -> None:
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
+        _look_first(cli, settings)
         sock = bind(settings, *where(listen or settings.listen))
         children = Children(cli.clock, say)
         children.stop_on_signals()
         children.start(processes(cli, sock))
         say(f"Custodian runs at {url(settings, sock)}. Stop it with Ctrl-C.")
         children.run()
+
+
+def _look_first(cli: Cli, settings: Settings) -> None:
+    """Raise what starting the processes again would never mend; a database that is away may come back."""
+    with suppress(Unavailable), cli.central(settings), cli.index(settings):
+        pass
 
 
 def processes(cli: Cli, sock: socket.socket, *, serve_with: tuple[str, ...] = ("serve",)) -> list[Child]:

@@ -60,7 +60,8 @@ def migrate_all(settings: Settings) -> None:
     for where, which in ((settings.central_where, Which.CENTRAL), (settings.index_path, Which.INDEX)):
         engines = make_engines(where)
         try:
-            migrate(engines, which)
+            with engines.answering():
+                migrate(engines, which)
         finally:
             engines.dispose()
 
@@ -113,11 +114,12 @@ def _make_index(settings: Settings, max_bytes: int | None) -> None:
     settings.index_path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     engines = make_engines(settings.index_path)
     try:
-        migrate(engines, Which.INDEX)
-        for setting in settings.volumes:
-            volume = _first_volume(setting.path, max_bytes)
-            with engines.write.begin() as connection:
-                register(connection, volume.id, setting.path)
+        with engines.answering():
+            migrate(engines, Which.INDEX)
+            for setting in settings.volumes:
+                volume = _first_volume(setting.path, max_bytes)
+                with engines.write.begin() as connection:
+                    register(connection, volume.id, setting.path)
     finally:
         engines.dispose()
 
@@ -133,11 +135,12 @@ def _first_volume(path: Path, max_bytes: int | None) -> Volume:
 def _make_central(settings: Settings, district: District, *, actor: Actor, clock: Clock) -> None:
     engines = make_engines(settings.central_where)
     try:
-        migrate(engines, Which.CENTRAL)
-        with engines.writing() as session:
-            public_key = sealing_public_key(settings.node_key_path.read_bytes())
-            register_node(session, name=socket.gethostname(), public_key=public_key, at=clock.now())
-            save_district(session, actor, district, at=clock.now())
+        with engines.answering():
+            migrate(engines, Which.CENTRAL)
+            with engines.writing() as session:
+                public_key = sealing_public_key(settings.node_key_path.read_bytes())
+                register_node(session, name=socket.gethostname(), public_key=public_key, at=clock.now())
+                save_district(session, actor, district, at=clock.now())
     finally:
         engines.dispose()
 

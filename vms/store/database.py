@@ -12,10 +12,10 @@ import pysqlite3.dbapi2
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from vms.errors import ConfigError, Conflict
+from vms.errors import ConfigError, Conflict, Corrupt, Unavailable
 
 OLDEST_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL that several connections write (sqlite.org/wal.html, "WAL-reset bug")."""
@@ -57,6 +57,26 @@ class Engines:
         with Session(self.read, expire_on_commit=False) as session, session.begin():
             yield session
 
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Say a database that is away, locked or refused by its disk as Unavailable, a damaged one as Corrupt.
+
+        Anything else that the driver complains of is a mistake of ours and rises as it is.
+        """
+        try:
+            yield
+        except OperationalError as err:
+            raise Unavailable(f"{self._name} does not answer ({_reason(err)}). Look at what holds it open and at its disk.") from err
+        except DatabaseError as err:
+            if type(err) is not DatabaseError:
+                raise
+            raise Corrupt(f"{self._name} can't be read as a database ({_reason(err)}). Restore it from a backup.") from err
+
+    @property
+    def _name(self) -> str:
+        url = self.read.url
+        return str(url.database) if url.host is None else f"The database {url.database} on {url.host}"
+
     def dispose(self) -> None:
         self.write.dispose()
         self.read.dispose()
@@ -94,6 +114,11 @@ def refuse_old_sqlite(version: tuple[int, int, int]) -> None:
 def linked_sqlite() -> tuple[int, int, int]:
     major, minor, patch = pysqlite3.dbapi2.sqlite_version_info
     return major, minor, patch
+
+
+def _reason(err: DatabaseError) -> str:
+    """Return what the driver said, in one line."""
+    return " ".join(str(err.orig).split())
 
 
 def _sqlite_engines(path: Path) -> Engines:
