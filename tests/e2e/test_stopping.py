@@ -44,6 +44,16 @@ def test_up_ends_its_processes_and_a_second_start_goes_on(tmp_path: Path) -> Non
     assert product.must("check", "--json").document()["ok"] is True
 
 
+def test_up_ends_when_a_process_cannot_even_start(tmp_path: Path) -> None:
+    """Here the recorder, whose sockets have no room in so long a path: its sentence, once, and exit code 2."""
+    product = Product(tmp_path / ("a-very-long-name" * 6) / "data")
+    product.init()
+    said = product.vms("up", "--listen", f"127.0.0.1:{free_port()}")
+    assert said.code == 2
+    assert said.err.count("shorter path") == 1
+    assert "the recorder can't start; the reason stands above" in said.err
+
+
 def test_a_taken_port_is_told(tmp_path: Path) -> None:
     """`vms up` does not wander off to another port by itself."""
     product, port = Product(tmp_path / "data"), free_port()

@@ -21,6 +21,8 @@ FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 60.0
 """A child that ran this long starts again without a pause."""
+CANT_START = 2
+"""Exit code of a child that has said what stands in its way, which another start would not mend."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -37,6 +39,7 @@ class Child:
 class _Kept:
     child: Child
     process: subprocess.Popen[bytes] | None = None
+    starts: int = 0
     started: float = 0.0
     pause: float = FIRST_PAUSE_SECONDS
     due: float = 0.0
@@ -44,12 +47,13 @@ class _Kept:
 
 @dataclass(slots=True)
 class Children:
-    """Runs in one thread; `run` returns when it was told to stop and every child has ended."""
+    """Runs in one thread; `run` returns when it was told to stop, or a child could not even start, and every child has ended."""
 
     clock: Clock
     say: Callable[[str], None]
     _kept: list[_Kept] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
+    _code: int = 0
 
     def start(self, children: Sequence[Child]) -> None:
         for child in children:
@@ -69,11 +73,12 @@ class Children:
     def stopping(self) -> bool:
         return self._stop.is_set()
 
-    def run(self) -> None:
-        """Keep every child up until stopped; then stop the last started first and wait for each."""
+    def run(self) -> int:
+        """Keep every child up until stopped; then stop the last started first and wait for each. Returns the exit code."""
         while not self._stop.wait(0.1):
             self.look()
         self._stop_all()
+        return self._code
 
     def look(self) -> None:
         """Start again whatever has ended and is due."""
@@ -81,11 +86,11 @@ class Children:
         for kept in self._kept:
             if kept.process is not None and (code := kept.process.poll()) is not None:
                 self._ended(kept, code, now)
-            if kept.process is None and now >= kept.due:
+            if kept.process is None and now >= kept.due and not self.stopping:
                 self._launch(kept)
 
     def _launch(self, kept: _Kept) -> None:
-        kept.started = self.clock.monotonic()
+        kept.started, kept.starts = self.clock.monotonic(), kept.starts + 1
         # The parent has one thread, so running `_die_with` between fork and exec is safe.
         kept.process = subprocess.Popen(  # noqa: S603 - our own interpreter and fixed arguments, no shell
             kept.child.argv,
@@ -97,7 +102,14 @@ class Children:
         )
 
     def _ended(self, kept: _Kept, code: int, now: float) -> None:
-        if now - kept.started >= STEADY_SECONDS:
+        steady = now - kept.started >= STEADY_SECONDS
+        if code == CANT_START and kept.starts == 1 and not steady:
+            # Later on it may be a passing state, such as a lock that a killed one's workers still hold.
+            self.say(f"{kept.child.name} can't start; the reason stands above. Nothing runs without it.")
+            kept.process, self._code = None, CANT_START
+            self.stop()
+            return
+        if steady:
             kept.pause = FIRST_PAUSE_SECONDS
         kept.process, kept.due = None, now + kept.pause
         self.say(f"{kept.child.name} ended ({_why(code)}); it starts again in {kept.pause:g} s.")

@@ -10,11 +10,12 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 from zoneinfo import available_timezones
 
 import httpx
@@ -26,7 +27,8 @@ from vms.cli import demo_data
 from vms.cli.children import Child, Children
 from vms.cli.context import Cli
 from vms.cli.output import Exit, err, sentences
-from vms.cli.run import bind, processes, say, url, where
+from vms.cli.ports import bind_next_free, free_port
+from vms.cli.run import processes, say, url, where
 from vms.config import CONFIG_NAME, Settings, load_settings
 from vms.domain.camera import CameraState
 from vms.domain.ids import CameraId
@@ -38,7 +40,6 @@ from vms.store.database import Engines
 
 MAX_BYTES = 2_000_000_000
 CAMERA_PORT = 8554
-PORTS_TRIED = 50
 READY_SECONDS = 90.0
 
 
@@ -70,9 +71,9 @@ def demo(cli: Cli, *, cameras: int, listen: str) -> int:
             greeting = _start(cli, children, step, cameras=cameras, listen=listen)
         for line in greeting:
             say(line)
-        children.run()
+        code = children.run()
     say("Stopped. What was recorded stays; make demo goes on where it was.")
-    return Exit.DONE if greeting else Exit.NOT_DONE
+    return code if greeting else Exit.NOT_DONE
 
 
 def _start(cli: Cli, children: Children, step: _Step, *, cameras: int, listen: str) -> list[str]:
@@ -80,11 +81,11 @@ def _start(cli: Cli, children: Children, step: _Step, *, cameras: int, listen: s
     settings = _installed(cli, step)
     with cli.reading(settings) as session:
         shown = demo_data.scenes_needed(demo_data.own_cameras(session, cli), wanted=cameras)
-    served = _DemoCameras(_free_port(CAMERA_PORT), _camera_password(settings), settings.data_dir / demo_data.CLIPS, shown)
+    served = _DemoCameras(free_port(CAMERA_PORT), _camera_password(settings), settings.data_dir / demo_data.CLIPS, shown)
     prepare_clips(shown, served.cache, DemoSettings(), lambda share, text: step(text, share))
     step("Adding the sample branch, people and cameras")
     own = demo_data.make_sample_rows(cli, settings, demo_data.Source(served.port, cameras, served.password))
-    sock = _bind_next_free(settings, *where(listen))
+    sock = bind_next_free(settings, *where(listen))
     code_file, code = _sign_in_code(settings)
     children.stop_on_signals()
     children.start([served.child, *processes(cli, sock, serve_with=("demo-serve", "--code-file", str(code_file)))])
@@ -105,8 +106,14 @@ def serve(cli: Cli, *, listen_fd: int, code_file: Path) -> int:
         return web_demo.run(settings, cli.clock, socket.socket(fileno=listen_fd), code_sha256=code_sha256, made=made.people)
 
 
-class _Step:
-    """Says what is under way; the bar shows how far where that is known."""
+class _Step(Protocol):
+    def __call__(self, text: str, fraction: float | None = None) -> None:
+        """Say what is under way and, where it is known, how far."""
+        ...
+
+
+class _Bar:
+    """Steps on a terminal: one line with a bar, gone at the end."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -117,11 +124,26 @@ class _Step:
         self._progress.update(self._task, description=text, total=total, completed=done)
 
 
+class Lines:
+    """Steps into a file or a pipe: a line for each, without the shares between."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._said = say, set[str]()
+
+    def __call__(self, text: str, fraction: float | None = None) -> None:  # noqa: ARG002 - a bar's
+        if text not in self._said:
+            self._said.add(text)
+            self._say(text)
+
+
 @contextmanager
 def _progress() -> Iterator[_Step]:
+    if not err.is_terminal:
+        yield Lines(say)
+        return
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=30), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as progress:
-        yield _Step(progress)
+        yield _Bar(progress)
 
 
 def _installed(cli: Cli, step: _Step) -> Settings:
@@ -155,32 +177,6 @@ def _sign_in_code(settings: Settings) -> tuple[Path, str]:
     code, path = secrets.token_urlsafe(16), settings.run_dir / "demo-code"
     write_private(path, hashlib.sha256(code.encode()).hexdigest().encode())
     return path, code
-
-
-def _free_port(first: int) -> int:
-    for port in range(first, first + PORTS_TRIED):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                if port != first:
-                    say(f"Port {first} is taken; the demo cameras listen on {port}.")
-                return port
-    raise ConfigError(
-        f"No port from {first} to {first + PORTS_TRIED - 1} is free for the demo cameras. End what uses them and start again."
-    )
-
-
-def _bind_next_free(settings: Settings, host: str, port: int) -> socket.socket:
-    for candidate in range(port, port + PORTS_TRIED):
-        try:
-            sock = bind(settings, host, candidate)
-        except ConfigError:
-            continue
-        if candidate != port:
-            say(f"Port {port} is taken; the pages are on {candidate}.")
-        return sock
-    raise ConfigError(
-        f"No port from {port} to {port + PORTS_TRIED - 1} is free for the pages. Give another: make demo LISTEN=127.0.0.1:9000"
-    )
 
 
 def _wait_until_recording(cli: Cli, settings: Settings, children: Children, page: str, own: Collection[CameraId]) -> bool:

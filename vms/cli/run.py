@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from contextlib import suppress
 from typing import Annotated
@@ -16,6 +17,10 @@ from vms.errors import ConfigError, InvalidInput, Unavailable
 
 Listen = Annotated[str | None, typer.Option(help="HOST:PORT of the web pages; the configuration's when left out.")]
 ListenFd = Annotated[int | None, typer.Option(hidden=True, help="An already bound socket, handed down by vms up.")]
+
+
+class PortTaken(ConfigError):
+    """Somebody else listens there; the next port may be free."""
 
 
 def record(context: typer.Context) -> None:
@@ -39,7 +44,7 @@ def serve(context: typer.Context, listen: Listen = None, listen_fd: ListenFd = N
 
 
 def up(context: typer.Context, listen: Listen = None) -> None:
-    """Run recorder and pages together until stopped; either starts again when it ends."""
+    """Run recorder and pages together until stopped; either starts again when it ends, unless it can't start at all."""
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
@@ -49,7 +54,7 @@ def up(context: typer.Context, listen: Listen = None) -> None:
         children.stop_on_signals()
         children.start(processes(cli, sock))
         say(f"Custodian runs at {url(settings, sock)}. Stop it with Ctrl-C.")
-        children.run()
+        raise SystemExit(children.run())
 
 
 def _look_first(cli: Cli, settings: Settings) -> None:
@@ -68,7 +73,7 @@ def processes(cli: Cli, sock: socket.socket, *, serve_with: tuple[str, ...] = ("
 
 
 def bind(settings: Settings, host: str, port: int) -> socket.socket:
-    """Return a listening socket; ConfigError when the address is taken, or would show footage without encryption."""
+    """Return a listening socket; PortTaken, or ConfigError when it can't be had or would show footage without encryption."""
     if host not in ("127.0.0.1", "::1", "localhost") and settings.tls_cert is None:
         raise ConfigError(
             f"{host} can be reached from other machines, but no certificate is set. "
@@ -77,9 +82,9 @@ def bind(settings: Settings, host: str, port: int) -> socket.socket:
     try:
         sock = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, reuse_port=False)
     except OSError as error:
-        raise ConfigError(
-            f"Can't listen on {host}:{port} ({error.strerror}). End what uses it, or give another: --listen {host}:{port + 1}"
-        ) from error
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(f"{host}:{port} is taken. End what listens there, or give another: --listen {host}:{port + 1}") from error
+        raise ConfigError(f"Can't listen on {host}:{port} ({error.strerror}). Give another address: --listen 127.0.0.1:8080") from error
     sock.set_inheritable(True)
     return sock
 

@@ -81,6 +81,33 @@ def test_a_child_that_ends_at_once_is_not_started_in_a_tight_loop(children: Chil
     assert "again in 1 s" in said[1]
 
 
+def test_a_child_that_cannot_start_ends_the_others_too(said: list[str], tmp_path: Path) -> None:
+    """Exit code 2 at the first start: what it said is not repeated for ever."""
+    kept = Children(SystemClock(), said.append)
+    pids = tmp_path / "pids"
+    kept.start([_writes_pid(pids)])
+    wait_until(lambda: len(_pids(pids)) == 1)
+    kept.start([Child("the web server", (sys.executable, "-c", "raise SystemExit(2)"))])
+    assert kept.run() == 2
+    assert said == ["the web server can't start; the reason stands above. Nothing runs without it."]
+    with pytest.raises(ProcessLookupError):
+        os.kill(_pids(pids)[0], 0)
+
+
+def test_a_child_that_ran_once_is_tried_again_whatever_it_ends_with(children: Children, said: list[str], tmp_path: Path) -> None:
+    """The lock of a killed recorder stays until its last worker is gone: the next start may fail and the one after it not."""
+    first = tmp_path / "first"
+    killed_then_refused = (
+        "import os,signal,pathlib,sys; p = pathlib.Path(sys.argv[1])\n"
+        "if p.exists(): sys.exit(2)\n"
+        "p.touch(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    children.start([Child("the child", (sys.executable, "-c", killed_then_refused, str(first)))])
+    wait_until(lambda: len(said) == 2)
+    assert "exit code 2" in said[1]
+    assert "starts again" in said[1]
+
+
 def test_stopping_ends_every_child_in_order(said: list[str], tmp_path: Path) -> None:
     """Stop sends SIGTERM and waits."""
     kept = Children(SystemClock(), said.append)
