@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Annotated
 
 import av
@@ -15,7 +16,7 @@ import typer
 
 from vms.cli.cameras import AsJson
 from vms.cli.context import Cli
-from vms.cli.output import Exit, err, out, print_json, print_table, sentences
+from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
 from vms.config import Settings
 from vms.crypto import FileKeySource
 from vms.domain.access import Purpose
@@ -51,10 +52,15 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
         print_json(document)
         return
     rows = [
-        (str(c["name"]), str(c["branch"]), str(c["state"]), str(c["since"] or ""), f"{c['recorded_s']:.0f} of {c['expected_s']:.0f} s")
+        (str(c["name"]), str(c["branch"]), str(c["state"]), _local_time(c["since"]), f"{c['recorded_s']:.0f} of {c['expected_s']:.0f} s")
         for c in document["cameras"]
     ]
     print_table(("camera", "branch", "state", "since", "recorded, last hour"), rows, empty="No cameras yet.")
+
+
+def _local_time(at: str | None) -> str:
+    """Return a moment as the clock on this machine's wall shows it, to the second."""
+    return "" if at is None else f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def check(
@@ -66,9 +72,9 @@ def check(
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
-        with cli.index(settings) as index, _keys_if(deep, settings) as keys, err.status("Comparing index and files …"):
+        with cli.index(settings) as index, _keys_if(deep, settings) as keys, working("Comparing index and files:") as work:
             depth = Depth.DEEP if deep else Depth.ROWS
-            report = run_check(index, list(_mounted(settings)), at=cli.clock.now(), depth=depth, keys=keys)
+            report = run_check(index, list(_mounted(settings)), at=cli.clock.now(), depth=depth, keys=keys, progress=work.tell)
     if as_json:
         print_json(report.document())
     else:
@@ -120,9 +126,10 @@ def segment_cat(context: typer.Context, segment: Annotated[str, typer.Argument(h
         if sys.stdout.isatty():
             raise InvalidInput("A segment is binary. Send it to a program or file: vms segment cat ID | ffprobe -")
         _log_read(cli, settings, row)
-        for record in _records(settings, row, Volume.open(volume.path)):
-            sys.stdout.buffer.write(record)
-        sys.stdout.buffer.flush()
+        with working(f"Decrypting segment {row.id}"):
+            for record in _records(settings, row, Volume.open(volume.path)):
+                sys.stdout.buffer.write(record)
+            sys.stdout.buffer.flush()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import IntEnum
+from threading import Timer
 
 from rich.console import Console
 from rich.table import Table
@@ -15,6 +17,10 @@ from vms.errors import VmsError
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 out = Console(highlight=False, soft_wrap=True)
+
+
+SLOW_SECONDS = 1.0
+"""Longer than this, and a person wants to know what a command is doing."""
 
 
 class Exit(IntEnum):
@@ -41,6 +47,38 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, empty: s
     for row in rows:
         table.add_row(*row)
     out.print(table)
+
+
+@dataclass(slots=True)
+class Work:
+    """What the line of a slow command shows: its words and, once it is told, how far it is."""
+
+    words: str
+    done: int = 0
+    total: int | None = None
+
+    def tell(self, done: int, total: int) -> None:
+        self.done, self.total = done, total
+
+    def __rich__(self) -> str:
+        return self.words if self.total is None else f"{self.words} {self.done:,} of {self.total:,}"
+
+
+@contextmanager
+def working(words: str, *, console: Console = err, after: float = SLOW_SECONDS) -> Iterator[Work]:
+    """Show `words` while the block runs, on a terminal and only when it takes long; nothing is left of them."""
+    work = Work(words)
+    status = console.status(work)
+    late = Timer(after, status.start)
+    if console.is_terminal:
+        late.start()
+    try:
+        yield work
+    finally:
+        late.cancel()
+        if late.ident is not None:
+            late.join()
+        status.stop()
 
 
 @contextmanager

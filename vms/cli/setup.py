@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vms.cli.context import Cli, allowed, password_from_stdin
-from vms.cli.output import err, out, sentences
+from vms.cli.output import err, out, sentences, working
 from vms.domain.people import Role
 from vms.services.branches import add_branch, branch_named
 from vms.services.district import MOST_DAYS_KEPT, District, checked_timezone
@@ -34,7 +34,8 @@ def init(
         district = District(name=name.strip(), timezone=checked_timezone(timezone), days=days, director=director.strip())
         if not yes:
             typer.confirm(f"Set up {cli.data_dir} for {name}, {timezone}, footage kept {days} days?", abort=True, err=True)
-        install(cli.data_dir, Installation(district), actor=cli.actor, clock=cli.clock)
+        with working(f"Setting up {cli.data_dir}"):
+            install(cli.data_dir, Installation(district), actor=cli.actor, clock=cli.clock)
     err.print(f"{cli.data_dir} is ready. Next: vms branch add NAME, vms user add NAME --role it --password-stdin, vms up")
 
 
@@ -42,7 +43,9 @@ def migrate(context: typer.Context) -> None:
     """Bring both databases to this version."""
     cli: Cli = context.obj
     with sentences():
-        migrate_all(cli.settings())
+        settings = cli.settings()
+        with working("Bringing both databases to this version"):
+            migrate_all(settings)
     err.print("Both databases are current.")
 
 

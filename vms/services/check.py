@@ -7,7 +7,7 @@ beside a running recorder: what looks wrong is looked at once more before it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -31,6 +31,10 @@ ORPHAN_GRACE = timedelta(seconds=30)
 PART_GRACE = timedelta(minutes=3)
 """An open `.part` is written at least every few seconds; one that lies still belongs to no recorder."""
 BATCH = 1000
+
+
+Progress = Callable[[int, int], None]
+"""Told how many of how many files have been compared, before each."""
 
 
 class Depth(Enum):
@@ -74,12 +78,19 @@ class CheckReport:
 
 
 def check(
-    index: Engines, opened: Sequence[Volume], *, at: datetime, depth: Depth = Depth.ROWS, keys: HourKeys | None = None
+    index: Engines,
+    opened: Sequence[Volume],
+    *,
+    at: datetime,
+    depth: Depth = Depth.ROWS,
+    keys: HourKeys | None = None,
+    progress: Progress = lambda _done, _total: None,
 ) -> CheckReport:
     """Compare the index with `opened`, the volumes that could be opened; `keys` let a deep check see the footage itself."""
+    tally = _Tally(_files_to_compare(index, opened), progress)
     found: list[Violation] = [*_absent_volumes(index, opened), *_overlaps(index)]
     for volume in opened:
-        found += _rows_without_file(index, volume, _Look(depth, keys))
+        found += _rows_without_file(index, volume, _Look(depth, keys), tally)
         found += _files_without_row(index, volume, at)
         found += _abandoned_parts(volume, at)
     return CheckReport(tuple(found))
@@ -102,8 +113,27 @@ def _overlaps(index: Engines) -> Iterator[Violation]:
         yield Violation(9, f"stream {first.stream_id}", detail)
 
 
-def _rows_without_file(index: Engines, volume: Volume, look: _Look) -> Iterator[Violation]:
+@dataclass(slots=True)
+class _Tally:
+    """How far the comparison is. Files that are published meanwhile make it end a little beyond its total, which then follows."""
+
+    total: int
+    tell: Progress
+    done: int = 0
+
+    def add(self) -> None:
+        self.done += 1
+        self.tell(self.done, max(self.done, self.total))
+
+
+def _files_to_compare(index: Engines, opened: Sequence[Volume]) -> int:
+    with index.read.begin() as connection:
+        return sum(segments.count(connection, volume.id) for volume in opened)
+
+
+def _rows_without_file(index: Engines, volume: Volume, look: _Look, tally: _Tally) -> Iterator[Violation]:
     for segment in _rows(index, volume.id):
+        tally.add()
         if segment.state is not SegmentState.LIVE:
             continue
         trouble = look.trouble(segment, volume.segment_path(segment.id))

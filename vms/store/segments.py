@@ -83,6 +83,12 @@ def states(connection: Connection, ids: Sequence[SegmentId]) -> dict[SegmentId, 
     return {segment_id(StreamId(stream), start): SegmentState(state) for stream, start, state in connection.execute(query)}
 
 
+def count(connection: Connection, volume: VolumeId) -> int:
+    """Return how many segments of a volume the index knows, in any state."""
+    query = select(func.count()).select_from(SegmentRow).join(VolumeRow, VolumeRow.number == SegmentRow.volume)
+    return connection.scalar(query.where(VolumeRow.uuid == volume)) or 0
+
+
 def page(connection: Connection, volume: VolumeId, after: SegmentId | None, size: int = 1000) -> list[Segment]:
     """Return up to `size` segments of a volume, in any state, that follow `after` in the order of the index.
 

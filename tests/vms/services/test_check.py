@@ -70,6 +70,14 @@ def test_rows_and_files_that_agree_are_fine_at_any_depth(index: Engines, volume:
     assert report.document() == {"ok": True, "violations": []}
 
 
+def test_it_tells_how_many_of_how_many_files_are_compared(index: Engines, volume: Volume) -> None:
+    for number in range(3):
+        _published(volume, index, number)
+    told: list[tuple[int, int]] = []
+    check(index, [volume], at=_AT, progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
 def test_a_live_row_without_its_file_breaks_invariant_1(index: Engines, volume: Volume) -> None:
     row = _published(volume, index)
     volume.segment_path(row.id).unlink()
