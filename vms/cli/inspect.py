@@ -14,6 +14,7 @@ from typing import Annotated
 import av
 import typer
 
+from vms.cli import platforms
 from vms.cli.cameras import AsJson
 from vms.cli.context import Cli
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
@@ -213,7 +214,7 @@ def _findings(cli: Cli) -> Iterator[Finding]:
     spelled = ".".join(map(str, version))
     yield Finding("SQLite of the product", version >= OLDEST_SQLITE, f"{spelled} (Python's own, unused: {sqlite3.sqlite_version})")
     yield Finding("PyAV", True, f"{av.__version__}, FFmpeg {av.ffmpeg_version_info}")
-    yield _platform_finding()
+    yield from _platform_findings(cli)
     yield _try("configuration", lambda: str(cli.settings().data_dir))
     try:
         settings = cli.settings()
@@ -226,14 +227,11 @@ def _findings(cli: Cli) -> Iterator[Finding]:
         yield _try(f"volume {setting.path}", lambda path=setting.path: f"{Volume.open(path).free_bytes() / 1e9:.1f} GB free")  # type: ignore[misc]
 
 
-def _platform_finding() -> Finding:
-    if platform.system() == "Linux":
-        return Finding("platform", True, f"Linux {platform.release()}")
-    return Finding(
-        "platform",
-        True,
-        f"{platform.system()}: children don't end with a killed parent, files are not preallocated; not tried for long runs",
-    )
+def _platform_findings(cli: Cli) -> Iterator[Finding]:
+    machine = platforms.this_machine(cli.data_dir)
+    yield Finding("platform", True, f"{machine.system} {machine.release}")
+    for sentence in platforms.left_out(machine):
+        yield Finding("left out", True, sentence)
 
 
 def _try(what: str, look: Callable[[], str]) -> Finding:

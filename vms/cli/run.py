@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from vms.cli import platforms
 from vms.cli.children import Child, Children, vms_child
 from vms.cli.context import Cli
 from vms.cli.output import err, sentences
@@ -29,6 +30,9 @@ def record(context: typer.Context) -> None:
 
     cli: Cli = context.obj
     with sentences():
+        # `vms up` and `vms demo` start this command, so it is said once in these as well.
+        for sentence in platforms.left_out(platforms.this_machine(cli.data_dir)):
+            say(sentence)
         raise SystemExit(supervisor.run(cli.service_settings(), cli.clock))
 
 
