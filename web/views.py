@@ -17,6 +17,9 @@ from web.cameras_now import CameraNow, chip, now
 from web.deps import Site
 from web.words import PURPOSE_LABELS, RECORDED_PURPOSES, ROLE_LABELS
 
+LONGEST_LOOK_BACK = timedelta(days=30)
+"""How far back the timeline reaches for who has no limit of hours: the longest time that a district keeps footage."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -117,7 +120,7 @@ def playback_data(
         "t_ms": t_ms,
         "now_ms": ms_of(at),
         "purposes": [[purpose.value, PURPOSE_LABELS[purpose]] for purpose in RECORDED_PURPOSES],
-        "earliest_ms": ms_of(at - timedelta(hours=DESK_PLAYBACK_HOURS)) if person.role is Role.DESK else None,
+        "look_back_ms": _look_back(person) // timedelta(milliseconds=1),
     }
 
 
@@ -133,6 +136,10 @@ def moment_ms(text: str | None) -> int | None:
     except ValueError:
         return None
     return ms_of(at if at.tzinfo else at.replace(tzinfo=UTC))
+
+
+def _look_back(person: Person) -> timedelta:
+    return timedelta(hours=DESK_PLAYBACK_HOURS) if person.role is Role.DESK else LONGEST_LOOK_BACK
 
 
 def _sections(person: Person | None, path: str) -> list[dict[str, object]]:

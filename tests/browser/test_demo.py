@@ -154,6 +154,20 @@ def test_a_time_before_the_first_recording_leads_to_it(watched: Watched, demo: D
     _code(page.locator("video[data-current]"))
 
 
+def test_the_director_reaches_a_moving_picture_of_the_past(watched: Watched, demo: Demo) -> None:
+    """Who has no limit of hours plays too: from a live tile, with the purpose of this window."""
+    _act_as(watched, demo, "Director")
+    page = watched.page
+    page.goto(f"{demo.origin}/live")
+    expect(page.locator("vms-tile[data-state=live]")).to_have_count(4, timeout=15_000)
+    page.keyboard.press("r")
+    page.wait_for_url("**/playback?*")
+    page.locator("[data-purpose=request]").click()
+    video = page.locator("video[data-current]")
+    first = _code(video)
+    wait_until(lambda: _code(video) != first)
+
+
 def _wait_for_a_segment_open_for_half_a_minute(demo: Demo, camera: CameraId, stream: StreamId) -> SegmentId:
     """Wait until the open segment began some seconds before half a minute ago, so that 5 s back is in it too, and is not cut soon."""
     assert _settings(demo).segment_seconds == PRODUCTION_SEGMENT_SECONDS

@@ -76,7 +76,17 @@ def test_playback_opens_at_the_camera_and_moment_of_its_address(shared_world: Wo
     with shared_world.client(Role.DESK, page=True) as client:
         data = _data(client.get("/playback", params={"camera": camera.id, "t": "2026-03-14T05:00:00-07:00"}))
     assert (data["camera"]["id"], data["camera"]["zone"], data["t_ms"]) == (camera.id, LOS_ANGELES, 1_773_489_600_000)
-    assert data["earliest_ms"] is not None
+
+
+@pytest.mark.parametrize(("role", "hours"), [(Role.DESK, 72), (Role.DIRECTOR, 30 * 24)])
+def test_playback_says_how_far_back_the_role_looks_and_the_timeline_answers_all_of_it(shared_world: World, role: Role, hours: int) -> None:
+    camera = shared_world.camera.camera.id
+    with shared_world.client(role, page=True) as client:
+        data = _data(client.get("/playback", params={"camera": camera}))
+        start, end = (shared_world.clock.now() + timedelta(milliseconds=ms) for ms in (-data["look_back_ms"], 180_000))
+        answer = client.get(f"/api/v1/cameras/{camera}/timeline", params={"start": start.isoformat(), "end": end.isoformat()})
+    assert data["look_back_ms"] == hours * 3_600_000
+    assert answer.status_code == 200, answer.text
 
 
 def test_playback_of_a_camera_out_of_reach_does_not_exist(shared_world: World) -> None:

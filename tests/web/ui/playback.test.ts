@@ -82,7 +82,30 @@ test("the doubled autumn hour is drawn twice, each with its abbreviation", () =>
   assert.equal(isDoubled(Date.UTC(2026, 10, 1, 12), "America/Los_Angeles"), false);
 });
 
+test("a timeline of a month is labelled by days that have room, and asks the zone no more often than one of an hour", () => {
+  const end = Date.UTC(2026, 10, 25, 20);
+  const asked = (start: number): number => {
+    let count = 0;
+    const real = Intl.DateTimeFormat.prototype.formatToParts;
+    Intl.DateTimeFormat.prototype.formatToParts = function (this: Intl.DateTimeFormat, at) {
+      count += 1;
+      return real.call(this, at);
+    };
+    try {
+      ticks({ start, end }, 900, "America/Los_Angeles");
+    } finally {
+      Intl.DateTimeFormat.prototype.formatToParts = real;
+    }
+    return count;
+  };
+  const labels = ticks({ start: end - 30 * 86_400_000, end }, 900, "America/Los_Angeles").map((tick) => tick.label);
+  assert.ok(labels.length >= 5 && labels.length <= 11, labels.join(" "));
+  assert.ok(labels.every((label) => /^\w{3} \d+ \w{3}$/.test(label)), labels.join(" "));
+  assert.ok(asked(end - 30 * 86_400_000) <= 2 * asked(end - 3_600_000));
+});
+
 test("the missing spring hour is one seam", () => {
   const start = Date.UTC(2026, 2, 8, 0);
   assert.deepEqual(springSeams({ start, end: start + 86_400_000 }, "America/Los_Angeles"), [Date.UTC(2026, 2, 8, 10)]);
+  assert.deepEqual(springSeams({ start: start - 20 * 86_400_000, end: start + 10 * 86_400_000 }, "America/Los_Angeles"), [Date.UTC(2026, 2, 8, 10)]);
 });

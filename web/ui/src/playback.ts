@@ -24,7 +24,8 @@ interface PlaybackData {
   branches: LiveBranch[];
   t_ms: number | null;
   purposes: [string, string][];
-  earliest_ms: number;
+  /** How far back this role sees recordings. */
+  look_back_ms: number;
 }
 
 interface TimelineAnswer {
@@ -64,11 +65,11 @@ class VmsPlayback extends LitElement {
     this.toast = "";
     this.moments = [];
     this.fault = "";
-    this.bounds = { start: this.data.earliest_ms, end: now };
+    this.bounds = { start: now - this.data.look_back_ms, end: now };
     const { camera } = this.data;
     const at = Math.min(Math.max(this.data.t_ms ?? now - 60_000, this.bounds.start), now - 1_000);
     this.player = camera
-      ? new Player(camera.id, at, this.data.earliest_ms, {
+      ? new Player(camera.id, at, this.data.look_back_ms, {
           changed: () => (this.beat += 1),
           jumped: (gap) => this.onJump(gap),
           attached: (video) => this.querySelector(".picture")?.append(video),
@@ -108,6 +109,7 @@ class VmsPlayback extends LitElement {
     try {
       const newer = coverageOf(await call<TimelineAnswer>("GET", `/api/v1/cameras/${this.data.camera?.id}/timeline?${query}`, undefined, BY_ITSELF));
       this.coverage = this.coverage ? refreshed(this.coverage, newer, start) : newer;
+      this.bounds.start = end - this.data.look_back_ms;
       this.bounds.end = end;
       player.coverage = this.coverage;
       if (player.screen.kind === "gap" && isRecorded(this.coverage, player.at)) player.seek(player.at);

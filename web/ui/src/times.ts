@@ -50,7 +50,11 @@ export function offset(ms: number, zone: string): number {
 /** The moments at which a wall clock of the zone shows `text` (2026-11-09T14:31:07): none in the missing spring hour, two in the doubled autumn hour. */
 export function momentsOf(text: string, zone: string): number[] {
   const wall = Date.parse(`${text}Z`);
-  if (Number.isNaN(wall)) return [];
+  return Number.isNaN(wall) ? [] : momentsAt(wall, zone);
+}
+
+/** The moments at which the zone's wall clock is so far past its own 1970: none, one or two, in order. */
+export function momentsAt(wall: number, zone: string): number[] {
   const candidates = [wall - offset(wall - 86_400_000, zone), wall - offset(wall + 86_400_000, zone)];
   return [...new Set(candidates)].filter((ms) => ms + offset(ms, zone) === wall).sort((a, b) => a - b);
 }

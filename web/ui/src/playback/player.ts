@@ -34,7 +34,7 @@ export class Player {
   screen: Screen = { kind: "blank" };
   coverage: Coverage = { recorded: [], gaps: [] };
   private readonly camera: number;
-  private readonly earliest: number;
+  private readonly lookBackMs: number;
   private readonly events: PlayerEvents;
   private purpose: string | null = null;
   private view: View | null = null;
@@ -43,10 +43,10 @@ export class Player {
   private generation = 0;
   private scrubbedAt = 0;
 
-  constructor(camera: number, at: number, earliest: number, events: PlayerEvents) {
+  constructor(camera: number, at: number, lookBackMs: number, events: PlayerEvents) {
     this.camera = camera;
     this.at = at;
-    this.earliest = earliest;
+    this.lookBackMs = lookBackMs;
     this.events = events;
   }
 
@@ -59,6 +59,11 @@ export class Player {
 
   get started(): boolean {
     return this.purpose !== null;
+  }
+
+  /** The oldest moment that may be seen; it moves with the clock, as the server's own limit does. */
+  private get earliest(): number {
+    return serverNow() - this.lookBackMs;
   }
 
   toggle(): void {

@@ -1,5 +1,5 @@
 /* The timeline's axis: linear in UTC; only labels know the branch's zone, so the doubled autumn hour appears twice. Pure. */
-import { abbreviation, clock, day, minutes, offset } from "../times.ts";
+import { abbreviation, clock, day, minutes, momentsAt, offset } from "../times.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -44,18 +44,18 @@ export function following(range: Range, at: number, bounds: Range): Range {
   return within({ start: at - length / 3, end: at + (length * 2) / 3 }, bounds);
 }
 
-/** Labelled marks at round wall-clock times of the zone. */
+/** Labelled marks at round wall-clock times of the zone; as many as there is room for, however long the range. */
 export function ticks(range: Range, width: number, zone: string): Tick[] {
   if (width <= 0) return [];
-  const perPixel = (range.end - range.start) / width;
-  const step = STEPS.find((one) => one / perPixel >= MIN_LABEL_PX) ?? DAY;
-  const stride = Math.min(step, 30 * MINUTE);
-  const result: Tick[] = [];
-  for (let at = Math.ceil(range.start / stride) * stride; at <= range.end; at += stride) {
-    if ((((at + offset(at, zone)) % step) + step) % step !== 0) continue;
-    result.push({ at, x: xOf(range, at, width), label: label(at, step, zone) });
-  }
-  return result;
+  const room = ((range.end - range.start) / width) * MIN_LABEL_PX;
+  const step = STEPS.find((one) => one >= room) ?? Math.ceil(room / DAY) * DAY;
+  const [before, after] = [offset(range.start, zone), offset(range.end, zone)];
+  const moments: number[] = [];
+  // In the doubled autumn hour the wall clock of the end may show less than that of the start.
+  const last = range.end + Math.max(before, after);
+  for (let wall = Math.ceil((range.start + Math.min(before, after)) / step) * step; wall <= last; wall += step) moments.push(...momentsAt(wall, zone));
+  const shown = moments.filter((at) => at >= range.start && at <= range.end).sort((a, b) => a - b);
+  return shown.map((at) => ({ at, x: xOf(range, at, width), label: label(at, step, zone) }));
 }
 
 function label(at: number, step: number, zone: string): string {
@@ -78,7 +78,10 @@ export function isDoubled(at: number, zone: string): boolean {
 export function springSeams(range: Range, zone: string): number[] {
   const seams: number[] = [];
   if (range.end - range.start > 40 * DAY) return seams;
-  for (let at = Math.floor(range.start / HOUR) * HOUR; at < range.end; at += HOUR)
-    if (offset(at, zone) > offset(at - HOUR, zone) && at >= range.start) seams.push(at);
+  for (let from = Math.floor(range.start / DAY) * DAY; from < range.end; from += DAY) {
+    if (offset(from, zone) >= offset(from + DAY, zone)) continue;
+    for (let at = from + HOUR; at <= from + DAY; at += HOUR)
+      if (offset(at, zone) > offset(at - HOUR, zone) && at >= range.start && at < range.end) seams.push(at);
+  }
   return seams;
 }
