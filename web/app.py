@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
 
 from vms.clock import Clock
 from vms.config import Settings
@@ -50,7 +51,7 @@ def open_site(settings: Settings, clock: Clock) -> Site:
 
 def create_app(site: Site, *, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:
     """Return the application; its lifespan closes the site. ConfigError when a route of `routers` declares no permission."""
-    app = FastAPI(
+    app = _Guarded(
         title=TITLE,
         docs_url=None,
         redoc_url=None,
@@ -63,9 +64,16 @@ def create_app(site: Site, *, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI
     for router in routers:
         app.include_router(router)
     errors.install(app)
-    app.add_middleware(Guard, allowed_hosts=site.settings.allowed_hosts, encrypted=site.settings.tls_cert is not None)
     declared_permissions(app)
     return app
+
+
+class _Guarded(FastAPI):
+    """The guard stands before everything, also before Starlette's own answers: to an error of ours, to a body that is too large."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        settings: Settings = self.state.site.settings
+        return Guard(super().build_middleware_stack(), allowed_hosts=settings.allowed_hosts, encrypted=settings.tls_cert is not None)
 
 
 @asynccontextmanager

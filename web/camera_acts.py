@@ -14,7 +14,6 @@ from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.errors import Conflict, InvalidInput
 from vms.services import cameras
-from vms.services.cameras import CameraEdit
 from web.camera_entries import CameraEntries, fault_of
 from web.deps import Site
 from web.verdicts import Verdict, verdict
@@ -39,14 +38,16 @@ def add(site: Site, person: Person, entries: CameraEntries) -> CameraDetails | R
         return _faults(err)
 
 
-def change(site: Site, person: Person, camera: CameraId, entries: CameraEntries, edit: CameraEdit) -> CameraDetails | Refused | Faults:
-    """Store `edit`; `entries` are the whole form, checked first."""
+def change(
+    site: Site, person: Person, camera: CameraId, entries: CameraEntries, *, version: int, password: str | None
+) -> CameraDetails | Refused | Faults:
+    """Store the whole form `entries`, based on `version`; `password` None keeps the stored one, an empty text clears it."""
     allow = site.settings.allow_loopback_cameras
     if faults := entries.faults(allow_loopback=allow):
         return Faults(faults)
     try:
         with site.central.writing() as session:
-            return cameras.edit_camera(session, person, camera, edit, at=site.clock.now(), allow_loopback=allow)
+            return cameras.edit_camera(session, person, camera, entries.edit(version, password), at=site.clock.now(), allow_loopback=allow)
     except (InvalidInput, Conflict) as err:
         return _faults(err)
 

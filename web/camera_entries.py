@@ -81,8 +81,8 @@ class CameraEntries(BaseModel):
             recording_mode=RecordingMode(self.recording_mode),
         )
 
-    def edit(self, version: int) -> CameraEdit:
-        """Return the change to these entries; an empty password keeps the stored one."""
+    def edit(self, version: int, password: str | None) -> CameraEdit:
+        """Return the change to these entries; call it when there are no faults. `password` None keeps the stored one."""
         return CameraEdit(
             version=version,
             name=self.name,
@@ -92,7 +92,7 @@ class CameraEntries(BaseModel):
             main_path=self.main_path,
             sub_path=self.sub_path or "",
             username=self.username,
-            password=self.password.get_secret_value() or None,
+            password=password,
             recording_mode=RecordingMode(self.recording_mode),
         )
 

@@ -48,6 +48,7 @@ TITLES = {
     409: "Changed meanwhile",
     422: "Not accepted",
     429: "Wait a moment",
+    500: "An error of the server",
     503: "Not now",
 }
 
@@ -92,6 +93,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(SQLAlchemyError, _database)
+    app.add_exception_handler(Exception, _unexpected)
 
 
 def refusal(request: Request, refused: Refused, *, person: Person | None) -> Response:
@@ -184,6 +186,12 @@ async def _database(request: Request, err: Exception) -> Response:
     """No event, no answer: what could not be committed is not shown."""
     log.error("central database failed", path=request.url.path, reason=type(err).__name__)
     return await run_in_threadpool(problem, 503, "The database does not answer. Nothing was changed. Try again in a minute.")
+
+
+async def _unexpected(request: Request, err: Exception) -> Response:
+    """Answer an error of ours; the server writes its trace into the log."""
+    log.error("request failed", path=request.url.path, reason=type(err).__name__)
+    return problem(500, "The server made a mistake, and its log has it. Tell IT when you did this, then try again.")
 
 
 def _as_denied(err: Exception) -> Denied:

@@ -63,8 +63,13 @@ class Pages:
 
     def file(self, path: str) -> Path:
         """Return a static file; NotFound for anything that the build did not put there."""
-        found = (self.static / path).resolve()
-        if not found.is_relative_to(self.static.resolve()) or not found.is_file() or found.name == MANIFEST:
+        found = self.static / path
+        try:
+            found = found.resolve()
+            built = found.is_relative_to(self.static.resolve()) and found.is_file() and found.name != MANIFEST
+        except (OSError, ValueError):  # a name that is too long, or with a NUL
+            built = False
+        if not built:
             raise NotFound("There is no such file.")
         return found
 

@@ -130,12 +130,11 @@ def _segment_span(segment: SegmentId, opened: Opened) -> Timespan | None:
     """Return which part of the view a segment may show; None when it is of another camera or time. The node cuts exactly."""
     try:
         stream, start_ms = split_segment_id(segment)
-    except ValueError:
+        start = datetime_of_ms(start_ms)
+        longest = Timespan(start, start + LONGEST_SEGMENT)
+    except (ValueError, OverflowError):  # no id, or one of a time that no calendar has
         return None
-    if stream not in opened.streams.values():
-        return None
-    start = datetime_of_ms(start_ms)
-    return opened.span.intersection(Timespan(start, start + LONGEST_SEGMENT))
+    return opened.span.intersection(longest) if stream in opened.streams.values() else None
 
 
 def _write_read(site: Site, person: Person, view: View, span: Timespan, read: tuple[object, ...], detail: dict[str, str]) -> None:

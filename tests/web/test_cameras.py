@@ -127,6 +127,17 @@ def test_a_change_based_on_an_old_version_is_refused(world: World) -> None:
     assert "somebody else" in str(document["detail"])
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("port", "55 4"), ("port", "9" * 20), ("port", 10**30), ("port", ""), ("port", 0), ("recording_mode", "sometimes")],
+)
+def test_a_mistake_in_a_change_stands_at_its_field(shared_world: World, field: str, value: object) -> None:
+    camera = shared_world.camera.camera
+    with shared_world.client(Role.IT) as client:
+        answer = client.patch(f"/api/v1/cameras/{camera.id}", json={"version": camera.version, field: value})
+    assert problem(answer, 422)["errors"].keys() == {field}  # type: ignore[attr-defined]
+
+
 def test_a_new_address_asks_for_the_password_again(world: World) -> None:
     with world.client(Role.IT) as client:
         document = problem(client.patch(f"/api/v1/cameras/{world.camera.camera.id}", json={"version": 1, "host": "10.20.1.99"}), 422)

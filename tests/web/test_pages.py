@@ -136,6 +136,15 @@ def test_a_form_with_mistakes_keeps_its_entries_but_for_the_password(world: Worl
     assert SECRET not in answer.text
 
 
+@pytest.mark.parametrize(("field", "value"), [("port", "55 4"), ("port", "9" * 20), ("recording_mode", "sometimes")])
+def test_a_change_with_a_mistake_shows_the_form_again(shared_world: World, field: str, value: str) -> None:
+    camera = shared_world.camera.camera
+    with shared_world.client(Role.IT, page=True) as client:
+        answer = client.post(f"/cameras/{camera.id}", data=_form(shared_world, version=str(camera.version), **{field: value}))
+    assert answer.status_code == 422
+    assert f'href="#{field}"' in answer.text
+
+
 def test_a_stored_camera_shows_everything_but_its_password(shared_world: World) -> None:
     with shared_world.client(Role.IT, page=True) as client:
         page = client.get(f"/cameras/{shared_world.camera.camera.id}").text

@@ -157,7 +157,8 @@ def test_a_segment_of_another_camera_or_time_does_not_exist_under_a_view(world: 
     record(world.node, world.main, _ago(world, 7200))
     with world.client(Role.DESK) as client:
         view = _view(world, client, seconds=(90, 30))
-        answers = [_range(client, view, segment, 0, 100) for segment in (*world.node.octets, "0" * 32, "nonsense")]
+        after_every_calendar = f"{world.main:016x}" + "f" * 16
+        answers = [_range(client, view, segment, 0, 100) for segment in (*world.node.octets, "0" * 32, after_every_calendar, "nonsense")]
     assert {answer.text for answer in answers} == {answers[-1].text}
     assert {answer.status_code for answer in answers} == {404}
     assert "octets" not in world.node.asked
@@ -219,6 +220,14 @@ def test_a_view_that_can_not_be_is_refused_with_a_sentence(shared_world: World, 
     with shared_world.client(Role.DIRECTOR) as client:
         answer = _post_view(shared_world, client, change=change)
     assert word in str(problem(answer, 422)["detail"])
+
+
+def test_a_part_of_a_view_without_its_offset_from_utc_is_refused(world: World) -> None:
+    record(world.node, world.main, _ago(world, 60))
+    with world.client(Role.DESK) as client:
+        view = _view(world, client, seconds=(90, 30))
+        answer = client.get(f"/api/v1/views/{view}/main.m3u8", params={"start": "2026-03-14T12:00:00"})
+    assert problem(answer, 422)["errors"].keys() == {"start"}  # type: ignore[attr-defined]
 
 
 def test_the_desk_sees_no_more_than_72_hours_back(world: World) -> None:

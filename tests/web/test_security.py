@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
+from fastapi import APIRouter
 
-from tests.web.world import World
+from tests.web.world import OWN_PAGE, World
 from vms.domain.people import Role
+from web.app import create_app
+from web.permissions import ANYBODY
 from web.security import CONTENT_SECURITY_POLICY
 
 FORM = {"name": "somebody", "password": "wrong"}
@@ -20,6 +25,26 @@ def test_every_answer_carries_the_headers(shared_world: World, path: str) -> Non
     assert answer.headers["cross-origin-opener-policy"] == "same-origin"
     assert answer.headers["cache-control"] in ("no-store", "no-cache")
     assert "server" not in answer.headers
+
+
+def test_an_error_of_ours_carries_the_headers_too(shared_world: World) -> None:
+    router = APIRouter()
+
+    @router.post("/broken", dependencies=[ANYBODY])
+    def broken() -> None:
+        raise RuntimeError("what nobody expected")
+
+    broken_app = create_app(shared_world.site, routers=(router,))
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(broken_app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=OWN_PAGE) as client:
+            return await client.post("/broken")
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == 500
+    assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    assert "nobody expected" not in answer.text
 
 
 def test_nothing_runs_but_our_own_files() -> None:
@@ -36,7 +61,9 @@ def test_a_built_file_may_be_kept_for_ever(shared_world: World) -> None:
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
-@pytest.mark.parametrize("path", ["manifest.json", "../pages.py", "%2e%2e/pages.py", "..%2fpages.py", "assets", "assets/none.js"])
+@pytest.mark.parametrize(
+    "path", ["manifest.json", "../pages.py", "%2e%2e/pages.py", "..%2fpages.py", "assets", "assets/none.js", "%00", "a" * 5000]
+)
 def test_only_built_files_are_served(shared_world: World, path: str) -> None:
     assert httpx.get(f"{shared_world.address}/static/{path}").status_code == 404
 
@@ -88,6 +115,7 @@ def test_an_endless_body_is_refused(shared_world: World) -> None:
     with shared_world.client(Role.IT) as client:
         answer = client.post("/api/v1/cameras", content=b'"' + b"a" * 2_000_000 + b'"', headers={"content-type": "application/json"})
     assert answer.status_code == 413
+    assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/demo/session"])

@@ -94,6 +94,13 @@ def test_json_refuses_in_a_problem_document(world: World, name: str) -> None:
     assert problem(answer, 401)["detail"] == "Name or password is wrong."
 
 
+@pytest.mark.parametrize("entries", [b'{"name": "%s", "password": "\\ud800"}', b'{"name": "\\ud800", "password": "%s"}'])
+def test_half_a_character_is_a_wrong_entry_and_no_error(world: World, name: str, entries: bytes) -> None:
+    headers = OWN_PAGE | {"content-type": "application/json"}
+    answer = httpx.post(f"{world.address}/api/v1/session", content=entries % name.encode(), headers=headers)
+    assert answer.status_code in (401, 422), answer.text
+
+
 @pytest.mark.parametrize(("method", "path"), [("POST", "/logout"), ("DELETE", "/api/v1/session")])
 def test_signing_out_ends_the_session_for_every_window(world: World, method: str, path: str) -> None:
     with world.client(Role.DESK) as client:

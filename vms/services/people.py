@@ -194,7 +194,7 @@ def _verify(password_hash: str, password: str) -> bool:
     with _TWO_AT_ONCE:
         try:
             return _HASHER.verify(password_hash, password[: MAX_PASSWORD_CHARS + 1])
-        except (VerificationError, InvalidHashError):
+        except (VerificationError, InvalidHashError, UnicodeEncodeError):  # half a surrogate pair is no password
             return False
 
 

@@ -83,7 +83,8 @@ async def change_camera(camera: PathId, person: CameraManager, site: TheSite, re
     if form.act == "test":
         tried = await camera_acts.try_out(site, person, form, CameraId(camera))
         return await run_in_threadpool(_shown, site, person, request, details, form, tried)
-    answer = await run_in_threadpool(camera_acts.change, site, person, CameraId(camera), form, form.edit(form.version))
+    password = form.password.get_secret_value() or None
+    answer = await run_in_threadpool(camera_acts.change, site, person, CameraId(camera), form, version=form.version, password=password)
     if isinstance(answer, CameraDetails):
         return RedirectResponse("/cameras?done=saved", 303)
     return await run_in_threadpool(_shown, site, person, request, details, form, answer)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
@@ -56,8 +54,8 @@ def edit_camera(camera: PathId, patch: CameraPatch, person: CameraManager, site:
     given = patch.model_dump(exclude={"version", "password"}, exclude_none=True)
     entries = CameraEntries.model_validate(form_of(before) | given)
     password = None if patch.password is None else patch.password.get_secret_value()
-    edit = replace(entries.edit(patch.version), password=password)
-    return _answer(request, site, person, camera_acts.change(site, person, CameraId(camera), entries, edit), status=200)
+    answer = camera_acts.change(site, person, CameraId(camera), entries, version=patch.version, password=password)
+    return _answer(request, site, person, answer, status=200)
 
 
 @router.delete("/{camera}", status_code=204)

@@ -10,6 +10,7 @@ from typing import Annotated
 import httpx
 from fastapi import APIRouter, Header, Request
 from fastapi.concurrency import run_in_threadpool
+from pydantic import AwareDatetime
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from vms.domain.access import View
@@ -60,8 +61,8 @@ def media_playlist(
     site: TheSite,
     request: Request,
     stream: StreamRole = StreamRole.MAIN,
-    start: datetime | None = None,
-    end: datetime | None = None,
+    start: AwareDatetime | None = None,
+    end: AwareDatetime | None = None,
 ) -> Response:
     window = reading.Part(start, end)
     answer = reading.playlist(site, person, ViewId(view), role=stream, part=window)
