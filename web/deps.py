@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
@@ -52,6 +53,8 @@ class Site:
     pages: Pages
     reads: ReadLedger
     delay: SignInDelay
+    liveness: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    """The thread of `/healthz`, which answers also while every other one waits for the recorder."""
 
     def signed_in(self, token: str | None, use: Use) -> Person | Refused:
         """Return who a session cookie stands for; what a person does counts as use of the session, what a page does by itself does not."""

@@ -12,15 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from fastapi.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from vms.clock import Clock
-from vms.domain.ids import CameraId, StreamId
+from vms.domain.ids import CameraId, StreamId, ViewId
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
-from vms.domain.timespan import ms_of
+from vms.domain.timespan import Timespan, ms_of
 from web.live_feed import Feed, LiveSource
 from web.live_outbox import Channel, Outbox, Streamed
 from web.live_views import Glance, LiveView, LiveViews, Looked
@@ -28,6 +28,8 @@ from web.numbers import BodyId
 
 LOOK_SECONDS = 4.0
 """A session that ended, a role or a camera taken away: so long at most until the pictures stop."""
+THREADS = 4
+"""For opening and closing views. The look has a thread of its own: pages that wait for the recorder must not keep pictures going."""
 MAX_CHANNELS = 64
 MAX_WAITING = 512
 MAX_MESSAGE_CHARS = 4096
@@ -68,6 +70,8 @@ class LiveGateway:
     _feeds: dict[StreamId, Feed] = field(default_factory=dict)
     _windows: dict[_Window, None] = field(default_factory=dict)
     _look: asyncio.Task[int | None] | None = None
+    _look_thread: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    _threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(THREADS))
 
     async def serve(self, websocket: WebSocket, person: Person, cookie: str) -> None:
         """Show live pictures to one window until it leaves or its session ends."""
@@ -100,10 +104,16 @@ class LiveGateway:
         while self._windows:
             await asyncio.sleep(self.look_seconds)
             windows = list(self._windows)
-            found = await run_in_threadpool(self.views.look, [window.glance() for window in windows])
-            for window, looked in zip(windows, found, strict=True):
-                await window.heed(looked)
+            found = await to_thread.run_sync(self.views.look, [window.glance() for window in windows], limiter=self._look_thread)
+            # Together, so that no window's end waits for what another has to close.
+            await asyncio.gather(*(window.heed(looked) for window, looked in zip(windows, found, strict=True)))
         return None
+
+    async def open_views(self, person: Person, cameras: Sequence[CameraId]) -> list[LiveView | Refused]:
+        return await to_thread.run_sync(self.views.open, person, cameras, limiter=self._threads)
+
+    async def close_views(self, person: Person, views: Mapping[ViewId, Sequence[Timespan]]) -> None:
+        await to_thread.run_sync(self.views.close, person, views, limiter=self._threads)
 
     async def join(self, channel: Channel) -> None:
         feed = self._feeds.get(channel.stream)
@@ -240,7 +250,7 @@ class _Window:
     async def _open_views(self, wanted: Sequence[Subscribe]) -> dict[CameraId, Refused]:
         """Open the views that are needed and not open yet: their events are committed when this returns."""
         missing = list({CameraId(message.camera) for message in wanted} - self._watched.keys())
-        answers = await run_in_threadpool(self._gateway.views.open, self._person, missing) if missing else []
+        answers = await self._gateway.open_views(self._person, missing) if missing else []
         refused = {}
         for camera, answer in zip(missing, answers, strict=True):
             if isinstance(answer, Refused):
@@ -273,7 +283,7 @@ class _Window:
         closed = [self._watched.pop(camera) for camera in gone]
         if closed:
             intervals = {watched.live.view.id: watched.streamed.intervals() for watched in closed}
-            await run_in_threadpool(self._gateway.views.close, self._person, intervals)
+            await self._gateway.close_views(self._person, intervals)
 
     def _deny(self, number: int, sentence: str) -> None:
         self._outbox.tell({"t": "state", "ch": number, "state": "denied", "since": None, "sentence": sentence})

@@ -25,8 +25,12 @@ from web.schemas.node import NodeFragments, NodeState, NodeStates, NodeTimeline,
 
 ANSWER_SECONDS = 10.0
 TEST_SECONDS = 40.0
+STATES_ANSWER_SECONDS = 2.0
+"""Every page waits for the states: a node that hangs must not hold them for long."""
 STATES_SECONDS = 1.0
 """Pages and their chips ask at the same moment; one answer serves them all."""
+STATES_WHILE_ASKED_SECONDS = 5.0
+"""While one thread asks anew, the others make do with an answer that is at most so old."""
 MAX_LIVE_MESSAGE_BYTES = 16 * 1024 * 1024
 AWAY = "The recorder does not answer. Recordings and live pictures come back when it runs again."
 _BASE = "http://node"
@@ -48,6 +52,15 @@ class LiveLink:
             await self.connection.send(json.dumps({"grant": token}))
 
 
+@dataclass(frozen=True, slots=True)
+class _States:
+    """What the node told, or that it told nothing, which is an answer too."""
+
+    at: float
+    """Monotonic."""
+    told: dict[StreamId, NodeState] | None
+
+
 @dataclass(slots=True)
 class NodeClient:
     """One node. The blocking calls are for threads; `aclose` and `close` end both kinds."""
@@ -56,7 +69,7 @@ class NodeClient:
     clock: Clock
     _blocking: httpx.Client = field(init=False)
     _async: httpx.AsyncClient = field(init=False)
-    _states: tuple[float, dict[StreamId, NodeState]] | None = None
+    _states: _States | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
@@ -79,17 +92,30 @@ class NodeClient:
         return self._get("/v1/timeline", NodeTimeline, token, {"stream": stream, **_window(window)})
 
     def states(self, token: str) -> dict[StreamId, NodeState] | None:
-        """Return what each stream does now, at most `STATES_SECONDS` old; None when the recorder doesn't answer."""
-        with self._lock:
-            now = self.clock.monotonic()
-            if self._states is None or now - self._states[0] > STATES_SECONDS:
-                try:
-                    answer = self._get("/v1/states", NodeStates, token, {})
-                except Unavailable:
-                    self._states = None
-                    return None
-                self._states = now, {StreamId(state.stream_id): state for state in answer.states}
-            return self._states[1]
+        """Return what each stream does now; None when the recorder doesn't answer. One thread at a time waits for it."""
+        if (known := self._states_within(STATES_SECONDS)) is not None:
+            return known.told
+        last = self._states_within(STATES_WHILE_ASKED_SECONDS)
+        if not self._lock.acquire(blocking=last is None):
+            return last.told if last is not None else None
+        try:
+            if (known := self._states_within(STATES_SECONDS)) is None:
+                told = self._ask_states(token)
+                known = self._states = _States(self.clock.monotonic(), told)
+            return known.told
+        finally:
+            self._lock.release()
+
+    def _states_within(self, seconds: float) -> _States | None:
+        known = self._states
+        return known if known is not None and self.clock.monotonic() - known.at <= seconds else None
+
+    def _ask_states(self, token: str) -> dict[StreamId, NodeState] | None:
+        try:
+            answer = self._get("/v1/states", NodeStates, token, {}, timeout=STATES_ANSWER_SECONDS)
+        except Unavailable:
+            return None
+        return {StreamId(state.stream_id): state for state in answer.states}
 
     async def test(self, token: str, config: StreamConfig) -> NodeVerdict:
         """Have the node try a camera for some seconds; the password stays sealed on the way."""
@@ -139,9 +165,9 @@ class NodeClient:
         except (OSError, InvalidHandshake, TimeoutError, WebSocketException) as err:
             raise Unavailable(AWAY) from err
 
-    def _get(self, path: str, shape: type[Answer], token: str, params: dict[str, int]) -> Answer:
+    def _get(self, path: str, shape: type[Answer], token: str, params: dict[str, int], *, timeout: float | None = None) -> Answer:
         try:
-            answer = self._blocking.get(path, params=params, headers=_grant(token))
+            answer = self._blocking.get(path, params=params, headers=_grant(token), timeout=timeout or ANSWER_SECONDS)
         except httpx.TransportError as err:
             raise Unavailable(AWAY) from err
         return _read(answer, shape)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI
+from fastapi.concurrency import run_in_threadpool
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, APIWebSocketRoute, _EffectiveRouteContext, _IncludedRouter
 from starlette.requests import HTTPConnection
@@ -43,9 +44,11 @@ class Need:
 
     permission: Permission
 
-    def __call__(self, connection: HTTPConnection) -> Person | None:
-        if self.permission is Permission.PUBLIC:
-            return None
+    async def __call__(self, connection: HTTPConnection) -> Person | None:
+        # What is open to everybody needs no thread: liveness answers while all of them wait.
+        return None if self.permission is Permission.PUBLIC else await run_in_threadpool(self._admitted, connection)
+
+    def _admitted(self, connection: HTTPConnection) -> Person:
         answer = site_of(connection).signed_in(connection.cookies.get(COOKIE), use_of(connection))
         if isinstance(answer, Refused):
             raise self._denied(connection, answer, None)

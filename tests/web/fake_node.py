@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -45,6 +46,8 @@ class FakeNode:
     connected: dict[StreamId, int] = field(default_factory=lambda: defaultdict(int))
     """Live connections ever made."""
     away: bool = False
+    free: threading.Event = field(default_factory=threading.Event)
+    """Answers to states and timelines wait while this is clear."""
     _loop: asyncio.AbstractEventLoop | None = None
     _queues: dict[StreamId, set[asyncio.Queue[str | bytes | None]]] = field(default_factory=lambda: defaultdict(set))
 
@@ -73,6 +76,12 @@ class FakeNode:
         app.post("/v1/test")(_test)
         app.websocket("/v1/live/{stream}")(_live)
         return app
+
+    def __post_init__(self) -> None:
+        self.free.set()
+
+    async def hang(self) -> None:
+        await asyncio.to_thread(self.free.wait)
 
     def admit(self, authorization: str) -> Grant | None:
         grant = verify(authorization.removeprefix("Grant "), self.public_key, at=self.clock.now())
@@ -134,12 +143,15 @@ async def _timeline(stream: int, request: Request, authorization: str = Header("
     node: FakeNode = request.app.state.node
     if denied := _denied(node, authorization, stream=None, asked="timeline"):
         return denied
+    await node.hang()
     return JSONResponse(node.timelines.get(StreamId(stream), {"recorded": [], "gaps": []}))
 
 
 async def _states(request: Request, authorization: str = Header("")) -> Response:
     node: FakeNode = request.app.state.node
-    return _denied(node, authorization, stream=None, asked="states") or JSONResponse({"states": node.states})
+    denied = _denied(node, authorization, stream=None, asked="states")
+    await node.hang()
+    return denied or JSONResponse({"states": node.states})
 
 
 async def _test(order: dict[str, object], request: Request, authorization: str = Header("")) -> Response:

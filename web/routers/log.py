@@ -57,13 +57,15 @@ Wanted = Annotated[LogFilter, Depends()]
 
 @router.get("/log")
 def log_page(person: LogReader, tx: Tx, site: TheSite, wanted: Wanted, request: Request) -> Response:
+    # First, because it asks the recorder: a transaction that has begun holds up every writer.
+    around = shell(site, person, path=request.url.path)
     zone = _zone(tx)
     page = _events(tx, site, person, wanted, zone)
     if isinstance(page, Refused):
         return refusal(request, page, person=person)
     known = list_cameras(tx, person, removed=Removed.INCLUDED)
     places = {one.camera.id: Place(one.camera.name, one.branch.timezone) for one in known}
-    context = shell(site, person, path=request.url.path) | {
+    context = around | {
         "entries": [log_row(event, places, zone) for event in page.events],
         "filter": {"camera": wanted.camera, "kind": wanted.of_kind.value, "person": wanted.person, "day": wanted.day},
         "cameras": [{"id": one.camera.id, "name": one.camera.name} for one in known],
