@@ -20,6 +20,7 @@ from web.node_client import NodeClient
 from web.pages import Pages
 from web.permissions import declared_permissions
 from web.read_ledger import ReadLedger
+from web.refusal_log import RefusalLog
 from web.routers import camera_pages, cameras, live, log, pages, playback, session
 from web.security import Guard
 from web.sign_in_delay import SignInDelay
@@ -35,7 +36,8 @@ def open_site(settings: Settings, clock: Clock) -> Site:
     require_current(central, Which.CENTRAL)
     node = NodeClient(settings.node_socket, clock)
     grant_key = settings.grant_key_path.read_bytes()
-    gateway = LiveGateway(node, LiveViews(central, clock, grant_key), clock)
+    refusals = RefusalLog(central, clock)
+    gateway = LiveGateway(node, LiveViews(central, clock, grant_key, refusals), clock)
     return Site(
         settings=settings,
         clock=clock,
@@ -46,6 +48,7 @@ def open_site(settings: Settings, clock: Clock) -> Site:
         pages=Pages.load(),
         reads=ReadLedger(),
         delay=SignInDelay(),
+        refusals=refusals,
     )
 
 

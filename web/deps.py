@@ -23,6 +23,7 @@ from web.live_gateway import LiveGateway
 from web.node_client import NodeClient
 from web.pages import Pages
 from web.read_ledger import ReadLedger
+from web.refusal_log import RefusalLog
 from web.sign_in_delay import SignInDelay
 
 POLL_HEADER = "vms-poll"
@@ -53,6 +54,7 @@ class Site:
     pages: Pages
     reads: ReadLedger
     delay: SignInDelay
+    refusals: RefusalLog
     liveness: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     """The thread of `/healthz`, which answers also while every other one waits for the recorder."""
 

@@ -6,10 +6,7 @@ The only place that knows which failure is which status.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from http import HTTPStatus
-from threading import Lock
 from typing import TypedDict
 from urllib.parse import quote
 
@@ -22,22 +19,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.websockets import WebSocket
 
-from vms.domain.access import Action
-from vms.domain.ids import PersonId
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import Permission, Person
+from vms.domain.people import Person
 from vms.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable, VmsError
 from vms.log import get_logger
-from vms.services import access_log
-from web.deps import Site, site_of
+from web.deps import site_of
 from web.permissions import Denied, SocketDenied
 from web.views import shell
 
 SIGN_IN_AGAIN = 4401
 NOT_ALLOWED = 4403
 PROBLEM = "application/problem+json"
-ONCE_PER = timedelta(minutes=1)
-"""The same person refused the same thing again within this time is one event."""
+MAX_ADDRESS_CHARS = 200
+"""So much of an address goes into the event of its refusal."""
 
 REFUSALS = {Refusal.SIGN_IN: 401, Refusal.NOT_ALLOWED: 403, Refusal.OUT_OF_SCOPE: 404, Refusal.TOO_MANY: 429}
 FAILURES: dict[type[VmsError], int] = {InvalidInput: 422, NotFound: 404, Conflict: 409, Unavailable: 503, Corrupt: 503}
@@ -65,28 +59,8 @@ class Problem(TypedDict, total=False):
     errors: Mapping[str, str]
 
 
-@dataclass(slots=True)
-class RefusalLog:
-    """Writes refusals of routes, each in a transaction of its own, floods as one event a minute."""
-
-    _written: dict[tuple[PersonId, Permission], datetime] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
-
-    def write(self, site: Site, person: Person, permission: Permission, refused: Refused) -> None:
-        at = site.clock.now()
-        with self._lock:
-            last = self._written.get((person.id, permission))
-            if last is not None and timedelta(0) <= at - last < ONCE_PER:
-                return
-            detail = {"what": permission.value, "why": refused.refusal.value, "sentence": refused.sentence}
-            with site.central.writing() as session:
-                access_log.record(session, actor=person, action=Action.ACCESS_REFUSE, at=at, detail=detail)
-            self._written[person.id, permission] = at
-
-
 def install(app: FastAPI) -> None:
     """Add the handlers of this module to `app`."""
-    app.state.refusal_log = RefusalLog()
     app.add_exception_handler(Denied, _denied)
     app.add_exception_handler(SocketDenied, _socket_denied)
     app.add_exception_handler(VmsError, _failed)
@@ -97,7 +71,17 @@ def install(app: FastAPI) -> None:
 
 
 def refusal(request: Request, refused: Refused, *, person: Person | None) -> Response:
-    """Return the answer to a service's refusal. Return it from the route: raised, it would undo the refusal's event."""
+    """Return the answer to a service's refusal of a person, or raise it, so that each is an event and none undoes its own.
+
+    What the service wrote down commits with the request's transaction: the route returns the answer. The rest is raised past
+    that transaction and written by the handler in one of its own.
+    """
+    if person is not None and not refused.logged:
+        raise Denied(refused, what=f"{request.method} {request.url.path}"[:MAX_ADDRESS_CHARS], person=person)
+    return _refused(request, refused, person)
+
+
+def _refused(request: Request, refused: Refused, person: Person | None) -> Response:
     return answer(request, REFUSALS[refused.refusal], refused.sentence, person=person)
 
 
@@ -132,7 +116,7 @@ async def _denied(request: Request, err: Exception) -> Response:
     denied = _as_denied(err)
     if denied.person is not None:
         await _write(request, denied.person, denied)
-    return await run_in_threadpool(refusal, request, denied.refused, person=denied.person)
+    return await run_in_threadpool(_refused, request, denied.refused, denied.person)
 
 
 async def _socket_denied(websocket: WebSocket, err: Exception) -> None:
@@ -145,8 +129,7 @@ async def _socket_denied(websocket: WebSocket, err: Exception) -> None:
 
 
 async def _write(connection: Request | WebSocket, person: Person, denied: Denied) -> None:
-    refusals: RefusalLog = connection.app.state.refusal_log
-    await run_in_threadpool(refusals.write, site_of(connection), person, denied.permission, denied.refused)
+    await run_in_threadpool(site_of(connection).refusals.write, person, denied.what, denied.refused)
 
 
 async def _failed(request: Request, err: Exception) -> Response:

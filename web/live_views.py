@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from vms.clock import Clock
-from vms.domain.access import Purpose, View
+from vms.domain.access import Action, Purpose, View
 from vms.domain.camera import StreamRole
 from vms.domain.ids import BranchId, CameraId, StreamId, ViewId
 from vms.domain.outcome import Refused
@@ -19,6 +19,7 @@ from vms.services import cameras, footage, grants, people
 from vms.services.people import OpenSession
 from vms.services.refusals import no_such, not_allowed
 from vms.store.database import Engines
+from web.refusal_log import RefusalLog
 
 EXTEND_BEFORE = timedelta(minutes=5)
 """A watched view is extended so long before its deadline."""
@@ -60,11 +61,16 @@ class LiveViews:
     central: Engines
     clock: Clock
     grant_key: bytes
+    refusals: RefusalLog
 
     def open(self, person: Person, wanted: Sequence[CameraId]) -> list[LiveView | Refused]:
         """Open a view of each camera; their events are committed when this returns."""
         with self.central.writing() as session:
-            return [self._opened(session, person, camera) for camera in wanted]
+            answers = [self._opened(session, person, camera) for camera in wanted]
+        for answer in answers:
+            if isinstance(answer, Refused) and not answer.logged:
+                self.refusals.write(person, Action.VIEW_OPEN, answer)
+        return answers
 
     def close(self, person: Person, views: Mapping[ViewId, Sequence[Timespan]]) -> None:
         """Close views and write down what was really streamed in each."""
@@ -113,12 +119,13 @@ class LiveViews:
         return answer if isinstance(answer, Refused) else replace(live, view=answer, token=self._token(session, answer))
 
     def _opened(self, session: Session, person: Person, camera: CameraId) -> LiveView | Refused:
-        answer = footage.open_view(session, person, camera_id=camera, purpose=Purpose.LIVE, span=None, at=self.clock.now())
+        # Asked first: whoever makes up numbers of cameras would fill the log with their refusals.
         details = cameras.camera_for(session, person, camera)
-        if isinstance(answer, Refused):
-            return answer
         if isinstance(details, Refused):
             return details
+        answer = footage.open_view(session, person, camera_id=camera, purpose=Purpose.LIVE, span=None, at=self.clock.now())
+        if isinstance(answer, Refused):
+            return answer
         return LiveView(answer, self._token(session, answer), {stream.role: stream.id for stream in details.camera.streams})
 
     def _token(self, session: Session, view: View) -> str:

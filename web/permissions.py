@@ -25,12 +25,12 @@ from web.words import ASK, ONLY, ROLE_LABELS
 
 
 class Denied(Exception):
-    """A route was not opened; the handler in `web.errors` writes the event and answers."""
+    """A route was not opened, or what it asked for was refused; the handler in `web.errors` writes the event and answers."""
 
-    def __init__(self, refused: Refused, *, permission: Permission, person: Person | None) -> None:
+    def __init__(self, refused: Refused, *, what: str, person: Person | None) -> None:
         super().__init__(refused.sentence)
         self.refused = refused
-        self.permission = permission
+        self.what = what
         self.person = person
 
 
@@ -58,7 +58,7 @@ class Need:
 
     def _denied(self, connection: HTTPConnection, refused: Refused, person: Person | None) -> Denied:
         kind = SocketDenied if connection.scope["type"] == "websocket" else Denied
-        return kind(refused, permission=self.permission, person=person)
+        return kind(refused, what=self.permission, person=person)
 
 
 def need(permission: Permission) -> Any:  # noqa: ANN401 - FastAPI's own marker has no public type

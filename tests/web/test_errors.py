@@ -59,6 +59,38 @@ def test_a_body_of_the_wrong_shape_is_never_echoed(shared_world: World, body: st
     assert "nobody" not in answer.text
 
 
+REFUSED = [
+    (Role.DESK, "GET", "/playback?camera=7"),
+    (Role.DESK, "GET", "/api/v1/cameras/7/timeline?start=2026-03-14T11:00:00Z&end=2026-03-14T12:00:00Z"),
+    (Role.DESK, "POST", "/api/v1/views/none/extend"),
+    (Role.DESK, "POST", "/api/v1/views/none/close"),
+    (Role.DESK, "GET", "/api/v1/views/none/main.m3u8"),
+    (Role.DESK, "GET", "/api/v1/views/none/segments/none"),
+    (Role.IT, "GET", "/cameras/7"),
+    (Role.IT, "POST", "/cameras/7"),
+    (Role.IT, "PATCH", "/api/v1/cameras/7"),
+    (Role.IT, "POST", "/api/v1/cameras/test"),
+]
+BODIES: dict[str, dict[str, object]] = {
+    "/api/v1/views/none/close": {"intervals": []},
+    "/api/v1/cameras/7": {"version": 1},
+    "/api/v1/cameras/test": {"name": "a", "branch": 7, "host": "10.20.1.11", "main_path": "/", "camera": 7},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("role", "method", "path"), REFUSED)
+def test_what_does_not_exist_for_a_person_is_an_event_however_often_it_is_asked_for(
+    world: World, role: Role, method: str, path: str
+) -> None:
+    with world.client(role) as client:
+        answers = [client.request(method, path, json=BODIES.get(path), headers={"range": "bytes=0-9"}) for _ in range(3)]
+    assert {answer.status_code for answer in answers} == {404}
+    (event,) = world.events(Action.ACCESS_REFUSE)
+    assert (event.role, event.detail["why"]) == (role, "out_of_scope")
+    assert event.detail["what"] == f"{method} {path.partition('?')[0]}"
+
+
 def test_health_tells_nothing_but_that_it_is_well(shared_world: World) -> None:
     answer = httpx.get(f"{shared_world.address}/healthz")
     assert (answer.status_code, answer.text) == (200, "ok")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -24,3 +24,5 @@ class Refused:
     refusal: Refusal
     sentence: str
     """What was refused, why, and whom to ask."""
+    logged: bool = field(default=False, compare=False)
+    """Its access event is written in the transaction that it was returned from."""

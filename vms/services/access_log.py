@@ -7,7 +7,7 @@ its place behind these functions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -56,11 +56,14 @@ def record(  # noqa: PLR0913 - an event has so many parts, and each is named whe
     return access_log.append(session, event)
 
 
-def refuse(session: Session, actor: Actor, what: Action, refused: Refused, *, at: datetime, camera_id: CameraId | None = None) -> Refused:
-    """Write that `what` was refused, and return the refusal: it commits with the transaction that changed nothing."""
-    detail = {"what": what.value, "why": refused.refusal.value, "sentence": refused.sentence}
+def refuse(session: Session, actor: Actor, what: str, refused: Refused, *, at: datetime, camera_id: CameraId | None = None) -> Refused:
+    """Write that `what` (an action, a permission or an address) was refused, and return the refusal, marked as written.
+
+    It commits with the transaction that changed nothing.
+    """
+    detail = {"what": str(what), "why": refused.refusal.value, "sentence": refused.sentence}
     record(session, actor=actor, action=Action.ACCESS_REFUSE, at=at, camera_id=camera_id, detail=detail)
-    return refused
+    return replace(refused, logged=True)
 
 
 @dataclass(frozen=True, slots=True)
