@@ -32,10 +32,19 @@ THREADS = 4
 """For opening and closing views. The look has a thread of its own: pages that wait for the recorder must not keep pictures going."""
 MAX_CHANNELS = 64
 MAX_WAITING = 512
+MAX_ANSWERS = 256
+"""A window that asks on and does not read what it is answered is let go."""
+MAX_WINDOWS = 16
+"""Of one sign-in."""
+MAX_REFUSALS = 20
+REFUSALS_SECONDS = 60.0
+"""A window that is refused more often in this time is no window of ours."""
 MAX_MESSAGE_CHARS = 4096
 
 NOT_UNDERSTOOD = 4400
 SESSION_ENDED = 4401
+TOO_MANY = 4429
+REASONS = {TOO_MANY: f"At most {MAX_WINDOWS} live windows of one sign-in, and {MAX_REFUSALS} refusals a minute in each."}
 
 
 class Subscribe(BaseModel):
@@ -76,6 +85,8 @@ class LiveGateway:
     async def serve(self, websocket: WebSocket, person: Person, cookie: str) -> None:
         """Show live pictures to one window until it leaves or its session ends."""
         await websocket.accept()
+        if sum(window.cookie == cookie for window in self._windows) >= MAX_WINDOWS:
+            return await websocket.close(TOO_MANY, REASONS[TOO_MANY])
         window = _Window(self, websocket, person, cookie)
         self._windows[window] = None
         duties = [asyncio.create_task(duty) for duty in (window.hear(), window.carry_out(), window.send())]
@@ -91,8 +102,8 @@ class LiveGateway:
             await window.end()
         for code in [task.result() for task in done]:
             if code is not None:
-                await websocket.close(code)
-                return
+                return await websocket.close(code, REASONS.get(code))
+        return None
 
     def _looking(self) -> asyncio.Task[int | None]:
         """Return the task that looks at every window again and again."""
@@ -153,12 +164,13 @@ class _Window:
         self._gateway = gateway
         self._websocket = websocket
         self._person = person
-        self._cookie = cookie
+        self.cookie = cookie
         self._outbox = Outbox()
         self._asked: list[Subscribe | Unsubscribe] = []
         self._something_asked = asyncio.Event()
         self._watched: dict[CameraId, _Watched] = {}
         self._changing = asyncio.Lock()
+        self._refused_at: list[float] = []
         self.over: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
 
     async def hear(self) -> int | None:
@@ -169,7 +181,7 @@ class _Window:
             except (WebSocketDisconnect, KeyError):  # Starlette raises KeyError for a binary message
                 return None
             message = _read(text)
-            if message is None or len(self._asked) >= MAX_WAITING:
+            if message is None or len(self._asked) >= MAX_WAITING or self._outbox.answers >= MAX_ANSWERS:
                 return NOT_UNDERSTOOD
             if isinstance(message, Ping):
                 self._outbox.tell({"t": "pong", "now": ms_of(self._gateway.clock.now())})
@@ -186,17 +198,37 @@ class _Window:
             self._asked = []
             async with self._changing:
                 await self._change([*asked.values()])
+            if self._refused_too_often():
+                return TOO_MANY
 
     async def _change(self, asked: Sequence[Subscribe | Unsubscribe]) -> None:
-        wanted = [message for message in asked if isinstance(message, Subscribe)]
+        wanted = self._within_room([message for message in asked if isinstance(message, Subscribe)])
         refused = await self._open_views(wanted)
+        self._refused_at += [self._gateway.clock.monotonic()] * len(refused)
         # First what comes, then what goes: a camera that changes from sub to main stays one view.
         for message in wanted:
             await self._detach(message.ch)
             await self._show(message, refused)
-        for number in {message.ch for message in asked} - {message.ch for message in wanted}:
+        for number in {message.ch for message in asked if isinstance(message, Unsubscribe)}:
             await self._detach(number)
         await self._close_unwatched()
+
+    def _within_room(self, wanted: Sequence[Subscribe]) -> list[Subscribe]:
+        """Return what still has room in this window; the rest is denied before a view of it is opened."""
+        taken = {number for watched in self._watched.values() for number in watched.channels}
+        found = []
+        for message in wanted:
+            if message.ch in taken or len(taken) < self._gateway.max_channels:
+                taken.add(message.ch)
+                found.append(message)
+            else:
+                self._deny(message.ch, f"One window shows at most {self._gateway.max_channels} pictures.")
+        return found
+
+    def _refused_too_often(self) -> bool:
+        now = self._gateway.clock.monotonic()
+        self._refused_at = [at for at in self._refused_at if now - at < REFUSALS_SECONDS]
+        return len(self._refused_at) > MAX_REFUSALS
 
     async def send(self) -> int | None:
         clock, websocket = self._gateway.clock, self._websocket
@@ -213,7 +245,7 @@ class _Window:
             return None
 
     def glance(self) -> Glance:
-        return Glance(self._cookie, [watched.live for watched in self._watched.values()])
+        return Glance(self.cookie, [watched.live for watched in self._watched.values()])
 
     async def heed(self, looked: Looked | Refused) -> None:
         """End with the session, follow a changed role or reach, take over what was renewed."""
@@ -265,8 +297,8 @@ class _Window:
             return self._deny(message.ch, refused[camera].sentence)
         watched = self._watched[camera]
         stream = watched.live.stream(message.stream)
-        if stream is None or sum(len(one.channels) for one in self._watched.values()) >= self._gateway.max_channels:
-            return self._deny(message.ch, f"One window shows at most {self._gateway.max_channels} pictures.")
+        if stream is None:
+            return self._deny(message.ch, "This camera has no stream.")
         channel = Channel(message.ch, stream, watched.live.token, self._outbox, watched.streamed)
         watched.channels[message.ch] = channel
         return await self._gateway.join(channel)

@@ -114,6 +114,8 @@ class Outbox:
 
     _items: deque[_Item] = field(default_factory=deque)
     _filled: asyncio.Event = field(default_factory=asyncio.Event)
+    answers: int = 0
+    """Messages of no channel that wait: what a window asks for faster than it reads."""
 
     def put(self, item: _Item) -> None:
         self._items.append(item)
@@ -121,6 +123,7 @@ class Outbox:
 
     def tell(self, message: Mapping[str, object]) -> None:
         """Queue a JSON message of no channel."""
+        self.answers += 1
         self.put(_Item(json.dumps(message), None))
 
     def forget(self, channel: Channel, unwanted: Callable[[_Item], bool]) -> int:
@@ -135,6 +138,7 @@ class Outbox:
             self._filled.clear()
             await self._filled.wait()
         item = self._items.popleft()
+        self.answers -= item.channel is None
         if isinstance(item.payload, str) or item.channel is None:
             return str(item.payload), None
         item.channel.taken(item.payload)

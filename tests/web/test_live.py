@@ -22,6 +22,7 @@ from vms.domain.people import Role
 from vms.media.boxes import read_fragment
 from vms.services import cameras, people
 from vms.services.people import session_for_token
+from web import live_gateway
 
 pytestmark = pytest.mark.slow
 Document = dict[str, object]
@@ -328,6 +329,49 @@ def test_a_window_shows_at_most_so_many_pictures(world: World, window: Open) -> 
     for channel in (1, 2, 3):
         one.sub(_camera(world), channel=channel)
     assert one.state("denied")["ch"] == 3
+
+
+def test_a_picture_too_many_opens_no_view(world: World, window: Open) -> None:
+    world.site.gateway.max_channels = 1
+    with world.site.central.writing() as session:
+        other = a_camera(session, world.branch, "Parking").camera.id
+    _on_air(world)
+    one = window()
+    one.sub(_camera(world), channel=1)
+    one.pictures(1)
+    one.sub(int(other), channel=2)
+    assert one.state("denied")["ch"] == 2
+    assert len(world.events(Action.VIEW_OPEN)) == 1
+
+
+def test_a_window_that_asks_on_and_never_reads_is_let_go(window: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_gateway, "MAX_ANSWERS", 3)
+    one = window()
+    with suppress(ConnectionClosed):
+        for _ in range(200_000):
+            one.socket.send('{"t": "ping"}')
+    assert one.close_code() == 4400
+
+
+def test_a_sign_in_has_so_many_windows_and_no_more(world: World, window: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_gateway, "MAX_WINDOWS", 2)
+    token = world.token(Role.DESK)
+    for one in [window(token=token) for _ in range(2)]:
+        one.socket.send('{"t": "ping"}')
+        assert one.text()["t"] == "pong"
+    refused, somebody_else = window(token=token), window(Role.DIRECTOR)
+    assert refused.close_code() == 4429
+    assert "live windows of one sign-in" in str(refused.socket.close_reason)
+    somebody_else.socket.send('{"t": "ping"}')
+    assert somebody_else.text()["t"] == "pong"
+
+
+def test_invented_cameras_are_one_event_and_end_the_window(world: World, window: Open) -> None:
+    one = window()
+    for channel in range(1, live_gateway.MAX_REFUSALS + 2):
+        one.sub(10_000 + channel, channel=channel)
+    assert one.close_code() == 4429
+    assert len(world.events(Action.ACCESS_REFUSE)) == 1
 
 
 def _seen_at(world: World, token: str) -> object:

@@ -37,7 +37,7 @@ class VmsLive extends LitElement {
     this.layout = layoutOf(new URLSearchParams(location.search), known);
     if (narrow && !location.search) this.layout = resized(this.layout, 1);
     this.chosen = 0;
-    this.connection = { connected: false, attempt: 0, retryAt: null };
+    this.connection = { connected: false, attempt: 0, retryAt: null, reason: "" };
     this.live = 0;
     this.waitS = 0;
     this.drawer = false;
@@ -61,7 +61,7 @@ class VmsLive extends LitElement {
   }
 
   private onConnection(connection: Connection): void {
-    if (connection.connected && this.connection.attempt > 0) announce("connection", "Connected again.");
+    if (connection.connected && !this.connection.connected && this.connection.attempt > 0) announce("connection", "Connected again.");
     if (!connection.connected && connection.attempt === 1 && connection.retryAt !== null) announce("connection", "Connection lost. All tiles are greyed.");
     this.connection = connection;
   }
@@ -177,8 +177,8 @@ class VmsLive extends LitElement {
   }
 
   private get lostLine(): string {
-    const { attempt } = this.connection;
-    return attempt === 0 ? "" : `Connection to the server lost. ${this.waitS > 0 ? `Try ${attempt + 1} in ${this.waitS} s.` : "Trying now."}`;
+    const { attempt, reason } = this.connection;
+    return attempt === 0 ? "" : `${reason || "Connection to the server lost."} ${this.waitS > 0 ? `Try ${attempt + 1} in ${this.waitS} s.` : "Trying now."}`;
   }
 
   protected override render(): TemplateResult {

@@ -31,6 +31,8 @@ export interface Connection {
   attempt: number;
   /** performance.now() of the next try, or null while one is under way. */
   retryAt: number | null;
+  /** What the server said when it closed, or "" when it said nothing. */
+  reason: string;
 }
 
 interface Subscription {
@@ -60,6 +62,7 @@ export class LiveSocket {
   private lastChannel = 0;
   private attempt = 0;
   private retryAt: number | null = null;
+  private reason = "";
   private timer = 0;
   private heardAt = 0;
   private stopped = true;
@@ -111,14 +114,13 @@ export class LiveSocket {
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => this.opened(socket));
     socket.addEventListener("message", (event: MessageEvent<ArrayBuffer | string>) => this.received(socket, event.data));
-    socket.addEventListener("close", (event) => this.closed(socket, event.code));
+    socket.addEventListener("close", (event) => this.closed(socket, event.code, event.reason));
     this.socket = socket;
     this.report();
   }
 
   private opened(socket: WebSocket): void {
     if (socket !== this.socket) return;
-    this.attempt = 0;
     this.heardAt = performance.now();
     for (const [ch, { camera, stream }] of this.subscriptions) this.send({ t: "sub", ch, camera, stream });
     this.report();
@@ -127,6 +129,10 @@ export class LiveSocket {
   private received(socket: WebSocket, data: ArrayBuffer | string): void {
     if (socket !== this.socket) return;
     this.heardAt = performance.now();
+    if (this.attempt > 0) {
+      this.attempt = 0; // not before: a server that accepts and closes at once is not to be asked twice a second
+      this.report();
+    }
     if (typeof data === "string") this.control(JSON.parse(data) as ServerMessage);
     else this.media(data);
   }
@@ -145,9 +151,10 @@ export class LiveSocket {
     if (message.t === "state") sink.state(stateOf(message));
   }
 
-  private closed(socket: WebSocket, code: number): void {
+  private closed(socket: WebSocket, code: number, reason = ""): void {
     if (socket !== this.socket) return;
     this.socket = null;
+    this.reason = reason;
     if (this.attempt > 0) void reloadIfSignedOut();
     if (FINAL_CODES.has(code)) {
       location.reload(); // the server answers with the sign-in page, or says why not
@@ -178,7 +185,7 @@ export class LiveSocket {
   }
 
   private report(): void {
-    this.changed({ connected: this.socket?.readyState === WebSocket.OPEN, attempt: this.attempt, retryAt: this.retryAt });
+    this.changed({ connected: this.socket?.readyState === WebSocket.OPEN, attempt: this.attempt, retryAt: this.retryAt, reason: this.reason });
   }
 }
 
