@@ -58,8 +58,8 @@ class Children:
     def start(self, children: Sequence[Child]) -> None:
         for child in children:
             kept = _Kept(child)
-            self._kept.append(kept)
             self._launch(kept)
+            self._kept.append(kept)  # now: a look in between would start it a second time
 
     def stop_on_signals(self) -> None:
         """Stop in order on SIGINT and SIGTERM; a second signal kills at once."""
