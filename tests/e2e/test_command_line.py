@@ -116,6 +116,23 @@ def test_what_is_wrong_with_a_camera_is_told_apart(product: Product, cameras: Ca
     assert CameraProcess.PASSWORD not in json.dumps([verdict for _code, verdict in answers.values()])
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://10.1.2.3/stream",
+        "rtsp://user:secret@10.1.2.3/stream",
+        "rtsp://10.1.2.3:99999/stream",
+        "rtsp://169.254.10.1/stream",
+        "rtsp://10.1.2.3/a/../b",
+    ],
+)
+def test_an_address_that_is_no_cameras_is_a_verdict_too(product: Product, url: str) -> None:
+    """One document and exit code 2, as for a camera that does not answer."""
+    code, verdict = _test(product, url, "any")
+    assert (code, verdict["ok"], verdict["kind"]) == (2, False, "bad_address")
+    assert "secret" not in json.dumps(verdict)
+
+
 def test_a_second_init_touches_nothing(product: Product) -> None:
     """An installation is never overwritten."""
     before = (product.data / "config.toml").read_bytes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
@@ -27,6 +27,9 @@ from vms.errors import InvalidInput
 from vms.services import cameras
 from vms.services.branches import branch_named
 from vms.services.cameras import CameraDetails, CameraEdit, NewCamera
+
+if TYPE_CHECKING:
+    from recorder.probe import Verdict  # loaded by the one command that tests a camera
 
 app = typer.Typer(help="Cameras: add, list, test, edit, remove.", no_args_is_help=True)
 
@@ -141,16 +144,15 @@ def test(
     password_stdin: PasswordStdin = False,
     as_json: AsJson = False,
 ) -> None:
-    """Try a camera for some seconds and say what it sends, or why it can't record. Nothing is saved."""
-    from recorder.probe import test_camera  # noqa: PLC0415 - only this command needs the RTSP client
+    """Try a camera for some seconds and say what it sends, or why it can't record. Nothing is saved but that somebody tried."""
+    from recorder.probe import Verdict  # noqa: PLC0415 - only this command needs the RTSP client
 
     cli: Cli = context.obj
     with sentences():
-        target = _saved_target(cli, camera) if camera else _given_target(cli, url, user, password_from_stdin() if password_stdin else "")
-        with err.status("Testing the camera …"):
-            verdict = test_camera(
-                target.address, target.path, username=target.username, password=target.password, allow_loopback=target.allow_loopback
-            )
+        try:
+            verdict = _test_stored(cli, camera) if camera else _test_given(cli, url, user, password_stdin=password_stdin)
+        except BadAddress as error:
+            verdict = Verdict(kind="bad_address", sentence=str(error))
     if as_json:
         print_json(verdict.document())
     else:
@@ -158,6 +160,10 @@ def test(
         for line in verdict.lines():
             out.print(f"  {line}", markup=False)
     raise SystemExit(Exit.DONE if verdict.ok else Exit.NOT_DONE)
+
+
+class BadAddress(InvalidInput):
+    """What was given is no address of a camera, or one that is not to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,18 +186,18 @@ class _Target:
 
 
 def _split(url: str) -> _Source:
-    """Take an address apart; InvalidInput when it carries a credential or is no rtsp:// address."""
+    """Take an address apart; BadAddress when it carries a credential or is no rtsp:// address."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise InvalidInput(f"The address can't be read ({error}). Give one like rtsp://10.20.1.11:554/stream1.") from error
+        raise BadAddress(f"The address can't be read ({error}). Give one like rtsp://10.20.1.11:554/stream1.") from error
     if parts.username is not None or parts.password is not None:
-        raise InvalidInput(
+        raise BadAddress(
             "The address holds a user name or password, which every process on this machine could read. Use --user and --password-stdin."
         )
     if parts.scheme not in (Scheme.RTSP, Scheme.RTSPS) or not parts.hostname:
-        raise InvalidInput("That is no camera address. Give one like rtsp://10.20.1.11:554/stream1.")
+        raise BadAddress("That is no camera address. Give one like rtsp://10.20.1.11:554/stream1.")
     default = DEFAULT_RTSP_PORT if parts.scheme == Scheme.RTSP else DEFAULT_RTSPS_PORT
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return _Source(parts.scheme, parts.hostname, default if port is None else port, path)
@@ -208,7 +214,8 @@ def _sub_path(url: str, main: _Source) -> str:
     return sub.path
 
 
-def _given_target(cli: Cli, url: str | None, user: str, password: str) -> _Target:
+def _test_given(cli: Cli, url: str | None, user: str, *, password_stdin: bool) -> Verdict:
+    """Try an address that is not saved; on any machine, with data or without."""
     if not url:
         raise InvalidInput("Nothing to test. Give a camera's name, or --url rtsp://HOST/PATH.")
     source = _split(url)
@@ -217,11 +224,12 @@ def _given_target(cli: Cli, url: str | None, user: str, password: str) -> _Targe
         where = address(source.scheme, source.host, source.port, allow_loopback=allow)
         path = stream_path(source.path)
     except ValueError as error:
-        raise InvalidInput(str(error)) from error
-    return _Target(where, path, user, password, allow)
+        raise BadAddress(str(error)) from error
+    return _tried(_Target(where, path, user, password_from_stdin() if password_stdin else "", allow))
 
 
-def _saved_target(cli: Cli, text: str) -> _Target:
+def _test_stored(cli: Cli, text: str) -> Verdict:
+    """Try a stored camera, and write down in the access log that somebody did."""
     settings = cli.settings()
     with cli.reading(settings) as session:
         details = allowed(cameras.camera_named(session, cli.actor, text))
@@ -230,7 +238,21 @@ def _saved_target(cli: Cli, text: str) -> _Target:
     if device.password_sealed:
         private = settings.node_key_path.read_bytes()
         password = open_sealed(private, device.password_sealed, password_aad(device.id, device.address)).decode()
-    return _Target(device.address, main.path, device.username, password, settings.allow_loopback_cameras)
+    verdict = _tried(_Target(device.address, main.path, device.username, password, settings.allow_loopback_cameras))
+    with cli.writing(settings) as session:
+        cameras.record_test(
+            session, cli.actor, camera_id=details.camera.id, address=device.address, verdict=verdict.sentence, at=cli.clock.now()
+        )
+    return verdict
+
+
+def _tried(target: _Target) -> Verdict:
+    from recorder.probe import test_camera  # noqa: PLC0415
+
+    with err.status("Testing the camera …"):
+        return test_camera(
+            target.address, target.path, username=target.username, password=target.password, allow_loopback=target.allow_loopback
+        )
 
 
 def _print(details: CameraDetails, *, as_json: bool) -> None:
