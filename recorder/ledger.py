@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import zip_longest
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -79,16 +80,19 @@ class Ledger:
             case _:
                 pass
 
-    def worker_died(self, streams: frozenset[StreamId], salvaged: Mapping[StreamId, int]) -> None:
+    def worker_died(self, streams: frozenset[StreamId], salvaged: Mapping[tuple[StreamId, int], int]) -> None:
         """Close the runs of a worker that ended without a word; the time since their last picture on disk is missing.
 
-        `salvaged`: where (ms) what was salvaged of each stream ends; its rows are in the index already.
+        A slow disk may have kept back the end of a run when the next had begun already: that time is missing too.
+        `salvaged`: where (ms) what was salvaged of a run, named by stream and start, ends; its rows are in the index already.
         """
         for stream in streams:
-            for run in self._runs.pop(stream, {}).values():
-                end_ms = max(run.end_ms, salvaged.get(stream, 0))
+            known = sorted(self._runs.pop(stream, {}).values(), key=lambda run: run.start_ms)
+            for run, following in zip_longest(known, known[1:]):
+                end_ms = max(run.end_ms, salvaged.get((stream, run.start_ms), 0))
                 self._put(replace(run, end_ms=end_ms, end_reason=GapReason.RECORDER_CRASHED))
-                self._open_gap(Gap(stream, datetime_of_ms(end_ms), None, GapReason.RECORDER_CRASHED))
+                until = None if following is None else datetime_of_ms(following.start_ms)
+                self._open_gap(Gap(stream, datetime_of_ms(end_ms), until, GapReason.RECORDER_CRASHED))
 
     def cut(self) -> IndexBatch | None:
         """Return everything noted since the last cut; None when there is nothing."""

@@ -55,8 +55,8 @@ class Recovered:
     discarded: int = 0
     unreadable: int = 0
     lost: int = 0
-    ends: dict[StreamId, int] = field(default_factory=dict)
-    """Where (ms) the footage that was taken in ends, of each stream."""
+    ends: dict[tuple[StreamId, int], int] = field(default_factory=dict)
+    """Where (ms) the footage that was taken in of a run ends, by stream and start of the run."""
 
     def tell(self, event: str) -> None:
         log.info(
@@ -140,11 +140,10 @@ def _take_in(node: Node, volume: Volume, files: Iterable[StoredFile], done: Reco
         taken = _salvage(node, volume, file, done) if _is_part(file) else _adopt(node, volume, file, done)
         if taken is not None:
             waiting.append(taken)
-            done.ends[taken.stream_id] = max(done.ends.get(taken.stream_id, 0), taken.end_ticks // TICKS_PER_MS)
         if len(waiting) >= BATCH:
-            _enter(node, waiting)
+            _enter(node, waiting, done)
             waiting = []
-    _enter(node, waiting)
+    _enter(node, waiting, done)
 
 
 def _salvage(node: Node, volume: Volume, file: StoredFile, done: Recovered) -> Segment | None:
@@ -252,7 +251,7 @@ def _segment(volume: Volume, found: Scan, flags: SegmentFlag) -> Segment:
     )
 
 
-def _enter(node: Node, found: Sequence[Segment]) -> None:
+def _enter(node: Node, found: Sequence[Segment], done: Recovered) -> None:
     """Insert rows, each in the run it continues or, where it continues none, in one of its own."""
     if not found:
         return
@@ -265,6 +264,8 @@ def _enter(node: Node, found: Sequence[Segment]) -> None:
             rows.append(row)
     entered = tuple(Run(row.stream_id, row.run_start_ms, row.end_ticks // TICKS_PER_MS, GapReason.RECORDER_CRASHED) for row in rows)
     write(node.index, IndexBatch(segments=tuple(rows), runs=entered))
+    for run in entered:
+        done.ends[run.stream_id, run.start_ms] = max(done.ends.get((run.stream_id, run.start_ms), 0), run.end_ms)
 
 
 def _run_start(connection: Connection, segment: Segment, before: Segment | None) -> int:
@@ -308,7 +309,7 @@ def _end_runs(node: Node, done: Recovered) -> None:
     with node.index.write.begin() as connection:
         ended = {run.stream_id for run in runs.end_open(connection, GapReason.RECORDER_CRASHED)}
         told = {gap.stream_id for gap in gaps.open_gaps(connection)}
-        for stream in sorted((ended | set(done.ends)) - told):
+        for stream in sorted((ended | {stream for stream, _run in done.ends}) - told):
             last = runs.last(connection, stream)
             if last is not None:
                 gaps.put(connection, [Gap(stream, datetime_of_ms(last.end_ms), None, GapReason.RECORDER_CRASHED)])

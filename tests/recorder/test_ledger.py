@@ -105,7 +105,7 @@ def test_runs_that_abut_leave_no_gap(index: Engines) -> None:
 
 def test_a_dead_workers_run_ends_where_its_salvaged_footage_does(index: Engines) -> None:
     ledger = entered(index, begun(), published(0))
-    ledger.worker_died(frozenset({STREAM}), {STREAM: START_MS + 75_000})
+    ledger.worker_died(frozenset({STREAM}), {(STREAM, START_MS): START_MS + 75_000})
     batch = ledger.cut()
     assert batch is not None
     write(index, batch)
@@ -113,6 +113,19 @@ def test_a_dead_workers_run_ends_where_its_salvaged_footage_does(index: Engines)
     (gap,) = told_gaps(index)
     assert spans(index) == [(0, 75)]
     assert (gap.reason, gap.start, gap.end) == (GapReason.RECORDER_CRASHED, datetime_of_ms(START_MS + 75_000), None)
+
+
+def test_each_run_of_a_dead_worker_ends_where_its_own_salvaged_footage_does(index: Engines) -> None:
+    """The end of the first was still on its way through a slow disk when the second had begun."""
+    ledger = entered(index, begun(), published(0), begun(70))
+    ledger.worker_died(frozenset({STREAM}), {(STREAM, START_MS): START_MS + 65_000, (STREAM, START_MS + 70_000): START_MS + 75_000})
+    batch = ledger.cut()
+    assert batch is not None
+    write(index, batch)
+
+    crashed = [(after(65, START), after(70, START)), (after(75, START), None)]
+    assert spans(index) == [(0, 65), (70, 75)]
+    assert [(gap.start, gap.end) for gap in told_gaps(index) if gap.reason is GapReason.RECORDER_CRASHED] == crashed
 
 
 def test_a_batch_that_was_put_back_comes_first_the_next_time() -> None:
