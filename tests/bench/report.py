@@ -29,12 +29,16 @@ def percentile(figures: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def publish(name: str, rows: Sequence[Row]) -> None:
-    """Print the table and write bench/NAME.json."""
+def publish(name: str, rows: Sequence[Row]) -> int:
+    """Print the table and write bench/NAME.json; return the exit code, 1 when a row misses its limit."""
     heads = list(dict.fromkeys(head for row in rows for head in row))
     _print(machine(), [heads, *([_text(row.get(head, "")) for head in heads] for row in rows)])
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine(), "rows": list(rows)}, indent=2) + "\n", encoding="utf-8")
+    missed = [row["what"] for row in rows if float(row.get("ratio_to_limit", 0)) > 1]
+    for what in missed:
+        sys.stderr.write(f"limit missed: {what}\n")
+    return 1 if missed else 0
 
 
 def _print(title: str, table: Sequence[Sequence[str]]) -> None:

@@ -34,9 +34,9 @@ async (video, seconds) => {{
   while (performance.now() < until) {{
     await new Promise((resolve) => video.requestVideoFrameCallback(resolve));
     const now = Date.now(), ms = read(video);
-    if (ms !== null) found.push((now % 60000 - ms + 60000) % 60000);
+    found.push(ms === null ? null : (now % 60000 - ms + 60000) % 60000);
   }}
   return found;
 }}
 """
-"""A JavaScript function: video element and seconds to the ages, in ms, of the pictures painted meanwhile."""
+"""A JavaScript function: video element and seconds to the ages, in ms, of the pictures painted meanwhile; null for one without a code."""
