@@ -239,6 +239,18 @@ def test_the_desk_sees_no_more_than_72_hours_back(world: World) -> None:
     assert [event.detail["what"] for event in world.events(Action.ACCESS_REFUSE)] == ["view:open"]
 
 
+def test_the_desks_oldest_view_is_opened_a_moment_late_and_extended_while_footage_of_it_is_left(world: World) -> None:
+    oldest = 72 * 3600
+    with world.client(Role.DESK) as client:
+        drawn = _window(world, (oldest, oldest - 3600))
+        world.clock.step(timedelta(seconds=30))
+        opened = _post_view(world, client, change=drawn)
+        assert opened.status_code == 201, opened.text
+        world.clock.step(timedelta(minutes=5))
+        assert client.post(f"/api/v1/views/{opened.json()['view']}/extend").status_code == 200
+    assert world.events(Action.ACCESS_REFUSE) == []
+
+
 def test_the_timeline_tells_recorded_time_and_gaps_in_sentences(world: World) -> None:
     gap = {"start": 2_000 * 90, "end": None, "reason": "offline", "detail": "no route to 10.20.1.11"}
     world.node.timelines[world.main] = {"recorded": [{"start": 1_000 * 90, "end": 2_000 * 90}], "gaps": [gap]}

@@ -23,6 +23,8 @@ from vms.store import cameras, views
 MAX_SPAN = timedelta(hours=24)
 """One view covers at most so much footage of one camera; the next day is the next view and the next event."""
 MAX_INTERVALS = 500
+LIMIT_GRACE = timedelta(minutes=1)
+"""The desk's limit of hours moves on while a request that was drawn up just inside of it is on its way."""
 
 
 def open_view(
@@ -42,18 +44,21 @@ def open_view(
 
 
 def view_for(session: Session, actor: Actor, view_id: ViewId, *, at: datetime) -> View | Refused:
-    """Return the actor's own view while it may still be used."""
+    """Return the actor's own view while it may still be used, with what of its span the role sees by now."""
     found = _own(session, actor, view_id)
     if isinstance(found, Refused):
         return found
     view, closed_at = found
     if closed_at is not None or at >= view.deadline:
         return no_such("open view; open it again")
-    return view
+    return _cut_to_limit(view, actor, at)
 
 
 def extend_view(session: Session, actor: Actor, view_id: ViewId, *, at: datetime) -> View | Refused:
-    """Move the deadline to `VIEW_DEADLINE` from now, if the view is still open and the actor may still see the camera."""
+    """Move the deadline to `VIEW_DEADLINE` from now, if the view is still open and the actor may still see the camera.
+
+    Footage that slipped behind the role's limit of hours meanwhile is cut off; refused when that is all of it.
+    """
     view = view_for(session, actor, view_id, at=at)
     if isinstance(view, Refused):
         return view
@@ -127,10 +132,29 @@ def _refused_live(actor: Person, details: CameraDetails) -> Refused | None:
 def _refused_recorded(actor: Person, span: Timespan, at: datetime) -> Refused | None:
     if not actor.may(Permission.RECORDED_VIEW):
         return not_allowed("watch recordings", "the Director")
-    if actor.role is Role.DESK and span.start < at - timedelta(hours=DESK_PLAYBACK_HOURS):
-        sentence = f"The desk sees recordings of the last {DESK_PLAYBACK_HOURS} hours. For older ones ask the Director."
-        return Refused(Refusal.NOT_ALLOWED, sentence)
+    earliest = _earliest(actor, at)
+    return _beyond_limit() if earliest is not None and span.start < earliest else None
+
+
+def _cut_to_limit(view: View, actor: Actor, at: datetime) -> View | Refused:
+    earliest = _earliest(actor, at)
+    if view.span is None or earliest is None or earliest <= view.span.start:
+        return view
+    if earliest >= view.span.end:
+        return _beyond_limit()
+    return replace(view, span=Timespan(earliest, view.span.end))
+
+
+def _earliest(actor: Actor, at: datetime) -> datetime | None:
+    """Return how far back the actor sees recordings; None without a limit. The one place that counts the desk's hours."""
+    if isinstance(actor, Person) and actor.role is Role.DESK:
+        return at - timedelta(hours=DESK_PLAYBACK_HOURS) - LIMIT_GRACE
     return None
+
+
+def _beyond_limit() -> Refused:
+    sentence = f"The desk sees recordings of the last {DESK_PLAYBACK_HOURS} hours. For older ones ask the Director."
+    return Refused(Refusal.NOT_ALLOWED, sentence)
 
 
 def _check_purpose(purpose: Purpose, span: Timespan | None) -> None:

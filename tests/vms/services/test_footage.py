@@ -16,7 +16,7 @@ from vms.domain.timespan import Timespan
 from vms.errors import InvalidInput
 from vms.services.access_log import DISTRICT
 from vms.services.cameras import remove_camera
-from vms.services.footage import MAX_INTERVALS, close_view, extend_view, grant_for, open_view, record_read, view_for
+from vms.services.footage import LIMIT_GRACE, MAX_INTERVALS, close_view, extend_view, grant_for, open_view, record_read, view_for
 from vms.store import access_log
 from vms.store.database import Engines
 
@@ -81,7 +81,8 @@ def test_the_desk_sees_three_days_back_and_the_director_further(central: Engines
     limit = timedelta(hours=72)
     with central.writing() as session:
         director = a_person(session, Role.DIRECTOR)
-        inside, outside = Timespan(NOW - limit, NOW - limit + timedelta(hours=1)), Timespan(NOW - limit - timedelta(seconds=1), NOW - limit)
+        inside = Timespan(NOW - limit - LIMIT_GRACE, NOW - limit + timedelta(hours=1))
+        outside = Timespan(NOW - limit - LIMIT_GRACE - timedelta(seconds=1), NOW - limit)
         done(open_view(session, desk, camera_id=camera.camera.id, purpose=Purpose.INCIDENT, span=inside, at=NOW))
         answer = refused(open_view(session, desk, camera_id=camera.camera.id, purpose=Purpose.INCIDENT, span=outside, at=NOW))
         assert answer.refusal is Refusal.NOT_ALLOWED
@@ -122,6 +123,20 @@ def test_extending_moves_the_deadline_and_is_written(central: Engines) -> None:
     assert _newest(central).action is Action.VIEW_EXTEND
     with central.reading() as session:
         assert view_for(session, person, view.id, at=view.deadline) == extended
+
+
+def test_what_slips_behind_the_desks_limit_is_cut_off_an_open_view(central: Engines) -> None:
+    camera, desk = _scene(central)
+    oldest = timedelta(hours=-72).total_seconds()
+    view = _opened(central, camera, desk, span(oldest, oldest + 400))
+    with central.writing() as session:
+        extended = done(extend_view(session, desk, view.id, at=after(360)))
+    assert extended.span == span(oldest + 300, oldest + 400)
+    assert _newest(central).span == extended.span
+    with central.writing() as session:
+        refusal = refused(extend_view(session, desk, view.id, at=after(460)))
+        assert refusal.refusal is Refusal.NOT_ALLOWED
+        assert done(close_view(session, desk, view.id, intervals=[], at=after(460))).span == view.span
 
 
 def test_a_view_that_ended_is_not_extended(central_sqlite: Engines) -> None:

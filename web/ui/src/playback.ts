@@ -9,7 +9,7 @@ import { Player } from "./playback/player.ts";
 import type { VmsTimeline } from "./playback/timeline.ts";
 import "./playback/timeline.ts";
 import { rememberedPurpose, rememberPurpose } from "./playback/view.ts";
-import { serverNow } from "./server_clock.ts";
+import { heard, serverNow } from "./server_clock.ts";
 import { abbreviation, clock, day, fieldValue, momentsOf, span } from "./times.ts";
 
 interface Camera {
@@ -31,6 +31,7 @@ interface PlaybackData {
 interface TimelineAnswer {
   recorded: Span[];
   gaps: { start_ms: number; end_ms: number | null; reason: string; sentence: string }[];
+  now_ms: number;
 }
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4, 8];
@@ -107,7 +108,9 @@ class VmsPlayback extends LitElement {
     const start = this.coverage ? Math.max(this.bounds.start, this.bounds.end - OVERLAP_MS) : this.bounds.start;
     const query = new URLSearchParams({ start: new Date(start).toISOString(), end: new Date(until).toISOString() });
     try {
-      const newer = coverageOf(await call<TimelineAnswer>("GET", `/api/v1/cameras/${this.data.camera?.id}/timeline?${query}`, undefined, BY_ITSELF));
+      const answer = await call<TimelineAnswer>("GET", `/api/v1/cameras/${this.data.camera?.id}/timeline?${query}`, undefined, BY_ITSELF);
+      heard(answer.now_ms);
+      const newer = coverageOf(answer);
       this.coverage = this.coverage ? refreshed(this.coverage, newer, start) : newer;
       this.bounds.start = end - this.data.look_back_ms;
       this.bounds.end = end;

@@ -10,6 +10,8 @@ const HOUR_MS = 3_600_000;
 /** A playlist is asked for again when less than this is left of it. */
 const EDGE_MS = 6_000;
 const SCRUB_MS = 120;
+/** So far inside the role's limit a view begins: our idea of the server's time is late by what its answer took. */
+const SLACK_MS = 10_000;
 
 export type Screen =
   | { kind: "blank" }
@@ -63,7 +65,7 @@ export class Player {
 
   /** The oldest moment that may be seen; it moves with the clock, as the server's own limit does. */
   private get earliest(): number {
-    return serverNow() - this.lookBackMs;
+    return serverNow() - this.lookBackMs + SLACK_MS;
   }
 
   toggle(): void {

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { registerHooks } from "node:module";
+import { beforeEach, test } from "node:test";
+
+/* The player and its views against a server and a browser made of memory; only hls.js, which needs a real browser, is replaced. */
+
+const HOUR = 3_600_000;
+const NOW = 1_800_000_000_000;
+
+interface Heard {
+  url: string;
+  listeners: Map<string, (event: string, data: object) => void>;
+}
+
+interface Asked {
+  method: string;
+  path: string;
+  body: Record<string, unknown>;
+  headers: Record<string, string>;
+}
+
+const world = globalThis as unknown as { reels: Heard[]; document: object; window: object; fetch: unknown };
+const HLS = `export default class Hls {
+  static Events = { LEVEL_LOADED: "loaded", LEVEL_UPDATED: "updated", ERROR: "error" };
+  static ErrorTypes = { MEDIA_ERROR: "mediaError" };
+  listeners = new Map();
+  constructor() { globalThis.reels.push(this); }
+  on(name, listener) { this.listeners.set(name, listener); }
+  attachMedia() {} startLoad() {} destroy() {} recoverMediaError() {}
+  loadSource(url) { this.url = url; }
+};`;
+registerHooks({
+  resolve: (specifier, context, next) =>
+    specifier === "hls.js/light" ? { url: `data:text/javascript,${encodeURIComponent(HLS)}`, shortCircuit: true } : next(specifier, context),
+});
+
+class Video {
+  readyState = 4;
+  seeking = false;
+  currentTime = 0;
+  readonly listeners = new Map<string, () => void>();
+  addEventListener(name: string, listener: () => void): void { this.listeners.set(name, listener); }
+  setAttribute(): void {}
+  removeAttribute(): void {}
+  load(): void {}
+  remove(): void {}
+  pause(): void {}
+  async play(): Promise<void> {}
+  requestVideoFrameCallback(): void {}
+}
+
+let asked: Asked[] = [];
+let timers: (() => void)[] = [];
+const page = { hidden: false, documentElement: { dataset: { nowMs: String(NOW) } }, createElement: () => new Video() };
+world.document = page;
+world.window = { setInterval: (act: () => void) => timers.push(act), clearInterval: () => undefined };
+world.fetch = async (path: string, init: RequestInit) => {
+  asked.push({ method: String(init.method), path, body: init.body ? JSON.parse(String(init.body)) : {}, headers: (init.headers ?? {}) as Record<string, string> });
+  return new Response(JSON.stringify({ view: `view${asked.length}`, deadline: "" }), { status: 200 });
+};
+const { Player } = await import("../../../web/ui/src/playback/player.ts");
+const { serverNow } = await import("../../../web/ui/src/server_clock.ts");
+type ThePlayer = InstanceType<typeof Player>;
+
+beforeEach(() => {
+  asked = [];
+  timers = [];
+  world.reels = [];
+  page.hidden = false;
+});
+
+const settled = (): Promise<void> => new Promise((done) => setImmediate(done));
+
+/** A player that was started on footage of the last `hours`; its first picture is on the screen. */
+async function playing(at: number, lookBackMs: number, hours = 100): Promise<ThePlayer> {
+  const player = new Player(1, at, lookBackMs, { changed() {}, jumped() {}, attached: (video) => videos.push(video as unknown as Video) });
+  player.coverage = { recorded: [[serverNow() - hours * HOUR, serverNow()]], gaps: [] };
+  player.start("incident");
+  await settled();
+  return player;
+}
+
+const videos: Video[] = [];
+const opened = (): Asked[] => asked.filter(({ path }) => path === "/api/v1/views");
+
+test("a view at the edge of the role's time begins inside of it, by the server's time of now", async () => {
+  const player = await playing(serverNow() - 72 * HOUR, 72 * HOUR);
+  const [view] = opened();
+  assert.ok(Date.parse(String(view?.body["start"])) >= serverNow() - 72 * HOUR);
+  assert.ok(player.at >= serverNow() - 72 * HOUR);
+  player.close();
+});
