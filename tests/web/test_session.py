@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import httpx
@@ -70,6 +71,13 @@ def test_many_wrong_tries_are_slowed_down_and_the_right_one_works_after_the_wait
     assert slowed.status_code == 429
     world.clock.step(timedelta(seconds=int(slowed.headers["retry-after"])))
     assert _sign_in(world, name).status_code == 303
+
+
+@pytest.mark.slow
+def test_wrong_tries_sent_all_at_once_are_slowed_down_too(world: World, name: str) -> None:
+    with ThreadPoolExecutor(4 * FREE_TRIES) as browsers:
+        answers = list(browsers.map(lambda _: _sign_in(world, name, "wrong").status_code, range(4 * FREE_TRIES)))
+    assert sorted(answers) == [401] * FREE_TRIES + [429] * (3 * FREE_TRIES)
 
 
 def test_tries_at_one_name_do_not_slow_down_another(world: World, name: str) -> None:

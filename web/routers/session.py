@@ -80,15 +80,12 @@ def address_of(request: Request) -> str:
 def _sign_in(site: Site, request: Request, entries: SignIn) -> NewSession | Refused:
     """Check name and password, after the pause that many wrong tries have earned."""
     address = address_of(request)
-    wait = site.delay.wait_seconds(entries.name, address, site.clock.monotonic())
-    if wait:
+    if wait := site.delay.begin(entries.name, address, site.clock.monotonic()):
         return Refused(Refusal.TOO_MANY, f"Too many tries. Wait {wait} s, then try again.")
     answer = people.sign_in(
         site.central, name=entries.name, password=entries.password.get_secret_value(), at=site.clock.now(), address=address
     )
-    if isinstance(answer, Refused):
-        site.delay.failed(entries.name, address, site.clock.monotonic())
-    else:
+    if not isinstance(answer, Refused):
         site.delay.succeeded(entries.name, address)
     return answer
 
