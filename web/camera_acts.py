@@ -47,6 +47,9 @@ def change(
         return Faults(faults)
     try:
         with site.central.writing() as session:
+            before = cameras.camera_for(session, person, camera)
+            if isinstance(before, CameraDetails) and before.branch.id != entries.branch_id:
+                return Faults({"branch": "A camera stays at its branch, as its recordings do. Remove it here and add it there."})
             return cameras.edit_camera(session, person, camera, entries.edit(version, password), at=site.clock.now(), allow_loopback=allow)
     except (InvalidInput, Conflict) as err:
         return _faults(err)

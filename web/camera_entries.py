@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from vms.domain.brands import BRANDS
 from vms.domain.camera import DEFAULT_RTSP_PORT, RecordingMode, Scheme, address, stream_path
 from vms.domain.ids import BranchId
 from vms.domain.names import plain_name
@@ -35,6 +36,14 @@ class CameraEntries(BaseModel):
     sub_path: Text | None = ""
     recording_mode: Text = RecordingMode.ALWAYS.value
     brand: Text = ""
+
+    @model_validator(mode="after")
+    def _fill_paths(self) -> Self:
+        """Take the usual paths of the chosen make where none were entered: the page does so itself where it runs scripts."""
+        brand = next((one for one in BRANDS if one.key == self.brand), None)
+        if brand is not None and not self.main_path and not self.sub_path:
+            self.main_path, self.sub_path = brand.main_path, brand.sub_path
+        return self
 
     @property
     def branch_id(self) -> BranchId:

@@ -23,8 +23,9 @@ from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Person
 from vms.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable, VmsError
 from vms.log import get_logger
-from web.deps import site_of
+from web.deps import Use, site_of
 from web.permissions import Denied, SocketDenied
+from web.security import COOKIE
 from web.views import shell
 
 SIGN_IN_AGAIN = 4401
@@ -90,15 +91,26 @@ def answer(request: Request, status: int, sentence: str, *, person: Person | Non
     if is_api(request):
         return problem(status, sentence, errors)
     if status == HTTPStatus.UNAUTHORIZED:
-        there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/login?next={quote(there, safe='')}" if there != "/" else "/login", 303)
-    site = site_of(request)
+        return RedirectResponse(_sign_in_address(request), 303)
+    site, person = site_of(request), person or _signed_in(request)
     context = shell(site, person, path=request.url.path) | {
         "title": TITLES.get(status, "That did not work"),
         "sentence": sentence,
         "logged": status == HTTPStatus.FORBIDDEN,
     }
     return site.pages.render("refused.html", context, person=person, status=status)
+
+
+def _sign_in_address(request: Request) -> str:
+    """Return the sign-in page that leads back here; what a form sent has no page to come back to."""
+    there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return f"/login?next={quote(there, safe='')}" if there != "/" and request.method in {"GET", "HEAD"} else "/login"
+
+
+def _signed_in(request: Request) -> Person | None:
+    """Return who gets a page that no permission stands before, such as that of an address that is none."""
+    found = site_of(request).signed_in(request.cookies.get(COOKIE), Use.BY_PAGE)
+    return None if isinstance(found, Refused) else found
 
 
 def problem(status: int, sentence: str, errors: Mapping[str, str] | None = None) -> JSONResponse:

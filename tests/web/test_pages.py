@@ -12,12 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from tests.factories import a_branch, a_camera
+from tests.factories import CONSOLE, a_branch, a_camera
 from tests.web.test_cameras import SECRET, entries, state
 from tests.web.world import World
 from vms.domain.access import Action
 from vms.domain.people import Role
 from vms.errors import ConfigError
+from vms.services import cameras
 from web.pages import Pages, clock, day, short_clock, when, zone_abbr
 from web.views import moment_ms
 
@@ -59,6 +60,15 @@ def test_a_page_that_does_not_exist_says_so_as_a_page(shared_world: World) -> No
     with shared_world.client(Role.DESK, page=True) as client:
         answer = client.get("/nowhere")
     assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert 'href="/playback"' in answer.text
+    assert "Back to the start" in answer.text
+
+
+def test_a_page_that_does_not_exist_offers_a_stranger_the_sign_in(shared_world: World) -> None:
+    with shared_world.client(page=True) as client:
+        page = client.get("/nowhere").text
+    assert 'href="/login"' in page
+    assert 'href="/playback"' not in page
 
 
 def test_live_lists_the_cameras_of_the_persons_branches_only(world: World) -> None:
@@ -177,6 +187,31 @@ def test_the_test_button_shows_the_verdict_beside_the_kept_entries(world: World)
     assert "It can record." in answer.text
     assert 'value="Lobby, north"' in answer.text
     assert world.events(Action.CAMERA_ADD)[-1].detail["name"] == "Entrance"
+
+
+def test_a_camera_stays_at_its_branch_and_the_form_says_so(world: World) -> None:
+    with world.site.central.writing() as session:
+        harbor = a_branch(session, "Harbor")
+    camera = world.camera.camera
+    with world.client(Role.IT, page=True) as client:
+        assert "Harbor" not in client.get(f"/cameras/{camera.id}").text
+        form = _form(world, host="10.20.1.11", password="", version=str(camera.version), branch=str(harbor.id), name="Front door")
+        answer = client.post(f"/cameras/{camera.id}", data=form)
+    assert answer.status_code == 422
+    assert "A camera stays at its branch" in answer.text
+    assert world.events(Action.CAMERA_EDIT) == []
+
+
+def test_a_chosen_make_fills_in_its_paths_without_a_script(world: World) -> None:
+    with world.client(Role.IT, page=True) as client:
+        answer = client.post("/cameras/new", data=_form(world, brand="hikvision", main_path="", sub_path=""))
+        by_hand = client.post("/cameras/new", data=_form(world, name="Door", brand="hikvision", main_path="/mine", sub_path=""))
+    assert (answer.status_code, by_hand.status_code) == (303, 303)
+    with world.site.central.reading() as session:
+        known = cameras.list_cameras(session, CONSOLE)
+    paths = {one.camera.name: [stream.path for stream in one.camera.streams] for one in known}
+    assert paths["Lobby, north"] == ["/Streaming/Channels/101", "/Streaming/Channels/102"]
+    assert paths["Door"] == ["/mine"]
 
 
 def test_a_camera_is_removed_by_a_plain_form(world: World) -> None:

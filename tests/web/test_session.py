@@ -134,6 +134,11 @@ def test_what_a_page_asks_by_itself_keeps_no_session_alive(world: World) -> None
         problem(client.get("/api/v1/cameras", headers={POLL_HEADER: "1"}), 401)
 
 
+def test_a_form_sent_after_the_session_ended_leads_to_sign_in_and_to_the_start(world: World) -> None:
+    answer = httpx.post(f"{world.address}/logout", headers=PAGE)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+
+
 def test_a_page_asked_for_without_a_session_leads_to_sign_in_and_back(world: World) -> None:
     answer = httpx.get(f"{world.address}/playback?camera=7&t=2026-03-14T12:00:00Z", headers=PAGE)
     assert answer.status_code == 303

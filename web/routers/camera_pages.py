@@ -128,7 +128,7 @@ def _form(
     status: int = 200,
 ) -> Response:
     with site.central.reading() as session:
-        branches = list_branches(session, person)
+        branches = [details.branch] if details else list_branches(session, person)
     version = form.get("version") or (details.camera.version if details else 0)
     context = shell(site, person, path=request.url.path) | {
         "camera": {"id": details.camera.id, "version": version} if details else None,
