@@ -116,7 +116,7 @@ class Capture:
 
     def figures(self) -> StreamFigures | None:
         """Return what this stream delivered; None while it is not connected."""
-        if self._playing is None:
+        if self._playing is None or self._playing.ended.done():
             return None
         counters, sets = self._playing.reader.counters, self._playing.reader.parameter_sets
         return StreamFigures(

@@ -9,10 +9,12 @@ from contextlib import suppress
 from recorder.rtp.access_unit import AccessUnit
 from recorder.rtp.reader import StreamReader
 from recorder.rtsp.client import PlayingStream
-from recorder.rtsp.errors import CameraError, ConnectionLost, FailureKind
+from recorder.rtsp.errors import CameraError, ConnectionLost, FailureKind, UnsupportedCodec
 from vms.clock import Clock
 from vms.domain.camera import CameraState
 from vms.domain.footage import GapReason
+from vms.errors import InvalidInput
+from vms.media.fmp4 import init_segment
 
 SILENT_SECONDS = 10.0
 STALLED_SECONDS = 15.0
@@ -35,6 +37,16 @@ class CameraStalled(CameraError):
     kind = FailureKind.PROTOCOL
     gap_reason = GapReason.STALLED
     state = CameraState.STALLED
+
+
+def refuse_unreadable(unit: AccessUnit) -> None:
+    """Raise UnsupportedCodec, for this stream alone, when no init segment can be made of the sets that `unit` brings."""
+    if unit.parameter_sets is None:
+        return
+    try:
+        init_segment(unit.parameter_sets)
+    except InvalidInput as err:
+        raise UnsupportedCodec(f"The camera describes its pictures in a way that can't be read. {err}") from err
 
 
 class Playing:
@@ -127,6 +139,7 @@ class Playing:
         if (packets := self.reader.counters.received_packets) != self._packets:  # an answer to a keep-alive is no sign of video
             self._packets, self._last_packet = packets, now
         for unit in units:
+            refuse_unreadable(unit)
             self._last_picture = now
             self.pictures += 1
             self._on_picture(unit)

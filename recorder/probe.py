@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from statistics import median
 
+from recorder.playing import refuse_unreadable
 from recorder.rtp.access_unit import AccessUnit
 from recorder.rtp.reader import StreamReader
 from recorder.rtsp.client import PlayingStream, open_stream
@@ -133,6 +134,7 @@ def _feed(reader: StreamReader, seen: _Observation, received: bytes, now: float)
     if received:
         seen.received_bytes += len(received)
         for unit in reader.feed(received, now):
+            refuse_unreadable(unit)
             seen.take(unit)
 
 

@@ -18,7 +18,7 @@ from vms.clock import Clock
 from vms.crypto import random_bytes
 from vms.domain.footage import FragmentEntry, Segment, SegmentFlag
 from vms.domain.ids import SegmentId, StreamId
-from vms.errors import Conflict
+from vms.errors import Conflict, InvalidInput
 from vms.log import get_logger
 from vms.media.fmp4 import fragment_head, init_segment
 from vms.media.segment_file import Scratch, SegmentEncoder, encrypted_size
@@ -209,7 +209,7 @@ class WriterThread:
             self._refused_until = self._clock.monotonic() + REFUSED_SECONDS
             self._change(VolumeCondition.FULL, str(err))
             self._abandon_one(job, str(err))
-        except Conflict as err:
+        except (Conflict, InvalidInput) as err:
             log.exception("segment can't be written", reason=str(err))
             self._abandon_one(job, str(err))
         except DiskFault as err:

@@ -23,6 +23,7 @@ from recorder.demo.encode import Profile
 from tests.factories import CONSOLE
 from tests.fakes.cameras import PASSWORD, TINY, USERNAME, tiny_cameras
 from tests.processes import children_of
+from tests.recorder.rtsp.scripted_camera import ScriptedCamera, camera
 from tests.waiting import is_listening, wait_until
 from vms.clock import SystemClock
 from vms.config import Settings
@@ -50,15 +51,41 @@ CLOCK = SystemClock()
 DAY = timedelta(days=1)
 
 
-class Cameras:
-    """Tiny cameras on an event loop of their own, so that tests can wait without holding them up."""
+class OwnLoop:
+    """An event loop in a thread of its own, so that tests can wait without holding up the cameras on it."""
 
-    def __init__(self, count: int, *, profiles: Mapping[str, Profile] = TINY) -> None:
+    def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="cameras")
         self._thread.start()
+
+    def wait_for(self, what: Coroutine[None, None, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(60)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@contextlib.contextmanager
+def scripted_camera(scripted: ScriptedCamera) -> Iterator[ScriptedCamera]:
+    """Serve a scripted camera to a recorder."""
+    loop, serving = OwnLoop(), camera(scripted)
+    try:
+        yield loop.wait_for(serving.__aenter__())
+        loop.wait_for(serving.__aexit__(None, None, None))
+    finally:
+        loop.close()
+
+
+class Cameras:
+    """Tiny cameras on an event loop of their own."""
+
+    def __init__(self, count: int, *, profiles: Mapping[str, Profile] = TINY) -> None:
+        self._loop = OwnLoop()
         self._manager = tiny_cameras(count, profiles=profiles)
-        self.demo: DemoCameras = self._await(self._manager.__aenter__())
+        self.demo: DemoCameras = self._loop.wait_for(self._manager.__aenter__())
 
     def do(self, order: Callable[[DemoCameras], None]) -> None:
         """Carry out `order` on the cameras' loop."""
@@ -66,19 +93,14 @@ class Cameras:
         async def carry_out() -> None:
             order(self.demo)
 
-        self._await(carry_out())
+        self._loop.wait_for(carry_out())
 
     def resume(self) -> None:
-        self._await(self.demo.script.resume())
+        self._loop.wait_for(self.demo.script.resume())
 
     def close(self) -> None:
-        self._await(self._manager.__aexit__(None, None, None))
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        self._loop.wait_for(self._manager.__aexit__(None, None, None))
         self._loop.close()
-
-    def _await(self, what: Coroutine[None, None, Result]) -> Result:
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result(60)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,9 @@ import pytest
 from websockets.sync.client import unix_connect
 
 from tests.fakes.cameras import PASSWORD
-from tests.recorder.site import Cameras, Site, a_site, stream_of
+from tests.recorder.rtp.packets import unreadable
+from tests.recorder.rtsp.scripted_camera import SDP_WITHOUT_SETS, ScriptedCamera
+from tests.recorder.site import Cameras, Site, a_site, scripted_camera, stream_of
 from tests.waiting import wait_until
 from vms.domain.camera import CameraDetails
 from vms.domain.footage import GapReason
@@ -71,6 +73,19 @@ def test_wrong_cameras_are_told_apart_and_the_right_one_is_recorded(site: Site, 
     assert site.state(stream_of(right)) == "recording"
     wait_for_gap(site, stream_of(wrong_password), GapReason.REFUSED)
     wait_for_gap(site, stream_of(nobody), GapReason.OFFLINE)
+
+
+def test_a_camera_that_can_not_be_described_ends_no_recording_of_another(site: Site, cameras: Cameras) -> None:
+    with scripted_camera(ScriptedCamera(sdp=SDP_WITHOUT_SETS, after_play=unreadable())) as scripted:
+        good, bad = add(site, cameras, 0, "Good"), site.add_camera("Bad", scripted.port, "/")
+        site.start()
+        wait_for_gap(site, stream_of(bad), GapReason.UNSUPPORTED)
+        wait_until(lambda: site.state(stream_of(bad)) == "refused")
+        site.wait_for_segments(stream_of(good), 2)
+        assert site.stop() == 0
+
+    assert "worker died" not in {line["event"] for line in site.log_lines()}
+    assert [gap.reason for gap in site.gaps(stream_of(good))] == [GapReason.RECORDER_STOPPED]
 
 
 def test_a_camera_that_freezes_is_silent_and_the_others_go_on(site: Site, faulty: Cameras) -> None:

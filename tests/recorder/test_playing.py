@@ -10,8 +10,12 @@ import pytest_asyncio
 
 from recorder.demo.cameras import DemoCameras
 from recorder.playing import SILENT_SECONDS, CameraSilent, Playing
+from recorder.rtp.access_unit import AccessUnit
 from recorder.rtsp.client import open_stream
+from recorder.rtsp.errors import UnsupportedCodec
 from tests.fakes.cameras import PASSWORD, USERNAME, tiny_cameras
+from tests.recorder.rtp.packets import unreadable
+from tests.recorder.rtsp.scripted_camera import SDP_WITHOUT_SETS, ScriptedCamera, camera
 from vms.clock import SystemClock
 from vms.domain.camera import address
 
@@ -35,6 +39,25 @@ async def playing(cameras: DemoCameras) -> AsyncIterator[Playing]:
     playing.begin()
     yield playing
     playing.close()
+
+
+@pytest.mark.asyncio
+async def test_a_camera_whose_parameter_sets_can_not_be_read_is_refused_before_anybody_is_given_its_pictures() -> None:
+    taken: list[AccessUnit] = []
+    async with camera(ScriptedCamera(sdp=SDP_WITHOUT_SETS, after_play=unreadable())) as scripted:
+        stream = await open_stream(scripted.address, "/", username="", password="", allow_loopback=True)
+        playing = Playing(stream, clock=SystemClock(), on_picture=taken.append, is_watched=lambda: False)
+        playing.begin()
+
+        def ended() -> bool:
+            playing.drain(SystemClock().monotonic())
+            return playing.ended.done()
+
+        await until(ended)
+        playing.close()
+
+    assert isinstance(playing.ended.exception(), UnsupportedCodec)
+    assert taken == []
 
 
 async def until(true: Callable[[], bool]) -> None:

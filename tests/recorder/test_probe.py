@@ -11,6 +11,8 @@ import pytest
 from recorder.demo.cameras import DemoCameras
 from recorder.probe import Verdict, examine
 from tests.fakes.cameras import PASSWORD, USERNAME, tiny_cameras
+from tests.recorder.rtp.packets import unreadable
+from tests.recorder.rtsp.scripted_camera import SDP_WITHOUT_SETS, ScriptedCamera, camera
 from vms.clock import SystemClock
 from vms.domain.camera import Address, Scheme
 
@@ -73,6 +75,14 @@ async def test_loopback_is_refused_unless_it_is_allowed(demo_cameras: DemoCamera
     verdict = await tried(demo_cameras.port, "/main", allow_loopback=False)
 
     assert verdict.kind == "forbidden_address"
+
+
+async def test_parameter_sets_that_can_not_be_read_are_said() -> None:
+    async with camera(ScriptedCamera(sdp=SDP_WITHOUT_SETS, after_play=unreadable())) as scripted:
+        verdict = await tried(scripted.port, "/main")
+
+    assert verdict.kind == "unsupported_codec"
+    assert "sequence parameter set" in verdict.sentence
 
 
 async def test_a_frozen_camera_sends_no_picture() -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from vms.clock import Clock, SystemClock
 from vms.domain.footage import Segment, SegmentFlag
 from vms.domain.ids import CameraId, SegmentId, StreamId
 from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND
-from vms.media.fmp4 import Sample
+from vms.media.fmp4 import ParameterSets, Sample
 from vms.media.segment_file import scan
 from vms.store.failpoints import armed
 from vms.store.files import Volume
@@ -228,6 +229,18 @@ def test_a_segment_that_is_lost_takes_the_rest_of_its_run_with_it(make_desk: Cal
 
     assert desk.abandoned() == [lost, later]
     assert [segment.start_ticks for segment in desk.published()] == [NOW + 2 * TICKS_PER_SECOND]
+
+
+def test_a_segment_that_no_init_segment_can_be_made_of_harms_no_other(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    unreadable = replace(a_segment(), parameter_sets=ParameterSets("h264", (), (b"\x67\x42\x00",), (b"\x68\xce\x38\x80",)))
+    desk.write(unreadable)
+    desk.write(a_segment(NOW + TICKS_PER_SECOND))
+    desk.settle()
+
+    assert desk.abandoned() == [unreadable]
+    assert [segment.start_ticks for segment in desk.published()] == [NOW + TICKS_PER_SECOND]
+    assert desk.conditions() == []
 
 
 def test_a_disk_that_can_not_be_asked_for_room_is_a_failed_volume(tmp_path: Path) -> None:

@@ -84,6 +84,13 @@ class Sender:
         return packets
 
 
+def unreadable(keyframes: int = 3) -> bytes:
+    """Return what a camera sends whose sequence parameter set is cut off behind its third octet."""
+    sender = Sender()
+    unit = (b"\x67\x42\x00", b"\x68\xce\x38\x80", b"\x65\x88" + bytes(40))
+    return b"".join(packet for _ in range(keyframes) for packet in sender.unit(unit))
+
+
 @lru_cache
 def clip(codec: Codec) -> tuple[tuple[bytes, ...], ...]:
     """Return a small real clip as access units of NAL units: 20 pictures, a keyframe every 5."""

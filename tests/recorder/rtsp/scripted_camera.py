@@ -20,6 +20,8 @@ SDP = (
     "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=framerate:25\r\n"
     "a=fmtp:96 packetization-mode=1;sprop-parameter-sets=Z0LADdoFB+hAAAADAEAAAAyDxQqo,aM4PyA==\r\na=control:trackID=2\r\n"
 )
+SDP_WITHOUT_SETS = SDP.replace(";sprop-parameter-sets=Z0LADdoFB+hAAAADAEAAAAyDxQqo,aM4PyA==", "")
+"""Of a camera that brings its parameter sets with its pictures only."""
 Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
