@@ -1,7 +1,7 @@
 """Turn a stream's RTP timestamps into one exactly continuous time line on the server's clock.
 
 The camera's clock is a claim: it sets the distance between two pictures, never the time of day. The server's clock decides
-when a run started and pulls the line along, slowly enough that no playback notices.
+when a run started and pulls the line along: slowly enough that no playback notices, but where the camera keeps no time.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ JUMP_BACK_TICKS = TICKS_PER_SECOND
 MAX_REORDERED = 16
 """H.264 and H.265 allow at most 16 pictures to wait for one: more of them in the past means that the timestamps slipped."""
 DRIFT_WINDOW_TICKS = 10 * TICKS_PER_SECOND
+FAR_TICKS = TICKS_PER_SECOND
+"""A line that has gone so far from the server's clock follows a camera that keeps no time: what a window went is undone in the next."""
 CLOCK_STEP_SECONDS = 1.0
 DEFAULT_DURATION = TICKS_PER_SECOND // 25
 """Of a picture that nothing is known about yet."""
 
-_UNKNOWN = 1 << 62
+_ENDLESS = 1 << 62
 _MILLION = 1_000_000
 
 
@@ -34,18 +36,22 @@ class RunClock:
     """
 
     __slots__ = (
+        "_arrival",
         "_behind",
         "_carry",
         "_decode",
         "_highest",
         "_last_rtp",
         "_last_step",
+        "_lead",
         "_least",
         "_media",
         "_pending",
+        "_rate_ppm",
         "_slewed",
         "_start",
-        "_window_end",
+        "_window_arrival",
+        "_window_line",
         "composition",
         "line",
         "nominal",
@@ -61,10 +67,12 @@ class RunClock:
         self._last_step = DEFAULT_DURATION
         self._carry = 0
         self._pending = 0
+        self._lead = 0
+        self._rate_ppm = MAX_SLEW_PPM
         self._slewed = 0
         self._start: int | None = None
-        self._least = arrival
-        self._window_end = DRIFT_WINDOW_TICKS
+        self._least = self._arrival = self._window_arrival = arrival
+        self._window_line = 0
         self.line = 0
         """Decode time of the newest picture after the run's start: the sum of all durations handed out."""
         self.composition = 0
@@ -96,13 +104,13 @@ class RunClock:
         duration += self._slew(duration)
         self.line += duration
         self.composition = self._media - self._decode
-        self._observe(arrival - self.line)
+        self._observe(arrival)
         return duration
 
     def fix_start(self, *, not_before: int) -> int:
         """Return the run's first moment: when its least-delayed picture says it began, never before `not_before`."""
         self._start = max(self._least, not_before)
-        self._pending = self._least - self._start
+        self._pending = self._lead = self._least - self._start
         self._open_window()
         return self._start
 
@@ -136,24 +144,37 @@ class RunClock:
     def _slew(self, duration: int) -> int:
         if self._pending == 0:
             return 0
-        allowed, self._carry = divmod(duration * MAX_SLEW_PPM + self._carry, _MILLION)
+        allowed, self._carry = divmod(duration * self._rate_ppm + self._carry, _MILLION)
         step = max(-allowed, 1 - duration, min(allowed, self._pending))
         self._pending -= step
         self._slewed += step
         return step
 
-    def _observe(self, offset: int) -> None:
-        """`offset` = arrival minus line; the least of a window is the picture that the network held up least."""
+    def _observe(self, arrival: int) -> None:
+        """Arrival minus line: the least of a window is of the picture that the network held up least."""
+        self._arrival = arrival
         # Pictures are compared as if none of this window's slew had happened yet, or it would be corrected twice.
-        self._least = min(self._least, offset + self._slewed)
-        if self._start is not None and self.line >= self._window_end:
-            self._pending = self._least - self._slewed - self._start
+        self._least = min(self._least, arrival - self.line + self._slewed)
+        counted = self.line - self._slewed - self._window_line
+        if self._start is not None and max(counted, arrival - self._window_arrival) >= DRIFT_WINDOW_TICKS:
+            self._correct(self._least - self._slewed - self._start, counted=counted)
             self._open_window()
 
+    def _correct(self, offset: int, *, counted: int) -> None:
+        """Decide how the line, `offset` behind the server, is pulled in the coming window; `counted`: what the camera did in this one."""
+        # A run that had to begin ahead, after the clock was set back, is not the camera's fault: what is left of that goes gently.
+        self._lead = min(0, max(self._lead, offset))
+        gone = offset - self._lead
+        if abs(gone) <= FAR_TICKS:
+            self._pending, self._rate_ppm = offset, MAX_SLEW_PPM
+        else:  # for all of that window, in which the camera goes astray as it did in this one
+            self._pending = _ENDLESS if gone > 0 else -_ENDLESS
+            self._rate_ppm = abs(gone) * _MILLION // counted
+
     def _open_window(self) -> None:
-        self._least = _UNKNOWN
+        self._least = _ENDLESS
         self._slewed = 0
-        self._window_end = self.line + DRIFT_WINDOW_TICKS
+        self._window_line, self._window_arrival = self.line, self._arrival
 
 
 class WallAnchor:

@@ -114,6 +114,59 @@ def test_a_camera_clock_that_drifts_is_followed_within_milliseconds(drift_ppm: i
     assert abs(line.drifts[-1]) <= 3 * window_drift
 
 
+def kept_time_by(step: int, fps: float, *, seconds: int, not_before: int = 0) -> Line:
+    """Feed pictures that a camera stamps `step` ticks apart and sends `fps` times a second."""
+    line = Line(RunClock(0, EPOCH_TICKS))
+    for number in range(1, int(seconds * fps)):
+        arrival = EPOCH_TICKS + int(number * TICKS_PER_SECOND / fps)
+        duration = line.clock.advance(number * step & 0xFFFF_FFFF, arrival)
+        assert duration is not None
+        line.durations.append(duration)
+        if number == 25:
+            line.start = line.clock.fix_start(not_before=not_before)
+        if number >= 25:
+            line.drifts.append(line.start + line.clock.line - arrival)
+    return line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fps", [20, 24, 30])
+def test_a_camera_that_counts_another_rate_than_it_sends_stays_on_the_servers_clock_for_hours(fps: int) -> None:
+    line = kept_time_by(3600, fps, seconds=8 * 3600)
+
+    assert max(map(abs, line.drifts)) < 5 * TICKS_PER_SECOND
+    assert min(line.durations) >= 1
+    assert sum(line.durations) == line.clock.line
+
+
+def test_such_a_camera_is_shown_at_the_speed_at_which_it_filmed() -> None:
+    line = kept_time_by(3600, 20, seconds=300)
+
+    settled = line.durations[len(line.durations) // 2 :]
+    assert all(abs(duration - TICKS_PER_SECOND // 20) < TICKS_PER_SECOND // 200 for duration in settled)
+
+
+@pytest.mark.parametrize("step", [1, 9 * TICKS_PER_SECOND])
+def test_time_stamps_that_hardly_count_or_race_do_not_carry_the_line_away(step: int) -> None:
+    line = kept_time_by(step, 25, seconds=600)
+
+    assert max(map(abs, line.drifts)) < 30 * TICKS_PER_SECOND
+
+
+def test_a_run_that_had_to_begin_an_hour_ahead_is_made_up_for_gently() -> None:
+    line = kept_time_by(3600, 25, seconds=600, not_before=EPOCH_TICKS + 3600 * TICKS_PER_SECOND)
+
+    slew = sum(line.durations) - 3600 * len(line.durations)
+    assert -600 * TICKS_PER_SECOND * MAX_SLEW_PPM // 1_000_000 <= slew < 0
+
+
+def test_a_run_that_had_to_begin_ahead_goes_no_further_with_a_camera_that_keeps_no_time() -> None:
+    lead_ticks = 3600 * TICKS_PER_SECOND
+    line = kept_time_by(3600, 30, seconds=1800, not_before=EPOCH_TICKS + lead_ticks)
+
+    assert max(line.drifts) < lead_ticks + 5 * TICKS_PER_SECOND
+
+
 def test_a_jump_of_more_than_ten_seconds_breaks_the_line() -> None:
     clock = RunClock(0, EPOCH_TICKS)
 
