@@ -106,6 +106,11 @@ class Crew:
         await self._give_keys(lacking, hours, stored)
         self._hours = dict.fromkeys(self._workers, hours)
 
+    def look(self) -> None:
+        """Look whether every worker still says something; see `WorkerProcess.look`."""
+        for worker in self._workers.values():
+            worker.look()
+
     def broadcast(self, message: ToWorker) -> None:
         for worker in self._workers.values():
             worker.send(message)

@@ -43,6 +43,7 @@ LIFE_SECONDS = 1.0
 """After a kill of everything its moment is known so exactly."""
 CONFIGURATION_SECONDS = 1.0
 REPORT_SECONDS = 5.0
+LOOK_SECONDS = 5.0
 KEYS_SECONDS = 20.0
 """Far less than an hour's key is handed out ahead."""
 MAX_SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
@@ -112,7 +113,7 @@ class Supervisor:
             asyncio.create_task(self._regularly(REPORT_SECONDS, self._report), name="report"),
             asyncio.create_task(self._regularly(KEYS_SECONDS, self._hand_out_keys), name="keys"),
             asyncio.create_task(self._regularly(KEYS_SECONDS, self._note_clean), name="clean hour"),
-            asyncio.create_task(self._regularly(REPORT_SECONDS, self._look_at_the_api), name="node API"),
+            asyncio.create_task(self._regularly(LOOK_SECONDS, self._look_at_the_children), name="children"),
         ]
         stopping = asyncio.create_task(self._stopping.wait(), name="stop")
         try:
@@ -203,8 +204,9 @@ class Supervisor:
     async def _note_clean(self) -> None:
         await self._stored(partial(note_clean, self._node))
 
-    async def _look_at_the_api(self) -> None:
+    async def _look_at_the_children(self) -> None:
         self._api.look()
+        self._crew.look()
 
     async def _report(self) -> None:
         try:

@@ -15,6 +15,9 @@ from recorder.worker import WorkerPlan
 from vms.log import get_logger
 
 KILL_SECONDS = 5.0
+HUNG_LOOKS = 4
+"""Looks, five seconds apart like a worker's figures, between which a worker that works can't be silent. Counted, not measured in time:
+when the whole machine slept, nobody was silent."""
 
 log = get_logger(__name__)
 
@@ -31,6 +34,7 @@ class WorkerProcess:
         self.ended = asyncio.Event()
         """Set when the process is gone and every line it wrote was taken."""
         self._reading: asyncio.Task[None] | None = None
+        self._silent_looks = 0
 
     @property
     def pid(self) -> int:
@@ -63,6 +67,13 @@ class WorkerProcess:
             return False
         return True
 
+    def look(self) -> None:
+        """Kill a worker that hangs; called as often as it reports its figures. What it holds is salvaged, its streams come back."""
+        self._silent_looks += 1
+        if self._silent_looks == HUNG_LOOKS and not self.ended.is_set():
+            log.error("worker hangs; it is killed", worker=self.plan.number, pid=self.pid)
+            self.kill()
+
     def kill(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
@@ -73,6 +84,7 @@ class WorkerProcess:
             while line := await reader.readline():
                 if not line.endswith(b"\n"):
                     break  # cut in the middle by a kill
+                self._silent_looks = 0
                 self._on_message(self, decode_from_worker(line))
         except ConnectionError:
             pass  # killed with lines of ours unread

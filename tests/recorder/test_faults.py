@@ -178,6 +178,21 @@ def whole_pictures(part: Path) -> bool:
         return False
 
 
+@pytest.mark.long
+def test_a_worker_that_hangs_is_replaced(site: Site, cameras: Cameras) -> None:
+    stream = stream_of(add(site, cameras, 0, "Hanging"))
+    site.start()
+    site.wait_for_segments(stream, 1)
+    (worker,) = site.children("recorder.worker")
+    os.kill(worker, signal.SIGSTOP)
+
+    wait_until(lambda: len(site.runs(stream)) == 2, seconds=60)
+    assert site.state(stream) == "recording"
+    assert "worker hangs; it is killed" in {line["event"] for line in site.log_lines()}
+    assert site.stop() == 0
+    assert [gap.reason for gap in site.gaps(stream)] == [GapReason.RECORDER_CRASHED, GapReason.RECORDER_STOPPED]
+
+
 def test_at_max_bytes_recording_stops_live_goes_on_and_room_brings_it_back(tmp_path: Path, cameras: Cameras) -> None:
     with a_site(tmp_path / "data", max_bytes=8_000_000) as site:
         stream = stream_of(add(site, cameras, 0, "Full"))
