@@ -54,6 +54,8 @@ class Crew:
         self._hours: dict[int, tuple[int, ...]] = {}
         self._started_at: dict[int, float] = {}
         self._pauses: dict[int, float] = {}
+        self._supplying = asyncio.Lock()
+        """Held while streams are handed out: a worker that is started anew must not get what a newer configuration took away."""
         self._watching: set[asyncio.Task[None]] = set()
         self.version = 0
         """Of the configuration in force."""
@@ -79,24 +81,16 @@ class Crew:
         pause = self._pauses.get(number, 0.0) if lived < QUICK_DEATH_SECONDS else 0.0
         self._pauses[number] = min(max(0.5, pause * 2), LONGEST_PAUSE_SECONDS)
         await asyncio.sleep(pause)
-        await self._start_worker(replace(self._plan(number), failpoint=""))
-        self._hours.pop(number, None)
-        mine = [stream for stream in self._streams.values() if self._camera_worker[stream.camera_id] == number]
-        await self._hand_over(mine, stored)
+        async with self._supplying:
+            await self._start_worker(replace(self._plan(number), failpoint=""))
+            self._hours.pop(number, None)
+            mine = [stream for stream in self._streams.values() if self._camera_worker[stream.camera_id] == number]
+            await self._hand_over(mine, stored)
 
     async def configure(self, configuration: NodeConfiguration, stored: Stored) -> None:
         """Bring the workers from the configuration in force to `configuration`."""
-        wanted = {stream.stream_id: stream for stream in configuration.streams}
-        changed = [stream for stream in configuration.streams if self._streams.get(stream.stream_id) != stream]
-        for stream in changed:
-            self._camera_worker.setdefault(stream.camera_id, self._least_loaded())
-        await self._hand_over(changed, stored)
-        for stream in tuple(self._streams.values()):
-            if stream.stream_id not in wanted:
-                self._send(stream.camera_id, Release(stream.stream_id))
-        # Last: when keys or index did not answer above, the next turn finds everything still to be done.
-        self._streams = wanted
-        self.version = configuration.version
+        async with self._supplying:
+            await self._change_to(configuration, stored)
 
     async def hand_out_keys(self, stored: Stored) -> None:
         """Give every worker the keys of this and the coming hour that it lacks."""
@@ -114,6 +108,19 @@ class Crew:
     def broadcast(self, message: ToWorker) -> None:
         for worker in self._workers.values():
             worker.send(message)
+
+    async def _change_to(self, configuration: NodeConfiguration, stored: Stored) -> None:
+        wanted = {stream.stream_id: stream for stream in configuration.streams}
+        changed = [stream for stream in configuration.streams if self._streams.get(stream.stream_id) != stream]
+        for stream in changed:
+            self._camera_worker.setdefault(stream.camera_id, self._least_loaded())
+        await self._hand_over(changed, stored)
+        for stream in tuple(self._streams.values()):
+            if stream.stream_id not in wanted:
+                self._send(stream.camera_id, Release(stream.stream_id))
+        # Last: when keys or index did not answer above, the next turn finds everything still to be done.
+        self._streams = wanted
+        self.version = configuration.version
 
     async def _hand_over(self, streams: list[StreamConfig], stored: Stored) -> None:
         if not streams:

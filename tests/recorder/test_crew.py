@@ -1,0 +1,110 @@
+"""The workers of a node and what they are told, with real workers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+import pytest_asyncio
+
+from recorder.crew import Crew
+from recorder.node import open_node
+from recorder.wire import FromWorker
+from recorder.worker_client import ask_socket
+from recorder.worker_process import WorkerProcess
+from tests.recorder.site import CLOCK, Site
+from tests.waiting import is_listening
+from vms.domain.camera import Address, NodeConfiguration, RecordingMode, Scheme, StreamConfig, StreamRole
+from vms.domain.ids import CameraId, DeviceId, StreamId
+
+T = TypeVar("T")
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
+
+
+def a_stream(number: int) -> StreamConfig:
+    nobody = Address(Scheme.RTSP, "127.0.0.1", 1)
+    return StreamConfig(
+        StreamId(number),
+        CameraId(number),
+        DeviceId(number),
+        StreamRole.MAIN,
+        nobody,
+        "/",
+        "",
+        b"",
+        RecordingMode.ALWAYS,
+        f"Camera {number}",
+        1,
+    )
+
+
+async def at_once(act: Callable[[], T]) -> T:
+    """Stand in for the storage thread where nothing has to happen meanwhile."""
+    return act()
+
+
+class Told:
+    """A crew with one worker, and what that worker has been told."""
+
+    def __init__(self, site: Site) -> None:
+        self._socket = site.settings.worker_socket(0)
+        self._spoke: asyncio.Queue[WorkerProcess] = asyncio.Queue()
+        self.node = open_node(site.settings, CLOCK)
+        self.crew = Crew(self.node, keep_fds=(), on_message=self._heard, on_end=lambda *_: None)
+
+    async def worker_dies(self) -> None:
+        worker = await asyncio.wait_for(self._spoke.get(), 30)
+        worker.kill()
+        await worker.ended.wait()
+
+    async def streams(self, *, once: StreamId) -> set[int]:
+        """Return what the worker records, once it has taken up a stream that it was given last."""
+        async with asyncio.timeout(30):
+            while once not in (told := await self._ask()):  # noqa: ASYNC110 - another process, which tells nobody
+                await asyncio.sleep(0.02)
+        return told
+
+    def _heard(self, worker: WorkerProcess, _message: FromWorker) -> None:
+        self._spoke.put_nowait(worker)
+
+    async def _ask(self) -> set[int]:
+        if not is_listening(self._socket):
+            return set()
+        answer = (await ask_socket(self._socket, {"ask": "streams"}))["streams"]
+        assert isinstance(answer, list)
+        return set(answer)
+
+
+@pytest_asyncio.fixture
+async def told(site: Site) -> AsyncIterator[Told]:
+    made = Told(site)
+    await made.crew.start()
+    yield made
+    await made.crew.stop(10)
+    made.node.close()
+
+
+async def test_a_camera_that_is_removed_while_its_worker_is_started_again_is_not_recorded_on(told: Told) -> None:
+    await told.crew.configure(NodeConfiguration(1, (a_stream(5),)), at_once)
+    await told.worker_dies()
+    removal: list[asyncio.Task[None]] = []
+
+    def meanwhile(act: Callable[[], T]) -> Awaitable[T]:
+        """Remove the camera while the storage thread works for the restart; give that time to get through, if it can."""
+
+        async def work() -> T:
+            if not removal:
+                removal.append(asyncio.create_task(told.crew.configure(NodeConfiguration(2, (a_stream(6),)), at_once)))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            return act()
+
+        return work()
+
+    await told.crew.restart(0, meanwhile)
+    await removal[0]
+
+    assert await told.streams(once=StreamId(6)) == {6}
