@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import zip_longest
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -87,12 +86,10 @@ class Ledger:
         `salvaged`: where (ms) what was salvaged of a run, named by stream and start, ends; its rows are in the index already.
         """
         for stream in streams:
-            known = sorted(self._runs.pop(stream, {}).values(), key=lambda run: run.start_ms)
-            for run, following in zip_longest(known, known[1:]):
+            for run in sorted(self._runs.pop(stream, {}).values(), key=lambda run: run.start_ms):
                 end_ms = max(run.end_ms, salvaged.get((stream, run.start_ms), 0))
                 self._put(replace(run, end_ms=end_ms, end_reason=GapReason.RECORDER_CRASHED))
-                until = None if following is None else datetime_of_ms(following.start_ms)
-                self._open_gap(Gap(stream, datetime_of_ms(end_ms), until, GapReason.RECORDER_CRASHED))
+                self._missing(stream, end_ms, GapReason.RECORDER_CRASHED, "")
 
     def cut(self) -> IndexBatch | None:
         """Return everything noted since the last cut; None when there is nothing."""

@@ -27,6 +27,7 @@ from vms.media.fmp4 import ParameterSets
 LOSS_SECONDS = 1.0
 """When packets were lost and no picture could be shown for longer than this, the missing time is a gap."""
 DEFAULT_SEGMENT_BYTES = 4 * 1024 * 1024
+SLOW_DISK = "The disk takes the pictures more slowly than they come, or hangs. Look at its load and its health."
 
 log = get_logger(__name__)
 
@@ -69,6 +70,8 @@ class Recording:
     @property
     def hindrance(self) -> str | None:
         """Why nothing can be written although pictures come; None when it can."""
+        if self._held_back:
+            return SLOW_DISK
         if any(writer.condition is VolumeCondition.OK for writer in self._writers):
             return None
         return self._writers[0].sentence
@@ -108,6 +111,8 @@ class Recording:
         self._announce(run)
         self._not_before = max(self._not_before, run.recorded_until)
         self._missing = (reason, detail)
+        if reason is GapReason.DISK_SLOW:  # at once: the writer, which tells where the files end, may hang
+            self._send(Missing(self._order.stream, run.recorded_until, str(reason), detail))
         ended = self._describe(run, end_reason=reason)
         writer.mark(lambda: self._tell_end(ended, run.durable_until, detail))
 
@@ -192,9 +197,11 @@ class Recording:
         queued = self.queued_bytes
         if queued > MAX_QUEUED_BYTES:
             self._held_back = True
-            self.end(GapReason.DISK_SLOW, "The disk could not take the pictures as fast as they came.")
+            self.end(GapReason.DISK_SLOW, SLOW_DISK)
         elif queued < MAX_QUEUED_BYTES // 2:
             self._held_back = False
+        if self._held_back:
+            self.still_missing(GapReason.DISK_SLOW, SLOW_DISK)
         return self._held_back
 
     def _announce(self, run: Run) -> None:

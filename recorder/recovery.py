@@ -308,11 +308,14 @@ def _end_runs(node: Node, done: Recovered) -> None:
     """End what went on when the recorder died, and open the gap that lasts until it records again."""
     with node.index.write.begin() as connection:
         ended = {run.stream_id for run in runs.end_open(connection, GapReason.RECORDER_CRASHED)}
-        told = {gap.stream_id for gap in gaps.open_gaps(connection)}
-        for stream in sorted((ended | {stream for stream, _run in done.ends}) - told):
+        told = {gap.stream_id: gap.start for gap in gaps.open_gaps(connection)}
+        for stream in sorted(ended | {stream for stream, _run in done.ends}):
             last = runs.last(connection, stream)
-            if last is not None:
-                gaps.put(connection, [Gap(stream, datetime_of_ms(last.end_ms), None, GapReason.RECORDER_CRASHED)])
+            if last is None:
+                continue
+            since, until = datetime_of_ms(last.end_ms), told.get(stream)
+            if until is None or since < until:  # a reason was told for the time after what the disk never took
+                gaps.put(connection, [Gap(stream, since, until, GapReason.RECORDER_CRASHED)])
 
 
 def _files_of(volume: Volume, stream: StreamId, hour: int) -> list[StoredFile]:

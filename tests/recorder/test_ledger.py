@@ -167,6 +167,35 @@ def test_a_reason_that_a_slow_disk_makes_late_ends_where_the_next_one_began(inde
     assert told == [(GapReason.DISK_SLOW, after(60, START), after(90, START)), (GapReason.OFFLINE, after(90, START), None)]
 
 
+@pytest.mark.parametrize("each_alone", [False, True])
+@pytest.mark.parametrize("files_end", [60, 120])
+def test_what_was_told_of_a_hanging_disk_agrees_with_where_its_files_end(index: Engines, files_end: int, *, each_alone: bool) -> None:
+    files = [published(at) for at in range(0, files_end, 60)]
+    slow = GapReason.DISK_SLOW
+    entered(index, begun(), missing(120, slow), *files, ended(0, files_end, slow), missing(files_end, slow), each_alone=each_alone)
+
+    until = files_end
+    for gap in told_gaps(index):
+        assert (gap.reason, gap.start) == (slow, after(until, START))
+        until = int((gap.end - START).total_seconds()) if gap.end is not None else 0
+    assert until == 0
+    assert spans(index) == [(0, files_end)]
+
+
+def test_a_worker_that_dies_while_its_disk_hangs_leaves_one_gap_open(index: Engines) -> None:
+    ledger = entered(index, begun(), published(0), missing(120, GapReason.DISK_SLOW))
+    ledger.worker_died(frozenset({STREAM}), {})
+    batch = ledger.cut()
+    assert batch is not None
+    write(index, batch)
+
+    told = [(gap.reason, gap.start, gap.end) for gap in told_gaps(index)]
+    assert told == [
+        (GapReason.RECORDER_CRASHED, after(60, START), after(120, START)),
+        (GapReason.DISK_SLOW, after(120, START), None),
+    ]
+
+
 def test_a_gap_told_for_time_that_turns_out_recorded_does_not_last(index: Engines) -> None:
     entered(index, missing(1), begun(0.5), published(0.5, run_s=0.5), each_alone=True)
 

@@ -159,8 +159,31 @@ def test_a_disk_that_lags_ends_the_run_and_the_queue_stays_bounded(studio: Studi
     studio.film(range(1000), size=MAX_QUEUED_BYTES // 100)
 
     assert studio.recording.queued_bytes <= MAX_QUEUED_BYTES * 5 // 4
+
+
+def test_a_disk_that_hangs_is_told_while_it_hangs(studio: Studio) -> None:
+    studio.film(range(1000), size=MAX_QUEUED_BYTES // 100)
+
+    (told,) = studio.missing()
+    assert told.reason == "disk_slow"
+    assert studio.recording.hindrance == told.detail
+
+
+def test_what_is_told_of_a_slow_disk_at_once_is_what_is_told_when_it_has_caught_up(studio: Studio) -> None:
+    studio.film(range(1000), size=MAX_QUEUED_BYTES // 100)
     studio.settle()
-    assert [message.reason for message in studio.missing()] == ["disk_slow"]
+
+    at_once, afterwards = studio.missing()
+    assert at_once == afterwards
+    assert studio.runs()[-1].end_ms == at_once.since_ticks // TICKS_PER_MS
+
+
+def test_a_camera_that_comes_back_while_the_disk_still_hangs_is_missing_for_the_disk(studio: Studio) -> None:
+    studio.film(range(200), size=MAX_QUEUED_BYTES // 100)
+    studio.recording.still_missing(GapReason.OFFLINE, "The camera closed the connection.")
+    studio.film(range(200, 400), size=MAX_QUEUED_BYTES // 100)
+
+    assert [message.reason for message in studio.missing()] == ["disk_slow", "offline", "disk_slow"]
 
 
 def test_when_the_disk_has_caught_up_a_new_run_begins(studio: Studio) -> None:
@@ -169,6 +192,7 @@ def test_when_the_disk_has_caught_up_a_new_run_begins(studio: Studio) -> None:
     studio.film(range(200, 300))
     studio.recording.end(GapReason.RECORDER_STOPPED, "")
 
+    assert studio.recording.hindrance is None
     assert len([run for run in studio.runs() if run.end_reason is None]) == 2
 
 

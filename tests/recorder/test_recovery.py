@@ -19,10 +19,10 @@ from recorder.run import Run, RunPlan
 from recorder.writer import Published, WriterReport, WriterThread
 from tests.recorder.site import CLOCK, Site
 from tests.recorder.units import parameter_sets, stream
-from vms.domain.footage import GapReason, Segment, SegmentFlag, SegmentState
+from vms.domain.footage import Gap, GapReason, Segment, SegmentFlag, SegmentState
 from vms.domain.footage import Run as RunRow
 from vms.domain.ids import CameraId, SegmentId, StreamId, split_segment_id
-from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND, ms_of, ticks_of
+from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND, datetime_of_ms, ms_of, ticks_of
 from vms.media.segment_layout import HEADER_BYTES, LENGTH, record_size, whole_places
 from vms.store import segments, volumes
 from vms.store.batch import IndexBatch, apply_batch
@@ -109,6 +109,20 @@ def test_it_is_told_how_much_a_salvaged_segment_lacks(crash: Crash) -> None:
 
     (line,) = [line for line in lines if line["event"] == "segment salvaged"]
     assert (line["write_lag_ms"], line["missing_ms"]) == (pytest.approx(400, abs=1), pytest.approx(1700, abs=1))
+
+
+def test_a_reason_that_was_told_for_later_time_leaves_no_time_without_one(crash: Crash) -> None:
+    *found, last = crash.record(5, finish=True)
+    crash.enter(*found)
+    until = datetime_of_ms(last.end_ticks // TICKS_PER_MS + 5000)
+    with crash.node.index.write.begin() as connection:
+        apply_batch(connection, IndexBatch(gaps=(Gap(STREAM, until, None, GapReason.DISK_SLOW),)))
+
+    recover(crash.node, lived_ms=None)
+
+    ends = datetime_of_ms(last.end_ticks // TICKS_PER_MS)
+    told = [(gap.reason, gap.start, gap.end) for gap in crash.site.gaps(STREAM)]
+    assert told == [(GapReason.RECORDER_CRASHED, ends, until), (GapReason.DISK_SLOW, until, None)]
 
 
 def test_a_torn_last_record_is_cut_off(crash: Crash) -> None:
