@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
 
-from recorder.node import Node
+from recorder.node import HoursDue, Node
 from recorder.wire import FromWorker, Record, Release, Stop, ToWorker
 from recorder.worker import WorkerPlan
 from recorder.worker_process import WorkerProcess
@@ -51,7 +51,8 @@ class Crew:
         self._workers: dict[int, WorkerProcess] = {}
         self._camera_worker: dict[CameraId, int] = {}
         self._streams: dict[StreamId, StreamConfig] = {}
-        self._hours: dict[int, tuple[int, ...]] = {}
+        self._hours: dict[CameraId, tuple[int, ...]] = {}
+        """Whose keys the camera's worker has."""
         self._started_at: dict[int, float] = {}
         self._pauses: dict[int, float] = {}
         self._supplying = asyncio.Lock()
@@ -83,7 +84,6 @@ class Crew:
         await asyncio.sleep(pause)
         async with self._supplying:
             await self._start_worker(replace(self._plan(number), failpoint=""))
-            self._hours.pop(number, None)
             mine = [stream for stream in self._streams.values() if self._camera_worker[stream.camera_id] == number]
             await self._hand_over(mine, stored)
 
@@ -94,11 +94,8 @@ class Crew:
 
     async def hand_out_keys(self, stored: Stored) -> None:
         """Give every worker the keys of this and the coming hour that it lacks."""
-        hours = await stored(self._node.hours_due)
-        recorded = sorted({stream.camera_id for stream in self._streams.values()})
-        lacking = [camera for camera in recorded if self._hours.get(self._camera_worker[camera]) != hours]
-        await self._give_keys(lacking, hours, stored)
-        self._hours = dict.fromkeys(self._workers, hours)
+        due = await stored(partial(self._node.hours_due, tuple(self._streams.values())))
+        await self._give_keys({camera: hours for camera, hours in due.items() if self._hours.get(camera) != hours}, stored)
 
     def look(self) -> None:
         """Look whether every worker still says something; see `WorkerProcess.look`."""
@@ -125,17 +122,18 @@ class Crew:
     async def _hand_over(self, streams: list[StreamConfig], stored: Stored) -> None:
         if not streams:
             return
-        await self._give_keys(sorted({stream.camera_id for stream in streams}), await stored(self._node.hours_due), stored)
+        await self._give_keys(await stored(partial(self._node.hours_due, streams)), stored)
         orders: list[Record] = await stored(partial(self._node.orders, streams))
         for order in orders:
             self._send(order.camera_id, order)
 
-    async def _give_keys(self, cameras: list[CameraId], hours: tuple[int, ...], stored: Stored) -> None:
-        if not cameras:
+    async def _give_keys(self, due: HoursDue, stored: Stored) -> None:
+        if not due:
             return
-        keys = await stored(partial(self._node.hour_keys, cameras, hours))
+        keys = await stored(partial(self._node.hour_keys, due))
         for camera, message in keys.items():
             self._send(camera, message)
+        self._hours.update(due)
 
     def _send(self, camera: CameraId, message: ToWorker) -> None:
         worker = self._workers.get(self._camera_worker.get(camera, -1))

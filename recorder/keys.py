@@ -6,7 +6,8 @@ from recorder.open_segment import hour_of
 from vms.domain.ids import CameraId
 
 KEPT_HOURS = 8
-"""Of each camera. Counted, not measured in time: after the clock was set back, a stream goes on in hours that are far ahead."""
+"""Of each camera: as many as its two streams can need at once. Counted, not measured in time: after the clock was set back, a
+stream goes on in hours that are far ahead."""
 
 
 class KeyRing:

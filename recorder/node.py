@@ -6,7 +6,7 @@ thread, those that ask the hub in its hub thread, so that a slow hub never holds
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -35,6 +35,9 @@ from vms.store.volumes import VolumeState
 EARLIER_MS = 60_000
 """A run may begin a little before the moment its first fragment is whole: the hour before is needed that long."""
 HOURS_AHEAD = 1
+
+HoursDue = Mapping[CameraId, tuple[int, ...]]
+"""Of each camera the hours since the epoch whose keys are needed now or soon, in order."""
 
 log = get_logger(__name__)
 
@@ -83,20 +86,23 @@ class Node:
             for newest in (last[stream.stream_id],)
         ]
 
-    def hours_due(self) -> tuple[int, ...]:
-        """Return the hours since the epoch whose keys are needed now or soon.
+    def hours_due(self, streams: Iterable[StreamConfig]) -> HoursDue:
+        """Return of each camera the hours since the epoch whose keys its streams need now or soon.
 
         A stream never records before the end of what it has: after the clock was set back that is hours ahead of now.
         """
         now_ms = ms_of(self.clock.now())
         with self.index.read.begin() as connection:
-            ahead = [end_ms for end_ms in runs.ends(connection).values() if end_ms > now_ms]
-        first = {(now_ms - EARLIER_MS) // HOUR_MS, now_ms // HOUR_MS, *(end_ms // HOUR_MS for end_ms in ahead)}
-        return tuple(sorted(first | {hour + HOURS_AHEAD for hour in first}))
+            ends = runs.ends(connection)
+        first: dict[CameraId, set[int]] = {}
+        for stream in streams:
+            moments = (now_ms - EARLIER_MS, now_ms, max(now_ms, ends.get(stream.stream_id, 0)))
+            first.setdefault(stream.camera_id, set()).update(moment // HOUR_MS for moment in moments)
+        return {camera: tuple(sorted(hours | {hour + HOURS_AHEAD for hour in hours})) for camera, hours in first.items()}
 
-    def hour_keys(self, cameras: Iterable[CameraId], hours: Sequence[int]) -> dict[CameraId, Keys]:
-        """Return the keys of `hours` for each camera, made where they are not there yet; a destroyed one is left out."""
-        made = self.keys.ensure_all([(camera, hour) for camera in cameras for hour in hours])
+    def hour_keys(self, due: HoursDue) -> dict[CameraId, Keys]:
+        """Return the keys that are due, made where they are not there yet; a destroyed one is left out."""
+        made = self.keys.ensure_all([(camera, hour) for camera, hours in due.items() for hour in hours])
         handed: dict[CameraId, list[tuple[int, int, str]]] = {}
         for (camera, hour), key in made.items():
             handed.setdefault(camera, []).append((camera, hour, key.hex()))

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from recorder.keys import KEPT_HOURS, KeyRing
 from recorder.node import open_node
 from recorder.open_segment import HOUR_MS
 from recorder.supervisor import run
 from tests.recorder.site import CLOCK, Site
 from vms.config import VolumeSetting
+from vms.domain.camera import Address, RecordingMode, Scheme, StreamConfig, StreamRole
 from vms.domain.footage import Run
-from vms.domain.ids import StreamId, VolumeId
-from vms.domain.timespan import ms_of
+from vms.domain.ids import CameraId, DeviceId, StreamId, VolumeId
+from vms.domain.timespan import TICKS_PER_MS, ms_of
 from vms.errors import Unavailable
 from vms.store import volumes
 from vms.store.batch import IndexBatch, apply_batch
@@ -40,17 +42,40 @@ def test_without_any_volume_nothing_starts(site: Site, tmp_path: Path) -> None:
         open_node(site.settings.model_copy(update={"volumes": (VolumeSetting(path=tmp_path),)}), CLOCK)
 
 
+def a_stream(number: int, *, camera: int) -> StreamConfig:
+    address = Address(Scheme.RTSP, "10.0.0.1", 554)
+    return StreamConfig(
+        StreamId(number), CameraId(camera), DeviceId(1), StreamRole.MAIN, address, "/", "", b"", RecordingMode.ALWAYS, "", 1
+    )
+
+
 def test_after_the_clock_was_set_back_the_keys_of_the_hours_ahead_are_due(site: Site) -> None:
     now_ms = ms_of(CLOCK.now())
-    end_ms = now_ms + 5 * HOUR_MS
+    ahead = [Run(StreamId(number), now_ms, now_ms + hours * HOUR_MS, None) for number, hours in ((5, 5), (6, 9))]
     with site.index.write.begin() as connection:
-        apply_batch(connection, IndexBatch(runs=(Run(StreamId(5), now_ms, end_ms, None), Run(StreamId(6), 0, 1000, None))))
+        apply_batch(connection, IndexBatch(runs=tuple(ahead)))
     node = open_node(site.settings, CLOCK)
-    due = node.hours_due()
+    due = node.hours_due([a_stream(5, camera=11), a_stream(6, camera=11)])[CameraId(11)]
     node.close()
 
-    assert {now_ms // HOUR_MS, end_ms // HOUR_MS, end_ms // HOUR_MS + 1} <= set(due)
-    assert len(due) <= 6
+    assert {now_ms // HOUR_MS + more for more in (0, 1, 5, 6, 9, 10)} <= set(due)
+    assert len(due) <= KEPT_HOURS
+
+
+def test_footage_ahead_of_the_clock_takes_no_other_camera_the_key_of_now(site: Site) -> None:
+    now_ms = ms_of(CLOCK.now())
+    ahead = [Run(StreamId(number), now_ms, now_ms + 2 * number * HOUR_MS, None) for number in range(1, 9)]
+    with site.index.write.begin() as connection:
+        apply_batch(connection, IndexBatch(runs=tuple(ahead)))
+    node = open_node(site.settings, CLOCK)
+    due = node.hours_due([a_stream(number, camera=number) for number in range(1, 10)])
+    ring = KeyRing()
+    for camera, hour, key in node.hour_keys(due)[CameraId(9)].keys:
+        ring.add(CameraId(camera), hour, bytes.fromhex(key))
+    node.close()
+
+    assert ring.key(CameraId(9), now_ms * TICKS_PER_MS) is not None
+    assert len(due[CameraId(9)]) <= 3
 
 
 def test_a_data_directory_too_deep_for_a_socket_is_refused_in_words(site: Site, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
