@@ -26,6 +26,8 @@ from vms.media.fmp4 import ParameterSets
 
 LOSS_SECONDS = 1.0
 """When packets were lost and no picture could be shown for longer than this, the missing time is a gap."""
+RUN_SECONDS = 1.0
+"""A run costs a file, two syncs and a row: a camera that breaks its line at every keyframe must not take the disk from the others."""
 DEFAULT_SEGMENT_BYTES = 4 * 1024 * 1024
 SLOW_DISK = "The disk takes the pictures more slowly than they come, or hangs. Look at its load and its health."
 
@@ -60,6 +62,7 @@ class Recording:
         self._missing: tuple[GapReason, str] | None = None
         self._last_arrival = 0.0
         self._held_back = False
+        self._begun_at = float("-inf")
         self._segment_bytes = DEFAULT_SEGMENT_BYTES
         """Size of the stream's last segment, so that the next is given room in one piece."""
 
@@ -89,7 +92,7 @@ class Recording:
         self._last_arrival = unit.arrival
         if self._order.recording_mode is not RecordingMode.ALWAYS or self._lags():
             return
-        if self._run is None and not (unit.keyframe and self._begin()):
+        if self._run is None and not (unit.keyframe and self._begin(unit.arrival)):
             return
         try:
             self._add(unit)
@@ -157,18 +160,21 @@ class Recording:
         arrival = self._anchor.ticks(unit.arrival)
         if self._run is not None and not self._run.add(unit, arrival):
             self.end(GapReason.STREAM_CHANGED, "The camera's time stamps jumped.")
-            if unit.keyframe and self._begin() and self._run is not None:
+            if unit.keyframe and self._begin(unit.arrival) and self._run is not None:
                 self._run.add(unit, arrival)
         if self._run is not None:
             self._announce(self._run)
 
-    def _begin(self) -> bool:
+    def _begin(self, now: float) -> bool:
+        if self._missing is not None and self._missing[0] is GapReason.STREAM_CHANGED and now - self._begun_at < RUN_SECONDS:
+            return False
         writer = next((writer for writer in self._writers if writer.condition is VolumeCondition.OK), None)
         if writer is None:
             self.still_missing(_reason_of(self._writers[0].condition), self._writers[0].sentence)
             return False
         if self._parameter_sets is None:
             return False
+        self._begun_at = now
         self._writer = writer
         self._announced = False
         self._run = Run(self._plan(self._parameter_sets), writer, self._keys)

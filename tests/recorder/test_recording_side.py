@@ -145,6 +145,17 @@ def test_a_jump_of_the_time_stamps_begins_a_new_run_that_does_not_overlap(studio
     assert ended[0].end_ms <= ended[1].start_ms
 
 
+def test_a_camera_that_breaks_its_line_at_every_keyframe_begins_one_run_a_second(studio: Studio) -> None:
+    for number in range(250):
+        studio.recording.picture(unit(number, gop=5, rtp=number // 5 * 60 * TICKS_PER_SECOND))
+    studio.recording.end(GapReason.RECORDER_STOPPED, "")
+    studio.settle()
+
+    begun = [run for run in studio.runs() if run.end_reason is None]
+    assert 9 <= len(begun) <= 10
+    assert {message.reason for message in studio.missing()[:-1]} == {"stream_changed"}
+
+
 def test_a_loss_of_more_than_a_second_is_a_gap(studio: Studio) -> None:
     studio.film(range(50))
     after_loss = replace(unit(100), lost=True)
