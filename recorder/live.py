@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recorder.clock import RunClock, WallAnchor
-from recorder.rtp.access_unit import AccessUnit
+from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit
 from vms.domain.timespan import TICKS_PER_MS
 from vms.media.fmp4 import ParameterSets, Sample, init_segment, one_frame_fragment
 
@@ -112,7 +112,7 @@ class LiveStream:
             self._gop_bytes = 0
         elif not self._gop:
             return self._forward(unit)
-        self._gop_bytes += len(unit.payload)
+        self._gop_bytes += len(unit.payload) + UNIT_BYTES
         if self._gop_bytes > MAX_GOP_BYTES:
             self._gop.clear()
         else:
@@ -222,7 +222,7 @@ class _LiveLine:
             self._gop_bytes = 0
         elif not self._gop:
             return
-        self._gop_bytes += len(message.payload)
+        self._gop_bytes += len(message.payload) + UNIT_BYTES
         if self._gop_bytes > MAX_GOP_BYTES:
             self._gop.clear()
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from recorder.rtp.access_unit import UNIT_BYTES
 from vms.domain.footage import FragmentEntry, SegmentFlag
 from vms.domain.ids import CameraId, SegmentId, StreamId, segment_id
 from vms.domain.timespan import TICKS_PER_MS
@@ -33,6 +34,11 @@ class Fragment:
     payload_bytes: int
     queued_at: float
     """Monotonic seconds, so that the writer can say how far behind the disk is."""
+
+    @property
+    def held_bytes(self) -> int:
+        """What it takes in memory while it waits."""
+        return self.payload_bytes + UNIT_BYTES * len(self.samples)
 
 
 @dataclass(slots=True, eq=False)

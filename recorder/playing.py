@@ -20,7 +20,8 @@ SILENT_SECONDS = 10.0
 STALLED_SECONDS = 15.0
 READ_BYTES = 256 * 1024
 MAX_READS_A_TICK = 32
-"""8 MiB: one camera can't keep the others waiting longer than that takes."""
+MAX_TICK_SECONDS = 0.05
+"""8 MiB, or as much as can be taken in that time: one camera can't keep the others waiting longer, whatever it sends."""
 
 
 class CameraSilent(CameraError):
@@ -130,7 +131,7 @@ class Playing:
             if received is None:
                 return
             self._feed(received, now)
-            if len(received) < READ_BYTES:
+            if len(received) < READ_BYTES or self._clock.monotonic() - now > MAX_TICK_SECONDS:
                 return
 
     def _feed(self, received: bytes, now: float) -> None:

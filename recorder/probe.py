@@ -123,6 +123,7 @@ async def _watch(stream: PlayingStream, clock: Clock, watch_seconds: float) -> V
             await asyncio.sleep(POLL_SECONDS)
         else:
             _feed(reader, seen, received, now)
+            await asyncio.sleep(0)  # a camera that always has more must not hold up who shares the loop
     if not seen.units:
         raise NoVideo(
             f"The camera accepted the connection but sent no complete picture in {watch_seconds:.0f} s. Look whether it shows one itself."

@@ -14,7 +14,7 @@ from recorder.clock import RunClock
 from recorder.cutter import Cut, SegmentCutter, fragment_ends
 from recorder.keys import KeyRing
 from recorder.open_segment import Fragment, OpenSegment, SegmentPhase
-from recorder.rtp.access_unit import AccessUnit
+from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit
 from vms.domain.footage import SegmentFlag
 from vms.domain.ids import CameraId, StreamId
 from vms.domain.timespan import TICKS_PER_MS
@@ -104,7 +104,7 @@ class Run:
             self._settle(duration)
             if fragment_ends(
                 held_ticks=self._held_ticks,
-                held_bytes=self._held_bytes,
+                held_bytes=self._held_bytes + UNIT_BYTES * len(self._samples),
                 next_bytes=len(unit.payload),
                 next_keyframe=unit.keyframe,
             ):

@@ -177,7 +177,7 @@ class WriterThread:
         self._jobs.put(_Open(segment))
 
     def append(self, segment: OpenSegment, fragment: Fragment) -> None:
-        self._queued[segment.stream_id] = self._queued.get(segment.stream_id, 0) + fragment.payload_bytes
+        self._queued[segment.stream_id] = self._queued.get(segment.stream_id, 0) + fragment.held_bytes
         self._jobs.put(_Append(segment, fragment))
 
     def publish(self, segment: OpenSegment, *, flags: SegmentFlag) -> None:
@@ -224,7 +224,7 @@ class WriterThread:
                 try:
                     self._append(segment, fragment)
                 finally:
-                    self._taken[segment.stream_id] = self._taken.get(segment.stream_id, 0) + fragment.payload_bytes
+                    self._taken[segment.stream_id] = self._taken.get(segment.stream_id, 0) + fragment.held_bytes
             case _Open(segment):
                 self._open(segment)
             case _Publish(segment, flags):

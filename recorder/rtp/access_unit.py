@@ -14,6 +14,8 @@ MAX_PIECES = 16_384
 """Of one access unit, one or more for each batch: a camera that drips octets must not cost an object for each."""
 MAX_SETS = 16
 MAX_SET_BYTES = 4096
+UNIT_BYTES = 512
+"""More than an access unit takes in memory beside its payload, wherever it waits: tiny pictures must not make bounds in bytes untrue."""
 _LENGTH_BYTES = 4
 _BEGINS_PICTURE = 0x80
 """Top bit behind a slice's NAL header: first_mb_in_slice = 0 in H.264, first_slice_segment_in_pic_flag in H.265."""

@@ -11,6 +11,7 @@ import pytest
 
 from recorder.clock import WallAnchor
 from recorder.live import MAX_GOP_BYTES, MAX_VIEWER_BYTES, LiveMessage, LiveStream, Viewer
+from recorder.rtp.access_unit import UNIT_BYTES
 from tests.recorder.test_clock import DrivenClock
 from tests.recorder.units import parameter_sets, unit
 from vms.media.boxes import read_fragment
@@ -134,6 +135,15 @@ async def test_a_gop_beyond_its_bound_is_given_up_until_the_next_keyframe() -> N
     show(live, range(1000, 1002), gop=1000)
 
     assert [keyframe for _, _, keyframe in pictures(await taken(viewer))] == [True, False]
+
+
+async def test_a_gop_of_countless_tiny_pictures_is_given_up_too() -> None:
+    live = a_stream()
+    show(live, range(MAX_GOP_BYTES // UNIT_BYTES), gop=10**6, size=1)
+    viewer = live.join()
+    live.state("recording", 5, "")
+
+    assert pictures(await taken(viewer)) == []
 
 
 async def test_a_slow_viewer_goes_on_at_the_next_keyframe() -> None:

@@ -9,13 +9,14 @@ import pytest
 import pytest_asyncio
 
 from recorder.demo.cameras import DemoCameras
-from recorder.playing import SILENT_SECONDS, CameraSilent, Playing
+from recorder.playing import MAX_TICK_SECONDS, SILENT_SECONDS, CameraSilent, Playing
 from recorder.rtp.access_unit import AccessUnit
 from recorder.rtsp.client import open_stream
 from recorder.rtsp.errors import UnsupportedCodec
 from tests.fakes.cameras import PASSWORD, USERNAME, tiny_cameras
 from tests.recorder.rtp.packets import unreadable
 from tests.recorder.rtsp.scripted_camera import SDP_WITHOUT_SETS, ScriptedCamera, camera
+from tests.recorder.test_clock import DrivenClock
 from vms.clock import SystemClock
 from vms.domain.camera import address
 
@@ -58,6 +59,25 @@ async def test_a_camera_whose_parameter_sets_can_not_be_read_is_refused_before_a
 
     assert isinstance(playing.ended.exception(), UnsupportedCodec)
     assert taken == []
+
+
+@pytest.mark.asyncio
+async def test_a_camera_that_floods_is_read_for_no_longer_than_its_share_of_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, reads = DrivenClock(), []
+
+    def always_more(limit: int) -> bytes:
+        reads.append(limit)
+        clock.pass_time(MAX_TICK_SECONDS / 2)  # what its bytes cost to look at
+        return b"$\x05\0\0" * (limit // 4)
+
+    async with camera(ScriptedCamera()) as scripted:
+        stream = await open_stream(scripted.address, "/", username="", password="", allow_loopback=True)
+        playing = Playing(stream, clock=clock, on_picture=lambda _unit: None, is_watched=lambda: False)
+        monkeypatch.setattr(stream, "receive", always_more)
+        playing.drain(clock.monotonic())
+        playing.close()
+
+    assert len(reads) <= 3
 
 
 async def until(true: Callable[[], bool]) -> None:

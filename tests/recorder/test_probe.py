@@ -10,9 +10,11 @@ import pytest
 
 from recorder.demo.cameras import DemoCameras
 from recorder.probe import Verdict, examine
+from recorder.rtsp.client import PlayingStream
 from tests.fakes.cameras import PASSWORD, USERNAME, tiny_cameras
 from tests.recorder.rtp.packets import unreadable
 from tests.recorder.rtsp.scripted_camera import SDP_WITHOUT_SETS, ScriptedCamera, camera
+from tests.recorder.test_clock import DrivenClock
 from vms.clock import SystemClock
 from vms.domain.camera import Address, Scheme
 
@@ -83,6 +85,31 @@ async def test_parameter_sets_that_can_not_be_read_are_said() -> None:
 
     assert verdict.kind == "unsupported_codec"
     assert "sequence parameter set" in verdict.sentence
+
+
+async def test_a_camera_that_floods_does_not_hold_up_who_shares_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, turns = DrivenClock(), [0]
+
+    async def other_work() -> None:
+        while True:
+            turns.append(turns[-1] + 1)
+            await asyncio.sleep(0)
+
+    flooded: list[int] = []
+
+    def always_more(_stream: PlayingStream, limit: int) -> bytes:
+        flooded.append(turns[-1])
+        clock.pass_time(1)
+        return b"$\x05\0\0" * (limit // 4)
+
+    monkeypatch.setattr(PlayingStream, "receive", always_more)
+    other = asyncio.create_task(other_work())
+    async with camera(ScriptedCamera()) as scripted:
+        verdict = await examine(scripted.address, "/", username="", password="", allow_loopback=True, clock=clock)
+    other.cancel()
+
+    assert verdict.kind == "no_video"
+    assert flooded == sorted(set(flooded))
 
 
 async def test_a_frozen_camera_sends_no_picture() -> None:

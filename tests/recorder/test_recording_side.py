@@ -12,7 +12,7 @@ from recorder.clock import WallAnchor
 from recorder.keys import KeyRing
 from recorder.open_segment import HOUR_MS, OpenSegment, hour_of
 from recorder.recording import Recording
-from recorder.rtp.access_unit import AccessUnit
+from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit
 from recorder.wire import FromWorker, Missing, Record, RunChanged, SegmentPublished
 from recorder.writer import MAX_QUEUED_BYTES, Abandoned, Published, Reached, VolumeCondition, WriterReport, WriterThread
 from tests.recorder.test_clock import DrivenClock
@@ -195,6 +195,13 @@ def test_a_camera_that_comes_back_while_the_disk_still_hangs_is_missing_for_the_
     studio.film(range(200, 400), size=MAX_QUEUED_BYTES // 100)
 
     assert [message.reason for message in studio.missing()] == ["disk_slow", "offline", "disk_slow"]
+
+
+def test_countless_tiny_pictures_are_held_back_like_large_ones(studio: Studio) -> None:
+    for number in range(MAX_QUEUED_BYTES // UNIT_BYTES + 1):
+        studio.recording.picture(unit(number, gop=1, size=1))
+
+    assert [message.reason for message in studio.missing()] == ["disk_slow"]
 
 
 def test_when_the_disk_has_caught_up_a_new_run_begins(studio: Studio) -> None:
