@@ -118,7 +118,7 @@ def test_a_reason_that_was_told_for_later_time_leaves_no_time_without_one(crash:
     with crash.node.index.write.begin() as connection:
         apply_batch(connection, IndexBatch(gaps=(Gap(STREAM, until, None, GapReason.DISK_SLOW),)))
 
-    recover(crash.node, lived_ms=None)
+    crash.recover()
 
     ends = datetime_of_ms(last.end_ticks // TICKS_PER_MS)
     told = [(gap.reason, gap.start, gap.end) for gap in crash.site.gaps(STREAM)]
