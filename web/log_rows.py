@@ -117,12 +117,13 @@ def _seen(event: AccessEvent, zone: str) -> str:
 
 
 def _streamed(event: AccessEvent) -> str | None:
-    """Return how much was really streamed, as `view:close` tells it."""
-    told = event.detail.get("streamed")
+    """Return how much was streamed, as `view:close` tells it: the hub counts a live view, of a recording only the browser knows."""
+    told = event.detail.get("shown", event.detail.get("streamed"))
     if event.action is not Action.VIEW_CLOSE or told is None:
         return None
     seconds = sum(_seconds(interval) for interval in told.split(" ") if "/" in interval)
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+    length = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+    return length if event.span is None else f"{length} shown, says the browser"
 
 
 def _seconds(interval: str) -> float:

@@ -50,8 +50,8 @@ def test_the_newest_entry_stands_first_with_who_what_and_why(busy: World) -> Non
     assert numbers == sorted(numbers, reverse=True)  # type: ignore[type-var]
 
 
-def test_a_closed_view_tells_how_much_was_really_streamed(busy: World) -> None:
-    assert [entry["streamed"] for entry in _entries(busy) if entry["action"] == "view:close"] == ["90 s"]
+def test_a_closed_view_of_a_recording_tells_what_the_browser_says_it_showed(busy: World) -> None:
+    assert [entry["streamed"] for entry in _entries(busy) if entry["action"] == "view:close"] == ["90 s shown, says the browser"]
 
 
 def test_reading_the_log_is_an_entry_of_its_own_that_the_page_names(busy: World) -> None:

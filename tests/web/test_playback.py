@@ -204,7 +204,7 @@ def test_closing_a_view_writes_what_was_shown_and_ends_it(world: World) -> None:
         assert client.post(f"/api/v1/views/{view}/close", json={"intervals": []}).status_code == 204
         problem(client.get(f"/api/v1/views/{view}/main.m3u8"), 404)
     (event,) = world.events(Action.VIEW_CLOSE)
-    assert event.detail["streamed"] == "/".join(shown[0])
+    assert event.detail["shown"] == "/".join(shown[0])
 
 
 @pytest.mark.parametrize(

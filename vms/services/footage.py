@@ -71,14 +71,19 @@ def extend_view(session: Session, actor: Actor, view_id: ViewId, *, at: datetime
 
 
 def close_view(session: Session, actor: Actor, view_id: ViewId, *, intervals: Sequence[Timespan], at: datetime) -> View | Refused:
-    """End a view and write down which time was really streamed; closing again changes nothing."""
+    """End a view; closing again changes nothing.
+
+    Of a live view `intervals` is when the hub really streamed; of a recorded one, which footage the browser says it showed: that is
+    written as its word and cut to the view. What the hub sent of a recording is in the log as `footage:read`.
+    """
     found = _own(session, actor, view_id)
     if isinstance(found, Refused):
         return found
     view, closed_at = found
     if closed_at is None:
         views.close(session, view_id, at)
-        _record_view(session, actor, view, Action.VIEW_CLOSE, at=at, detail={"streamed": _written(intervals)})
+        told = {"streamed": _written(intervals)} if view.span is None else {"shown": _written(_inside(intervals, view.span))}
+        _record_view(session, actor, view, Action.VIEW_CLOSE, at=at, detail=told)
     return view
 
 
@@ -185,6 +190,10 @@ def _record_view(
         view_id=view.id,
         detail=detail,
     )
+
+
+def _inside(intervals: Sequence[Timespan], span: Timespan) -> list[Timespan]:
+    return [inside for interval in intervals if (inside := interval.intersection(span)) is not None]
 
 
 def _written(intervals: Sequence[Timespan]) -> str:

@@ -168,15 +168,16 @@ def test_a_view_belongs_to_who_opened_it(central: Engines) -> None:
     assert [refused(answer).refusal for answer in answers] == [Refusal.OUT_OF_SCOPE] * 4
 
 
-def test_closing_writes_what_was_really_streamed_once(central: Engines) -> None:
+def test_closing_writes_what_was_shown_inside_the_view_once(central: Engines) -> None:
     camera, person = _scene(central)
     view = _opened(central, camera, person, span(-600, 0))
+    told = [span(-999, -540), span(-540, -500), span(-100, -90), span(5, 9)]
     with central.writing() as session:
-        done(close_view(session, person, view.id, intervals=[span(-600, -540), span(-540, -500), span(-100, -90)], at=after(60)))
+        done(close_view(session, person, view.id, intervals=told, at=after(60)))
         done(close_view(session, person, view.id, intervals=[], at=after(90)))
         refused(view_for(session, person, view.id, at=after(61)))
         closed = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.VIEW_CLOSE})), limit=9)
-    assert [event.detail["streamed"] for event in closed] == [
+    assert [event.detail["shown"] for event in closed] == [
         f"{after(-600).isoformat()}/{after(-500).isoformat()} {after(-100).isoformat()}/{after(-90).isoformat()}"
     ]
 
