@@ -4,7 +4,8 @@ import { beforeEach, test } from "node:test";
 
 /* The player and its views against a server and a browser made of memory; only hls.js, which needs a real browser, is replaced. */
 
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const NOW = 1_800_000_000_000;
 
 interface Heard {
@@ -56,10 +57,10 @@ world.document = page;
 world.window = { setInterval: (act: () => void) => timers.push(act), clearInterval: () => undefined };
 world.fetch = async (path: string, init: RequestInit) => {
   asked.push({ method: String(init.method), path, body: init.body ? JSON.parse(String(init.body)) : {}, headers: (init.headers ?? {}) as Record<string, string> });
-  return new Response(JSON.stringify({ view: `view${asked.length}`, deadline: "" }), { status: 200 });
+  return new Response(JSON.stringify({ view: `view${asked.length}`, deadline: new Date(serverNow() + 15 * MINUTE).toISOString() }), { status: 200 });
 };
 const { Player } = await import("../../../web/ui/src/playback/player.ts");
-const { serverNow } = await import("../../../web/ui/src/server_clock.ts");
+const { heard, serverNow } = await import("../../../web/ui/src/server_clock.ts");
 type ThePlayer = InstanceType<typeof Player>;
 
 beforeEach(() => {
@@ -77,10 +78,20 @@ async function playing(at: number, lookBackMs: number, hours = 100): Promise<The
   player.coverage = { recorded: [[serverNow() - hours * HOUR, serverNow()]], gaps: [] };
   player.start("incident");
   await settled();
+  arrive(player.at);
   return player;
 }
 
 const videos: Video[] = [];
+/** The newest reel's playlist and first picture: an hour of footage around `at`. */
+function arrive(at: number): void {
+  const fragments = Array.from({ length: 360 }, (_, number) => ({ programDateTime: at - HOUR / 2 + number * 10_000, start: number * 10, duration: 10 }));
+  world.reels.at(-1)?.listeners.get("loaded")?.("loaded", { details: { fragments, live: false } });
+  const video = videos.at(-1);
+  if (video) video.currentTime = HOUR / 2 / 1000;
+  video?.listeners.get("loadeddata")?.();
+}
+
 const opened = (): Asked[] => asked.filter(({ path }) => path === "/api/v1/views");
 
 test("a view at the edge of the role's time begins inside of it, by the server's time of now", async () => {
@@ -88,5 +99,46 @@ test("a view at the edge of the role's time begins inside of it, by the server's
   const [view] = opened();
   assert.ok(Date.parse(String(view?.body["start"])) >= serverNow() - 72 * HOUR);
   assert.ok(player.at >= serverNow() - 72 * HOUR);
+  player.close();
+});
+
+test("a page that stands open extends its view by itself, and not while it is paused out of sight", async () => {
+  const player = await playing(serverNow() - HOUR, 72 * HOUR);
+  const extensions = (): Asked[] => asked.filter(({ path }) => path.endsWith("/extend"));
+  timers.forEach((act) => act());
+  await settled();
+  assert.equal(extensions().length, 1);
+  assert.equal(extensions()[0]?.headers["vms-poll"], "1");
+  player.pause();
+  timers.forEach((act) => act());
+  assert.equal(extensions().length, 2);
+  page.hidden = true;
+  timers.forEach((act) => act());
+  assert.equal(extensions().length, 2);
+  player.close();
+});
+
+test("after a sleep past the view's deadline a seek opens another view and playlist", async () => {
+  const player = await playing(serverNow() - HOUR, 72 * HOUR);
+  assert.equal(player.screen.kind, "picture");
+  heard(serverNow() + 20 * MINUTE);
+  player.seek(player.at);
+  await settled();
+  assert.equal(opened().length, 2);
+  assert.equal(world.reels.length, 2);
+  arrive(player.at);
+  assert.equal(player.screen.kind, "picture");
+  player.close();
+});
+
+test("after a playlist has failed, also one that was sought in, the next try opens another view and playlist", async () => {
+  const player = await playing(serverNow() - HOUR, 72 * HOUR);
+  player.seek(player.at + 5_000);
+  world.reels[0]?.listeners.get("error")?.("error", { fatal: true, type: "networkError", response: { code: 404 } });
+  assert.equal(player.screen.kind, "trouble");
+  player.seek(player.at);
+  await settled();
+  assert.deepEqual([opened().length, world.reels.length], [2, 2]);
+  assert.ok(world.reels[1]?.url.includes(`/views/view${asked.length}/`));
   player.close();
 });

@@ -41,6 +41,8 @@ export class Player {
   private purpose: string | null = null;
   private view: View | null = null;
   private reel: Reel | null = null;
+  /** The reel has failed: its last picture stays, the next one comes from another. */
+  private spent = false;
   private coming: Reel | null = null;
   private generation = 0;
   private scrubbedAt = 0;
@@ -74,7 +76,7 @@ export class Player {
 
   play(): void {
     this.playing = true;
-    if (this.screen.kind === "picture") this.apply();
+    if (this.screen.kind === "picture" && !this.view?.over) this.apply();
     else this.seek(this.at);
     this.events.changed();
   }
@@ -128,7 +130,7 @@ export class Player {
 
   private show(at: number): void {
     this.at = at;
-    const span = this.reel?.span;
+    const span = this.spent || this.view?.over ? null : this.reel?.span;
     if (this.reel && span && at >= span.start && at < span.end) {
       this.generation += 1;
       this.dropComing();
@@ -146,7 +148,7 @@ export class Player {
     try {
       const view = await this.viewAround(at);
       if (generation !== this.generation) return;
-      const reel = new Reel(view.playlist(view.span), at, this.reelEvents(generation));
+      const reel = new Reel(view.playlist(view.span), at, this.reelEvents());
       this.coming = reel;
       this.events.attached(reel.video);
     } catch (error) {
@@ -156,26 +158,27 @@ export class Player {
 
   private async viewAround(at: number): Promise<View> {
     const left = this.view ? this.view.span.end - at : 0;
-    if (this.view && at >= this.view.span.start && left > EDGE_MS) return this.view;
+    if (this.view && !this.view.over && at >= this.view.span.start && left > EDGE_MS) return this.view;
     const bounds: Range = { start: this.earliest, end: serverNow() + 2 * HOUR_MS };
-    const view = await View.open(this.camera, this.purpose ?? "", within({ start: at - HOUR_MS, end: at + 2 * HOUR_MS }, bounds));
+    const view = await View.open(this.camera, this.purpose ?? "", within({ start: at - HOUR_MS, end: at + 2 * HOUR_MS }, bounds), () => this.playing || !document.hidden);
     this.view?.close();
     this.view = view;
     return view;
   }
 
-  private reelEvents(generation: number): ReelEvents {
+  private reelEvents(): ReelEvents {
     return {
       ready: (reel) => reel === this.coming && this.promote(reel),
       frame: (reel, at) => reel === this.reel && this.onFrame(reel, at),
       ended: (reel) => reel === this.reel && this.onEnd(),
-      failed: (_reel, sentence) => generation === this.generation && this.trouble(sentence),
+      failed: (reel, sentence) => (reel === this.reel || reel === this.coming) && this.fail(sentence),
     };
   }
 
   private promote(reel: Reel): void {
     this.reel?.dispose();
     this.reel = reel;
+    this.spent = false;
     this.coming = null;
     reel.video.setAttribute("data-current", "");
     this.at = reel.at;
@@ -221,6 +224,14 @@ export class Player {
   private dropComing(): void {
     this.coming?.dispose();
     this.coming = null;
+  }
+
+  /** A reel gave up, perhaps because its view has ended: the next try opens both anew. */
+  private fail(sentence: string): void {
+    this.spent = true;
+    this.view?.close();
+    this.view = null;
+    this.trouble(sentence);
   }
 
   private trouble(sentence: string): void {

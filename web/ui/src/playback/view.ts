@@ -1,5 +1,6 @@
 /* One act of watching recordings: opened with a purpose, extended before its deadline, closed with what was really seen. */
-import { call } from "../api.ts";
+import { BY_ITSELF, call } from "../api.ts";
+import { serverNow } from "../server_clock.ts";
 import { joined, type Span } from "./coverage.ts";
 import type { Range } from "./scale.ts";
 
@@ -24,19 +25,28 @@ export class View {
   readonly span: Range;
   private readonly id: string;
   private readonly timer: number;
+  private readonly watched: () => boolean;
+  private deadline: number;
   private seen: Span[] = [];
   private watching: [number, number] | null = null;
 
-  private constructor(id: string, span: Range) {
-    this.id = id;
+  private constructor(opened: Opened, span: Range, watched: () => boolean) {
+    this.id = opened.view;
+    this.deadline = Date.parse(opened.deadline);
     this.span = span;
+    this.watched = watched;
     this.timer = window.setInterval(() => void this.extend(), EXTEND_EVERY_MS);
   }
 
-  /** Write the access event first; throws Refusal with the reason when this span may not be seen. */
-  static async open(camera: number, purpose: string, span: Range): Promise<View> {
+  /** Write the access event first; throws Refusal with the reason when this span may not be seen. It is extended while `watched` says so. */
+  static async open(camera: number, purpose: string, span: Range, watched: () => boolean): Promise<View> {
     const opened = await call<Opened>("POST", "/api/v1/views", { camera, purpose, start: iso(span.start), end: iso(span.end) });
-    return new View(opened.view, span);
+    return new View(opened, span, watched);
+  }
+
+  /** Its deadline has passed, as after a night's sleep of the computer: what was seen under it stays, more needs another view. */
+  get over(): boolean {
+    return serverNow() >= this.deadline;
   }
 
   playlist(range: Range): string {
@@ -66,8 +76,12 @@ export class View {
     this.watching = null;
   }
 
+  /** By itself, so that a page that merely stands open keeps no session alive. */
   private async extend(): Promise<void> {
-    await call("POST", `/api/v1/views/${encodeURIComponent(this.id)}/extend`).catch(() => undefined); // refused or cut off: the next range request says so
+    if (!this.watched() || this.over) return;
+    // Refused or cut off: the deadline stays, and the next range request says so.
+    const extended = await call<Opened>("POST", `/api/v1/views/${encodeURIComponent(this.id)}/extend`, undefined, BY_ITSELF).catch(() => null);
+    if (extended) this.deadline = Date.parse(extended.deadline);
   }
 }
 
