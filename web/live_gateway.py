@@ -165,7 +165,7 @@ class _Window:
         self._websocket = websocket
         self._person = person
         self.cookie = cookie
-        self._outbox = Outbox()
+        self._outbox = Outbox(gateway.clock)
         self._asked: list[Subscribe | Unsubscribe] = []
         self._something_asked = asyncio.Event()
         self._watched: dict[CameraId, _Watched] = {}

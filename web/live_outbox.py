@@ -1,4 +1,4 @@
-"""What waits to be sent to one browser window: bounded per channel, dropping to the next keyframe where it lags."""
+"""What waits to be sent to one browser window: bounded per channel in size and time, dropping to the next keyframe where it lags."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from vms.clock import Clock
 from vms.domain.ids import StreamId
 from vms.domain.timespan import Timespan
 
 MAX_CHANNEL_BYTES = 4 * 1024 * 1024
+MAX_WAIT_SECONDS = 2.0
+"""A viewer who gets pictures later than this does not watch live."""
 KEYFRAME = 1
 SILENCE = timedelta(seconds=10)
 """Pictures further apart than this belong to two intervals of what was really streamed."""
@@ -62,6 +65,8 @@ class Channel:
     dropped: int = 0
     """Pictures that this viewer was too slow for."""
     _queued: int = 0
+    _queued_at: deque[float] = field(default_factory=deque)
+    """Of each picture that waits, monotonic."""
     _limit: int = MAX_CHANNEL_BYTES
     _waits_for_keyframe: bool = True
 
@@ -79,13 +84,15 @@ class Channel:
 
     def offer(self, picture: Picture) -> None:
         """Queue a picture, or drop what waits when the viewer lags; after a drop it goes on with the next keyframe."""
-        if self._queued + len(picture) > self._limit:
+        now = self.outbox.clock.monotonic()
+        if self._queued + len(picture) > self._limit or (self._queued_at and now - self._queued_at[0] > MAX_WAIT_SECONDS):
             self.dropped += self._forget_pictures()
         if self._waits_for_keyframe and not picture.keyframe:
             self.dropped += 1
             return
         self._waits_for_keyframe = False
         self._queued += len(picture)
+        self._queued_at.append(now)
         self.outbox.put(_Item(picture, self))
 
     def close(self) -> None:
@@ -94,11 +101,13 @@ class Channel:
 
     def taken(self, picture: Picture) -> None:
         self._queued -= len(picture)
+        self._queued_at.popleft()
         if not self._queued:
             self._limit = MAX_CHANNEL_BYTES
 
     def _forget_pictures(self) -> int:
         self._queued, self._limit, self._waits_for_keyframe = 0, MAX_CHANNEL_BYTES, True
+        self._queued_at.clear()
         return self.outbox.forget(self, _is_picture)
 
 
@@ -112,6 +121,7 @@ class _Item:
 class Outbox:
     """One window's queue, in the order of arrival over all channels."""
 
+    clock: Clock
     _items: deque[_Item] = field(default_factory=deque)
     _filled: asyncio.Event = field(default_factory=asyncio.Event)
     answers: int = 0

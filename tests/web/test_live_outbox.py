@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.factories import after
+from tests.web.world_clock import DrivenClock
 from vms.domain.ids import StreamId
 from web import live_outbox
 from web.live_outbox import Channel, Outbox, Picture, Streamed
@@ -17,7 +18,7 @@ KEY, DELTA = Picture(b"\x01" + b"k" * 9), Picture(b"\x00" + b"d" * 9)
 
 
 def a_channel(outbox: Outbox | None = None, number: int = 1) -> Channel:
-    return Channel(number, StreamId(number), "token", outbox or Outbox(), Streamed())
+    return Channel(number, StreamId(number), "token", outbox or Outbox(DrivenClock()), Streamed())
 
 
 def taken(outbox: Outbox, count: int) -> list[bytes | str]:
@@ -41,7 +42,7 @@ def test_a_window_begins_with_a_keyframe() -> None:
 
 
 def test_channels_share_one_queue_in_the_order_of_arrival() -> None:
-    outbox = Outbox()
+    outbox = Outbox(DrivenClock())
     one, two = a_channel(outbox, 1), a_channel(outbox, 513)
     one.offer(KEY)
     two.offer(KEY)
@@ -57,6 +58,16 @@ def test_a_slow_window_loses_what_waits_and_goes_on_at_the_next_keyframe(monkeyp
         channel.offer(picture)
     assert taken(channel.outbox, 2) == [b"\x00\x01" + KEY.message, b"\x00\x01" + DELTA.message]
     assert channel.dropped == 5
+
+
+def test_a_window_that_reads_too_late_goes_on_at_the_next_keyframe_however_little_waits() -> None:
+    clock = DrivenClock()
+    channel = a_channel(Outbox(clock))
+    for picture in (KEY, DELTA, DELTA, KEY):
+        channel.offer(picture)
+        clock.step(timedelta(seconds=0.8))
+    assert taken(channel.outbox, 1) == [b"\x00\x01" + KEY.message]
+    assert channel.dropped == 3
 
 
 def test_what_it_is_told_survives_what_it_is_too_slow_for() -> None:
@@ -84,7 +95,7 @@ def test_a_new_epoch_replaces_the_pictures_of_the_old_one() -> None:
 
 
 def test_a_closed_channel_sends_nothing_more() -> None:
-    outbox = Outbox()
+    outbox = Outbox(DrivenClock())
     one, two = a_channel(outbox, 1), a_channel(outbox, 2)
     one.offer(KEY)
     one.tell({"t": "state"})

@@ -4,7 +4,7 @@ import { fit, streamFor, tileFace, type TileFacts } from "../../../web/ui/src/li
 
 const AT = Date.UTC(2026, 10, 23, 22, 3, 22);
 const facts = (changes: Partial<TileFacts>): TileFacts => ({
-  zone: "America/Los_Angeles", connected: true, stream: null, frameAgeMs: null, lastFrameAt: null, unplayable: null, blocked: false, lostLine: "", ...changes,
+  zone: "America/Los_Angeles", connected: true, stream: null, frameAgeMs: null, lastFrameAt: null, now: AT, unplayable: null, blocked: false, lostLine: "", ...changes,
 });
 
 test("a fresh frame shows the disc and no words", () => {
@@ -15,6 +15,16 @@ test("after two seconds without a frame the disc is gone", () => {
   const face = tileFace(facts({ frameAgeMs: 2_000, lastFrameAt: AT }));
   assert.equal(face.state, "late");
   assert.equal(face.glyph, null);
+});
+
+test("a picture of the past loses the disc, however freshly it was painted", () => {
+  assert.equal(tileFace(facts({ frameAgeMs: 40, lastFrameAt: AT - 1_900 })).state, "live");
+  assert.equal(tileFace(facts({ frameAgeMs: 40, lastFrameAt: AT - 60_000 })).state, "late");
+});
+
+test("what is denied says why", () => {
+  const denied = tileFace(facts({ stream: { state: "denied", sinceMs: null, sentence: "There is no such camera." } }));
+  assert.deepEqual([denied.line, denied.reason], ["There is no such camera.", ""]);
 });
 
 test("after five seconds the tile says since when there is no picture", () => {

@@ -1,4 +1,5 @@
 /* The one WebSocket of a window: numbered channels, reconnection, and every subscription restored after it. */
+import { heard } from "../server_clock.ts";
 import { backoff } from "./backoff.ts";
 
 export type StreamRole = "main" | "sub";
@@ -145,6 +146,7 @@ export class LiveSocket {
   }
 
   private control(message: ServerMessage): void {
+    if (message.t === "pong") heard(Number(message["now"]));
     const sink = this.subscriptions.get(message.ch)?.sink;
     if (!sink) return;
     if (message.t === "init") sink.init(initOf(message));

@@ -128,6 +128,7 @@ export class VmsTile extends LitElement {
       stream: this.stream,
       frameAgeMs: this.paintedAt === null ? null : performance.now() - this.paintedAt,
       lastFrameAt: this.lastFrameAt,
+      now: serverNow(),
       unplayable: this.unplayable,
       blocked: this.waitsForGesture,
       lostLine: this.lostLine,

@@ -1,4 +1,4 @@
-/* What a tile shows: pure. A frozen picture must never look live: 2 s without a frame take the disc, 5 s the picture. */
+/* What a tile shows: pure. Neither a frozen picture nor one of the past must look live: 2 s take the disc, 5 s without a frame the picture. */
 import { clock } from "../times.ts";
 import type { StreamState } from "./socket.ts";
 
@@ -14,8 +14,10 @@ export interface TileFacts {
   stream: StreamState | null;
   /** Milliseconds since the last painted frame; null when none was painted. */
   frameAgeMs: number | null;
-  /** Server time of that frame. */
+  /** Server time at which that frame was taken. */
   lastFrameAt: number | null;
+  /** Server time. */
+  now: number;
   /** Neither the main stream nor the sub-stream can be played here. */
   unplayable: string | null;
   /** The browser asks for a gesture. */
@@ -35,7 +37,7 @@ const LOST = new Set(["offline", "refused", "silent", "stalled", "disk_full"]);
 
 export function tileFace(facts: TileFacts): TileFace {
   const said = facts.stream?.sentence ?? "";
-  if (facts.stream?.state === "denied") return { state: "denied", glyph: "refused", line: "Not for your role", reason: said };
+  if (facts.stream?.state === "denied") return { state: "denied", glyph: "refused", line: said || "Not shown", reason: "" };
   if (facts.stream?.state === "paused") return { state: "paused", glyph: "paused", line: "Paused", reason: said };
   if (facts.stream?.state === "off") return { state: "off", glyph: "off", line: "Off", reason: said };
   if (facts.unplayable) return { state: "unplayable", glyph: "offline", line: "No picture here", reason: facts.unplayable };
@@ -51,7 +53,8 @@ function beforeFirst(facts: TileFacts, said: string): TileFace {
 
 function afterFirst(facts: TileFacts, age: number, said: string): TileFace {
   if (!facts.connected) return noPicture(facts.lastFrameAt, facts.zone, facts.lostLine);
-  if (age < DISC_LOST_MS) return { state: "live", glyph: "live", line: "", reason: "" };
+  const behind = Math.max(age, facts.lastFrameAt === null ? 0 : facts.now - facts.lastFrameAt);
+  if (behind < DISC_LOST_MS) return { state: "live", glyph: "live", line: "", reason: "" };
   if (age < PICTURE_LOST_MS) return { state: "late", glyph: null, line: "", reason: "" };
   return noPicture(facts.lastFrameAt, facts.zone, said);
 }
