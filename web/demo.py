@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import os
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 from typing import Annotated
 
@@ -40,29 +42,38 @@ class Code(BaseModel):
 
 @dataclass(slots=True)
 class OneTimeCode:
-    """The code of one start, known here by its digest; it opens one session."""
+    """The code of one start, known here by its digest; it opens one session, whichever web process of that start it comes to."""
 
     sha256: bytes
+    spend: Callable[[], None] = lambda: None
+    """Write down that it was used, for a process that starts after this one."""
     _used: bool = False
     _lock: Lock = field(default_factory=Lock)
+
+    @classmethod
+    def kept_in(cls, path: Path) -> OneTimeCode:
+        """Return the code whose digest `path` holds in hexadecimal; an empty file holds one that was used."""
+        return cls(bytes.fromhex(path.read_text(encoding="ascii")), lambda: os.truncate(path, 0))
 
     def use(self, code: str) -> bool:
         with self._lock:
             fits = hmac.compare_digest(hashlib.sha256(code.encode()).digest(), self.sha256) and not self._used
             self._used = self._used or fits
+            if fits:
+                self.spend()
             return fits
 
 
-def create_demo_app(settings: Settings, clock: Clock, *, code_sha256: bytes, made: Collection[PersonId]) -> FastAPI:
+def create_demo_app(settings: Settings, clock: Clock, *, code: OneTimeCode, made: Collection[PersonId]) -> FastAPI:
     """Return the ordinary application with the demo's two routes and its bar; they open the accounts `made` by the demo, no other."""
     site = open_site(settings, clock)
     site.pages.extras.append(_bar)
-    return create_app(site, routers=(*ROUTERS, _router(OneTimeCode(code_sha256), made)))
+    return create_app(site, routers=(*ROUTERS, _router(code, made)))
 
 
-def run(settings: Settings, clock: Clock, sock: socket.socket, *, code_sha256: bytes, made: Collection[PersonId]) -> int:
+def run(settings: Settings, clock: Clock, sock: socket.socket, *, code: OneTimeCode, made: Collection[PersonId]) -> int:
     """Serve the demo on `sock` until stopped; returns the exit code."""
-    return serve(create_demo_app(settings, clock, code_sha256=code_sha256, made=made), settings, sock)
+    return serve(create_demo_app(settings, clock, code=code, made=made), settings, sock)
 
 
 def _router(code: OneTimeCode, made: Collection[PersonId]) -> APIRouter:

@@ -56,7 +56,7 @@ def demo(settings: Settings) -> Iterator[Demo]:
             an_account(session, role, name=f"a real {role.value}")
         made = {an_account(session, role, name=f"the demo's {role.value}").id for role in Role}
     sock = loopback_socket()
-    app = create_demo_app(settings, SystemClock(), code_sha256=hashlib.sha256(CODE.encode()).digest(), made=made)
+    app = create_demo_app(settings, SystemClock(), code=OneTimeCode(hashlib.sha256(CODE.encode()).digest()), made=made)
     with served(plainly(node.app()), unix_socket(settings.node_socket)), served(configuration(app, settings), sock):
         yield Demo(f"http://127.0.0.1:{sock.getsockname()[1]}", central)
     central.dispose()
@@ -122,6 +122,12 @@ def test_only_this_machine_may_use_it(host: str, here: bool) -> None:  # noqa: F
 def test_a_code_is_used_up_by_the_first_of_two_at_once() -> None:
     code = OneTimeCode(hashlib.sha256(CODE.encode()).digest())
     assert [code.use("other"), code.use(CODE), code.use(CODE)] == [False, True, False]
+
+
+def test_a_used_code_stays_used_when_the_web_process_starts_again(tmp_path: Path) -> None:
+    kept = tmp_path / "demo-code"
+    kept.write_text(hashlib.sha256(CODE.encode()).hexdigest())
+    assert [OneTimeCode.kept_in(kept).use(code) for code in ("other", CODE, CODE, "")] == [False, True, False, False]
 
 
 @pytest.mark.parametrize("path", ["/demo/session", "/demo/switch"])

@@ -101,9 +101,8 @@ def serve(cli: Cli, *, listen_fd: int, code_file: Path) -> int:
 
     with sentences():
         made = demo_data.Made.read(cli.data_dir)
-        code_sha256 = bytes.fromhex(code_file.read_text(encoding="ascii"))
-        settings = cli.service_settings()
-        return web_demo.run(settings, cli.clock, socket.socket(fileno=listen_fd), code_sha256=code_sha256, made=made.people)
+        code, settings = web_demo.OneTimeCode.kept_in(code_file), cli.service_settings()
+        return web_demo.run(settings, cli.clock, socket.socket(fileno=listen_fd), code=code, made=made.people)
 
 
 class _Step(Protocol):
