@@ -1,6 +1,7 @@
 /* Cameras pages, better with JavaScript: paths by make, a test without leaving the form, states that refresh. */
 import { html, render } from "lit";
-import { BY_ITSELF, call, sentenceFor } from "./api.ts";
+import { call, sentenceFor } from "./api.ts";
+import { freshPage, takeOver } from "./fresh_page.ts";
 import { icon, pageData } from "./page.ts";
 
 interface Brand {
@@ -82,18 +83,13 @@ function card(verdict: Verdict): unknown {
   </section>`;
 }
 
-/** Replace the table's rows by the server's newest, without moving focus or scroll. */
+/** Replace the states in the table by the server's newest, without moving focus or scroll. */
 function refresh(table: HTMLTableElement): void {
   setInterval(async () => {
-    if (document.hidden) return;
-    const response = await fetch(location.href, { credentials: "same-origin", ...BY_ITSELF }).catch(() => null);
-    if (!response?.ok) return;
-    const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    for (const row of table.querySelectorAll<HTMLTableRowElement>("tr[data-camera]")) {
-      const newer = page.querySelector(`tr[data-camera="${row.dataset["camera"]}"] [data-cell="state"]`);
-      const cell = row.querySelector('[data-cell="state"]');
-      if (newer && cell && newer.textContent !== cell.textContent) cell.replaceWith(document.importNode(newer, true));
-    }
+    const page = await freshPage();
+    if (!page) return;
+    takeOver(page, ".top .chip");
+    for (const row of table.querySelectorAll<HTMLTableRowElement>("tr[data-camera]")) takeOver(page, `tr[data-camera="${row.dataset["camera"]}"] [data-cell="state"]`);
   }, 5_000);
 }
 

@@ -2,6 +2,7 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { announce } from "./announce.ts";
+import { freshPage, takeOver } from "./fresh_page.ts";
 import { everyCamera, layoutOf, neighbour, placed, queryOf, resized, SIZES, type Layout, type LiveData, type Placed, type Size } from "./live/model.ts";
 import { LiveSocket, type Connection, type StreamState } from "./live/socket.ts";
 import type { VmsTile } from "./live/tile.ts";
@@ -13,6 +14,8 @@ import { serverNow } from "./server_clock.ts";
 
 const TICK_MS = 250;
 const HIDDEN_MS = 5_000;
+/** How many cameras record, of all: asked for, as the wall shows only some of them. */
+const CHIP_MS = 10_000;
 
 class VmsLive extends LitElement {
   static override properties = { layout: { state: true }, chosen: { state: true }, connection: { state: true }, live: { state: true }, waitS: { state: true }, drawer: { state: true }, data: { state: true } };
@@ -53,6 +56,7 @@ class VmsLive extends LitElement {
     super.connectedCallback();
     this.socket.start();
     setInterval(() => this.tick(), TICK_MS);
+    setInterval(() => void freshPage().then((page) => page && takeOver(page, ".top .chip")), CHIP_MS);
     document.addEventListener("keydown", (event) => this.onKey(event));
     document.addEventListener("visibilitychange", () => this.onVisibility());
     addEventListener("pagehide", () => this.socket.stop());
