@@ -46,8 +46,9 @@ test: setup static ## everything that stands before a change: static checks and 
 test-long: setup ## the tests that take minutes: repeated kills under load, hours of recording
 	$(BIN)/pytest -m long -o faulthandler_timeout=3600 $(PYTEST)
 
-bench: setup ## every benchmark, one after the other
-	@for script in tests/bench/bench_*.py; do name=$${script##*/bench_}; $(MAKE) --no-print-directory bench-$${name%.py}; done
+bench: setup ## every benchmark, one after the other; fails at the end when one missed a limit
+	@missed=0; for script in tests/bench/bench_*.py; do name=$${script##*/bench_}; \
+	  $(MAKE) --no-print-directory bench-$${name%.py} || missed=1; done; exit $$missed
 
 bench-%: setup ## one benchmark, e.g. make bench-live: prints its table, writes bench/live.json
 	@mkdir -p bench
