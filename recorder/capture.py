@@ -175,6 +175,7 @@ class Capture:
         self._around.drainer.add(playing)
         try:
             playing.begin()
+            self._let_go_when_unwatched()  # the viewer may have left while it connected
             await playing.ended
         finally:
             self._leave(playing)
@@ -189,7 +190,8 @@ class Capture:
 
     def _failed(self, err: CameraError) -> None:
         self._record.end(err.gap_reason, str(err))
-        self._record.still_missing(err.gap_reason, str(err))
+        if self._order.recording_mode is RecordingMode.ALWAYS:  # else nothing is missing, whatever the camera does
+            self._record.still_missing(err.gap_reason, str(err))
         self._show(err.state, str(err))
 
     def _first_viewer(self) -> None:
@@ -198,7 +200,10 @@ class Capture:
 
     def _no_viewer(self) -> None:
         self._wanted.clear()
-        if self._playing is not None and self._order.recording_mode is RecordingMode.LIVE_ONLY:
+        self._let_go_when_unwatched()
+
+    def _let_go_when_unwatched(self) -> None:
+        if self._playing is not None and self._order.recording_mode is RecordingMode.LIVE_ONLY and not self.live.watched:
             self._playing.nobody_watches()
 
     def _show_recording(self) -> None:
