@@ -90,14 +90,14 @@ def recover(node: Node, *, lived_ms: int) -> Recovered:
 
 
 def salvage_streams(node: Node, streams: frozenset[StreamId], *, lived_ms: int) -> Recovered:
-    """Take in what a worker that died at `lived_ms` left of `streams`, in this and the neighbouring hours.
+    """Take in what a worker that died at `lived_ms` left of `streams`, around now and around where each ends.
 
     Ends no run: the ledger does.
     """
     done = Recovered(lived_ms)
-    hour = ms_of(node.clock.now()) // HOUR_MS
+    hours = _hours_of(node, sorted(streams))
     for volume in node.volumes:
-        left = [file for stream in sorted(streams) for near in (hour - 1, hour, hour + 1) for file in _files_of(volume, stream, near)]
+        left = [file for stream, hour in hours for file in _files_of(volume, stream, hour)]
         _take_in(node, volume, _without_row(node, (file for file in left if not _is_part(file))), done)
         _take_in(node, volume, (file for file in left if _is_part(file)), done)
     done.tell("salvaged after a worker's death")
@@ -316,6 +316,15 @@ def _end_runs(node: Node, done: Recovered) -> None:
             since, until = datetime_of_ms(last.end_ms), told.get(stream)
             if until is None or since < until:  # a reason was told for the time after what the disk never took
                 gaps.put(connection, [Gap(stream, since, until, GapReason.RECORDER_CRASHED)])
+
+
+def _hours_of(node: Node, streams: Sequence[StreamId]) -> list[tuple[StreamId, int]]:
+    """Return the hours that a stream may have been recorded in last: where it ends is far ahead of now after the clock was set back."""
+    now_ms = ms_of(node.clock.now())
+    with node.index.read.begin() as connection:
+        ends = runs.ends(connection)
+    moments = [(stream, moment) for stream in streams for moment in (now_ms, ends.get(stream, now_ms))]
+    return sorted({(stream, moment // HOUR_MS + near) for stream, moment in moments for near in (-1, 0, 1)})
 
 
 def _files_of(volume: Volume, stream: StreamId, hour: int) -> list[StoredFile]:

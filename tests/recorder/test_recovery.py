@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,25 @@ def test_it_is_told_how_much_a_salvaged_segment_lacks(crash: Crash) -> None:
 
     (line,) = [line for line in lines if line["event"] == "segment salvaged"]
     assert (line["write_lag_ms"], line["missing_ms"]) == (pytest.approx(400, abs=1), pytest.approx(1700, abs=1))
+
+
+class SetBack:
+    """The machine's clock after somebody set it back three hours."""
+
+    def now(self) -> datetime:
+        return CLOCK.now() - timedelta(hours=3)
+
+    def monotonic(self) -> float:
+        return CLOCK.monotonic()
+
+
+def test_what_a_worker_leaves_that_died_after_the_clock_was_set_back_is_salvaged(crash: Crash) -> None:
+    crash.enter(*crash.record(5, finish=False))
+
+    done = salvage_streams(replace(crash.node, clock=SetBack()), frozenset({STREAM}), lived_ms=ms_of(CLOCK.now()))
+
+    assert done.salvaged == 1
+    assert crash.parts() == []
 
 
 def test_a_reason_that_was_told_for_later_time_leaves_no_time_without_one(crash: Crash) -> None:
