@@ -128,7 +128,7 @@ class LiveStream:
                 viewer.offer(_text(told))
 
     def interrupt(self) -> None:
-        """The connection ended: what comes next is a new epoch, and no viewer is shown a picture of the old one."""
+        """What comes next is a new epoch, from a keyframe on, and no viewer is shown a picture of the old one."""
         self._gop.clear()
         self._line = None
 
@@ -166,6 +166,8 @@ class LiveStream:
         if self._line is not None and (message := self._line.mux(unit)) is not None:
             for viewer in self._viewers:
                 viewer.offer(message)
+        elif self._line is not None and not unit.keyframe:
+            self.interrupt()  # the line broke inside a GOP, which can't be shown on a new one
         elif self._gop:
             self._begin_line()
 

@@ -14,6 +14,7 @@ from recorder.live import MAX_GOP_BYTES, MAX_VIEWER_BYTES, LiveMessage, LiveStre
 from recorder.rtp.access_unit import UNIT_BYTES
 from tests.recorder.test_clock import DrivenClock
 from tests.recorder.units import parameter_sets, unit
+from vms.domain.timespan import TICKS_PER_SECOND
 from vms.media.boxes import read_fragment
 
 pytestmark = pytest.mark.asyncio
@@ -125,6 +126,19 @@ async def test_after_an_interruption_no_old_picture_is_shown() -> None:
     live.state("offline", 5, "The camera closed the connection.")
 
     assert [json.loads(message.payload)["state"] for message in await taken(viewer)] == ["offline"]
+
+
+async def test_time_stamps_that_jump_inside_a_gop_show_no_picture_twice() -> None:
+    live = a_stream()
+    viewer = live.join()
+    show(live, range(5))
+    for number in range(5, 30):
+        live.picture(unit(number, rtp=3600 * TICKS_PER_SECOND))
+
+    messages = await taken(viewer)
+
+    assert sum(message.is_text for message in messages) == 2
+    assert [keyframe for _, _, keyframe in pictures(messages)] == [True, False, False, False, False, True, False, False, False, False]
 
 
 async def test_a_gop_beyond_its_bound_is_given_up_until_the_next_keyframe() -> None:
