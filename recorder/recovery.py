@@ -23,7 +23,7 @@ from vms.domain.ids import SegmentId, StreamId, segment_id, split_segment_id
 from vms.domain.timespan import TICKS_PER_MS, Timespan, datetime_of_ms, ms_of
 from vms.errors import Conflict, Corrupt, NotFound
 from vms.log import get_logger
-from vms.media.segment_file import Scan, scan
+from vms.media.segment_file import Scan, digest_file, scan
 from vms.media.segment_layout import HEADER_BYTES, LENGTH, MAX_RECORD_BYTES, record_size, whole_places
 from vms.store import gaps, runs, segments, volumes
 from vms.store.batch import IndexBatch
@@ -55,6 +55,7 @@ class Recovered:
     discarded: int = 0
     unreadable: int = 0
     lost: int = 0
+    found_again: int = 0
     ends: dict[tuple[StreamId, int], int] = field(default_factory=dict)
     """Where (ms) the footage that was taken in of a run ends, by stream and start of the run."""
 
@@ -66,6 +67,7 @@ class Recovered:
             discarded=self.discarded,
             unreadable=self.unreadable,
             lost=self.lost,
+            found_again=self.found_again,
         )
 
 
@@ -120,6 +122,7 @@ def _recover_volume(node: Node, volume: Volume, since_hour: int, done: Recovered
     # Published files come before the `.part` that follows them: each finds the run it continues.
     _take_in(node, volume, _without_row(node, iter_published(volume, since_hour)), done)
     _take_in(node, volume, iter_parts(volume), done)
+    done.found_again += _find_again(node, volume)
     done.lost += _mark_lost(node, volume, since_hour)
 
 
@@ -285,6 +288,34 @@ def _without_row(node: Node, files: Iterable[StoredFile]) -> Iterator[StoredFile
         with node.index.read.begin() as connection:
             known = segments.states(connection, [file.segment for file in chunk])
         yield from (file for file in chunk if file.segment not in known)
+
+
+def _find_again(node: Node, volume: Volume) -> int:
+    """Give the lost rows back their files that are there again, as after a disk was repaired or a file put back."""
+    with node.index.read.begin() as connection:
+        rows = segments.lost(connection, volume.id)
+    back = [row for row in rows if _is_there(volume, row)]
+    if back:
+        with node.index.write.begin() as connection:
+            for row in back:
+                log.info("lost segment found again", segment=row.id, volume=volume.id)
+                segments.set_state(connection, row.id, SegmentState.LIVE)
+    return len(back)
+
+
+def _is_there(volume: Volume, row: Segment) -> bool:
+    """Say whether the row's file is there and is the one that was written."""
+    path = volume.segment_path(row.id)
+    try:
+        with path.open("rb") as file:
+            fits = os.fstat(file.fileno()).st_size == row.size_bytes and digest_file(file) == row.file_digest
+    except FileNotFoundError:
+        return False
+    except (Corrupt, OSError):
+        fits = False
+    if not fits:
+        log.error("lost segment's file is not what was written; run: vms check", path=str(path))
+    return fits
 
 
 def _mark_lost(node: Node, volume: Volume, since_hour: int) -> int:

@@ -201,6 +201,35 @@ def test_a_gap_begins_where_the_footage_ends(crash: Crash) -> None:
     assert gap.start.timestamp() * 1000 == pytest.approx(run.end_ms, abs=1)
 
 
+def test_a_lost_segment_whose_file_is_put_back_is_live_again(crash: Crash) -> None:
+    first, *_ = crash.record(5, finish=True)
+    recover(crash.node)
+    path = crash.node.volumes[0].segment_path(first.id)
+    path.rename(crash.site.settings.data_dir / "away")
+    recover(crash.node)
+    (crash.site.settings.data_dir / "away").rename(path)
+
+    done = recover(crash.node)
+
+    assert done.found_again == 1
+    assert first.id in {row.id for row in crash.rows()}
+    assert crash.site.check().violations == ()
+
+
+def test_a_lost_segment_stays_lost_while_another_file_stands_in_its_place(crash: Crash) -> None:
+    first, second, *_ = crash.record(5, finish=True)
+    recover(crash.node)
+    volume = crash.node.volumes[0]
+    volume.segment_path(first.id).unlink()
+    recover(crash.node)
+    volume.segment_path(first.id).write_bytes(volume.segment_path(second.id).read_bytes())
+
+    done = recover(crash.node)
+
+    assert done.found_again == 0
+    assert first.id not in {row.id for row in crash.rows()}
+
+
 def test_a_row_whose_file_is_gone_is_marked_lost(crash: Crash) -> None:
     first, *_ = crash.record(5, finish=True)
     crash.recover()

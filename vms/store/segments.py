@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, and_, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, and_, func, insert, select, text, tuple_, update
 
 from vms.domain.footage import Segment, SegmentFlag, SegmentState, pack_fragments, unpack_fragments
 from vms.domain.ids import SegmentId, StreamId, VolumeId, segment_id, split_segment_id
@@ -69,6 +69,12 @@ def last(connection: Connection, stream_id: StreamId) -> Segment | None:
     return None if row is None else _segment(row)
 
 
+def lost(connection: Connection, volume: VolumeId, *, limit: int = FIND_LIMIT) -> list[Segment]:
+    """Return the lost segments of a volume by stream and start, at most `limit`."""
+    query = _SEGMENTS.where(_NOT_LIVE, SegmentRow.state == SegmentState.LOST.value, VolumeRow.uuid == volume)
+    return [_segment(row) for row in connection.execute(query.order_by(SegmentRow.stream_id, SegmentRow.start_ms).limit(limit))]
+
+
 def set_state(connection: Connection, segment: SegmentId, state: SegmentState) -> None:
     """Mark `segment`; NotFound when it has no row."""
     stream_id, start_ms = split_segment_id(segment)
@@ -99,6 +105,8 @@ def page(connection: Connection, volume: VolumeId, after: SegmentId | None, size
     return [_segment(row) for row in connection.execute(query if after is None else query.where(key > split_segment_id(after)))]
 
 
+_NOT_LIVE = text("segment.state <> 0")
+"""The condition of the partial index on what is being destroyed or lost, word for word."""
 _SEGMENTS = (
     select(
         SegmentRow.stream_id,
