@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -229,6 +231,33 @@ def test_a_segment_that_is_lost_takes_the_rest_of_its_run_with_it(make_desk: Cal
 
     assert desk.abandoned() == [lost, later]
     assert [segment.start_ticks for segment in desk.published()] == [NOW + 2 * TICKS_PER_SECOND]
+
+
+def test_a_process_that_may_open_no_more_files_has_a_healthy_disk(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    refused = a_segment()
+    with no_more_files():
+        desk.write(refused)
+        desk.settle()
+    desk.write(a_segment(NOW + TICKS_PER_SECOND))
+    desk.settle()
+
+    assert desk.abandoned() == [refused]
+    assert [segment.start_ticks for segment in desk.published()] == [NOW + TICKS_PER_SECOND]
+    assert desk.conditions() == []
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Forbid this process to open another file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_segment_that_no_init_segment_can_be_made_of_harms_no_other(make_desk: Callable[..., Desk]) -> None:

@@ -214,10 +214,11 @@ class OpenPart:
     def create(cls, volume: Volume, segment: SegmentId, expected_bytes: int) -> OpenPart:
         """Create the `.part` and reserve `expected_bytes` for it.
 
-        Raises Conflict when this segment has a file already, DiskFull or DiskFault when the disk refuses; nothing is left then.
+        Raises Conflict when this segment has a file already or this process may open no more files, DiskFull or DiskFault when the
+        disk refuses; nothing is left then.
         """
         path = volume.part_path(segment)
-        with _disk_speaks(path):
+        with _disk_speaks(path), _process_lacks(path):
             volume.make_folder(path.parent)
             if volume.segment_path(segment).exists():
                 raise Conflict(f"Segment {segment} is published already; footage is never written over.")
@@ -328,6 +329,17 @@ def fsync_dir(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+@contextmanager
+def _process_lacks(path: Path) -> Iterator[None]:
+    """Turn what this process lacks into a Conflict about `path`: the disk is well, and goes on when there is more again."""
+    try:
+        yield
+    except OSError as err:
+        if err.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            raise Conflict(f"{path}: {err.strerror}. Raise the recorder's limit of open files (LimitNOFILE), or give it memory.") from err
+        raise
 
 
 @contextmanager
