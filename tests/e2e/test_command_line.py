@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,6 +143,15 @@ def test_a_second_init_touches_nothing(product: Product) -> None:
     assert (product.data / "config.toml").read_bytes() == before
 
 
+def test_nobody_else_can_read_what_is_made_in_a_directory_that_others_may_enter(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    Product(data).init()
+
+    loose = [str(path.relative_to(data)) for path in data.rglob("*") if path.lstat().st_mode & 0o077]
+    assert loose == []
+
+
 def test_a_directory_without_data_says_how_to_begin(tmp_path: Path) -> None:
     """Not a traceback."""
     said = Product(tmp_path / "nowhere").vms("status")
@@ -155,6 +165,15 @@ def test_a_short_password_and_a_wrong_zone_are_refused(product: Product) -> None
     assert (said.code, "15" in said.err) == (2, True)
     said = product.vms("branch", "add", "Mars", "--timezone", "Mars/Olympus")
     assert (said.code, "Mars/Olympus" in said.err) == (2, True)
+
+
+def test_a_password_that_is_not_utf_8_is_refused_in_words(product: Product) -> None:
+    command = product.command("user", "add", "someone", "--role", "desk", "--password-stdin")
+    said = subprocess.run(command, input=b"caf\xe9 au lait, long enough\n", capture_output=True, env=product.environment, check=False)
+
+    assert said.returncode == 2
+    assert b"not UTF-8" in said.stderr
+    assert b"Traceback" not in said.stderr
 
 
 def test_status_check_and_doctor_print_one_json_document(product: Product) -> None:

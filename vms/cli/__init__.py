@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,9 @@ class _Commands(TyperGroup):
             err.print("vms: Nothing was done.")
             raise SystemExit(Exit.NOT_DONE) from None
 
+
+_OWNER_ONLY = 0o077
+"""Whatever this and its child processes make, SQLite's files too, is its user's alone, even in a data directory that others may enter."""
 
 app = typer.Typer(
     name="vms",
@@ -74,4 +78,5 @@ def _demo_serve(context: typer.Context, listen_fd: Annotated[int, typer.Option()
 
 def main() -> None:
     """Entry point of the script `vms`."""
+    os.umask(_OWNER_ONLY)
     app()

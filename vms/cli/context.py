@@ -115,7 +115,10 @@ def allowed(answer: Answer | Refused) -> Answer:
 
 def password_from_stdin() -> str:
     """Read one line without its end; a password never stands on a command line, where every process sees it."""
-    line = sys.stdin.readline()
+    try:
+        line = sys.stdin.buffer.readline().decode()
+    except UnicodeDecodeError as err:
+        raise InvalidInput("The password on standard input is not UTF-8. Set the terminal or the file it comes from to UTF-8.") from err
     if not line.strip("\r\n"):
         raise InvalidInput("No password came on standard input. Pipe it in: printf '%s\\n' \"$PASSWORD\" | vms … --password-stdin")
     return line.rstrip("\r\n")
