@@ -6,7 +6,9 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from recorder.rtsp.errors import CameraError, CameraUnreachable, ConnectionLost, ConnectionRefused, ForbiddenAddress, Unsupported
 from vms.domain.camera import Address, Scheme, refuse_target
@@ -60,9 +62,33 @@ class Connection:
 
 
 async def resolve_host(host: str) -> list[IpAddress]:
-    """Ask the system's resolver."""
-    answers = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return [ipaddress.ip_address(answer[4][0]) for answer in answers]
+    """Ask the system's resolver.
+
+    In a thread that nobody waits for: one of asyncio's would hold up the end of the process for as long as a DNS server is silent.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[IpAddress]] = loop.create_future()
+
+    def ask() -> None:
+        found: list[IpAddress] | Exception
+        try:
+            found = [ipaddress.ip_address(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+        except (OSError, UnicodeError) as err:
+            found = err
+        with suppress(RuntimeError):  # the loop is closed: the answer comes too late
+            loop.call_soon_threadsafe(_settle, answer, found)
+
+    threading.Thread(target=ask, name=f"resolve {host}", daemon=True).start()
+    return await answer
+
+
+def _settle(answer: asyncio.Future[list[IpAddress]], found: list[IpAddress] | Exception) -> None:
+    if answer.done():  # given up meanwhile
+        return
+    if isinstance(found, Exception):
+        answer.set_exception(found)
+    else:
+        answer.set_result(found)
 
 
 async def dial(address: Address, *, allow_loopback: bool, tls: ssl.SSLContext | None, resolve: Resolver, connect_s: float) -> Connection:

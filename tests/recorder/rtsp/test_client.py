@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from recorder.rtsp.client import PlayingStream, Timeouts, open_stream
-from recorder.rtsp.connection import IpAddress
+from recorder.rtsp.connection import IpAddress, resolve_host
 from recorder.rtsp.errors import CameraError, ConnectionLost, FailureKind, WrongPassword
 from recorder.rtsp.message import Message
 from tests.recorder.rtsp.scripted_camera import PPS, SDP, SPS, Conversation, Guard, Request, ScriptedCamera, answer, camera, serving
@@ -537,3 +538,33 @@ def tls_pair(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(pem, key_pem)
     return server, ssl.create_default_context(cafile=str(pem))
+
+
+def test_a_resolver_that_does_not_answer_holds_up_no_end_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    release, gave_up = threading.Event(), threading.Event()
+
+    def silent(*_: object, **__: object) -> list[object]:
+        if not release.wait(20):
+            gave_up.set()
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    with pytest.raises(TimeoutError):
+        asyncio.run(asyncio.wait_for(resolve_host("camera.branch.example"), 0.05))
+
+    assert not gave_up.is_set()
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("resolve"):
+            thread.join()
+
+
+@pytest.mark.asyncio
+async def test_a_name_that_can_not_be_resolved_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+
+    failure = await failure_of(Address(Scheme.RTSP, "camera.branch.example", 554))
+    assert "can't be resolved" in str(failure)
