@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from recorder.cutter import stagger
 from recorder.keys import KeyRing
 from recorder.node import Node, open_node
 from recorder.open_segment import hour_of
@@ -30,6 +31,7 @@ from vms.store.batch import IndexBatch, apply_batch
 from vms.store.volumes import VolumeState
 
 STREAM, CAMERA = StreamId(5), CameraId(11)
+SEGMENT_TICKS = 2 * TICKS_PER_SECOND
 pytestmark = pytest.mark.slow
 
 
@@ -47,7 +49,8 @@ class Crash:
         writer = WriterThread(volume, clock=CLOCK, sync_seconds=1, report=reports.append, listed={})
         writer.start()
         start = ticks_of(CLOCK.now()) - (seconds + 10) * TICKS_PER_SECOND
-        run = Run(RunPlan(STREAM, CAMERA, parameter_sets(), 2 * TICKS_PER_SECOND, 0, 10_000), writer, self._keys(start))
+        start += (stagger(CAMERA, SEGMENT_TICKS) - start) % SEGMENT_TICKS + TICKS_PER_SECOND // 4  # cut after every second keyframe
+        run = Run(RunPlan(STREAM, CAMERA, parameter_sets(), SEGMENT_TICKS, 0, 10_000), writer, self._keys(start))
         for each in stream(seconds * 25 + 1):
             assert run.add(each, start + int(each.arrival * TICKS_PER_SECOND))
         if finish:
@@ -203,13 +206,13 @@ def test_a_gap_begins_where_the_footage_ends(crash: Crash) -> None:
 
 def test_a_lost_segment_whose_file_is_put_back_is_live_again(crash: Crash) -> None:
     first, *_ = crash.record(5, finish=True)
-    recover(crash.node)
+    crash.recover()
     path = crash.node.volumes[0].segment_path(first.id)
     path.rename(crash.site.settings.data_dir / "away")
-    recover(crash.node)
+    crash.recover()
     (crash.site.settings.data_dir / "away").rename(path)
 
-    done = recover(crash.node)
+    done = crash.recover()
 
     assert done.found_again == 1
     assert first.id in {row.id for row in crash.rows()}
@@ -218,13 +221,13 @@ def test_a_lost_segment_whose_file_is_put_back_is_live_again(crash: Crash) -> No
 
 def test_a_lost_segment_stays_lost_while_another_file_stands_in_its_place(crash: Crash) -> None:
     first, second, *_ = crash.record(5, finish=True)
-    recover(crash.node)
+    crash.recover()
     volume = crash.node.volumes[0]
     volume.segment_path(first.id).unlink()
-    recover(crash.node)
+    crash.recover()
     volume.segment_path(first.id).write_bytes(volume.segment_path(second.id).read_bytes())
 
-    done = recover(crash.node)
+    done = crash.recover()
 
     assert done.found_again == 0
     assert first.id not in {row.id for row in crash.rows()}
