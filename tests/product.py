@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from recorder.demo.stream import Start
 from tests.fakes.cameras import CACHE
 from tests.waiting import wait_until
 
@@ -149,10 +150,10 @@ class CameraProcess(Running):
     USERNAME = "viewer"
     PASSWORD = "correct horse: battery/staple?"
 
-    def __init__(self, folder: Path, *, count: int = 1) -> None:
+    def __init__(self, folder: Path, *, count: int = 1, start: Start = Start.IMMEDIATE) -> None:
         secret, self._control = folder / "camera-password", folder / "control.sock"
         secret.write_text(self.PASSWORD, encoding="utf-8")
-        arguments = ["--listen", "127.0.0.1:0", "--cameras", str(count), "--cache", str(CACHE), "--start", "immediate"]
+        arguments = ["--listen", "127.0.0.1:0", "--cameras", str(count), "--cache", str(CACHE), "--start", start]
         credential = ["--user", self.USERNAME, "--password-file", str(secret), "--control", str(self._control)]
         super().__init__([sys.executable, "-m", "recorder.demo", *arguments, *credential], dict(os.environ))
 

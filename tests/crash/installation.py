@@ -14,15 +14,15 @@ from pathlib import Path
 
 import httpx
 
+from recorder.demo.stream import Start
 from recorder.open_segment import HOUR_MS
 from tests.crash.continuity import Told, breaks
 from tests.factories import an_account, done
 from tests.processes import children_of, is_running
 from tests.product import CameraProcess, Product, Running, free_port
-from tests.recorder.site import CLOCK, DAY, Site
+from tests.recorder.site import CLOCK, DAY, Site, a_site
 from tests.waiting import wait_until
 from tests.web.world import OWN_PAGE, cookie
-from vms.config import load_settings
 from vms.domain.ids import SegmentId, StreamId, split_segment_id
 from vms.domain.people import Role
 from vms.domain.timespan import Timespan, ms_of
@@ -30,7 +30,6 @@ from vms.media.segment_layout import whole_places
 from vms.services.check import Depth, check
 from vms.services.people import open_session
 from vms.store import gaps, runs, segments, stream_config
-from vms.store.database import make_engines
 from vms.store.files import iter_parts, iter_published
 from vms.store.layout import StoredFile
 
@@ -52,7 +51,6 @@ class Victim(StrEnum):
 class Kill:
     """What was the case when a process was killed."""
 
-    victim: Victim
     at_ms: int
     written: dict[SegmentId, int]
     """Whole records of each file that was open."""
@@ -82,7 +80,6 @@ class Installation:
     def close(self) -> None:
         if self._up is not None:
             self._up.stop()
-        self.site.close()
 
     @property
     def streams(self) -> frozenset[StreamId]:
@@ -106,7 +103,7 @@ class Installation:
         """Kill a process of this kind; `vms up`, which nothing starts again, is started."""
         killed = wait_until(lambda: self.pids(victim)[number:], seconds=BACK_SECONDS)[0]
         written = self.written()
-        kill = Kill(victim, ms_of(CLOCK.now()), written)
+        kill = Kill(ms_of(CLOCK.now()), written)
         os.kill(killed, signal.SIGKILL)
         if victim is Victim.UP:
             self._start_after_a_kill()
@@ -196,13 +193,14 @@ class Installation:
 @contextmanager
 def an_installation(folder: Path) -> Iterator[Installation]:
     """Record four demo cameras of production size, main and sub-stream, in short segments so that kills hit publishing too."""
-    settings = {"VMS_SEGMENT_SECONDS": "4", "VMS_CAPTURE_WORKERS": str(WORKERS), "VMS_LOG_FORMAT": "json"}
-    product = Product(folder / "data", **settings)
-    product.init()
-    with CameraProcess(folder, count=CAMERAS) as cameras:
-        for number in range(CAMERAS):
-            cameras.add_to(product, number)
-        site = _look_at(product.data)
+    # A camera that sends what it had in store would hide how much a kill had cost.
+    with (
+        CameraProcess(folder, count=CAMERAS, start=Start.NEXT_KEYFRAME) as cameras,
+        a_site(folder / "data", segment_seconds=4, workers=WORKERS) as site,
+    ):
+        for camera in cameras.cameras:
+            site.add_camera(camera["name"], cameras.port, camera["main"], sub_path=camera["sub"])
+        product = Product(site.settings.data_dir, VMS_LOG_FORMAT="json")
         installation = Installation(product, site, f"127.0.0.1:{free_port()}", _sign_in(site))
         try:
             installation.start()
@@ -211,11 +209,6 @@ def an_installation(folder: Path) -> Iterator[Installation]:
             yield installation
         finally:
             installation.close()
-
-
-def _look_at(data: Path) -> Site:
-    settings = load_settings(data)
-    return Site(settings, make_engines(settings.index_path), make_engines(settings.central_where))
 
 
 def _sign_in(site: Site) -> str:

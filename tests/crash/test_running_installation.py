@@ -60,26 +60,27 @@ def test_recording_goes_on_without_a_gap_while_what_shows_it_is_killed(installat
 
 @pytest.mark.long
 def test_fifty_kills_at_random_moments_under_load(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lost: dict[Victim, list[int]] = {victim: [] for victim in Victim}
+    lost: dict[str, list[int]] = {}
     with an_installation(tmp_path) as installation:
         for seed in range(50):
-            victim, lost_ms = kill_at_random(installation, random.Random(seed))
-            lost[victim].append(lost_ms)
+            killed, lost_ms = kill_at_random(installation, random.Random(seed))
+            lost.setdefault(killed, []).append(lost_ms)
             with capsys.disabled():
-                print(f"{seed + 1:2} {victim}: {lost_ms} ms lost", flush=True)  # noqa: T201 - many minutes without a word are long
+                print(f"{seed + 1:2} {killed}: {lost_ms} ms lost", flush=True)  # noqa: T201 - many minutes without a word are long
         assert installation.faults_when_stopped() == []
     with capsys.disabled():
-        for victim, each in lost.items():
-            print(f"{victim}: {len(each)} kills, median {statistics.median(each):.0f} ms lost, most {max(each)} ms")  # noqa: T201
+        for killed, each in sorted(lost.items()):
+            print(f"{killed}: {len(each)} times, median {statistics.median(each):.0f} ms lost, most {max(each)} ms")  # noqa: T201
     assert max(map(max, lost.values())) <= MOST_LOST_MS
 
 
-def kill_at_random(installation: Installation, chosen: random.Random) -> tuple[Victim, int]:
-    """Kill a process, now and then a second one while things start and recover; return the first and how much was lost."""
+def kill_at_random(installation: Installation, chosen: random.Random) -> tuple[str, int]:
+    """Kill a process, now and then a second one while things start and recover; return what was killed and how much was lost."""
     victim, number = chosen.choice(list(Victim)), chosen.randrange(WORKERS)
-    wait_for(chosen.uniform(0, 3 * FRAGMENT_MS / 1000))
+    wait_for(chosen.uniform(0, 2 * FRAGMENT_MS / 1000))
     kill = installation.kill(victim, number=number if victim is Victim.WORKER else 0)
-    if chosen.random() < HASTY_SHARE:
-        wait_for(chosen.uniform(0, FRAGMENT_MS / 1000))
-        installation.kill(chosen.choice(list(Victim)))
-    return victim, kill_and_account(installation, kill)
+    if chosen.random() >= HASTY_SHARE:
+        return victim, kill_and_account(installation, kill)
+    wait_for(chosen.uniform(0, FRAGMENT_MS / 1000))
+    installation.kill(chosen.choice(list(Victim)))
+    return "two in haste", kill_and_account(installation, kill)
