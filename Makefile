@@ -43,7 +43,7 @@ check: static ## static checks and the tests that take a moment
 test: setup static ## everything that stands before a change: static checks and every test but the long ones
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not long" $(PYTEST)
 
-test-long: setup ## the tests that take minutes: repeated kills under load, hours of recording
+test-long: setup ## the tests that take minutes: repeated kills under load, disks and indexes that do not answer
 	$(BIN)/pytest -m long -o faulthandler_timeout=3600 $(PYTEST)
 
 bench: setup ## every benchmark, one after the other; fails at the end when one missed a limit

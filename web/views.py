@@ -92,7 +92,7 @@ def cameras_now(site: Site, person: Person) -> list[CameraNow]:
 
 
 def tree(cameras: Sequence[CameraNow]) -> list[BranchTree]:
-    """Return cameras by branch, as Live and Playback list them. Areas get names with the issue that edits them."""
+    """Return cameras by branch, as Live and Playback list them. Areas have no names yet."""
     by_branch = groupby(cameras, key=lambda one: one.details.branch)
     return [
         BranchTree(

@@ -30,14 +30,6 @@ def nodes(session: Session) -> list[NodeRecord]:
     return node_rows.find(session)
 
 
-def node_named(session: Session, name: str) -> NodeRecord:
-    """Return the node `name`; NotFound when there is none."""
-    found = next((node for node in node_rows.find(session) if node.name == name), None)
-    if found is None:
-        raise NotFound(f"There is no node ‘{name}’. Run: vms init")
-    return found
-
-
 def node_by_key(session: Session, public_key: bytes) -> NodeRecord:
     """Return the node with this public key: how a machine finds itself, whatever it is called today."""
     found = next((node for node in node_rows.find(session) if node.public_key == public_key), None)

@@ -163,7 +163,10 @@ def open_session(session: Session, *, person_id: PersonId, at: datetime, address
 
 
 def session_for_token(session: Session, token: str, *, at: datetime) -> OpenSession | Refused:
-    """Return whose session `token` opens now. Reads only; roles and branches are those of this moment."""
+    """Return whose session `token` opens now: what every open stream asks again within five seconds.
+
+    Reads only; roles and branches are those of this moment.
+    """
     stored = people.session_of(session, _digest(token)) if 0 < len(token) <= 128 else None
     if stored is None or stored.ended_at is not None or stored.account.disabled_at or stored.account.confirmed_at is None:
         return sign_in_first("go on")
@@ -171,12 +174,6 @@ def session_for_token(session: Session, token: str, *, at: datetime) -> OpenSess
     if not stored.opened_at <= at < ends_at:
         return Refused(Refusal.SIGN_IN, "The session has ended. Sign in again.")
     return OpenSession(_person(stored.account, stored.id), stored.seen_at, ends_at)
-
-
-def person_for_token(session: Session, token: str, *, at: datetime) -> Person | Refused:
-    """Return who `token` is now: what every open stream asks again within five seconds."""
-    found = session_for_token(session, token, at=at)
-    return found if isinstance(found, Refused) else found.person
 
 
 def touch_session(session: Session, session_id: SessionId, *, at: datetime) -> None:

@@ -143,9 +143,6 @@ class Volume:
         watermark = max(min(WATERMARK_BYTES, total // WATERMARK_DIVISOR), min(BALLAST_BYTES, total // 100))
         return watermark if self.max_bytes is None else min(watermark, self.max_bytes)
 
-    def has_room(self, expected_bytes: int = 0) -> bool:
-        return self.lack_of_room(expected_bytes) is None
-
     def lack_of_room(self, expected_bytes: int = 0) -> str | None:
         """Return why `expected_bytes` more can't be recorded here, as a sentence; None when they can. DiskFault when it can't be asked."""
         with _disk_speaks(self.path):

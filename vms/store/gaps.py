@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
@@ -36,12 +35,6 @@ def find(connection: Connection, stream_id: StreamId, span: Timespan) -> list[Ga
 def open_gaps(connection: Connection) -> list[Gap]:
     """Return the gaps that last, by stream."""
     return [_gap(row) for row in connection.execute(_GAPS.where(GapRow.end_ms.is_(None)).order_by(GapRow.stream_id))]
-
-
-def close_open(connection: Connection, at: datetime) -> int:
-    """End every gap that lasts at `at` (one that began later, at its own start); return how many."""
-    ended = update(GapRow).where(GapRow.end_ms.is_(None)).values(end_ms=func.max(GapRow.start_ms, ms_of(at)))
-    return connection.execute(ended).rowcount
 
 
 def close_at(connection: Connection, moments: Sequence[tuple[StreamId, int]]) -> None:

@@ -24,7 +24,6 @@ from vms.services.people import (
     hash_password,
     list_people,
     open_session,
-    person_for_token,
     session_for_token,
     sign_in,
     sign_out,
@@ -52,7 +51,7 @@ def test_name_and_password_open_a_session(central: Engines) -> None:
         account = an_account(session, Role.DIRECTOR, name="Helen Marsh")
     opened = done(sign_in(central, name=" helen MARSH".strip(), password=PASSWORD, at=NOW, address="192.0.2.7"))
     with central.reading() as session:
-        assert person_for_token(session, opened.token, at=after(1)) == opened.person
+        assert done(session_for_token(session, opened.token, at=after(1))).person == opened.person
     assert (opened.person.id, opened.person.role, opened.person.branches) == (account.id, Role.DIRECTOR, None)
     event = _newest(central)
     assert (event.action, event.actor_name, event.detail) == (
@@ -173,7 +172,7 @@ def test_a_clock_set_back_does_not_lengthen_a_session(central_sqlite: Engines) -
 def test_a_made_up_token_opens_nothing(central_sqlite: Engines, token: str) -> None:
     _signed_in(central_sqlite)
     with central_sqlite.reading() as session:
-        assert refused(person_for_token(session, token, at=NOW)).refusal is Refusal.SIGN_IN
+        assert refused(session_for_token(session, token, at=NOW)).refusal is Refusal.SIGN_IN
 
 
 def test_signing_out_ends_the_session_once(central: Engines) -> None:
@@ -182,7 +181,7 @@ def test_signing_out_ends_the_session_once(central: Engines) -> None:
         sign_out(session, opened.person, at=after(1))
         sign_out(session, opened.person, at=after(2))
     with central.reading() as session:
-        refused(person_for_token(session, opened.token, at=after(2)))
+        refused(session_for_token(session, opened.token, at=after(2)))
         closed = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.SESSION_CLOSE})), limit=9)
     assert [event.at for event in closed] == [after(1)]
 

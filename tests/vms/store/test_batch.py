@@ -125,11 +125,9 @@ def test_another_reason_ends_the_gap_before(writing: Connection) -> None:
 
 
 def test_a_start_ends_what_a_crash_left_open(writing: Connection) -> None:
-    apply_batch(writing, IndexBatch(runs=(a_run(0, 60),), gaps=(a_gap(0, None, stream=_OTHER),)))
+    apply_batch(writing, IndexBatch(runs=(a_run(0, 60),)))
     assert runs.end_open(writing, GapReason.RECORDER_CRASHED) == [a_run(0, 60)]
-    assert gaps.close_open(writing, after(90)) == 1
     assert runs.last(writing, STREAM) == a_run(0, 60, GapReason.RECORDER_CRASHED)
-    assert gaps.find(writing, _OTHER, span(0, 120)) == [a_gap(0, 90, stream=_OTHER)]
 
 
 def test_segments_are_found_by_the_time_they_hold(writing: Connection) -> None:

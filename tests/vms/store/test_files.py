@@ -234,14 +234,14 @@ def test_use_counts_reservations_growth_and_what_was_given_back(volume: Volume) 
 
 
 def test_a_full_volume_says_why_until_something_is_erased_by_another_process(volume: Volume) -> None:
-    assert volume.has_room(50 * MB)
+    assert volume.lack_of_room(50 * MB) is None
     other = Volume.open(volume.path, max_bytes=volume.max_bytes)
     part = OpenPart.create(other, SEGMENT, 60 * MB)
-    assert volume.has_room(30 * MB)
+    assert volume.lack_of_room(30 * MB) is None
     assert volume.lack_of_room(50 * MB) is not None, "what other workers write is seen when it matters"
     assert "of at most 100 MB (max_bytes)" in str(volume.lack_of_room(50 * MB))
     part.publish()
-    assert volume.has_room(50 * MB)
+    assert volume.lack_of_room(50 * MB) is None
 
 
 def test_what_is_written_beyond_the_reservation_counts_at_once(volume: Volume) -> None:
@@ -265,7 +265,7 @@ def test_recording_stops_at_the_low_watermark(tmp_path: Path) -> None:
     volume = Volume.create(tmp_path / "volume")
     total = os.statvfs(tmp_path).f_blocks * os.statvfs(tmp_path).f_frsize
     assert volume.low_watermark_bytes == max(min(1 << 30, total // 50), min(64 << 20, total // 100))
-    assert volume.has_room(volume.free_bytes() - volume.low_watermark_bytes - 64 * MB)
+    assert volume.lack_of_room(volume.free_bytes() - volume.low_watermark_bytes - 64 * MB) is None
     assert "recording stops below" in str(volume.lack_of_room(volume.free_bytes() - volume.low_watermark_bytes + 64 * MB))
 
 
@@ -289,7 +289,7 @@ def test_volumes_are_asked_from_many_threads(volume: Volume) -> None:
         try:
             for number in range(20):
                 OpenPart.create(volume, segment_id(StreamId(stream), NOON + number * 3_600_000), 4096).publish()
-                volume.has_room(1)
+                volume.lack_of_room(1)
         except BaseException as err:  # noqa: BLE001 - carried to the test's own thread
             failures.append(err)
 
