@@ -114,7 +114,7 @@ def test_a_camera_that_goes_away_is_a_gap_between_two_runs(site: Site, faulty: C
     faulty.do(lambda demo: demo.script.refuse())
     faulty.do(lambda demo: demo.script.drop())
     wait_for_gap(site, stream, GapReason.OFFLINE)
-    assert site.state(stream) == "offline"
+    wait_until(lambda: site.state(stream) == "offline")
     faulty.resume()
 
     wait_until(lambda: len(site.runs(stream)) == 2)
@@ -187,7 +187,7 @@ def test_a_worker_that_hangs_is_replaced(site: Site, cameras: Cameras) -> None:
     os.kill(worker, signal.SIGSTOP)
 
     wait_until(lambda: len(site.runs(stream)) == 2, seconds=60)
-    assert site.state(stream) == "recording"
+    wait_until(lambda: site.state(stream) == "recording")
     assert "worker hangs; it is killed" in {line["event"] for line in site.log_lines()}
     assert site.stop() == 0
     assert [gap.reason for gap in site.gaps(stream)] == [GapReason.RECORDER_CRASHED, GapReason.RECORDER_STOPPED]
@@ -222,7 +222,7 @@ def test_a_camera_added_while_recording_is_taken_up(site: Site, cameras: Cameras
     stream = stream_of(add(site, cameras, 0, "New"))
     site.wait_for_segments(stream, 1)
 
-    assert site.state(stream) == "recording"
+    wait_until(lambda: site.state(stream) == "recording")
 
 
 def test_a_second_recorder_on_the_same_data_is_refused(site: Site, cameras: Cameras) -> None:

@@ -126,7 +126,10 @@ class SetBack:
 
 
 def test_what_a_worker_leaves_that_died_after_the_clock_was_set_back_is_salvaged(crash: Crash) -> None:
-    crash.enter(*crash.record(5, finish=False))
+    *found, last = crash.record(5, finish=True)
+    crash.enter(*found)
+    volume = crash.node.volumes[0]
+    volume.segment_path(last.id).rename(volume.part_path(last.id))  # as a kill leaves it
 
     done = salvage_streams(replace(crash.node, clock=SetBack()), frozenset({STREAM}), lived_ms=ms_of(CLOCK.now()))
 
