@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -119,9 +120,12 @@ class Ledger:
             self._remember(run.stream_id, _Beginning(run.start_ms, of_run=True))
             self._close_pending_gaps(run.stream_id, run.start_ms)
         # What the worker handed to a disk that refused it is no footage: the end is that of the last published segment.
-        self._put(replace(run, end_ms=known.end_ms if known is not None else run.start_ms))
+        stands = replace(run, end_ms=known.end_ms if known is not None else run.start_ms)
+        self._put(stands)
         if run.end_reason is not None:
             self._runs.get(run.stream_id, {}).pop(run.start_ms, None)
+            if stands.end_ms == stands.start_ms:
+                self._forget_beginning(stands)
 
     def _put(self, run: Run) -> None:
         self._pending.runs[run.stream_id, run.start_ms] = run
@@ -143,6 +147,11 @@ class Ledger:
 
     def _remember(self, stream: StreamId, beginning: _Beginning) -> None:
         self._begun.setdefault(stream, deque(maxlen=REMEMBERED)).append(beginning)
+
+    def _forget_beginning(self, run: Run) -> None:
+        """Nothing of the run is on disk: it ends no gap, and what is missing since its start is told next."""
+        with suppress(KeyError, ValueError):
+            self._begun[run.stream_id].remove(_Beginning(run.start_ms, of_run=True))
 
     def _close_pending_gaps(self, stream: StreamId, at_ms: int) -> None:
         at = datetime_of_ms(at_ms)

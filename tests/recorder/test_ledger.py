@@ -222,3 +222,22 @@ def test_what_waited_for_the_index_goes_in_piece_by_piece() -> None:
     while (batch := ledger.cut()) is not None:
         sizes.append(len(batch.segments))
     assert sizes == [MAX_BATCH, 1]
+
+
+@pytest.mark.parametrize("each_alone", [False, True])
+def test_a_run_of_which_the_disk_took_nothing_is_missing_from_its_start(index: Engines, *, each_alone: bool) -> None:
+    refused = (begun(), ended(0, 0, GapReason.DISK_ERROR), missing(0, GapReason.DISK_ERROR))
+    entered(index, *refused, begun(30), published(30, run_s=30), each_alone=each_alone)
+
+    assert [(gap.reason, gap.start, gap.end) for gap in told_gaps(index)] == [(GapReason.DISK_ERROR, START, after(30, START))]
+
+
+def test_a_run_that_begins_and_ends_between_two_commits_ends_the_gap_before_it(index: Engines) -> None:
+    ledger = entered(index, missing(0))
+    for message in (begun(30), published(30, run_s=30), ended(30, 90), missing(90, GapReason.RECORDER_STOPPED)):
+        ledger.take(message, START)
+    batch = ledger.cut()
+    assert batch is not None
+    write(index, batch)
+
+    assert [(gap.start, gap.end) for gap in told_gaps(index)] == [(START, after(30, START)), (after(90, START), None)]

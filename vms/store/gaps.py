@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import aliased
 
 from vms.domain.footage import Gap, GapReason, Run
 from vms.domain.ids import StreamId
@@ -39,16 +40,23 @@ def open_gaps(connection: Connection) -> list[Gap]:
 
 def close_at(connection: Connection, moments: Sequence[tuple[StreamId, int]]) -> None:
     """End the open gap of each stream, if it began before the moment (ms), because something else begins there."""
-    connection.execute(_CLOSE, [{"of_stream": stream, "at_ms": at_ms} for stream, at_ms in moments])
+    if moments:
+        connection.execute(_CLOSE, [{"of_stream": stream, "at_ms": at_ms} for stream, at_ms in moments])
 
 
-def close_for_runs(connection: Connection, runs: Sequence[Run]) -> None:
-    """End the open gaps that runs put an end to: also one told for a moment that its stream turned out to have recorded.
+def give_way(connection: Connection, runs: Sequence[Run]) -> None:
+    """Take out of the gaps what was recorded: a run ends the gap before it, and what began inside it begins after it.
 
-    A camera that sends what it had in store begins a run some moments before it answered.
+    A camera that sends what it had in store begins a run some moments before it answered; a segment that is salvaged late reaches
+    into the gap that was told for it. A gap that a run has outlasted is dropped.
     """
-    spans = [{"of_stream": run.stream_id, "from_ms": run.start_ms, "until_ms": run.end_ms} for run in runs]
-    connection.execute(_CLOSE_FOR_RUN, spans)
+    if not runs:
+        return
+    spans = [
+        {"of_stream": run.stream_id, "from_ms": run.start_ms, "until_ms": run.end_ms, "goes_on": run.end_reason is None} for run in runs
+    ]
+    for change in (_END_EARLIER, _DROP_OUTLASTED, _BEGIN_LATER):
+        connection.execute(change, spans)
 
 
 _GAPS = select(GapRow.stream_id, GapRow.start_ms, GapRow.end_ms, GapRow.reason, GapRow.detail)
@@ -68,11 +76,28 @@ _CLOSE = (
     .where(GapRow.stream_id == bindparam("of_stream"), GapRow.end_ms.is_(None), GapRow.start_ms < bindparam("at_ms"))
     .values(end_ms=bindparam("at_ms"))
 )
-_CLOSE_FOR_RUN = (
+_OTHER = aliased(GapRow)
+_LAST_BEFORE = (
+    select(func.max(_OTHER.start_ms)).where(_OTHER.stream_id == bindparam("of_stream"), _OTHER.start_ms < bindparam("from_ms"))
+).scalar_subquery()
+_END_EARLIER = (
     update(GapRow)
-    .where(GapRow.stream_id == bindparam("of_stream"), GapRow.end_ms.is_(None), GapRow.start_ms < bindparam("until_ms"))
-    .values(end_ms=func.max(GapRow.start_ms, bindparam("from_ms")))
+    .where(
+        GapRow.stream_id == bindparam("of_stream"),
+        GapRow.start_ms == _LAST_BEFORE,
+        or_(GapRow.end_ms.is_(None), GapRow.end_ms > bindparam("from_ms")),
+    )
+    .values(end_ms=bindparam("from_ms"))
 )
+_BEGUN_INSIDE = (
+    GapRow.stream_id == bindparam("of_stream"),
+    GapRow.start_ms >= bindparam("from_ms"),
+    GapRow.start_ms < bindparam("until_ms"),
+)
+_DROP_OUTLASTED = delete(GapRow).where(
+    *_BEGUN_INSIDE, or_(GapRow.end_ms <= bindparam("until_ms"), and_(GapRow.end_ms.is_(None), bindparam("goes_on")))
+)
+_BEGIN_LATER = update(GapRow).where(*_BEGUN_INSIDE).values(start_ms=bindparam("until_ms"))
 
 
 def _columns(gap: Gap) -> dict[str, object]:

@@ -19,14 +19,15 @@ from vms.store.index_tables import RunRow
 def put(connection: Connection, runs: Sequence[Run]) -> None:
     """Insert `runs` or extend them: an end only grows, a reason once given stays. Each is queued for the hub.
 
-    A run ends a gap of its stream that was open when it began. Conflict when it would overlap another run of its stream.
+    A run ends a gap of its stream that was open when it began; no gap stays where it recorded.
+    Conflict when it would overlap another run of its stream.
     """
     if not runs:
         return
     connection.execute(_UPSERT, [_columns(run) for run in runs])
     stand = _standing(connection, runs)
     _refuse_overlaps(connection, stand)
-    gaps.close_for_runs(connection, stand)
+    gaps.give_way(connection, stand)
     outbox.add(connection, stand)
 
 
