@@ -10,7 +10,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from recorder.node import HoursDue, Node
-from recorder.wire import FromWorker, Record, Release, Stop, ToWorker
+from recorder.wire import FromWorker, Record, Release, Stop, ToWorker, VolumeChanged
 from recorder.worker import WorkerPlan
 from recorder.worker_process import WorkerProcess
 from vms.domain.camera import NodeConfiguration, StreamConfig
@@ -58,6 +58,7 @@ class Crew:
         self._supplying = asyncio.Lock()
         """Held while streams are handed out: a worker that is started anew must not get what a newer configuration took away."""
         self._watching: set[asyncio.Task[None]] = set()
+        self._given_up: dict[str, VolumeChanged] = {}
         self.version = 0
         """Of the configuration in force."""
 
@@ -101,6 +102,15 @@ class Crew:
         """Look whether every worker still says something; see `WorkerProcess.look`."""
         for worker in self._workers.values():
             worker.look()
+
+    def give_up(self, volume: VolumeChanged) -> None:
+        """Have every worker, and those that are started later, leave a volume whose disk refused something."""
+        self._given_up[volume.volume] = volume
+        self.broadcast(volume)
+
+    @property
+    def given_up(self) -> tuple[VolumeChanged, ...]:
+        return tuple(self._given_up.values())
 
     def broadcast(self, message: ToWorker) -> None:
         for worker in self._workers.values():
@@ -149,6 +159,8 @@ class Crew:
     async def _start_worker(self, plan: WorkerPlan) -> None:
         worker = WorkerProcess(plan, keep_fds=self._keep_fds, on_message=self._on_message)
         await worker.start()
+        for volume in self.given_up:
+            worker.send(volume)
         self._workers[plan.number] = worker
         self._started_at[plan.number] = self._node.clock.monotonic()
         task = asyncio.create_task(self._watch(worker), name=f"watch worker {plan.number}")

@@ -19,7 +19,7 @@ from vms.clock import Clock
 from vms.config import Settings
 from vms.crypto import FileKeySource, open_sealed, sealing_public_key
 from vms.domain.camera import NodeConfiguration, StreamConfig, StreamStatus, password_aad
-from vms.domain.ids import CameraId, NodeId
+from vms.domain.ids import CameraId, NodeId, VolumeId
 from vms.domain.timespan import TICKS_PER_MS, ms_of
 from vms.errors import Corrupt, Unavailable
 from vms.log import get_logger
@@ -121,9 +121,9 @@ class Node:
         with self.index.write.begin() as connection:
             outbox.acknowledge(connection, spans)
 
-    def note_volume_state(self, volume: Volume, state: VolumeState) -> None:
+    def note_volume_state(self, volume: VolumeId, state: VolumeState) -> None:
         with self.index.write.begin() as connection:
-            volumes.set_state(connection, volume.id, state)
+            volumes.set_state(connection, volume, state)
 
     def password(self, stream: StreamConfig) -> str:
         """Open the sealed password; empty when there is none. Raises Corrupt when it was sealed for another device or node."""

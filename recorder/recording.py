@@ -12,7 +12,7 @@ from dataclasses import replace
 from recorder.clock import WallAnchor
 from recorder.keys import KeyRing
 from recorder.open_segment import OpenSegment
-from recorder.rtp.access_unit import AccessUnit
+from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit
 from recorder.rtp.reader import StreamReader
 from recorder.run import KeyMissing, Run, RunPlan
 from recorder.sender_report import camera_clock_offset_ms
@@ -68,16 +68,15 @@ class Recording:
 
     @property
     def queued_bytes(self) -> int:
-        return sum(writer.queued_bytes(self._order.stream_id) for writer in self._writers)
+        """What of this stream's camera waits for the disks."""
+        return sum(writer.queued_bytes(self._order.camera_id) for writer in self._writers)
 
     @property
     def hindrance(self) -> str | None:
         """Why nothing can be written although pictures come; None when it can."""
-        if self._held_back:
-            return SLOW_DISK
-        if any(writer.condition is VolumeCondition.OK for writer in self._writers):
-            return None
-        return self._writers[0].sentence
+        if not any(writer.condition is VolumeCondition.OK for writer in self._writers):
+            return self._writers[0].sentence
+        return SLOW_DISK if self._held_back else None
 
     def connected(self, reader: StreamReader) -> None:
         """A new connection begins; its reader knows the camera's clock."""
@@ -90,7 +89,7 @@ class Recording:
         if unit.parameter_sets is not None:
             self._parameter_sets = unit.parameter_sets
         self._last_arrival = unit.arrival
-        if self._order.recording_mode is not RecordingMode.ALWAYS or self._lags():
+        if self._order.recording_mode is not RecordingMode.ALWAYS or self._lags(len(unit.payload)):
             return
         if self._run is None and not (unit.keyframe and self._begin(unit.arrival)):
             return
@@ -198,10 +197,11 @@ class Recording:
         elif unit.lost and unit.arrival - self._last_arrival > LOSS_SECONDS:
             self.end(GapReason.STALLED, "Packets were lost; no complete picture came in that time.")
 
-    def _lags(self) -> bool:
-        """Say whether the disk is behind: above the limit the run ends, below half of it the next may begin."""
+    def _lags(self, more_bytes: int) -> bool:
+        """Say whether the disk is behind: where a picture would pass the limit the run ends, below half of it the next may begin."""
+        held = self._run.held_bytes if self._run is not None else 0
         queued = self.queued_bytes
-        if queued > MAX_QUEUED_BYTES:
+        if queued + held + UNIT_BYTES + more_bytes > MAX_QUEUED_BYTES:
             self._held_back = True
             self.end(GapReason.DISK_SLOW, SLOW_DISK)
         elif queued < MAX_QUEUED_BYTES // 2:

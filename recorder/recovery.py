@@ -27,7 +27,7 @@ from vms.media.segment_file import Scan, digest_file, scan
 from vms.media.segment_layout import HEADER_BYTES, LENGTH, MAX_RECORD_BYTES, record_size, whole_places
 from vms.store import gaps, runs, segments, volumes
 from vms.store.batch import IndexBatch
-from vms.store.files import DiskFault, OpenPart, StoredFile, Volume, discard_part, iter_parts, iter_published
+from vms.store.files import DiskFault, OpenPart, StoredFile, Volume, discard_part, iter_parts, iter_published, settle
 from vms.store.layout import PART_SUFFIX
 from vms.store.volumes import VolumeState
 
@@ -84,7 +84,7 @@ def recover(node: Node, *, lived_ms: int) -> Recovered:
         except OSError as err:
             # One disk that can't be listed must not keep the others from recording.
             log.error("volume can't be looked through", path=str(volume.path), reason=str(err))
-            node.note_volume_state(volume, VolumeState.FAILED)
+            node.note_volume_state(volume.id, VolumeState.FAILED)
     note_clean(node)
     _end_runs(node, done)
     done.tell("recovered")
@@ -94,14 +94,16 @@ def recover(node: Node, *, lived_ms: int) -> Recovered:
 def salvage_streams(node: Node, streams: frozenset[StreamId], *, lived_ms: int) -> Recovered:
     """Take in what a worker that died at `lived_ms` left of `streams`, around now and around where each ends.
 
-    Ends no run: the ledger does.
+    Ends no run: the ledger does. A volume that was given up is not touched: what is on it waits for the next start.
     """
     done = Recovered(lived_ms)
     hours = _hours_of(node, sorted(streams))
-    for volume in node.volumes:
-        left = [file for stream, hour in hours for file in _files_of(volume, stream, hour)]
-        _take_in(node, volume, _without_row(node, (file for file in left if not _is_part(file))), done)
-        _take_in(node, volume, (file for file in left if _is_part(file)), done)
+    for volume in _sound_volumes(node):
+        try:
+            _salvage_recent(node, volume, hours, done)
+        except OSError as err:
+            log.error("volume can't be looked through", path=str(volume.path), reason=str(err))
+            node.note_volume_state(volume.id, VolumeState.FAILED)
     done.tell("salvaged after a worker's death")
     return done
 
@@ -116,6 +118,17 @@ def note_clean(node: Node) -> None:
         for volume in node.volumes:
             if volumes.get(connection, volume.id).state is VolumeState.OK:
                 volumes.set_clean_hour(connection, volume.id, hour)
+
+
+def _sound_volumes(node: Node) -> list[Volume]:
+    with node.index.read.begin() as connection:
+        return [volume for volume in node.volumes if volumes.get(connection, volume.id).state is VolumeState.OK]
+
+
+def _salvage_recent(node: Node, volume: Volume, hours: Sequence[tuple[StreamId, int]], done: Recovered) -> None:
+    left = [file for stream, hour in hours for file in _files_of(volume, stream, hour)]
+    _take_in(node, volume, _without_row(node, (file for file in left if not _is_part(file))), done)
+    _take_in(node, volume, (file for file in left if _is_part(file)), done)
 
 
 def _recover_volume(node: Node, volume: Volume, since_hour: int, done: Recovered) -> None:
@@ -152,6 +165,7 @@ def _take_in(node: Node, volume: Volume, files: Iterable[StoredFile], done: Reco
 def _salvage(node: Node, volume: Volume, file: StoredFile, done: Recovered) -> Segment | None:
     """Publish the whole records of a `.part`; remove one that can't hold a picture; leave one that can't be read."""
     try:
+        settle(file.path)
         if _cannot_hold_a_picture(file):
             discard_part(volume, file.segment)
             done.discarded += 1
@@ -179,6 +193,8 @@ def _salvage(node: Node, volume: Volume, file: StoredFile, done: Recovered) -> S
 def _adopt(node: Node, volume: Volume, file: StoredFile, done: Recovered) -> Segment | None:
     """Describe a published file that has no row; one that is damaged stays for `vms check`."""
     try:
+        # Its folder may never have been synced: a row must not be more durable than its file.
+        settle(file.path)
         found = _scan(node, file)
         if found.stopped is not None:
             _tell_damaged(file, found.stopped, done)
@@ -186,7 +202,7 @@ def _adopt(node: Node, volume: Volume, file: StoredFile, done: Recovered) -> Seg
     except Corrupt as err:
         _tell_damaged(file, str(err), done)
         return None
-    except (NotFound, OSError) as err:
+    except (NotFound, DiskFault, OSError) as err:
         log.error("file without a row can't be read", path=str(file.path), reason=str(err))
         done.unreadable += 1
         return None

@@ -78,6 +78,11 @@ class Run:
         return self._end
 
     @property
+    def held_bytes(self) -> int:
+        """What was added and not handed to the sink yet."""
+        return self._held_bytes + UNIT_BYTES * len(self._samples)
+
+    @property
     def has_footage(self) -> bool:
         """Say whether anything of this run was handed to the sink."""
         return self.start is not None and self._end > self.start
@@ -104,7 +109,7 @@ class Run:
             self._settle(duration)
             if fragment_ends(
                 held_ticks=self._held_ticks,
-                held_bytes=self._held_bytes + UNIT_BYTES * len(self._samples),
+                held_bytes=self.held_bytes,
                 next_bytes=len(unit.payload),
                 next_keyframe=unit.keyframe,
             ):

@@ -31,7 +31,7 @@ from recorder.writer import VolumeCondition
 from vms.clock import Clock
 from vms.config import Settings
 from vms.domain.camera import NodeConfiguration
-from vms.domain.ids import StreamId
+from vms.domain.ids import StreamId, VolumeId
 from vms.domain.timespan import ms_of
 from vms.errors import ConfigError, Unavailable, VmsError
 from vms.log import get_logger
@@ -202,6 +202,9 @@ class Supervisor:
         await self._stored(self._lock.live)
 
     async def _note_clean(self) -> None:
+        """Note which volumes are given up, then how far the others are clean."""
+        for volume in self._crew.given_up:
+            await self._stored(partial(self._node.note_volume_state, VolumeId(volume.volume), VolumeState(volume.condition)))
         await self._stored(partial(note_clean, self._node))
 
     async def _look_at_the_children(self) -> None:
@@ -226,10 +229,13 @@ class Supervisor:
                 pass
 
     def _volume_changed(self, message: VolumeChanged) -> None:
+        """Say it; a fault is the whole volume's, whichever worker met it."""
+        if message.volume in {volume.volume for volume in self._crew.given_up}:
+            return
         log.warning("volume", volume=message.volume, condition=message.condition, reason=message.sentence)
-        if message.condition == VolumeCondition.FAILED.value:
-            volume = next(volume for volume in self._node.volumes if str(volume.id) == message.volume)
-            self._storage.submit(self._node.note_volume_state, volume, VolumeState.FAILED)
+        if VolumeCondition(message.condition).final:
+            self._crew.give_up(message)
+            self._at_once(self._turn(self._note_clean), "state of a volume")
 
     def _on_worker_end(self, number: int, streams: frozenset[StreamId]) -> None:
         """A worker is gone. Bring its streams back within two seconds."""

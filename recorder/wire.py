@@ -208,7 +208,7 @@ class WorkerFigures:
 
 @dataclass(frozen=True, slots=True)
 class VolumeChanged:
-    """From a worker: a volume's condition as its writer found it (`VolumeCondition`)."""
+    """From a worker: a volume's condition as its writer found it (`VolumeCondition`). To a worker: one that others found final."""
 
     volume: str
     condition: str
@@ -227,12 +227,12 @@ class Stopped:
     """From a worker: everything is published and reported; it ends now."""
 
 
-ToWorker = Record | Release | Keys | Indexed | Stop
+ToWorker = Record | Release | Keys | Indexed | VolumeChanged | Stop
 FromWorker = (
     SegmentPublished | RunChanged | Missing | StreamStateChanged | StreamFigures | WorkerFigures | VolumeChanged | ClockStepped | Stopped
 )
 
-_TO_WORKER: dict[str, type[ToWorker]] = {kind.__name__: kind for kind in (Record, Release, Keys, Indexed, Stop)}
+_TO_WORKER: dict[str, type[ToWorker]] = {kind.__name__: kind for kind in (Record, Release, Keys, Indexed, VolumeChanged, Stop)}
 _FROM_WORKER: dict[str, type[FromWorker]] = {
     kind.__name__: kind
     for kind in (

@@ -43,7 +43,7 @@ from recorder.wire import (
     encode,
 )
 from recorder.worker_socket import WorkerSocket
-from recorder.writer import Abandoned, Published, Reached, VolumeReport, WriterReport, WriterThread
+from recorder.writer import Abandoned, Published, Reached, VolumeCondition, VolumeReport, WriterReport, WriterThread
 from vms.clock import Clock, SystemClock
 from vms.domain.footage import GapReason
 from vms.domain.ids import CameraId, SegmentId, StreamId
@@ -127,7 +127,7 @@ class Worker:
         writer.start()
         return writer
 
-    async def _obey(self, message: Record | Release | Keys | Indexed) -> None:
+    async def _obey(self, message: Record | Release | Keys | Indexed | VolumeChanged) -> None:
         match message:
             case Record():
                 await self._record(message)
@@ -139,6 +139,10 @@ class Worker:
             case Indexed():
                 for segment in message.ids:
                     self._segments.pop(segment, None)
+            case VolumeChanged(volume, condition, sentence):
+                for writer in self._writers:
+                    if writer.volume.id == volume:
+                        writer.give_up(VolumeCondition(condition), sentence)
 
     async def _record(self, order: Record) -> None:
         before = self._captures.get(order.stream_id)
@@ -217,13 +221,12 @@ class Worker:
             case Abandoned():
                 self._abandoned(report)
             case VolumeReport():
-                self._volume_changed()
+                self._volume_changed(report)
             case Reached(mark):
                 mark()
 
-    def _volume_changed(self) -> None:
-        for writer in self._writers:
-            self._send(VolumeChanged(str(writer.volume.id), writer.condition.value, writer.sentence))
+    def _volume_changed(self, report: VolumeReport) -> None:
+        self._send(VolumeChanged(report.volume, report.condition.value, report.sentence))
         for capture in self._captures.values():
             capture.volume_changed()
 

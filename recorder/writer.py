@@ -17,15 +17,15 @@ from recorder.open_segment import Fragment, OpenSegment, SegmentPhase
 from vms.clock import Clock
 from vms.crypto import random_bytes
 from vms.domain.footage import FragmentEntry, Segment, SegmentFlag
-from vms.domain.ids import SegmentId, StreamId
+from vms.domain.ids import CameraId, SegmentId, StreamId, VolumeId
 from vms.errors import Conflict, InvalidInput
 from vms.log import get_logger
 from vms.media.fmp4 import fragment_head, init_segment
 from vms.media.segment_file import Scratch, SegmentEncoder, encrypted_size
-from vms.store.files import DiskFault, DiskFull, OpenPart, Volume
+from vms.store.files import DiskFault, DiskFull, DiskReadOnly, OpenPart, Volume
 
 MAX_QUEUED_BYTES = 8 * 1024 * 1024
-"""Of one stream; above it fragments are refused until half of it is written."""
+"""Of one camera, its streams together; above it fragments are refused until half of it is written."""
 SALT_BYTES = 16
 ROOM_CHECK_SECONDS = 2.0
 REFUSED_SECONDS = 10.0
@@ -47,14 +47,21 @@ class VolumeCondition(Enum):
     OK = "ok"
     FULL = "full"
     """No room below the low watermark or `max_bytes`; recording goes on when there is room again."""
+    READ_ONLY = "read_only"
+    """The file system takes nothing any more; final until the recorder starts again."""
     FAILED = "failed"
-    """A disk fault; final until the recorder starts again."""
+    """A disk fault; likewise."""
+
+    @property
+    def final(self) -> bool:
+        return self in (VolumeCondition.READ_ONLY, VolumeCondition.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class VolumeReport:
     """The volume's condition changed."""
 
+    volume: VolumeId
     condition: VolumeCondition
     sentence: str
 
@@ -65,7 +72,7 @@ class Abandoned:
 
     open_segment: OpenSegment
     condition: VolumeCondition
-    """FULL or FAILED; OK when only this one segment could not be written."""
+    """Of the volume; OK when only this one segment could not be written."""
     sentence: str
 
 
@@ -96,11 +103,17 @@ class _Publish:
     flags: SegmentFlag
 
 
+@dataclass(frozen=True, slots=True)
+class _GiveUp:
+    condition: VolumeCondition
+    sentence: str
+
+
 class _Stop:
     pass
 
 
-_Job = _Open | _Append | _Publish | Reached | _Stop
+_Job = _Open | _Append | _Publish | _GiveUp | Reached | _Stop
 
 
 @dataclass(slots=True)
@@ -142,8 +155,8 @@ class WriterThread:
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._writing: dict[OpenSegment, _Writing] = {}
         self._scratch = Scratch()
-        self._queued: dict[StreamId, int] = {}
-        self._taken: dict[StreamId, int] = {}
+        self._queued: dict[CameraId, int] = {}
+        self._taken: dict[CameraId, int] = {}
         self._oldest_queued_at: float | None = None
         self._room_checked_at = float("-inf")
         self._refused_until = float("-inf")
@@ -163,9 +176,9 @@ class WriterThread:
         self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
 
-    def queued_bytes(self, stream: StreamId) -> int:
-        """Return how much of `stream` waits for the disk."""
-        return self._queued.get(stream, 0) - self._taken.get(stream, 0)
+    def queued_bytes(self, camera: CameraId) -> int:
+        """Return how much of `camera` waits for the disk."""
+        return self._queued.get(camera, 0) - self._taken.get(camera, 0)
 
     def lag_seconds(self) -> float:
         """Return the age of the oldest fragment that is not written."""
@@ -177,11 +190,15 @@ class WriterThread:
         self._jobs.put(_Open(segment))
 
     def append(self, segment: OpenSegment, fragment: Fragment) -> None:
-        self._queued[segment.stream_id] = self._queued.get(segment.stream_id, 0) + fragment.held_bytes
+        self._queued[segment.camera_id] = self._queued.get(segment.camera_id, 0) + fragment.held_bytes
         self._jobs.put(_Append(segment, fragment))
 
     def publish(self, segment: OpenSegment, *, flags: SegmentFlag) -> None:
         self._jobs.put(_Publish(segment, flags))
+
+    def give_up(self, condition: VolumeCondition, sentence: str) -> None:
+        """Take nothing any more: the disk refused something of another worker's, and a fault is the whole volume's."""
+        self._jobs.put(_GiveUp(condition, sentence))
 
     def mark(self, mark: Callable[[], None]) -> None:
         """Have `mark` reported when everything queued so far is done."""
@@ -203,7 +220,7 @@ class WriterThread:
         try:
             if job is not None:
                 self._do(job)
-            if self.condition is not VolumeCondition.FAILED:
+            if not self.condition.final:
                 self._housekeep()
         except DiskFull as err:
             self._refused_until = self._clock.monotonic() + REFUSED_SECONDS
@@ -214,7 +231,7 @@ class WriterThread:
             self._abandon_one(job, str(err))
         except DiskFault as err:
             log.exception("volume failed", volume=self.volume.id, path=str(self.volume.path))
-            self._change(VolumeCondition.FAILED, str(err))
+            self._change(VolumeCondition.READ_ONLY if isinstance(err, DiskReadOnly) else VolumeCondition.FAILED, str(err))
             self._abandon_all(job, str(err))
 
     def _do(self, job: _Job) -> None:
@@ -224,11 +241,14 @@ class WriterThread:
                 try:
                     self._append(segment, fragment)
                 finally:
-                    self._taken[segment.stream_id] = self._taken.get(segment.stream_id, 0) + fragment.held_bytes
+                    self._taken[segment.camera_id] = self._taken.get(segment.camera_id, 0) + fragment.held_bytes
             case _Open(segment):
                 self._open(segment)
             case _Publish(segment, flags):
                 self._publish(segment, flags)
+            case _GiveUp(condition, sentence):
+                self._change(condition, sentence)
+                self._abandon_all(None, sentence)
             case Reached():
                 self._report(job)
 
@@ -310,7 +330,7 @@ class WriterThread:
 
     def _check_room(self, expected_bytes: int = 0) -> None:
         now = self._room_checked_at = self._clock.monotonic()
-        if self.condition is VolumeCondition.FAILED or now < self._refused_until:
+        if self.condition.final or now < self._refused_until:
             return
         lack = self.volume.lack_of_room(max(expected_bytes, self._wanted_bytes))
         if lack is None:
@@ -320,9 +340,9 @@ class WriterThread:
             self._change(VolumeCondition.FULL, lack)
 
     def _change(self, condition: VolumeCondition, sentence: str) -> None:
-        if condition is not self.condition:
+        if condition is not self.condition and not self.condition.final:
             self.condition, self.sentence = condition, sentence
-            self._report(VolumeReport(condition, sentence))
+            self._report(VolumeReport(self.volume.id, condition, sentence))
 
     def _abandon_one(self, job: _Job | None, sentence: str) -> None:
         if isinstance(job, _Open | _Append | _Publish) and job.segment.phase is SegmentPhase.OPEN:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from structlog.testing import capture_logs
 
 from recorder.cutter import stagger
@@ -358,11 +359,59 @@ def test_a_volume_that_can_not_be_listed_does_not_stop_the_recorder_and_is_looke
     assert crash.recover().adopted == len(published)
 
 
+def test_a_row_is_entered_only_when_the_file_that_a_crash_left_and_its_name_are_durable(
+    crash: Crash, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crash.record(5, finish=False)
+    synced: list[str] = []
+    entered: list[set[str]] = []
+    fsync, put = os.fsync, segments.put
+
+    def noting_fsync(fd: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{fd}").readlink()).removesuffix(".part"))
+        fsync(fd)
+
+    def noting_put(connection: Connection, found: Sequence[Segment]) -> None:
+        volume = crash.node.volumes[0]
+        entered.append({str(path) for each in found for path in (volume.segment_path(each.id), volume.segment_path(each.id).parent)})
+        assert entered[-1] <= set(synced)
+        put(connection, found)
+
+    monkeypatch.setattr(os, "fsync", noting_fsync)
+    monkeypatch.setattr(segments, "put", noting_put)
+    assert crash.recover().adopted == 2
+
+    assert any(entered)
+
+
+def test_a_volume_that_can_not_be_listed_after_a_workers_death_harms_no_other(crash: Crash, monkeypatch: pytest.MonkeyPatch) -> None:
+    crash.record(5, finish=False)
+    with monkeypatch.context() as patch:
+        patch.setattr("recorder.recovery._files_of", broken_disk)
+        assert crash.salvage(STREAM).salvaged == 0
+    assert crash.salvage(STREAM).salvaged == 0, "a volume that was given up waits for the next start"
+
+    assert crash.recover().adopted == 2
+
+
+def test_what_is_salvaged_late_takes_its_time_out_of_the_gap(crash: Crash) -> None:
+    first, *_, last = crash.record(5, finish=True)
+    began, reached = (datetime_of_ms(each.end_ticks // TICKS_PER_MS) for each in (first, last))
+    ended = RunRow(STREAM, first.run_start_ms, ms_of(began), GapReason.DISK_ERROR)
+    with crash.node.index.write.begin() as connection:
+        gap = Gap(STREAM, began, None, GapReason.DISK_ERROR)
+        apply_batch(connection, IndexBatch(segments=(first,), runs=(ended,), gaps=(gap,)))
+
+    crash.recover()
+
+    assert crash.site.gaps(STREAM) == [replace(gap, start=reached)]
+
+
 def test_a_failed_volume_is_not_noted_as_clean(crash: Crash) -> None:
     volume = crash.node.volumes[0]
     with crash.node.index.write.begin() as connection:
         volumes.set_clean_hour(connection, volume.id, 7)
-    crash.node.note_volume_state(volume, VolumeState.FAILED)
+    crash.node.note_volume_state(volume.id, VolumeState.FAILED)
 
     note_clean(crash.node)
 

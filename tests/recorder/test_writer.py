@@ -151,7 +151,7 @@ def test_what_is_queued_is_counted_until_it_is_written(make_desk: Callable[..., 
     desk.write(segment)
     desk.settle()
 
-    assert desk.writer.queued_bytes(segment.stream_id) == 0
+    assert desk.writer.queued_bytes(segment.camera_id) == 0
 
 
 def test_a_full_volume_is_told_and_takes_nothing(make_desk: Callable[..., Desk]) -> None:
@@ -279,6 +279,29 @@ def test_a_disk_that_can_not_be_asked_for_room_is_a_failed_volume(tmp_path: Path
     assert desk.writer.stop(10)
 
     assert desk.conditions() == [VolumeCondition.FAILED]
+
+
+def test_a_volume_that_failed_for_another_worker_is_given_up_here_too(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    begun = a_segment()
+    desk.writer.open(begun)
+    desk.writer.give_up(VolumeCondition.FAILED, "Another worker's fsync failed.")
+    desk.write(a_segment(NOW + TICKS_PER_SECOND))
+    desk.settle()
+
+    assert desk.conditions() == [VolumeCondition.FAILED]
+    assert desk.writer.sentence == "Another worker's fsync failed."
+    assert len(desk.abandoned()) == 2
+    assert desk.published() == []
+
+
+def test_a_volume_that_is_given_up_stays_so_whatever_else_is_found(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    desk.writer.give_up(VolumeCondition.READ_ONLY, "It is read-only.")
+    desk.writer.give_up(VolumeCondition.FAILED, "It failed.")
+    desk.settle()
+
+    assert desk.conditions() == [VolumeCondition.READ_ONLY]
 
 
 def test_a_failed_volume_gives_up_every_segment_and_keeps_no_file_open(make_desk: Callable[..., Desk]) -> None:

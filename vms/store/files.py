@@ -30,6 +30,7 @@ __all__ = [
     "PUBLISH_STEPS",
     "DiskFault",
     "DiskFull",
+    "DiskReadOnly",
     "OpenPart",
     "StoredFile",
     "Volume",
@@ -38,6 +39,7 @@ __all__ = [
     "iter_parts",
     "iter_published",
     "iter_strays",
+    "settle",
 ]
 
 IDENTITY = "vms-volume.json"
@@ -69,6 +71,10 @@ class DiskFull(DiskFault):
     """The disk has no room; the volume itself is sound."""
 
 
+class DiskReadOnly(DiskFault):
+    """The disk can be read, but takes nothing any more: what Linux makes of a file system that found itself damaged."""
+
+
 class Volume:
     """A directory that takes footage. Any thread may ask; `OpenPart` keeps its use up to date."""
 
@@ -77,6 +83,7 @@ class Volume:
         self.path = path
         self.id = volume_id
         self.max_bytes = max_bytes
+        self._device = path.stat().st_dev
         self._usage = Usage(path)
         self._lock = threading.Lock()
         self._measured: int | None = None
@@ -146,6 +153,8 @@ class Volume:
     def lack_of_room(self, expected_bytes: int = 0) -> str | None:
         """Return why `expected_bytes` more can't be recorded here, as a sentence; None when they can. DiskFault when it can't be asked."""
         with _disk_speaks(self.path):
+            if self.path.stat().st_dev != self._device:
+                raise DiskFault(f"{self.path} is not the disk it was: it was unmounted. Mount it and start the recorder again.")
             return self._lack_of_room(expected_bytes)
 
     def _lack_of_room(self, expected_bytes: int) -> str | None:
@@ -170,11 +179,12 @@ class Volume:
             self._grown += size_bytes
 
     def make_folder(self, folder: Path) -> None:
-        """Make `folder` and its parents durable up to the volume's root, each once in this process.
+        """Make `folder` and its parents durable up to `live`, each once in this process.
 
-        A folder that is there already may come from a process that was killed before its fsync: it is synced too.
+        A folder that is there already may come from a process that was killed before its fsync: it is synced too. `live` is made
+        with the volume only: an empty mount point never takes footage.
         """
-        if folder == self.path or folder in self._durable_folders:
+        if folder == self.path / LIVE or folder in self._durable_folders:
             return
         self.make_folder(folder.parent)
         folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
@@ -319,6 +329,22 @@ def discard_part(volume: Volume, segment: SegmentId) -> None:
         fsync_dir(path.parent)
 
 
+def settle(path: Path) -> None:
+    """Bring a file that a crash left, and its name, to the disk, and have it read from there. DiskFault when the disk refuses.
+
+    After a write-back that failed Linux goes on serving the lost pages from memory, clean: a salvage would take them for footage.
+    """
+    with _disk_speaks(path):
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            os.fsync(fd)
+            if sys.platform == "linux":
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(fd)
+        fsync_dir(path.parent)
+
+
 def fsync_dir(path: Path) -> None:
     """Make the names in a directory survive a power cut."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -347,7 +373,8 @@ def _disk_speaks(path: Path, *, full_is_fault: bool = False) -> Iterator[None]:
     except OSError as err:
         if err.errno in (errno.ENOSPC, errno.EDQUOT) and not full_is_fault:
             raise DiskFull(f"{path}: no room on the disk. Free space there or add a volume.") from err
-        raise DiskFault(f"{path}: {err.strerror}. Look at the disk; recording goes on there after the recorder is started again.") from err
+        fault = DiskReadOnly if err.errno == errno.EROFS else DiskFault
+        raise fault(f"{path}: {err.strerror}. Look at the disk; recording goes on there after the recorder is started again.") from err
 
 
 def _write_all(fd: int, buffers: Sequence[bytes | memoryview]) -> int:

@@ -185,7 +185,7 @@ def test_files_sync_before_the_rename_and_the_folder_after_it(volume: Volume, mo
     assert seen == [(volume.part_path(SEGMENT).name, False), ("12", True)]
 
 
-def test_new_folders_are_synced_up_to_the_root_once(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_folders_are_synced_up_to_the_volumes_own_once(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     real = os.fsync
 
@@ -195,11 +195,11 @@ def test_new_folders_are_synced_up_to_the_root_once(volume: Volume, monkeypatch:
 
     monkeypatch.setattr(os, "fsync", fsync)
     OpenPart.create(volume, SEGMENT, 0).close()
-    assert seen == ["volume", "live", "0000000000abcdef", "20260101"]
+    assert seen == ["live", "0000000000abcdef", "20260101"]
     OpenPart.create(volume, segment_id(STREAM, NOON + 5), 0).close()
-    assert len(seen) == 4
+    assert len(seen) == 3
     OpenPart.create(Volume.open(volume.path), segment_id(STREAM, NOON + 9), 0).close()
-    assert len(seen) == 8, "a folder that a killed process made may not be durable yet"
+    assert len(seen) == 6, "a folder that a killed process made may not be durable yet"
 
 
 def test_published_files_are_listed_from_an_hour_on_in_order(volume: Volume) -> None:
@@ -258,6 +258,21 @@ def test_what_is_written_beyond_the_reservation_counts_at_once(volume: Volume) -
 def test_a_disk_that_is_gone_is_a_fault_and_no_bare_error(volume: Volume) -> None:
     shutil.rmtree(volume.path)
     with pytest.raises(DiskFault):
+        volume.lack_of_room()
+
+
+def test_an_empty_mount_point_never_takes_a_folder(volume: Volume) -> None:
+    shutil.rmtree(volume.path)
+    volume.path.mkdir()
+    with pytest.raises(DiskFault):
+        OpenPart.create(volume, SEGMENT, 1000)
+
+    assert list(volume.path.iterdir()) == []
+
+
+def test_another_disk_at_the_volumes_place_takes_nothing(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(volume, "_device", volume.path.stat().st_dev + 1)
+    with pytest.raises(DiskFault, match="unmounted"):
         volume.lack_of_room()
 
 
