@@ -4,6 +4,7 @@ set -euo pipefail
 
 packages=(
   chromium fonts-liberation                      # the browser tests, driven by Playwright
+  e2fsprogs fuse3 libfuse2 xfsprogs              # disks that fill up, fail and lose their power: images in files, a fault file system
   ffmpeg                                         # ffprobe reads every published segment; ffmpeg is the benchmark's comparison
   gcc libc6-dev                                  # load source and floor of the benchmarks
   postgresql                                     # the central schema runs on SQLite and on PostgreSQL in every test run

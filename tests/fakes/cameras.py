@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import pytest_asyncio
 from recorder.demo import timecode
 from recorder.demo.cameras import DemoCameras
 from recorder.demo.encode import Profile
+from recorder.demo.packets import Clip, RtpFrame, _rtp_frame
 from recorder.demo.settings import DemoSettings
 from recorder.demo.stream import Start
 from vms.clock import Clock, SystemClock
@@ -83,6 +85,18 @@ def tiny_cameras(
         processes=0,
     )
     return DemoCameras(count, CACHE, settings)
+
+
+def heavier(clip: Clip, *, bytes_per_picture: int) -> Clip:
+    """Return `clip` with so many octets more in each picture, as a message that decoders skip: a camera that fills a slow disk."""
+    message = _rtp_frame([b"\x06\x05" + b"\xff" * bytes_per_picture], clip.profile.codec)
+    before = bytearray(message.wire)
+    before[message.starts[-1] + 5] &= 0x7F  # the marker: the picture ends later
+    return replace(clip, frames=tuple(_behind(bytes(before), message, frame) for frame in clip.frames))
+
+
+def _behind(wire: bytes, message: RtpFrame, frame: RtpFrame) -> RtpFrame:
+    return RtpFrame(wire + frame.wire, (*message.starts, *(len(wire) + start for start in frame.starts)), frame.keyframe)
 
 
 @pytest_asyncio.fixture

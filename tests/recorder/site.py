@@ -10,13 +10,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import httpx
+import pytest
 
 from recorder.demo.cameras import DemoCameras
 from recorder.demo.encode import Profile
@@ -200,8 +201,9 @@ class Site:
         return wait_until(lambda: found if len(found := self.segments(stream)) >= count else None, seconds=seconds) or []
 
     def check(self) -> CheckReport:
+        opened = [Volume.open(volume.path) for volume in self.settings.volumes]
         with contextlib.closing(self.keys()) as keys:
-            return check(self.index, [self.volume()], at=CLOCK.now(), depth=Depth.DEEP, keys=keys)
+            return check(self.index, opened, at=CLOCK.now(), depth=Depth.DEEP, keys=keys)
 
     def volume(self) -> Volume:
         return Volume.open(self.settings.volumes[0].path)
@@ -256,12 +258,18 @@ def stream_of(camera: CameraDetails, role: StreamRole = StreamRole.MAIN) -> Stre
 
 
 @contextlib.contextmanager
-def a_site(data_dir: Path, *, segment_seconds: int = 2, max_bytes: int | None = None, workers: int = 1) -> Iterator[Site]:
-    """Make an installation with short segments; its recorder is stopped at the end."""
+def a_site(
+    data_dir: Path, *, segment_seconds: int = 2, max_bytes: int | None = None, workers: int = 1, volumes: Sequence[Path] = ()
+) -> Iterator[Site]:
+    """Make an installation with short segments, on `volumes` or the one default volume; its recorder is stopped at the end."""
     extra = (("segment_seconds", segment_seconds), ("sync_seconds", 1), ("capture_workers", workers))
     installation = Installation(District("Test Library", "America/Los_Angeles", 14, "Dana Reyes"), max_bytes, extra)
-    settings = install(data_dir, installation, actor=CONSOLE, clock=CLOCK)
-    site = Site(settings, make_engines(settings.index_path), make_engines(settings.central_where))
+    environment = {"VMS_VOLUMES": json.dumps([{"path": str(path)} for path in volumes])} if volumes else {}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        settings = install(data_dir, installation, actor=CONSOLE, clock=CLOCK)
+    site = Site(settings, make_engines(settings.index_path), make_engines(settings.central_where), environment)
     try:
         yield site
     finally:

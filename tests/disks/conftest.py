@@ -1,0 +1,26 @@
+"""Cameras that record onto the disks that these tests break."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.disks.machine import FaultyDisk, faulty_disk
+from tests.recorder.site import Cameras
+
+
+@pytest.fixture(scope="session")
+def cameras() -> Iterator[Cameras]:
+    """Two tiny cameras that do nothing wrong."""
+    made = Cameras(2)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[FaultyDisk]:
+    """A disk that fails as it is told; it does nothing wrong yet."""
+    with faulty_disk(tmp_path / "faulty") as made:
+        yield made
