@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -157,7 +158,8 @@ class WriterThread:
         self._scratch = Scratch()
         self._queued: dict[CameraId, int] = {}
         self._taken: dict[CameraId, int] = {}
-        self._oldest_queued_at: float | None = None
+        self._waiting: deque[float] = deque()
+        """When each fragment that is not written was queued, oldest first."""
         self._room_checked_at = float("-inf")
         self._refused_until = float("-inf")
         self._wanted_bytes = 0
@@ -182,8 +184,10 @@ class WriterThread:
 
     def lag_seconds(self) -> float:
         """Return the age of the oldest fragment that is not written."""
-        oldest = self._oldest_queued_at
-        return 0.0 if oldest is None else max(0.0, self._clock.monotonic() - oldest)
+        try:
+            return max(0.0, self._clock.monotonic() - self._waiting[0])
+        except IndexError:
+            return 0.0
 
     def open(self, segment: OpenSegment) -> None:
         self._listed[segment.id] = segment
@@ -191,6 +195,7 @@ class WriterThread:
 
     def append(self, segment: OpenSegment, fragment: Fragment) -> None:
         self._queued[segment.camera_id] = self._queued.get(segment.camera_id, 0) + fragment.held_bytes
+        self._waiting.append(fragment.queued_at)
         self._jobs.put(_Append(segment, fragment))
 
     def publish(self, segment: OpenSegment, *, flags: SegmentFlag) -> None:
@@ -209,7 +214,6 @@ class WriterThread:
             try:
                 job: _Job | None = self._jobs.get(timeout=_IDLE_SECONDS)
             except queue.Empty:
-                self._oldest_queued_at = None
                 job = None
             if isinstance(job, _Stop):
                 return
@@ -237,10 +241,10 @@ class WriterThread:
     def _do(self, job: _Job) -> None:
         match job:
             case _Append(segment, fragment):
-                self._oldest_queued_at = fragment.queued_at
                 try:
                     self._append(segment, fragment)
                 finally:
+                    self._waiting.popleft()
                     self._taken[segment.camera_id] = self._taken.get(segment.camera_id, 0) + fragment.held_bytes
             case _Open(segment):
                 self._open(segment)

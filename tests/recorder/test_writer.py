@@ -154,6 +154,17 @@ def test_what_is_queued_is_counted_until_it_is_written(make_desk: Callable[..., 
     assert desk.writer.queued_bytes(segment.camera_id) == 0
 
 
+def test_the_age_of_what_waits_is_known_although_the_disk_does_not_answer(tmp_path: Path) -> None:
+    desk = Desk(Volume.create(tmp_path / "volume"), SystemClock())
+    desk.write(a_segment())  # the writer does not run: as good as a disk that hangs at the first operation
+
+    assert desk.writer.lag_seconds() > 0
+    desk.writer.start()
+    desk.settle()
+    assert desk.writer.lag_seconds() == 0
+    assert desk.writer.stop(10)
+
+
 def test_a_full_volume_is_told_and_takes_nothing(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk(50_000)
     desk.write(a_segment(expected_bytes=100_000))
