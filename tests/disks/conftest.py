@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.disks.machine import FaultyDisk, faulty_disk
+from tests.disks.machine import FaultyDisk, faulty_disk, keep_mounts_private
 from tests.recorder.site import Cameras
+
+
+@pytest.fixture(scope="session", autouse=True)
+def mounts_of_our_own() -> None:
+    """Whatever ends this process ends its mounts."""
+    keep_mounts_private()
 
 
 @pytest.fixture(scope="session")

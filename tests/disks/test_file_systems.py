@@ -11,6 +11,7 @@ from tests.disks.machine import in_memory, loop_image, mount_image, trigger_erro
 from tests.disks.watch import (
     PATIENCE_SECONDS,
     acknowledged,
+    assert_all_live,
     assert_nothing_lost,
     records_on,
     volume_states,
@@ -54,7 +55,7 @@ def test_recording_on_a_full_disk_goes_on_by_itself_when_there_is_room(tmp_path:
         filler = fill(path)
         wait_for_gaps(site, streams, GapReason.DISK_FULL)
         promised = acknowledged(site, streams)
-        assert site.state(streams[0]) == "disk_full"
+        wait_until(lambda: site.state(streams[0]) == "disk_full", seconds=PATIENCE_SECONDS)
 
         filler.unlink()
         wait_for_more(site, streams)
@@ -110,6 +111,14 @@ def test_a_file_system_that_turns_read_only_is_left_for_the_next_volume_and_can_
             assert volume_states(site) == {first: VolumeState.READ_ONLY, sound: VolumeState.OK}
             for stream in streams:
                 assert GapReason.DISK_ERROR in {gap.reason for gap in site.gaps(stream)}
+            assert_all_live(site, promised)
+            assert [found for found in site.check().violations if found.invariant != 2] == []
+
+            unmount(path)
+            mount_image(tmp_path / "image" / "image", path)
+            site.start()
+            wait_until(lambda: records_on(site, streams) == {first}, seconds=PATIENCE_SECONDS)
+            assert site.stop() == 0
             assert_nothing_lost(site, streams, promised)
 
 

@@ -51,6 +51,7 @@ def test_a_disk_that_does_not_answer_stalls_no_socket_and_fills_no_memory(
         heavy, light = watch(site, heavy_and_light)
         site.start()
         wait_for_more(site, [heavy, light])
+        wait_until(lambda: site.state(heavy) == "recording", seconds=PATIENCE_SECONDS)
         promised = acknowledged(site, [heavy, light])
         disk.fail(Fault("write", hangs=True))
         wait_for_gaps(site, [heavy], GapReason.DISK_SLOW)

@@ -85,4 +85,6 @@ class PassthroughFs:
 
 def serve(operations: PassthroughFs, mount_point: Path) -> None:
     """Mount and serve until unmounted. Pages stay cached over an open, as a disk's do."""
-    importlib.import_module("mfusepy").FUSE(operations, str(mount_point), foreground=True, nothreads=True, kernel_cache=True)
+    importlib.import_module("mfusepy").FUSE(
+        operations, str(mount_point), foreground=True, nothreads=True, kernel_cache=True, big_writes=True
+    )

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -200,10 +200,10 @@ class Site:
     def wait_for_segments(self, stream: StreamId, count: int, *, seconds: float = 40) -> list[Segment]:
         return wait_until(lambda: found if len(found := self.segments(stream)) >= count else None, seconds=seconds) or []
 
-    def check(self) -> CheckReport:
+    def check(self, *, at: datetime | None = None) -> CheckReport:
         opened = [Volume.open(volume.path) for volume in self.settings.volumes]
         with contextlib.closing(self.keys()) as keys:
-            return check(self.index, opened, at=CLOCK.now(), depth=Depth.DEEP, keys=keys)
+            return check(self.index, opened, at=at or CLOCK.now(), depth=Depth.DEEP, keys=keys)
 
     def volume(self) -> Volume:
         return Volume.open(self.settings.volumes[0].path)
