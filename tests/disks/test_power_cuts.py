@@ -24,6 +24,7 @@ from tests.recorder.site import CLOCK, Cameras, Site, a_site
 from tests.waiting import wait_until
 from vms.config import load_settings
 from vms.domain.ids import SegmentId, StreamId
+from vms.domain.timespan import ms_of
 from vms.store.database import make_engines
 
 pytestmark = pytest.mark.slow
@@ -83,7 +84,7 @@ class Machine:
         with mounted(self._cut_image, self._disk), self._site() as site:
             node = open_node(site.settings, CLOCK)
             try:
-                recover(node)
+                recover(node, lived_ms=ms_of(CLOCK.now()))
             finally:
                 node.close()
             assert site.check(at=an_hour_later()).violations == ()
