@@ -64,11 +64,13 @@ def test_a_page_that_does_not_exist_says_so_as_a_page(shared_world: World) -> No
     assert "Back to the start" in answer.text
 
 
-def test_a_page_that_does_not_exist_offers_a_stranger_the_sign_in(shared_world: World) -> None:
-    with shared_world.client(page=True) as client:
-        page = client.get("/nowhere").text
-    assert 'href="/login"' in page
-    assert 'href="/playback"' not in page
+def test_a_page_that_does_not_exist_leads_a_stranger_to_the_sign_in(shared_world: World) -> None:
+    headers = {"accept": "text/html"}
+    answer = httpx.get(shared_world.address + "/nowhere", headers=headers, trust_env=False)
+    start = httpx.get(shared_world.address + "/", headers=headers, trust_env=False)
+    assert answer.status_code == 404
+    assert 'href="/"' in answer.text
+    assert (start.status_code, start.headers["location"]) == (303, "/login")
 
 
 def test_live_lists_the_cameras_of_the_persons_branches_only(world: World) -> None:
