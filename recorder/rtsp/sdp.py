@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from recorder.rtsp.errors import NoVideo, ProtocolViolation, UnsupportedCodec
 from recorder.rtsp.message import printable
+from vms.errors import InvalidInput
+from vms.media.fmp4 import init_segment
 from vms.media.parameter_sets import Codec, ParameterSets
 
 MAX_SDP_BYTES = 64 * 1024
@@ -145,10 +147,19 @@ def _refuse_reordering(codec: str, parameters: dict[str, str]) -> None:
 def _parameter_sets(codec: Codec, parameters: dict[str, str]) -> ParameterSets | None:
     if codec == "h265":
         vps, sps, pps = (_nals(parameters.get(f"sprop-{kind}", "")) for kind in ("vps", "sps", "pps"))
-        return ParameterSets(codec="h265", vps=vps, sps=sps, pps=pps) if vps and sps and pps else None
+        return _readable(ParameterSets(codec="h265", vps=vps, sps=sps, pps=pps)) if vps and sps and pps else None
     nals = _nals(parameters.get("sprop-parameter-sets", ""))
     sps, pps = (tuple(nal for nal in nals if nal[0] & 0x1F == kind) for kind in (7, 8))
-    return ParameterSets(codec="h264", vps=(), sps=sps, pps=pps) if sps and pps else None
+    return _readable(ParameterSets(codec="h264", vps=(), sps=sps, pps=pps)) if sps and pps else None
+
+
+def _readable(sets: ParameterSets) -> ParameterSets | None:
+    """Return `sets`, or None when no init segment can be made of them: then too the stream has to bring its own."""
+    try:
+        init_segment(sets)
+    except InvalidInput:
+        return None
+    return sets
 
 
 def _nals(text: str) -> tuple[bytes, ...]:

@@ -92,11 +92,11 @@ class ScriptedCamera:
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while request := await read_request(reader):
             self.requests.append(request)
-            writer.write(self._reply(request))
+            writer.write(self.reply(request))
             await writer.drain()
         self.hung_up.set()
 
-    def _reply(self, request: Request) -> bytes:
+    def reply(self, request: Request) -> bytes:
         if self.guard and not self.guard.admits(request):
             return answer(request, "401 Unauthorized", WWW_Authenticate=self.guard.challenge())
         if script := self.scripts.get(request.method):

@@ -13,7 +13,8 @@ from recorder.rtsp.sdp import choose_video, session_control
 
 H264 = "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:track1\r\n"
 HEAD = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=x\r\nt=0 0\r\n"
-VPS, SPS, PPS = b"\x40\x01\x0c\x01", b"\x42\x01\x01\x01", b"\x44\x01\xc0\x73"
+VPS, PPS = b"\x40\x01\x0c\x01", b"\x44\x01\xc0\x73"
+SPS = bytes.fromhex("42010101600000030090000003000003001ea010206165ba4a4c2e6808000003000800000300c840")
 
 
 def b64(nal: bytes) -> str:
@@ -30,7 +31,7 @@ def test_the_video_track_is_found_between_others() -> None:
 
 
 def test_h264_parameter_sets_are_decoded() -> None:
-    sps, pps = b"\x67\x42\x00\x1e", b"\x68\xce\x38\x80"
+    sps, pps = bytes.fromhex("6742c00ada11e840000003004000000c83c489a8"), b"\x68\xce\x0f\xc8"
     text = f"{H264}a=fmtp:96 packetization-mode=1; sprop-parameter-sets={b64(sps)},{b64(pps)}\r\na=framerate:12.5\r\n"
     track = choose_video((HEAD + text).encode())
     assert track.parameter_sets
@@ -46,14 +47,16 @@ def test_h265_parameter_sets_are_decoded() -> None:
     assert (track.parameter_sets.vps, track.parameter_sets.sps, track.parameter_sets.pps) == ((VPS,), (SPS,), (PPS,))
 
 
-@pytest.mark.parametrize("sprop", ["Z0IAHg==", "Z0IAHg==,%%%", "AAAA", "Z0IAHg==," * 40 + "aM44gA==", "Z" * 9000 + ",aM44gA=="])
+@pytest.mark.parametrize(
+    "sprop", ["Z0IAHg==", "Z0IAHg==,%%%", "AAAA", "Z0IAHg==,aM44gA==", "Z0IAHg==," * 40 + "aM44gA==", "Z" * 9000 + ",aM44gA=="]
+)
 def test_broken_or_incomplete_sets_count_as_absent(sprop: str) -> None:
     track = choose_video(f"{HEAD}{H264}a=fmtp:96 sprop-parameter-sets={sprop}\r\n".encode())
     assert track.parameter_sets is None
 
 
 def test_padding_missing_from_base64_is_forgiven() -> None:
-    track = choose_video(f"{HEAD}{H264}a=fmtp:96 sprop-parameter-sets=Z0IAHg,aM44gA\r\n".encode())
+    track = choose_video(f"{HEAD}{H264}a=fmtp:96 sprop-parameter-sets=Z0LACtoR6EAAAAMAQAAADIPEiag,aM4PyA\r\n".encode())
     assert track.parameter_sets
 
 
