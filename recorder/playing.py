@@ -19,9 +19,8 @@ from vms.media.fmp4 import init_segment
 SILENT_SECONDS = 10.0
 STALLED_SECONDS = 15.0
 READ_BYTES = 256 * 1024
-MAX_READS_A_TICK = 32
-MAX_TICK_SECONDS = 0.05
-"""8 MiB, or as much as can be taken in that time: one camera can't keep the others waiting longer, whatever it sends."""
+MAX_READ_SECONDS = 0.02
+"""A drain reads until nothing is there, or for so long: what a camera sends beyond that waits in its socket for the next."""
 
 
 class CameraSilent(CameraError):
@@ -126,12 +125,9 @@ class Playing:
         self._stream.close()
 
     def _read(self, now: float) -> None:
-        for _ in range(MAX_READS_A_TICK):
-            received = self._stream.receive(READ_BYTES)
-            if received is None:
-                return
+        while (received := self._stream.receive(READ_BYTES)) is not None:
             self._feed(received, now)
-            if len(received) < READ_BYTES or self._clock.monotonic() - now > MAX_TICK_SECONDS:
+            if self._clock.monotonic() - now > MAX_READ_SECONDS:
                 return
 
     def _feed(self, received: bytes, now: float) -> None:

@@ -169,8 +169,8 @@ class Worker:
 
     async def _stop(self) -> None:
         """Nothing received is lost: fragments are flushed, segments published, rows reported, then the goodbye."""
-        for capture in self._captures.values():
-            await capture.stop(GapReason.RECORDER_STOPPED, "The recorder was stopped.")
+        stops = (capture.stop(GapReason.RECORDER_STOPPED, "The recorder was stopped.") for capture in self._captures.values())
+        await asyncio.gather(*stops)
         self._drainer.stop()
         loop = asyncio.get_running_loop()
         for writer in self._writers:

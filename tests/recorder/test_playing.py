@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from recorder.demo.cameras import DemoCameras
-from recorder.playing import MAX_TICK_SECONDS, SILENT_SECONDS, CameraSilent, Playing
+from recorder.playing import MAX_READ_SECONDS, SILENT_SECONDS, CameraSilent, Playing
 from recorder.rtp.access_unit import AccessUnit
 from recorder.rtsp.client import open_stream
 from recorder.rtsp.errors import UnsupportedCodec
@@ -67,7 +67,7 @@ async def test_a_camera_that_floods_is_read_for_no_longer_than_its_share_of_a_ti
 
     def always_more(limit: int) -> bytes:
         reads.append(limit)
-        clock.pass_time(MAX_TICK_SECONDS / 2)  # what its bytes cost to look at
+        clock.pass_time(MAX_READ_SECONDS / 2)  # what its bytes cost to look at
         return b"$\x05\0\0" * (limit // 4)
 
     async with camera(ScriptedCamera()) as scripted:
@@ -78,6 +78,20 @@ async def test_a_camera_that_floods_is_read_for_no_longer_than_its_share_of_a_ti
         playing.close()
 
     assert len(reads) <= 3
+
+
+@pytest.mark.asyncio
+async def test_a_drain_takes_all_that_is_there_also_when_it_comes_in_tls_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, records = DrivenClock(), [b"$\x05\0\0" * 4096] * 50
+
+    async with camera(ScriptedCamera()) as scripted:
+        stream = await open_stream(scripted.address, "/", username="", password="", allow_loopback=True)
+        playing = Playing(stream, clock=clock, on_picture=lambda _unit: None, is_watched=lambda: False)
+        monkeypatch.setattr(stream, "receive", lambda _limit: records.pop() if records else None)
+        playing.drain(clock.monotonic())
+        playing.close()
+
+    assert records == []
 
 
 async def until(true: Callable[[], bool]) -> None:
