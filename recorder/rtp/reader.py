@@ -14,7 +14,7 @@ from recorder.rtp.h265 import H265
 from recorder.rtp.packet import HEADER_BYTES, MARKER, PAYLOAD_AT, PLAIN, fragment_run, payload_span
 from recorder.rtp.rtcp import SenderReport, sender_report
 from recorder.rtsp.errors import NotRtsp, ProtocolViolation
-from recorder.rtsp.message import DOLLAR, Message, take_frame, take_message
+from recorder.rtsp.message import DOLLAR, Message, after_empty_lines, take_frame, take_message
 from recorder.rtsp.sdp import VideoTrack
 from vms.media.parameter_sets import ParameterSets
 
@@ -48,6 +48,11 @@ class StreamReader:
     def parameter_sets(self) -> ParameterSets | None:
         """Those of the last access unit handed over."""
         return self._assembler.parameter_sets
+
+    @property
+    def unfinished_bytes(self) -> int:
+        """What is held of frames and access units whose rest has not come."""
+        return len(self._partial) + self._assembler.unfinished_bytes
 
     def feed(self, data: bytes, arrival: float) -> list[AccessUnit]:
         """Take the next bytes of the connection and return the access units that they complete, oldest first.
@@ -151,7 +156,8 @@ class StreamReader:
         if at >= len(data):
             return at
         if data[at] != _DOLLAR:
-            return at + self._message(data, at)
+            begin = after_empty_lines(data, at)
+            return begin if data.startswith(DOLLAR, begin) else at + self._message(data, at)
         frame = take_frame(data, at)
         if frame is None:
             return at

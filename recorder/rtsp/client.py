@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from recorder.rtsp.connection import RECEIVE_BYTES, Connection, Resolver, dial, resolve_host
 from recorder.rtsp.digest import Digest
 from recorder.rtsp.errors import CameraTimeout, NoSuchPath, ProtocolViolation, Redirected, Unsupported, WrongPassword
-from recorder.rtsp.message import DOLLAR, Message, printable, request_bytes, take_frame, take_message
+from recorder.rtsp.message import DOLLAR, Message, after_empty_lines, printable, request_bytes, take_frame, take_message
 from recorder.rtsp.sdp import VideoTrack, choose_video, session_control
 from vms.domain.camera import Address
 
@@ -29,7 +29,7 @@ _MAX_ATTEMPTS = 3
 """Of one request: without credentials, with, and once more with a fresh nonce."""
 _DEFAULT_SESSION_S = 60
 """RFC 2326 §12.37."""
-_SESSION = re.compile(r"([!-:<-~]{1,256})(?:\s*;\s*timeout\s*=\s*(\d{1,6}))?.*")
+_SESSION = re.compile(r"([!-:<-~]{1,256})(?![!-:<-~])(?:\s*;\s*timeout\s*=\s*(\d{1,6}))?.*")
 _ABSOLUTE = re.compile(r"rtsps?://[^/?]*", re.IGNORECASE)
 
 
@@ -229,9 +229,12 @@ class _Handshake:
 
     def _keep_frames(self) -> None:
         at = 0
-        while self._buffer[at : at + 1] == DOLLAR and (frame := take_frame(self._buffer, at)):
+        while self._buffer.startswith(DOLLAR, begin := after_empty_lines(self._buffer, at)):
+            at = begin
+            if (frame := take_frame(self._buffer, at)) is None:
+                break
             at += frame[1]
-        self._early += self._buffer[:at]
+            self._early += self._buffer[begin:at]
         self._buffer = self._buffer[at:]
         if len(self._early) > MAX_EARLY_BYTES:
             raise ProtocolViolation("The camera sends pictures without answering the request to play.")
@@ -287,7 +290,7 @@ def _require_success(method: str, answer: Message) -> Message:
 def _session(setup: Message) -> tuple[str, int]:
     match = _SESSION.fullmatch(setup.header("session") or "")
     if not match:
-        raise ProtocolViolation("The camera sets up the stream without a session.")
+        raise ProtocolViolation("The camera sets up the stream without a session, or names it in more than 256 characters.")
     return match[1], int(match[2]) if match[2] else _DEFAULT_SESSION_S
 
 

@@ -53,8 +53,8 @@ def take_message(buffer: bytes, at: int = 0) -> tuple[Message, int] | None:
 
     NotRtsp when the bytes are something else, for example a web server's answer; ProtocolViolation beyond a limit.
     """
-    start = _after_empty_lines(buffer, at)
-    if start < len(buffer) and not _RTSP_START.match(buffer, start):
+    start = after_empty_lines(buffer, at)
+    if start < len(buffer) and not _RTSP_START.match(buffer, start) and buffer[start:] != b"\r":
         raise NotRtsp("What answers there does not speak RTSP (a web page, perhaps). Check the port; RTSP cameras usually listen on 554.")
     head_end = buffer.find(b"\r\n\r\n", start, start + MAX_HEAD_BYTES)
     if head_end < 0:
@@ -78,16 +78,16 @@ def take_frame(buffer: bytes | bytearray, at: int = 0) -> tuple[int, int] | None
     return (buffer[at + 1], size) if available >= size else None
 
 
-def printable(text: str, limit: int) -> str:
-    """Return what a camera says, cut to `limit` characters of printable ASCII, fit for a log line or a page."""
-    return "".join(character if " " <= character <= "~" else "?" for character in text[:limit]).strip()
-
-
-def _after_empty_lines(buffer: bytes, at: int) -> int:
-    """Some cameras send an empty line after a body."""
+def after_empty_lines(buffer: bytes, at: int) -> int:
+    """Return where the next frame or message begins: some cameras send an empty line after a body."""
     while buffer[at : at + 2] == b"\r\n":
         at += 2
     return at
+
+
+def printable(text: str, limit: int) -> str:
+    """Return what a camera says, cut to `limit` characters of printable ASCII, fit for a log line or a page."""
+    return "".join(character if " " <= character <= "~" else "?" for character in text[:limit]).strip()
 
 
 def _start_line(line: str) -> tuple[int, str]:

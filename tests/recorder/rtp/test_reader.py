@@ -163,6 +163,16 @@ def test_answers_between_frames_are_found_and_returned(size: int) -> None:
     assert reader.take_messages() == []
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+def test_empty_lines_between_frames_and_answers_are_passed_over(size: int) -> None:
+    packets = stream("h264")
+    whole = b"\r\n".join([*packets[:30], ANSWER, b"\r\n", *packets[30:]])
+    reader = StreamReader(track("h264"))
+    units = [unit for at in range(0, len(whole), size) for unit in reader.feed(whole[at : at + size], 0.0)]
+    assert units == read(packets, "h264")[0]
+    assert len(reader.take_messages()) == 1
+
+
 def test_a_flood_of_answers_keeps_the_last_few() -> None:
     reader = StreamReader(track("h264"))
     reader.feed(ANSWER * 1000, 0.0)

@@ -379,6 +379,26 @@ async def test_frames_that_overtake_the_answer_to_play_are_kept() -> None:
         stream.close()
 
 
+@pytest.mark.asyncio
+async def test_empty_lines_between_answers_and_frames_are_passed_over() -> None:
+    early = b"$\x00\x00\x02ab"
+    scripted = ScriptedCamera(scripts={"PLAY": lambda request: b"\r\n" + early + b"\r\n\r\n" + answer(request, Session="abc123")})
+    async with camera(scripted):
+        stream = await dial(scripted.address)
+        assert stream.leftover == early
+        stream.close()
+
+
+@pytest.mark.asyncio
+async def test_a_session_name_that_is_too_long_is_not_cut_short() -> None:
+    scripted = ScriptedCamera(
+        scripts={"SETUP": lambda request: answer(request, Session="s" * 257, Transport="RTP/AVP/TCP;interleaved=0-1")}
+    )
+    failure = await failure_with(scripted)
+    assert failure.kind is FailureKind.PROTOCOL
+    assert "256" in str(failure)
+
+
 @pytest.mark.parametrize(
     ("transport", "channels"),
     [("RTP/AVP/TCP;unicast;interleaved=4-5", (4, 5)), ("RTP/AVP/TCP;unicast;interleaved=2", (2, 3)), ("RTP/AVP/TCP;unicast", (0, 1))],
