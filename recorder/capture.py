@@ -27,6 +27,8 @@ LONGEST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 10.0
 """A connection that delivered pictures this long starts the pauses afresh."""
 JITTER = 0.2
+MAX_BUFFERED_BYTES = 8 * 1024 * 1024
+"""Of one stream, all told. What is kept for viewers goes first, then the disk is too slow."""
 
 log = get_logger(__name__)
 
@@ -67,6 +69,7 @@ class Capture:
         self._playing: Playing | None = None
         self._state: tuple[CameraState, str] | None = None
         self._since_ms = 0
+        self._most_buffered = 0
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.live = LiveStream(around.anchor, first_viewer=self._first_viewer, no_viewer=self._no_viewer)
@@ -97,11 +100,14 @@ class Capture:
         """Take one access unit from the reader."""
         self.live.picture(unit)
         self._record.picture(unit)
+        if self._playing is not None and self._buffered_bytes(self._playing) > MAX_BUFFERED_BYTES:
+            self.live.forget_gop()
         self._show_recording()
 
     def watch(self, now: float) -> None:
         """Look once a second whether the camera still delivers."""
         if self._playing is not None:
+            self._most_buffered = max(self._most_buffered, self._buffered_bytes(self._playing))
             self._playing.watch(now)
             self._show_recording()
 
@@ -119,6 +125,7 @@ class Capture:
         if self._playing is None or self._playing.ended.done():
             return None
         counters, sets = self._playing.reader.counters, self._playing.reader.parameter_sets
+        most_buffered, self._most_buffered = self._most_buffered, 0
         return StreamFigures(
             stream=self._order.stream,
             codec=sets.rfc6381 if sets is not None else "",
@@ -129,7 +136,12 @@ class Capture:
             lost_packets=counters.lost_packets,
             damaged_pictures=counters.damaged_units + counters.skipped_units,
             queued_bytes=self._record.queued_bytes,
+            buffered_bytes=most_buffered,
         )
+
+    def _buffered_bytes(self, playing: Playing) -> int:
+        """Return what memory holds of this stream; viewers and recording hold the same pictures."""
+        return playing.reader.unfinished_bytes + max(self.live.gop_bytes, self._record.held_bytes) + self._record.queued_bytes
 
     async def _keep_going(self) -> None:
         """The stream's outermost loop: whatever goes wrong, it is said and tried again."""

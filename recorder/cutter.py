@@ -8,6 +8,8 @@ from enum import Enum
 from vms.domain.ids import CameraId
 from vms.domain.timespan import TICKS_PER_SECOND
 
+MIN_FRAGMENT_TICKS = TICKS_PER_SECOND // 10
+"""A stream of nothing but keyframes must not make a record on disk of each."""
 MAX_FRAGMENT_TICKS = 4 * TICKS_PER_SECOND
 MAX_FRAGMENT_BYTES = 4 * 1024 * 1024
 MAX_FRAGMENTS = 16_384
@@ -25,7 +27,8 @@ class Cut(Enum):
 
 def fragment_ends(*, held_ticks: int, held_bytes: int, next_bytes: int, next_keyframe: bool) -> bool:
     """Say whether the fragment that holds so much ends before the next picture."""
-    return next_keyframe or held_ticks >= MAX_FRAGMENT_TICKS or held_bytes + next_bytes > MAX_FRAGMENT_BYTES
+    full = held_ticks >= MAX_FRAGMENT_TICKS or held_bytes + next_bytes > MAX_FRAGMENT_BYTES
+    return full or (next_keyframe and held_ticks >= MIN_FRAGMENT_TICKS)
 
 
 def stagger(camera: CameraId, segment_ticks: int) -> int:

@@ -105,4 +105,5 @@ def _describe(stream: StreamId, health: _StreamHealth) -> dict[str, object]:
         "lost_packets": figures.lost_packets if figures is not None else 0,
         "damaged_pictures": figures.damaged_pictures if figures is not None else 0,
         "queued_bytes": figures.queued_bytes if figures is not None else 0,
+        "buffered_bytes": figures.buffered_bytes if figures is not None else 0,
     }

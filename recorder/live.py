@@ -1,7 +1,7 @@
 """Hand a stream's pictures to whoever watches it, muxed once; a stream that nobody watches costs a list of references.
 
 What a viewer gets first is the GOP in memory: every picture since the last keyframe. Bounds: the GOP kept for viewers is
-given up beyond 8 MiB (a viewer then waits for the next keyframe), a slow viewer's queue beyond 4 MiB (it goes on at the
+given up beyond 4 MiB (a viewer then waits for the next keyframe), a slow viewer's queue beyond 4 MiB (it goes on at the
 next keyframe). Nothing here reaches the record path.
 """
 
@@ -19,7 +19,7 @@ from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit
 from vms.domain.timespan import TICKS_PER_MS
 from vms.media.fmp4 import ParameterSets, Sample, init_segment, one_frame_fragment
 
-MAX_GOP_BYTES = 8 * 1024 * 1024
+MAX_GOP_BYTES = 4 * 1024 * 1024
 MAX_VIEWER_BYTES = 4 * 1024 * 1024
 _DELTA = b"\x00"
 _KEYFRAME = b"\x01"
@@ -93,7 +93,8 @@ class LiveStream:
         self._no_viewer = no_viewer
         self._viewers: set[Viewer] = set()
         self._gop: list[AccessUnit] = []
-        self._gop_bytes = 0
+        self.gop_bytes = 0
+        """Held for the next viewer: the pictures since the last keyframe."""
         self._parameter_sets: ParameterSets | None = None
         self._line: _LiveLine | None = None
         self._state = ""
@@ -108,13 +109,12 @@ class LiveStream:
             self._parameter_sets = unit.parameter_sets
             self._line = None
         if unit.keyframe:
-            self._gop.clear()
-            self._gop_bytes = 0
+            self.forget_gop()
         elif not self._gop:
             return self._forward(unit)
-        self._gop_bytes += len(unit.payload) + UNIT_BYTES
-        if self._gop_bytes > MAX_GOP_BYTES:
-            self._gop.clear()
+        self.gop_bytes += len(unit.payload) + UNIT_BYTES
+        if self.gop_bytes > MAX_GOP_BYTES:
+            self.forget_gop()
         else:
             self._gop.append(unit)
         return self._forward(unit)
@@ -129,8 +129,13 @@ class LiveStream:
 
     def interrupt(self) -> None:
         """What comes next is a new epoch, from a keyframe on, and no viewer is shown a picture of the old one."""
-        self._gop.clear()
+        self.forget_gop()
         self._line = None
+
+    def forget_gop(self) -> None:
+        """Keep nothing for the next viewer, who waits for a keyframe then."""
+        self._gop.clear()
+        self.gop_bytes = 0
 
     def join(self) -> Viewer:
         """Add a viewer; it finds the state and the pictures since the last keyframe in its queue."""

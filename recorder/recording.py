@@ -72,6 +72,11 @@ class Recording:
         return sum(writer.queued_bytes(self._order.camera_id) for writer in self._writers)
 
     @property
+    def held_bytes(self) -> int:
+        """Of the fragment that is being gathered."""
+        return self._run.held_bytes if self._run is not None else 0
+
+    @property
     def hindrance(self) -> str | None:
         """Why nothing can be written although pictures come; None when it can."""
         if not any(writer.condition is VolumeCondition.OK for writer in self._writers):
@@ -199,12 +204,11 @@ class Recording:
 
     def _lags(self, more_bytes: int) -> bool:
         """Say whether the disk is behind: where a picture would pass the limit the run ends, below half of it the next may begin."""
-        held = self._run.held_bytes if self._run is not None else 0
-        queued = self.queued_bytes
-        if queued + held + UNIT_BYTES + more_bytes > MAX_QUEUED_BYTES:
+        held = self.queued_bytes + self.held_bytes + (self._reader.unfinished_bytes if self._reader is not None else 0)
+        if held + UNIT_BYTES + more_bytes > MAX_QUEUED_BYTES:
             self._held_back = True
             self.end(GapReason.DISK_SLOW, SLOW_DISK)
-        elif queued < MAX_QUEUED_BYTES // 2:
+        elif held < MAX_QUEUED_BYTES // 2:
             self._held_back = False
         if self._held_back:
             self.still_missing(GapReason.DISK_SLOW, SLOW_DISK)

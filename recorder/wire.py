@@ -195,6 +195,8 @@ class StreamFigures:
     lost_packets: int
     damaged_pictures: int
     queued_bytes: int
+    buffered_bytes: int
+    """The most that was held in memory for this stream since the last figures, what waits for the disk included."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from typing import TypeAlias
 from recorder.rtp.nal import NalSyntax, Role
 from vms.media.parameter_sets import ParameterSets
 
-MAX_UNIT_BYTES = 8 * 1024 * 1024
-"""Of one access unit, and so of each NAL unit in it."""
+MAX_UNIT_BYTES = 4 * 1024 * 1024
+"""Of one access unit, and so of each NAL unit in it. With the pictures since the last keyframe
+(`live.MAX_GOP_BYTES`) that is half of what a stream may hold (`capture.MAX_BUFFERED_BYTES`)."""
 MAX_PIECES = 16_384
 """Of one access unit, one or more for each batch: a camera that drips octets must not cost an object for each."""
 MAX_SETS = 16
@@ -91,6 +92,11 @@ class Assembler:
         self._keyframe = False
         self._broken = False
         """The rest of the unit is passed over."""
+
+    @property
+    def unfinished_bytes(self) -> int:
+        """Of the access unit in hand."""
+        return self._size
 
     def begin(self, timestamp: int) -> None:
         """Note the timestamp of the packet that follows; a new one ends the unit before it, marker or not."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.cutter import MAX_FRAGMENT_BYTES, MAX_FRAGMENT_TICKS, MAX_FRAGMENTS, Cut, SegmentCutter, fragment_ends, stagger
+from recorder.cutter import (
+    MAX_FRAGMENT_BYTES,
+    MAX_FRAGMENT_TICKS,
+    MAX_FRAGMENTS,
+    MIN_FRAGMENT_TICKS,
+    Cut,
+    SegmentCutter,
+    fragment_ends,
+    stagger,
+)
 from vms.domain.ids import CameraId
 from vms.domain.timespan import TICKS_PER_SECOND
 
@@ -55,7 +64,11 @@ def test_a_segment_without_a_keyframe_is_cut_after_twice_the_usual_length() -> N
 
 
 def test_a_fragment_ends_at_the_next_keyframe() -> None:
-    assert fragment_ends(held_ticks=1, held_bytes=1, next_bytes=1, next_keyframe=True)
+    assert fragment_ends(held_ticks=MIN_FRAGMENT_TICKS, held_bytes=1, next_bytes=1, next_keyframe=True)
+
+
+def test_keyframes_that_follow_each_other_at_once_share_a_fragment() -> None:
+    assert not fragment_ends(held_ticks=MIN_FRAGMENT_TICKS - 1, held_bytes=1, next_bytes=1, next_keyframe=True)
 
 
 def test_a_fragment_ends_after_four_seconds() -> None:

@@ -57,7 +57,7 @@ def test_streams_of_a_worker_that_ended_do_not_record_until_it_says_so(health: H
 
 
 def test_a_stream_that_ends_keeps_its_picture_and_has_no_rate(health: Health) -> None:
-    health.take(0, StreamFigures(STREAM, "avc1.640028", 1920, 1080, 4_000_000, 25, 0, 0, 0))
+    health.take(0, StreamFigures(STREAM, "avc1.640028", 1920, 1080, 4_000_000, 25, 0, 0, 0, 0))
     health.take(0, StreamStateChanged(STREAM, "silent", 0, "…"))
 
     shown = health.document()[0]

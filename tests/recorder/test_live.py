@@ -158,6 +158,7 @@ async def test_a_gop_of_countless_tiny_pictures_is_given_up_too() -> None:
     live.state("recording", 5, "")
 
     assert pictures(await taken(viewer)) == []
+    assert live.gop_bytes == 0
 
 
 async def test_a_slow_viewer_goes_on_at_the_next_keyframe() -> None:

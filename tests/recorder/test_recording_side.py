@@ -135,6 +135,17 @@ def test_changed_parameter_sets_begin_a_new_run(studio: Studio) -> None:
     assert [run.end_reason for run in studio.runs() if run.end_reason] == ["stream_changed", "recorder_stopped"]
 
 
+def test_a_stream_that_changes_with_every_picture_begins_one_run_a_second(studio: Studio) -> None:
+    for number in range(100):
+        studio.recording.picture(changed(64 + 16 * (number % 2), number, number / 25))
+    studio.recording.end(GapReason.RECORDER_STOPPED, "")
+    studio.settle()
+
+    begun = [run for run in studio.runs() if not run.end_reason]
+    assert len(begun) == 4
+    assert {message.reason for message in studio.missing()} == {"stream_changed"}
+
+
 def test_a_jump_of_the_time_stamps_begins_a_new_run_that_does_not_overlap(studio: Studio) -> None:
     studio.film(range(50))
     studio.film(range(50, 100), rtp=30 * TICKS_PER_SECOND)
