@@ -130,7 +130,7 @@ def kept_time_by(step: int, fps: float, *, seconds: int, not_before: int = 0) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fps", [20, 24, 30])
+@pytest.mark.parametrize("fps", [20, 21, 24, 30])
 def test_a_camera_that_counts_another_rate_than_it_sends_stays_on_the_servers_clock_for_hours(fps: int) -> None:
     line = kept_time_by(3600, fps, seconds=8 * 3600)
 
@@ -165,6 +165,27 @@ def test_a_run_that_had_to_begin_ahead_goes_no_further_with_a_camera_that_keeps_
     line = kept_time_by(3600, 30, seconds=1800, not_before=EPOCH_TICKS + lead_ticks)
 
     assert max(line.drifts) < lead_ticks + 5 * TICKS_PER_SECOND
+
+
+def test_a_burst_of_a_long_gop_at_the_start_is_made_up_for_within_minutes() -> None:
+    clock, burst, start = RunClock(0, EPOCH_TICKS), 20 * 25, 0
+    for number in range(1, 25 * 600):
+        assert clock.advance(number * 3600, EPOCH_TICKS + max(0, number - burst) * 3600) is not None
+        if number == 100:
+            start = clock.fix_start(not_before=0)
+
+    assert abs(start + clock.line - (EPOCH_TICKS + (number - burst) * 3600)) < TICKS_PER_SECOND
+
+
+def test_pictures_that_the_network_holds_up_for_seconds_do_not_move_the_line() -> None:
+    clock = RunClock(0, EPOCH_TICKS)
+    for number in range(1, 25 * 60):
+        late = 5 * TICKS_PER_SECOND if 500 <= number < 700 else 0
+        clock.advance(number * 3600, EPOCH_TICKS + number * 3600 + late)
+        if number == 100:
+            clock.fix_start(not_before=0)
+
+    assert abs(clock.line - number * 3600) <= 60 * TICKS_PER_SECOND * MAX_SLEW_PPM // 1_000_000
 
 
 def test_a_jump_of_more_than_ten_seconds_breaks_the_line() -> None:

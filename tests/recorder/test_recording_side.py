@@ -167,6 +167,16 @@ def test_a_camera_that_breaks_its_line_at_every_keyframe_begins_one_run_a_second
     assert {message.reason for message in studio.missing()[:-1]} == {"stream_changed"}
 
 
+def test_time_stamps_that_run_ahead_take_no_footage_far_into_the_future(studio: Studio) -> None:
+    for number in range(25 * 120):
+        studio.recording.picture(replace(unit(number, gop=5), rtp_timestamp=number * 9 * TICKS_PER_SECOND & 0xFFFF_FFFF))
+    studio.recording.end(GapReason.RECORDER_STOPPED, "")
+    studio.settle()
+
+    until = studio.now // TICKS_PER_MS + 120_000
+    assert max(run.end_ms for run in studio.runs() if run.end_reason) < until + 30_000
+
+
 def test_a_loss_of_more_than_a_second_is_a_gap(studio: Studio) -> None:
     studio.film(range(50))
     after_loss = replace(unit(100), lost=True)
