@@ -1,7 +1,7 @@
 """Record one run: pictures on one continuous time line, gathered into fragments, fragments into segments.
 
 Invariants: tfdt(n+1) = tfdt(n) + durations; no picture is dropped between the first and the last one of a run; a run
-begins with a keyframe and never before the end of the run before it.
+begins with a keyframe, which is also the first picture shown, and never before the end of the run before it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from recorder.clock import RunClock
+from recorder.clock import JUMP_BACK_TICKS, MAX_REORDERED, RunClock
 from recorder.cutter import Cut, SegmentCutter, fragment_ends
 from recorder.keys import KeyRing
 from recorder.open_segment import Fragment, OpenSegment, SegmentPhase
@@ -65,6 +65,7 @@ class Run:
         self._held_ticks = 0
         self._held_bytes = 0
         self._end = 0
+        self._leading = 0
         self._newest_arrival = 0.0
         self.start: int | None = None
         """Ticks since the epoch, once the first fragment is whole."""
@@ -99,6 +100,8 @@ class Run:
         After False the picture was not taken: close this run and give it to a new one. KeyMissing is raised likewise.
         """
         self._newest_arrival = unit.arrival
+        if self._leads(unit):
+            return True
         if self._clock is None:
             self._clock = RunClock(unit.rtp_timestamp, arrival)
             self.rtp_start = unit.rtp_timestamp
@@ -117,6 +120,15 @@ class Run:
         self._samples.append(Sample(unit.payload, 0, unit.keyframe, self._clock.composition))
         self._held_bytes += len(unit.payload)
         return True
+
+    def _leads(self, unit: AccessUnit) -> bool:
+        """Say whether the picture is shown before the run's first: in an open GOP it needs pictures from before the run."""
+        behind = self.rtp_start - unit.rtp_timestamp & 0xFFFF_FFFF
+        begun = self._clock is not None and len(self._samples) == 1 and self.start is None
+        if not begun or unit.keyframe or not 0 < behind <= JUMP_BACK_TICKS:
+            return False
+        self._leading += 1
+        return self._leading <= MAX_REORDERED
 
     def close(self) -> None:
         """Hand over the unfinished fragment and publish the segment; nothing that was added is lost, but where its key is missing."""

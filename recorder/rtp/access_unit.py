@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from recorder.rtp.h264 import is_recovery_point
 from recorder.rtp.nal import NalSyntax, Role
 from vms.media.parameter_sets import ParameterSets
 
@@ -90,6 +91,8 @@ class Assembler:
         self._picture = False
         """The unit has a slice."""
         self._keyframe = False
+        self._recovers = False
+        """A remark says that the picture is one to start from."""
         self._broken = False
         """The rest of the unit is passed over."""
 
@@ -215,9 +218,15 @@ class Assembler:
             self._break()
         elif role in _SETS:
             self._take_set(role, nal)
+        elif role is Role.REMARK:
+            self._recovers = self._recovers or is_recovery_point(nal)
+            self._keep(nal)
         elif role is Role.KEPT or self._slice(role, nal[self._syntax.header_bytes]):
-            self._parts += (len(nal).to_bytes(_LENGTH_BYTES), nal)
-            self._grow(_LENGTH_BYTES + len(nal))
+            self._keep(nal)
+
+    def _keep(self, nal: bytes) -> None:
+        self._parts += (len(nal).to_bytes(_LENGTH_BYTES), nal)
+        self._grow(_LENGTH_BYTES + len(nal))
 
     def _slice(self, role: Role, first_octet: int) -> bool:
         """Note a slice by the octet behind its header; False, and the unit is given up, when the picture's first slice is missing."""
@@ -227,7 +236,7 @@ class Assembler:
             self._break()
             return False
         self._picture = True
-        if role is Role.KEYFRAME_SLICE:
+        if role is Role.KEYFRAME_SLICE or self._recovers:
             self._keyframe = True
         return True
 
@@ -259,7 +268,7 @@ class Assembler:
         self._parts = []
         self._size = self._settled = 0
         self._nal_at = -1
-        self._picture = self._keyframe = self._broken = False
+        self._picture = self._keyframe = self._recovers = self._broken = False
 
     def _finish(self) -> None:
         """Hand over the unit when it is whole and can be decoded."""

@@ -17,8 +17,10 @@ class Role(Enum):
     VPS = auto()
     SPS = auto()
     PPS = auto()
+    REMARK = auto()
+    """H.264's SEI, which may say that its picture is one to start from."""
     KEPT = auto()
-    """SEI and whatever else belongs to the picture."""
+    """Whatever else belongs to the picture."""
     DROPPED = auto()
     """Delimiters and filler: an MP4 sample needs none."""
     AGGREGATE = auto()

@@ -239,3 +239,22 @@ def test_headers_of_fragmented_units_keep_their_other_bits() -> None:
 def test_only_packets_aggregate_or_fragment() -> None:
     assert {Role.AGGREGATE, Role.FRAGMENT}.isdisjoint(H264.role_of_type + H265.role_of_type)
     assert (H264.role_of_octet[0x78], H265.role_of_octet[98]) == (Role.AGGREGATE, Role.FRAGMENT)
+
+
+@pytest.mark.parametrize(
+    ("sei", "recovers"),
+    [
+        (b"\x06\x06\x01\xc4\x80", True),
+        (b"\x06\x01\x02ab\x06\x01\x80\x80", True),
+        (b"\x06\xff\x05\xff\x01" + bytes(256) + b"\x06\x01\x80\x80", True),
+        (b"\x06\x06\x01\x44\x80", False),
+        (b"\x06\x05\x04\x06\x01\x80\x80\x80", False),
+        (b"\x06\x06", False),
+        (b"\x06\xff\xff\xff", False),
+        (b"\x06", False),
+    ],
+)
+def test_a_picture_of_a_recovery_point_is_a_keyframe(sei: bytes, recovers: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    sender = Sender(payload_size=1000)
+    units = units_of(sender.unit([IDR]) + sender.unit([sei, SLICE]) + sender.unit([SLICE]))
+    assert [unit.keyframe for unit in units] == [True, recovers, False] if len(sei) > 1 else len(units) == 1

@@ -50,10 +50,10 @@ class Recipe:
 @lru_cache(maxsize=64)
 def clip(recipe: Recipe = Recipe()) -> Clip:
     """Encode a moving gradient."""
-    encoder = _encoder(recipe)
+    encoder = encoder_of(recipe)
     packets = []
     for number in range(recipe.frames):
-        packets.extend(encoder.encode(_picture(recipe, number)))
+        packets.extend(encoder.encode(picture_of(recipe, number)))
     packets.extend(encoder.encode(None))
     first_dts = packets[0].dts or 0
     times = [((packet.pts or 0) - first_dts) * FRAME_TICKS for packet in packets]
@@ -61,7 +61,7 @@ def clip(recipe: Recipe = Recipe()) -> Clip:
         Sample(_payload(recipe.codec, bytes(packet)), FRAME_TICKS, packet.is_keyframe, time - number * FRAME_TICKS)
         for number, (packet, time) in enumerate(zip(packets, times, strict=True))
     )
-    return Clip(_sets(recipe.codec, bytes(encoder.extradata or b"")), samples, tuple(sorted(times)))
+    return Clip(sets_of(recipe.codec, bytes(encoder.extradata or b"")), samples, tuple(sorted(times)))
 
 
 def open_fmp4(content: bytes) -> InputContainer:
@@ -71,7 +71,7 @@ def open_fmp4(content: bytes) -> InputContainer:
     return container
 
 
-def _encoder(recipe: Recipe) -> VideoCodecContext:
+def encoder_of(recipe: Recipe) -> VideoCodecContext:
     encoder = av.CodecContext.create(_ENCODERS[recipe.codec], "w")
     assert isinstance(encoder, VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = recipe.width, recipe.height, recipe.pix_fmt
@@ -85,7 +85,7 @@ def _encoder(recipe: Recipe) -> VideoCodecContext:
     return encoder
 
 
-def _picture(recipe: Recipe, number: int) -> av.VideoFrame:
+def picture_of(recipe: Recipe, number: int) -> av.VideoFrame:
     rows, columns = np.mgrid[0 : recipe.height, 0 : recipe.width]
     grey = ((rows * 3 + columns * 2 + number * 9) % 256).astype(np.uint8)
     frame = av.VideoFrame.from_ndarray(np.stack([grey, grey[::-1], grey[:, ::-1]], axis=-1), format="rgb24").reformat(format=recipe.pix_fmt)
@@ -93,8 +93,8 @@ def _picture(recipe: Recipe, number: int) -> av.VideoFrame:
     return frame
 
 
-def _sets(codec: Codec, extradata: bytes) -> ParameterSets:
-    nals = _nals(extradata)
+def sets_of(codec: Codec, extradata: bytes) -> ParameterSets:
+    nals = split_annex_b(extradata)
     kinds = (32, 33, 34) if codec == "h265" else (0, 7, 8)
     vps, sps, pps = (tuple(nal for nal in nals if _kind(codec, nal) == kind) for kind in kinds)
     return ParameterSets(codec, vps, sps, pps)
@@ -102,11 +102,11 @@ def _sets(codec: Codec, extradata: bytes) -> ParameterSets:
 
 def _payload(codec: Codec, packet: bytes) -> bytes:
     """Return the picture's slices after their lengths, as the recorder stores them."""
-    slices = [nal for nal in _nals(packet) if (_kind(codec, nal) < 32 if codec == "h265" else _kind(codec, nal) in (1, 5))]
+    slices = [nal for nal in split_annex_b(packet) if (_kind(codec, nal) < 32 if codec == "h265" else _kind(codec, nal) in (1, 5))]
     return b"".join(len(nal).to_bytes(4) + nal for nal in slices)
 
 
-def _nals(annex_b: bytes) -> list[bytes]:
+def split_annex_b(annex_b: bytes) -> list[bytes]:
     return [nal for nal in _START_CODE.split(annex_b) if nal]
 
 
