@@ -19,7 +19,7 @@ from vms.log import get_logger
 TICK_SECONDS = 0.1
 WATCHED_TICK_SECONDS = 0.02
 TURN_SECONDS = 0.1
-"""How long a tick goes on to another stream; two hundred ordinary cameras take a third of it."""
+"""How long a tick goes on to another stream."""
 COST_KEPT = 0.9
 """A stream's cost is what its drains took, each tick counting a tenth less than the one after it."""
 
