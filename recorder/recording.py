@@ -94,7 +94,7 @@ class Recording:
         if unit.parameter_sets is not None:
             self._parameter_sets = unit.parameter_sets
         self._last_arrival = unit.arrival
-        if self._order.recording_mode is not RecordingMode.ALWAYS or self._lags(len(unit.payload)):
+        if self._order.recording_mode is not RecordingMode.ALWAYS or self._lags(unit):
             return
         if self._run is None and not (unit.keyframe and self._begin(unit.arrival)):
             return
@@ -202,10 +202,10 @@ class Recording:
         elif unit.lost and unit.arrival - self._last_arrival > LOSS_SECONDS:
             self.end(GapReason.STALLED, "Packets were lost; no complete picture came in that time.")
 
-    def _lags(self, more_bytes: int) -> bool:
-        """Say whether the disk is behind: where a picture would pass the limit the run ends, below half of it the next may begin."""
+    def _lags(self, unit: AccessUnit) -> bool:
+        """Say whether the disk is behind: before the picture that passes the limit the run ends, below half of it the next may begin."""
         held = self.queued_bytes + self.held_bytes + (self._reader.unfinished_bytes if self._reader is not None else 0)
-        if held + UNIT_BYTES + more_bytes > MAX_QUEUED_BYTES:
+        if held + len(unit.payload) + UNIT_BYTES > MAX_QUEUED_BYTES:
             self._held_back = True
             self.end(GapReason.DISK_SLOW, SLOW_DISK)
         elif held < MAX_QUEUED_BYTES // 2:

@@ -222,6 +222,7 @@ def test_countless_tiny_pictures_are_held_back_like_large_ones(studio: Studio) -
     for number in range(MAX_QUEUED_BYTES // UNIT_BYTES + 1):
         studio.recording.picture(unit(number, gop=1, size=1))
 
+    assert studio.recording.queued_bytes <= MAX_QUEUED_BYTES
     assert [message.reason for message in studio.missing()] == ["disk_slow"]
 
 
