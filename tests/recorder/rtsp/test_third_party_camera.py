@@ -39,7 +39,7 @@ async def dial(cameras: GstCameras, path: str, password: str = PASSWORD) -> Play
 
 
 async def units_of(stream: PlayingStream, reader: StreamReader, count: int) -> list[AccessUnit]:
-    units = reader.feed(stream.leftover, 0.0)
+    units = [] if reader.counters.received_packets else reader.feed(stream.leftover, 0.0)  # once: it came before everything else
     async with asyncio.timeout(20):
         while len(units) < count:
             units += reader.feed(await asyncio.get_running_loop().sock_recv(stream.socket, 65_536), 0.0)
