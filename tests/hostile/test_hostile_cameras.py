@@ -19,7 +19,8 @@ from tests.recorder.site import Cameras, Site, a_site
 from vms.domain.footage import GapReason
 from vms.domain.timespan import TICKS_PER_SECOND
 
-MAX_BUFFERED_BYTES = 8 * 1024 * 1024
+MAX_BUFFERED_BYTES = 8 * 1024 * 1024 + 64 * 1024
+"""What a stream may hold when a picture comes, and what may have come of the frame after it."""
 MAX_GROWTH_MEGABYTES = 32
 MEGABYTES_A_CAMERA = 0.5
 """What each further camera of a batch may cost: a few batches on their way, and its share of the reader's own memory."""
