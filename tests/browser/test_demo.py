@@ -54,6 +54,7 @@ def _act_as(watched: Watched, demo: Demo, role: str) -> None:
 
 def _code(video: Locator) -> int:
     """Wait for a picture whose code can be read."""
+    expect(video).to_have_count(1, timeout=90_000)
 
     def read() -> tuple[int] | None:
         found = video.evaluate(READ_CODE)

@@ -156,6 +156,7 @@ def test_a_kill_during_recovery_is_recovered_from(watched: tuple[Site, list[Stre
     assert site.process.wait(30) == -signal.SIGKILL
 
     site.start()
+    wait_until(lambda: site.children("recorder.worker"), seconds=30)  # the segments below may have been there before the kill
     for stream in streams:
         site.wait_for_segments(stream, 2)
     assert site.stop() == 0
