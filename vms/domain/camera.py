@@ -19,6 +19,10 @@ class Scheme(StrEnum):
     RTSP = "rtsp"
     RTSPS = "rtsps"
 
+    @property
+    def default_port(self) -> int:
+        return DEFAULT_RTSPS_PORT if self is Scheme.RTSPS else DEFAULT_RTSP_PORT
+
 
 class StreamRole(StrEnum):
     MAIN = "main"
@@ -90,6 +94,8 @@ class Device:
     """Empty when the device asks for none."""
     password_sealed: bytes
     """Sealed to the node's X25519 key (`vms.crypto`), empty when there is none; the hub can't open it."""
+    certificate_sha256: bytes | None = None
+    """Of the only certificate that is trusted over rtsps; None over rtsp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +154,8 @@ class StreamConfig:
     camera_name: str
     version: int
     """The camera's: counts its changes."""
+    certificate_sha256: bytes | None = None
+    """The device's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,14 @@ from vms.domain.camera import (
     CameraDetails,
     Device,
     RecordingMode,
+    Scheme,
     Stream,
     StreamRole,
     address,
     password_aad,
     stream_path,
 )
+from vms.domain.certificate import spelled_fingerprint
 from vms.domain.ids import BranchId, CameraId, DeviceId, StreamId, new_number
 from vms.domain.names import name_key, plain_name
 from vms.domain.outcome import Refused
@@ -54,6 +56,13 @@ __all__ = [
 
 MAX_USERNAME_CHARS = 128
 MAX_PASSWORD_CHARS = 256
+NO_CERTIFICATE = (
+    "A camera reached by rtsps is known by its certificate, and none is trusted yet. Test the camera first, compare the fingerprint "
+    "that the test shows with the one on the camera’s own page, and give it as its certificate."
+)
+CERTIFICATE_OF_OLD_ADDRESS = (
+    "The address changed: the certificate that was trusted belongs to the old one. Test the camera and trust the certificate it shows."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,8 @@ class NewCamera:
     password: str = field(default="", repr=False)
     recording_mode: RecordingMode = RecordingMode.ALWAYS
     channel: int = 1
+    certificate_sha256: bytes | None = None
+    """The fingerprint trusted over rtsps; needed there, without meaning over rtsp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,8 @@ class CameraEdit:
     password: str | None = field(default=None, repr=False)
     """An empty text clears it. A new host or port asks for it again: the stored one is sealed to the old."""
     recording_mode: RecordingMode | None = None
+    certificate_sha256: bytes | None = None
+    """A new scheme, host or port asks for it again: the stored one was trusted at the old address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +125,10 @@ def draft_camera(session: Session, actor: Actor, new: NewCamera, *, allow_loopba
 
 
 def save_draft(session: Session, actor: Actor, draft: CameraDraft, *, at: datetime) -> CameraDetails:
-    """Write a draft; recording starts when the node next asks. Conflict when the branch has that name in use."""
+    """Write a draft; recording starts when the node next asks. Conflict when its name is taken, InvalidInput without a certificate."""
     details = replace(draft.details, camera=replace(draft.details.camera, placement_approved_at=at))
+    if details.device.address.scheme is Scheme.RTSPS and details.device.certificate_sha256 is None:
+        raise InvalidInput(NO_CERTIFICATE)
     cameras.add(session, details, at=at)
     record(session, actor=actor, action=Action.CAMERA_ADD, at=at, camera_id=details.camera.id, detail=_described(details))
     return details
@@ -216,7 +231,8 @@ def _drawn_up(session: Session, new: NewCamera, branch: Branch, *, allow_loopbac
         streams=tuple(Stream(StreamId(new_number()), camera_id, role, stream_path(path)) for role, path in paths.items()),
         version=1,
     )
-    return CameraDetails(camera, branch, Device(device_id, branch.id, node.id, where, user, sealed))
+    certificate = new.certificate_sha256 if where.scheme is Scheme.RTSPS else None
+    return CameraDetails(camera, branch, Device(device_id, branch.id, node.id, where, user, sealed, certificate))
 
 
 def _edited(session: Session, before: CameraDetails, edit: CameraEdit, *, allow_loopback: bool) -> CameraDetails:
@@ -247,15 +263,26 @@ def _edited_streams(session: Session, camera: Camera, edit: CameraEdit) -> list[
 def _edited_device(session: Session, device: Device, edit: CameraEdit, *, allow_loopback: bool) -> Device:
     now = device.address
     where = address(edit.scheme or now.scheme, edit.host or now.host, edit.port or now.port, allow_loopback=allow_loopback)
+    certificate = _edited_certificate(device, where, edit)
     user = device.username if edit.username is None else _checked_username(edit.username)
     if edit.password is None:
         if device.password_sealed and where != now:
             raise ValueError("The address changed: enter the camera's password again. It is sealed to the old address and can't be moved.")
         if device.password_sealed and not user:
             raise ValueError("A password needs a user name. Give both or neither.")
-        return replace(device, address=where, username=user)
+        return replace(device, address=where, username=user, certificate_sha256=certificate)
     key = next(node.public_key for node in nodes.nodes(session) if node.id == device.node_id)
-    return replace(device, address=where, username=user, password_sealed=_sealed(key, device.id, where, user, edit.password))
+    sealed = _sealed(key, device.id, where, user, edit.password)
+    return replace(device, address=where, username=user, password_sealed=sealed, certificate_sha256=certificate)
+
+
+def _edited_certificate(device: Device, where: Address, edit: CameraEdit) -> bytes | None:
+    if where.scheme is not Scheme.RTSPS:
+        return None
+    certificate = edit.certificate_sha256 or (device.certificate_sha256 if where == device.address else None)
+    if certificate is None:
+        raise ValueError(CERTIFICATE_OF_OLD_ADDRESS if device.certificate_sha256 else NO_CERTIFICATE)
+    return certificate
 
 
 def _sealed(public_key: bytes, device: DeviceId, where: Address, username: str, password: str) -> bytes:
@@ -279,8 +306,9 @@ def _has_control(text: str) -> bool:
 
 
 def _described(details: CameraDetails) -> dict[str, str]:
-    where = details.device.address
-    return {"name": details.camera.name, "branch": details.branch.name, "address": f"{where.scheme}://{where.host}:{where.port}"}
+    where, certificate = details.device.address, details.device.certificate_sha256
+    described = {"name": details.camera.name, "branch": details.branch.name, "address": f"{where.scheme}://{where.host}:{where.port}"}
+    return described | ({"certificate": spelled_fingerprint(certificate)} if certificate else {})
 
 
 def _changes(before: CameraDetails, after: CameraDetails, edit: CameraEdit) -> dict[str, str]:

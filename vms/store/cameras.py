@@ -115,6 +115,7 @@ def stream_configs(details: CameraDetails) -> tuple[StreamConfig, ...]:
             recording_mode=camera.recording_mode,
             camera_name=camera.name,
             version=camera.version,
+            certificate_sha256=device.certificate_sha256,
         )
         for stream in camera.streams
     )
@@ -143,6 +144,7 @@ def _device_values(device: Device) -> dict[str, object]:
         "port": device.address.port,
         "username": device.username,
         "password_sealed": device.password_sealed,
+        "certificate_sha256": device.certificate_sha256,
     }
 
 
@@ -206,5 +208,6 @@ def _one(camera: CameraRow, branch: BranchRow, device: DeviceRow, streams: tuple
             address=Address(device.scheme, device.host, device.port),
             username=device.username,
             password_sealed=device.password_sealed,
+            certificate_sha256=device.certificate_sha256,
         ),
     )

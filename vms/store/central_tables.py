@@ -98,6 +98,10 @@ class DeviceRow(Central):
     username: Mapped[str] = mapped_column(String(128))
     password_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     """Sealed to the node's key with device, host and port as associated data; empty when the device asks for none."""
+    certificate_sha256: Mapped[bytes | None] = mapped_column(
+        LargeBinary, CheckConstraint("length(certificate_sha256) = 32", name="certificate_sha256")
+    )
+    """Of the certificate that is trusted over rtsps."""
 
 
 class CameraRow(Central):

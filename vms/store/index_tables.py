@@ -163,6 +163,10 @@ class StreamConfigRow(NodeIndex):
     recording_mode: Mapped[RecordingMode] = mapped_column(Word(RecordingMode))
     camera_name: Mapped[str] = mapped_column(Text)
     version: Mapped[int]
+    certificate_sha256: Mapped[bytes | None] = mapped_column(
+        LargeBinary, CheckConstraint("length(certificate_sha256) = 32", name="certificate_sha256")
+    )
+    """Of the certificate that is trusted over rtsps."""
 
 
 class CoverageOutboxRow(NodeIndex):

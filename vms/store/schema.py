@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sqlalchemy import text
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, migrate
 
+_ADDED_COLUMN = re.compile(r", (?=\w+ [A-Z]+ CONSTRAINT)")
 _HEADER = "-- The {which} schema on SQLite, as the migrations make it. Renew with: python -m vms.store.schema\n"
 
 
@@ -40,6 +42,8 @@ def fresh_dump(which: Which) -> str:
 
 
 def _tidied(sql: str) -> str:
+    # SQLite keeps the statement as it was written, and puts an added column behind the last one on its line.
+    sql = _ADDED_COLUMN.sub(",\n  ", sql) if sql.startswith("CREATE TABLE") else sql
     lines = [line.rstrip() for line in sql.strip().replace("\t", "  ").splitlines() if line.strip()]
     return "\n".join(lines).replace("\n WITHOUT ROWID", " WITHOUT ROWID")
 

@@ -84,6 +84,7 @@ CREATE TABLE device (
   port INTEGER NOT NULL,
   username VARCHAR(128) NOT NULL,
   password_sealed BLOB NOT NULL,
+  certificate_sha256 BLOB CONSTRAINT ck_device_certificate_sha256 CHECK (length(certificate_sha256) = 32),
   CONSTRAINT pk_device PRIMARY KEY (id),
   CONSTRAINT ck_device_scheme CHECK (scheme IN ('rtsp', 'rtsps')),
   CONSTRAINT ck_device_port CHECK (port BETWEEN 1 AND 65535),

@@ -43,6 +43,7 @@ def _columns(stream: StreamConfig) -> dict[str, object]:
         "recording_mode": stream.recording_mode,
         "camera_name": stream.camera_name,
         "version": stream.version,
+        "certificate_sha256": stream.certificate_sha256,
     }
 
 
@@ -59,4 +60,5 @@ def _stream(row: Row[*tuple[object, ...]]) -> StreamConfig:
         recording_mode=row.recording_mode,
         camera_name=row.camera_name,
         version=row.version,
+        certificate_sha256=row.certificate_sha256,
     )
