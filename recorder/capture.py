@@ -181,6 +181,7 @@ class Capture:
             username=self._order.username,
             password=self._order.password,
             allow_loopback=self._around.allow_loopback,
+            certificate=self._order.certificate_sha256,
         )
         playing = self._playing = Playing(stream, clock=self._around.clock, on_picture=self.picture, is_watched=lambda: self.live.watched)
         self._record.connected(playing.reader)

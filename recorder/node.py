@@ -150,6 +150,7 @@ class Node:
             password=password,
             mode=str(stream.recording_mode),
             not_before=not_before,
+            certificate=(stream.certificate_sha256 or b"").hex(),
         )
 
 

@@ -34,6 +34,7 @@ from vms.config import Settings, load_settings
 from vms.crypto import FileKeySource, open_sealed, verifying_key
 from vms.domain.access import Grant
 from vms.domain.camera import address, password_aad, stream_path
+from vms.domain.certificate import fingerprint
 from vms.domain.footage import Gap
 from vms.domain.ids import DeviceId, SegmentId, StreamId
 from vms.domain.timespan import TICKS_PER_SECOND, Timespan, datetime_of, ticks_of
@@ -63,6 +64,7 @@ class TestOrder(BaseModel):
     username: str = ""
     password_sealed: str = ""
     device_id: int = 0
+    certificate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ async def test(order: TestOrder, desk: TheDesk, grant: TheGrant) -> dict[str, ob
         target = address(order.scheme, order.host, order.port, allow_loopback=desk.settings.allow_loopback_cameras)
         path = stream_path(order.path)
         sealed = base64.b64decode(order.password_sealed, validate=True)
+        certificate = fingerprint(order.certificate) if order.certificate else None
     except (ValueError, binascii.Error) as err:
         raise InvalidInput(str(err)) from err
     password = open_sealed(desk.private_key, sealed, password_aad(DeviceId(order.device_id), target)).decode() if sealed else ""
@@ -181,6 +184,7 @@ async def test(order: TestOrder, desk: TheDesk, grant: TheGrant) -> dict[str, ob
         password=password,
         allow_loopback=desk.settings.allow_loopback_cameras,
         clock=desk.clock,
+        certificate=certificate,
     )
     return verdict.document()
 

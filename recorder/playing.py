@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -148,7 +149,7 @@ class Playing:
         if request:
             try:
                 self._stream.socket.send(request)
-            except BlockingIOError as err:
+            except (BlockingIOError, ssl.SSLWantWriteError) as err:
                 raise ConnectionLost("The camera does not take our keep-alive requests any more.") from err
             except OSError as err:
                 raise ConnectionLost(f"The connection to the camera broke: {err.strerror}.") from err

@@ -11,8 +11,9 @@ from statistics import median
 from recorder.playing import refuse_unreadable
 from recorder.rtp.access_unit import AccessUnit
 from recorder.rtp.reader import StreamReader
+from recorder.rtsp.certificate import ShownCertificate, describe_certificate
 from recorder.rtsp.client import PlayingStream, open_stream
-from recorder.rtsp.errors import CameraError, NoVideo
+from recorder.rtsp.errors import CameraError, CertificateNotPinned, NoVideo
 from recorder.sender_report import camera_clock_offset_ms
 from vms.clock import Clock, SystemClock
 from vms.domain.camera import Address
@@ -52,6 +53,8 @@ class Verdict:
     server: str = ""
     """What the camera calls itself."""
     warnings: tuple[str, ...] = ()
+    certificate: ShownCertificate | None = None
+    """The one that would have to be trusted first."""
 
     @property
     def ok(self) -> bool:
@@ -70,30 +73,65 @@ class Verdict:
             ("Camera's clock", None if self.clock_offset_ms is None else f"{self.clock_offset_ms} ms from ours"),
             ("Jitter", None if self.jitter_ms is None else f"{self.jitter_ms:.0f} ms"),
             ("Camera says it is", self.server or None),
+            *(_certificate_lines(self.certificate) if self.certificate else ()),
         )
         return [f"{name}: {value}" for name, value in figures if value is not None] + [f"Note: {warning}" for warning in self.warnings]
 
 
-def test_camera(address: Address, path: str, *, username: str, password: str, allow_loopback: bool, clock: Clock | None = None) -> Verdict:
+def _certificate_lines(shown: ShownCertificate) -> tuple[tuple[str, str | None], ...]:
+    validity = f"{shown.valid_from[:10]} to {shown.valid_until[:10]}" if shown.valid_from else None
+    return ("Certificate (SHA-256)", shown.fingerprint), ("Certificate is of", shown.subject or None), ("Certificate is valid", validity)
+
+
+def test_camera(
+    address: Address,
+    path: str,
+    *,
+    username: str,
+    password: str,
+    allow_loopback: bool,
+    certificate: bytes | None = None,
+    clock: Clock | None = None,
+) -> Verdict:
     """Test a camera from a program without an event loop."""
     return asyncio.run(
-        examine(address, path, username=username, password=password, allow_loopback=allow_loopback, clock=clock or SystemClock())
+        examine(
+            address,
+            path,
+            username=username,
+            password=password,
+            allow_loopback=allow_loopback,
+            certificate=certificate,
+            clock=clock or SystemClock(),
+        )
     )
 
 
 test_camera.__test__ = False  # type: ignore[attr-defined]  # pytest would take an imported one for a test
 
 
-async def examine(
-    address: Address, path: str, *, username: str, password: str, allow_loopback: bool, clock: Clock, watch_seconds: float = WATCH_SECONDS
+async def examine(  # noqa: PLR0913 -- a camera's fields and the seam of the tests
+    address: Address,
+    path: str,
+    *,
+    username: str,
+    password: str,
+    allow_loopback: bool,
+    clock: Clock,
+    certificate: bytes | None = None,
+    watch_seconds: float = WATCH_SECONDS,
 ) -> Verdict:
     """Connect, watch for some seconds, and return the verdict; never raises for anything a camera does."""
     try:
-        stream = await open_stream(address, path, username=username, password=password, allow_loopback=allow_loopback)
+        stream = await open_stream(
+            address, path, username=username, password=password, allow_loopback=allow_loopback, certificate=certificate
+        )
         try:
             return await _watch(stream, clock, watch_seconds)
         finally:
             _part(stream)
+    except CertificateNotPinned as err:
+        return Verdict(kind=str(err.kind), sentence=str(err), certificate=describe_certificate(err.certificate))
     except CameraError as err:
         return Verdict(kind=str(err.kind), sentence=str(err))
 

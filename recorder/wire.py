@@ -33,6 +33,8 @@ class Record:
     mode: str
     not_before: int
     """Ticks since the epoch: end of what is recorded of this stream."""
+    certificate: str = ""
+    """SHA-256 of the one trusted over rtsps, in hex; empty when there is none."""
 
     @property
     def stream_id(self) -> StreamId:
@@ -45,6 +47,10 @@ class Record:
     @property
     def address(self) -> Address:
         return Address(Scheme(self.scheme), self.host, self.port)
+
+    @property
+    def certificate_sha256(self) -> bytes | None:
+        return bytes.fromhex(self.certificate) or None
 
     @property
     def recording_mode(self) -> RecordingMode:

@@ -127,6 +127,7 @@ class NodeClient:
             "username": config.username,
             "password_sealed": base64.b64encode(config.password_sealed).decode(),
             "device_id": config.device_id,
+            "certificate": (config.certificate_sha256 or b"").hex(),
         }
         try:
             answer = await self._async.post("/v1/test", json=order, headers=_grant(token), timeout=TEST_SECONDS)

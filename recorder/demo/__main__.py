@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import TextIO
 
 from recorder.demo.cameras import DemoCameras
+from recorder.demo.certificate import DemoCertificate, self_signed
 from recorder.demo.settings import DemoSettings
 from recorder.demo.stream import Start
+from vms.clock import SystemClock
+from vms.domain.certificate import spelled_fingerprint
 
 
 def main() -> None:
@@ -25,10 +28,12 @@ def main() -> None:
         password=password,
         host=host,
         port=int(port),
+        certificate=self_signed("demo camera", at=SystemClock().now()) if options.tls else None,
         start=Start(options.start),
         control=options.control,
     )
-    asyncio.run(_serve(DemoCameras(options.cameras, options.cache, settings, progress=_tell), follow_stdin=options.stop_with_stdin))
+    cameras = DemoCameras(options.cameras, options.cache, settings, progress=_tell)
+    asyncio.run(_serve(cameras, settings.certificate, follow_stdin=options.stop_with_stdin))
 
 
 def _options() -> argparse.Namespace:
@@ -38,6 +43,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, required=True, metavar="DIR", help="where encoded clips are kept between starts")
     parser.add_argument("--user", default="", help="user name for digest authentication; without it everybody may watch")
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="its first line is the password")
+    parser.add_argument("--tls", action="store_true", help="serve over rtsps, with a certificate made at the start")
     parser.add_argument("--start", default=Start.NEXT_KEYFRAME.value, choices=[start.value for start in Start])
     parser.add_argument("--control", type=Path, metavar="PATH", help="take orders (faults) on this Unix socket")
     parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input ends, so as not to outlive the parent")
@@ -53,13 +59,13 @@ def _say(where: TextIO, what: dict[str, object]) -> None:
     where.flush()
 
 
-async def _serve(cameras: DemoCameras, *, follow_stdin: bool) -> None:
+async def _serve(cameras: DemoCameras, certificate: DemoCertificate | None, *, follow_stdin: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with cameras:
-        _say(sys.stdout, _ready(cameras))
+        _say(sys.stdout, _ready(cameras, certificate))
         watcher = asyncio.create_task(_wait_for_end_of_stdin(stop)) if follow_stdin else None
         await stop.wait()
         if watcher is not None:
@@ -74,12 +80,13 @@ async def _wait_for_end_of_stdin(stop: asyncio.Event) -> None:
     stop.set()
 
 
-def _ready(cameras: DemoCameras) -> dict[str, object]:
+def _ready(cameras: DemoCameras, certificate: DemoCertificate | None) -> dict[str, object]:
     listed = [
         {"key": camera.key, "name": camera.name, **{stream: cameras.path(camera.key, stream) for stream in camera.clips}}
         for camera in cameras.server.cameras
     ]
-    return {"ready": True, "host": cameras.server.host, "port": cameras.port, "cameras": listed}
+    shown = {"certificate": spelled_fingerprint(certificate.sha256)} if certificate else {}
+    return {"ready": True, "host": cameras.server.host, "port": cameras.port, **shown, "cameras": listed}
 
 
 if __name__ == "__main__":

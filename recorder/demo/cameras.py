@@ -16,6 +16,7 @@ from recorder.demo.scene import SCENES
 from recorder.demo.script import ControlSocket, Script
 from recorder.demo.server import CameraClips, DemoServer
 from recorder.demo.settings import DemoSettings
+from vms.domain.camera import Scheme
 
 MAX_CAMERAS = 64
 
@@ -52,6 +53,10 @@ class DemoCameras:
         return self.server.port
 
     @property
+    def scheme(self) -> Scheme:
+        return Scheme.RTSPS if self._settings.certificate else Scheme.RTSP
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """The cameras' parts of the address, in order."""
         return tuple(camera.key for camera in self.server.cameras)
@@ -63,7 +68,7 @@ class DemoCameras:
         """Return the address with user name and password, for players that want it so."""
         secret = self._settings.password if password is None else password
         user = f"{quote(self._settings.username, safe='')}:{quote(secret, safe='')}@" if self._settings.username else ""
-        return f"rtsp://{user}{self._settings.host}:{self.port}{self.path(camera, stream)}"
+        return f"{self.scheme}://{user}{self._settings.host}:{self.port}{self.path(camera, stream)}"
 
 
 def places(count: int) -> list[tuple[str, str]]:

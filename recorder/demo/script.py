@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from recorder.demo.certificate import DemoCertificate, self_signed
 from recorder.demo.packets import CLOCK_RATE
 from recorder.demo.server import DemoServer
 from recorder.demo.stream import DemoStream, Loss
@@ -71,6 +72,14 @@ class Script:
         """From now on only `password` opens; who plays goes on playing."""
         self._server.guard.password = password
 
+    def change_certificate(self) -> DemoCertificate:
+        """Show a new certificate to new connections from now on, as after a renewal; `resume` leaves it."""
+        if self._server.tls is None:
+            raise InvalidInput("These demo cameras serve without TLS; they have no certificate to change.")
+        made = self_signed(self._server.host, at=self._server.clock.now())
+        made.show_in(self._server.tls)
+        return made
+
     async def resume(self, camera: str | None = None, stream: str | None = None) -> None:
         """Undo every fault of these streams; without a camera, the password and the listening too. A jump made stays made."""
         for each in self._streams(camera, stream):
@@ -105,7 +114,7 @@ class Script:
         return found
 
 
-async def carry_out(script: Script, order: Order) -> Answer:
+async def carry_out(script: Script, order: Order) -> Answer:  # noqa: C901 -- one line an order
     """Do what one order of the control socket says; return the answer. Raises InvalidInput or NotFound."""
     camera, stream = _text(order, "camera"), _text(order, "stream")
     match order.get("do"):
@@ -131,6 +140,8 @@ async def carry_out(script: Script, order: Order) -> Answer:
             script.change_parameters(_needed(order, "camera"), stream or "main", to=_text(order, "to") or "sub")
         case "change_password":
             script.change_password(_needed(order, "password"))
+        case "change_certificate":
+            return {"certificate": script.change_certificate().sha256.hex()}
         case "resume":
             await script.resume(camera, stream)
         case unknown:

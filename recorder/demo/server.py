@@ -34,6 +34,7 @@ class DemoServer:
         self.host, self.port = settings.host, settings.port
         self.guard = DigestGuard(settings.username, settings.password, settings.algorithms, settings.nonce_seconds)
         self.clock = settings.clock
+        self.tls = settings.certificate.server_context() if settings.certificate else None
         self.start, self.session_seconds = settings.start, settings.session_seconds
         self.cameras = tuple(cameras)
         self.streams = {(camera.key, stream): DemoStream(clip) for camera in cameras for stream, clip in camera.clips.items()}
@@ -63,7 +64,7 @@ class DemoServer:
     async def listen(self) -> None:
         """Accept connections; the port, once chosen, stays the same."""
         if self._listener is None:
-            self._listener = await asyncio.start_server(self._accept, self.host, self.port, limit=MAX_HEAD_BYTES)
+            self._listener = await asyncio.start_server(self._accept, self.host, self.port, limit=MAX_HEAD_BYTES, ssl=self.tls)
             self.port = int(self._listener.sockets[0].getsockname()[1])
 
     def stop_listening(self) -> None:

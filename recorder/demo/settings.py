@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from recorder.demo.auth import ALGORITHMS
+from recorder.demo.certificate import DemoCertificate
 from recorder.demo.encode import MAIN, SUB, Profile
 from recorder.demo.stream import Start
 from vms.clock import Clock, SystemClock
@@ -27,6 +28,8 @@ class DemoSettings:
     """0: a free one."""
     profiles: Mapping[str, Profile] = field(default_factory=lambda: PROFILES)
     """By stream name, as it stands in the address."""
+    certificate: DemoCertificate | None = None
+    """Served over rtsps with it, and over rtsps only; without one over rtsp."""
     start: Start = Start.NEXT_KEYFRAME
     algorithms: tuple[str, ...] = ALGORITHMS
     nonce_seconds: float = 3_600

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -51,14 +50,19 @@ async def open_stream(  # noqa: PLR0913 -- a camera's fields and the seams of th
     password: str = "",
     allow_loopback: bool = False,
     timeouts: Timeouts | None = None,
-    tls: ssl.SSLContext | None = None,
+    certificate: bytes | None = None,
     resolve: Resolver = resolve_host,
 ) -> PlayingStream:
-    """Return the camera's video stream, already playing; CameraError says what is wrong and what to do."""
+    """Return the camera's video stream, already playing; CameraError says what is wrong and what to do.
+
+    `certificate`: SHA-256 of the only certificate that is trusted over rtsps.
+    """
     limits = timeouts or Timeouts()
     try:
         async with asyncio.timeout(limits.total_s):
-            connection = await dial(address, allow_loopback=allow_loopback, tls=tls, resolve=resolve, connect_s=limits.connect_s)
+            connection = await dial(
+                address, allow_loopback=allow_loopback, certificate=certificate, resolve=resolve, connect_s=limits.connect_s
+            )
             try:
                 requests = _Requests(Digest(username, password), has_username=bool(username))
                 return await _Handshake(connection, requests, _url(address, path), limits.answer_s).play()
@@ -91,7 +95,7 @@ class PlayingStream:
         return self._connection.socket
 
     def receive(self, limit: int = RECEIVE_BYTES) -> bytes | None:
-        """Return up to `limit` bytes, None when none are there yet; ConnectionLost at the end. Call until None: TLS may hold more."""
+        """Return up to `limit` bytes, None when none are there yet; ConnectionLost at the end. Less than `limit`: no more is there."""
         return self._connection.receive_now(limit)
 
     def keepalive(self, now: float) -> bytes:

@@ -10,7 +10,16 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from recorder.rtsp.errors import CameraError, CameraUnreachable, ConnectionLost, ConnectionRefused, ForbiddenAddress, Unsupported
+from recorder.rtsp.certificate import camera_context, require_pinned
+from recorder.rtsp.errors import (
+    CameraError,
+    CameraUnreachable,
+    ConnectionLost,
+    ConnectionRefused,
+    ForbiddenAddress,
+    NotRtsp,
+    Unsupported,
+)
 from vms.domain.camera import Address, Scheme, refuse_target
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -18,6 +27,11 @@ Resolver = Callable[[str], Awaitable[list[IpAddress]]]
 """Host name to addresses, best first; OSError when there is none."""
 MAX_ADDRESSES = 4
 RECEIVE_BYTES = 256 * 1024
+TLS_RECORD_BYTES = 16 * 1024
+"""RFC 8446 §5.1: no record holds more, and one call of OpenSSL returns none but one."""
+_NO_TLS = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
+_OLD_TLS = ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "DH_KEY_TOO_SMALL", "SSLV3_ALERT_HANDSHAKE_FAILURE")
+"""What OpenSSL calls a server that answers in another protocol, and one whose TLS is too old."""
 _WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -61,6 +75,26 @@ class Connection:
         return ConnectionLost(f"The connection to {self.peer} broke: {err.strerror or type(err).__name__}.")
 
 
+class SecuredConnection(Connection):
+    """A connection over TLS."""
+
+    def receive_now(self, limit: int) -> bytes | None:
+        """Gather records until `limit`: like a plain socket, less than that means that no more is there."""
+        records: list[bytes] = []
+        while limit > 0:
+            try:
+                record = super().receive_now(min(limit, TLS_RECORD_BYTES))
+            except ConnectionLost:
+                if records:  # first what came before; the next call says the same again
+                    break
+                raise
+            if record is None:
+                break
+            records.append(record)
+            limit -= len(record)
+        return b"".join(records) if records else None
+
+
 async def resolve_host(host: str) -> list[IpAddress]:
     """Ask the system's resolver.
 
@@ -91,10 +125,12 @@ def _settle(answer: asyncio.Future[list[IpAddress]], found: list[IpAddress] | Ex
         answer.set_result(found)
 
 
-async def dial(address: Address, *, allow_loopback: bool, tls: ssl.SSLContext | None, resolve: Resolver, connect_s: float) -> Connection:
-    """Connect to the first permitted address of the host that answers; CameraError says why none did."""
-    if address.scheme is Scheme.RTSPS and tls is None:
-        raise Unsupported("This camera is set to rtsps, and no certificate of it is pinned here yet. Use rtsp until it is.")
+async def dial(address: Address, *, allow_loopback: bool, certificate: bytes | None, resolve: Resolver, connect_s: float) -> Connection:
+    """Connect to the first permitted address of the host that answers; CameraError says why none did.
+
+    Over rtsps nothing but the handshake has crossed the line when the camera's certificate is not the one with the SHA-256
+    `certificate`: the error carries the one it showed.
+    """
     peer = f"{address.host}:{address.port}"
     failure: CameraError = CameraUnreachable(f"The host name {address.host} has no address. Check its spelling, or give the IP address.")
     for ip in await _permitted(address.host, resolve, allow_loopback=allow_loopback):
@@ -104,8 +140,9 @@ async def dial(address: Address, *, allow_loopback: bool, tls: ssl.SSLContext | 
         except OSError as err:  # TimeoutError is one
             failure = _why_not(err, peer)
         else:
-            context = tls if address.scheme is Scheme.RTSPS else None
-            return Connection(await _secured(connected, context, address, connect_s) if context else connected, peer)
+            if address.scheme is Scheme.RTSP:
+                return Connection(connected, peer)
+            return SecuredConnection(await _secured(connected, address, certificate, connect_s), peer)
     raise failure
 
 
@@ -156,19 +193,34 @@ def _why_not(err: OSError, peer: str) -> CameraError:
     return CameraUnreachable(f"{peer} can't be reached: {err.strerror or type(err).__name__}. Check the camera's address and the network.")
 
 
-async def _secured(connected: socket.socket, context: ssl.SSLContext, address: Address, connect_s: float) -> ssl.SSLSocket:
-    secured = context.wrap_socket(connected, server_hostname=address.host, do_handshake_on_connect=False)
+async def _secured(connected: socket.socket, address: Address, certificate: bytes | None, connect_s: float) -> ssl.SSLSocket:
+    peer = f"{address.host}:{address.port}"
+    try:
+        secured = camera_context().wrap_socket(connected, server_hostname=address.host, do_handshake_on_connect=False)
+    except OSError as err:  # the camera has hung up already; the socket is closed
+        raise _why_no_tls(err, peer) from err
     try:
         async with asyncio.timeout(connect_s):
             await _shake_hands(secured)
+        require_pinned(secured, certificate, peer)
     except OSError as err:  # ssl.SSLError and TimeoutError are ones
         secured.close()
-        reason = err.reason if isinstance(err, ssl.SSLError) else type(err).__name__
-        raise CameraUnreachable(f"TLS with {address.host}:{address.port} failed ({reason}). Check the camera's certificate.") from err
+        raise _why_no_tls(err, peer) from err
     except BaseException:
         secured.close()
         raise
     return secured
+
+
+def _why_no_tls(err: OSError, peer: str) -> CameraError:
+    if isinstance(err, TimeoutError):
+        return CameraUnreachable(f"{peer} does not finish the TLS handshake. Check that this is the camera's rtsps port, usually 322.")
+    reason = (err.reason if isinstance(err, ssl.SSLError) else err.strerror) or type(err).__name__
+    if reason in _NO_TLS:
+        return NotRtsp(f"{peer} does not speak TLS. Check that this is the camera's rtsps port, usually 322; its rtsp port is another.")
+    if reason in _OLD_TLS:
+        return Unsupported(f"{peer} offers no TLS that is safe to use ({reason}). Renew the camera's firmware: TLS 1.2 is needed.")
+    return CameraUnreachable(f"TLS with {peer} failed ({reason}). Check that this is the camera's rtsps port, and its settings for TLS.")
 
 
 async def _shake_hands(secured: ssl.SSLSocket) -> None:

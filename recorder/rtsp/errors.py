@@ -24,6 +24,8 @@ class FailureKind(StrEnum):
     UNSUPPORTED_CODEC = "unsupported_codec"
     UNSUPPORTED = "unsupported"
     REDIRECT = "redirect"
+    CERTIFICATE_UNKNOWN = "certificate_unknown"
+    CERTIFICATE_CHANGED = "certificate_changed"
     PROTOCOL = "protocol"
 
 
@@ -95,6 +97,25 @@ class Redirected(CameraError):
     state = CameraState.REFUSED
 
 
+class CertificateNotPinned(CameraError):
+    """The camera is to be reached by rtsps, and nobody has said yet which certificate is its."""
+
+    kind = FailureKind.CERTIFICATE_UNKNOWN
+    gap_reason = GapReason.REFUSED
+    state = CameraState.REFUSED
+
+    def __init__(self, sentence: str, certificate: bytes) -> None:
+        super().__init__(sentence)
+        self.certificate = certificate
+        """The one shown (DER)."""
+
+
+class CertificateChanged(CertificateNotPinned):
+    """The camera, or whoever answers in its place, shows another certificate than the trusted one."""
+
+    kind = FailureKind.CERTIFICATE_CHANGED
+
+
 class NotRtsp(CameraError):
     """Something else answers on that port."""
 
@@ -120,7 +141,7 @@ class UnsupportedCodec(CameraError):
 
 
 class Unsupported(CameraError):
-    """The camera insists on something this client does not do: Basic sign-in, UDP, TLS without a pinned certificate."""
+    """The camera insists on something this client does not do: Basic sign-in, UDP, TLS older than 1.2."""
 
     kind = FailureKind.UNSUPPORTED
     gap_reason = GapReason.UNSUPPORTED

@@ -21,6 +21,7 @@ import pytest_asyncio
 
 from recorder.demo import timecode
 from recorder.demo.cameras import DemoCameras
+from recorder.demo.certificate import DemoCertificate
 from recorder.demo.encode import Profile
 from recorder.demo.packets import Clip, RtpFrame, _rtp_frame
 from recorder.demo.settings import DemoSettings
@@ -71,6 +72,7 @@ def tiny_cameras(
     session_seconds: float = 60,
     nonce_seconds: float = 3600,
     control: Path | None = None,
+    certificate: DemoCertificate | None = None,
 ) -> AbstractAsyncContextManager[DemoCameras]:
     """Return `count` cameras with small pictures, to be entered with `async with`."""
     settings = DemoSettings(
@@ -82,6 +84,7 @@ def tiny_cameras(
         session_seconds=session_seconds,
         nonce_seconds=nonce_seconds,
         control=control,
+        certificate=certificate,
         processes=0,
     )
     return DemoCameras(count, CACHE, settings)

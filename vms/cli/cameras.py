@@ -13,8 +13,6 @@ from vms.cli.output import Exit, err, out, print_json, print_table, sentences
 from vms.config import load_settings
 from vms.crypto import open_sealed
 from vms.domain.camera import (
-    DEFAULT_RTSP_PORT,
-    DEFAULT_RTSPS_PORT,
     Address,
     RecordingMode,
     Scheme,
@@ -23,6 +21,7 @@ from vms.domain.camera import (
     password_aad,
     stream_path,
 )
+from vms.domain.certificate import fingerprint, spelled_fingerprint
 from vms.errors import InvalidInput
 from vms.services import cameras
 from vms.services.branches import branch_named
@@ -33,7 +32,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Cameras: add, list, test, edit, remove.", no_args_is_help=True)
 
-Url = Annotated[str, typer.Option(help="rtsp://HOST[:PORT]/PATH, without user name and password.")]
+Url = Annotated[str, typer.Option(help="rtsp:// or rtsps://HOST[:PORT]/PATH, without user name and password.")]
+Certificate = Annotated[
+    str | None, typer.Option("--certificate", help="SHA-256 fingerprint to trust at an rtsps:// address; `vms camera test` shows it.")
+]
 User = Annotated[str, typer.Option("--user", help="The camera's user name.")]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the camera's password from standard input.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -49,6 +51,7 @@ def add(
     sub_url: Annotated[str | None, typer.Option(help="Address of the sub-stream, on the same device.")] = None,
     user: User = "",
     password_stdin: PasswordStdin = False,
+    certificate: Certificate = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a camera; recording starts within seconds. `vms camera test --url …` tries one first."""
@@ -61,7 +64,7 @@ def add(
         with cli.writing(settings) as session:
             new = NewCamera(
                 name=name, branch_id=branch_named(session, cli.actor, branch).id, host=source.host, port=source.port, scheme=source.scheme,
-                main_path=source.path, sub_path=sub_path, username=user, password=password,
+                main_path=source.path, sub_path=sub_path, username=user, password=password, certificate_sha256=_trusted(certificate),
             )  # fmt: skip
             answer = cameras.add_camera(session, cli.actor, new, at=cli.clock.now(), allow_loopback=settings.allow_loopback_cameras)
         details = allowed(answer)
@@ -93,10 +96,11 @@ def edit(
     context: typer.Context,
     camera: Named,
     name: Annotated[str | None, typer.Option(help="New name.")] = None,
-    url: Annotated[str | None, typer.Option(help="New address; a new host or port asks for the password again.")] = None,
+    url: Annotated[str | None, typer.Option(help="New address; a new host or port asks for password and certificate again.")] = None,
     sub_url: Annotated[str | None, typer.Option(help="New sub-stream address; '' removes it.")] = None,
     user: Annotated[str | None, typer.Option("--user", help="New user name at the camera.")] = None,
     password_stdin: PasswordStdin = False,
+    certificate: Certificate = None,
     recording_mode: Annotated[RecordingMode | None, typer.Option(help="Whether footage is kept.")] = None,
 ) -> None:
     """Change a camera; what is not given stays."""
@@ -109,6 +113,7 @@ def edit(
             before = allowed(cameras.camera_named(session, cli.actor, camera))
             change = CameraEdit(
                 version=before.camera.version, name=name, username=user, password=password, recording_mode=recording_mode,
+                certificate_sha256=_trusted(certificate),
                 scheme=source.scheme if source else None, host=source.host if source else None, port=source.port if source else None,
                 main_path=source.path if source else None, sub_path=None if sub_url is None else sub_url and _split(sub_url).path,
             )  # fmt: skip
@@ -139,9 +144,10 @@ def remove(context: typer.Context, camera: Named, yes: Annotated[bool, typer.Opt
 def test(
     context: typer.Context,
     camera: Annotated[str | None, typer.Argument(help="Name or id of a camera, or give --url.")] = None,
-    url: Annotated[str | None, typer.Option(help="An address that is not saved: rtsp://HOST[:PORT]/PATH")] = None,
+    url: Annotated[str | None, typer.Option(help="An address that is not saved: rtsp:// or rtsps://HOST[:PORT]/PATH")] = None,
     user: User = "",
     password_stdin: PasswordStdin = False,
+    certificate: Certificate = None,
     as_json: AsJson = False,
 ) -> None:
     """Try a camera for some seconds and say what it sends, or why it can't record. Nothing is saved but that somebody tried."""
@@ -150,7 +156,11 @@ def test(
     cli: Cli = context.obj
     with sentences():
         try:
-            verdict = _test_stored(cli, camera) if camera else _test_given(cli, url, user, password_stdin=password_stdin)
+            trusted = _trusted(certificate)
+            if camera:
+                verdict = _test_stored(cli, camera)
+            else:
+                verdict = _test_given(cli, url, user, certificate=trusted, password_stdin=password_stdin)
         except BadAddress as error:
             verdict = Verdict(kind="bad_address", sentence=str(error))
     if as_json:
@@ -182,6 +192,7 @@ class _Target:
     path: str
     username: str
     password: str = field(repr=False)
+    certificate: bytes | None
     allow_loopback: bool
 
 
@@ -198,9 +209,8 @@ def _split(url: str) -> _Source:
         )
     if parts.scheme not in (Scheme.RTSP, Scheme.RTSPS) or not parts.hostname:
         raise BadAddress("That is no camera address. Give one like rtsp://10.20.1.11:554/stream1.")
-    default = DEFAULT_RTSP_PORT if parts.scheme == Scheme.RTSP else DEFAULT_RTSPS_PORT
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return _Source(parts.scheme, parts.hostname, default if port is None else port, path)
+    return _Source(parts.scheme, parts.hostname, Scheme(parts.scheme).default_port if port is None else port, path)
 
 
 def _sub_path(url: str, main: _Source) -> str:
@@ -214,7 +224,7 @@ def _sub_path(url: str, main: _Source) -> str:
     return sub.path
 
 
-def _test_given(cli: Cli, url: str | None, user: str, *, password_stdin: bool) -> Verdict:
+def _test_given(cli: Cli, url: str | None, user: str, *, certificate: bytes | None, password_stdin: bool) -> Verdict:
     """Try an address that is not saved; on any machine, with data or without."""
     if not url:
         raise InvalidInput("Nothing to test. Give a camera's name, or --url rtsp://HOST/PATH.")
@@ -225,7 +235,7 @@ def _test_given(cli: Cli, url: str | None, user: str, *, password_stdin: bool) -
         path = stream_path(source.path)
     except ValueError as error:
         raise BadAddress(str(error)) from error
-    return _tried(_Target(where, path, user, password_from_stdin() if password_stdin else "", allow))
+    return _tried(_Target(where, path, user, password_from_stdin() if password_stdin else "", certificate, allow))
 
 
 def _test_stored(cli: Cli, text: str) -> Verdict:
@@ -238,7 +248,10 @@ def _test_stored(cli: Cli, text: str) -> Verdict:
     if device.password_sealed:
         private = settings.node_key_path.read_bytes()
         password = open_sealed(private, device.password_sealed, password_aad(device.id, device.address)).decode()
-    verdict = _tried(_Target(device.address, main.path, device.username, password, settings.allow_loopback_cameras))
+    target = _Target(
+        device.address, main.path, device.username, password, device.certificate_sha256, settings.allow_loopback_cameras
+    )  # fmt: skip
+    verdict = _tried(target)
     with cli.writing(settings) as session:
         cameras.record_test(
             session, cli.actor, camera_id=details.camera.id, address=device.address, verdict=verdict.sentence, at=cli.clock.now()
@@ -251,8 +264,16 @@ def _tried(target: _Target) -> Verdict:
 
     with err.status("Testing the camera …"):
         return test_camera(
-            target.address, target.path, username=target.username, password=target.password, allow_loopback=target.allow_loopback
-        )
+            target.address, target.path, username=target.username, password=target.password,
+            allow_loopback=target.allow_loopback, certificate=target.certificate,
+        )  # fmt: skip
+
+
+def _trusted(text: str | None) -> bytes | None:
+    try:
+        return fingerprint(text) if text else None
+    except ValueError as error:
+        raise InvalidInput(str(error)) from error
 
 
 def _print(details: CameraDetails, *, as_json: bool) -> None:
@@ -270,6 +291,7 @@ def _document(details: CameraDetails) -> dict[str, object]:
         "branch": details.branch.name,
         "address": _address(details.device.address),
         "username": details.device.username,
+        "certificate": spelled_fingerprint(certificate) if (certificate := details.device.certificate_sha256) else None,
         "recording_mode": camera.recording_mode,
         "streams": [{"id": stream.id, "role": stream.role, "path": stream.path} for stream in camera.streams],
     }

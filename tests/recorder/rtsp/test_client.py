@@ -5,26 +5,18 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-import ssl
 import threading
 import time
 import traceback
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from recorder.rtsp.client import PlayingStream, Timeouts, open_stream
 from recorder.rtsp.connection import IpAddress, resolve_host
 from recorder.rtsp.errors import CameraError, ConnectionLost, FailureKind, WrongPassword
 from recorder.rtsp.message import Message
 from tests.recorder.rtsp.scripted_camera import PPS, SDP, SPS, Conversation, Guard, Request, ScriptedCamera, answer, camera, serving
-from vms.clock import SystemClock
 from vms.domain.camera import Address, CameraState, Scheme
 from vms.domain.footage import GapReason
 
@@ -342,34 +334,6 @@ async def test_a_name_that_points_where_no_camera_can_be_is_not_dialled(target: 
 
 
 @pytest.mark.asyncio
-async def test_rtsps_needs_a_pinned_certificate() -> None:
-    with pytest.raises(CameraError, match="certificate") as caught:
-        await open_stream(Address(Scheme.RTSPS, "127.0.0.1", 322), "/", allow_loopback=True)
-    assert caught.value.kind is FailureKind.UNSUPPORTED
-
-
-@pytest.mark.asyncio
-async def test_rtsps_plays_with_the_certificate_given(tmp_path: Path) -> None:
-    server, client = tls_pair(tmp_path)
-    async with camera(ScriptedCamera(after_play=b"$\x00\x00\x03abc"), server) as scripted:
-        address = Address(Scheme.RTSPS, "127.0.0.1", scripted.port)
-        stream = await open_stream(address, "/stream1", allow_loopback=True, timeouts=QUICK, tls=client)
-        assert await received(stream, 7) == b"$\x00\x00\x03abc"
-        stream.close()
-
-
-@pytest.mark.asyncio
-async def test_rtsps_refuses_another_certificate(tmp_path: Path) -> None:
-    server, _ = tls_pair(tmp_path)
-    async with camera(ScriptedCamera(), server) as scripted:
-        address = Address(Scheme.RTSPS, "127.0.0.1", scripted.port)
-        with pytest.raises(CameraError, match="TLS") as caught:
-            await open_stream(address, "/stream1", allow_loopback=True, timeouts=QUICK, tls=ssl.create_default_context())
-    assert caught.value.kind is FailureKind.UNREACHABLE
-    assert scripted.requests == []
-
-
-@pytest.mark.asyncio
 async def test_frames_that_overtake_the_answer_to_play_are_kept() -> None:
     early = b"$\x00\x00\x02ab$\x01\x00\x01c"
     scripted = ScriptedCamera(scripts={"PLAY": lambda request: early + answer(request, Session="abc123") + b"$\x00\x00\x01d"})
@@ -541,23 +505,6 @@ async def test_cancelling_the_attempt_closes_the_socket() -> None:
         with pytest.raises(asyncio.CancelledError):
             await attempt
         await gone.wait()
-
-
-def tls_pair(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Return a server's context and one for a client that trusts only that server."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "camera")])
-    now = SystemClock().now()
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(LOOPBACK)]), critical=False)
-    certificate = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True).sign(key, hashes.SHA256())
-    pem, key_pem = folder / "camera.pem", folder / "camera.key"
-    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_pem.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(pem, key_pem)
-    return server, ssl.create_default_context(cafile=str(pem))
 
 
 def test_a_resolver_that_does_not_answer_holds_up_no_end_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
