@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from fastapi.concurrency import run_in_threadpool
 
 from vms.domain.camera import CameraDetails, StreamConfig, StreamRole, address, stream_path
+from vms.domain.certificate import spelled_fingerprint
 from vms.domain.ids import CameraId
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
@@ -78,6 +79,7 @@ def _configs(site: Site, person: Person, entries: CameraEntries, camera: CameraI
             stored = cameras.camera_for(session, person, camera) if camera is not None else None
             if isinstance(stored, Refused):
                 return stored
+            entries = _with_stored_certificate(stored, entries, allow_loopback=allow)
             if stored is not None and stored.device.password_sealed and not entries.password.get_secret_value():
                 return _with_stored_password(stored, entries, allow_loopback=allow)
             draft = cameras.draft_camera(session, person, entries.new_camera(), allow_loopback=allow)
@@ -86,11 +88,20 @@ def _configs(site: Site, person: Person, entries: CameraEntries, camera: CameraI
     return draft if isinstance(draft, Refused) else cameras.stream_configs(draft.details)
 
 
+def _with_stored_certificate(stored: CameraDetails | None, entries: CameraEntries, *, allow_loopback: bool) -> CameraEntries:
+    """Fill in the certificate that is trusted at the stored address when none was entered."""
+    known = stored.device.certificate_sha256 if stored is not None else None
+    if stored is None or known is None or entries.certificate:
+        return entries
+    where = address(entries.scheme, entries.host, entries.port_number, allow_loopback=allow_loopback)
+    return entries.model_copy(update={"certificate": spelled_fingerprint(known)}) if where == stored.device.address else entries
+
+
 def _with_stored_password(stored: CameraDetails, entries: CameraEntries, *, allow_loopback: bool) -> Sequence[StreamConfig] | Faults:
     """Return what to try under the stored password, which is sealed to the stored address."""
     if address(entries.scheme, entries.host, entries.port_number, allow_loopback=allow_loopback) != stored.device.address:
         return Faults({"password": "The address changed: enter the camera's password again. It is sealed to the old address."})
-    base = cameras.stream_configs(stored)[0]
+    base = replace(cameras.stream_configs(stored)[0], certificate_sha256=entries.certificate_sha256)
     paths = {StreamRole.MAIN: entries.main_path} | ({StreamRole.SUB: entries.sub_path} if entries.sub_path else {})
     return [replace(base, role=role, path=stream_path(path), username=entries.username) for role, path in paths.items()]
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from vms.domain.brands import BRANDS
 from vms.domain.camera import DEFAULT_RTSP_PORT, RecordingMode, Scheme, address, stream_path
+from vms.domain.certificate import fingerprint
 from vms.domain.ids import BranchId
 from vms.domain.names import plain_name
 from vms.errors import Conflict, VmsError
@@ -34,8 +35,16 @@ class CameraEntries(BaseModel):
     password: SecretStr = SecretStr("")
     main_path: Text = ""
     sub_path: Text | None = ""
+    certificate: Text = ""
+    """Fingerprint to trust over rtsps; empty keeps the stored one, as an empty password does."""
     recording_mode: Text = RecordingMode.ALWAYS.value
     brand: Text = ""
+
+    @model_validator(mode="after")
+    def _take_usual_port(self) -> Self:
+        if "port" not in self.model_fields_set and self.scheme == Scheme.RTSPS:
+            self.port = Scheme.RTSPS.default_port
+        return self
 
     @model_validator(mode="after")
     def _fill_paths(self) -> Self:
@@ -61,6 +70,11 @@ class CameraEntries(BaseModel):
             raise ValueError("The port is a number from 1 to 65535; RTSP cameras usually listen on 554.")
         return number
 
+    @property
+    def certificate_sha256(self) -> bytes | None:
+        """Return the fingerprint; ValueError when it is none."""
+        return fingerprint(self.certificate) if self.certificate else None
+
     def faults(self, *, allow_loopback: bool) -> dict[str, str]:
         """Return a sentence for each field that can't be used."""
         checks: dict[str, Callable[[], object]] = {
@@ -71,6 +85,7 @@ class CameraEntries(BaseModel):
             "port": lambda: address(Scheme.RTSP, _ANY_HOST, self.port_number, allow_loopback=allow_loopback),
             "main_path": lambda: _main_path(self.main_path),
             "sub_path": lambda: stream_path(self.sub_path) if self.sub_path else None,
+            "certificate": lambda: self.certificate_sha256,
             "recording_mode": lambda: RecordingMode(self.recording_mode),
         }
         return {field: fault for field, check in checks.items() if (fault := _fault(check))}
@@ -88,6 +103,7 @@ class CameraEntries(BaseModel):
             username=self.username,
             password=self.password.get_secret_value(),
             recording_mode=RecordingMode(self.recording_mode),
+            certificate_sha256=self.certificate_sha256,
         )
 
     def edit(self, version: int, password: str | None) -> CameraEdit:
@@ -103,6 +119,7 @@ class CameraEntries(BaseModel):
             username=self.username,
             password=password,
             recording_mode=RecordingMode(self.recording_mode),
+            certificate_sha256=self.certificate_sha256,
         )
 
     def shown(self) -> dict[str, object]:
@@ -115,6 +132,8 @@ def fault_of(err: VmsError) -> dict[str, str]:
     sentence = str(err)
     if isinstance(err, Conflict):
         return {"name" if "name" in sentence and "changed by" not in sentence else "form": sentence}
+    if "certificate" in sentence:
+        return {"certificate": sentence}
     return {"password" if "password" in sentence else "username" if "user name" in sentence else "form": sentence}
 
 

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from vms.domain.brands import BRANDS
 from vms.domain.camera import Address, CameraDetails, StreamRole
+from vms.domain.certificate import spelled_fingerprint
 from vms.domain.people import Permission, Person
 from web.cameras_now import CameraNow
 from web.schemas.node import NodeState
@@ -85,9 +86,16 @@ def form_of(details: CameraDetails) -> dict[str, object]:
         "username": details.device.username,
         "main_path": path_of(details, StreamRole.MAIN),
         "sub_path": path_of(details, StreamRole.SUB),
+        "certificate": "",
         "recording_mode": camera.recording_mode.value,
         "brand": "",
     }
+
+
+def trusted(details: CameraDetails) -> str | None:
+    """Return the fingerprint of the certificate trusted over rtsps."""
+    certificate = details.device.certificate_sha256
+    return spelled_fingerprint(certificate) if certificate else None
 
 
 def brands() -> Sequence[Mapping[str, str]]:
@@ -114,6 +122,7 @@ def _settings(one: CameraNow) -> dict[str, object]:
         "port": device.address.port,
         "username": device.username,
         "has_password": bool(device.password_sealed),
+        "certificate": trusted(details),
         "main_path": path_of(details, StreamRole.MAIN),
         "sub_path": path_of(details, StreamRole.SUB),
         "version": details.camera.version,

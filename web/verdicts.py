@@ -7,7 +7,7 @@ from typing import Literal, TypedDict
 
 from vms.domain.camera import StreamRole
 from web.camera_views import CODECS
-from web.schemas.node import NodeVerdict
+from web.schemas.node import NodeCertificate, NodeVerdict
 
 Result = Literal["good", "fix", "bad", "none"]
 
@@ -21,10 +21,18 @@ class Check(TypedDict):
     detail: str
 
 
+class Certificate(TypedDict):
+    fingerprint: str
+    claim: str
+    """Whose it says it is and how long it is valid."""
+
+
 class Verdict(TypedDict):
     ok: bool
     sentence: str
     checks: list[Check]
+    certificate: Certificate | None
+    """The one to trust before anything else can be found out."""
 
 
 TITLES = {StreamRole.MAIN: "Main stream", StreamRole.SUB: "Sub-stream"}
@@ -35,7 +43,11 @@ def verdict(found: Mapping[StreamRole, NodeVerdict]) -> Verdict:
     """Return one verdict for all streams of a camera."""
     checks = [check for role, one in found.items() for check in _checks(role, one)]
     ok = all(one.ok for one in found.values())
-    return Verdict(ok=ok, sentence=_sentence(found, checks, ok=ok), checks=checks)
+    shown = next((one.certificate for one in found.values() if one.certificate), None)
+    if shown is not None:
+        checks = [Check(result="bad", title="Certificate", detail=f"{shown.fingerprint} · {_claim(shown)}")]
+    certificate = Certificate(fingerprint=shown.fingerprint, claim=_claim(shown)) if shown else None
+    return Verdict(ok=ok, sentence=_sentence(found, checks, ok=ok), checks=checks, certificate=certificate)
 
 
 def _sentence(found: Mapping[StreamRole, NodeVerdict], checks: list[Check], *, ok: bool) -> str:
@@ -43,6 +55,11 @@ def _sentence(found: Mapping[StreamRole, NodeVerdict], checks: list[Check], *, o
         return f"It can't record: {next(one.sentence for one in found.values() if not one.ok)}"
     to_fix = sum(check["result"] == "fix" for check in checks)
     return "It can record." if not to_fix else f"It can record. {_COUNTS.get(to_fix, f'{to_fix} things')} to put right."
+
+
+def _claim(shown: NodeCertificate) -> str:
+    validity = f", valid {shown.valid_from[:10]} to {shown.valid_until[:10]}" if shown.valid_from else ""
+    return f"it says it is {shown.subject or 'nobody in particular'}{validity}"
 
 
 def _checks(role: StreamRole, one: NodeVerdict) -> list[Check]:

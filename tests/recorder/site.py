@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from recorder.demo.cameras import DemoCameras
+from recorder.demo.certificate import DemoCertificate
 from recorder.demo.encode import Profile
 from tests.factories import CONSOLE
 from tests.fakes.cameras import PASSWORD, TINY, USERNAME, tiny_cameras
@@ -83,9 +84,9 @@ def scripted_camera(scripted: ScriptedCamera) -> Iterator[ScriptedCamera]:
 class Cameras:
     """Tiny cameras on an event loop of their own."""
 
-    def __init__(self, count: int, *, profiles: Mapping[str, Profile] = TINY) -> None:
+    def __init__(self, count: int, *, profiles: Mapping[str, Profile] = TINY, certificate: DemoCertificate | None = None) -> None:
         self._loop = OwnLoop()
-        self._manager = tiny_cameras(count, profiles=profiles)
+        self._manager = tiny_cameras(count, profiles=profiles, certificate=certificate)
         self.demo: DemoCameras = self._loop.wait_for(self._manager.__aenter__())
 
     def do(self, order: Callable[[DemoCameras], None]) -> None:
@@ -95,6 +96,13 @@ class Cameras:
             order(self.demo)
 
         self._loop.wait_for(carry_out())
+
+    def change_certificate(self) -> DemoCertificate:
+        """Show another certificate from now on, and drop who plays."""
+        changed: list[DemoCertificate] = []
+        self.do(lambda demo: changed.append(demo.script.change_certificate()))
+        self.do(lambda demo: demo.script.drop())
+        return changed[0]
 
     def resume(self) -> None:
         self._loop.wait_for(self.demo.script.resume())
@@ -127,6 +135,7 @@ class Site:
         sub_path: str | None = None,
         password: str = PASSWORD,
         mode: RecordingMode = RecordingMode.ALWAYS,
+        certificate: DemoCertificate | None = None,
     ) -> CameraDetails:
         with self.central.writing() as session:
             found = add_branch(session, CONSOLE, name=f"Branch of {name}", timezone="America/Los_Angeles", at=CLOCK.now())
@@ -141,6 +150,8 @@ class Site:
                 username=USERNAME,
                 password=password,
                 recording_mode=mode,
+                scheme="rtsps" if certificate else "rtsp",
+                certificate_sha256=certificate.sha256 if certificate else None,
             )
             added = add_camera(session, CONSOLE, new, at=CLOCK.now(), allow_loopback=True)
         assert not isinstance(added, Refused), added

@@ -19,13 +19,13 @@ from vms.services.refusals import no_such
 from web import camera_acts
 from web.camera_acts import Faults
 from web.camera_entries import CameraEntries
-from web.camera_views import brands, fits, form_of, row
+from web.camera_views import brands, fits, form_of, row, trusted
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import refusal
 from web.numbers import PathId
 from web.permissions import CameraManager
 from web.schemas.requests import CameraForm
-from web.verdicts import Verdict
+from web.verdicts import Certificate, Verdict
 from web.views import cameras_now, shell
 
 router = APIRouter(prefix="/cameras")
@@ -138,5 +138,15 @@ def _form(
         "brands": brands(),
         "verdict": verdict,
         "has_password": bool(details and details.device.password_sealed),
+        "trusted": trusted(details) if details else None,
+        "offered": _offered(form, verdict),
     }
     return site.pages.render("camera_form.html", context, person=person, status=status)
+
+
+def _offered(form: Mapping[str, object], verdict: Verdict | None) -> Certificate | None:
+    """Return the certificate to offer for trust: the one a test has just seen, else the one that was ticked before."""
+    if verdict is not None and verdict["certificate"] is not None:
+        return verdict["certificate"]
+    ticked = form.get("certificate")
+    return Certificate(fingerprint=str(ticked), claim="") if ticked else None

@@ -67,6 +67,15 @@ class NodeStates(BaseModel):
     states: list[NodeState]
 
 
+class NodeCertificate(BaseModel):
+    """The certificate that a camera showed; all but its fingerprint is the camera's own claim."""
+
+    fingerprint: str = Field(pattern=r"^([0-9A-F]{2}:){31}[0-9A-F]{2}$")
+    subject: str = ""
+    valid_from: str = ""
+    valid_until: str = ""
+
+
 class NodeVerdict(BaseModel):
     """What a test of a camera found; figures are None where it did not get that far."""
 
@@ -81,6 +90,7 @@ class NodeVerdict(BaseModel):
     bitrate: int | None = None
     clock_offset_ms: int | None = None
     warnings: list[str] = []
+    certificate: NodeCertificate | None = None
 
 
 class NodeInit(BaseModel):

@@ -53,6 +53,7 @@ class CameraPatch(BaseModel):
     password: SecretStr | None = None
     main_path: Text | None = None
     sub_path: Text | None = None
+    certificate: Text | None = None
     recording_mode: Text | None = None
 
 

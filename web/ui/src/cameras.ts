@@ -18,7 +18,13 @@ interface Check {
   detail: string;
 }
 
+interface Certificate {
+  fingerprint: string;
+  claim: string;
+}
+
 interface Verdict {
+  certificate: Certificate | null;
   ok: boolean;
   sentence: string;
   checks: Check[];
@@ -29,12 +35,36 @@ const GLYPHS = { good: "tick", fix: "warn", bad: "problem", none: "off" } as con
 function enhance(form: HTMLFormElement): void {
   const data = pageData<{ brands: Brand[]; camera: number | null }>();
   const field = (name: string): HTMLInputElement => form.elements.namedItem(name) as HTMLInputElement;
+  field("scheme").addEventListener("change", () => usualPort(field));
+  for (const name of ["scheme", "host", "port"]) field(name).addEventListener("input", () => offer(null));
   field("brand").addEventListener("change", () => fillPaths(data.brands, field));
   form.addEventListener("submit", (event) => {
     if ((event.submitter as HTMLButtonElement | null)?.value !== "test") return;
     event.preventDefault();
     void test(form, data.camera, event.submitter as HTMLButtonElement);
   });
+}
+
+/** Follow the scheme with its usual port, unless another one was entered. */
+function usualPort(field: (name: string) => HTMLInputElement): void {
+  const [usual, other] = field("scheme").value === "rtsps" ? ["322", "554"] : ["554", "322"];
+  if (field("port").value === other) field("port").value = usual;
+}
+
+/** Offer a certificate for trust: ticked, it is sent with the form. None takes the offer back. */
+function offer(certificate: Certificate | null): void {
+  const box = document.querySelector<HTMLElement>("[data-certificate] [data-offered]");
+  if (!box) return;
+  const slot = document.createElement("div");
+  box.replaceChildren(slot);
+  if (!certificate) return;
+  render(
+    html`<div class="field">
+      <label class="choice"><input type="checkbox" name="certificate" value=${certificate.fingerprint} />Trust this camera’s certificate</label>
+      <p class="hint"><span class="fingerprint">${certificate.fingerprint}</span><br />${certificate.claim}<br />Compare it with the SHA-256 fingerprint on the camera’s own page. Then test again or save.</p>
+    </div>`,
+    slot,
+  );
 }
 
 function fillPaths(brands: Brand[], field: (name: string) => HTMLInputElement): void {
@@ -57,7 +87,9 @@ async function test(form: HTMLFormElement, camera: number | null, button: HTMLBu
   };
   show(html`<div class="note">${icon("connecting")}<p><strong>Connecting.</strong> This takes up to 15 seconds.</p></div>`);
   try {
-    show(card(await call<Verdict>("POST", "/api/v1/cameras/test", entries(form, camera))));
+    const verdict = await call<Verdict>("POST", "/api/v1/cameras/test", entries(form, camera));
+    show(card(verdict));
+    if (verdict.certificate) offer(verdict.certificate);
   } catch (error) {
     show(html`<div class="note danger">${icon("problem")}<p><strong>Not tested.</strong> ${sentenceFor(error)}</p></div>`);
   } finally {
