@@ -19,6 +19,11 @@ def children_of(pid: int, word: str) -> list[int]:
     return [child for child in _children(pid) if word in _arguments(child)]
 
 
+def descendants(pid: int) -> list[int]:
+    """Return the pids of the children of `pid`, of theirs, and so on."""
+    return [found for child in _children(pid) for found in (child, *descendants(child))]
+
+
 def _children(pid: int) -> Iterator[int]:
     try:
         for thread in Path(f"/proc/{pid}/task").iterdir():

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,22 +150,24 @@ class CameraProcess(Running):
     USERNAME = "viewer"
     PASSWORD = "correct horse: battery/staple?"
 
-    def __init__(self, folder: Path, *, count: int = 1, start: Start = Start.IMMEDIATE) -> None:
+    def __init__(self, folder: Path, *, count: int = 1, start: Start = Start.IMMEDIATE, more: Sequence[str] = ()) -> None:
         secret, self._control = folder / "camera-password", folder / "control.sock"
         secret.write_text(self.PASSWORD, encoding="utf-8")
         arguments = ["--listen", "127.0.0.1:0", "--cameras", str(count), "--cache", str(CACHE), "--start", start]
         credential = ["--user", self.USERNAME, "--password-file", str(secret), "--control", str(self._control)]
-        super().__init__([sys.executable, "-m", "recorder.demo", *arguments, *credential], dict(os.environ))
+        super().__init__([sys.executable, "-m", "recorder.demo", *arguments, *credential, *more], dict(os.environ))
 
     def __enter__(self) -> Self:
         super().__enter__()
         ready = json.loads(self.line(r'(\{"ready".*)').group(1))
         self.port: int = ready["port"]
         self.cameras: list[dict[str, str]] = ready["cameras"]
+        self.certificate: str | None = ready.get("certificate")
+        """Fingerprint, when they serve over rtsps (`--tls`)."""
         return self
 
     def url(self, number: int = 0, stream: str = "main") -> str:
-        return f"rtsp://127.0.0.1:{self.port}{self.cameras[number][stream]}"
+        return f"{'rtsps' if self.certificate else 'rtsp'}://127.0.0.1:{self.port}{self.cameras[number][stream]}"
 
     def tell(self, do: str, **order: str | float) -> dict[str, Any]:
         """Give one order and return the answer."""
@@ -180,5 +182,5 @@ class CameraProcess(Running):
         """Add one of these cameras, main and sub-stream, by the command line."""
         camera = self.cameras[number]
         addresses = ("--url", self.url(number), "--sub-url", self.url(number, "sub"))
-        credential = ("--user", self.USERNAME, "--password-stdin")
+        credential = ["--user", self.USERNAME, "--password-stdin", *(["--certificate", self.certificate] if self.certificate else [])]
         product.must("camera", "add", name or camera["name"], "--branch", "Central", *addresses, *credential, stdin=self.PASSWORD + "\n")
