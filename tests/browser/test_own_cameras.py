@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -183,6 +184,54 @@ def test_it_tries_a_camera_mends_the_password_and_adds_it(workbench: Watched, si
     row = page.get_by_role("row").filter(has_text="Second entrance")
     expect(row).to_contain_text("Recording", timeout=30_000)
     expect(row.locator("[data-state]")).to_have_attribute("data-state", "recording")
+
+
+def test_it_trusts_the_certificate_of_an_rtsps_camera_and_adds_it(workbench: Watched, site: Site, tmp_path: Path) -> None:
+    """The port follows the scheme; the first test shows the fingerprint, ticked it lets the second one in; another host takes it back."""
+    page = workbench.page
+    with CameraProcess(tmp_path, more=["--tls"]) as secured:
+        assert secured.certificate is not None
+        page.goto(f"{site.origin}/cameras/new")
+        page.locator("#scheme").select_option("rtsps")
+        expect(page.locator("#port")).to_have_value("322")
+        for name, entry in {
+            "name": "Staff door",
+            "host": "127.0.0.1",
+            "port": str(secured.port),
+            "main_path": secured.cameras[0]["sub"],
+            "username": secured.USERNAME,
+            "password": secured.PASSWORD,
+        }.items():
+            page.locator(f"#{name}").fill(entry)
+        page.get_by_role("button", name="Test now").click()
+        verdict, tick = page.locator("#verdict"), page.get_by_label("Trust this camera’s certificate")
+        expect(verdict).to_contain_text(secured.certificate, timeout=20_000)
+        expect(tick).not_to_be_checked()
+        keep_picture(page, "certificate-unknown")
+        page.locator("#host").fill("127.0.0.2")
+        expect(tick).to_have_count(0)
+        page.locator("#host").fill("127.0.0.1")
+        page.get_by_role("button", name="Test now").click()
+        tick.check(timeout=20_000)
+        page.get_by_role("button", name="Test now").click()
+        expect(verdict).to_contain_text("640", timeout=30_000)
+        page.get_by_role("button", name="Add and start recording").click()
+        page.wait_for_url("**/cameras?*")
+        row = page.get_by_role("row").filter(has_text="Staff door")
+        expect(row.locator("[data-state]")).to_have_attribute("data-state", "recording", timeout=30_000)
+
+        secured.tell("change_certificate")
+        secured.tell("drop")
+        expect(row.locator("[data-state]")).to_have_attribute("data-state", "refused", timeout=40_000)
+        page.get_by_role("link", name="Staff door").click()
+        expect(page.locator("#certificate")).to_contain_text(secured.certificate)
+        page.get_by_role("button", name="Test now").click()
+        expect(verdict).to_contain_text("instead of the trusted", timeout=20_000)
+        keep_picture(page, "certificate-changed")
+        tick.check()
+        page.get_by_role("button", name="Save").click()
+        page.wait_for_url("**/cameras?done=saved")
+        expect(row.locator("[data-state]")).to_have_attribute("data-state", "recording", timeout=40_000)
 
 
 def test_it_renames_a_camera_and_its_password_stays(workbench: Watched, site: Site) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +15,9 @@ from recorder.demo import cameras, encode
 from recorder.demo.script import send_orders
 from recorder.demo.settings import DemoSettings
 from tests.fakes.cameras import CACHE, TINY
+from tests.product import CameraProcess
 from tests.recorder.demo.raw_client import raw_client
+from vms.domain.certificate import fingerprint
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +65,19 @@ async def test_ready_line_says_where_and_the_password_of_the_file_opens(served: 
     assert isinstance(ready["port"], int)
     async with raw_client(ready["port"], "/main-entrance/sub", username="u", password="pass wörd") as client:
         assert (await client.signed("DESCRIBE")).status == 200
+
+
+def test_over_tls_the_ready_line_names_the_certificate_and_an_order_changes_it(tmp_path: Path) -> None:
+    with CameraProcess(tmp_path, more=["--tls"]) as secured:
+        assert secured.certificate is not None
+        shown = _certificate_at(secured.port)
+        assert shown == fingerprint(secured.certificate)
+        assert secured.tell("change_certificate") == {"certificate": _certificate_at(secured.port).hex()}
+        assert _certificate_at(secured.port) != shown
+
+
+def _certificate_at(port: int) -> bytes:
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", port)))).digest()
 
 
 @pytest.mark.asyncio

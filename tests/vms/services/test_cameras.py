@@ -22,6 +22,7 @@ from tests.factories import (
 from vms.crypto import new_sealing_key, open_sealed
 from vms.domain.access import AccessEvent, Action
 from vms.domain.camera import CameraDetails, RecordingMode, StreamRole, password_aad
+from vms.domain.certificate import spelled_fingerprint
 from vms.domain.ids import BranchId, CameraId, NodeId, StreamId
 from vms.domain.outcome import Refusal
 from vms.domain.people import Role
@@ -338,3 +339,55 @@ def test_a_stream_names_its_camera_even_when_it_is_gone(central: Engines) -> Non
         assert camera_rows.camera_of(session, StreamId(1)) is None
         with pytest.raises(NotFound, match="not known"):
             camera_rows.configuration(session, NodeId(1))
+
+
+TRUSTED, OTHER = bytes(range(32)), bytes(range(32, 64))
+
+
+def _over_tls(engines: Engines) -> CameraDetails:
+    with engines.writing() as session:
+        a_node(session)
+        new = _new(a_branch(session).id, scheme="rtsps", port=322, username="viewer", password="secret", certificate_sha256=TRUSTED)
+        return done(add_camera(session, CONSOLE, new, at=NOW, allow_loopback=False))
+
+
+def test_a_camera_over_rtsps_is_stored_with_its_certificate_and_the_node_gets_it(central: Engines) -> None:
+    added = _over_tls(central)
+    with central.reading() as session:
+        assert camera_for(session, CONSOLE, added.camera.id) == added
+    assert [config.certificate_sha256 for config in stream_configs(added)] == [TRUSTED]
+    assert _newest(central).detail["certificate"] == spelled_fingerprint(TRUSTED)
+
+
+def test_a_camera_over_rtsps_is_not_stored_without_a_certificate_but_may_be_tried(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        a_node(session)
+        new = _new(a_branch(session).id, scheme="rtsps", port=322)
+        draft = done(draft_camera(session, CONSOLE, new, allow_loopback=False))
+        assert stream_configs(draft.details)[0].certificate_sha256 is None
+        with pytest.raises(InvalidInput, match="Test the camera first"):
+            add_camera(session, CONSOLE, new, at=NOW, allow_loopback=False)
+
+
+def test_a_new_certificate_is_written_down_from_which_to_which_and_the_password_stays(central: Engines) -> None:
+    before = _over_tls(central)
+    changed = _edit(central, before, CameraEdit(version=1, certificate_sha256=OTHER))
+    assert _password(changed) == "secret"
+    assert _newest(central).detail == {"certificate": f"{spelled_fingerprint(TRUSTED)} → {spelled_fingerprint(OTHER)}"}
+
+
+@pytest.mark.parametrize("move", [{"host": "10.20.1.12"}, {"port": 8322}])
+def test_a_new_address_needs_its_certificate_trusted_anew(central_sqlite: Engines, move: dict[str, object]) -> None:
+    before = _over_tls(central_sqlite)
+    with pytest.raises(InvalidInput, match="belongs to the old one"):
+        _edit(central_sqlite, before, CameraEdit(version=1, password="secret", **move))  # type: ignore[arg-type]
+    moved = CameraEdit(version=1, password="secret", certificate_sha256=OTHER, **move)  # type: ignore[arg-type]
+    assert _edit(central_sqlite, before, moved).device.certificate_sha256 == OTHER
+
+
+def test_a_camera_moved_to_rtsp_has_no_certificate_and_moved_back_needs_one(central_sqlite: Engines) -> None:
+    before = _over_tls(central_sqlite)
+    plain = _edit(central_sqlite, before, CameraEdit(version=1, scheme="rtsp", password="secret"))
+    assert plain.device.certificate_sha256 is None
+    with pytest.raises(InvalidInput, match="none is trusted yet"):
+        _edit(central_sqlite, plain, CameraEdit(version=2, scheme="rtsps", password="secret"))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.exc import IntegrityError
 
 from tests.databases import Cluster
 from vms.errors import ConfigError
@@ -109,6 +113,23 @@ def test_a_database_of_a_newer_program_is_left_alone(index: Engines) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConfigError, match="newer program"):
         migrate(index, Which.INDEX)
+
+
+def test_a_camera_of_the_first_release_is_kept_without_a_certificate(empty: Engines) -> None:
+    with empty.write.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(files("vms.store") / "migrations" / "central").replace("%", "%%"))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO branch VALUES (1, 'Main', 'main', 'UTC', 0)"))
+        connection.execute(text("INSERT INTO node VALUES (2, 'node', zeroblob(32), 0, 0)"))
+        connection.execute(text("INSERT INTO device VALUES (3, 1, 2, 'rtsps', '10.20.1.11', 322, 'viewer', x'01')"))
+    migrate(empty, Which.CENTRAL)
+    with empty.write.begin() as connection:
+        assert connection.execute(text("SELECT host, certificate_sha256 FROM device")).all() == [("10.20.1.11", None)]
+        with pytest.raises(IntegrityError, match="certificate_sha256"):
+            connection.execute(text("UPDATE device SET certificate_sha256 = x'00'"))
 
 
 @pytest.mark.slow

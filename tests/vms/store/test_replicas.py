@@ -29,6 +29,7 @@ def _stream(number: int = 7_001) -> StreamConfig:
         recording_mode=RecordingMode.LIVE_ONLY,
         camera_name="Children’s room",
         version=4,
+        certificate_sha256=bytes(range(32)),
     )
 
 
