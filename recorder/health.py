@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from recorder.wire import FromWorker, StreamFigures, StreamStateChanged, WorkerFigures
+from recorder.wire import FromWorker, StreamFigures, StreamStateChanged, VolumeChanged, WorkerFigures
+from recorder.writer import VolumeCondition
 from vms.clock import Clock
 from vms.domain.camera import CameraState, NodeConfiguration, StreamConfig, StreamStatus
 from vms.domain.ids import StreamId
 from vms.domain.timespan import datetime_of_ms
+from vms.store.files import Volume
 
 _NOT_RECORDED = frozenset({CameraState.OFF, CameraState.PAUSED, CameraState.LIVE_ONLY})
 """By somebody's decision, whether the recorder runs or not."""
@@ -27,13 +29,18 @@ class _StreamHealth:
     since: datetime
     detail: str = ""
     figures: StreamFigures | None = None
+    worker: int | None = None
+    """Which records it, once that has told figures."""
 
 
 class Health:
     """All on the supervisor's event loop."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, volumes: Sequence[Volume] = ()) -> None:
         self._clock = clock
+        self._volumes = volumes
+        self._conditions: dict[tuple[str, int], VolumeCondition] = {}
+        """Of each volume as each worker finds it."""
         self._streams: dict[StreamId, _StreamHealth] = {}
         self._workers: dict[int, WorkerFigures] = {}
 
@@ -54,9 +61,11 @@ class Health:
                 if known.figures is not None and known.state in _NOT_CONNECTED:
                     known.figures = replace(known.figures, bits_per_second=0)
             case StreamFigures(stream) if (known := self._streams.get(StreamId(stream))) is not None:
-                known.figures = message
+                known.figures, known.worker = message, worker
             case WorkerFigures():
                 self._workers[worker] = message
+            case VolumeChanged(volume, condition):
+                self._conditions[volume, worker] = VolumeCondition(condition)
             case _:
                 pass
 
@@ -82,9 +91,21 @@ class Health:
     def statuses(self) -> list[StreamStatus]:
         return [StreamStatus(stream, health.state, health.since, health.detail) for stream, health in self._streams.items()]
 
-    def document(self) -> list[dict[str, object]]:
-        """Return the states as the supervisor's socket and the node API show them."""
-        return [_describe(stream, health) for stream, health in self._streams.items()]
+    def document(self) -> dict[str, object]:
+        """Return states and volumes as the supervisor's socket tells them."""
+        return {"states": self.states(), "volumes": [self._describe_volume(volume) for volume in self._volumes]}
+
+    def states(self) -> list[dict[str, object]]:
+        return [_describe(stream, health) | self._lag(health) for stream, health in self._streams.items()]
+
+    def _lag(self, health: _StreamHealth) -> dict[str, object]:
+        return {"write_lag_ms": 0 if health.worker is None else self.write_lag_ms(health.worker)}
+
+    def _describe_volume(self, volume: Volume) -> dict[str, object]:
+        """The worst that a worker found: they look at different moments."""
+        found = [condition for (known, _), condition in self._conditions.items() if known == volume.id]
+        worst = max(found, key=list(VolumeCondition).index, default=VolumeCondition.OK)
+        return {"id": volume.id, "path": str(volume.path), "condition": worst.value}
 
 
 def _describe(stream: StreamId, health: _StreamHealth) -> dict[str, object]:
@@ -92,6 +113,7 @@ def _describe(stream: StreamId, health: _StreamHealth) -> dict[str, object]:
     return {
         "stream_id": stream,
         "camera_id": health.config.camera_id,
+        "camera": health.config.camera_name,
         "role": str(health.config.role),
         "recording_mode": str(health.config.recording_mode),
         "state": str(health.state),

@@ -5,6 +5,7 @@ It opens index and keys to read, writes nothing, and shows nothing without a gra
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import signal
@@ -39,7 +40,7 @@ from vms.domain.footage import Gap
 from vms.domain.ids import DeviceId, SegmentId, StreamId
 from vms.domain.timespan import TICKS_PER_SECOND, Timespan, datetime_of, ticks_of
 from vms.errors import Corrupt, InvalidInput, NotFound, Unavailable, VmsError
-from vms.log import configure
+from vms.log import configure, get_logger
 from vms.store.database import make_engines
 from vms.store.keys import KeyStore
 
@@ -49,6 +50,7 @@ MAX_WINDOW = timedelta(days=1)
 MAX_TIMELINE = timedelta(days=100)
 """Of a timeline, which is drawn from runs and gaps: the longest window plus what holds may keep in sight."""
 HEALTH_WINDOW = timedelta(hours=1)
+log = get_logger(__name__)
 _STATUS: dict[type[Exception], int] = {NotFound: 404, InvalidInput: 422, Unavailable: 503, Corrupt: 503}
 
 
@@ -151,8 +153,14 @@ async def timeline(stream: int, start: Ticks, end: Ticks, desk: TheDesk, grant: 
 async def states(desk: TheDesk, grant: TheGrant) -> dict[str, object]:
     """Return what every stream does now, with expected and recorded seconds of the last hour."""
     desk.gate.check_service(grant)
-    answer = await ask_socket(desk.settings.supervisor_socket, {"ask": "states"})
-    told = answer.get("states", [])
+    return {"states": await _with_seconds(desk, (await _told(desk)).get("states", []))}
+
+
+async def _told(desk: Desk) -> dict[str, object]:
+    return await ask_socket(desk.settings.supervisor_socket, {"ask": "states"})
+
+
+async def _with_seconds(desk: Desk, told: object) -> list[dict[str, object]]:
     listed = await desk.workers.listed_segments()
     now = desk.clock.now()
     span = Timespan(now - HEALTH_WINDOW, now)
@@ -163,7 +171,7 @@ async def states(desk: TheDesk, grant: TheGrant) -> dict[str, object]:
         coverage = await run_in_threadpool(desk.footage.timeline_sync, stream, span, mine, now=now)
         expected, recorded = expected_and_recorded(coverage, now)
         described.append({**state, "expected_s": round(expected, 1), "recorded_s": round(recorded, 1)})
-    return {"states": described}
+    return described
 
 
 async def test(order: TestOrder, desk: TheDesk, grant: TheGrant) -> dict[str, object]:
@@ -218,6 +226,7 @@ def serve(settings: Settings, clock: Clock) -> None:
         workers=workers,
         private_key=settings.node_key_path.read_bytes(),
     )
+    _serve_metrics(desk)
     # Deflating video costs twenty times the forwarding itself; the pictures don't get smaller.
     config = uvicorn.Config(
         create_app(desk),
@@ -234,6 +243,23 @@ def serve(settings: Settings, clock: Clock) -> None:
     finally:
         keys.close()
         index.dispose()
+
+
+def _serve_metrics(desk: Desk) -> None:
+    """Serve the metrics beside, if they are wanted; footage is shown without them too."""
+    if desk.settings.metrics_listen is None:
+        return
+    from recorder.metrics import Told, serve_metrics  # noqa: PLC0415 - whoever asks for no metrics needs no Prometheus
+
+    async def tell() -> Told:
+        told = await _told(desk)
+        volumes = told.get("volumes", [])
+        return Told(await _with_seconds(desk, told.get("states", [])), volumes if isinstance(volumes, list) else [])
+
+    try:
+        serve_metrics(desk.settings.metrics_listen, lambda: asyncio.run(tell()))
+    except OSError as err:
+        log.error("metrics can't be served", listen=desk.settings.metrics_listen, reason=err.strerror)
 
 
 def main(arguments: Sequence[str]) -> int:

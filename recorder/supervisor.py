@@ -84,7 +84,7 @@ class Supervisor:
         self._node = node
         self._lock = lock
         self._ledger = Ledger()
-        self._health = Health(node.clock)
+        self._health = Health(node.clock, node.volumes)
         self._storage = ThreadPoolExecutor(1, thread_name_prefix="storage")
         self._hub = ThreadPoolExecutor(1, thread_name_prefix="hub")
         self._crew = Crew(node, keep_fds=(lock.fd,), on_message=self._on_message, on_end=self._on_worker_end)

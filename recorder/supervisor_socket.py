@@ -1,4 +1,4 @@
-"""The supervisor's Unix socket: `{"ask": "states"}` on a line is answered with what every stream does now."""
+"""The supervisor's Unix socket: `{"ask": "states"}` on a line is answered with what every stream and volume does now."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from recorder.worker_socket import MAX_QUESTION_BYTES
 class SupervisorSocket:
     """Serves `run/supervisor.sock`."""
 
-    def __init__(self, path: Path, states: Callable[[], list[dict[str, object]]]) -> None:
+    def __init__(self, path: Path, document: Callable[[], dict[str, object]]) -> None:
         self._path = path
-        self._states = states
+        self._document = document
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -29,7 +29,7 @@ class SupervisorSocket:
         try:
             while line := await reader.readline():
                 known = json.loads(line) == {"ask": "states"}
-                answer: dict[str, object] = {"states": self._states()} if known else {"error": "unknown question"}
+                answer: dict[str, object] = self._document() if known else {"error": "unknown question"}
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         except (ConnectionError, ValueError, asyncio.LimitOverrunError):

@@ -3,6 +3,7 @@
 # ruff: noqa: ARG003 - pydantic-settings offers every source
 from __future__ import annotations
 
+import ipaddress
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -43,6 +44,8 @@ class Settings(BaseSettings):
     """Without a keyframe a segment lasts twice as long: `vms.domain.timeline.OPEN_SEGMENT_ALLOWANCE` counts on the bound."""
     sync_seconds: int = Field(default=15, ge=1, le=60)
     """A power cut loses at most so much of the open segment."""
+    metrics_listen: str | None = None
+    """Where `GET /metrics` is answered for a monitoring system on this machine; None means nowhere. They need no sign-in: loopback only."""
     capture_workers: int | None = Field(default=None, ge=1, le=256)
     """None means one per processor core."""
     log_format: Literal["console", "json"] = "console"
@@ -71,6 +74,13 @@ class Settings(BaseSettings):
     @classmethod
     def _listen_is_host_and_port(cls, listen: str) -> str:
         split_listen(listen)
+        return listen
+
+    @field_validator("metrics_listen")
+    @classmethod
+    def _metrics_stay_on_this_machine(cls, listen: str | None) -> str | None:
+        if listen is not None and not _is_loopback(split_listen(listen)[0]):
+            raise ValueError("metrics_listen is a loopback address, for instance 127.0.0.1:9464: whoever reaches it needs no sign-in")
         return listen
 
     @field_validator("database_url")
@@ -137,6 +147,13 @@ class Settings(BaseSettings):
 
     def worker_socket(self, number: int) -> Path:
         return self.run_dir / f"worker-{number}.sock"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def split_listen(listen: str) -> tuple[str, int]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from recorder.health import Health
-from recorder.wire import StreamFigures, StreamStateChanged
+from recorder.wire import StreamFigures, StreamStateChanged, VolumeChanged
 from tests.recorder.test_clock import DrivenClock
 from vms.domain.camera import Address, CameraState, NodeConfiguration, RecordingMode, Scheme, StreamConfig, StreamRole
 from vms.domain.ids import CameraId, DeviceId, StreamId
+from vms.store.files import Volume
 
 STREAM, OFF = StreamId(5), StreamId(6)
 
@@ -60,5 +63,14 @@ def test_a_stream_that_ends_keeps_its_picture_and_has_no_rate(health: Health) ->
     health.take(0, StreamFigures(STREAM, "avc1.640028", 1920, 1080, 4_000_000, 25, 0, 0, 0, 0))
     health.take(0, StreamStateChanged(STREAM, "silent", 0, "…"))
 
-    shown = health.document()[0]
+    shown = health.states()[0]
     assert (shown["codec"], shown["width"], shown["height"], shown["bitrate"]) == ("avc1.640028", 1920, 1080, 0)
+
+
+def test_a_volume_is_as_bad_as_its_worst_worker_finds_it(tmp_path: Path) -> None:
+    volume = Volume.create(tmp_path)
+    health = Health(DrivenClock(), (volume,))
+    health.take(0, VolumeChanged(volume.id, "full", "No room."))
+    health.take(1, VolumeChanged(volume.id, "ok", ""))
+
+    assert health.document()["volumes"] == [{"id": volume.id, "path": str(tmp_path), "condition": "full"}]
