@@ -17,7 +17,7 @@ from recorder.rtsp.client import open_stream
 from recorder.rtsp.errors import CameraError
 from recorder.wire import FromWorker, Record, StreamFigures, StreamStateChanged
 from vms.clock import Clock
-from vms.domain.camera import CameraState, RecordingMode
+from vms.domain.camera import CameraState, Pause, RecordingMode
 from vms.domain.footage import GapReason
 from vms.domain.timespan import TICKS_PER_MS
 from vms.log import get_logger
@@ -29,6 +29,7 @@ STEADY_SECONDS = 10.0
 JITTER = 0.2
 MAX_BUFFERED_BYTES = 8 * 1024 * 1024
 """Of one stream, all told. What is kept for viewers goes first, then the disk is too slow."""
+PAUSE_LOOK_SECONDS = 0.5
 
 log = get_logger(__name__)
 
@@ -42,6 +43,10 @@ class Surroundings:
     drainer: Drainer
     send: Callable[[FromWorker], None]
     allow_loopback: bool
+
+
+def paused_sentence(pause: Pause) -> str:
+    return f"Paused until {pause.until:%Y-%m-%d %H:%M} UTC: {pause.reason}"
 
 
 class Backoff:
@@ -159,21 +164,30 @@ class Capture:
             await asyncio.sleep(self._backoff.pause())
 
     async def _until_wanted(self) -> None:
-        """A stream that is off is never connected, a live-only one while somebody watches."""
+        """A stream that is off is never connected, a live-only one while somebody watches, a paused one when the pause is over."""
+        await self._until_the_pause_is_over()
         match self._order.recording_mode:
             case RecordingMode.ALWAYS:
                 return
             case RecordingMode.LIVE_ONLY:
-                self._record.not_wanted("This stream is shown live only; nothing is recorded.")
+                self._record.not_wanted(GapReason.OFF, "This stream is shown live only; nothing is recorded.")
                 self._show(CameraState.LIVE_ONLY, "Shown live only; connected while somebody watches.")
                 await self._wanted.wait()
             case RecordingMode.OFF:
-                self._record.not_wanted("Recording of this camera is switched off.")
+                self._record.not_wanted(GapReason.OFF, "Recording of this camera is switched off.")
                 self._show(CameraState.OFF, "Recording of this camera is switched off.")
                 await asyncio.Event().wait()
 
+    async def _until_the_pause_is_over(self) -> None:
+        """The wall clock says when, also after it was set or the machine slept."""
+        pause = self._order.pause
+        while pause is not None and self._around.clock.now() < pause.until:
+            self._record.not_wanted(GapReason.PAUSED, paused_sentence(pause))
+            self._show(CameraState.PAUSED, paused_sentence(pause))
+            await asyncio.sleep(PAUSE_LOOK_SECONDS)
+
     async def _connect_and_play(self) -> None:
-        if self._state is None or self._state[0] is CameraState.RECORDING:
+        if self._state is None or self._state[0] in (CameraState.RECORDING, CameraState.PAUSED):
             self._show(CameraState.CONNECTING, "Connecting to the camera.")
         stream = await open_stream(
             self._order.address,

@@ -151,6 +151,8 @@ class Node:
             mode=str(stream.recording_mode),
             not_before=not_before,
             certificate=(stream.certificate_sha256 or b"").hex(),
+            paused_until_ms=0 if stream.pause is None else ms_of(stream.pause.until),
+            pause_reason="" if stream.pause is None else stream.pause.reason,
         )
 
 

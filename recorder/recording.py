@@ -138,10 +138,10 @@ class Recording:
             self._missing = (reason, detail)
             self._send(Missing(self._order.stream, max(self._anchor.now(), self._not_before), str(reason), detail))
 
-    def not_wanted(self, detail: str) -> None:
+    def not_wanted(self, reason: GapReason, detail: str) -> None:
         """Nothing is to be recorded: a gap, but no loss."""
-        self.end(GapReason.OFF, detail)
-        self.still_missing(GapReason.OFF, detail)
+        self.end(reason, detail)
+        self.still_missing(reason, detail)
 
     def volume_changed(self) -> None:
         """End the run when its volume takes nothing any more; the next keyframe looks for another volume."""

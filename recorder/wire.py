@@ -10,9 +10,10 @@ import base64
 import json
 from dataclasses import asdict, dataclass, field
 
-from vms.domain.camera import Address, CameraState, RecordingMode, Scheme
+from vms.domain.camera import Address, CameraState, Pause, RecordingMode, Scheme
 from vms.domain.footage import GapReason, Run, Segment, SegmentFlag, pack_fragments, unpack_fragments
 from vms.domain.ids import CameraId, SegmentId, StreamId, VolumeId
+from vms.domain.timespan import datetime_of_ms
 
 MAX_LINE_BYTES = 1024 * 1024
 
@@ -35,6 +36,8 @@ class Record:
     """Ticks since the epoch: end of what is recorded of this stream."""
     certificate: str = ""
     """SHA-256 of the one trusted over rtsps, in hex; empty when there is none."""
+    paused_until_ms: int = 0
+    pause_reason: str = ""
 
     @property
     def stream_id(self) -> StreamId:
@@ -51,6 +54,10 @@ class Record:
     @property
     def certificate_sha256(self) -> bytes | None:
         return bytes.fromhex(self.certificate) or None
+
+    @property
+    def pause(self) -> Pause | None:
+        return Pause(datetime_of_ms(self.paused_until_ms), self.pause_reason) if self.paused_until_ms else None
 
     @property
     def recording_mode(self) -> RecordingMode:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from recorder.capture import Capture, Surroundings
+from recorder.capture import Capture, Surroundings, paused_sentence
 from recorder.clock import WallAnchor
 from recorder.drain import Drainer
 from recorder.keys import KeyRing
@@ -58,6 +58,7 @@ FIGURES_EVERY = 5
 COLLECT_EVERY = 60
 """Watches between two garbage collections: the record path makes no cycles, so the collector only costs time."""
 STOP_SECONDS = 15.0
+CHANGED = "The camera's settings were changed."
 
 log = get_logger(__name__)
 
@@ -132,7 +133,7 @@ class Worker:
             case Record():
                 await self._record(message)
             case Release(stream):
-                await self._release(StreamId(stream))
+                await self._release(StreamId(stream), GapReason.OFF, CHANGED)
             case Keys(keys):
                 for camera, hour, key in keys:
                     self._keys.add(CameraId(camera), hour, bytes.fromhex(key))
@@ -147,7 +148,7 @@ class Worker:
     async def _record(self, order: Record) -> None:
         before = self._captures.get(order.stream_id)
         if before is not None:
-            await self._release(order.stream_id)
+            await self._release(order.stream_id, *self._why_changed(order))
             # What that run still has on the way to the disk is not in the index that the order was made from.
             order = replace(order, not_before=max(order.not_before, before.record.not_before))
         record = Recording(
@@ -162,10 +163,17 @@ class Worker:
         capture = self._captures[order.stream_id] = Capture(order, around, record)
         capture.start()
 
-    async def _release(self, stream: StreamId) -> None:
+    async def _release(self, stream: StreamId, reason: GapReason, detail: str) -> None:
         capture = self._captures.pop(stream, None)
         if capture is not None:
-            await capture.stop(GapReason.OFF, "The camera's settings were changed.")
+            await capture.stop(reason, detail)
+
+    def _why_changed(self, order: Record) -> tuple[GapReason, str]:
+        """Return what the time is missing for until the stream is recorded as `order` says."""
+        pause = order.pause
+        if pause is None or pause.until <= self._clock.now():
+            return GapReason.OFF, CHANGED
+        return GapReason.PAUSED, paused_sentence(pause)
 
     async def _stop(self) -> None:
         """Nothing received is lost: fragments are flushed, segments published, rows reported, then the goodbye."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from vms.cli import pauses
 from vms.cli.context import Cli, allowed, password_from_stdin
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences
 from vms.config import load_settings
@@ -30,7 +31,9 @@ from vms.services.cameras import CameraDetails, CameraEdit, NewCamera
 if TYPE_CHECKING:
     from recorder.probe import Verdict  # loaded by the one command that tests a camera
 
-app = typer.Typer(help="Cameras: add, list, test, edit, remove.", no_args_is_help=True)
+app = typer.Typer(help="Cameras: add, list, test, edit, pause, resume, remove.", no_args_is_help=True)
+app.command("pause")(pauses.pause)
+app.command("resume")(pauses.resume)
 
 Url = Annotated[str, typer.Option(help="rtsp:// or rtsps://HOST[:PORT]/PATH, without user name and password.")]
 Certificate = Annotated[

@@ -34,6 +34,8 @@ class Action(StrEnum):
     CAMERA_EDIT = "camera:edit"
     CAMERA_REMOVE = "camera:remove"
     CAMERA_TEST = "camera:test"
+    CAMERA_PAUSE = "camera:pause"
+    CAMERA_RESUME = "camera:resume"
     BRANCH_ADD = "branch:add"
     PERSON_ADD = "person:add"
     PERSON_CONFIRM = "person:confirm"

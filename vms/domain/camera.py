@@ -108,6 +108,15 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """A time in which a camera is neither recorded nor shown."""
+
+    until: datetime
+    """Over, when that is past."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Camera:
     """A logical position that survives a hardware swap."""
 
@@ -124,6 +133,7 @@ class Camera:
     streams: tuple[Stream, ...]
     version: int
     """Counts changes: an edit based on an older version is refused."""
+    pause: Pause | None = None
 
     def stream(self, role: StreamRole) -> Stream | None:
         return next((stream for stream in self.streams if stream.role is role), None)
@@ -156,6 +166,7 @@ class StreamConfig:
     """The camera's: counts its changes."""
     certificate_sha256: bytes | None = None
     """The device's."""
+    pause: Pause | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ __all__ = [
     "draft_camera",
     "edit_camera",
     "list_cameras",
+    "manageable",
     "record_test",
     "remove_camera",
     "save_draft",
@@ -146,7 +147,7 @@ def edit_camera(
     session: Session, actor: Actor, camera_id: CameraId, edit: CameraEdit, *, at: datetime, allow_loopback: bool
 ) -> CameraDetails | Refused:
     """Change a camera. Conflict when somebody changed it meanwhile or the name is taken; InvalidInput says what is wrong."""
-    before = _manageable(session, actor, camera_id, "change a camera")
+    before = manageable(session, actor, camera_id, "change a camera")
     if isinstance(before, Refused):
         return refuse(session, actor, Action.CAMERA_EDIT, before, at=at, camera_id=camera_id)
     if before.camera.version != edit.version:
@@ -162,7 +163,7 @@ def edit_camera(
 
 def remove_camera(session: Session, actor: Actor, camera_id: CameraId, *, at: datetime) -> CameraDetails | Refused:
     """Take a camera out of service. Its row, its footage and its holds stay."""
-    before = _manageable(session, actor, camera_id, "remove a camera")
+    before = manageable(session, actor, camera_id, "remove a camera")
     if isinstance(before, Refused):
         return refuse(session, actor, Action.CAMERA_REMOVE, before, at=at, camera_id=camera_id)
     camera = replace(before.camera, removed_at=at, version=before.camera.version + 1)
@@ -202,7 +203,8 @@ def record_test(session: Session, actor: Actor, *, camera_id: CameraId | None, a
     return record(session, actor=actor, action=Action.CAMERA_TEST, at=at, camera_id=camera_id, detail=detail)
 
 
-def _manageable(session: Session, actor: Actor, camera_id: CameraId, act: str) -> CameraDetails | Refused:
+def manageable(session: Session, actor: Actor, camera_id: CameraId, act: str) -> CameraDetails | Refused:
+    """Return a camera in use that `actor` may configure."""
     found = camera_for(session, actor, camera_id)
     if isinstance(found, Refused) or found.camera.removed_at is not None:
         return no_such("camera")

@@ -17,6 +17,7 @@ from vms.domain.camera import (
     CameraDetails,
     Device,
     NodeConfiguration,
+    Pause,
     Stream,
     StreamConfig,
     StreamRole,
@@ -116,6 +117,7 @@ def stream_configs(details: CameraDetails) -> tuple[StreamConfig, ...]:
             camera_name=camera.name,
             version=camera.version,
             certificate_sha256=device.certificate_sha256,
+            pause=camera.pause,
         )
         for stream in camera.streams
     )
@@ -134,6 +136,8 @@ def _camera_values(camera: Camera) -> dict[str, object]:
         "placement_approved_at": camera.placement_approved_at,
         "removed_at": camera.removed_at,
         "version": camera.version,
+        "paused_until": None if camera.pause is None else camera.pause.until,
+        "pause_reason": None if camera.pause is None else camera.pause.reason,
     }
 
 
@@ -199,6 +203,7 @@ def _one(camera: CameraRow, branch: BranchRow, device: DeviceRow, streams: tuple
             removed_at=camera.removed_at,
             streams=streams,
             version=camera.version,
+            pause=None if camera.paused_until is None else Pause(camera.paused_until, camera.pause_reason or ""),
         ),
         Branch(BranchId(branch.id), branch.name, branch.timezone),
         Device(

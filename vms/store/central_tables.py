@@ -136,6 +136,8 @@ class CameraRow(Central):
     placement_approved_at: Mapped[datetime | None] = mapped_column(Moment)
     removed_at: Mapped[datetime | None] = mapped_column(Moment)
     version: Mapped[int]
+    paused_until: Mapped[datetime | None] = mapped_column(Moment)
+    pause_reason: Mapped[str | None] = mapped_column(Text)
 
 
 class StreamRow(Central):

@@ -167,6 +167,8 @@ class StreamConfigRow(NodeIndex):
         LargeBinary, CheckConstraint("length(certificate_sha256) = 32", name="certificate_sha256")
     )
     """Of the certificate that is trusted over rtsps."""
+    paused_until_ms: Mapped[int | None]
+    pause_reason: Mapped[str | None] = mapped_column(Text)
 
 
 class CoverageOutboxRow(NodeIndex):

@@ -106,7 +106,7 @@ CREATE TABLE camera (
   created_at BIGINT NOT NULL,
   placement_approved_at BIGINT,
   removed_at BIGINT,
-  version INTEGER NOT NULL,
+  version INTEGER NOT NULL, paused_until BIGINT, pause_reason TEXT,
   CONSTRAINT pk_camera PRIMARY KEY (id),
   CONSTRAINT ck_camera_recording_mode CHECK (recording_mode IN ('always', 'live_only', 'off')),
   CONSTRAINT ck_camera_channel CHECK (channel BETWEEN 1 AND 1024),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection, Row, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from vms.domain.camera import Address, NodeConfiguration, StreamConfig
+from vms.domain.camera import Address, NodeConfiguration, Pause, StreamConfig
 from vms.domain.ids import CameraId, DeviceId, StreamId
+from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.store.index_tables import ReplicaRow, StreamConfigRow
 
 _KIND = "stream_config"
@@ -44,6 +45,8 @@ def _columns(stream: StreamConfig) -> dict[str, object]:
         "camera_name": stream.camera_name,
         "version": stream.version,
         "certificate_sha256": stream.certificate_sha256,
+        "paused_until_ms": None if stream.pause is None else ms_of(stream.pause.until),
+        "pause_reason": None if stream.pause is None else stream.pause.reason,
     }
 
 
@@ -61,4 +64,5 @@ def _stream(row: Row[*tuple[object, ...]]) -> StreamConfig:
         camera_name=row.camera_name,
         version=row.version,
         certificate_sha256=row.certificate_sha256,
+        pause=None if row.paused_until_ms is None else Pause(datetime_of_ms(row.paused_until_ms), row.pause_reason or ""),
     )

@@ -1,9 +1,10 @@
-"""`vms camera test`: what it prints for a program, and what it leaves in the access log."""
+"""`vms camera test`, `pause` and `resume`: what they print for a program, and what they leave behind."""
 
 from __future__ import annotations
 
 import json
 import socket
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from vms.config import Settings
 from vms.domain.access import AccessEvent, Action
 from vms.domain.camera import CameraDetails
 from vms.services.access_log import DISTRICT
-from vms.services.cameras import NewCamera, add_camera
+from vms.services.cameras import NewCamera, add_camera, camera_for
 from vms.services.district import District
 from vms.services.installation import Installation, install
 from vms.store.access_log import Filter, find
@@ -87,3 +88,27 @@ def test_what_could_not_begin_is_a_sentence_without_a_document(settings: Setting
     said = CliRunner().invoke(app, ["--data", str(settings.data_dir), "camera", "test", "Attic", "--json"])
     assert (said.exit_code, said.stdout) == (2, "")
     assert "Attic" in said.stderr
+
+
+def _paused(settings: Settings, *arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["--data", str(settings.data_dir), "camera", *arguments])
+    return result.exit_code, result.output
+
+
+def test_a_camera_is_paused_for_a_length_of_time_and_resumed(settings: Settings, camera: CameraDetails) -> None:
+    assert _paused(settings, "pause", camera.camera.name, "--for", "1h30m", "--reason", "Painting.")[0] == 0
+    central = make_engines(settings.central_path)
+    with central.reading() as session:
+        pause = done(camera_for(session, CONSOLE, camera.camera.id)).camera.pause
+    central.dispose()
+
+    assert pause is not None
+    assert timedelta(minutes=80) < pause.until - SystemClock().now() <= timedelta(minutes=90)
+    assert _paused(settings, "resume", camera.camera.name) == (0, f"{camera.camera.name} is not paused.\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--for", "soon"), ("--for", "13h"), ("--until", "2026-11-25T18:00"), ("--for", "1h", "--until", "2026-11-25T18:00Z")]
+)
+def test_a_pause_without_a_clear_end_is_refused(settings: Settings, camera: CameraDetails, arguments: tuple[str, ...]) -> None:
+    assert _paused(settings, "pause", camera.camera.name, "--reason", "Painting.", *arguments)[0] == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from importlib.resources import files
@@ -45,8 +46,9 @@ def _catalogue(connection: Connection) -> list[tuple[object, ...]]:
 
 
 def _lines(dump: str) -> list[list[str]]:
-    """Return a dump's statements, each as its sorted lines: constraints may stand in any order."""
-    return sorted(sorted(line.strip().rstrip(",") for line in statement.splitlines()) for statement in dump.split(";\n"))
+    """Return a dump's statements, each as its sorted parts: constraints may stand in any order, and an added column behind them."""
+    parts = [re.split(r",\s*(?![^(]*\))|\n", statement) for statement in dump.split(";\n")]
+    return sorted(sorted(part.strip() for part in statement if part.strip()) for statement in parts)
 
 
 @pytest.fixture

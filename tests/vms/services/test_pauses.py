@@ -1,0 +1,113 @@
+"""Pauses of cameras: short, with a reason, by those who may, and what the node is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.orm import Session
+
+from tests.factories import CONSOLE, NOW, a_camera, a_person, after, done, refused
+from vms.domain.access import AccessEvent, Action
+from vms.domain.camera import CameraDetails, Pause
+from vms.domain.outcome import Refusal
+from vms.domain.people import Role
+from vms.errors import InvalidInput
+from vms.services.access_log import DISTRICT
+from vms.services.cameras import CameraEdit, camera_for, edit_camera
+from vms.services.pauses import MAX_PAUSE, pause_camera, resume_camera
+from vms.store import cameras
+from vms.store.access_log import Filter, find
+from vms.store.database import Engines
+from vms.store.stream_config import load, replace
+
+PAUSE = Pause(after(3600).replace(microsecond=0), "Staff changing room is being built here.")
+
+
+@pytest.fixture
+def session(central: Engines) -> Iterator[Session]:
+    with central.writing() as made:
+        yield made
+
+
+def events(session: Session) -> list[AccessEvent]:
+    return list(find(session, DISTRICT, None, Filter(), limit=50))
+
+
+def paused(session: Session, camera: CameraDetails, pause: Pause = PAUSE) -> CameraDetails:
+    return done(pause_camera(session, CONSOLE, camera.camera.id, pause, at=NOW))
+
+
+def actions(session: Session) -> list[Action]:
+    return [event.action for event in events(session)]
+
+
+def test_the_node_is_told_of_a_pause_with_a_new_version(session: Session, index: Engines) -> None:
+    camera = a_camera(session)
+    before = cameras.configuration(session, camera.device.node_id)
+    paused(session, camera)
+    told = cameras.configuration(session, camera.device.node_id)
+    with index.write.begin() as connection:
+        replace(connection, told)
+    with index.read.begin() as connection:
+        kept = load(connection)
+
+    assert told.version > before.version
+    assert {stream.pause for stream in told.streams} == {PAUSE}
+    assert (kept.version, set(kept.streams)) == (told.version, set(told.streams))
+
+
+def test_a_pause_and_its_end_are_in_the_access_log(session: Session) -> None:
+    camera = a_camera(session)
+    paused(session, camera)
+    after_it = done(resume_camera(session, CONSOLE, camera.camera.id, at=after(60)))
+
+    assert after_it.camera.pause is None
+    assert {Action.CAMERA_PAUSE, Action.CAMERA_RESUME} <= set(actions(session))
+    (event,) = [event for event in events(session) if event.action is Action.CAMERA_PAUSE]
+    assert event.detail["reason"] == PAUSE.reason
+
+
+@pytest.mark.parametrize(
+    ("pause", "sentence"),
+    [
+        (Pause(NOW + MAX_PAUSE + timedelta(seconds=1), "A reason."), "12 hours at most"),
+        (Pause(NOW, "A reason."), "over already"),
+        (Pause(after(60), " "), "why the camera is paused"),
+        (Pause(after(60), "x" * 201), "why the camera is paused"),
+        (Pause(after(60), "a\x1b[31mb"), "why the camera is paused"),
+    ],
+    ids=["too-long", "over", "no-reason", "long-reason", "control"],
+)
+def test_a_pause_that_can_not_be_is_refused_in_a_sentence(session: Session, pause: Pause, sentence: str) -> None:
+    camera = a_camera(session)
+
+    with pytest.raises(InvalidInput, match=sentence):
+        pause_camera(session, CONSOLE, camera.camera.id, pause, at=NOW)
+
+
+def test_the_desk_pauses_no_camera(session: Session) -> None:
+    camera = a_camera(session)
+    desk = a_person(session, Role.DESK)
+
+    for answer in (
+        pause_camera(session, desk, camera.camera.id, PAUSE, at=NOW),
+        resume_camera(session, desk, camera.camera.id, at=NOW),
+    ):
+        assert refused(answer).refusal is Refusal.NOT_ALLOWED
+    assert Action.CAMERA_PAUSE not in actions(session)
+
+
+def test_to_resume_what_is_not_paused_changes_nothing(session: Session) -> None:
+    camera = a_camera(session)
+
+    assert done(resume_camera(session, CONSOLE, camera.camera.id, at=NOW)).camera.version == camera.camera.version
+    assert Action.CAMERA_RESUME not in actions(session)
+
+
+def test_an_edit_leaves_the_pause_as_it_is(session: Session) -> None:
+    camera = paused(session, a_camera(session))
+    done(edit_camera(session, CONSOLE, camera.camera.id, CameraEdit(camera.camera.version, name="Hall"), at=NOW, allow_loopback=False))
+
+    assert done(camera_for(session, CONSOLE, camera.camera.id)).camera.pause == PAUSE

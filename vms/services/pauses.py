@@ -1,0 +1,71 @@
+"""Pauses: somebody leaves a camera out for some hours, says why, and recording comes back by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from vms.domain.access import Action
+from vms.domain.camera import CameraDetails, Pause
+from vms.domain.ids import CameraId
+from vms.domain.outcome import Refused
+from vms.domain.people import Actor
+from vms.errors import InvalidInput
+from vms.services.access_log import record, refuse
+from vms.services.cameras import manageable
+from vms.store import cameras
+
+MAX_PAUSE = timedelta(hours=12)
+MAX_REASON_CHARS = 200
+
+
+def pause_camera(session: Session, actor: Actor, camera_id: CameraId, pause: Pause, *, at: datetime) -> CameraDetails | Refused:
+    """Neither record nor show a camera until the pause ends; a new pause takes the place of the one before.
+
+    InvalidInput when it has no reason, is over, or is longer than `MAX_PAUSE`.
+    """
+    before = manageable(session, actor, camera_id, "pause a camera")
+    if isinstance(before, Refused):
+        return refuse(session, actor, Action.CAMERA_PAUSE, before, at=at, camera_id=camera_id)
+    checked = Pause(pause.until.replace(microsecond=0), _checked_reason(pause.reason))
+    if checked.until <= at:
+        raise InvalidInput("The pause would be over already. Give a moment that is to come.")
+    if checked.until - at > MAX_PAUSE:
+        raise InvalidInput(
+            f"A pause lasts {MAX_PAUSE // timedelta(hours=1)} hours at most. For longer, change the camera's recording mode."
+        )
+    after = _with(before, checked)
+    cameras.change(session, after, at=at)
+    detail = {"name": after.camera.name, "until": checked.until.isoformat(), "reason": checked.reason}
+    record(session, actor=actor, action=Action.CAMERA_PAUSE, at=at, camera_id=camera_id, detail=detail)
+    return after
+
+
+def resume_camera(session: Session, actor: Actor, camera_id: CameraId, *, at: datetime) -> CameraDetails | Refused:
+    """End a camera's pause; where there is none nothing changes and nothing is written."""
+    before = manageable(session, actor, camera_id, "resume a camera")
+    if isinstance(before, Refused):
+        return refuse(session, actor, Action.CAMERA_RESUME, before, at=at, camera_id=camera_id)
+    pause = before.camera.pause
+    if pause is None or pause.until <= at:
+        return before
+    after = _with(before, None)
+    cameras.change(session, after, at=at)
+    detail = {"name": after.camera.name, "until": pause.until.isoformat()}
+    record(session, actor=actor, action=Action.CAMERA_RESUME, at=at, camera_id=camera_id, detail=detail)
+    return after
+
+
+def _with(details: CameraDetails, pause: Pause | None) -> CameraDetails:
+    return replace(details, camera=replace(details.camera, pause=pause, version=details.camera.version + 1))
+
+
+def _checked_reason(reason: str) -> str:
+    plain = " ".join(reason.split())
+    if not plain or len(plain) > MAX_REASON_CHARS or not plain.isprintable():
+        raise InvalidInput(
+            f"Say in up to {MAX_REASON_CHARS} characters why the camera is paused; it stands in the timeline and the access log."
+        )
+    return plain
