@@ -45,7 +45,7 @@ def verdict(found: Mapping[StreamRole, NodeVerdict]) -> Verdict:
     ok = all(one.ok for one in found.values())
     shown = next((one.certificate for one in found.values() if one.certificate), None)
     if shown is not None:
-        checks = [Check(result="bad", title="Certificate", detail=f"{shown.fingerprint} · {_claim(shown)}")]
+        checks = [Check(result="bad", title="Certificate", detail=_claim(shown))]
     certificate = Certificate(fingerprint=shown.fingerprint, claim=_claim(shown)) if shown else None
     return Verdict(ok=ok, sentence=_sentence(found, checks, ok=ok), checks=checks, certificate=certificate)
 
@@ -59,7 +59,7 @@ def _sentence(found: Mapping[StreamRole, NodeVerdict], checks: list[Check], *, o
 
 def _claim(shown: NodeCertificate) -> str:
     validity = f", valid {shown.valid_from[:10]} to {shown.valid_until[:10]}" if shown.valid_from else ""
-    return f"it says it is {shown.subject or 'nobody in particular'}{validity}"
+    return f"It says it is {shown.subject or 'nobody in particular'}{validity}"
 
 
 def _checks(role: StreamRole, one: NodeVerdict) -> list[Check]:

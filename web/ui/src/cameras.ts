@@ -61,7 +61,7 @@ function offer(certificate: Certificate | null): void {
   render(
     html`<div class="field">
       <label class="choice"><input type="checkbox" name="certificate" value=${certificate.fingerprint} />Trust this camera’s certificate</label>
-      <p class="hint"><span class="fingerprint">${certificate.fingerprint}</span><br />${certificate.claim}<br />Compare it with the SHA-256 fingerprint on the camera’s own page. Then test again or save.</p>
+      <p class="hint"><span class="fingerprint">${certificate.fingerprint}</span>${certificate.claim}<br />Compare it with the SHA-256 fingerprint on the camera’s own page. Then test again or save.</p>
     </div>`,
     slot,
   );
