@@ -27,7 +27,7 @@ from tests.factories import a_segment
 from vms.domain.ids import CameraId
 from vms.domain.timespan import TICKS_PER_MS
 
-ORDER = Record(5, 11, "Entrance", "rtsp", "10.1.2.3", 554, "/main", "viewer", "open sesame", "always", 90)
+ORDER = Record(5, 11, "Entrance", "rtsp", "10.1.2.3", 554, "/main", "viewer", "open sesame", "always", 90, "ab" * 32)
 
 
 @pytest.mark.parametrize("message", [ORDER, Release(5), Keys([[11, 497_000, "ab" * 32]]), Indexed(["0" * 32]), Stop()])  # type: ignore[list-item]

@@ -161,7 +161,7 @@ def test(
         try:
             trusted = _trusted(certificate)
             if camera:
-                verdict = _test_stored(cli, camera)
+                verdict = _test_stored(cli, camera, trusted)
             else:
                 verdict = _test_given(cli, url, user, certificate=trusted, password_stdin=password_stdin)
         except BadAddress as error:
@@ -241,8 +241,8 @@ def _test_given(cli: Cli, url: str | None, user: str, *, certificate: bytes | No
     return _tried(_Target(where, path, user, password_from_stdin() if password_stdin else "", certificate, allow))
 
 
-def _test_stored(cli: Cli, text: str) -> Verdict:
-    """Try a stored camera, and write down in the access log that somebody did."""
+def _test_stored(cli: Cli, text: str, certificate: bytes | None) -> Verdict:
+    """Try a stored camera, with another certificate if one is given, and write down in the access log that somebody did."""
     settings = cli.settings()
     with cli.reading(settings) as session:
         details = allowed(cameras.camera_named(session, cli.actor, text))
@@ -252,7 +252,7 @@ def _test_stored(cli: Cli, text: str) -> Verdict:
         private = settings.node_key_path.read_bytes()
         password = open_sealed(private, device.password_sealed, password_aad(device.id, device.address)).decode()
     target = _Target(
-        device.address, main.path, device.username, password, device.certificate_sha256, settings.allow_loopback_cameras
+        device.address, main.path, device.username, password, certificate or device.certificate_sha256, settings.allow_loopback_cameras
     )  # fmt: skip
     verdict = _tried(target)
     with cli.writing(settings) as session:
