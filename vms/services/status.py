@@ -24,6 +24,9 @@ from vms.store.coverage import ReportedStatus
 from vms.store.timeline import timeline
 
 WINDOW = timedelta(hours=1)
+HOUR = timedelta(hours=1)
+HOURS = 24
+"""So many hours of the clock are told one by one, the one that goes on included."""
 STALE_AFTER = timedelta(seconds=30)
 """Nodes report every few seconds; a report older than this says nothing about now."""
 _INTENDED = frozenset({GapReason.PAUSED, GapReason.OFF})
@@ -37,6 +40,12 @@ class GapDocument(TypedDict):
     detail: str
 
 
+class HourDocument(TypedDict):
+    start: str
+    expected_s: float
+    recorded_s: float
+
+
 class CameraDocument(TypedDict):
     id: int
     name: str
@@ -47,6 +56,8 @@ class CameraDocument(TypedDict):
     expected_s: float
     recorded_s: float
     gaps: list[GapDocument]
+    hours: list[HourDocument]
+    """The last `HOURS`, oldest first; empty without an index."""
 
 
 class VolumeDocument(TypedDict):
@@ -72,7 +83,7 @@ def status_document(
     window: timedelta = WINDOW,
     unpublished: Mapping[StreamId, Sequence[Run]] = MappingProxyType({}),
 ) -> StatusDocument:
-    """Return every camera's state and what was recorded of the last `window`; without an index, states only.
+    """Return every camera's state and what was recorded of the last `window` and of each hour; without an index, states only.
 
     `unpublished`: what the recorder has written and not entered in the index yet, by stream; without it the figures lag by a
     segment.
@@ -80,9 +91,18 @@ def status_document(
     span = Timespan(now - window, now)
     states = coverage.states(session)
     found = list_cameras(session, actor)
+    hours = _hours_until(now)
+    day = Timespan(hours[0].start, now)
     return StatusDocument(
         cameras=[
-            _camera(details, states.get(details.camera.streams[0].id), _told(details, index, unpublished, span, now), span, now)
+            _camera(
+                details,
+                states.get(details.camera.streams[0].id),
+                _told(details, index, unpublished, span, now),
+                _by_the_hour(details, _told(details, index, unpublished, day, now), hours, now),
+                span,
+                now,
+            )
             for details in found
         ],
         volumes=[] if index is None else _volumes(index),
@@ -115,7 +135,12 @@ def _told(
 
 
 def _camera(
-    details: CameraDetails, reported: ReportedStatus | None, told: Coverage | None, span: Timespan, now: datetime
+    details: CameraDetails,
+    reported: ReportedStatus | None,
+    told: Coverage | None,
+    hours: list[HourDocument],
+    span: Timespan,
+    now: datetime,
 ) -> CameraDocument:
     state, since, detail = _state(reported, now)
     return CameraDocument(
@@ -128,7 +153,25 @@ def _camera(
         expected_s=_seconds(expected_of(details, told, span, now)) if told else 0.0,
         recorded_s=_seconds(list(told.recorded)) if told else 0.0,
         gaps=[_gap_document(told, number) for number in range(len(told.gaps))] if told else [],
+        hours=hours,
     )
+
+
+def _hours_until(now: datetime) -> list[Timespan]:
+    """Return the hours of the clock up to `now`; the last one ends there."""
+    begun = now.replace(minute=0, second=0, microsecond=0)
+    last = [Timespan(begun, now)] if begun < now else []
+    return [Timespan(begun - back * HOUR, begun - (back - 1) * HOUR) for back in range(HOURS - len(last), 0, -1)] + last
+
+
+def _by_the_hour(details: CameraDetails, told: Coverage | None, hours: Sequence[Timespan], now: datetime) -> list[HourDocument]:
+    return [] if told is None else [_hour(details, told, hour, now) for hour in hours]
+
+
+def _hour(details: CameraDetails, told: Coverage, hour: Timespan, now: datetime) -> HourDocument:
+    recorded = [piece for span in told.recorded if (piece := span.intersection(hour))]
+    expected = _seconds(expected_of(details, told, hour, now))
+    return HourDocument(start=hour.start.isoformat(), expected_s=expected, recorded_s=_seconds(recorded))
 
 
 def _state(reported: ReportedStatus | None, now: datetime) -> tuple[CameraState, datetime | None, str]:

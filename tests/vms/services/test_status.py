@@ -15,7 +15,7 @@ from vms.domain.footage import Coverage, Gap, GapReason
 from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
 from vms.domain.timespan import Timespan
 from vms.services.hub_link import LocalHub
-from vms.services.status import StatusDocument, expected_of, status_document
+from vms.services.status import HOURS, StatusDocument, expected_of, status_document
 from vms.store import volumes
 from vms.store.batch import IndexBatch, apply_batch
 from vms.store.database import Engines
@@ -140,3 +140,19 @@ def test_what_the_recorder_has_not_entered_yet_counts_from_the_first_seconds(cen
 
     assert document["cameras"][0]["recorded_s"] == pytest.approx(8, abs=0.01)
     assert document["cameras"][0]["expected_s"] >= 8
+
+
+def test_each_hour_of_the_last_day_says_what_was_due_and_what_was_recorded(central_sqlite: Engines, index: Engines) -> None:
+    """The camera was approved at 15:09:26 and is looked at two hours later; it was away for ten minutes around 16:00."""
+    with central_sqlite.writing() as session:
+        camera = a_camera(session)
+    to_four = 50 * 60 + 33.464103
+    _recorded(index, camera, (0, to_four - 300), (to_four + 300, 7200))
+    with central_sqlite.reading() as session, index.read.begin() as connection:
+        hours = status_document(session, connection, actor=CONSOLE, now=after(7200))["cameras"][0]["hours"]
+
+    assert len(hours) == HOURS
+    assert [hour["start"] for hour in hours[-3:]] == [f"2026-03-14T{hour}:00:00+00:00" for hour in (15, 16, 17)]
+    assert [hour["expected_s"] for hour in hours[:-3]] == [0.0] * (HOURS - 3)
+    assert [hour["expected_s"] for hour in hours[-3:]] == pytest.approx([to_four, 3600, 7200 - to_four - 3600], abs=0.1)
+    assert [hour["recorded_s"] for hour in hours[-3:]] == pytest.approx([to_four - 300, 3300, 7200 - to_four - 3600], abs=0.1)
