@@ -17,7 +17,15 @@ from vms.store.files import Volume
 _NOT_RECORDED = frozenset({CameraState.OFF, CameraState.PAUSED, CameraState.LIVE_ONLY})
 """By somebody's decision, whether the recorder runs or not."""
 _NOT_CONNECTED = frozenset(
-    {CameraState.CONNECTING, CameraState.OFFLINE, CameraState.REFUSED, CameraState.SILENT, CameraState.STALLED, CameraState.OFF}
+    {
+        CameraState.CONNECTING,
+        CameraState.OFFLINE,
+        CameraState.REFUSED,
+        CameraState.SILENT,
+        CameraState.STALLED,
+        CameraState.PAUSED,
+        CameraState.OFF,
+    }
 )
 """Nothing comes: what the picture is like stays known, a rate there is none."""
 

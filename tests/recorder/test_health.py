@@ -59,9 +59,10 @@ def test_streams_of_a_worker_that_ended_do_not_record_until_it_says_so(health: H
     assert states(health) == [CameraState.RECORDING, CameraState.OFF]
 
 
-def test_a_stream_that_ends_keeps_its_picture_and_has_no_rate(health: Health) -> None:
+@pytest.mark.parametrize("state", ["silent", "paused"])
+def test_a_stream_that_ends_keeps_its_picture_and_has_no_rate(health: Health, state: str) -> None:
     health.take(0, StreamFigures(STREAM, "avc1.640028", 1920, 1080, 4_000_000, 25, 0, 0, 0, 0))
-    health.take(0, StreamStateChanged(STREAM, "silent", 0, "…"))
+    health.take(0, StreamStateChanged(STREAM, state, 0, "…"))
 
     shown = health.states()[0]
     assert (shown["codec"], shown["width"], shown["height"], shown["bitrate"]) == ("avc1.640028", 1920, 1080, 0)
