@@ -21,8 +21,9 @@ from vms.errors import ConfigError
 from vms.store.central_tables import Central
 from vms.store.database import Engines, make_engines
 from vms.store.index_tables import NodeIndex
-from vms.store.migrate import Which, migrate, require_current
+from vms.store.migrate import Which, _config, migrate, require_current
 from vms.store.schema import dump_path, dump_schema, fresh_dump
+from vms.store.stream_config import load
 
 _MODELS: dict[Which, MetaData] = {Which.CENTRAL: Central.metadata, Which.INDEX: NodeIndex.metadata}
 _CATALOGUE = (
@@ -142,3 +143,22 @@ def test_two_processes_may_migrate_at_once(empty: Engines) -> None:
     for thread in threads:
         thread.join(30)
     require_current(empty, Which.INDEX)
+
+
+def test_what_the_first_release_was_told_to_record_goes_on_without_a_pause(empty: Engines) -> None:
+    config = _config(Which.INDEX)
+    with empty.write.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO stream_config (stream_id, camera_id, device_id, role, scheme, host, port, path, username, password_sealed,"
+                " recording_mode, camera_name, version)"
+                " VALUES (5, 11, 1, 'main', 'rtsp', '10.20.1.11', 554, '/main', '', x'', 'always', 'Hall', 1)"
+            )
+        )
+    migrate(empty, Which.INDEX)
+
+    with empty.read.begin() as connection:
+        (stream,) = load(connection).streams
+    assert (stream.camera_name, stream.pause) == ("Hall", None)
