@@ -117,7 +117,7 @@ class Capture:
             self._show_recording()
 
     def clock_stepped(self, step_seconds: float) -> None:
-        self._record.end(GapReason.CLOCK_STEP, f"This machine's clock was moved by {step_seconds:+.1f} s.")
+        self._record.clock_stepped(step_seconds)
         self.live.interrupt()
 
     def volume_changed(self) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from recorder.open_segment import HOUR_MS
@@ -19,13 +20,13 @@ from vms.clock import Clock
 from vms.config import Settings
 from vms.crypto import FileKeySource, open_sealed, sealing_public_key
 from vms.domain.camera import NodeConfiguration, StreamConfig, StreamStatus, password_aad
-from vms.domain.ids import CameraId, NodeId, VolumeId
+from vms.domain.ids import CameraId, NodeId, StreamId, VolumeId
 from vms.domain.timespan import TICKS_PER_MS, ms_of
 from vms.errors import Corrupt, Unavailable
 from vms.log import get_logger
 from vms.services.hub_link import HubLink, LocalHub
 from vms.services.nodes import node_by_key
-from vms.store import outbox, runs, segments, stream_config, volumes
+from vms.store import clock_events, outbox, runs, segments, stream_config, volumes
 from vms.store.database import Engines, make_engines
 from vms.store.files import Volume
 from vms.store.keys import KeyStore
@@ -35,6 +36,8 @@ from vms.store.volumes import VolumeState
 EARLIER_MS = 60_000
 """A run may begin a little before the moment its first fragment is whole: the hour before is needed that long."""
 HOURS_AHEAD = 1
+SOON_MS = 2 * HOUR_MS
+"""So long before a run has to leap over footage that stands in its way, the key of the hour behind that is needed."""
 
 HoursDue = Mapping[CameraId, tuple[int, ...]]
 """Of each camera the hours since the epoch whose keys are needed now or soon, in order."""
@@ -78,13 +81,12 @@ class Node:
     def orders(self, streams: Sequence[StreamConfig]) -> list[Record]:
         """Return what a worker needs to record each of `streams`."""
         with self.index.read.begin() as connection:
-            ends = runs.ends(connection)
-            last = {stream.stream_id: segments.last(connection, stream.stream_id) for stream in streams}
-        return [
-            self._order(stream, max(ends.get(stream.stream_id, 0) * TICKS_PER_MS, newest.end_ticks if newest else 0))
-            for stream in streams
-            for newest in (last[stream.stream_id],)
-        ]
+            recorded = _recorded(connection)
+            ends = {stream.stream_id: recorded.ends.get(stream.stream_id, 0) * TICKS_PER_MS for stream in streams}
+            # A run's end is rounded down to the ms: its last segment says to the tick where it is.
+            last = {stream: segments.at(connection, stream, end) for stream, end in ends.items()}
+        exact = {stream: segment.end_ticks if segment is not None else ends[stream] for stream, segment in last.items()}
+        return [self._order(stream, exact[stream.stream_id], recorded.ahead(stream.stream_id)) for stream in streams]
 
     def hours_due(self, streams: Iterable[StreamConfig]) -> HoursDue:
         """Return of each camera the hours since the epoch whose keys its streams need now or soon.
@@ -93,10 +95,12 @@ class Node:
         """
         now_ms = ms_of(self.clock.now())
         with self.index.read.begin() as connection:
-            ends = runs.ends(connection)
+            recorded = _recorded(connection)
         first: dict[CameraId, set[int]] = {}
         for stream in streams:
-            moments = (now_ms - EARLIER_MS, now_ms, max(now_ms, ends.get(stream.stream_id, 0)))
+            end = max(now_ms, recorded.ends.get(stream.stream_id, 0))
+            behind = [taken for start, taken in recorded.ahead_ms(stream.stream_id) if start - SOON_MS <= end < taken]
+            moments = (now_ms - EARLIER_MS, now_ms, end, *behind)
             first.setdefault(stream.camera_id, set()).update(moment // HOUR_MS for moment in moments)
         return {camera: tuple(sorted(hours | {hour + HOURS_AHEAD for hour in hours})) for camera, hours in first.items()}
 
@@ -131,7 +135,7 @@ class Node:
             return ""
         return open_sealed(self.private_key, stream.password_sealed, password_aad(stream.device_id, stream.address)).decode()
 
-    def _order(self, stream: StreamConfig, not_before: int) -> Record:
+    def _order(self, stream: StreamConfig, not_before: int, taken: list[tuple[int, int]]) -> Record:
         try:
             password = self.password(stream)
         except Corrupt:
@@ -153,7 +157,29 @@ class Node:
             certificate=(stream.certificate_sha256 or b"").hex(),
             paused_until_ms=0 if stream.pause is None else ms_of(stream.pause.until),
             pause_reason="" if stream.pause is None else stream.pause.reason,
+            taken=taken,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """Where the footage of each stream ends, and what of it (ms) stands in hours to which the clock went and from which it came back."""
+
+    ends: Mapping[StreamId, int]
+    detours: Sequence[Mapping[StreamId, tuple[int, int]]]
+
+    def ahead_ms(self, stream: StreamId) -> list[tuple[int, int]]:
+        end = self.ends.get(stream, 0)
+        return [span for each in self.detours if (span := each.get(stream)) is not None and span[1] > end]
+
+    def ahead(self, stream: StreamId) -> list[tuple[int, int]]:
+        """Return the same in ticks; an end in ms was rounded down."""
+        return [(start * TICKS_PER_MS, (end + 1) * TICKS_PER_MS) for start, end in self.ahead_ms(stream)]
+
+
+def _recorded(connection: Connection) -> _Recorded:
+    detours = clock_events.recent_detours(connection)
+    return _Recorded(runs.ends(connection, outside=detours), [runs.within(connection, each) for each in detours])
 
 
 def open_node(settings: Settings, clock: Clock) -> Node:

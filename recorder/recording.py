@@ -12,6 +12,7 @@ from dataclasses import replace
 from recorder.clock import WallAnchor
 from recorder.keys import KeyRing
 from recorder.open_segment import OpenSegment
+from recorder.places import Places
 from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit
 from recorder.rtp.reader import StreamReader
 from recorder.run import KeyMissing, Run, RunPlan
@@ -46,7 +47,9 @@ class Recording:
         anchor: WallAnchor,
         segment_ticks: int,
         send: Callable[[FromWorker], None],
+        places: Places | None = None,
     ) -> None:
+        """`places`: those of the recording of this stream before this one, if there was one in this process."""
         self._order = order
         self._writers = writers
         self._keys = keys
@@ -58,7 +61,10 @@ class Recording:
         self._announced = False
         self._reader: StreamReader | None = None
         self._parameter_sets: ParameterSets | None = None
-        self._not_before = order.not_before
+        self.places = places or Places(order.not_before, order.taken)
+        """Where the next run may stand."""
+        self._until = 0
+        """Where the run has to end, in ticks since the epoch."""
         self._missing: tuple[GapReason, str] | None = None
         self._last_arrival = 0.0
         self._held_back = False
@@ -107,26 +113,20 @@ class Recording:
 
     def end(self, reason: GapReason, detail: str) -> None:
         """End the run, if one goes on; what follows is missing for `reason`."""
-        run, writer = self._run, self._writer
-        self._run = self._writer = None
-        if run is None or writer is None:
-            return
-        run.close()
-        if not run.has_footage:
-            self.still_missing(reason, detail)
-            return
-        self._announce(run)
-        self._not_before = max(self._not_before, run.recorded_until)
-        self._missing = (reason, detail)
-        if reason is GapReason.DISK_SLOW:  # at once: the writer, which tells where the files end, may hang
-            self._send(Missing(self._order.stream, run.recorded_until, str(reason), detail))
-        ended = self._describe(run, end_reason=reason)
-        writer.mark(lambda: self._tell_end(ended, run.durable_until, detail))
+        if (ended := self._close()) is not None:
+            self._tell_missing_after(*ended, reason, detail)
 
-    @property
-    def not_before(self) -> int:
-        """Where the next run may begin, in ticks since the epoch."""
-        return self._not_before
+    def clock_stepped(self, step_seconds: float) -> None:
+        """End the run, for the clock was moved; where that took an earlier step back, go on where the footage ended before it."""
+        ended = self._close()
+        now = self._anchor.now()
+        since = self.places.next(now) if self.places.stepped(int(step_seconds * 1000), now) else None
+        if ended is not None:
+            detail = f"This machine's clock was moved by {step_seconds:+.1f} s."
+            self._tell_missing_after(*ended, GapReason.CLOCK_STEP, detail, since=since)
+        elif since is not None and self._missing is not None:  # what was told stands in hours that the clock has left
+            reason, detail = self._missing
+            self._send(Missing(self._order.stream, since, str(reason), detail))
 
     def published(self, segment: Segment) -> None:
         """Learn from a published segment how much room the next one will need."""
@@ -136,7 +136,7 @@ class Recording:
         """Nothing comes, for this reason now; the time until now keeps the reason it had."""
         if self._run is None and (self._missing is None or self._missing[0] is not reason):
             self._missing = (reason, detail)
-            self._send(Missing(self._order.stream, max(self._anchor.now(), self._not_before), str(reason), detail))
+            self._send(Missing(self._order.stream, self.places.next(self._anchor.now()), str(reason), detail))
 
     def not_wanted(self, reason: GapReason, detail: str) -> None:
         """Nothing is to be recorded: a gap, but no loss."""
@@ -154,10 +154,33 @@ class Recording:
         if self._run is not None and self._run.start is not None and self._run.start // TICKS_PER_MS == segment.run_start_ms:
             self.end(_reason_of(condition), sentence)
 
-    def _tell_end(self, ended: RunChanged, until: int, detail: str) -> None:
+    def _close(self) -> tuple[Run, WriterThread] | None:
+        """Take leave of the run, if one goes on."""
+        run, writer = self._run, self._writer
+        self._run = self._writer = None
+        if run is None or writer is None:
+            return None
+        run.close()
+        if run.has_footage:
+            self._announce(run)
+            self.places.recorded(run.recorded_until)
+        return run, writer
+
+    def _tell_missing_after(self, run: Run, writer: WriterThread, reason: GapReason, detail: str, *, since: int | None = None) -> None:
+        """Report the end of `run`, and that nothing comes from there on or, where that is given, from `since` on."""
+        if not run.has_footage:
+            self.still_missing(reason, detail)
+            return
+        self._missing = (reason, detail)
+        if reason is GapReason.DISK_SLOW:  # at once: the writer, which tells where the files end, may hang
+            self._send(Missing(self._order.stream, run.recorded_until, str(reason), detail))
+        ended = self._describe(run, end_reason=reason)
+        writer.mark(lambda: self._tell_end(ended, run.durable_until, since, detail))
+
+    def _tell_end(self, ended: RunChanged, until: int, since: int | None, detail: str) -> None:
         """Report a run's end and what begins there: where the last file ends, not what the disk refused."""
         self._send(replace(ended, end_ms=until // TICKS_PER_MS))
-        self._send(Missing(self._order.stream, until, ended.end_reason or "", detail))
+        self._send(Missing(self._order.stream, until if since is None else since, ended.end_reason or "", detail))
 
     def _add(self, unit: AccessUnit) -> None:
         """Give the picture to the run; where its time stamp breaks the line, to a new one."""
@@ -168,6 +191,8 @@ class Recording:
                 self._run.add(unit, arrival)
         if self._run is not None:
             self._announce(self._run)
+            if self._run.recorded_until > self._until:
+                self.end(GapReason.CLOCK_STEP, "Here stands what was recorded while this machine's clock was ahead.")
 
     def _begin(self, now: float) -> bool:
         if self._missing is not None and self._missing[0] is GapReason.STREAM_CHANGED and now - self._begun_at < RUN_SECONDS:
@@ -181,16 +206,18 @@ class Recording:
         self._begun_at = now
         self._writer = writer
         self._announced = False
-        self._run = Run(self._plan(self._parameter_sets), writer, self._keys)
+        limit = self.places.limit(self._anchor.ticks(now))
+        self._until = self.places.until(max(self._anchor.ticks(now), limit))
+        self._run = Run(self._plan(self._parameter_sets, limit), writer, self._keys)
         return True
 
-    def _plan(self, sets: ParameterSets) -> RunPlan:
+    def _plan(self, sets: ParameterSets, not_before: int) -> RunPlan:
         return RunPlan(
             stream_id=self._order.stream_id,
             camera_id=self._order.camera_id,
             parameter_sets=sets,
             segment_ticks=self._segment_ticks,
-            not_before=self._not_before,
+            not_before=not_before,
             expected_bytes=self._segment_bytes,
         )
 

@@ -25,7 +25,7 @@ from vms.errors import Conflict, Corrupt, NotFound
 from vms.log import get_logger
 from vms.media.segment_file import Scan, digest_file, scan
 from vms.media.segment_layout import HEADER_BYTES, LENGTH, MAX_RECORD_BYTES, record_size, whole_places
-from vms.store import gaps, runs, segments, volumes
+from vms.store import clock_events, gaps, runs, segments, volumes
 from vms.store.batch import IndexBatch
 from vms.store.files import DiskFault, OpenPart, StoredFile, Volume, discard_part, iter_parts, iter_published, settle
 from vms.store.layout import PART_SUFFIX
@@ -356,8 +356,9 @@ def _end_runs(node: Node, done: Recovered) -> None:
     with node.index.write.begin() as connection:
         ended = {run.stream_id for run in runs.end_open(connection, GapReason.RECORDER_CRASHED)}
         told = {gap.stream_id: gap.start for gap in gaps.open_gaps(connection)}
+        detours = clock_events.recent_detours(connection)
         for stream in sorted(ended | {stream for stream, _run in done.ends}):
-            last = runs.last(connection, stream)
+            last = runs.last(connection, stream, outside=detours)
             if last is None:
                 continue
             since, until = datetime_of_ms(last.end_ms), told.get(stream)
@@ -369,7 +370,7 @@ def _hours_of(node: Node, streams: Sequence[StreamId]) -> list[tuple[StreamId, i
     """Return the hours that a stream may have been recorded in last: where it ends is far ahead of now after the clock was set back."""
     now_ms = ms_of(node.clock.now())
     with node.index.read.begin() as connection:
-        ends = runs.ends(connection)
+        ends = runs.ends(connection, outside=clock_events.recent_detours(connection))
     moments = [(stream, moment) for stream in streams for moment in (now_ms, ends.get(stream, now_ms))]
     return sorted({(stream, moment // HOUR_MS + near) for stream, moment in moments for near in (-1, 0, 1)})
 

@@ -38,6 +38,8 @@ class Record:
     """SHA-256 of the one trusted over rtsps, in hex; empty when there is none."""
     paused_until_ms: int = 0
     pause_reason: str = ""
+    taken: list[tuple[int, int]] = field(default_factory=list)
+    """Ticks since the epoch: what is recorded of this stream ahead of that, in hours that the clock has left again."""
 
     @property
     def stream_id(self) -> StreamId:

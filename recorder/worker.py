@@ -13,7 +13,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -149,8 +149,6 @@ class Worker:
         before = self._captures.get(order.stream_id)
         if before is not None:
             await self._release(order.stream_id, *self._why_changed(order))
-            # What that run still has on the way to the disk is not in the index that the order was made from.
-            order = replace(order, not_before=max(order.not_before, before.record.not_before))
         record = Recording(
             order,
             writers=self._writers,
@@ -158,6 +156,8 @@ class Worker:
             anchor=self._anchor,
             segment_ticks=int(self._plan.segment_seconds * TICKS_PER_SECOND),
             send=self._send,
+            # What that run still has on the way to the disk is not in the index that the order was made from.
+            places=before.record.places if before is not None else None,
         )
         around = Surroundings(self._clock, self._anchor, self._drainer, self._send, self._plan.allow_loopback)
         capture = self._captures[order.stream_id] = Capture(order, around, record)

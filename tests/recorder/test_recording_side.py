@@ -289,7 +289,7 @@ def test_a_key_that_does_not_come_ends_the_run_where_it_is_recorded(tmp_path: Pa
     last = [message for message in sent if isinstance(message, SegmentPublished)][-1].segment
     begun, ended = studio.runs()
     assert (begun.start_ms, ended.start_ms, ended.end_ms) == (begun.start_ms, begun.start_ms, last.end_ticks // TICKS_PER_MS)
-    assert studio.recording.not_before >= last.end_ticks >= until
+    assert studio.recording.places.not_before >= last.end_ticks >= until
     assert {message.reason for message in studio.missing()} == {"disk_error"}
 
 

@@ -32,9 +32,13 @@ def timeline_of(stream_id: StreamId, runs: Sequence[Run], gaps: Sequence[Gap], w
     """
     known = sorted(_known(runs, gaps, now), key=lambda piece: (piece.start, piece.end))
     recorded = tuple(span for run in sorted(runs, key=lambda run: run.start_ms) if (span := _within(run.span, window)))
-    told = [gap for gap in (_clipped(gap, window, now) for gap in gaps) if gap is not None]
-    untold = [gap for gap in (_clipped(gap, window, now) for gap in _untold(stream_id, known, now)) if gap is not None]
-    return Coverage(stream_id, recorded, tuple(sorted([*told, *untold], key=lambda gap: gap.start)))
+    missing = [
+        clipped
+        for gap in (*gaps, *_untold(stream_id, known, now))
+        for piece in _unrecorded(gap, recorded, now)
+        if (clipped := _clipped(piece, window, now))
+    ]
+    return Coverage(stream_id, recorded, tuple(sorted(missing, key=lambda gap: gap.start)))
 
 
 def _known(runs: Sequence[Run], gaps: Sequence[Gap], now: datetime) -> Iterator[_Known]:
@@ -51,12 +55,29 @@ def _untold(stream_id: StreamId, known: Sequence[_Known], now: datetime) -> Iter
         return
     reached, reason = known[0].end, known[0].missing_after
     for piece in known[1:]:
+        if piece.start > now:  # of an hour that the clock has left again: until then nothing is missing
+            break
         if piece.start > reached:
             yield Gap(stream_id, reached, piece.start, reason)
         if piece.end >= reached:
             reached, reason = piece.end, piece.missing_after
     if now - reached > OPEN_SEGMENT_ALLOWANCE:
         yield Gap(stream_id, reached, None, reason)
+
+
+def _unrecorded(gap: Gap, recorded: Sequence[Timespan], now: datetime) -> Iterator[Gap]:
+    """Yield what of `gap` was not recorded after all, and is past: the clock may have left the hour for which it was told."""
+    if gap.end is not None and gap.end > now:
+        gap = replace(gap, end=max(gap.start, now))
+    start = gap.start
+    for span in recorded:
+        if span.end <= start or (gap.end is not None and span.start >= gap.end):
+            continue
+        if span.start > start:
+            yield replace(gap, start=start, end=span.start)
+        start = span.end
+    if gap.end is None or start < gap.end:
+        yield replace(gap, start=start)
 
 
 def _within(span: Timespan | None, window: Timespan) -> Timespan | None:

@@ -25,7 +25,8 @@ def apply_batch(connection: Connection, batch: IndexBatch) -> None:
 
     Conflict when runs would overlap or a segment's name is taken by another file; the caller's transaction is then undone.
     """
+    for detour in clock_events.put(connection, batch.clock_events):
+        gaps.close_in(connection, detour)
     segments.put(connection, batch.segments)
     gaps.put(connection, batch.gaps)
     runs.put(connection, batch.runs)
-    clock_events.put(connection, batch.clock_events)

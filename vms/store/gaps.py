@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, sele
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import aliased
 
+from vms.domain.clock_steps import Detour
 from vms.domain.footage import Gap, GapReason, Run
 from vms.domain.ids import StreamId
 from vms.domain.timespan import Timespan, datetime_of_ms, ms_of
@@ -57,6 +58,12 @@ def give_way(connection: Connection, runs: Sequence[Run]) -> None:
     ]
     for change in (_END_EARLIER, _DROP_OUTLASTED, _BEGIN_LATER):
         connection.execute(change, spans)
+
+
+def close_in(connection: Connection, detour: Detour) -> None:
+    """End, where they begin, the open gaps that were told for hours that the clock has left again: what is missing now is told anew."""
+    told_there = GapRow.start_ms.between(detour.start_ms, detour.end_ms)
+    connection.execute(update(GapRow).where(GapRow.end_ms.is_(None), told_there).values(end_ms=GapRow.start_ms))
 
 
 _GAPS = select(GapRow.stream_id, GapRow.start_ms, GapRow.end_ms, GapRow.reason, GapRow.detail)

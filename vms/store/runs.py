@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, Select, case, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import aliased
 
+from vms.domain.clock_steps import Detour
 from vms.domain.footage import GapReason, Run
 from vms.domain.ids import StreamId
 from vms.domain.timespan import Timespan, ms_of
@@ -43,16 +44,23 @@ def find(connection: Connection, stream_id: StreamId, span: Timespan) -> list[Ru
     return [_run(row) for row in connection.execute(query.order_by(RunRow.start_ms))]
 
 
-def last(connection: Connection, stream_id: StreamId) -> Run | None:
-    """Return the newest run of a stream."""
-    row = connection.execute(_RUNS.where(RunRow.stream_id == stream_id).order_by(RunRow.start_ms.desc()).limit(1)).one_or_none()
+def last(connection: Connection, stream_id: StreamId, *, outside: Sequence[Detour] = ()) -> Run | None:
+    """Return the newest run of a stream that began `outside` of those detours of the clock."""
+    query = _RUNS.where(RunRow.stream_id == stream_id, *(~_began_in(each) for each in outside))
+    row = connection.execute(query.order_by(RunRow.start_ms.desc()).limit(1)).one_or_none()
     return None if row is None else _run(row)
 
 
-def ends(connection: Connection) -> dict[StreamId, int]:
-    """Return where (ms) the recorded time of each stream ends: no new run may begin before it."""
-    query = select(RunRow.stream_id, func.max(RunRow.end_ms)).group_by(RunRow.stream_id)
-    return {StreamId(stream): end for stream, end in connection.execute(query)}
+def ends(connection: Connection, *, outside: Sequence[Detour] = ()) -> dict[StreamId, int]:
+    """Return where (ms) the recorded time of each stream ends, `outside` of those detours: no new run may begin before it."""
+    query = select(RunRow.stream_id, func.max(RunRow.end_ms)).where(*(~_began_in(each) for each in outside))
+    return {StreamId(stream): end for stream, end in connection.execute(query.group_by(RunRow.stream_id))}
+
+
+def within(connection: Connection, detour: Detour) -> dict[StreamId, tuple[int, int]]:
+    """Return of each stream from where to where (ms) it was recorded in a detour of the clock."""
+    query = select(RunRow.stream_id, func.min(RunRow.start_ms), func.max(RunRow.end_ms)).where(_began_in(detour))
+    return {StreamId(stream): (start, end) for stream, start, end in connection.execute(query.group_by(RunRow.stream_id))}
 
 
 def end_open(connection: Connection, reason: GapReason) -> list[Run]:
@@ -67,6 +75,7 @@ def overlapping_pairs(connection: Connection, limit: int = 1000) -> list[tuple[R
     return _pairs(connection, _OVERLAPS.order_by(RunRow.stream_id, RunRow.start_ms).limit(limit))
 
 
+_NOTED_LATE_MS = 10_000
 _RUNS = select(RunRow.stream_id, RunRow.start_ms, RunRow.end_ms, RunRow.end_reason, RunRow.rtp_start, RunRow.sr_ntp, RunRow.sr_rtp)
 
 
@@ -87,6 +96,11 @@ _UPSERT = _NEW.on_conflict_do_update(
         "sr_rtp": case((_FIRST_REPORT, _NEW.excluded.sr_rtp), else_=RunRow.sr_rtp),
     },
 )
+
+
+def _began_in(detour: Detour) -> ColumnElement[bool]:
+    """A run begins a little before its first fragment is whole, and a step is noted a little after it."""
+    return RunRow.start_ms.between(detour.start_ms - _NOTED_LATE_MS, detour.end_ms + _NOTED_LATE_MS)
 
 
 def _columns(run: Run) -> dict[str, object]:

@@ -63,12 +63,6 @@ def at(connection: Connection, stream_id: StreamId, ticks: int) -> Segment | Non
     return segment if segment is not None and ticks < segment.end_ticks else None
 
 
-def last(connection: Connection, stream_id: StreamId) -> Segment | None:
-    """Return the newest live segment of a stream."""
-    row = connection.execute(_live(stream_id).order_by(SegmentRow.start_ms.desc()).limit(1)).one_or_none()
-    return None if row is None else _segment(row)
-
-
 def lost(connection: Connection, volume: VolumeId, *, limit: int = FIND_LIMIT) -> list[Segment]:
     """Return the lost segments of a volume by stream and start, at most `limit`."""
     query = _SEGMENTS.where(_NOT_LIVE, SegmentRow.state == SegmentState.LOST.value, VolumeRow.uuid == volume)

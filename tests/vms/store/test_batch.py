@@ -156,7 +156,6 @@ def test_what_is_condemned_or_lost_is_not_shown(writing: Connection) -> None:
     segments.set_state(writing, first.id, SegmentState.LOST)
     segments.set_state(writing, second.id, SegmentState.CONDEMNED)
     assert segments.find(writing, STREAM, span(0, 120)) == []
-    assert segments.last(writing, STREAM) is None
     assert segments.at(writing, STREAM, ticks_of(after(1))) is None
     assert segments.states(writing, [first.id, second.id]) == {first.id: SegmentState.LOST, second.id: SegmentState.CONDEMNED}
 

@@ -1,0 +1,45 @@
+"""Steps of a clock that were taken back: which pairs are some, and when the clock was wrong between them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.factories import after
+from vms.domain.clock_steps import Detour, detours
+from vms.domain.footage import ClockEvent
+from vms.domain.timespan import ms_of
+
+HOUR = 3600
+
+
+def stepped(at_s: float, step_s: float) -> ClockEvent:
+    return ClockEvent(after(at_s), int(step_s * 1000))
+
+
+def test_a_step_and_its_return_enclose_the_time_in_which_the_clock_was_wrong() -> None:
+    (found,) = detours([stepped(60, -HOUR), stepped(HOUR, HOUR)])
+
+    assert found == Detour(ms_of(after(HOUR)), ms_of(after(60 + HOUR)))
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [stepped(HOUR, HOUR)],
+        [stepped(0, -HOUR), stepped(HOUR + 60, HOUR)],
+        [stepped(HOUR, HOUR), stepped(60, -2 * HOUR)],
+        [stepped(HOUR, HOUR), stepped(2 * HOUR, -HOUR)],
+        [stepped(200, 200), stepped(60, -200)],
+    ],
+    ids=["never-back", "back-first", "another-step", "reached-by-itself", "small"],
+)
+def test_other_steps_are_no_detour(events: list[ClockEvent]) -> None:
+    assert detours(events) == []
+
+
+def test_a_return_that_is_some_seconds_off_is_one() -> None:
+    year = timedelta(days=365).total_seconds()
+
+    assert len(detours([stepped(year, year), stepped(60, -year - 30)])) == 1
