@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
 from tests.factories import VOLUME, a_node
-from tests.recorder.site import Site
+from tests.recorder.site import Site, a_site
 from tests.recorder.virtual_months import START, Figures, VirtualMonths, size_of
 from vms.domain.ids import StreamId
 from vms.domain.timespan import TICKS_PER_MS, Timespan
@@ -21,13 +22,12 @@ GROWTH_MB = 24
 """Caches of SQLite and the allocator's slack; a ledger that kept a line of every run would take hundreds."""
 
 
-def lived(site: Site, *, cameras: int, days: int) -> tuple[VirtualMonths, Figures]:
+def months_of(site: Site, *, cameras: int) -> VirtualMonths:
     with site.index.write.begin() as connection:
         register(connection, VOLUME, site.settings.volumes[0].path)
     with site.central.writing() as session:
         node = a_node(session).id
-    months = VirtualMonths(site.index, site.central, node, cameras=cameras)
-    return months, months.live(days)
+    return VirtualMonths(site.index, site.central, node, cameras=cameras)
 
 
 def assert_accounted_for(site: Site, figures: Figures) -> None:
@@ -55,24 +55,36 @@ def assert_reported(site: Site, stream: StreamId, known: list[tuple[int, int]], 
 
 @pytest.mark.slow
 def test_days_of_some_cameras_are_accounted_for_to_the_millisecond(site: Site) -> None:
-    _, figures = lived(site, cameras=6, days=2)
+    months = months_of(site, cameras=6)
+    months.live(1)
 
-    assert_accounted_for(site, figures)
+    assert_accounted_for(site, months.live(1))
+
+
+@pytest.fixture(scope="module")
+def long_lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, VirtualMonths]]:
+    with a_site(tmp_path_factory.mktemp("months") / "data") as site:
+        yield site, months_of(site, cameras=150)
 
 
 @pytest.mark.long
-def test_ninety_days_of_150_cameras_are_accounted_for_and_memory_stays_flat(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    _, figures = lived(site, cameras=150, days=90)
+@pytest.mark.parametrize("month", range(3))
+def test_ninety_days_of_150_cameras_are_accounted_for_and_memory_stays_flat(
+    long_lived: tuple[Site, VirtualMonths], month: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Thirty days a test, one after the other, so that each stays within the hour that a long test has."""
+    site, months = long_lived
+    figures = months.live(30)
 
     with capsys.disabled():
-        sys.stdout.write(described(figures, size_of(site.settings.index_path)))
+        sys.stdout.write(f"\nmonth {month + 1}: {described(figures, size_of(site.settings.index_path))}")
     assert_accounted_for(site, figures)
     assert figures.rss_mb[-1] - figures.rss_mb[SETTLED_DAYS] <= GROWTH_MB
 
 
 def described(figures: Figures, index_bytes: int) -> str:
     return (
-        f"\n{figures.segments} segments and {figures.runs} runs in {figures.seconds:.0f} s:"
+        f"{figures.segments} segments and {figures.runs} runs in {figures.seconds:.0f} s:"
         f" {figures.segments / figures.seconds:.0f} rows/s;"
         f" index {index_bytes / 1e9:.2f} GB, {index_bytes / figures.segments:.0f} bytes a segment;"
         f" slowest commit {figures.slowest_commit * 1000:.0f} ms;"
