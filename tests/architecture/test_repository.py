@@ -89,3 +89,9 @@ def test_make_help_lists_what_a_newcomer_needs() -> None:
 @pytest.mark.parametrize("script", sorted(path for path in files() if path.suffix == ".sh"), ids=str)
 def test_a_script_parses(script: Path) -> None:
     subprocess.run(["bash", "-n", script], cwd=ROOT, check=True)
+
+
+def test_no_symbolic_link_is_kept() -> None:
+    """One points at a place of whoever made it, and replaces what stands there in every other checkout."""
+    listed = subprocess.run(["git", "ls-files", "--stage"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [line for line in listed.splitlines() if line.startswith("120000")] == []
