@@ -32,6 +32,10 @@ class Watched:
         """Expect one more answer with `status`: the console names each of 400 and up, a page or a request alike."""
         self.foreseen.append(str(status))
 
+    def refusals(self) -> list[str]:
+        """Return the answers 403 that came so far and were not foreseen."""
+        return [complaint for complaint in self.complaints if "403" in complaint][self.foreseen.count("403") :]
+
     def hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self.complaints.append(f"{message.type}: {message.text}")

@@ -52,6 +52,7 @@ def test_a_kill_of_what_records_loses_two_fragments_at_most(installation: Instal
 
 @pytest.mark.parametrize("victim", [Victim.NODE_API, Victim.WEB])
 def test_recording_goes_on_without_a_gap_while_what_shows_it_is_killed(installation: Installation, victim: Victim) -> None:
+    wait_until(lambda: all(installation.told(stream).runs for stream in installation.streams), seconds=60)
     before = {stream: installation.told(stream).runs[-1].start_ms for stream in installation.streams}
 
     assert kill_and_account(installation, installation.kill(victim)) == 0

@@ -147,6 +147,7 @@ def test_a_volume_that_is_unmounted_takes_nothing_until_it_is_mounted_and_the_re
 
 
 def test_rows_wait_in_memory_while_the_disk_of_the_index_is_full(tmp_path: Path, cameras: Cameras) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
     with in_memory(tmp_path / "data" / "index", size_mb=4) as index, a_site(tmp_path / "data") as site:
         streams = watch(site, cameras)
         site.start()

@@ -133,14 +133,14 @@ def work_and_cut(machine: Machine, random: Random, *, cuts: int, segments: int) 
 
 
 def test_a_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path, cameras: Cameras) -> None:
-    machine = a_machine(tmp_path / "machine", cameras, FILE_SYSTEMS["ext4"])
+    machine = a_machine(tmp_path / "m", cameras, FILE_SYSTEMS["ext4"])  # short: the path of a Unix socket has 107 octets
     work_and_cut(machine, Random(1), cuts=3, segments=8)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("make", FILE_SYSTEMS.values(), ids=FILE_SYSTEMS.keys())
 def test_thirty_power_cuts_and_starts_from_what_they_left(tmp_path: Path, cameras: Cameras, make: Sequence[str]) -> None:
-    machine = a_machine(tmp_path / "machine", cameras, make)
+    machine = a_machine(tmp_path / "m", cameras, make)
     random = Random(2)
     for _ in range(5):
         work_and_cut(machine, random, cuts=6, segments=16)

@@ -67,6 +67,7 @@ def test_a_disk_that_does_not_answer_stalls_no_socket_and_fills_no_memory(
         disk.mend()
         wait_for_more(site, [heavy, light], 2)
         wait_until(lambda: site.state(heavy) == "recording", seconds=PATIENCE_SECONDS)
+        wait_until(lambda: queued_bytes(site, heavy) < MAX_QUEUED_BYTES // 8, seconds=PATIENCE_SECONDS)  # a stop waits 17 s for it
         assert site.stop() == 0
         assert [gap.reason for gap in site.gaps(heavy)] == [GapReason.DISK_SLOW, GapReason.RECORDER_STOPPED]
         assert len(site.runs(light)) == 1
