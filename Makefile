@@ -14,6 +14,7 @@ WORKERS ?= 2
 CAMERAS ?= 4
 LISTEN ?= 127.0.0.1:8080
 PYTEST ?=
+BENCH ?=
 UI_SOURCES := $(shell find web/ui hatch_build.py -name node_modules -prune -o -type f -print 2>/dev/null)
 
 .PHONY: help demo setup packages ui check static test test-long bench pictures lock clean
@@ -52,7 +53,7 @@ bench: setup ## every benchmark, one after the other; fails at the end when one 
 
 bench-%: setup ## one benchmark, e.g. make bench-live: prints its table, writes bench/live.json
 	@mkdir -p bench
-	$(BIN)/python -m tests.bench.bench_$(subst -,_,$*)
+	$(BIN)/python -m tests.bench.bench_$(subst -,_,$*) $(BENCH)
 
 pictures: setup ## take the READMEs' pictures again, by the browser tests
 	$(BIN)/pytest tests/browser $(PYTEST)

@@ -7,6 +7,7 @@ packages=(
   e2fsprogs fuse3 libfuse2 xfsprogs              # disks that fill up, fail and lose their power: images in files, a fault file system
   ffmpeg                                         # ffprobe reads every published segment; ffmpeg is the benchmark's comparison
   gcc libc6-dev                                  # load source and floor of the benchmarks
+  strace                                         # counts the system calls of what the benchmark compares
   postgresql                                     # the central schema runs on SQLite and on PostgreSQL in every test run
   python3-gi gir1.2-gst-rtsp-server-1.0          # a camera server that is not ours
   gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from recorder.wire import FromWorker, StreamFigures, StreamStateChanged, VolumeChanged, WorkerFigures
@@ -100,8 +100,9 @@ class Health:
         return [StreamStatus(stream, health.state, health.since, health.detail) for stream, health in self._streams.items()]
 
     def document(self) -> dict[str, object]:
-        """Return states and volumes as the supervisor's socket tells them."""
-        return {"states": self.states(), "volumes": [self._describe_volume(volume) for volume in self._volumes]}
+        """Return states, volumes and workers as the supervisor's socket tells them."""
+        workers = [{"number": number, **asdict(figures)} for number, figures in sorted(self._workers.items())]
+        return {"states": self.states(), "volumes": [self._describe_volume(volume) for volume in self._volumes], "workers": workers}
 
     def states(self) -> list[dict[str, object]]:
         return [_describe(stream, health) | self._lag(health) for stream, health in self._streams.items()]

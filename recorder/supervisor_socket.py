@@ -1,4 +1,4 @@
-"""The supervisor's Unix socket: `{"ask": "states"}` on a line is answered with what every stream and volume does now."""
+"""The supervisor's Unix socket: `{"ask": "states"}` on a line is answered with what every stream, volume and worker does now."""
 
 from __future__ import annotations
 

@@ -49,6 +49,7 @@ from vms.domain.footage import GapReason
 from vms.domain.ids import CameraId, SegmentId, StreamId
 from vms.domain.timespan import TICKS_PER_SECOND
 from vms.log import configure, get_logger
+from vms.media.segment_file import MakeEncoder, SegmentEncoder
 from vms.store.failpoints import arm
 from vms.store.files import Volume
 
@@ -82,8 +83,9 @@ class WorkerPlan:
 class Worker:
     """One worker's streams, writers and sockets. Everything runs on the event loop but the writer threads."""
 
-    def __init__(self, plan: WorkerPlan, clock: Clock, control: socket.socket) -> None:
+    def __init__(self, plan: WorkerPlan, clock: Clock, control: socket.socket, *, encoder: MakeEncoder = SegmentEncoder) -> None:
         self._plan = plan
+        self._encoder = encoder
         self._clock = clock
         self._control = control
         self._anchor = WallAnchor(clock)
@@ -124,6 +126,7 @@ class Worker:
             sync_seconds=self._plan.sync_seconds,
             report=lambda report: _hand_over(loop, self._on_report, report),
             listed=self._segments,
+            encoder=self._encoder,
         )
         writer.start()
         return writer
@@ -255,7 +258,7 @@ class Worker:
             self._to_supervisor.write(encode(message))
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], *, encoder: MakeEncoder = SegmentEncoder) -> int:
     """Run a worker; `arguments` are its plan as JSON and the number of the socketpair's descriptor."""
     parser = argparse.ArgumentParser(prog="recorder.worker")
     parser.add_argument("plan")
@@ -268,7 +271,7 @@ def main(arguments: Sequence[str]) -> int:
     end_on_thread_errors()
     configure(plan.log_format, plan.log_level)
     arm(plan.failpoint)
-    asyncio.run(Worker(plan, SystemClock(), socket.socket(fileno=parsed.control_fd)).run())
+    asyncio.run(Worker(plan, SystemClock(), socket.socket(fileno=parsed.control_fd), encoder=encoder).run())
     return 0
 
 

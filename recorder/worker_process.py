@@ -15,6 +15,8 @@ from recorder.worker import WorkerPlan
 from vms.log import get_logger
 
 KILL_SECONDS = 5.0
+WORKER_MODULE = "recorder.worker"
+"""A benchmark's own recorder puts another here, which starts the same worker without cipher and digests."""
 HUNG_LOOKS = 4
 """Looks, five seconds apart like a worker's figures, between which a worker that works can't be silent. Counted, not measured in time:
 when the whole machine slept, nobody was silent."""
@@ -44,7 +46,7 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own interpreter, no shell; a fork of milliseconds
-                [sys.executable, "-m", "recorder.worker", json.dumps(asdict(self.plan)), str(theirs.fileno())],
+                [sys.executable, "-m", WORKER_MODULE, json.dumps(asdict(self.plan)), str(theirs.fileno())],
                 pass_fds=(theirs.fileno(), *self._keep_fds),
                 stdin=subprocess.DEVNULL,
             )

@@ -22,7 +22,7 @@ from vms.domain.ids import CameraId, SegmentId, StreamId, VolumeId
 from vms.errors import Conflict, InvalidInput
 from vms.log import get_logger
 from vms.media.fmp4 import fragment_head, init_segment
-from vms.media.segment_file import Scratch, SegmentEncoder, encrypted_size
+from vms.media.segment_file import MakeEncoder, RecordEncoder, Scratch, SegmentEncoder, encrypted_size
 from vms.store.files import DiskFault, DiskFull, DiskReadOnly, OpenPart, Volume
 
 MAX_QUEUED_BYTES = 8 * 1024 * 1024
@@ -122,7 +122,7 @@ class _Writing:
     """The file side of an open segment; touched by the writer thread only."""
 
     part: OpenPart
-    encoder: SegmentEncoder
+    encoder: RecordEncoder
     synced_at: float
     dirty: bool = True
     sequence: int = 0
@@ -143,6 +143,7 @@ class WriterThread:
         sync_seconds: float,
         report: Callable[[WriterReport], None],
         listed: dict[SegmentId, OpenSegment],
+        encoder: MakeEncoder = SegmentEncoder,
     ) -> None:
         """`listed` takes each segment when it is opened; the owner removes it when its row is confirmed."""
         self.volume = volume
@@ -152,6 +153,7 @@ class WriterThread:
         """Why the volume takes nothing; empty while it does."""
         self._clock = clock
         self._sync_seconds = sync_seconds
+        self._make_encoder = encoder
         self._report = report
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._writing: dict[OpenSegment, _Writing] = {}
@@ -260,7 +262,8 @@ class WriterThread:
         if self._broken_runs.get(segment.stream_id) == segment.run_start_ms or not self._takes(segment.expected_bytes):
             self._abandon(segment, self.sentence)
             return
-        encoder = SegmentEncoder(segment.id, segment.camera_id, segment.hour_key, random_bytes(SALT_BYTES), scratch=self._scratch)
+        salt = random_bytes(SALT_BYTES)
+        encoder = self._make_encoder(segment.id, segment.camera_id, segment.hour_key, salt, scratch=self._scratch)
         part = OpenPart.create(self.volume, segment.id, segment.expected_bytes)
         writing = self._writing[segment] = _Writing(part, encoder, self._clock.monotonic())
         init = init_segment(segment.parameter_sets)

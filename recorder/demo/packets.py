@@ -70,8 +70,8 @@ def load_clip(path: Path, profile: Profile) -> Clip:
     units = access_units(path.read_bytes(), profile.codec)
     if len(units) != profile.frames:
         raise ValueError(f"{path.name} holds {len(units)} frames, not the {profile.frames} of a minute. Remove it; it is made again.")
-    format_parameters = _h264_parameters(units[0]) if profile.codec == "h264" else _h265_parameters(units[0])
-    return Clip(profile, tuple(_rtp_frame(unit, profile.codec) for unit in units), format_parameters)
+    format_parameters = h264_parameters(units[0]) if profile.codec == "h264" else _h265_parameters(units[0])
+    return Clip(profile, tuple(rtp_frame(unit, profile.codec) for unit in units), format_parameters)
 
 
 def access_units(stream: bytes, codec: Codec) -> list[list[bytes]]:
@@ -117,7 +117,8 @@ def _is_keyframe(kind: int, codec: Codec) -> bool:
     return kind == 5 if codec == "h264" else 16 <= kind <= 21
 
 
-def _rtp_frame(unit: Sequence[bytes], codec: Codec) -> RtpFrame:
+def rtp_frame(unit: Sequence[bytes], codec: Codec) -> RtpFrame:
+    """Packetise one access unit, its NAL units as `access_units` gives them."""
     kinds = [_nal_type(nal, codec) for nal in unit]
     parameter_sets = [nal for nal, kind in zip(unit, kinds, strict=True) if _is_parameter_set(kind, codec)]
     payloads = [_aggregate(parameter_sets, codec)] if parameter_sets else []
@@ -150,7 +151,8 @@ def _fragments(nal: bytes, codec: Codec) -> list[bytes]:
     return [head + bytes((flag | kind,)) + piece for flag, piece in zip(flags, pieces, strict=True)]
 
 
-def _h264_parameters(unit: Sequence[bytes]) -> str:
+def h264_parameters(unit: Sequence[bytes]) -> str:
+    """Return the SDP's fmtp value for a stream that begins with this access unit."""
     sps, pps = (next(nal for nal in unit if nal[0] & 31 == kind) for kind in (7, 8))
     return f"packetization-mode=1;profile-level-id={sps[1:4].hex()};sprop-parameter-sets={_base64(sps)},{_base64(pps)}"
 

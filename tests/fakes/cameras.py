@@ -23,7 +23,7 @@ from recorder.demo import timecode
 from recorder.demo.cameras import DemoCameras
 from recorder.demo.certificate import DemoCertificate
 from recorder.demo.encode import Profile
-from recorder.demo.packets import Clip, RtpFrame, _rtp_frame
+from recorder.demo.packets import Clip, RtpFrame, rtp_frame
 from recorder.demo.settings import DemoSettings
 from recorder.demo.stream import Start
 from vms.clock import Clock, SystemClock
@@ -92,7 +92,7 @@ def tiny_cameras(
 
 def heavier(clip: Clip, *, bytes_per_picture: int) -> Clip:
     """Return `clip` with so many octets more in each picture, as a message that decoders skip: a camera that fills a slow disk."""
-    message = _rtp_frame([b"\x06\x05" + b"\xff" * bytes_per_picture], clip.profile.codec)
+    message = rtp_frame([b"\x06\x05" + b"\xff" * bytes_per_picture], clip.profile.codec)
     before = bytearray(message.wire)
     before[message.starts[-1] + 5] &= 0x7F  # the marker: the picture ends later
     return replace(clip, frames=tuple(_behind(bytes(before), message, frame) for frame in clip.frames))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recorder.health import Health
-from recorder.wire import StreamFigures, StreamStateChanged, VolumeChanged
+from recorder.wire import StreamFigures, StreamStateChanged, VolumeChanged, WorkerFigures
 from tests.recorder.test_clock import DrivenClock
 from vms.domain.camera import Address, CameraState, NodeConfiguration, RecordingMode, Scheme, StreamConfig, StreamRole
 from vms.domain.ids import CameraId, DeviceId, StreamId
@@ -75,3 +75,13 @@ def test_a_volume_is_as_bad_as_its_worst_worker_finds_it(tmp_path: Path) -> None
     health.take(1, VolumeChanged(volume.id, "ok", ""))
 
     assert health.document()["volumes"] == [{"id": volume.id, "path": str(tmp_path), "condition": "full"}]
+
+
+def test_each_worker_is_told_with_how_late_it_was(health: Health) -> None:
+    health.take(1, WorkerFigures(20, 3))
+    health.take(0, WorkerFigures(7, 110))
+
+    assert health.document()["workers"] == [
+        {"number": 0, "write_lag_ms": 7, "loop_late_ms": 110},
+        {"number": 1, "write_lag_ms": 20, "loop_late_ms": 3},
+    ]

@@ -55,6 +55,8 @@ __all__ = [
     "HEADER_BYTES",
     "Header",
     "HourKeys",
+    "MakeEncoder",
+    "RecordEncoder",
     "Scan",
     "Scratch",
     "SegmentEncoder",
@@ -89,6 +91,28 @@ class Scratch:
         if size_bytes > len(self._sealed):
             self._sealed = bytearray(-(-size_bytes // CHUNK_BYTES) * CHUNK_BYTES)
         return memoryview(self._sealed)[:size_bytes]
+
+
+class RecordEncoder(Protocol):
+    """What turns one segment's records into bytes of its file: `SegmentEncoder`, for all that is ever recorded.
+
+    A benchmark hands the writer one that leaves cipher and digests out, to show what they cost; no setting can.
+    """
+
+    @property
+    def header(self) -> bytes: ...
+
+    def encode_record(self, head: bytes, samples: Sequence[bytes | memoryview]) -> Sequence[bytes | memoryview]: ...
+
+    def media_sha256(self) -> bytes: ...
+
+    def file_digest(self) -> bytes: ...
+
+
+class MakeEncoder(Protocol):
+    """Makes the encoder of one segment, with the parameters of `SegmentEncoder`."""
+
+    def __call__(self, segment: SegmentId, camera: CameraId, camera_hour_key: bytes, salt: bytes, *, scratch: Scratch) -> RecordEncoder: ...
 
 
 class SegmentEncoder:
