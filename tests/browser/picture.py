@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from playwright.sync_api import Locator, expect
+
+from tests.waiting import wait_until
+
+MINUTE_MS = 60_000
 READ_CODE = """
 (video) => {
   const w = 640, h = 360, cell = w / 80, row = h / 45;
@@ -40,3 +45,20 @@ async (video, seconds) => {{
 }}
 """
 """A JavaScript function: video element and seconds to the ages, in ms, of the pictures painted meanwhile; null for one without a code."""
+
+
+def code_of(picture: Locator) -> int:
+    """Wait for the one picture, then for a code in it: the milliseconds within the minute at which it was taken, 0 included."""
+    expect(picture).to_have_count(1, timeout=90_000)
+
+    def read() -> tuple[int] | None:
+        found = picture.evaluate(READ_CODE)
+        return None if found is None else (found,)
+
+    return wait_until(read)[0]
+
+
+def apart_s(one_ms: float, other_ms: float) -> float:
+    """Distance on the face of a clock that shows the minute, in seconds."""
+    apart = abs(one_ms - other_ms) % MINUTE_MS
+    return min(apart, MINUTE_MS - apart) / 1000

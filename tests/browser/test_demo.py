@@ -8,11 +8,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from recorder.cutter import stagger
 from tests.browser.conftest import Demo, Watched, keep_picture, watching
-from tests.browser.picture import LATENCIES, READ_CODE
+from tests.browser.picture import LATENCIES, MINUTE_MS, apart_s, code_of
 from tests.waiting import wait_until
 from vms.clock import SystemClock
 from vms.config import Settings, load_settings
@@ -23,7 +23,6 @@ from vms.store.layout import found_parts
 pytestmark = pytest.mark.slow
 
 CLOCK = SystemClock()
-MINUTE_MS = 60_000
 DAY_SECONDS = 86_400
 PRODUCTION_SEGMENT_SECONDS = 60
 DESK = "d.nakamura Desk"
@@ -54,27 +53,10 @@ def _act_as(watched: Watched, demo: Demo, role: str) -> None:
         watched.foresee(403)
 
 
-def _code(video: Locator) -> int:
-    """Wait for a picture whose code can be read."""
-    expect(video).to_have_count(1, timeout=90_000)
-
-    def read() -> tuple[int] | None:
-        found = video.evaluate(READ_CODE)
-        return None if found is None else (found,)
-
-    return wait_until(read)[0]
-
-
 def _seconds(clock: str) -> int:
     """Seconds within the day of "14:03:22"."""
     hours, minutes, seconds = map(int, clock.split(":"))
     return (hours * 60 + minutes) * 60 + seconds
-
-
-def _apart_s(one_ms: float, other_ms: float) -> float:
-    """Distance on the clock's face, in seconds."""
-    apart = abs(one_ms - other_ms) % MINUTE_MS
-    return min(apart, MINUTE_MS - apart) / 1000
 
 
 def _cameras(page: Page, demo: Demo) -> list[dict[str, Any]]:
@@ -104,8 +86,8 @@ def test_four_tiles_show_moving_pictures_of_now(watched: Watched, demo: Demo) ->
     expect(tiles).to_have_count(4, timeout=15_000)
     for number in range(4):
         video = tiles.nth(number).locator("video[data-current]")
-        first = _code(video)
-        wait_until(lambda video=video, first=first: _code(video) != first)  # type: ignore[misc]
+        first = code_of(video)
+        wait_until(lambda video=video, first=first: code_of(video) != first)  # type: ignore[misc]
         ages = [age for age in video.evaluate(LATENCIES, 1.5) if age is not None]
         assert ages
         assert min(ages) < 2000
@@ -128,7 +110,7 @@ def test_half_a_minute_ago_plays_and_seeks_while_the_segment_is_still_open(watch
     page.locator("[data-purpose=incident]").click()
     video = page.locator("video[data-current]")
     shown = page.locator(".when .at")
-    wait_until(lambda: _apart_s(_code(video), _seconds(shown.inner_text()) * 1000) < 1.5)
+    wait_until(lambda: apart_s(code_of(video), _seconds(shown.inner_text()) * 1000) < 1.5)
     still_open, now = _open_segment(demo, main), CLOCK.now()
     there = now.astimezone(ZoneInfo(camera["branch"]["zone"]))
     behind_s = (_seconds(f"{there:%H:%M:%S}") - _seconds(shown.inner_text())) % DAY_SECONDS
@@ -137,12 +119,12 @@ def test_half_a_minute_ago_plays_and_seeks_while_the_segment_is_still_open(watch
     assert any(f"/segments/{opened}" in url for url in asked)
     assert split_segment_id(opened)[1] < ms_of(now) - behind_s * 1000
     page.get_by_role("button", name="Pause").click()
-    before = _code(video)
+    before = code_of(video)
     page.get_by_role("button", name="5 seconds back").click()
-    wait_until(lambda: 4.0 < ((before - _code(video)) % MINUTE_MS) / 1000 < 6.0)
+    wait_until(lambda: 4.0 < ((before - code_of(video)) % MINUTE_MS) / 1000 < 6.0)
     page.get_by_role("button", name="Play").click()
-    stopped = _code(video)
-    wait_until(lambda: _code(video) != stopped)
+    stopped = code_of(video)
+    wait_until(lambda: code_of(video) != stopped)
     keep_picture(page, "playback")
 
 
@@ -154,7 +136,7 @@ def test_a_time_before_the_first_recording_leads_to_it(watched: Watched, demo: D
     page.goto(f"{demo.origin}/playback?camera={_cameras(page, demo)[0]['id']}&t={before}")
     page.locator("[data-purpose=maintenance]").click()
     expect(page.locator(".toast")).to_contain_text("No recording before")
-    _code(page.locator("video[data-current]"))
+    code_of(page.locator("video[data-current]"))
 
 
 def test_the_director_reaches_a_moving_picture_of_the_past(watched: Watched, demo: Demo) -> None:
@@ -167,8 +149,8 @@ def test_the_director_reaches_a_moving_picture_of_the_past(watched: Watched, dem
     page.wait_for_url("**/playback?*")
     page.locator("[data-purpose=request]").click()
     video = page.locator("video[data-current]")
-    first = _code(video)
-    wait_until(lambda: _code(video) != first)
+    first = code_of(video)
+    wait_until(lambda: code_of(video) != first)
 
 
 def _wait_for_a_segment_open_for_half_a_minute(demo: Demo, camera: CameraId, stream: StreamId) -> SegmentId:
@@ -240,7 +222,7 @@ def test_watching_stands_in_the_log_before_the_auditor_reads_it(watched: Watched
     camera = _cameras(page, demo)[1]
     page.goto(f"{demo.origin}/playback?camera={camera['id']}")
     page.locator("[data-purpose=request]").click()
-    _code(page.locator("video[data-current]"))
+    code_of(page.locator("video[data-current]"))
     _act_as(watched, demo, "Auditor")
     assert (DESK, camera["name"], "Live") in _views_opened(page, demo, "live")
     keep_picture(page, "log")

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from playwright.sync_api import Error as PlaywrightError
 
 from tests.browser.conftest import Watched, keep_picture, watching
-from tests.browser.picture import READ_CODE
+from tests.browser.picture import apart_s, code_of
 from tests.product import CameraProcess, Product, free_port
 from tests.waiting import is_listening, wait_until
 
@@ -155,7 +155,7 @@ def test_a_camera_that_stops_is_greyed_on_the_wall_and_its_gap_tells_why_in_play
     keep_picture(page, f"gap-{reason}")
     page.get_by_role("link", name="Go to").click()
     video = page.locator("video[data-current]")
-    wait_until(lambda: video.count() and video.evaluate(READ_CODE))
+    wait_until(lambda: apart_s(code_of(video), gap["end_ms"]) < 0.5)
 
 
 def test_it_tries_a_camera_mends_the_password_and_adds_it(workbench: Watched, site: Site) -> None:
