@@ -45,9 +45,11 @@ class Video {
   removeAttribute(): void {}
   load(): void {}
   remove(): void {}
-  pause(): void {}
-  async play(): Promise<void> {}
-  requestVideoFrameCallback(): void {}
+  paused = true;
+  pause(): void { this.paused = true; }
+  async play(): Promise<void> { this.paused = false; }
+  onFrame: (now: number, metadata: { mediaTime: number }) => void = () => undefined;
+  requestVideoFrameCallback(onFrame: Video["onFrame"]): void { this.onFrame = onFrame; }
 }
 
 let asked: Asked[] = [];
@@ -140,5 +142,49 @@ test("after a playlist has failed, also one that was sought in, the next try ope
   await settled();
   assert.deepEqual([opened().length, world.reels.length], [2, 2]);
   assert.ok(world.reels[1]?.url.includes(`/views/view${asked.length}/`));
+  player.close();
+});
+
+/** Tell `player` of a gap of two minutes, a quarter of an hour ahead; returns the middle of it. */
+function cut(player: ThePlayer): number {
+  const start = player.at + 15 * MINUTE;
+  player.coverage = { recorded: [[player.at - HOUR, start], [start + 2 * MINUTE, serverNow()]], gaps: [{ start, end: start + 2 * MINUTE, reason: "offline", sentence: "Camera offline." }] };
+  return start + MINUTE;
+}
+
+test("a frame that is painted late leaves the playhead in the gap that was gone to", async () => {
+  const player = await playing(serverNow() - HOUR, 72 * HOUR);
+  player.pause();
+  const gap = cut(player);
+  player.seek(gap);
+  videos.at(-1)?.onFrame(0, { mediaTime: HOUR / 2 / 1000 });
+  assert.deepEqual([player.screen.kind, player.at], ["gap", gap]);
+  player.close();
+});
+
+test("footage that was still on its way does not replace the gap that was gone to since", async () => {
+  const player = await playing(serverNow() - 2 * HOUR, 72 * HOUR);
+  player.pause();
+  const gap = cut(player);
+  const there = gap + HOUR;
+  player.seek(there);
+  player.seek(gap);
+  await settled();
+  assert.equal(world.reels.length, 1);
+  player.seek(there);
+  await settled();
+  assert.equal(world.reels.length, 2);
+  player.seek(gap);
+  arrive(there);
+  assert.deepEqual([player.screen.kind, player.at], ["gap", gap]);
+  player.close();
+});
+
+test("another speed, chosen while the camera is still missing, does not play what was left", async () => {
+  const player = await playing(serverNow() - HOUR, 72 * HOUR);
+  player.coverage = { recorded: [[player.at - HOUR, player.at + MINUTE]], gaps: [] };
+  player.seek(player.at + 2 * MINUTE);
+  player.setSpeed(2);
+  assert.deepEqual([player.screen.kind, videos.at(-1)?.paused], ["gap", true]);
   player.close();
 });

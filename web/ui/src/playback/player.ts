@@ -115,6 +115,8 @@ export class Player {
       this.events.jumped(gap);
       return this.show(nextRecorded(this.coverage, this.at) ?? gap.end);
     }
+    this.generation += 1;
+    this.dropComing();
     this.reel?.video.pause();
     this.setScreen({ kind: "gap", gap });
   }
@@ -187,10 +189,11 @@ export class Player {
   }
 
   private onFrame(reel: Reel, at: number): void {
+    this.view?.saw(at);
+    if (this.screen.kind === "gap") return; // painted late: the playhead has left this footage
     const gap = this.playing && at > this.at ? jumpedOver(this.coverage, this.at, at) : null;
     if (gap) this.events.jumped(gap);
     if (!reel.video.seeking) this.at = at;
-    this.view?.saw(at);
     this.renew(reel, at);
     this.events.changed();
   }
@@ -217,7 +220,7 @@ export class Player {
     const video = this.reel?.video;
     if (!video) return;
     video.playbackRate = this.speed;
-    if (this.playing) void video.play().catch(() => this.pause());
+    if (this.playing && this.screen.kind === "picture") void video.play().catch(() => this.pause());
     else video.pause();
   }
 
