@@ -26,6 +26,17 @@ CLOCK = SystemClock()
 DAY_SECONDS = 86_400
 PRODUCTION_SEGMENT_SECONDS = 60
 DESK = "d.nakamura Desk"
+LEAVE_WHILE_CONNECTING = """
+window.sockets = [];
+window.WebSocket = class extends WebSocket {
+  constructor(...given) {
+    super(...given);
+    sockets.push(this);
+    queueMicrotask(() => dispatchEvent(new PageTransitionEvent('pagehide')));
+  }
+};
+"""
+"""A script of a page that is told to go away as soon as it has asked for its WebSocket."""
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +103,15 @@ def test_four_tiles_show_moving_pictures_of_now(watched: Watched, demo: Demo) ->
         assert ages
         assert min(ages) < 2000
     keep_picture(page, "live")
+
+
+def test_a_wall_that_is_left_while_it_connects_closes_its_connection_without_complaint(watched: Watched, demo: Demo) -> None:
+    """Whoever passes through the live page quickly finds nothing in the console, and the server nobody who watches."""
+    _act_as(watched, demo, "Desk")
+    page = watched.page
+    page.add_init_script(LEAVE_WHILE_CONNECTING)
+    page.goto(f"{demo.origin}/live")
+    page.wait_for_function("sockets.length === 1 && sockets[0].readyState === WebSocket.CLOSED")
 
 
 def test_half_a_minute_ago_plays_and_seeks_while_the_segment_is_still_open(watched: Watched, demo: Demo) -> None:

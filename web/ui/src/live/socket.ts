@@ -82,7 +82,8 @@ export class LiveSocket {
   stop(): void {
     this.stopped = true;
     clearTimeout(this.timer);
-    this.socket?.close();
+    // While it connects, closing it is a warning in the browser's console: it closes once it is open, or goes with the page.
+    if (this.socket?.readyState !== WebSocket.CONNECTING) this.socket?.close();
     this.socket = null;
   }
 
@@ -121,7 +122,7 @@ export class LiveSocket {
   }
 
   private opened(socket: WebSocket): void {
-    if (socket !== this.socket) return;
+    if (socket !== this.socket) return socket.close();
     this.heardAt = performance.now();
     for (const [ch, { camera, stream }] of this.subscriptions) this.send({ t: "sub", ch, camera, stream });
     this.report();
