@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from recorder.cutter import stagger
 from tests.browser.conftest import Demo, Watched, keep_picture, watching
@@ -157,6 +159,45 @@ def test_a_time_before_the_first_recording_leads_to_it(watched: Watched, demo: D
     page.locator("[data-purpose=maintenance]").click()
     expect(page.locator(".toast")).to_contain_text("No recording before")
     code_of(page.locator("video[data-current]"))
+
+
+def test_the_first_picture_of_a_recording_is_shown_whatever_its_time_stamp(watched: Watched, demo: Demo) -> None:
+    """Also where the browser's own rounding puts it before the beginning."""
+    _act_as(watched, demo, "Desk")
+    page = watched.page
+    before = (CLOCK.now() - timedelta(hours=2)).isoformat().replace("+00:00", "Z")
+    page.route("**/segments/*", BadlyRounded())
+    page.goto(f"{demo.origin}/playback?camera={_cameras(page, demo)[0]['id']}&t={before}")
+    page.locator("[data-purpose=maintenance]").click()
+    video = page.locator("video[data-current]")
+    expect(video).to_have_count(1, timeout=30_000)
+    assert video.evaluate("video => video.buffered.start(0)") < 0.1
+    page.unroute_all(behavior="wait")
+
+
+class BadlyRounded:
+    """Passes footage on, later by the part of a millisecond with which Chromium counts its first picture as 1 µs before the beginning."""
+
+    TFDT = re.compile(rb"(\x00\x00\x00\x14tfdt\x01\x00\x00\x00)(.{8})", re.DOTALL)
+
+    def __init__(self) -> None:
+        self.later: int | None = None
+
+    def __call__(self, route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, body=self.TFDT.sub(self._moved, response.body()))
+
+    def _moved(self, found: re.Match[bytes]) -> bytes:
+        ticks = int.from_bytes(found[2])
+        if self.later is None:
+            self.later = next(later for later in count() if self._begins_before_zero_us(ticks + later))
+        return found[1] + (ticks + self.later).to_bytes(8)
+
+    @staticmethod
+    def _begins_before_zero_us(ticks: int) -> bool:
+        """Chromium's arithmetic: time stamps in whole µs, and the page's offset cut down to whole µs from a double."""
+        stamp, offset = ticks * 1_000_000 // TICKS_PER_SECOND, int(-(ticks / TICKS_PER_SECOND) * 1e6)
+        return stamp + offset < 0
 
 
 def test_the_director_reaches_a_moving_picture_of_the_past(watched: Watched, demo: Demo) -> None:

@@ -1,6 +1,12 @@
 /* One playlist in one video element, addressed by wall-clock time; the player swaps reels, so a new window never shows black. */
 import Hls, { type ErrorData, type Fragment, type LevelDetails } from "hls.js/light";
 
+/**
+ * The media clock begins at 1 ms: time stamps count from 1970, and Chromium rounds them and the offset that brings the first to 0 each for
+ * itself. One recording in 14 thus began at −1 µs, which Chromium doesn't keep, nor what follows up to the second keyframe.
+ */
+const MEDIA_START_S = 0.001;
+
 export interface ReelEvents {
   /** The first frame at the asked-for moment is decoded. */
   ready(reel: Reel): void;
@@ -30,7 +36,7 @@ export class Reel {
     this.video = Object.assign(document.createElement("video"), { muted: true, playsInline: true, disablePictureInPicture: true, tabIndex: -1 });
     this.video.setAttribute("aria-hidden", "true");
     // No worker: fMP4 passes through as it is, so a worker would cost 41 KB of script and save nothing.
-    this.hls = new Hls({ autoStartLoad: false, enableWorker: false, maxBufferLength: 20, maxMaxBufferLength: 60, backBufferLength: 30, startFragPrefetch: true });
+    this.hls = new Hls({ autoStartLoad: false, enableWorker: false, maxBufferLength: 20, maxMaxBufferLength: 60, backBufferLength: 30, startFragPrefetch: true, timelineOffset: MEDIA_START_S });
     this.hls.on(Hls.Events.LEVEL_LOADED, (_event, data) => this.begin(data.details));
     this.hls.on(Hls.Events.LEVEL_UPDATED, (_event, data) => (this.details = data.details));
     this.hls.on(Hls.Events.ERROR, (_event, data) => this.onError(data));
