@@ -21,8 +21,8 @@ from recorder.demo.stream import Start
 from tests.fakes.cameras import CACHE
 from tests.waiting import wait_until
 
-READY_SECONDS = 150.0
-"""The first start draws the demo's scenes."""
+READY_SECONDS = 220.0
+"""The first start draws the demo's scenes, minutes on a machine that is busy with other tests; `faulthandler_timeout` is 240 s."""
 STOP_SECONDS = 40.0
 
 
@@ -117,10 +117,14 @@ class Running:
         """Return the first line that matches, waiting for it; the AssertionError holds everything said."""
 
         def found() -> re.Match[str] | None:
-            assert self.process.poll() is None or self._reader.is_alive(), "".join(self.lines)
+            assert self.process.poll() is None or self._reader.is_alive(), f"it ended before it said {pattern}"
             return next((match for line in list(self.lines) if (match := re.search(pattern, line))), None)
 
-        return wait_until(found, seconds=seconds)
+        try:
+            return wait_until(found, seconds=seconds)
+        except AssertionError as err:
+            err.add_note("".join(self.lines))
+            raise
 
     def _read(self) -> None:
         assert self.process.stdout is not None

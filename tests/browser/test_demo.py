@@ -215,13 +215,16 @@ def test_the_director_reaches_a_moving_picture_of_the_past(watched: Watched, dem
 
 
 def _wait_for_a_segment_open_for_half_a_minute(demo: Demo, camera: CameraId, stream: StreamId) -> SegmentId:
-    """Wait until the open segment began some seconds before half a minute ago, so that 5 s back is in it too, and is not cut soon."""
+    """Wait until the open segment began some seconds before half a minute ago, so that 5 s back is in it too, and is not cut soon.
+
+    Nor may its moment to be cut have just passed: then its next keyframe cuts it.
+    """
     assert _settings(demo).segment_seconds == PRODUCTION_SEGMENT_SECONDS
     cut_at_ms = stagger(camera, PRODUCTION_SEGMENT_SECONDS * TICKS_PER_SECOND) // TICKS_PER_MS
 
     def begun() -> SegmentId | None:
         found, now_ms = _open_segment(demo, stream), ms_of(CLOCK.now())
-        fits = found and now_ms - split_segment_id(found)[1] > 38_000 and (cut_at_ms - now_ms) % MINUTE_MS > 15_000
+        fits = found and now_ms - split_segment_id(found)[1] > 38_000 and 15_000 < (cut_at_ms - now_ms) % MINUTE_MS < 50_000
         return found if fits else None
 
     return wait_until(begun, seconds=150)
