@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
+from recorder.fallback.reader import ReencodedReader
 from recorder.rtp.access_unit import AccessUnit
 from recorder.rtp.reader import StreamReader
 from recorder.rtsp.client import PlayingStream
@@ -22,6 +23,9 @@ STALLED_SECONDS = 15.0
 READ_BYTES = 256 * 1024
 MAX_READ_SECONDS = 0.02
 """A drain reads until nothing is there, or for so long: what a camera sends beyond that waits in its socket for the next."""
+SETTLE_SECONDS = 1.0
+"""How long the last pictures may take that are being re-encoded when a stream ends in order."""
+_SETTLE_LOOK_SECONDS = 0.01
 
 
 class CameraSilent(CameraError):
@@ -50,13 +54,25 @@ def refuse_unreadable(unit: AccessUnit) -> None:
         raise UnsupportedCodec(f"The camera describes its pictures in a way that can't be read. {err}") from err
 
 
+def reader_of(stream: PlayingStream) -> StreamReader | ReencodedReader:
+    """Return what reads `stream`, with a child process where its pictures have to be re-encoded; CameraError when that can't start."""
+    if stream.track.codec in ("h264", "h265"):
+        return StreamReader(stream.track, rtp_channel=stream.rtp_channel, rtcp_channel=stream.rtcp_channel)
+    return ReencodedReader(stream.track, rtp_channel=stream.rtp_channel, rtcp_channel=stream.rtcp_channel)
+
+
 class Playing:
     """A camera in the PLAYING state. All on the worker's event loop; the socket is not asyncio's."""
 
     def __init__(
         self, stream: PlayingStream, *, clock: Clock, on_picture: Callable[[AccessUnit], None], is_watched: Callable[[], bool]
     ) -> None:
-        self.reader = StreamReader(stream.track, rtp_channel=stream.rtp_channel, rtcp_channel=stream.rtcp_channel)
+        try:
+            self.reader = reader_of(stream)
+        except CameraError:
+            stream.close()
+            raise
+        self._reencoded = self.reader if isinstance(self.reader, ReencodedReader) else None
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Fails with CameraError when the connection is over; succeeds when nobody wants it any more."""
         self.pictures = 0
@@ -85,6 +101,16 @@ class Playing:
     def drain(self, now: float) -> None:
         if not self.ended.done():
             self._guarded(lambda: self._read(now))
+            self._collect(now)
+
+    async def settle(self) -> None:
+        """Wait for the pictures that are being re-encoded, a moment at most."""
+        until = self._clock.monotonic() + SETTLE_SECONDS
+        while self._reencoded is not None and self._reencoded.child.is_busy and not self.ended.done():
+            if (now := self._clock.monotonic()) > until:
+                return
+            await asyncio.sleep(_SETTLE_LOOK_SECONDS)
+            self._collect(now)
 
     def fail(self, error: Exception) -> None:
         """End the connection by an error of our own."""
@@ -124,6 +150,8 @@ class Playing:
         with suppress(OSError):  # the camera is gone or its buffer is full; closing says the same
             self._stream.socket.send(self._stream.teardown_bytes())
         self._stream.close()
+        if self._reencoded is not None:
+            self._reencoded.close()
 
     def _read(self, now: float) -> None:
         while (received := self._stream.receive(READ_BYTES)) is not None:
@@ -136,13 +164,22 @@ class Playing:
         units = self.reader.feed(received, now)
         if (packets := self.reader.counters.received_packets) != self._packets:  # an answer to a keep-alive is no sign of video
             self._packets, self._last_packet = packets, now
+        self._take(units, now)
+        for message in self.reader.take_messages():
+            self._stream.answered(message)
+
+    def _collect(self, now: float) -> None:
+        """Take what was re-encoded meanwhile."""
+        reencoded = self._reencoded
+        if reencoded is not None and not self.ended.done():
+            self._guarded(lambda: self._take(reencoded.collect(now), now))
+
+    def _take(self, units: list[AccessUnit], now: float) -> None:
         for unit in units:
             refuse_unreadable(unit)
             self._last_picture = now
             self.pictures += 1
             self._on_picture(unit)
-        for message in self.reader.take_messages():
-            self._stream.answered(message)
 
     def _ask_for_life(self, now: float) -> None:
         request = self._stream.keepalive(now)

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from statistics import median
 
-from recorder.playing import refuse_unreadable
+from recorder.fallback.reader import ReencodedReader
+from recorder.playing import reader_of, refuse_unreadable
 from recorder.rtp.access_unit import AccessUnit
 from recorder.rtp.reader import StreamReader
 from recorder.rtsp.certificate import ShownCertificate, describe_certificate
@@ -27,6 +28,8 @@ READ_BYTES = 256 * 1024
 POLL_SECONDS = 0.02
 LONG_GOP_SECONDS = 4.0
 FAR_CLOCK_MS = 2000
+REENCODED = {"jpeg": "JPEG", "mpeg4": "MPEG-4"}
+"""Names of what no browser plays, as a person knows them."""
 
 OK = "ok"
 
@@ -144,6 +147,7 @@ class _Observation:
     received_bytes: int = 0
 
     def take(self, unit: AccessUnit) -> None:
+        refuse_unreadable(unit)
         self.units.append((unit.rtp_timestamp, unit.arrival, unit.keyframe, len(unit.payload)))
 
     def enough(self, now: float) -> bool:
@@ -152,7 +156,20 @@ class _Observation:
 
 
 async def _watch(stream: PlayingStream, clock: Clock, watch_seconds: float) -> Verdict:
-    reader = StreamReader(stream.track, rtp_channel=stream.rtp_channel, rtcp_channel=stream.rtcp_channel)
+    reader = reader_of(stream)
+    try:
+        seen = await _observe(stream, reader, clock, watch_seconds)
+    finally:
+        if isinstance(reader, ReencodedReader):
+            reader.close()
+    if not seen.units:
+        raise NoVideo(
+            f"The camera accepted the connection but sent no complete picture in {watch_seconds:.0f} s. Look whether it shows one itself."
+        )
+    return _verdict(stream, reader, seen, clock)
+
+
+async def _observe(stream: PlayingStream, reader: StreamReader | ReencodedReader, clock: Clock, watch_seconds: float) -> _Observation:
     seen = _Observation([], clock.monotonic())
     _feed(reader, seen, stream.leftover, seen.started)
     while (now := clock.monotonic()) - seen.started < watch_seconds and not seen.enough(now):
@@ -162,22 +179,20 @@ async def _watch(stream: PlayingStream, clock: Clock, watch_seconds: float) -> V
         else:
             _feed(reader, seen, received, now)
             await asyncio.sleep(0)  # a camera that always has more must not hold up who shares the loop
-    if not seen.units:
-        raise NoVideo(
-            f"The camera accepted the connection but sent no complete picture in {watch_seconds:.0f} s. Look whether it shows one itself."
-        )
-    return _verdict(stream, reader, seen, clock)
+        if isinstance(reader, ReencodedReader):
+            for unit in reader.collect(now):
+                seen.take(unit)
+    return seen
 
 
-def _feed(reader: StreamReader, seen: _Observation, received: bytes, now: float) -> None:
+def _feed(reader: StreamReader | ReencodedReader, seen: _Observation, received: bytes, now: float) -> None:
     if received:
         seen.received_bytes += len(received)
         for unit in reader.feed(received, now):
-            refuse_unreadable(unit)
             seen.take(unit)
 
 
-def _verdict(stream: PlayingStream, reader: StreamReader, seen: _Observation, clock: Clock) -> Verdict:
+def _verdict(stream: PlayingStream, reader: StreamReader | ReencodedReader, seen: _Observation, clock: Clock) -> Verdict:
     sets = reader.parameter_sets
     report = reader.sender_report
     offset = None
@@ -199,8 +214,16 @@ def _verdict(stream: PlayingStream, reader: StreamReader, seen: _Observation, cl
         clock_offset_ms=offset,
         jitter_ms=_jitter_ms(seen),
         server=stream.server,
-        warnings=tuple(_warnings(seen, gop, offset, reader.counters.lost_packets)),
+        warnings=(*_reencoding_warning(stream.track.codec), *_warnings(seen, gop, offset, reader.counters.lost_packets)),
     )
+
+
+def _reencoding_warning(codec: str) -> tuple[str, ...]:
+    """Say what a stream costs that can't be recorded as it comes."""
+    if (name := REENCODED.get(codec)) is None:
+        return ()
+    what = f"The camera sends {name}, which no browser plays: the recorder re-encodes it to H.264, and that takes processor time all day."
+    return (f"{what} Set the stream to H.264 or H.265 on the camera if it has it.",)
 
 
 def _steps(seen: _Observation) -> list[int]:

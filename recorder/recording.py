@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from recorder.clock import WallAnchor
 from recorder.keys import KeyRing
 from recorder.open_segment import OpenSegment
 from recorder.places import Places
 from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit
-from recorder.rtp.reader import StreamReader
+from recorder.rtp.rtcp import SenderReport
 from recorder.run import KeyMissing, Run, RunPlan
 from recorder.sender_report import camera_clock_offset_ms
 from recorder.wire import FromWorker, Missing, Record, RunChanged
@@ -33,6 +34,16 @@ DEFAULT_SEGMENT_BYTES = 4 * 1024 * 1024
 SLOW_DISK = "The disk takes the pictures more slowly than they come, or hangs. Look at its load and its health."
 
 log = get_logger(__name__)
+
+
+class PictureSource(Protocol):
+    """What is asked of a stream's reader beside its access units."""
+
+    @property
+    def sender_report(self) -> SenderReport | None: ...
+
+    @property
+    def unfinished_bytes(self) -> int: ...
 
 
 class Recording:
@@ -59,7 +70,7 @@ class Recording:
         self._run: Run | None = None
         self._writer: WriterThread | None = None
         self._announced = False
-        self._reader: StreamReader | None = None
+        self._reader: PictureSource | None = None
         self._parameter_sets: ParameterSets | None = None
         self.places = places or Places(order.not_before, order.taken)
         """Where the next run may stand."""
@@ -89,7 +100,7 @@ class Recording:
             return self._writers[0].sentence
         return SLOW_DISK if self._held_back else None
 
-    def connected(self, reader: StreamReader) -> None:
+    def connected(self, reader: PictureSource) -> None:
         """A new connection begins; its reader knows the camera's clock."""
         self._reader = reader
         self._parameter_sets = None

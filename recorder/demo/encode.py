@@ -23,7 +23,7 @@ LOOP_SECONDS = 60
 CACHE_VERSION = 1
 """Counts changes to scenes or encoding: raise it when a cached clip would look or behave otherwise than a new one."""
 
-Codec = Literal["h264", "h265"]
+Codec = Literal["h264", "h265", "jpeg", "mpeg4"]
 Progress = Callable[[float, str], None]
 """Told the share done (0 to 1) and what is being done."""
 
@@ -153,7 +153,7 @@ def _encode_file(order: ClipOrder, cache: Path) -> Iterator[int]:
     scene = Scene(order.scene, width=profile.width, height=profile.height)
     with part.open("wb") as file:
         for number in range(profile.frames):
-            frame = _video_frame(scene.frame(profile.milliseconds(number)), number)
+            frame = _video_frame(scene.frame(profile.milliseconds(number)), number, encoder.pix_fmt or "yuv420p")
             file.writelines(bytes(packet) for packet in encoder.encode(frame))
             if (number + 1) % _REPORT_EVERY_FRAMES == 0:
                 yield _REPORT_EVERY_FRAMES
@@ -161,15 +161,17 @@ def _encode_file(order: ClipOrder, cache: Path) -> Iterator[int]:
     part.replace(target)
 
 
-def _video_frame(planes: Planes, number: int) -> av.VideoFrame:
+def _video_frame(planes: Planes, number: int, pixels: str = "yuv420p") -> av.VideoFrame:
     height, width = planes.luma.shape
     stacked = np.concatenate((planes.luma.ravel(), planes.chroma.ravel())).reshape(height * 3 // 2, width)
-    frame = av.VideoFrame.from_ndarray(stacked, format="yuv420p")
+    frame = av.VideoFrame.from_ndarray(stacked, format=pixels)
     frame.pts = number
     return frame
 
 
-_ENCODERS: dict[Codec, str] = {"h264": "libx264", "h265": "libx265"}
+_ENCODERS: dict[Codec, str] = {"h264": "libx264", "h265": "libx265", "jpeg": "mjpeg", "mpeg4": "mpeg4"}
+_OLD_QUANTIZER = "472"
+"""Of JPEG and MPEG-4: 4 in libavcodec's lambda units of 118."""
 
 
 def _encoder(profile: Profile) -> VideoCodecContext:
@@ -177,13 +179,17 @@ def _encoder(profile: Profile) -> VideoCodecContext:
     encoder = av.CodecContext.create(_ENCODERS[profile.codec], "w")
     if not isinstance(encoder, VideoCodecContext):
         raise TypeError(f"{_ENCODERS[profile.codec]} is no video encoder")
-    encoder.width, encoder.height, encoder.pix_fmt = profile.width, profile.height, "yuv420p"
+    encoder.width, encoder.height = profile.width, profile.height
+    encoder.pix_fmt = "yuvj420p" if profile.codec == "jpeg" else "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, profile.fps), Fraction(profile.fps)
     encoder.thread_count = 1
     shared = f"keyint={profile.gop_frames}:min-keyint={profile.gop_frames}:scenecut=0:open-gop=0:bframes=0:aud=1:repeat-headers=1:annexb=1"
     colours = "colorprim=bt709:transfer=bt709:colormatrix=bt709:range="
     common = {"preset": profile.preset, "tune": "zerolatency", "crf": str(profile.crf)}
-    if profile.codec == "h264":
+    if profile.codec in ("jpeg", "mpeg4"):
+        own = {"huffman": "default"} if profile.codec == "jpeg" else {"g": str(profile.gop_frames), "bf": "0"}
+        encoder.options = {"flags": "+qscale", "global_quality": _OLD_QUANTIZER, **own}
+    elif profile.codec == "h264":
         encoder.options = {**common, "x264-params": f"{shared}:{colours}tv:threads=1"}
     else:
         encoder.options = {**common, "x265-params": f"{shared}:{colours}limited:pools=none:frame-threads=1:info=0:log-level=error"}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from recorder.demo import old_codecs
 from recorder.demo.encode import LOOP_SECONDS, Codec, Profile
 
 CLOCK_RATE = 90_000
@@ -66,12 +67,23 @@ class Clip:
 
 
 def load_clip(path: Path, profile: Profile) -> Clip:
-    """Packetise the Annex B file that `encode.prepare` made for `profile`."""
-    units = access_units(path.read_bytes(), profile.codec)
+    """Packetise the file that `encode.prepare` made for `profile`."""
+    content = path.read_bytes()
+    units = old_codecs.pictures(content, profile.codec) if profile.codec in old_codecs.ENCODINGS else access_units(content, profile.codec)
     if len(units) != profile.frames:
         raise ValueError(f"{path.name} holds {len(units)} frames, not the {profile.frames} of a minute. Remove it; it is made again.")
-    format_parameters = h264_parameters(units[0]) if profile.codec == "h264" else _h265_parameters(units[0])
+    format_parameters = _format_parameters(units[0], profile.codec)
     return Clip(profile, tuple(rtp_frame(unit, profile.codec) for unit in units), format_parameters)
+
+
+def _format_parameters(unit: Sequence[bytes], codec: Codec) -> str:
+    match codec:
+        case "h264":
+            return h264_parameters(unit)
+        case "h265":
+            return _h265_parameters(unit)
+        case _:
+            return old_codecs.format_parameters(unit[0], codec)
 
 
 def access_units(stream: bytes, codec: Codec) -> list[list[bytes]]:
@@ -118,19 +130,27 @@ def _is_keyframe(kind: int, codec: Codec) -> bool:
 
 
 def rtp_frame(unit: Sequence[bytes], codec: Codec) -> RtpFrame:
-    """Packetise one access unit, its NAL units as `access_units` gives them."""
-    kinds = [_nal_type(nal, codec) for nal in unit]
-    parameter_sets = [nal for nal, kind in zip(unit, kinds, strict=True) if _is_parameter_set(kind, codec)]
-    payloads = [_aggregate(parameter_sets, codec)] if parameter_sets else []
-    for nal, kind in zip(unit, kinds, strict=True):
-        if not _is_parameter_set(kind, codec):
-            payloads += [nal] if len(nal) <= MAX_PAYLOAD_BYTES else _fragments(nal, codec)
+    """Packetise one access unit, its NAL units as `access_units` gives them, or the one picture that `old_codecs` gives."""
+    if codec in old_codecs.ENCODINGS:
+        payloads, keyframe = old_codecs.payloads(unit[0], codec, MAX_PAYLOAD_BYTES)
+    else:
+        kinds = [_nal_type(nal, codec) for nal in unit]
+        payloads, keyframe = _nal_payloads(unit, kinds, codec), any(_is_keyframe(kind, codec) for kind in kinds)
     wire, starts = bytearray(), []
     for number, payload in enumerate(payloads):
         starts.append(len(wire))
         marker = _MARKER if number == len(payloads) - 1 else 0
         wire += struct.pack(">cBHBBHII", b"$", 0, _HEADER_BYTES + len(payload), _VERSION, PAYLOAD_TYPE | marker, 0, 0, 0) + payload
-    return RtpFrame(bytes(wire), tuple(starts), any(_is_keyframe(kind, codec) for kind in kinds))
+    return RtpFrame(bytes(wire), tuple(starts), keyframe)
+
+
+def _nal_payloads(unit: Sequence[bytes], kinds: Sequence[int], codec: Codec) -> list[bytes]:
+    parameter_sets = [nal for nal, kind in zip(unit, kinds, strict=True) if _is_parameter_set(kind, codec)]
+    payloads = [_aggregate(parameter_sets, codec)] if parameter_sets else []
+    for nal, kind in zip(unit, kinds, strict=True):
+        if not _is_parameter_set(kind, codec):
+            payloads += [nal] if len(nal) <= MAX_PAYLOAD_BYTES else _fragments(nal, codec)
+    return payloads
 
 
 def _aggregate(nals: Sequence[bytes], codec: Codec) -> bytes:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from recorder.demo.old_codecs import ENCODINGS
 from recorder.demo.packets import CLOCK_RATE, PAYLOAD_TYPE, Clip
 
 MAX_HEAD_BYTES = 16 * 1024
 MAX_BODY_BYTES = 64 * 1024
 TRACK = "trackID=0"
 
+_ENCODINGS = {"h264": "H264", "h265": "H265", **ENCODINGS}
 _REASONS = {454: "Session Not Found", 455: "Method Not Valid in This State", 461: "Unsupported Transport"}
 
 
@@ -65,7 +67,6 @@ def response(request: Request, status: int, headers: Sequence[tuple[str, str]] =
 
 def describe(clip: Clip, name: str, host: str) -> str:
     """Return the SDP of a stream: one video track, nothing else."""
-    encoding = "H264" if clip.profile.codec == "h264" else "H265"
     lines = (
         "v=0",
         f"o=- 1 1 IN IP4 {host}",
@@ -75,7 +76,7 @@ def describe(clip: Clip, name: str, host: str) -> str:
         "a=range:npt=now-",
         f"m=video 0 RTP/AVP {PAYLOAD_TYPE}",
         "c=IN IP4 0.0.0.0",
-        f"a=rtpmap:{PAYLOAD_TYPE} {encoding}/{CLOCK_RATE}",
+        f"a=rtpmap:{PAYLOAD_TYPE} {_ENCODINGS[clip.profile.codec]}/{CLOCK_RATE}",
         f"a=fmtp:{PAYLOAD_TYPE} {clip.format_parameters}",
         f"a=framerate:{clip.profile.fps}",
         f"a=control:{TRACK}",

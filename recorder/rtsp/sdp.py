@@ -1,4 +1,7 @@
-"""Chooses the video track of a session description (RFC 4566, RFC 6184 §8.2, RFC 7798 §7.2); an audio track is never chosen."""
+"""Chooses the video track of a session description; an audio track is never chosen.
+
+RFC 4566; RFC 6184 §8.2 for H.264, RFC 7798 §7.2 for H.265, RFC 2435 for JPEG, RFC 6416 §7.2 for MPEG-4 Visual.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass, field
+from typing import Literal
 
+from recorder.rtp.mpeg4 import config_of
 from recorder.rtsp.errors import NoVideo, ProtocolViolation, UnsupportedCodec
 from recorder.rtsp.message import printable
 from vms.errors import InvalidInput
@@ -19,12 +24,19 @@ MAX_SETS = 16
 """Parameter sets of one kind in one description; cameras send one or two."""
 MAX_SET_BYTES = 4096
 MAX_CONTROL_CHARS = 1024
+TrackCodec = Literal["h264", "h265", "jpeg", "mpeg4"]
 _CODECS: dict[str, Codec] = {"h264": "h264", "h265": "h265", "hevc": "h265"}
+_REENCODED: dict[str, Literal["jpeg", "mpeg4"]] = {"jpeg": "jpeg", "mp4v-es": "mpeg4"}
+"""What no browser plays as video: taken where a camera has nothing better, and re-encoded (`recorder.fallback`)."""
+_REENCODED_CLOCK_RATE = 90_000
+_STATIC_JPEG = ("26", "JPEG", _REENCODED_CLOCK_RATE)
 _STATIC_NAMES = {"26": "JPEG", "31": "H261", "32": "MPV", "33": "MP2T", "34": "H263"}
 """Payload types that need no rtpmap (RFC 3551 §6), for the sentence only."""
 _MEDIA = re.compile(r"([a-z]+) \d{1,5}(?:/\d+)? [A-Za-z/]+((?: [0-9]{1,3})+)")
 _RTPMAP = re.compile(r"rtpmap:(\d{1,3}) +([A-Za-z0-9_.-]{1,64})/(\d{1,9})")
 _FMTP = re.compile(r"fmtp:(\d{1,3}) +(.*)")
+_DIMENSIONS = re.compile(r"x-dimensions:\s*(\d{1,5})\s*,\s*(\d{1,5})")
+"""GStreamer's, for JPEG pictures that are wider or higher than the packets' own fields can say (2040)."""
 _FRAME_RATE = re.compile(r"(?:framerate|x-framerate):\s*(\d{1,4}(?:\.\d{1,4})?)")
 
 
@@ -32,7 +44,7 @@ _FRAME_RATE = re.compile(r"(?:framerate|x-framerate):\s*(\d{1,4}(?:\.\d{1,4})?)"
 class VideoTrack:
     """The one track that is set up."""
 
-    codec: Codec
+    codec: TrackCodec
     payload_type: int
     clock_rate: int
     control: str
@@ -41,6 +53,10 @@ class VideoTrack:
     """None unless the description holds a complete set; then the stream itself has to bring it."""
     frame_rate: float | None
     """What the camera claims."""
+    config: bytes = b""
+    """Of MPEG-4: the headers before its pictures; empty when the stream has to bring them."""
+    dimensions: tuple[int, int] | None = None
+    """Of JPEG: width and height of pictures that are too large for the packets' own fields."""
 
 
 @dataclass(slots=True)
@@ -53,13 +69,14 @@ class _Section:
 
 
 def choose_video(description: bytes) -> VideoTrack:
-    """Return the first video track in H.264 or H.265; NoVideo, UnsupportedCodec or ProtocolViolation otherwise."""
+    """Return the first video track in H.264 or H.265, else in JPEG or MPEG-4; NoVideo, UnsupportedCodec or ProtocolViolation otherwise."""
     video = [section for section in _sections(description) if section.kind == "video"]
     if not video:
         raise NoVideo("The camera answers, but offers no video there. Check the path; it may name an audio-only or a metadata stream.")
-    for section in video:
-        if (track := _track(section)) is not None:
-            return track
+    for choose in (_track, _reencoded_track):
+        for section in video:
+            if (track := choose(section)) is not None:
+                return track
     names = sorted({name for section in video for name in _codec_names(section)})
     raise UnsupportedCodec(f"The camera sends video as {', '.join(names)[:100]}. Set the stream to H.264 or H.265 on the camera.")
 
@@ -100,6 +117,25 @@ def _track(section: _Section) -> VideoTrack | None:
             control=_control(_attribute(section, "control:")),
             parameter_sets=_parameter_sets(codec, parameters),
             frame_rate=_frame_rate(section),
+        )
+    return None
+
+
+def _reencoded_track(section: _Section) -> VideoTrack | None:
+    static = [_STATIC_JPEG] if _STATIC_JPEG[0] in section.payload_types else []
+    for payload_type, name, clock_rate in [*_rtpmaps(section), *static]:
+        codec = _REENCODED.get(name.lower())
+        if codec is None or payload_type not in section.payload_types or clock_rate != _REENCODED_CLOCK_RATE:
+            continue
+        return VideoTrack(
+            codec=codec,
+            payload_type=int(payload_type) & 0x7F,
+            clock_rate=clock_rate,
+            control=_control(_attribute(section, "control:")),
+            parameter_sets=None,
+            frame_rate=_frame_rate(section),
+            config=config_of(_format_parameters(section, payload_type).get("config", "")) if codec == "mpeg4" else b"",
+            dimensions=_dimensions(section) if codec == "jpeg" else None,
         )
     return None
 
@@ -172,6 +208,13 @@ def _nals(text: str) -> tuple[bytes, ...]:
     except (binascii.Error, ValueError):
         return ()
     return tuple(nal for nal in nals if len(nal) > 2)
+
+
+def _dimensions(section: _Section) -> tuple[int, int] | None:
+    for attribute in section.attributes:
+        if match := _DIMENSIONS.match(attribute):
+            return int(match[1]), int(match[2])
+    return None
 
 
 def _frame_rate(section: _Section) -> float | None:

@@ -35,6 +35,11 @@ TINY_MAIN = Profile(320, 180, fps=10, gop_seconds=1)
 TINY_SUB = Profile(192, 108, fps=10, gop_seconds=1)
 TINY: Mapping[str, Profile] = {"main": TINY_MAIN, "sub": TINY_SUB}
 TINY_H265: Mapping[str, Profile] = {"main": Profile(320, 180, fps=5, gop_seconds=1, codec="h265")}
+TINY_OLD: Mapping[str, Profile] = {
+    "main": Profile(320, 192, fps=10, gop_seconds=1, codec="jpeg"),
+    "sub": Profile(320, 192, fps=10, gop_seconds=2, codec="mpeg4"),
+}
+"""What is re-encoded. JPEG over RTP counts sides in eights."""
 
 CACHE = Path(__file__).parents[2] / ".cache" / "demo-cameras"
 

@@ -28,14 +28,21 @@ def main(name: str, options: list[str]) -> None:
 
 def seeds(name: str) -> Iterator[bytes]:
     """Yield good input, so that the fuzzer need not find out what RTP or a box is."""
-    from tests.recorder.rtp.packets import Sender, clip  # noqa: PLC0415 - after the parsers were instrumented
+    from tests.recorder.rtp import old_pictures  # noqa: PLC0415 - after the parsers were instrumented
+    from tests.recorder.rtp.packets import Sender, clip  # noqa: PLC0415
     from tests.recorder.rtsp.scripted_camera import SDP  # noqa: PLC0415
     from tests.vms.media.segment_samples import made_segment  # noqa: PLC0415
 
     codec, segment = ("h265" if name.endswith("h265") else "h264"), made_segment()
     units = clip("h265" if codec == "h265" else "h264")[:6]
+    old: old_pictures.OldCodec | None = "jpeg" if name.endswith("jpeg") else "mpeg4" if name.endswith("mpeg4") else None
     sets = [nal for nal in units[0] if len(nal) < 200]
     match name.partition("_")[0]:
+        case "rtp" if old is not None:
+            yield b"".join(old_pictures.interleaved(old, old_pictures.coded(old)[:3]))
+        case "payloads" if old is not None:
+            lists = old_pictures.payload_lists(old, old_pictures.coded(old)[:3])
+            yield from (b"".join(bytes([len(part[:200]) - 1, 1]) + part[:200] for part in parts) for parts in lists)
         case "rtp":
             sender = Sender("h265" if codec == "h265" else "h264")
             yield b"".join(packet for unit in units for packet in sender.unit(unit))

@@ -10,15 +10,20 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 
+from recorder.fallback.reader import assembler_of
 from recorder.playing import refuse_unreadable
-from recorder.rtp.access_unit import AccessUnit
+from recorder.rtp.access_unit import AccessUnit, ReaderCounters
 from recorder.rtp.h264 import is_recovery_point
+from recorder.rtp.mpeg4 import MAX_CONFIG_BYTES
+from recorder.rtp.pictures import MAX_PICTURE_BYTES
+from recorder.rtp.plain import PacketReader
 from recorder.rtp.reader import StreamReader
 from recorder.rtp.rtcp import sender_report
 from recorder.rtsp.digest import Digest
 from recorder.rtsp.errors import CameraError, NotRtsp, ProtocolViolation, UnsupportedCodec
 from recorder.rtsp.message import take_frame, take_message
 from recorder.rtsp.sdp import choose_video, session_control
+from tests.recorder.rtp import old_pictures
 from tests.recorder.rtp.packets import Sender, nals_of, track
 from vms.errors import Corrupt, InvalidInput
 from vms.media.boxes import iter_boxes, read_fragment
@@ -84,6 +89,38 @@ def payloads_of(codec: Codec) -> Parser:
     return payloads
 
 
+def old_rtp_of(codec: old_pictures.OldCodec) -> Parser:
+    """Read octets as they come from the socket of a camera whose pictures are re-encoded."""
+
+    def rtp(octets: bytes) -> None:
+        counters = ReaderCounters()
+        reader = PacketReader(96, rtp_channel=0, rtcp_channel=1, counters=counters)
+        assembler = assembler_of(old_pictures.track(codec), counters)
+        with suppress(ProtocolViolation):
+            for packet in reader.feed(octets, 0.0):
+                if packet.after_loss:
+                    assembler.lose()
+                assembler.packet(packet.payload, packet.timestamp, marker=packet.marker, arrival=0.0)
+        assert reader.unfinished_bytes <= len(octets)
+
+    return rtp
+
+
+def old_payloads_of(codec: old_pictures.OldCodec) -> Parser:
+    """Read octets as payloads of good packets of such a camera: before each its length and whether it has a marker."""
+
+    def payloads(octets: bytes) -> None:
+        assembler, at = assembler_of(old_pictures.track(codec), ReaderCounters()), 0
+        while at + 2 < len(octets):
+            size = octets[at] + 1
+            assembler.packet(octets[at + 2 : at + 2 + size], octets[at + 1] >> 1, marker=bool(octets[at + 1] & 1), arrival=0.0)
+            at += 2 + size
+        assert assembler.unfinished_bytes <= MAX_PICTURE_BYTES
+        assert all(0 < len(picture.payload) <= len(octets) + MAX_CONFIG_BYTES for picture in assembler.taken())
+
+    return payloads
+
+
 def taken(units: list[AccessUnit]) -> None:
     """Take access units as the recorder does: those whose parameter sets can't be read are refused."""
     for unit in units:
@@ -136,6 +173,10 @@ PARSERS: dict[str, Parser] = {
     "rtp_h265": rtp_of("h265"),
     "payloads_h264": payloads_of("h264"),
     "payloads_h265": payloads_of("h265"),
+    "rtp_jpeg": old_rtp_of("jpeg"),
+    "rtp_mpeg4": old_rtp_of("mpeg4"),
+    "payloads_jpeg": old_payloads_of("jpeg"),
+    "payloads_mpeg4": old_payloads_of("mpeg4"),
     "sps_h264": sps_of("h264"),
     "sps_h265": sps_of("h265"),
     "recovery_point": recovery_point,

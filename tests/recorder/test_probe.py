@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from recorder.demo.cameras import DemoCameras
+from recorder.demo.certificate import self_signed
 from recorder.probe import Verdict, examine
 from recorder.rtsp.client import PlayingStream
-from tests.fakes.cameras import PASSWORD, USERNAME, tiny_cameras
+from tests.fakes.cameras import PASSWORD, TINY_OLD, USERNAME, tiny_cameras
 from tests.recorder.rtp.packets import unreadable
 from tests.recorder.rtsp.scripted_camera import SDP_WITHOUT_SETS, ScriptedCamera, camera
 from tests.recorder.test_clock import DrivenClock
@@ -64,6 +65,31 @@ async def test_a_wrong_password_a_wrong_path_and_a_closed_port_are_told_apart(de
 
     assert [verdict.kind for verdict in verdicts] == ["wrong_password", "no_such_path", "refused_connection"]
     assert not any(verdict.ok for verdict in verdicts)
+
+
+@pytest.mark.parametrize(("stream", "name"), [("main", "JPEG"), ("sub", "MPEG-4")])
+async def test_what_is_re_encoded_works_over_rtsps_too_and_its_cost_is_said(stream: str, name: str) -> None:
+    certificate = self_signed("127.0.0.1", at=SystemClock().now())
+    async with tiny_cameras(1, profiles=TINY_OLD, certificate=certificate) as cameras:
+        verdict = await examine(
+            Address(Scheme.RTSPS, "127.0.0.1", cameras.port),
+            cameras.path(cameras.keys[0], stream),
+            username=USERNAME,
+            password=PASSWORD,
+            allow_loopback=True,
+            clock=SystemClock(),
+            certificate=certificate.sha256,
+            watch_seconds=6,
+        )
+
+    assert (verdict.kind, verdict.width, verdict.height, verdict.gop_seconds) == ("ok", 320, 192, 2.0)
+    assert str(verdict.codec).startswith("avc1.")
+    assert verdict.fps == pytest.approx(10, abs=0.1)
+    (warning,) = verdict.warnings
+    assert f"sends {name}" in warning
+    assert "processor time" in warning
+    assert "Set the stream to H.264 or H.265" in warning
+    assert f"Note: {warning}" in verdict.lines()
 
 
 async def test_a_web_server_is_no_camera() -> None:

@@ -36,7 +36,7 @@ WORDS = {
     "no answer": "does not answer",
     "HTML": "does not speak RTSP",
     "audio only": "offers no video",
-    "MJPEG": "sends video as JPEG",
+    "H.261": "sends video as H261",
     "AV1": "sends video as AV1",
 }
 """What each answer says and no other does."""
@@ -49,7 +49,7 @@ FORBIDDEN = {
 }
 SDP = {
     "audio only": "v=0\r\nm=audio 0 RTP/AVP 0\r\na=control:1\r\n",
-    "MJPEG": "v=0\r\nm=video 0 RTP/AVP 26\r\na=control:1\r\n",
+    "H.261": "v=0\r\nm=video 0 RTP/AVP 31\r\na=control:1\r\n",
     "AV1": "v=0\r\nm=video 0 RTP/AVP 98\r\na=rtpmap:98 AV1/90000\r\n",
 }
 

@@ -35,6 +35,9 @@ from vms.store.database import OLDEST_SQLITE, linked_sqlite
 from vms.store.files import Volume
 from vms.store.keys import KeyStore
 
+LANDLOCK = "Landlock"
+"""Not every kernel has this layer of the sandbox, and the others refuse the same."""
+
 segment_app = typer.Typer(help="Segment files.", no_args_is_help=True)
 
 
@@ -215,6 +218,7 @@ def _findings(cli: Cli) -> Iterator[Finding]:
     yield Finding("SQLite of the product", version >= OLDEST_SQLITE, f"{spelled} (Python's own, unused: {sqlite3.sqlite_version})")
     yield Finding("PyAV", True, f"{av.__version__}, FFmpeg {av.ffmpeg_version_info}")
     yield from _platform_findings(cli)
+    yield from _sandbox_findings()
     yield _try("configuration", lambda: str(cli.settings().data_dir))
     try:
         settings = cli.settings()
@@ -232,6 +236,20 @@ def _platform_findings(cli: Cli) -> Iterator[Finding]:
     yield Finding("platform", True, f"{machine.system} {machine.release}")
     for sentence in platforms.left_out(machine):
         yield Finding("left out", True, sentence)
+
+
+def _sandbox_findings() -> Iterator[Finding]:
+    """Start a process that re-encodes pictures, as the recorder does, and repeat what it says of its sandbox."""
+    from recorder.fallback.child import sandbox_here  # noqa: PLC0415 - only this command asks
+
+    try:
+        layers = sandbox_here()
+    except (OSError, ValueError) as error:
+        yield Finding("sandbox", False, f"JPEG and MPEG-4 cameras can't be recorded: {error}.")
+        return
+    for layer in layers:
+        optional = layer.name == LANDLOCK or sys.platform != "linux"
+        yield Finding(f"sandbox: {layer.name}", layer.holds or optional, layer.detail if layer.holds else f"left out: {layer.detail}")
 
 
 def _try(what: str, look: Callable[[], str]) -> Finding:

@@ -37,6 +37,7 @@ def left_out(machine: Machine) -> list[str]:
         return [
             f"{name} doesn't end processes with their parent: after kill -9 of vms up, end vms record and vms serve yourself.",
             f"{name} reserves no space beyond a file's end: a full disk shows only when a fragment doesn't fit.",
+            f"{name} has neither Landlock nor seccomp: JPEG and MPEG-4 pictures are decoded under resource limits alone.",
             f"{name} doesn't say what a file system is: a data directory on NFS or SMB is not refused.",
         ]
     if "microsoft" in machine.release.lower() and machine.file_system in _WINDOWS_DRIVES:

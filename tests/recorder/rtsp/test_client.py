@@ -257,10 +257,10 @@ async def test_a_dripping_camera_runs_into_the_time_limit_of_the_whole_answer() 
     [
         ("v=0\r\nm=audio 0 RTP/AVP 0\r\na=control:1\r\n", FailureKind.NO_VIDEO),
         ("", FailureKind.NO_VIDEO),
-        ("v=0\r\nm=video 0 RTP/AVP 26\r\na=control:1\r\n", FailureKind.UNSUPPORTED_CODEC),
+        ("v=0\r\nm=video 0 RTP/AVP 31\r\na=control:1\r\n", FailureKind.UNSUPPORTED_CODEC),
         ("v=0\r\nm=video 0 RTP/AVP 98\r\na=rtpmap:98 AV1/90000\r\n", FailureKind.UNSUPPORTED_CODEC),
     ],
-    ids=["audio only", "empty", "MJPEG", "AV1"],
+    ids=["audio only", "empty", "H.261", "AV1"],
 )
 @pytest.mark.asyncio
 async def test_a_presentation_that_cannot_be_recorded_is_told(sdp: str, kind: FailureKind) -> None:

@@ -65,10 +65,45 @@ def test_a_second_video_section_is_taken_when_the_first_is_mjpeg() -> None:
 
 
 def test_the_codec_that_cannot_be_used_is_named() -> None:
-    with pytest.raises(UnsupportedCodec, match="JPEG"):
-        choose_video(f"{HEAD}m=video 0 RTP/AVP 26\r\n".encode())
+    with pytest.raises(UnsupportedCodec, match="H261"):
+        choose_video(f"{HEAD}m=video 0 RTP/AVP 31\r\n".encode())
+    with pytest.raises(UnsupportedCodec, match="JPEG2000"):
+        choose_video(f"{HEAD}m=video 0 RTP/AVP 96\r\na=rtpmap:96 JPEG2000/90000\r\n".encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["m=video 0 RTP/AVP 26\r\n", "m=video 0 RTP/AVP 26\r\na=rtpmap:26 JPEG/90000\r\n", "m=video 0 RTP/AVP 26 31\r\n"],
+)
+def test_jpeg_is_taken_with_and_without_a_map_of_its_payload_type(text: str) -> None:
+    track = choose_video(f"{HEAD}{text}a=control:track3\r\n".encode())
+
+    assert (track.codec, track.payload_type, track.control, track.dimensions) == ("jpeg", 26, "track3", None)
+
+
+def test_jpeg_pictures_too_large_for_their_packets_fields_have_their_size_from_the_description() -> None:
+    text = "m=video 0 RTP/AVP 97\r\na=rtpmap:97 JPEG/90000\r\na=x-dimensions:2560,1440\r\n"
+
+    assert choose_video((HEAD + text).encode()).dimensions == (2560, 1440)
+
+
+def test_mpeg4_is_taken_with_its_headers() -> None:
+    text = "m=video 0 RTP/AVP 96\r\na=rtpmap:96 MP4V-ES/90000\r\na=fmtp:96 profile-level-id=1;config=000001b001\r\n"
+    track = choose_video((HEAD + text).encode())
+
+    assert (track.codec, track.payload_type, track.config) == ("mpeg4", 96, b"\x00\x00\x01\xb0\x01")
+
+
+def test_h264_is_preferred_wherever_it_stands() -> None:
+    both = "m=video 0 RTP/AVP 26\r\na=control:track0\r\nm=video 0 RTP/AVP 98\r\na=rtpmap:98 MP4V-ES/90000\r\na=control:track2\r\n"
+
+    assert choose_video((HEAD + both + H264).encode()).codec == "h264"
+    assert choose_video((HEAD + both).encode()).control == "track0"
+
+
+def test_mpeg4_of_another_clock_is_refused() -> None:
     with pytest.raises(UnsupportedCodec, match="MP4V-ES"):
-        choose_video(f"{HEAD}m=video 0 RTP/AVP 96\r\na=rtpmap:96 MP4V-ES/90000\r\n".encode())
+        choose_video(f"{HEAD}m=video 0 RTP/AVP 96\r\na=rtpmap:96 MP4V-ES/30000\r\n".encode())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,69 @@
+"""Takes from this process, for good, what decoding needs none of: the layers one by one, each said whether it holds.
+
+Called when all is imported and before the first octet of a picture is read. A layer that a machine lacks is passed over and
+said; the others still hold.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import resource
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from recorder.fallback.landlock import shut_files_and_network
+from recorder.fallback.seccomp import allow_decoding_only
+
+MEMORY_BYTES = 384 * 1024 * 1024
+"""Of the process's own: the largest picture's decoder and encoder take 200."""
+ADDRESS_BYTES = 1024 * 1024 * 1024
+"""With the libraries that are mapped."""
+OPEN_FILES = 16
+_PR_SET_NO_NEW_PRIVS = 38
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    name: str
+    holds: bool
+    detail: str
+
+
+def confine(socket_fd: int) -> list[Layer]:
+    """Put on every layer that this machine has."""
+    return [
+        _put_on("limits", _limit),
+        _put_on("no new privileges", _no_new_privileges),
+        _put_on("Landlock", shut_files_and_network),
+        _put_on("seccomp", lambda: allow_decoding_only(socket_fd)),
+    ]
+
+
+def _put_on(name: str, layer: Callable[[], str]) -> Layer:
+    try:
+        return Layer(name, holds=True, detail=layer())
+    except (OSError, ValueError) as err:
+        return Layer(name, holds=False, detail=str(err))
+
+
+def _limit() -> str:
+    limits = {
+        resource.RLIMIT_AS: ADDRESS_BYTES,
+        resource.RLIMIT_DATA: MEMORY_BYTES,
+        resource.RLIMIT_NOFILE: OPEN_FILES,
+        resource.RLIMIT_NPROC: 0,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, most in limits.items():
+        resource.setrlimit(kind, (most, most))
+    return f"{MEMORY_BYTES // 1024**2} MiB of memory, {OPEN_FILES} open files, nothing written, no process started"
+
+
+def _no_new_privileges() -> str:
+    if sys.platform != "linux":
+        raise OSError("only Linux has it")
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise OSError("refused by the kernel")
+    return "no program can give it rights"
