@@ -8,23 +8,30 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 import av
 import numpy as np
+from av.video.codeccontext import VideoCodecContext
+
+from recorder.demo import timecode
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 PACKAGES = (
     "gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-rtsp python3-gi"
 )
+RAW_WIDTH, RAW_HEIGHT = 320, 192
+"""As in the server, which imports nothing of this repository."""
 _SERVER = Path(__file__).with_name("gst_server.py")
 _START_SECONDS = 15
 _PROBE = (
     "import gi; gi.require_version('Gst', '1.0'); gi.require_version('GstRtspServer', '1.0');"
     "from gi.repository import Gst, GstRtspServer; Gst.init(None);"
-    "raise SystemExit(not all(Gst.ElementFactory.find(name) for name in ('rtph264pay', 'rtph265pay', 'h264parse', 'h265parse', 'appsrc')))"
+    "names = 'rtph264pay rtph265pay h264parse h265parse appsrc rtpjpegpay jpegenc rtpmp4vpay mpeg4videoparse videoconvert'.split();"
+    "raise SystemExit(not all(map(Gst.ElementFactory.find, names)))"
 )
 
 
@@ -51,6 +58,29 @@ def encode_annexb(
             picture.pts = number
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
+
+
+def write_time_codes(path: Path, *, frames: int, fps: int, gop: int = 10) -> None:
+    """Write pictures with the time code of a minute that begins with the clip: MPEG-4 by that suffix, else raw ones."""
+    with path.open("wb") as file:
+        encoder = _mpeg4_encoder(fps, gop) if path.suffix == ".mpeg4" else None
+        for number in range(frames):
+            grey = np.full((RAW_HEIGHT * 3 // 2, RAW_WIDTH), 128, np.uint8)
+            timecode.draw(grey[:RAW_HEIGHT], number * 1000 // fps)
+            if encoder is None:
+                file.write(grey.tobytes())
+            else:
+                file.writelines(bytes(packet) for packet in encoder.encode(av.VideoFrame.from_ndarray(grey, format="yuv420p")))
+
+
+def _mpeg4_encoder(fps: int, gop: int) -> VideoCodecContext:
+    encoder = av.CodecContext.create("mpeg4", "w")
+    if not isinstance(encoder, VideoCodecContext):
+        raise TypeError("mpeg4 is no video encoder")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = RAW_WIDTH, RAW_HEIGHT, "yuv420p", Fraction(1, fps)
+    encoder.thread_count = 1
+    encoder.options = {"g": str(gop), "bf": "0", "flags": "+qscale", "global_quality": "472"}
+    return encoder
 
 
 class GstCameras:

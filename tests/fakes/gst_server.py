@@ -1,8 +1,9 @@
-"""Serves Annex B clips with Debian's gst-rtsp-server; runs under the system's Python and imports nothing of this repository."""
+"""Serves clips with Debian's gst-rtsp-server; runs under the system's Python and imports nothing of this repository."""
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import threading
 import time
@@ -44,6 +45,17 @@ def _nal_starts(octets: bytes, *, h265: bool) -> list[tuple[int, int]]:
     return found
 
 
+_JPEG = {
+    "jpeg": "jpegenc quality=85 ! rtpjpegpay name=pay0 pt=26",
+    "jpeg422": "videoconvert ! video/x-raw,format=Y42B ! jpegenc quality=70 ! rtpjpegpay name=pay0 pt=26",
+}
+"""By a clip's suffix: such a clip holds raw I420 pictures, which GStreamer itself encodes."""
+_MPEG4 = "mpeg4"
+_MPEG4_BEGIN = re.compile(rb"\x00\x00\x01(?:\xb0.*?\x00\x00\x01)?\xb6", re.DOTALL)
+"""Start code of a picture, with the headers before it where it has some."""
+RAW_WIDTH, RAW_HEIGHT = 320, 192
+
+
 def _serve(clips: list[Path], fps: float, username: str, password: str) -> None:
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
@@ -72,17 +84,14 @@ def _require_digest(server: Any, username: str, password: str) -> None:  # noqa:
 def _factory(clip: Path, fps: float, *, guarded: bool) -> Any:  # noqa: ANN401 -- the bindings have no types
     codec = clip.suffix[1:]
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(
-        f"( appsrc name=source is-live=true format=time caps=video/x-{codec},stream-format=byte-stream,alignment=au"
-        f" ! {codec}parse config-interval=-1 ! rtp{codec}pay name=pay0 pt=96 config-interval=-1 )"
-    )
+    factory.set_launch(f"( appsrc name=source is-live=true format=time caps={_rest(codec, fps)} )")
     factory.set_shared(True)
     if guarded:
         permissions = GstRtspServer.RTSPPermissions()
         permissions.add_permission_for_role("viewer", "media.factory.access", True)
         permissions.add_permission_for_role("viewer", "media.factory.construct", True)
         factory.set_permissions(permissions)
-    units = access_units(clip)
+    units = raw_pictures(clip) if codec in _JPEG else mpeg4_pictures(clip) if codec == _MPEG4 else access_units(clip)
 
     def configure(_factory: object, media: Any) -> None:  # noqa: ANN401 -- the bindings have no types
         source = media.get_element().get_by_name("source")
@@ -90,6 +99,30 @@ def _factory(clip: Path, fps: float, *, guarded: bool) -> Any:  # noqa: ANN401 -
 
     factory.connect("media-configure", configure)
     return factory
+
+
+def _rest(codec: str, fps: float) -> str:
+    """Return the rest of the pipeline from the source's caps on."""
+    if codec in _JPEG:
+        return f"video/x-raw,format=I420,width={RAW_WIDTH},height={RAW_HEIGHT},framerate={fps:.0f}/1 ! {_JPEG[codec]}"
+    if codec == _MPEG4:
+        return "video/mpeg,mpegversion=4,systemstream=false ! mpeg4videoparse ! rtpmp4vpay name=pay0 pt=96"
+    parsed = f"video/x-{codec},stream-format=byte-stream,alignment=au ! {codec}parse config-interval=-1"
+    return f"{parsed} ! rtp{codec}pay name=pay0 pt=96 config-interval=-1"
+
+
+def raw_pictures(clip: Path) -> list[tuple[bytes, bool]]:
+    """Split a clip of raw pictures; each counts as a keyframe."""
+    octets, size = clip.read_bytes(), RAW_WIDTH * RAW_HEIGHT * 3 // 2
+    return [(octets[at : at + size], True) for at in range(0, len(octets), size)]
+
+
+def mpeg4_pictures(clip: Path) -> list[tuple[bytes, bool]]:
+    """Split a stream of MPEG-4 Visual."""
+    octets = clip.read_bytes()
+    found = list(_MPEG4_BEGIN.finditer(octets))
+    ends = [*(match.start() for match in found[1:]), len(octets)]
+    return [(octets[match.start() : end], octets[match.end()] >> 6 == 0) for match, end in zip(found, ends, strict=True)]
 
 
 def _push(source: Any, units: list[tuple[bytes, bool]], fps: float) -> None:  # noqa: ANN401 -- the bindings have no types
