@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from recorder.fallback import child
+from recorder.fallback.sandbox import Layer
 from tests.factories import CONSOLE
 from vms.cli import app, platforms
+from vms.cli.inspect import _sandbox_findings
 from vms.cli.platforms import Machine, left_out, this_machine
 from vms.clock import SystemClock
 from vms.services.district import District
@@ -59,3 +63,35 @@ def test_doctor_lists_it_as_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyP
     said = CliRunner().invoke(app, ["--data", str(settings.data_dir), "doctor", "--json"])
     assert said.exit_code == 0
     assert [finding["detail"] for finding in json.loads(said.stdout) if finding["what"] == "left out"] == left_out(MACOS)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these layers")
+def test_doctor_says_which_layers_of_the_sandbox_hold(tmp_path: Path) -> None:
+    said = CliRunner().invoke(app, ["--data", str(tmp_path), "doctor", "--json"])
+    layers = {finding["what"]: finding for finding in json.loads(said.stdout) if finding["what"].startswith("sandbox")}
+
+    assert list(layers) == ["sandbox: limits", "sandbox: no new privileges", "sandbox: Landlock", "sandbox: seccomp"]
+    assert all(finding["ok"] for finding in layers.values())
+    assert "no files" in layers["sandbox: Landlock"]["detail"]
+    assert "system calls" in layers["sandbox: seccomp"]["detail"]
+
+
+@pytest.mark.parametrize(("name", "ok"), [("Landlock", True), ("seccomp", False), ("limits", False)])
+def test_doctor_says_what_a_kernel_lacks_of_the_sandbox(name: str, ok: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    monkeypatch.setattr(child, "sandbox_here", lambda: [Layer(name, holds=False, detail="this kernel has none")])
+    monkeypatch.setattr(sys, "platform", "linux")
+    (finding,) = _sandbox_findings()
+
+    assert (finding.what, finding.ok, finding.detail) == (f"sandbox: {name}", ok, "left out: this kernel has none")
+
+
+def test_doctor_says_when_no_sandbox_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> list[Layer]:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(child, "sandbox_here", refuse)
+    (finding,) = _sandbox_findings()
+
+    assert not finding.ok
+    assert "can't be recorded" in finding.detail
