@@ -12,12 +12,12 @@ import os
 import sys
 from contextlib import AsyncExitStack
 
-from tests.hostile import before_playing, descriptions, units, while_playing
+from tests.hostile import before_playing, descriptions, old_codecs, units, while_playing
 from tests.hostile.catalog import CAMERAS, HostileCamera
 from tests.hostile.talk import Talk
 from tests.recorder.rtsp.scripted_camera import Conversation, serving
 
-SCRIPTS = (before_playing, descriptions, units, while_playing)
+SCRIPTS = (before_playing, descriptions, old_codecs, units, while_playing)
 
 
 def conversation(camera: HostileCamera, pause: float) -> Conversation:

@@ -12,7 +12,7 @@ import av
 import pytest
 
 from tests.fakes.cameras import TINY_MAIN
-from tests.hostile import before_playing, descriptions, units, while_playing
+from tests.hostile import before_playing, descriptions, old_codecs, units, while_playing
 from tests.hostile.beside import Beside, Seen, hostile_ports
 from tests.hostile.catalog import CAMERAS, RECORDED
 from tests.recorder.site import Cameras, Site, a_site
@@ -25,7 +25,7 @@ MAX_GROWTH_MEGABYTES = 32
 MEGABYTES_A_CAMERA = 0.5
 """What each further camera of a batch may cost: a few batches on their way, and its share of the reader's own memory."""
 EVERYDAY_PAUSE, NO_PAUSE = 0.05, 0.0
-SCRIPTS = (before_playing, descriptions, units, while_playing)
+SCRIPTS = (before_playing, descriptions, old_codecs, units, while_playing)
 
 
 @pytest.fixture
