@@ -69,6 +69,12 @@ def test_a_keyframe_that_was_asked_of_a_damaged_picture_comes_with_the_next(code
     assert next(number for number, unit in made[1:] if 5 in nal_types(unit)) >= 7
 
 
+def test_pictures_that_are_sent_out_of_order_come_back_in_the_order_in_which_they_are_shown() -> None:
+    made = transcoded("mpeg4", list(coded("mpeg4", b_frames=2, gop=12, **SIZE)))
+
+    assert [number for number, _ in made] == [0, 2, 3, 1, 5, 6, 4, 8, 9, 7, 11]  # sent I P B B P B B P B B P B; the last waits
+
+
 def test_a_picture_of_another_size_begins_with_its_own_parameter_sets() -> None:
     small, large = coded("jpeg", **SIZE)[0], coded("jpeg", width=192, height=128)[0]
     made = transcoded("jpeg", [small, small, large, large])

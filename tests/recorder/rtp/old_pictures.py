@@ -29,14 +29,22 @@ def track(codec: OldCodec) -> VideoTrack:
 
 @lru_cache
 def coded(
-    codec: OldCodec, *, count: int = 12, width: int = 64, height: int = 48, slices: int = 1, gop: int = 6, flat: bool = False
+    codec: OldCodec,
+    *,
+    count: int = 12,
+    width: int = 64,
+    height: int = 48,
+    slices: int = 1,
+    gop: int = 6,
+    b_frames: int = 0,
+    flat: bool = False,
 ) -> tuple[bytes, ...]:
     """Return pictures of a pattern that moves, or of plain grey, as a decoder takes them."""
     encoder = av.CodecContext.create(_NAMES[codec], "w")
     assert isinstance(encoder, VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p" if codec == "jpeg" else "yuv420p"
     encoder.time_base, encoder.thread_count = Fraction(1, 25), slices
-    own = {"huffman": "default", "slices": str(slices)} if codec == "jpeg" else {"g": str(gop), "bf": "0"}
+    own = {"huffman": "default", "slices": str(slices)} if codec == "jpeg" else {"g": str(gop), "bf": str(b_frames)}
     encoder.options = {"flags": "+qscale", "global_quality": "472", **own}
     noise = np.random.default_rng(7).integers(128 if flat else 60, 129 if flat else 190, (height * 3 // 2, width), dtype=np.uint8)
     found: list[bytes] = []
