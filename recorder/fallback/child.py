@@ -29,6 +29,8 @@ MAX_UNANSWERED = 12
 MAX_BEFORE_START = 120
 """Pictures that wait for it to start: some seconds of a camera, while their octets fit."""
 CHILD_MODULE = "recorder.fallback.process"
+MAX_PUT_BY = 16
+"""Pictures that a decoder may hold back because they are shown later."""
 _SOCKET_BYTES = 512 * 1024
 _READ_BYTES = 256 * 1024
 _REPORT_SECONDS = 30.0
@@ -70,6 +72,8 @@ class Child:
         self._most_unanswered = MAX_BEFORE_START
         self._awaited: set[int] = set()
         """Pictures of which an access unit may come."""
+        self.undecoded = 0
+        """Pictures that became no access unit."""
         self._heard: float | None = None
         """When it last answered; at first, when somebody first asked."""
         self._ready = False
@@ -184,9 +188,10 @@ class Child:
             raise self._failed("answered what was not asked")
 
     def _forget_old(self, number: int) -> None:
-        """A picture so far back, which a decoder put by, has no access unit any more."""
-        if len(self._awaited) > 2 * MAX_UNANSWERED:
-            self._awaited = {each for each in self._awaited if each > number - MAX_UNANSWERED}
+        """A picture so far back, which no decoder puts by for so long, has become no access unit."""
+        forgotten = {each for each in self._awaited if each < number - MAX_PUT_BY}
+        self._awaited -= forgotten
+        self.undecoded += len(forgotten)
 
     def _failed(self, what: str) -> ReencodingFailed:
         log.warning("re-encoding process is replaced", pid=self.pid, reason=what, exit_code=self._process.poll())

@@ -86,7 +86,10 @@ class ReencodedReader:
 
     def collect(self, now: float) -> list[AccessUnit]:
         """Return the access units that became ready since the last call; ReencodingFailed as from `feed`."""
-        return [made for unit in self.child.take(now) for made in self._made(unit)]
+        before = self.child.undecoded
+        units = [made for unit in self.child.take(now) for made in self._made(unit)]
+        self.counters.damaged_units += self.child.undecoded - before
+        return units
 
     def take_messages(self) -> list[Message]:
         """Return the RTSP messages found since the last call, for PlayingStream.answered."""

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 import pytest_asyncio
 
+from recorder.fallback.child import MAX_PUT_BY
 from recorder.fallback.reader import MAX_PICTURES_A_SECOND, ReencodedReader
 from recorder.rtp.access_unit import AccessUnit
 from recorder.rtp.pictures import MAX_PICTURE_BYTES
@@ -74,6 +75,15 @@ async def test_a_second_that_is_missing_is_marked_at_a_keyframe(reader: Reencode
 
     assert [(number, unit.keyframe) for number, unit in enumerate(units) if unit.lost] == [(4, True)]
     assert len(units) == 10
+
+
+@pytest.mark.parametrize("codec", ["mpeg4"])
+async def test_pictures_that_can_not_be_decoded_are_counted_as_damaged(reader: ReencodedReader, codec: OldCodec) -> None:
+    noise = [b"\x00\x00\x01\xb6\x10" + bytes([number]) * 200 for number in range(30)]
+    units = await fed(reader, list(interleaved(codec, noise)))
+
+    assert units == []
+    assert reader.counters.damaged_units == 30 - 1 - MAX_PUT_BY
 
 
 async def test_of_a_flood_so_many_pictures_are_taken_as_a_second_has(reader: ReencodedReader) -> None:
