@@ -30,10 +30,10 @@ def page(browser: Browser) -> Page:
 @pytest.mark.parametrize("taken_ms", [0, 1, 33_367, 59_999])
 def test_every_moment_of_the_minute_is_read_its_first_too(page: Page, taken_ms: int) -> None:
     """A picture that is paused on the full minute has a code, whose number is 0."""
-    luma = np.full((360, 640), 90, np.uint8)
+    luma = np.full((180, 320), 90, np.uint8)
     timecode.draw(luma, taken_ms)
     page.set_content("")
-    page.evaluate(SHOW, [640, 360, luma.ravel().tolist()])
+    page.evaluate(SHOW, [320, 180, luma.ravel().tolist()])
     assert code_of(page.locator("canvas")) == taken_ms
 
 
