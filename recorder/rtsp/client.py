@@ -28,6 +28,8 @@ _MAX_ATTEMPTS = 3
 """Of one request: without credentials, with, and once more with a fresh nonce."""
 _DEFAULT_SESSION_S = 60
 """RFC 2326 §12.37."""
+_KEEPALIVE_MIN_S, _KEEPALIVE_MAX_S = 5.0, 20.0
+"""Some servers promise 60 s and close a connection on which nothing was asked for 30 s (seen: ipycam 1.3.0)."""
 _SESSION = re.compile(r"([!-:<-~]{1,256})(?![!-:<-~])(?:\s*;\s*timeout\s*=\s*(\d{1,6}))?.*")
 _ABSOLUTE = re.compile(r"rtsps?://[^/?]*", re.IGNORECASE)
 
@@ -196,7 +198,7 @@ class _Handshake:
             url=url,
             channels=_channels(setup),
             keepalive_method="GET_PARAMETER" if "GET_PARAMETER" in (options.header("public") or "").upper() else "OPTIONS",
-            keepalive_s=min(max(timeout_s / 2, 5.0), 30.0),
+            keepalive_s=min(max(timeout_s / 2, _KEEPALIVE_MIN_S), _KEEPALIVE_MAX_S),
             server=printable(describe.header("server") or options.header("server") or "", 200),
         )
 

@@ -439,6 +439,18 @@ async def test_the_session_is_kept_alive_at_half_its_timeout() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_camera_that_promises_a_minute_is_asked_well_before_half_of_it() -> None:
+    """It may close what said nothing for 30 s all the same, and a request that is due then comes too late."""
+    session = replying("200 OK", Session="abc123;timeout=60", Transport="RTP/AVP/TCP;unicast;interleaved=0-1")
+    async with camera(ScriptedCamera(scripts={"SETUP": session})) as scripted:
+        stream = await dial(scripted.address)
+        assert stream.keepalive(100.0) == b""
+        assert stream.keepalive(119.9) == b""
+        assert stream.keepalive(120.0).startswith(b"GET_PARAMETER ")
+        stream.close()
+
+
+@pytest.mark.asyncio
 async def test_a_camera_without_get_parameter_is_kept_alive_by_options() -> None:
     async with camera(ScriptedCamera(scripts={"OPTIONS": replying("200 OK", Public="DESCRIBE, SETUP, PLAY")})) as scripted:
         stream = await dial(scripted.address)
