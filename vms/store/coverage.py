@@ -25,11 +25,13 @@ class ReportedStatus:
 
 def put(session: Session, node: NodeId, spans: Sequence[CoverageSpan]) -> None:
     """Store `spans`; one of the same stream and start replaces the earlier report."""
-    for span in spans:
-        row = {"stream_id": span.stream_id, "start_ms": span.start_ms, "end_ms": span.end_ms, "node_id": node}
-        new = insert_into(session, CoverageRow).values(row)
-        changed = {"end_ms": new.excluded.end_ms, "node_id": new.excluded.node_id}
-        session.execute(new.on_conflict_do_update(index_elements=[CoverageRow.stream_id, CoverageRow.start_ms], set_=changed))
+    if not spans:
+        return
+    new = insert_into(session, CoverageRow)
+    changed = {"end_ms": new.excluded.end_ms, "node_id": new.excluded.node_id}
+    newest = new.on_conflict_do_update(index_elements=[CoverageRow.stream_id, CoverageRow.start_ms], set_=changed)
+    rows = [{"stream_id": span.stream_id, "start_ms": span.start_ms, "end_ms": span.end_ms, "node_id": node} for span in spans]
+    session.connection().execute(newest, rows)
 
 
 def find(session: Session, streams: Sequence[StreamId], span: Timespan) -> list[CoverageSpan]:
@@ -44,12 +46,12 @@ def find(session: Session, streams: Sequence[StreamId], span: Timespan) -> list[
 def put_states(session: Session, node: NodeId, states: Sequence[StreamStatus], *, at: datetime) -> None:
     """Store the newest state of each stream; one that the hub does not know (any more) is left out."""
     known = set(session.scalars(select(StreamRow.id).where(StreamRow.id.in_([state.stream_id for state in states]))))
-    for state in states:
-        if state.stream_id not in known:
-            continue
-        values = {"node_id": node, "state": state.state, "since_at": state.since, "detail": state.detail, "reported_at": at}
-        new = insert_into(session, StreamStateRow).values(stream_id=state.stream_id, **values)
-        session.execute(new.on_conflict_do_update(index_elements=[StreamStateRow.stream_id], set_=values))
+    rows = [_state_columns(state, node, at) for state in states if state.stream_id in known]
+    if not rows:
+        return
+    new = insert_into(session, StreamStateRow)
+    changed = {column: new.excluded[column] for column in rows[0] if column != "stream_id"}
+    session.connection().execute(new.on_conflict_do_update(index_elements=[StreamStateRow.stream_id], set_=changed), rows)
 
 
 def states(session: Session) -> dict[StreamId, ReportedStatus]:
@@ -58,4 +60,15 @@ def states(session: Session) -> dict[StreamId, ReportedStatus]:
     return {
         StreamId(row.stream_id): ReportedStatus(StreamStatus(StreamId(row.stream_id), row.state, row.since_at, row.detail), row.reported_at)
         for row in rows
+    }
+
+
+def _state_columns(state: StreamStatus, node: NodeId, at: datetime) -> dict[str, object]:
+    return {
+        "stream_id": state.stream_id,
+        "node_id": node,
+        "state": state.state,
+        "since_at": state.since,
+        "detail": state.detail,
+        "reported_at": at,
     }
