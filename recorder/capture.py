@@ -68,6 +68,7 @@ class Capture:
 
     def __init__(self, order: Record, around: Surroundings, record: Recording) -> None:
         self._order = order
+        self._mode = order.recording_mode
         self._around = around
         self._record = record
         self._backoff = Backoff()
@@ -102,10 +103,10 @@ class Capture:
             self._leave(self._playing)
         self._record.end(reason, detail)
 
-    def picture(self, unit: AccessUnit) -> None:
-        """Take one access unit from the reader."""
-        self.live.picture(unit)
-        self._record.picture(unit)
+    def pictures(self, units: list[AccessUnit]) -> None:
+        """Take access units from the reader."""
+        self.live.pictures(units)
+        self._record.pictures(units)
         if self._playing is not None and self._buffered_bytes(self._playing) > MAX_BUFFERED_BYTES:
             self.live.forget_gop()
         self._show_recording()
@@ -167,7 +168,7 @@ class Capture:
     async def _until_wanted(self) -> None:
         """A stream that is off is never connected, a live-only one while somebody watches, a paused one when the pause is over."""
         await self._until_the_pause_is_over()
-        match self._order.recording_mode:
+        match self._mode:
             case RecordingMode.ALWAYS:
                 return
             case RecordingMode.LIVE_ONLY:
@@ -198,7 +199,7 @@ class Capture:
             allow_loopback=self._around.allow_loopback,
             certificate=self._order.certificate_sha256,
         )
-        playing = self._playing = Playing(stream, clock=self._around.clock, on_picture=self.picture, is_watched=lambda: self.live.watched)
+        playing = self._playing = Playing(stream, clock=self._around.clock, on_pictures=self.pictures, is_watched=lambda: self.live.watched)
         self._record.connected(playing.reader)
         self._around.drainer.add(playing)
         try:
@@ -218,7 +219,7 @@ class Capture:
 
     def _failed(self, err: CameraError) -> None:
         self._record.end(err.gap_reason, str(err))
-        if self._order.recording_mode is RecordingMode.ALWAYS:  # else nothing is missing, whatever the camera does
+        if self._mode is RecordingMode.ALWAYS:  # else nothing is missing, whatever the camera does
             self._record.still_missing(err.gap_reason, str(err))
         self._show(err.state, str(err))
 
@@ -231,16 +232,16 @@ class Capture:
         self._let_go_when_unwatched()
 
     def _let_go_when_unwatched(self) -> None:
-        if self._playing is not None and self._order.recording_mode is RecordingMode.LIVE_ONLY and not self.live.watched:
+        if self._playing is not None and self._mode is RecordingMode.LIVE_ONLY and not self.live.watched:
             self._playing.nobody_watches()
 
     def _show_recording(self) -> None:
         if self._playing is None or not self._playing.delivers:
             return
-        if self._order.recording_mode is not RecordingMode.ALWAYS:
+        if self._mode is not RecordingMode.ALWAYS:
             self._show(CameraState.LIVE_ONLY, "Shown live only; connected while somebody watches.")
-        elif self._record.hindrance is not None:
-            self._show(CameraState.DISK_FULL, self._record.hindrance)
+        elif (hindrance := self._record.hindrance) is not None:
+            self._show(CameraState.DISK_FULL, hindrance)
         else:
             self._show(CameraState.RECORDING, "")
 

@@ -99,9 +99,10 @@ class RunClock:
         if step > JUMP_FORWARD_TICKS or step < -JUMP_BACK_TICKS:
             return None
         self._last_rtp = rtp
-        self._media += step
-        duration = self._place()
-        duration += self._slew(duration)
+        media = self._media = self._media + step
+        duration = self._place(media) if media > self._highest else self._place_reordered()
+        if self._pending:
+            duration += self._slew(duration)
         self.line += duration
         self.composition = self._media - self._decode
         self._observe(arrival)
@@ -118,20 +119,23 @@ class RunClock:
         """Return the duration of the run's last picture."""
         return self.nominal
 
-    def _place(self) -> int:
-        """Return how far the decode time moves for the newest picture."""
-        if self._media <= self._highest:
-            return self._place_reordered()
+    def _place(self, media: int) -> int:
+        """Return how far the decode time moves for the newest picture, shown at `media`, after all before it."""
         self._behind = 0
-        self._highest = self._media
-        step = max(1, self._media - self._decode)
+        self._highest = media
+        step = max(1, media - self._decode)
         self._decode += step
-        if TICKS_PER_SECOND // 1000 <= step <= TICKS_PER_SECOND:
-            # One late picture says nothing about the next; two in a row do.
-            self.nominal, self._last_step = min(step, self._last_step), step
+        if step != self._last_step or step != self.nominal:
+            self._guess(step)
         return step
 
+    def _guess(self, step: int) -> None:
+        """One late picture says nothing about the next; two in a row do."""
+        if TICKS_PER_SECOND // 1000 <= step <= TICKS_PER_SECOND:
+            self.nominal, self._last_step = min(step, self._last_step), step
+
     def _place_reordered(self) -> int:
+        """Likewise for a picture that is shown before one that came earlier."""
         self._behind += 1
         if self._behind > MAX_REORDERED:
             self._behind = 0
@@ -142,8 +146,6 @@ class RunClock:
         return 1
 
     def _slew(self, duration: int) -> int:
-        if self._pending == 0:
-            return 0
         allowed, self._carry = divmod(duration * self._rate_ppm + self._carry, _MILLION)
         step = max(-allowed, 1 - duration, min(allowed, self._pending))
         self._pending -= step
@@ -154,9 +156,10 @@ class RunClock:
         """Arrival minus line: the least of a window is of the picture that the network held up least."""
         self._arrival = arrival
         # Pictures are compared as if none of this window's slew had happened yet, or it would be corrected twice.
-        self._least = min(self._least, arrival - self.line + self._slewed)
-        counted = self.line - self._slewed - self._window_line
-        if self._start is not None and max(counted, arrival - self._window_arrival) >= DRIFT_WINDOW_TICKS:
+        line = self.line - self._slewed
+        self._least = min(self._least, arrival - line)
+        counted = line - self._window_line
+        if (counted >= DRIFT_WINDOW_TICKS or arrival - self._window_arrival >= DRIFT_WINDOW_TICKS) and self._start is not None:
             self._correct(self._least - self._slewed - self._start, counted=counted)
             self._open_window()
 

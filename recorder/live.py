@@ -103,21 +103,27 @@ class LiveStream:
     def watched(self) -> bool:
         return bool(self._viewers)
 
-    def picture(self, unit: AccessUnit) -> None:
-        """Take one access unit in arrival order; the reader hands over a keyframe first."""
-        if unit.parameter_sets is not None:
-            self._parameter_sets = unit.parameter_sets
-            self._line = None
+    def pictures(self, units: list[AccessUnit]) -> None:
+        """Take access units in arrival order; the reader hands over a keyframe first."""
+        for unit in units:
+            if unit.parameter_sets is not None:
+                self._parameter_sets = unit.parameter_sets
+                self._line = None
+            self._keep(unit)
+            if self._viewers:
+                self._forward(unit)
+
+    def _keep(self, unit: AccessUnit) -> None:
+        """Keep the pictures since the last keyframe, while they are not too much."""
         if unit.keyframe:
             self.forget_gop()
         elif not self._gop:
-            return self._forward(unit)
+            return
         self.gop_bytes += len(unit.payload) + UNIT_BYTES
         if self.gop_bytes > MAX_GOP_BYTES:
             self.forget_gop()
         else:
             self._gop.append(unit)
-        return self._forward(unit)
 
     def state(self, state: str, since_ms: int, sentence: str) -> None:
         """Tell the viewers what the stream does now; a later viewer is told first of all."""
@@ -166,8 +172,6 @@ class LiveStream:
             viewer.start(line.replay())
 
     def _forward(self, unit: AccessUnit) -> None:
-        if not self._viewers:
-            return
         if self._line is not None and (message := self._line.mux(unit)) is not None:
             for viewer in self._viewers:
                 viewer.offer(message)

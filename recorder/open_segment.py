@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -30,15 +31,15 @@ class Fragment:
     tfdt: int
     """90 kHz ticks since the epoch."""
     duration: int
-    samples: tuple[Sample, ...]
-    payload_bytes: int
+    samples: Sequence[Sample]
+    held_bytes: int
+    """What it takes in memory while it waits: payloads, and `UNIT_BYTES` for each sample."""
     queued_at: float
     """Monotonic seconds, so that the writer can say how far behind the disk is."""
 
     @property
-    def held_bytes(self) -> int:
-        """What it takes in memory while it waits."""
-        return self.payload_bytes + UNIT_BYTES * len(self.samples)
+    def payload_bytes(self) -> int:
+        return self.held_bytes - UNIT_BYTES * len(self.samples)
 
 
 @dataclass(slots=True, eq=False)

@@ -21,7 +21,7 @@ from vms.media.fmp4 import init_segment
 SILENT_SECONDS = 10.0
 STALLED_SECONDS = 15.0
 READ_BYTES = 256 * 1024
-MAX_READ_SECONDS = 0.02
+MAX_READ_SECONDS = 0.04
 """A drain reads until nothing is there, or for so long: what a camera sends beyond that waits in its socket for the next."""
 SETTLE_SECONDS = 1.0
 """How long the last pictures may take that are being re-encoded when a stream ends in order."""
@@ -65,7 +65,7 @@ class Playing:
     """A camera in the PLAYING state. All on the worker's event loop; the socket is not asyncio's."""
 
     def __init__(
-        self, stream: PlayingStream, *, clock: Clock, on_picture: Callable[[AccessUnit], None], is_watched: Callable[[], bool]
+        self, stream: PlayingStream, *, clock: Clock, on_pictures: Callable[[list[AccessUnit]], None], is_watched: Callable[[], bool]
     ) -> None:
         try:
             self.reader = reader_of(stream)
@@ -78,7 +78,7 @@ class Playing:
         self.pictures = 0
         self._stream = stream
         self._clock = clock
-        self._on_picture = on_picture
+        self._on_pictures = on_pictures
         self._is_watched = is_watched
         self._began = self._last_packet = self._last_picture = clock.monotonic()
         self._packets = 0
@@ -99,8 +99,13 @@ class Playing:
             self._guarded(lambda: self._feed(self._stream.leftover, self._clock.monotonic()))
 
     def drain(self, now: float) -> None:
-        if not self.ended.done():
-            self._guarded(lambda: self._read(now))
+        if self.ended.done():
+            return
+        try:
+            self._read(now)
+        except CameraError as err:
+            self._end(err)
+        if self._reencoded is not None:
             self._collect(now)
 
     async def settle(self) -> None:
@@ -156,30 +161,42 @@ class Playing:
     def _read(self, now: float) -> None:
         while (received := self._stream.receive(READ_BYTES)) is not None:
             self._feed(received, now)
-            if self._clock.monotonic() - now > MAX_READ_SECONDS:
+            if len(received) < READ_BYTES or self._clock.monotonic() - now > MAX_READ_SECONDS:
                 return
 
     def _feed(self, received: bytes, now: float) -> None:
         self._bytes += len(received)
-        units = self.reader.feed(received, now)
-        if (packets := self.reader.counters.received_packets) != self._packets:  # an answer to a keep-alive is no sign of video
+        reader = self.reader
+        units = reader.feed(received, now)
+        if (packets := reader.counters.received_packets) != self._packets:  # an answer to a keep-alive is no sign of video
             self._packets, self._last_packet = packets, now
-        self._take(units, now)
-        for message in self.reader.take_messages():
+        if units:
+            self._deliver(units, now)
+        for message in reader.take_messages():
             self._stream.answered(message)
 
     def _collect(self, now: float) -> None:
         """Take what was re-encoded meanwhile."""
         reencoded = self._reencoded
         if reencoded is not None and not self.ended.done():
-            self._guarded(lambda: self._take(reencoded.collect(now), now))
+            self._guarded(lambda: self._deliver(reencoded.collect(now), now))
+
+    def _deliver(self, units: list[AccessUnit], now: float) -> None:
+        """Hand over what a batch completed, up to a picture that can't be read."""
+        for at, unit in enumerate(units):
+            if unit.parameter_sets is not None:
+                try:
+                    refuse_unreadable(unit)
+                except Exception:
+                    self._take(units[:at], now)
+                    raise
+        self._take(units, now)
 
     def _take(self, units: list[AccessUnit], now: float) -> None:
-        for unit in units:
-            refuse_unreadable(unit)
+        if units:
             self._last_picture = now
-            self.pictures += 1
-            self._on_picture(unit)
+            self.pictures += len(units)
+            self._on_pictures(units)
 
     def _ask_for_life(self, now: float) -> None:
         request = self._stream.keepalive(now)

@@ -62,6 +62,7 @@ class Recording:
     ) -> None:
         """`places`: those of the recording of this stream before this one, if there was one in this process."""
         self._order = order
+        self._camera = order.camera_id
         self._writers = writers
         self._keys = keys
         self._anchor = anchor
@@ -80,13 +81,16 @@ class Recording:
         self._last_arrival = 0.0
         self._held_back = False
         self._begun_at = float("-inf")
+        self._wanted = order.recording_mode is RecordingMode.ALWAYS
+        self._room = 0
+        """What the pictures of a batch may still add to what is held."""
         self._segment_bytes = DEFAULT_SEGMENT_BYTES
         """Size of the stream's last segment, so that the next is given room in one piece."""
 
     @property
     def queued_bytes(self) -> int:
         """What of this stream's camera waits for the disks."""
-        return sum(writer.queued_bytes(self._order.camera_id) for writer in self._writers)
+        return sum([writer.queued_bytes(self._camera) for writer in self._writers])
 
     @property
     def held_bytes(self) -> int:
@@ -96,27 +100,39 @@ class Recording:
     @property
     def hindrance(self) -> str | None:
         """Why nothing can be written although pictures come; None when it can."""
-        if not any(writer.condition is VolumeCondition.OK for writer in self._writers):
-            return self._writers[0].sentence
-        return SLOW_DISK if self._held_back else None
+        for writer in self._writers:
+            if writer.takes:
+                return SLOW_DISK if self._held_back else None
+        return self._writers[0].sentence
 
     def connected(self, reader: PictureSource) -> None:
         """A new connection begins; its reader knows the camera's clock."""
         self._reader = reader
         self._parameter_sets = None
 
-    def picture(self, unit: AccessUnit) -> None:
-        """Take one access unit in arrival order."""
-        self._end_where_the_stream_changed(unit)
-        if unit.parameter_sets is not None:
-            self._parameter_sets = unit.parameter_sets
+    def pictures(self, units: list[AccessUnit]) -> None:
+        """Take access units in arrival order."""
+        self._room = MAX_QUEUED_BYTES - self._held()
+        arrival, ticks = -1.0, 0
+        for unit in units:
+            if unit.arrival != arrival:
+                arrival, ticks = unit.arrival, self._anchor.ticks(unit.arrival)
+            self._picture(unit, ticks)
+
+    def _picture(self, unit: AccessUnit, arrival: int) -> None:
+        """Take one access unit, which arrived at `arrival` server ticks."""
+        if unit.lost or unit.parameter_sets is not None:
+            self._end_where_the_stream_changed(unit)
         self._last_arrival = unit.arrival
-        if self._order.recording_mode is not RecordingMode.ALWAYS or self._lags(unit):
+        if not self._wanted:
+            return
+        self._room -= len(unit.payload) + UNIT_BYTES
+        if (self._room < 0 or self._held_back) and self._lags(unit):
             return
         if self._run is None and not (unit.keyframe and self._begin(unit.arrival)):
             return
         try:
-            self._add(unit)
+            self._add(unit, arrival)
         except KeyMissing:
             if self._missing is None or self._missing[0] is not GapReason.DISK_ERROR:  # once, not at every keyframe
                 log.error("no key for this hour", stream=self._order.stream)
@@ -193,16 +209,18 @@ class Recording:
         self._send(replace(ended, end_ms=until // TICKS_PER_MS))
         self._send(Missing(self._order.stream, until if since is None else since, ended.end_reason or "", detail))
 
-    def _add(self, unit: AccessUnit) -> None:
+    def _add(self, unit: AccessUnit, arrival: int) -> None:
         """Give the picture to the run; where its time stamp breaks the line, to a new one."""
-        arrival = self._anchor.ticks(unit.arrival)
-        if self._run is not None and not self._run.add(unit, arrival):
+        run = self._run
+        if run is not None and not run.add(unit, arrival):
             self.end(GapReason.STREAM_CHANGED, "The camera's time stamps jumped.")
             if unit.keyframe and self._begin(unit.arrival) and self._run is not None:
                 self._run.add(unit, arrival)
-        if self._run is not None:
-            self._announce(self._run)
-            if self._run.recorded_until > self._until:
+            run = self._run
+        if run is not None:
+            if not self._announced:
+                self._announce(run)
+            if run.recorded_until > self._until:
                 self.end(GapReason.CLOCK_STEP, "Here stands what was recorded while this machine's clock was ahead.")
 
     def _begin(self, now: float) -> bool:
@@ -233,16 +251,20 @@ class Recording:
         )
 
     def _end_where_the_stream_changed(self, unit: AccessUnit) -> None:
+        changed = unit.parameter_sets is not None and unit.parameter_sets != self._parameter_sets
+        if unit.parameter_sets is not None:
+            self._parameter_sets = unit.parameter_sets
         if self._run is None:
             return
-        if unit.parameter_sets is not None and unit.parameter_sets != self._parameter_sets:
+        if changed:
             self.end(GapReason.STREAM_CHANGED, "The camera changed its picture size or encoding.")
         elif unit.lost and unit.arrival - self._last_arrival > LOSS_SECONDS:
             self.end(GapReason.STALLED, "Packets were lost; no complete picture came in that time.")
 
     def _lags(self, unit: AccessUnit) -> bool:
         """Say whether the disk is behind: before the picture that passes the limit the run ends, below half of it the next may begin."""
-        held = self.queued_bytes + self.held_bytes + (self._reader.unfinished_bytes if self._reader is not None else 0)
+        held = self._held()
+        self._room = MAX_QUEUED_BYTES - held - len(unit.payload) - UNIT_BYTES
         if held + len(unit.payload) + UNIT_BYTES > MAX_QUEUED_BYTES:
             self._held_back = True
             self.end(GapReason.DISK_SLOW, SLOW_DISK)
@@ -251,6 +273,10 @@ class Recording:
         if self._held_back:
             self.still_missing(GapReason.DISK_SLOW, SLOW_DISK)
         return self._held_back
+
+    def _held(self) -> int:
+        """Return what memory holds for the recording: on the way to the disk, gathered, and not finished yet."""
+        return self.queued_bytes + self.held_bytes + (self._reader.unfinished_bytes if self._reader is not None else 0)
 
     def _announce(self, run: Run) -> None:
         """Report the run's beginning, once its first fragment is whole and its start known."""

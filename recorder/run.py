@@ -63,8 +63,10 @@ class Run:
         self._durable_until = 0
         self._samples: list[Sample] = []
         self._held_ticks = 0
-        self._held_bytes = 0
-        self._end = 0
+        self.held_bytes = 0
+        """What was added and not handed to the sink yet."""
+        self.recorded_until = 0
+        """End of the last fragment handed to the sink, in ticks since the epoch; 0 before the first."""
         self._leading = 0
         self._newest_arrival = 0.0
         self.start: int | None = None
@@ -74,19 +76,9 @@ class Run:
         """Set by the owner from sender reports; each segment carries the value of its beginning."""
 
     @property
-    def recorded_until(self) -> int:
-        """End of the last fragment handed to the sink, in ticks since the epoch; 0 before the first."""
-        return self._end
-
-    @property
-    def held_bytes(self) -> int:
-        """What was added and not handed to the sink yet."""
-        return self._held_bytes + UNIT_BYTES * len(self._samples)
-
-    @property
     def has_footage(self) -> bool:
         """Say whether anything of this run was handed to the sink."""
-        return self.start is not None and self._end > self.start
+        return self.start is not None and self.recorded_until > self.start
 
     @property
     def durable_until(self) -> int:
@@ -100,32 +92,29 @@ class Run:
         After False the picture was not taken: close this run and give it to a new one. KeyMissing is raised likewise.
         """
         self._newest_arrival = unit.arrival
-        if self._leads(unit):
-            return True
-        if self._clock is None:
-            self._clock = RunClock(unit.rtp_timestamp, arrival)
+        payload, keyframe = unit.payload, unit.keyframe
+        clock = self._clock
+        if clock is None:
+            clock = self._clock = RunClock(unit.rtp_timestamp, arrival)
             self.rtp_start = unit.rtp_timestamp
+        elif self.start is None and self._leads(unit):
+            return True
         else:
-            duration = self._clock.advance(unit.rtp_timestamp, arrival)
+            duration = clock.advance(unit.rtp_timestamp, arrival)
             if duration is None:
                 return False
-            self._settle(duration)
-            if fragment_ends(
-                held_ticks=self._held_ticks,
-                held_bytes=self.held_bytes,
-                next_bytes=len(unit.payload),
-                next_keyframe=unit.keyframe,
-            ):
-                self._finish_fragment(self._clock, next_keyframe=unit.keyframe)
-        self._samples.append(Sample(unit.payload, 0, unit.keyframe, self._clock.composition))
-        self._held_bytes += len(unit.payload)
+            self._samples[-1].duration = duration
+            self._held_ticks += duration
+            if fragment_ends(self._held_ticks, self.held_bytes, len(payload), keyframe):
+                self._finish_fragment(clock, next_keyframe=keyframe)
+        self._samples.append(Sample(payload, 0, keyframe, clock.composition))
+        self.held_bytes += len(payload) + UNIT_BYTES
         return True
 
     def _leads(self, unit: AccessUnit) -> bool:
         """Say whether the picture is shown before the run's first: in an open GOP it needs pictures from before the run."""
         behind = self.rtp_start - unit.rtp_timestamp & 0xFFFF_FFFF
-        begun = self._clock is not None and len(self._samples) == 1 and self.start is None
-        if not begun or unit.keyframe or not 0 < behind <= JUMP_BACK_TICKS:
+        if len(self._samples) != 1 or unit.keyframe or not 0 < behind <= JUMP_BACK_TICKS:
             return False
         self._leading += 1
         return self._leading <= MAX_REORDERED
@@ -133,7 +122,8 @@ class Run:
     def close(self) -> None:
         """Hand over the unfinished fragment and publish the segment; nothing that was added is lost, but where its key is missing."""
         if self._clock is not None and self._samples:
-            self._settle(self._clock.close())
+            duration = self._samples[-1].duration = self._clock.close()
+            self._held_ticks += duration
             with suppress(KeyMissing):
                 self._finish_fragment(self._clock, next_keyframe=False)
         if self._segment is not None:
@@ -145,21 +135,16 @@ class Run:
         while self._unconfirmed and self._unconfirmed[0].phase is SegmentPhase.PUBLISHED:
             self._durable_until = self._unconfirmed.pop(0).end_ticks
 
-    def _settle(self, duration: int) -> None:
-        """The newest picture's duration is known now."""
-        self._samples[-1].duration = duration
-        self._held_ticks += duration
-
     def _finish_fragment(self, clock: RunClock, *, next_keyframe: bool) -> None:
         if self.start is None:
-            self.start = self._end = clock.fix_start(not_before=self._plan.not_before)
-        segment = self._segment or self._open_segment(self._end, self.start)
-        fragment = Fragment(self._end, self._held_ticks, tuple(self._samples), self._held_bytes, self._newest_arrival)
+            self.start = self.recorded_until = clock.fix_start(not_before=self._plan.not_before)
+        segment = self._segment or self._open_segment(self.recorded_until, self.start)
+        fragment = Fragment(self.recorded_until, self._held_ticks, self._samples, self.held_bytes, self._newest_arrival)
         self._sink.append(segment, fragment)
-        self._end += self._held_ticks
+        self.recorded_until += self._held_ticks
         self._samples = []
-        self._held_ticks = self._held_bytes = 0
-        cut = self._cutter.at_border(self._end, next_keyframe=next_keyframe)
+        self._held_ticks = self.held_bytes = 0
+        cut = self._cutter.at_border(self.recorded_until, next_keyframe=next_keyframe)
         if cut is not Cut.KEEP:
             self._sink.publish(segment, flags=SegmentFlag.NO_KEYFRAME_CUT if cut is Cut.WITHOUT_KEYFRAME else SegmentFlag.NONE)
             self._segment = None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from recorder.rtp.h264 import is_recovery_point
-from recorder.rtp.nal import NalSyntax, Role
+from recorder.rtp.nal import FIRST_FRAGMENT, LAST_FRAGMENT, NalSyntax, Role
 from vms.media.parameter_sets import ParameterSets
 
 MAX_UNIT_BYTES = 4 * 1024 * 1024
@@ -18,11 +19,14 @@ MAX_SETS = 16
 MAX_SET_BYTES = 4096
 UNIT_BYTES = 512
 """More than an access unit takes in memory beside its payload, wherever it waits: tiny pictures must not make bounds in bytes untrue."""
-_LENGTH_BYTES = 4
-_BEGINS_PICTURE = 0x80
+LENGTH_BYTES = 4
+BEGINS_PICTURE = 0x80
 """Top bit behind a slice's NAL header: first_mb_in_slice = 0 in H.264, first_slice_segment_in_pic_flag in H.265."""
 Buffer: TypeAlias = bytes | memoryview
 _SETS = (Role.VPS, Role.SPS, Role.PPS)
+_SLICE, _KEYFRAME_SLICE, _REMARK, _KEPT, _DROPPED = Role.SLICE, Role.KEYFRAME_SLICE, Role.REMARK, Role.KEPT, Role.DROPPED
+_FRAGMENT, _AGGREGATE, _UNKNOWN = Role.FRAGMENT, Role.AGGREGATE, Role.UNKNOWN
+"""By names of their own: a member is looked up in its class at the price of ten comparisons."""
 
 
 @dataclass(slots=True)
@@ -84,7 +88,7 @@ class Assembler:
         self._size = 0
         self._nal_at = -1
         """Place among the parts of the fragmented NAL unit that is open; -1 when none is."""
-        self._nal_role = Role.UNKNOWN
+        self._nal_role = _UNKNOWN
         self._nal_header = b""
         self._nal_began = 0
         """Size of the unit where that NAL unit opened."""
@@ -125,20 +129,42 @@ class Assembler:
         if self._broken:
             return False
         role = self._syntax.role_of_octet[data[start]]
-        if role is Role.FRAGMENT:
+        if role is _FRAGMENT:
             return self._fragment(data, start, stop)
         if self._nal_at >= 0:  # its last fragment never came, though no packet is missing
             self._break()
-        elif role is Role.AGGREGATE:
+        elif role is _DROPPED:
+            return False
+        elif role is _AGGREGATE:
             self._aggregate(data, start + self._syntax.header_bytes, stop)
         else:
             self._nal(role, data[start:stop])
         return False
 
-    def fragments(self, bodies: list[memoryview], size: int) -> None:
-        """Take the bodies of fragments in the middle of the open NAL unit; they are copied before `settle` returns."""
+    def fragments(self, bodies: Iterable[Buffer], size: int) -> None:
+        """Take the bodies of fragments in the middle of the open NAL unit, `size` bytes in all; copied before `settle` returns."""
         self._parts += bodies
-        self._grow(size)
+        self._size += size
+        if self._size > MAX_UNIT_BYTES:
+            self._break()
+
+    def last_fragment(self, body: bytes) -> None:
+        """Take the body of the fragment that ends the open NAL unit."""
+        if self._nal_at >= 0:
+            self._parts.append(body)
+            self._size += len(body)
+            self._close_nal()
+
+    @property
+    def takes_whole(self) -> bool:
+        """Say whether a whole picture may follow at once: none is begun, and what it depends on was handed over."""
+        return not (self._parts or self._waiting or self._broken or self._new_sets) and self._trust_marker
+
+    def whole(self, timestamp: int, arrival: float, payload: bytes) -> None:
+        """Hand over a picture that is one slice and whole; only while `takes_whole`."""
+        self.timestamp = self._marked_timestamp = timestamp
+        self.arrival = arrival
+        self.units.append(AccessUnit(timestamp, payload, False, arrival, False, None))
 
     def settle(self) -> None:
         """Copy what is open out of the batch that it came in, so that no batch outlives its feed()."""
@@ -158,26 +184,29 @@ class Assembler:
             self._break()
             return False
         octet = data[octet_at]
-        if octet & 0x80:
-            self._open_nal(data, start, octet_at)
+        if octet & FIRST_FRAGMENT:
+            self._open_nal(data, start, octet_at, octet)
         if self._nal_at < 0:  # began before we listened, or before a loss
             self._break()
             return False
         self._parts.append(data[octet_at + 1 : stop])
-        self._grow(stop - octet_at - 1)
-        if octet & 0x40:
+        self._size += stop - octet_at - 1
+        if self._size > MAX_UNIT_BYTES:
+            self._break()
+        elif octet & LAST_FRAGMENT:
             self._close_nal()
         return self._nal_at >= 0
 
-    def _open_nal(self, data: bytes, start: int, octet_at: int) -> None:
+    def _open_nal(self, data: bytes, start: int, octet_at: int, octet: int) -> None:
         if self._nal_at >= 0:  # the one before never ended
             self._break()
             return
-        role = self._syntax.role_of_type[data[octet_at] & self._syntax.type_mask]
-        if (role is Role.SLICE or role is Role.KEYFRAME_SLICE) and not self._slice(role, data[octet_at + 1]):
+        syntax = self._syntax
+        role = syntax.role_of_type[octet & syntax.type_mask]
+        if (role is _SLICE or role is _KEYFRAME_SLICE) and not self._slice(role, data[octet_at + 1]):
             return
         self._nal_role = role
-        self._nal_header = self._syntax.fragment_header(data[start:octet_at], data[octet_at])
+        self._nal_header = syntax.fragment_header(data[start:octet_at], octet)
         self._nal_at = len(self._parts)
         self._nal_began = self._size
         self._parts.append(b"")  # takes length and header when the length is known
@@ -187,10 +216,13 @@ class Assembler:
         if at < 0:
             return
         self._nal_at = -1
-        if role is Role.SLICE or role is Role.KEYFRAME_SLICE or role is Role.KEPT:
-            size = self._size - self._nal_began + len(self._nal_header)
-            self._parts[at] = size.to_bytes(_LENGTH_BYTES) + self._nal_header
-            self._grow(_LENGTH_BYTES + len(self._nal_header))
+        if role is _SLICE or role is _KEYFRAME_SLICE or role is _KEPT:
+            header = self._nal_header
+            size = self._size - self._nal_began + len(header)
+            self._parts[at] = size.to_bytes(LENGTH_BYTES) + header
+            self._size += LENGTH_BYTES + len(header)
+            if self._size > MAX_UNIT_BYTES:
+                self._break()
             return
         nal = self._nal_header + b"".join(self._parts[at + 1 :])
         del self._parts[at:]
@@ -205,38 +237,38 @@ class Assembler:
             if at == begin:
                 continue
             role = self._syntax.role_of_octet[data[begin]]
-            if at > stop or role is Role.AGGREGATE or role is Role.FRAGMENT:
+            if at > stop or role is _AGGREGATE or role is _FRAGMENT:
                 self._break()
             else:
                 self._nal(role, data[begin:at])
 
     def _nal(self, role: Role, nal: bytes) -> None:
         """Take one whole NAL unit."""
-        if role is Role.DROPPED:
+        if role is _DROPPED:
             return
-        if role is Role.UNKNOWN or len(nal) <= self._syntax.header_bytes:
+        if role is _UNKNOWN or len(nal) <= self._syntax.header_bytes:
             self._break()
         elif role in _SETS:
             self._take_set(role, nal)
-        elif role is Role.REMARK:
+        elif role is _REMARK:
             self._recovers = self._recovers or is_recovery_point(nal)
             self._keep(nal)
-        elif role is Role.KEPT or self._slice(role, nal[self._syntax.header_bytes]):
+        elif role is _KEPT or self._slice(role, nal[self._syntax.header_bytes]):
             self._keep(nal)
 
     def _keep(self, nal: bytes) -> None:
-        self._parts += (len(nal).to_bytes(_LENGTH_BYTES), nal)
-        self._grow(_LENGTH_BYTES + len(nal))
+        self._parts += (len(nal).to_bytes(LENGTH_BYTES), nal)
+        self._grow(LENGTH_BYTES + len(nal))
 
     def _slice(self, role: Role, first_octet: int) -> bool:
         """Note a slice by the octet behind its header; False, and the unit is given up, when the picture's first slice is missing."""
-        if not self._picture and not first_octet & _BEGINS_PICTURE:
+        if not self._picture and not first_octet & BEGINS_PICTURE:
             if self.timestamp == self._marked_timestamp:
                 self._trust_marker = False
             self._break()
             return False
         self._picture = True
-        if role is Role.KEYFRAME_SLICE or self._recovers:
+        if role is _KEYFRAME_SLICE or self._recovers:
             self._keyframe = True
         return True
 
@@ -275,14 +307,13 @@ class Assembler:
         if self._nal_at >= 0:
             self._break()
         if not self._broken:
-            self._settle_sets()
+            if self._new_sets:
+                self._settle_sets()
             self._hand_over()
         self._reset()
 
     def _settle_sets(self) -> None:
         """A complete group of sets replaces those before it, an incomplete one only its kinds; they hold from a keyframe on."""
-        if not self._new_sets:
-            return
         before = self._announced
         vps, sps, pps = (self._new_sets.get(role, ()) for role in _SETS)
         if before:
@@ -299,7 +330,9 @@ class Assembler:
         if self._waiting and not (self._keyframe and self._announced):
             self._counters.skipped_units += 1
             return
-        changed = self._announced if self._announced != self.parameter_sets else None
-        self.parameter_sets = self._announced
+        changed = None
+        if self._announced is not self.parameter_sets:
+            changed = self._announced if self._announced != self.parameter_sets else None
+            self.parameter_sets = self._announced
         self.units.append(AccessUnit(self.timestamp, b"".join(self._parts), self._keyframe, self.arrival, self._lost, changed))
         self._waiting = self._lost = False

@@ -8,6 +8,9 @@ from enum import Enum, auto
 
 from vms.media.parameter_sets import Codec
 
+FIRST_FRAGMENT, LAST_FRAGMENT = 0x80, 0x40
+"""Bits of the octet behind the payload header of a fragment."""
+
 
 class Role(Enum):
     """What becomes of a NAL unit or an RTP payload."""
@@ -47,6 +50,10 @@ class NalSyntax:
         """Return the header of the NAL unit that the fragment starts."""
         kind = (fragment_octet & self.type_mask) << self.type_shift
         return bytes([payload_header[0] & self.kept_bits | kind]) + payload_header[1:]
+
+    def first_fragments(self, role: Role) -> frozenset[int]:
+        """Return the fragment header octets that begin a NAL unit of `role` and do not end it."""
+        return frozenset(FIRST_FRAGMENT | kind for kind, its_role in enumerate(self.role_of_type) if its_role is role)
 
 
 def syntax(codec: Codec, *, header_bytes: int, type_mask: int, type_shift: int, roles: Mapping[range | int, Role]) -> NalSyntax:

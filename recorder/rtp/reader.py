@@ -8,10 +8,28 @@ from __future__ import annotations
 
 import struct
 
-from recorder.rtp.access_unit import AccessUnit, Assembler, ReaderCounters
+from recorder.rtp.access_unit import (
+    BEGINS_PICTURE,
+    LENGTH_BYTES,
+    MAX_UNIT_BYTES,
+    AccessUnit,
+    Assembler,
+    ReaderCounters,
+)
 from recorder.rtp.h264 import H264
 from recorder.rtp.h265 import H265
-from recorder.rtp.packet import HEADER_BYTES, MARKER, PAYLOAD_AT, PLAIN, fragment_run, payload_span
+from recorder.rtp.nal import FIRST_FRAGMENT, LAST_FRAGMENT, Role
+from recorder.rtp.packet import (
+    FRAME_HEAD_BYTES,
+    HEADER_BYTES,
+    MARKER,
+    MAX_SEQUENCE,
+    PAYLOAD_AT,
+    PLAIN,
+    fragment_bodies,
+    fragment_run,
+    payload_span,
+)
 from recorder.rtp.rtcp import SenderReport, sender_report
 from recorder.rtsp.errors import NotRtsp, ProtocolViolation
 from recorder.rtsp.message import DOLLAR, Message, after_empty_lines, take_frame, take_message
@@ -23,8 +41,9 @@ MAX_MESSAGES = 16
 MAX_LATE_PACKETS = 64
 """A sequence number this far back is a repetition; further back it is a new count."""
 _DOLLAR = DOLLAR[0]
-_HEAD = struct.Struct("!BBHBBHI").unpack_from
-"""Of a frame and the RTP packet in it: "$", channel, length; flags, marker and type, sequence number, timestamp."""
+_FRAGMENT = Role.FRAGMENT
+_HEAD = struct.Struct("!HHHHI").unpack_from
+"""Of a frame and the RTP packet in it: "$" and channel, length; flags, marker and type, sequence number, timestamp."""
 
 
 class StreamReader:
@@ -35,9 +54,15 @@ class StreamReader:
         self.sender_report: SenderReport | None = None
         """The newest."""
         self._payload_type = track.payload_type
+        self._interleaved = _DOLLAR << 8 | rtp_channel
+        self._marked = PLAIN << 8 | MARKER | track.payload_type
+        """How the common packet with a marker begins."""
         self._rtp_channel = rtp_channel
         self._rtcp_channel = rtcp_channel
         self._syntax = H264 if track.codec == "h264" else H265
+        self._octet_at = PAYLOAD_AT + self._syntax.header_bytes
+        """Of the fragment header's octet in a frame."""
+        self._slice_begins = self._syntax.first_fragments(Role.SLICE)
         self._assembler = Assembler(self._syntax, track.parameter_sets, self.counters)
         self._expected = -1
         self._arrival = 0.0
@@ -71,38 +96,82 @@ class StreamReader:
 
     def take_messages(self) -> list[Message]:
         """Return the RTSP messages found since the last call, for PlayingStream.answered."""
-        messages, self._messages = self._messages, []
+        messages = self._messages
+        if messages:
+            self._messages = []
         return messages
 
     def _walk(self, data: bytes, at: int) -> int:
         """Take every whole frame from `at` on; return where the first incomplete one begins."""
         end = len(data)
+        interleaved, marked = self._interleaved, self._marked
         while True:
             if end - at > PAYLOAD_AT:
-                dollar, channel, size, flags, kind, sequence, timestamp = _HEAD(data, at)
-                stop = at + 4 + size
-                if (
-                    dollar == _DOLLAR
-                    and channel == self._rtp_channel
-                    and flags == PLAIN
-                    and kind & 0x7F == self._payload_type
-                    and size > HEADER_BYTES
-                    and stop <= end
-                ):
-                    open_nal = self._packet(data, at + PAYLOAD_AT, stop, sequence, timestamp, kind)
-                    at = self._run(data, at, stop, sequence) if open_nal else stop
+                head, size, kind, sequence, timestamp = _HEAD(data, at)
+                stop = at + FRAME_HEAD_BYTES + size
+                if head == interleaved and kind | MARKER == marked and size > HEADER_BYTES and stop <= end:
+                    if sequence == self._expected and kind != marked and (after := self._picture(data, at, stop, sequence, timestamp)):
+                        at = after
+                        continue
+                    open_nal = self._packet(data, at + PAYLOAD_AT, stop, kind, sequence, timestamp)
+                    at = self._run(data, at, stop, sequence, timestamp) if open_nal else stop
                     continue
             after = self._uncommon(data, at)
             if after == at:
                 return at
             at = after
 
-    def _packet(self, data: bytes, start: int, stop: int, sequence: int, timestamp: int, kind: int) -> bool:
+    def _picture(self, data: bytes, at: int, stop: int, sequence: int, timestamp: int) -> int:
+        """Take a picture in one go that is one slice in fragments and lies whole in the batch, as most do.
+
+        Return where the frame behind it begins; 0 when it is another, of which nothing was taken then.
+        """
+        octet_at, frame = self._octet_at, stop - at
+        if frame <= octet_at + 1:
+            return 0
+        fragment, octet = data[at + PAYLOAD_AT], data[at + octet_at]
+        if (
+            octet not in self._slice_begins
+            or self._syntax.role_of_octet[fragment] is not _FRAGMENT
+            or not data[at + octet_at + 1] & BEGINS_PICTURE
+            or not self._assembler.takes_whole
+        ):
+            return 0
+        count = fragment_run(data, at, frame, sequence, octet_at, octet ^ FIRST_FRAGMENT)
+        last = stop + count * frame
+        if len(data) - last <= octet_at + 1:
+            return 0
+        head, size, kind, number, moment = _HEAD(data, last)
+        end: int = last + FRAME_HEAD_BYTES + size
+        body = octet_at + 1
+        if (
+            number != sequence + count + 1
+            or moment != timestamp
+            or kind != self._marked
+            or head != self._interleaved
+            or not last + body < end <= len(data)
+            or data[last + PAYLOAD_AT] != fragment
+            or data[last + octet_at] != octet ^ (FIRST_FRAGMENT | LAST_FRAGMENT)
+        ):
+            return 0
+        header = self._syntax.fragment_header(data[at + PAYLOAD_AT : at + octet_at], octet)
+        size = len(header) + (count + 1) * (frame - body) + end - last - body
+        if size > MAX_UNIT_BYTES - LENGTH_BYTES:
+            return 0
+        between = fragment_bodies(frame, octet_at, count)(memoryview(data)[stop:]) if count else ()
+        payload = b"".join((size.to_bytes(LENGTH_BYTES), header, data[at + body : stop], *between, data[last + body : end]))
+        self._assembler.whole(timestamp, self._arrival, payload)
+        self.counters.packets += count + 2
+        self._expected = number + 1 & MAX_SEQUENCE
+        return end
+
+    def _packet(self, data: bytes, start: int, stop: int, kind: int, sequence: int, timestamp: int) -> bool:
+        """Take the payload of one packet; True when it leaves a fragmented NAL unit open, so that more fragments may follow."""
         assembler = self._assembler
         self.counters.packets += 1
         if sequence != self._expected and not self._sequence_broken(sequence):
             return False
-        self._expected = sequence + 1 & 0xFFFF
+        self._expected = sequence + 1 & MAX_SEQUENCE
         if timestamp != assembler.timestamp:
             assembler.begin(timestamp)
         assembler.arrival = self._arrival
@@ -112,20 +181,36 @@ class StreamReader:
             return False
         return open_nal
 
-    def _run(self, data: bytes, at: int, stop: int, sequence: int) -> int:
-        """Take the fragments of equal size that follow the one at `at`; return where the next frame begins."""
-        frame = stop - at
-        body = PAYLOAD_AT + self._syntax.header_bytes
-        count = fragment_run(data, at, frame, self._syntax.header_bytes, data[at + body] & self._syntax.type_mask)
-        if not count:
-            return stop
-        end = stop + count * frame
-        length = frame - body - 1
-        view = memoryview(data)  # a view costs half of what a copy does; settle() sees to those that stay
-        self._assembler.fragments([view[start : start + length] for start in range(stop + body + 1, end, frame)], length * count)
-        self._expected = sequence + 1 + count & 0xFFFF
+    def _run(self, data: bytes, at: int, stop: int, sequence: int, timestamp: int) -> int:
+        """Take the fragments that carry on the one at `at`, of the same size, and the last one if it follows; return where that ends."""
+        frame, assembler = stop - at, self._assembler
+        octet_at, fragment = self._octet_at, data[at + PAYLOAD_AT]
+        middle = data[at + octet_at] & self._syntax.type_mask
+        count = fragment_run(data, at, frame, sequence, octet_at, middle)
+        if count:
+            bodies = fragment_bodies(frame, octet_at, count)(memoryview(data)[stop:])
+            assembler.fragments(bodies, count * (frame - octet_at - 1))
+        at = stop + count * frame
+        marker = 0
+        if len(data) - at > octet_at + 1:
+            head, size, kind, number, moment = _HEAD(data, at)
+            body, stop = at + octet_at + 1, at + FRAME_HEAD_BYTES + size
+            if (
+                number == sequence + count + 1
+                and moment == timestamp
+                and head == self._interleaved
+                and kind | MARKER == self._marked
+                and body < stop <= len(data)
+                and data[at + PAYLOAD_AT] == fragment
+                and data[body - 1] == middle | LAST_FRAGMENT
+            ):
+                assembler.last_fragment(data[body:stop])
+                at, count, marker = stop, count + 1, kind & MARKER
         self.counters.packets += count
-        return end
+        self._expected = sequence + 1 + count & MAX_SEQUENCE
+        if marker:
+            assembler.marker()
+        return at
 
     def _sequence_broken(self, sequence: int) -> bool:
         """Handle a sequence number that was not expected; False when the packet is an old one and to be ignored."""
@@ -176,7 +261,7 @@ class StreamReader:
             return
         sequence, timestamp = int.from_bytes(data[start + 2 : start + 4]), int.from_bytes(data[start + 4 : start + 8])
         if span[0] < span[1]:
-            self._packet(data, *span, sequence, timestamp, data[start + 1])
+            self._packet(data, *span, data[start + 1], sequence, timestamp)
         elif sequence == self._expected:  # padding alone, which some cameras send to keep a path open
             self._expected = sequence + 1 & 0xFFFF
 

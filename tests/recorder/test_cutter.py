@@ -64,21 +64,21 @@ def test_a_segment_without_a_keyframe_is_cut_after_twice_the_usual_length() -> N
 
 
 def test_a_fragment_ends_at_the_next_keyframe() -> None:
-    assert fragment_ends(held_ticks=MIN_FRAGMENT_TICKS, held_bytes=1, next_bytes=1, next_keyframe=True)
+    assert fragment_ends(MIN_FRAGMENT_TICKS, 1, 1, next_keyframe=True)
 
 
 def test_keyframes_that_follow_each_other_at_once_share_a_fragment() -> None:
-    assert not fragment_ends(held_ticks=MIN_FRAGMENT_TICKS - 1, held_bytes=1, next_bytes=1, next_keyframe=True)
+    assert not fragment_ends(MIN_FRAGMENT_TICKS - 1, 1, 1, next_keyframe=True)
 
 
 def test_a_fragment_ends_after_four_seconds() -> None:
-    assert fragment_ends(held_ticks=MAX_FRAGMENT_TICKS, held_bytes=1, next_bytes=1, next_keyframe=False)
-    assert not fragment_ends(held_ticks=MAX_FRAGMENT_TICKS - 1, held_bytes=1, next_bytes=1, next_keyframe=False)
+    assert fragment_ends(MAX_FRAGMENT_TICKS, 1, 1, next_keyframe=False)
+    assert not fragment_ends(MAX_FRAGMENT_TICKS - 1, 1, 1, next_keyframe=False)
 
 
 def test_a_fragment_ends_before_a_picture_that_would_make_it_too_large() -> None:
-    assert fragment_ends(held_ticks=1, held_bytes=MAX_FRAGMENT_BYTES, next_bytes=1, next_keyframe=False)
-    assert not fragment_ends(held_ticks=1, held_bytes=MAX_FRAGMENT_BYTES - 1, next_bytes=1, next_keyframe=False)
+    assert fragment_ends(1, MAX_FRAGMENT_BYTES, 1, next_keyframe=False)
+    assert not fragment_ends(1, MAX_FRAGMENT_BYTES - 1, 1, next_keyframe=False)
 
 
 def test_a_segment_never_has_more_fragments_than_a_message_holds() -> None:

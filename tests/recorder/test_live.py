@@ -40,7 +40,7 @@ def a_stream(watched: Watched | None = None) -> LiveStream:
 
 def show(live: LiveStream, numbers: range, *, gop: int = 25, size: int = 100) -> None:
     for number in numbers:
-        live.picture(unit(number, gop=gop, size=size))
+        live.pictures([unit(number, gop=gop, size=size)])
 
 
 async def taken(viewer: Viewer) -> list[LiveMessage]:
@@ -87,8 +87,8 @@ async def test_a_picture_that_came_late_does_not_break_the_line() -> None:
     show(live, range(5))
     viewer = live.join()
     late = unit(9)
-    live.picture(late)
-    live.picture(unit(10))
+    live.pictures([late])
+    live.pictures([unit(10)])
 
     line = pictures(await taken(viewer))
 
@@ -110,7 +110,7 @@ async def test_changed_parameter_sets_open_a_new_epoch() -> None:
     live = a_stream()
     show(live, range(30))
     viewer = live.join()
-    live.picture(unit(0, sets=parameter_sets(128), arrival=3.0))
+    live.pictures([unit(0, sets=parameter_sets(128), arrival=3.0)])
 
     headers = [json.loads(message.payload) for message in await taken(viewer) if message.is_text]
 
@@ -133,7 +133,7 @@ async def test_time_stamps_that_jump_inside_a_gop_show_no_picture_twice() -> Non
     viewer = live.join()
     show(live, range(5))
     for number in range(5, 30):
-        live.picture(unit(number, rtp=3600 * TICKS_PER_SECOND))
+        live.pictures([unit(number, rtp=3600 * TICKS_PER_SECOND)])
 
     messages = await taken(viewer)
 

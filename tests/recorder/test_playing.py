@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from recorder.demo.cameras import DemoCameras
-from recorder.playing import MAX_READ_SECONDS, SILENT_SECONDS, CameraSilent, Playing
+from recorder.playing import MAX_READ_SECONDS, READ_BYTES, SILENT_SECONDS, CameraSilent, Playing
 from recorder.rtp.access_unit import AccessUnit
 from recorder.rtsp.client import open_stream
 from recorder.rtsp.errors import UnsupportedCodec
@@ -36,7 +36,7 @@ async def cameras() -> AsyncIterator[DemoCameras]:
 async def playing(cameras: DemoCameras) -> AsyncIterator[Playing]:
     where = address("rtsp", "127.0.0.1", cameras.port, allow_loopback=True)
     stream = await open_stream(where, cameras.path(cameras.keys[0]), username=USERNAME, password=PASSWORD, allow_loopback=True)
-    playing = Playing(stream, clock=SystemClock(), on_picture=lambda _unit: None, is_watched=lambda: True)
+    playing = Playing(stream, clock=SystemClock(), on_pictures=lambda _units: None, is_watched=lambda: True)
     playing.begin()
     yield playing
     playing.close()
@@ -47,7 +47,7 @@ async def test_a_camera_whose_parameter_sets_can_not_be_read_is_refused_before_a
     taken: list[AccessUnit] = []
     async with camera(ScriptedCamera(sdp=SDP_WITHOUT_SETS, after_play=unreadable())) as scripted:
         stream = await open_stream(scripted.address, "/", username="", password="", allow_loopback=True)
-        playing = Playing(stream, clock=SystemClock(), on_picture=taken.append, is_watched=lambda: False)
+        playing = Playing(stream, clock=SystemClock(), on_pictures=taken.extend, is_watched=lambda: False)
         playing.begin()
 
         def ended() -> bool:
@@ -72,7 +72,7 @@ async def test_a_camera_that_floods_is_read_for_no_longer_than_its_share_of_a_ti
 
     async with camera(ScriptedCamera()) as scripted:
         stream = await open_stream(scripted.address, "/", username="", password="", allow_loopback=True)
-        playing = Playing(stream, clock=clock, on_picture=lambda _unit: None, is_watched=lambda: False)
+        playing = Playing(stream, clock=clock, on_pictures=lambda _units: None, is_watched=lambda: False)
         monkeypatch.setattr(stream, "receive", always_more)
         playing.drain(clock.monotonic())
         playing.close()
@@ -81,17 +81,17 @@ async def test_a_camera_that_floods_is_read_for_no_longer_than_its_share_of_a_ti
 
 
 @pytest.mark.asyncio
-async def test_a_drain_takes_all_that_is_there_also_when_it_comes_in_tls_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, records = DrivenClock(), [b"$\x05\0\0" * 4096] * 50
+async def test_a_drain_takes_all_that_is_there_and_asks_no_more_once_less_came_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, sizes = DrivenClock(), [READ_BYTES, READ_BYTES, READ_BYTES - 4]
 
     async with camera(ScriptedCamera()) as scripted:
         stream = await open_stream(scripted.address, "/", username="", password="", allow_loopback=True)
-        playing = Playing(stream, clock=clock, on_picture=lambda _unit: None, is_watched=lambda: False)
-        monkeypatch.setattr(stream, "receive", lambda _limit: records.pop() if records else None)
+        playing = Playing(stream, clock=clock, on_pictures=lambda _units: None, is_watched=lambda: False)
+        monkeypatch.setattr(stream, "receive", lambda _limit: b"$\x05\0\0" * (sizes.pop(0) // 4))
         playing.drain(clock.monotonic())
         playing.close()
 
-    assert records == []
+    assert sizes == []
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -45,7 +45,7 @@ class Studio:
 
     def film(self, numbers: range, *, arrival: float = 0.0, rtp: int = 0, size: int = 100) -> None:
         for number in numbers:
-            self.recording.picture(unit(number, arrival=arrival, rtp=rtp, size=size))
+            self.recording.pictures([unit(number, arrival=arrival, rtp=rtp, size=size)])
 
     def settle(self) -> list[FromWorker]:
         """Let the writer do everything and return what was sent."""
@@ -126,7 +126,7 @@ def test_one_reason_is_told_once(studio: Studio) -> None:
 
 def test_changed_parameter_sets_begin_a_new_run(studio: Studio) -> None:
     studio.film(range(50))
-    studio.recording.picture(changed(128, 50, 2.0))
+    studio.recording.pictures([changed(128, 50, 2.0)])
     studio.recording.end(GapReason.RECORDER_STOPPED, "")
     sent = studio.settle()
 
@@ -137,7 +137,7 @@ def test_changed_parameter_sets_begin_a_new_run(studio: Studio) -> None:
 
 def test_a_stream_that_changes_with_every_picture_begins_one_run_a_second(studio: Studio) -> None:
     for number in range(100):
-        studio.recording.picture(changed(64 + 16 * (number % 2), number, number / 25))
+        studio.recording.pictures([changed(64 + 16 * (number % 2), number, number / 25)])
     studio.recording.end(GapReason.RECORDER_STOPPED, "")
     studio.settle()
 
@@ -158,7 +158,7 @@ def test_a_jump_of_the_time_stamps_begins_a_new_run_that_does_not_overlap(studio
 
 def test_a_camera_that_breaks_its_line_at_every_keyframe_begins_one_run_a_second(studio: Studio) -> None:
     for number in range(250):
-        studio.recording.picture(unit(number, gop=5, rtp=number // 5 * 60 * TICKS_PER_SECOND))
+        studio.recording.pictures([unit(number, gop=5, rtp=number // 5 * 60 * TICKS_PER_SECOND)])
     studio.recording.end(GapReason.RECORDER_STOPPED, "")
     studio.settle()
 
@@ -169,7 +169,7 @@ def test_a_camera_that_breaks_its_line_at_every_keyframe_begins_one_run_a_second
 
 def test_time_stamps_that_run_ahead_take_no_footage_far_into_the_future(studio: Studio) -> None:
     for number in range(25 * 60):
-        studio.recording.picture(replace(unit(number, gop=5), rtp_timestamp=number * 9 * TICKS_PER_SECOND & 0xFFFF_FFFF))
+        studio.recording.pictures([replace(unit(number, gop=5), rtp_timestamp=number * 9 * TICKS_PER_SECOND & 0xFFFF_FFFF)])
     studio.recording.end(GapReason.RECORDER_STOPPED, "")
     studio.settle()
 
@@ -180,7 +180,7 @@ def test_time_stamps_that_run_ahead_take_no_footage_far_into_the_future(studio: 
 def test_a_loss_of_more_than_a_second_is_a_gap(studio: Studio) -> None:
     studio.film(range(50))
     after_loss = replace(unit(100), lost=True)
-    studio.recording.picture(after_loss)
+    studio.recording.pictures([after_loss])
     studio.recording.end(GapReason.RECORDER_STOPPED, "")
     studio.settle()
 
@@ -220,7 +220,7 @@ def test_a_camera_that_comes_back_while_the_disk_still_hangs_is_missing_for_the_
 
 def test_countless_tiny_pictures_are_held_back_like_large_ones(studio: Studio) -> None:
     for number in range(MAX_QUEUED_BYTES // UNIT_BYTES + 1):
-        studio.recording.picture(unit(number, gop=1, size=1))
+        studio.recording.pictures([unit(number, gop=1, size=1)])
 
     assert studio.recording.queued_bytes <= MAX_QUEUED_BYTES
     assert [message.reason for message in studio.missing()] == ["disk_slow"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import io
+import logging
 import os
 import resource
 import shutil
@@ -12,8 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import structlog
 
 from recorder.open_segment import Fragment, OpenSegment, SegmentPhase
+from recorder.rtp.access_unit import UNIT_BYTES
 from recorder.writer import ROOM_CHECK_SECONDS, Abandoned, Published, Reached, VolumeCondition, VolumeReport, WriterReport, WriterThread
 from tests.recorder.test_clock import DrivenClock
 from tests.recorder.units import PICTURE_TICKS, parameter_sets, stream
@@ -22,6 +26,7 @@ from vms.clock import Clock, SystemClock
 from vms.domain.footage import Segment, SegmentFlag
 from vms.domain.ids import CameraId, SegmentId, StreamId
 from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND
+from vms.log import configure
 from vms.media.fmp4 import ParameterSets, Sample
 from vms.media.segment_file import scan
 from vms.store.failpoints import armed
@@ -99,7 +104,7 @@ def a_segment(start: int = NOW, *, run_start: int | None = None, expected_bytes:
 
 def a_fragment(tfdt: int, pictures: int = 25) -> Fragment:
     samples = tuple(Sample(unit.payload, PICTURE_TICKS, unit.keyframe) for unit in stream(pictures))
-    return Fragment(tfdt, pictures * PICTURE_TICKS, samples, sum(len(sample.payload) for sample in samples), 0.0)
+    return Fragment(tfdt, pictures * PICTURE_TICKS, samples, sum(len(sample.payload) + UNIT_BYTES for sample in samples), 0.0)
 
 
 def test_a_published_file_is_what_its_row_says(make_desk: Callable[..., Desk]) -> None:
@@ -244,6 +249,7 @@ def test_a_segment_that_is_lost_takes_the_rest_of_its_run_with_it(make_desk: Cal
     assert [segment.start_ticks for segment in desk.published()] == [NOW + 2 * TICKS_PER_SECOND]
 
 
+@pytest.mark.usefixtures("plain_log")
 def test_a_process_that_may_open_no_more_files_has_a_healthy_disk(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk()
     refused = a_segment()
@@ -256,6 +262,18 @@ def test_a_process_that_may_open_no_more_files_has_a_healthy_disk(make_desk: Cal
     assert desk.abandoned() == [refused]
     assert [segment.start_ticks for segment in desk.published()] == [NOW + TICKS_PER_SECOND]
     assert desk.conditions() == []
+
+
+@pytest.fixture
+def plain_log() -> Iterator[None]:
+    """Log as the worker does: structlog's own renderer opens files, modules, when it meets its first exception."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure("json", stream=io.StringIO())
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @contextmanager

@@ -84,7 +84,7 @@ class VirtualRecorder:
         for _ in range(seconds):
             for _ in range(FPS):
                 self.clock.pass_time(1 / FPS)
-                self.recording.picture(self._unit())
+                self.recording.pictures([self._unit()])
             self._turn()
 
     def idle(self, seconds: int) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, case, func, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import aliased
 
@@ -85,6 +85,11 @@ _SAME_STREAM = _OTHER.stream_id == RunRow.stream_id
 _NEXT = select(func.min(_OTHER.start_ms)).where(_SAME_STREAM, _OTHER.start_ms > RunRow.start_ms).correlate(RunRow).scalar_subquery()
 _PREVIOUS = select(func.max(_OTHER.start_ms)).where(_SAME_STREAM, _OTHER.start_ms < RunRow.start_ms).correlate(RunRow).scalar_subquery()
 _OVERLAPS = select(RunRow.stream_id, RunRow.start_ms, _NEXT).where(RunRow.end_ms > _NEXT)
+# Written once: making them anew cost the supervisor more than the index does.
+_NAMED = _KEY.in_(bindparam("keys", expanding=True))
+_STANDING = _RUNS.where(_NAMED).order_by(RunRow.stream_id, RunRow.start_ms)
+_BEFORE = select(RunRow.stream_id, _PREVIOUS).where(_NAMED)
+_OVERLAP = _OVERLAPS.where(_NAMED).limit(1)
 _NEW = insert(RunRow)
 _FIRST_REPORT = RunRow.sr_ntp == 0
 _UPSERT = _NEW.on_conflict_do_update(
@@ -117,24 +122,24 @@ def _columns(run: Run) -> dict[str, object]:
 
 def _standing(connection: Connection, runs: Sequence[Run]) -> list[Run]:
     """Return `runs` as the index has them now: a replayed one may have grown since."""
-    named = _KEY.in_(sorted({(run.stream_id, run.start_ms) for run in runs}))
-    return [_run(row) for row in connection.execute(_RUNS.where(named).order_by(RunRow.stream_id, RunRow.start_ms))]
+    keys = sorted({(run.stream_id, run.start_ms) for run in runs})
+    return [_run(row) for row in connection.execute(_STANDING, {"keys": keys})]
 
 
 def _refuse_overlaps(connection: Connection, runs: Sequence[Run]) -> None:
     """Raise Conflict when one of `runs`, which are in the table, overlaps its successor or its predecessor overlaps it."""
     keys = [(run.stream_id, run.start_ms) for run in runs]
-    before = connection.execute(select(RunRow.stream_id, _PREVIOUS).where(_KEY.in_(keys)))
+    before = connection.execute(_BEFORE, {"keys": keys})
     keys += [(StreamId(stream), start) for stream, start in before if start is not None]
-    for first, second in _pairs(connection, _OVERLAPS.where(_KEY.in_(keys)).limit(1)):
+    for first, second in _pairs(connection, _OVERLAP, {"keys": keys}):
         raise Conflict(
             f"run of stream {first.stream_id} from {first.start_ms} to {first.end_ms} overlaps the one from {second.start_ms}"
             f" to {second.end_ms}; begin the later one at the earlier one's end"
         )
 
 
-def _pairs(connection: Connection, query: Select[int, int, int]) -> list[tuple[Run, Run]]:
-    found = connection.execute(query).all()
+def _pairs(connection: Connection, query: Select[int, int, int], named: Mapping[str, object] | None = None) -> list[tuple[Run, Run]]:
+    found = connection.execute(query, named).all()
     return [(_get(connection, stream, first), _get(connection, stream, second)) for stream, first, second in found]
 
 

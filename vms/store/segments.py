@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, and_, func, insert, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, and_, bindparam, func, insert, select, text, tuple_, update
 
 from vms.domain.footage import Segment, SegmentFlag, SegmentState, pack_fragments, unpack_fragments
 from vms.domain.ids import SegmentId, StreamId, VolumeId, segment_id, split_segment_id
@@ -101,6 +101,9 @@ def page(connection: Connection, volume: VolumeId, after: SegmentId | None, size
 
 _NOT_LIVE = text("segment.state <> 0")
 """The condition of the partial index on what is being destroyed or lost, word for word."""
+_DIGESTS = select(SegmentSideRow.stream_id, SegmentSideRow.start_ms, SegmentSideRow.file_digest).where(
+    tuple_(SegmentSideRow.stream_id, SegmentSideRow.start_ms).in_(bindparam("keys", expanding=True))
+)
 _SEGMENTS = (
     select(
         SegmentRow.stream_id,
@@ -139,9 +142,7 @@ def _named(ids: Sequence[SegmentId]) -> ColumnElement[bool]:
 
 
 def _digests(connection: Connection, ids: Sequence[SegmentId]) -> dict[SegmentId, bytes]:
-    key = tuple_(SegmentSideRow.stream_id, SegmentSideRow.start_ms)
-    query = select(SegmentSideRow.stream_id, SegmentSideRow.start_ms, SegmentSideRow.file_digest)
-    found = connection.execute(query.where(key.in_([split_segment_id(segment) for segment in ids])))
+    found = connection.execute(_DIGESTS, {"keys": [split_segment_id(segment) for segment in ids]})
     return {segment_id(StreamId(stream), start): digest for stream, start, digest in found}
 
 

@@ -49,6 +49,18 @@ def test_batches_cut_anywhere_give_the_same_units(codec: Codec, size: int) -> No
     assert units == read(stream(codec), codec)[0]
 
 
+@CODECS
+@pytest.mark.parametrize("size", [1, 217, 5000])
+def test_where_batches_are_cut_changes_nothing_for_a_camera_that_marks_every_packet(codec: Codec, size: int) -> None:
+    marked = [packet[:5] + bytes([packet[5] | 0x80]) + packet[6:] for packet in stream(codec)]
+    whole = b"".join(marked)
+    reader = StreamReader(track(codec))
+    units = [unit for at in range(0, len(whole), size) for unit in reader.feed(whole[at : at + size], 0.0)]
+    at_once, other = read(marked, codec)
+    assert units == at_once
+    assert reader.counters == other.counters
+
+
 @given(st.data())
 def test_random_cuts_give_the_same_units(data: st.DataObject) -> None:
     packets = stream("h264")

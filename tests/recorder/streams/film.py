@@ -88,7 +88,7 @@ class Film(Studio):
 
     def take(self, octets: bytes) -> None:
         for unit in self.reader.feed(octets, self.seconds):
-            self.recording.picture(unit)
+            self.recording.pictures([unit])
         wait_until(lambda: self.recording.queued_bytes < MAX_QUEUED_BYTES // 8)  # by this clock the disk takes no time
 
     def develop(self) -> list[Print]:
