@@ -25,7 +25,7 @@ class Cut(Enum):
     """Cut because no keyframe came for twice the usual length; the segment is flagged."""
 
 
-def fragment_ends(held_ticks: int, held_bytes: int, next_bytes: int, next_keyframe: bool) -> bool:  # noqa: FBT001 - called for every picture
+def fragment_ends(held_ticks: int, held_bytes: int, next_bytes: int, *, next_keyframe: bool) -> bool:
     """Say whether the fragment that holds so much ends before the next picture."""
     full = held_ticks >= MAX_FRAGMENT_TICKS or held_bytes + next_bytes > MAX_FRAGMENT_BYTES
     return full or (next_keyframe and held_ticks >= MIN_FRAGMENT_TICKS)

@@ -183,14 +183,13 @@ class Playing:
 
     def _deliver(self, units: list[AccessUnit], now: float) -> None:
         """Hand over what a batch completed, up to a picture that can't be read."""
-        for at, unit in enumerate(units):
-            if unit.parameter_sets is not None:
-                try:
-                    refuse_unreadable(unit)
-                except Exception:
-                    self._take(units[:at], now)
-                    raise
-        self._take(units, now)
+        readable = 0
+        try:
+            for unit in units:
+                refuse_unreadable(unit)
+                readable += 1
+        finally:
+            self._take(units[:readable], now)
 
     def _take(self, units: list[AccessUnit], now: float) -> None:
         if units:

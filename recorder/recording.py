@@ -62,7 +62,6 @@ class Recording:
     ) -> None:
         """`places`: those of the recording of this stream before this one, if there was one in this process."""
         self._order = order
-        self._camera = order.camera_id
         self._writers = writers
         self._keys = keys
         self._anchor = anchor
@@ -90,7 +89,7 @@ class Recording:
     @property
     def queued_bytes(self) -> int:
         """What of this stream's camera waits for the disks."""
-        return sum([writer.queued_bytes(self._camera) for writer in self._writers])
+        return sum(writer.queued_bytes(self._order.camera_id) for writer in self._writers)
 
     @property
     def held_bytes(self) -> int:
@@ -100,10 +99,9 @@ class Recording:
     @property
     def hindrance(self) -> str | None:
         """Why nothing can be written although pictures come; None when it can."""
-        for writer in self._writers:
-            if writer.takes:
-                return SLOW_DISK if self._held_back else None
-        return self._writers[0].sentence
+        if not any(writer.condition is VolumeCondition.OK for writer in self._writers):
+            return self._writers[0].sentence
+        return SLOW_DISK if self._held_back else None
 
     def connected(self, reader: PictureSource) -> None:
         """A new connection begins; its reader knows the camera's clock."""

@@ -105,7 +105,7 @@ class Run:
                 return False
             self._samples[-1].duration = duration
             self._held_ticks += duration
-            if fragment_ends(self._held_ticks, self.held_bytes, len(payload), keyframe):
+            if fragment_ends(self._held_ticks, self.held_bytes, len(payload), next_keyframe=keyframe):
                 self._finish_fragment(clock, next_keyframe=keyframe)
         self._samples.append(Sample(payload, 0, keyframe, clock.composition))
         self.held_bytes += len(payload) + UNIT_BYTES

@@ -149,8 +149,6 @@ class WriterThread:
         self.volume = volume
         self._listed = listed
         self.condition = VolumeCondition.OK
-        self.takes = True
-        """Whether the condition is OK."""
         self.sentence = ""
         """Why the volume takes nothing; empty while it does."""
         self._clock = clock
@@ -350,7 +348,7 @@ class WriterThread:
 
     def _change(self, condition: VolumeCondition, sentence: str) -> None:
         if condition is not self.condition and not self.condition.final:
-            self.condition, self.sentence, self.takes = condition, sentence, condition is VolumeCondition.OK
+            self.condition, self.sentence = condition, sentence
             self._report(VolumeReport(self.volume.id, condition, sentence))
 
     def _abandon_one(self, job: _Job | None, sentence: str) -> None:

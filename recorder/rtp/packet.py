@@ -21,7 +21,7 @@ MARKER = 0x80
 MAX_SEQUENCE = 0xFFFF
 MAX_RUN = 64
 """Fragments taken at once."""
-SOME = 16
+_SOME = 16
 """Fragments of a picture of most cameras."""
 
 _OCTET = tuple(bytes([value]) for value in range(256))
@@ -58,7 +58,7 @@ def fragment_run(data: bytes, at: int, frame: int, sequence: int, octet_at: int,
     # One frame first, then some, then the rest: a camera whose runs are short on purpose must not have all of them read each time.
     if count <= 0 or data[first : first + _SEQUENCE_AT] != before or data[first + _SEQUENCE_AT + 2 : first + octet_at] != behind:
         return 0
-    some = min(count, SOME)
+    some = min(count, _SOME)
     found = _as_expected(data, first, frame, some, sequence, (before, behind))
     if found < some or some == count:
         return found
@@ -72,7 +72,7 @@ def _as_expected(data: bytes, at: int, frame: int, count: int, sequence: int, ar
     numbers = tuple(range(sequence + 1, sequence + 1 + count))
     if fields[1::3] == numbers and fields[0::3].count(before) == count and fields[2::3].count(behind) == count:
         return count
-    return next(at for at, number in enumerate(numbers) if fields[3 * at : 3 * at + 3] != (before, number, behind))
+    return next(n for n, number in enumerate(numbers) if fields[3 * n : 3 * n + 3] != (before, number, behind))
 
 
 @lru_cache(maxsize=512)

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from recorder.rtp.access_unit import ReaderCounters
+from recorder.rtp.messages import Messages
 from recorder.rtp.packet import MARKER, payload_span
-from recorder.rtp.reader import MAX_LATE_PACKETS, MAX_MESSAGES
+from recorder.rtp.reader import MAX_LATE_PACKETS
 from recorder.rtp.rtcp import SenderReport, sender_report
-from recorder.rtsp.errors import NotRtsp, ProtocolViolation
-from recorder.rtsp.message import DOLLAR, Message, after_empty_lines, take_frame, take_message
+from recorder.rtsp.message import DOLLAR, Message, after_empty_lines, take_frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class PacketReader:
         self._counters = counters
         self._expected = -1
         self._rest = b""
-        self._messages: list[Message] = []
+        self._messages = Messages()
 
     @property
     def unfinished_bytes(self) -> int:
@@ -50,7 +50,7 @@ class PacketReader:
         self._rest = b""
         at = 0
         while (at := after_empty_lines(data, at)) < len(data):
-            size, packet = self._frame(data, at, arrival) if data.startswith(DOLLAR, at) else (self._message(data, at), None)
+            size, packet = self._frame(data, at, arrival) if data.startswith(DOLLAR, at) else (self._messages.take(data, at), None)
             if not size:
                 break
             at += size
@@ -60,8 +60,7 @@ class PacketReader:
 
     def take_messages(self) -> list[Message]:
         """Return the RTSP messages found since the last call."""
-        messages, self._messages = self._messages, []
-        return messages
+        return self._messages.taken()
 
     def _frame(self, data: bytes, at: int, arrival: float) -> tuple[int, Packet | None]:
         """Take one frame; its size is 0 when it is incomplete."""
@@ -89,14 +88,3 @@ class PacketReader:
         self._counters.lost_packets += ahead if ahead < 0x8000 else 1
         self._expected = sequence + 1 & 0xFFFF
         return Packet(timestamp, bool(data[start + 1] & MARKER), ahead > 0, data[span[0] : span[1]])
-
-    def _message(self, data: bytes, at: int) -> int:
-        try:
-            taken = take_message(data, at)
-        except NotRtsp as err:
-            raise ProtocolViolation("The camera sends something between its pictures that is neither RTP nor RTSP.") from err
-        if taken is None:
-            return 0
-        message, size = taken
-        self._messages = [*self._messages[1 - MAX_MESSAGES :], message]
-        return size

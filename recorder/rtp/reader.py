@@ -18,6 +18,7 @@ from recorder.rtp.access_unit import (
 )
 from recorder.rtp.h264 import H264
 from recorder.rtp.h265 import H265
+from recorder.rtp.messages import Messages
 from recorder.rtp.nal import FIRST_FRAGMENT, LAST_FRAGMENT, Role
 from recorder.rtp.packet import (
     FRAME_HEAD_BYTES,
@@ -31,13 +32,10 @@ from recorder.rtp.packet import (
     payload_span,
 )
 from recorder.rtp.rtcp import SenderReport, sender_report
-from recorder.rtsp.errors import NotRtsp, ProtocolViolation
-from recorder.rtsp.message import DOLLAR, Message, after_empty_lines, take_frame, take_message
+from recorder.rtsp.message import DOLLAR, Message, after_empty_lines, take_frame
 from recorder.rtsp.sdp import VideoTrack
 from vms.media.parameter_sets import ParameterSets
 
-MAX_MESSAGES = 16
-"""RTSP messages kept for `take_messages`; a camera that floods loses the older ones."""
 MAX_LATE_PACKETS = 64
 """A sequence number this far back is a repetition; further back it is a new count."""
 _DOLLAR = DOLLAR[0]
@@ -67,7 +65,7 @@ class StreamReader:
         self._expected = -1
         self._arrival = 0.0
         self._partial = bytearray()
-        self._messages: list[Message] = []
+        self._messages = Messages()
 
     @property
     def parameter_sets(self) -> ParameterSets | None:
@@ -96,10 +94,7 @@ class StreamReader:
 
     def take_messages(self) -> list[Message]:
         """Return the RTSP messages found since the last call, for PlayingStream.answered."""
-        messages = self._messages
-        if messages:
-            self._messages = []
-        return messages
+        return self._messages.taken()
 
     def _walk(self, data: bytes, at: int) -> int:
         """Take every whole frame from `at` on; return where the first incomplete one begins."""
@@ -242,7 +237,7 @@ class StreamReader:
             return at
         if data[at] != _DOLLAR:
             begin = after_empty_lines(data, at)
-            return begin if data.startswith(DOLLAR, begin) else at + self._message(data, at)
+            return begin if data.startswith(DOLLAR, begin) else at + self._messages.take(data, at)
         frame = take_frame(data, at)
         if frame is None:
             return at
@@ -264,14 +259,3 @@ class StreamReader:
             self._packet(data, *span, data[start + 1], sequence, timestamp)
         elif sequence == self._expected:  # padding alone, which some cameras send to keep a path open
             self._expected = sequence + 1 & 0xFFFF
-
-    def _message(self, data: bytes, at: int) -> int:
-        try:
-            taken = take_message(data, at)
-        except NotRtsp as err:
-            raise ProtocolViolation("The camera sends something between its pictures that is neither RTP nor RTSP.") from err
-        if taken is None:
-            return 0
-        message, size = taken
-        self._messages = [*self._messages[1 - MAX_MESSAGES :], message]
-        return size

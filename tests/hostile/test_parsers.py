@@ -78,11 +78,29 @@ def test_a_parser_answers_or_refuses_as_declared(name: str, octets: bytes) -> No
 
 
 @st.composite
+def bent(draw: st.DrawFn, packets: list[bytes]) -> list[bytes]:
+    """Draw what becomes of good packets: headers with an octet changed, packets left out or sent twice."""
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(packets) - 1))
+        place = draw(st.integers(1, 19).filter(lambda place: place not in (2, 3)))  # but the length, which would only end it all
+        bit = 1 << draw(st.integers(0, 7))
+        changed = bytearray(packets[at])
+        if place < len(changed):
+            changed[place] ^= bit
+        packets[at : at + 1] = draw(st.sampled_from(([bytes(changed)], [bytes(changed)], [], [packets[at], packets[at]])))
+        if not packets:
+            break
+    return packets
+
+
+@st.composite
 def conversations(draw: st.DrawFn) -> tuple[Codec, bytes]:
     """Draw what a camera may send once it plays: good video, lies, answers, reports and noise in any order."""
     codec: Codec = draw(CODECS)
     sender = Sender(codec)
     parts: list[bytes] = [b"".join(sender.unit(clip(codec)[0]))]
+    for number in range(1, 1 + draw(st.integers(0, 3))):
+        parts += draw(bent(sender.unit(clip(codec)[number])))
     for payload in draw(st.lists(PAYLOADS, max_size=12)):
         parts.append(
             sender.packet(

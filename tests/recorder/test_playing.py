@@ -14,7 +14,7 @@ from recorder.rtp.access_unit import AccessUnit
 from recorder.rtsp.client import open_stream
 from recorder.rtsp.errors import UnsupportedCodec
 from tests.fakes.cameras import PASSWORD, USERNAME, tiny_cameras
-from tests.recorder.rtp.packets import unreadable
+from tests.recorder.rtp.packets import Sender, clip, unreadable
 from tests.recorder.rtsp.scripted_camera import SDP_WITHOUT_SETS, ScriptedCamera, camera
 from tests.recorder.test_clock import DrivenClock
 from vms.clock import SystemClock
@@ -59,6 +59,27 @@ async def test_a_camera_whose_parameter_sets_can_not_be_read_is_refused_before_a
 
     assert isinstance(playing.ended.exception(), UnsupportedCodec)
     assert taken == []
+
+
+@pytest.mark.asyncio
+async def test_pictures_that_came_in_one_batch_with_an_unreadable_one_are_handed_over_up_to_it() -> None:
+    taken: list[AccessUnit] = []
+    sender = Sender()
+    pictures = b"".join(packet for unit in clip("h264")[:3] for packet in sender.unit(unit))
+    async with camera(ScriptedCamera(sdp=SDP_WITHOUT_SETS, after_play=pictures + unreadable(sender=sender))) as scripted:
+        stream = await open_stream(scripted.address, "/", username="", password="", allow_loopback=True)
+        playing = Playing(stream, clock=SystemClock(), on_pictures=taken.extend, is_watched=lambda: False)
+        playing.begin()
+
+        def ended() -> bool:
+            playing.drain(SystemClock().monotonic())
+            return playing.ended.done()
+
+        await until(ended)
+        playing.close()
+
+    assert isinstance(playing.ended.exception(), UnsupportedCodec)
+    assert len(taken) == playing.pictures == 3
 
 
 @pytest.mark.asyncio

@@ -278,7 +278,7 @@ class OpenPart:
             os.fsync(fd)
             failpoint("publish:b")
             # P3: the file has its final name, whole; a crash from here on leaves an orphan that recovery adopts.
-            os.rename(self._path, published)  # noqa: PTH104 - Path.rename makes a path anew, at ten times the price
+            self._path.rename(published)
             failpoint("publish:c")
             # P4: the name is durable; only now may a row be inserted.
             fsync_dir(published.parent)

@@ -84,9 +84,9 @@ class Sender:
         return packets
 
 
-def unreadable(keyframes: int = 3) -> bytes:
+def unreadable(keyframes: int = 3, sender: Sender | None = None) -> bytes:
     """Return what a camera sends whose sequence parameter set is cut off behind its third octet."""
-    sender = Sender()
+    sender = sender or Sender()
     unit = (b"\x67\x42\x00", b"\x68\xce\x38\x80", b"\x65\x88" + bytes(40))
     return b"".join(packet for _ in range(keyframes) for packet in sender.unit(unit))
 

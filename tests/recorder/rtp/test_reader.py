@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.rtp.access_unit import AccessUnit
-from recorder.rtp.reader import MAX_MESSAGES, StreamReader
+from recorder.rtp.messages import MAX_MESSAGES
+from recorder.rtp.reader import StreamReader
 from recorder.rtp.rtcp import SenderReport
 from recorder.rtsp.errors import ProtocolViolation
 from tests.recorder.rtp.packets import Sender, clip, decoded_pictures, frame, nals_of, track
@@ -47,18 +48,6 @@ def test_batches_cut_anywhere_give_the_same_units(codec: Codec, size: int) -> No
     reader = StreamReader(track(codec))
     units = [unit for at in range(0, len(whole), size) for unit in reader.feed(whole[at : at + size], 0.0)]
     assert units == read(stream(codec), codec)[0]
-
-
-@CODECS
-@pytest.mark.parametrize("size", [1, 217, 5000])
-def test_where_batches_are_cut_changes_nothing_for_a_camera_that_marks_every_packet(codec: Codec, size: int) -> None:
-    marked = [packet[:5] + bytes([packet[5] | 0x80]) + packet[6:] for packet in stream(codec)]
-    whole = b"".join(marked)
-    reader = StreamReader(track(codec))
-    units = [unit for at in range(0, len(whole), size) for unit in reader.feed(whole[at : at + size], 0.0)]
-    at_once, other = read(marked, codec)
-    assert units == at_once
-    assert reader.counters == other.counters
 
 
 @given(st.data())
