@@ -95,6 +95,7 @@ class Capture:
         """End the stream: what was received is handed to the writer, then the gap with `reason` begins."""
         if self._playing is not None:
             self._playing.drain(self._around.clock.monotonic())  # what the socket holds was received too
+            self._playing.deliver()
             await self._playing.settle()
         if self._task is not None:
             self._task.cancel()

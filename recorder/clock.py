@@ -6,6 +6,8 @@ when a run started and pulls the line along: slowly enough that no playback noti
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from vms.clock import Clock
 from vms.domain.timespan import TICKS_PER_SECOND, ticks_of
 
@@ -17,19 +19,25 @@ JUMP_BACK_TICKS = TICKS_PER_SECOND
 """No camera reorders pictures deeper than this; a longer step back breaks the run."""
 MAX_REORDERED = 16
 """H.264 and H.265 allow at most 16 pictures to wait for one: more of them in the past means that the timestamps slipped."""
+MAX_BEHIND_TICKS = MAX_REORDERED * JUMP_BACK_TICKS
+"""So far behind its decode time no picture is shown whose timestamps mean something; then the line goes on from where it is."""
 DRIFT_WINDOW_TICKS = 10 * TICKS_PER_SECOND
+MAX_SLEW_TICKS = DRIFT_WINDOW_TICKS
+"""Of one picture: with `JUMP_FORWARD_TICKS` the longest that one lasts."""
 FAR_TICKS = TICKS_PER_SECOND
 """A line that has gone so far from the server's clock follows a camera that keeps no time: what a window went is undone in the next."""
 CLOCK_STEP_SECONDS = 1.0
 DEFAULT_DURATION = TICKS_PER_SECOND // 25
 """Of a picture that nothing is known about yet."""
 
+_HALF_TURN, _TURN_MASK = 1 << 31, (1 << 32) - 1
 _ENDLESS = 1 << 62
 _MILLION = 1_000_000
 
 
 class RunClock:
-    """The time line of one run. Feed it each access unit in arrival order; all numbers are 90 kHz ticks.
+    """The time line of one run. `advance` it by access units in arrival order and let it `observe` when those came that came
+    together; all numbers are 90 kHz ticks.
 
     The first picture stands at line position 0. `fix_start` says which moment that is; it is called once, when the first
     fragment is whole, and nothing is slewed before.
@@ -52,7 +60,6 @@ class RunClock:
         "_start",
         "_window_arrival",
         "_window_line",
-        "composition",
         "line",
         "nominal",
     )
@@ -75,10 +82,8 @@ class RunClock:
         self._window_line = 0
         self.line = 0
         """Decode time of the newest picture after the run's start: the sum of all durations handed out."""
-        self.composition = 0
-        """Presentation minus decode time of the newest picture; not 0 only where the camera reorders pictures."""
         self.nominal = DEFAULT_DURATION
-        """Best guess at the duration of the newest picture while its successor is not there."""
+        """Best guess at the duration of the newest picture, while its successor is not there or when it is the last."""
 
     @property
     def media(self) -> int:
@@ -90,70 +95,42 @@ class RunClock:
         """When the run began, as its least-delayed picture of this window tells; final before `fix_start` only."""
         return self._least
 
-    def advance(self, rtp: int, arrival: int) -> int | None:
-        """Take the next picture and return the duration of the one before it; None when the time line broke.
+    def advance(self, stamps: Iterable[int]) -> tuple[list[int], list[int]]:
+        """Take the next pictures by their 32-bit RTP timestamps. Return the durations of those that each of them follows, and their
+        own compositions: presentation minus decode time, not 0 only where the camera reorders pictures.
 
-        After None the run is over: close it and begin a new `RunClock` with this picture.
+        Fewer than `stamps` when one broke the time line. The run is over then: close it and begin a new `RunClock` with that picture.
         """
-        step = ((rtp - self._last_rtp + 0x8000_0000) & 0xFFFF_FFFF) - 0x8000_0000
-        if step > JUMP_FORWARD_TICKS or step < -JUMP_BACK_TICKS:
-            return None
-        self._last_rtp = rtp
-        media = self._media = self._media + step
-        duration = self._place(media) if media > self._highest else self._place_reordered()
-        if self._pending:
-            duration += self._slew(duration)
-        self.line += duration
-        self.composition = self._media - self._decode
-        self._observe(arrival)
-        return duration
+        durations: list[int] = []
+        compositions: list[int] = []
+        last_rtp, media, decode = self._last_rtp, self._media, self._decode
+        for rtp in stamps:
+            step = (rtp - last_rtp + _HALF_TURN & _TURN_MASK) - _HALF_TURN
+            if not -JUMP_BACK_TICKS <= step <= JUMP_FORWARD_TICKS:
+                break
+            last_rtp = rtp
+            media += step
+            duration = media - decode
+            if media > self._highest and duration > -MAX_BEHIND_TICKS:
+                self._highest = media
+                self._behind = 0
+                duration = max(duration, 1)
+                if duration != self._last_step or duration != self.nominal:
+                    self._guess(duration)
+            else:
+                media, duration = self._reordered(media, decode)
+            decode += duration
+            compositions.append(media - decode)
+            durations.append(duration + self._slew(duration) if self._pending else duration)
+        self._last_rtp, self._media, self._decode = last_rtp, media, decode
+        self.line += sum(durations)
+        return durations, compositions
 
-    def fix_start(self, *, not_before: int) -> int:
-        """Return the run's first moment: when its least-delayed picture says it began, never before `not_before`."""
-        self._start = max(self._least, not_before)
-        self._pending = self._lead = self._least - self._start
-        self._open_window()
-        return self._start
+    def observe(self, arrival: int) -> None:
+        """Note when the newest picture came, after all those that came with it.
 
-    def close(self) -> int:
-        """Return the duration of the run's last picture."""
-        return self.nominal
-
-    def _place(self, media: int) -> int:
-        """Return how far the decode time moves for the newest picture, shown at `media`, after all before it."""
-        self._behind = 0
-        self._highest = media
-        step = max(1, media - self._decode)
-        self._decode += step
-        if step != self._last_step or step != self.nominal:
-            self._guess(step)
-        return step
-
-    def _guess(self, step: int) -> None:
-        """One late picture says nothing about the next; two in a row do."""
-        if TICKS_PER_SECOND // 1000 <= step <= TICKS_PER_SECOND:
-            self.nominal, self._last_step = min(step, self._last_step), step
-
-    def _place_reordered(self) -> int:
-        """Likewise for a picture that is shown before one that came earlier."""
-        self._behind += 1
-        if self._behind > MAX_REORDERED:
-            self._behind = 0
-            self._media = self._highest = self._decode + self.nominal
-            self._decode = self._media
-            return self.nominal
-        self._decode += 1
-        return 1
-
-    def _slew(self, duration: int) -> int:
-        allowed, self._carry = divmod(duration * self._rate_ppm + self._carry, _MILLION)
-        step = max(-allowed, 1 - duration, min(allowed, self._pending))
-        self._pending -= step
-        self._slewed += step
-        return step
-
-    def _observe(self, arrival: int) -> None:
-        """Arrival minus line: the least of a window is of the picture that the network held up least."""
+        The least of arrival minus line in a window is of the picture that the network held up least.
+        """
         self._arrival = arrival
         # Pictures are compared as if none of this window's slew had happened yet, or it would be corrected twice.
         line = self.line - self._slewed
@@ -163,6 +140,34 @@ class RunClock:
             self._correct(self._least - self._slewed - self._start, counted=counted)
             self._open_window()
 
+    def fix_start(self, *, not_before: int) -> int:
+        """Return the run's first moment: when its least-delayed picture says it began, never before `not_before`."""
+        self._start = max(self._least, not_before)
+        self._pending = self._lead = self._least - self._start
+        self._open_window()
+        return self._start
+
+    def _guess(self, step: int) -> None:
+        """One late picture says nothing about the next; two in a row do."""
+        if TICKS_PER_SECOND // 1000 <= step <= TICKS_PER_SECOND:
+            self.nominal, self._last_step = min(step, self._last_step), step
+
+    def _reordered(self, media: int, decode: int) -> tuple[int, int]:
+        """Return where a picture stands that is shown before one that came earlier, and how far the decode time moves for it."""
+        self._behind += 1
+        if self._behind <= MAX_REORDERED and decode - media < MAX_BEHIND_TICKS:
+            return media, 1
+        self._behind = 0
+        self._highest = decode + self.nominal
+        return self._highest, self.nominal
+
+    def _slew(self, duration: int) -> int:
+        allowed, self._carry = divmod(duration * self._rate_ppm + self._carry, _MILLION)
+        step = max(-allowed, 1 - duration, min(allowed, self._pending, MAX_SLEW_TICKS))
+        self._pending -= step
+        self._slewed += step
+        return step
+
     def _correct(self, offset: int, *, counted: int) -> None:
         """Decide how the line, `offset` behind the server, is pulled in the coming window; `counted`: what the camera did in this one."""
         # A run that had to begin ahead, after the clock was set back, is not the camera's fault: what is left of that goes gently.
@@ -170,8 +175,8 @@ class RunClock:
         gone = offset - self._lead
         if abs(gone) <= FAR_TICKS:
             self._pending, self._rate_ppm = offset, MAX_SLEW_PPM
-        else:  # for all of that window, in which the camera goes astray as it did in this one
-            self._pending = _ENDLESS if gone > 0 else -_ENDLESS
+        else:  # as evenly as the camera goes astray, and never more than it did
+            self._pending = gone
             self._rate_ppm = abs(gone) * _MILLION // counted
 
     def _open_window(self) -> None:

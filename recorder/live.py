@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from recorder.clock import RunClock, WallAnchor
 from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit
 from vms.domain.timespan import TICKS_PER_MS
-from vms.media.fmp4 import ParameterSets, Sample, init_segment, one_frame_fragment
+from vms.media.fmp4 import ParameterSets, Samples, init_segment, whole_fragment
 
 MAX_GOP_BYTES = 4 * 1024 * 1024
 MAX_VIEWER_BYTES = 4 * 1024 * 1024
@@ -105,25 +105,33 @@ class LiveStream:
 
     def pictures(self, units: list[AccessUnit]) -> None:
         """Take access units in arrival order; the reader hands over a keyframe first."""
+        if not self._viewers:
+            self._keep(units)
+            return
         for unit in units:
-            if unit.parameter_sets is not None:
-                self._parameter_sets = unit.parameter_sets
-                self._line = None
-            self._keep(unit)
-            if self._viewers:
-                self._forward(unit)
+            self._keep([unit])
+            self._forward(unit)
 
-    def _keep(self, unit: AccessUnit) -> None:
+    def _keep(self, units: list[AccessUnit]) -> None:
         """Keep the pictures since the last keyframe, while they are not too much."""
-        if unit.keyframe:
+        keyframes = [number for number, unit in enumerate(units) if unit.keyframe]
+        if keyframes:
+            for number in keyframes:
+                self._note_sets(units[number])
             self.forget_gop()
+            units = units[keyframes[-1] :]
         elif not self._gop:
             return
-        self.gop_bytes += len(unit.payload) + UNIT_BYTES
+        self.gop_bytes += sum([len(unit.payload) for unit in units]) + UNIT_BYTES * len(units)
         if self.gop_bytes > MAX_GOP_BYTES:
             self.forget_gop()
         else:
-            self._gop.append(unit)
+            self._gop += units
+
+    def _note_sets(self, unit: AccessUnit) -> None:
+        if unit.parameter_sets is not None:
+            self._parameter_sets = unit.parameter_sets
+            self._line = None
 
     def state(self, state: str, since_ms: int, sentence: str) -> None:
         """Tell the viewers what the stream does now; a later viewer is told first of all."""
@@ -199,9 +207,10 @@ class _LiveLine:
         self._gop_bytes = 0
         decode_times = [(0, 0)]
         for unit in gop[1:]:
-            if self._clock.advance(unit.rtp_timestamp, anchor.ticks(unit.arrival)) is None:
+            composition = self._advance(unit)
+            if composition is None:
                 break
-            decode_times.append((self._clock.line, self._clock.composition))
+            decode_times.append((self._clock.line, composition))
         ends = [time for time, _ in decode_times[1:]] + [self._clock.line + self._clock.nominal]
         self._header = self._describe(sets, first)
         for unit, (_, composition), end in zip(gop, decode_times, ends, strict=False):
@@ -209,18 +218,28 @@ class _LiveLine:
 
     def mux(self, unit: AccessUnit) -> LiveMessage | None:
         """Return the picture's message; None when its time stamp broke the epoch."""
-        if self._clock.advance(unit.rtp_timestamp, self._anchor.ticks(unit.arrival)) is None:
+        composition = self._advance(unit)
+        if composition is None:
             return None
-        return self._send(unit, self._clock.line + self._clock.nominal, self._clock.composition)
+        return self._send(unit, self._clock.line + self._clock.nominal, composition)
 
     def replay(self) -> list[LiveMessage]:
         """Return what a viewer needs to start: the epoch's header, then the pictures since the last keyframe."""
         return [self._header, *self._gop]
 
+    def _advance(self, unit: AccessUnit) -> int | None:
+        """Return presentation minus decode time of the next picture; None when its time stamp broke the epoch."""
+        _, compositions = self._clock.advance([unit.rtp_timestamp])
+        if not compositions:
+            return None
+        self._clock.observe(self._anchor.ticks(unit.arrival))
+        return compositions[0]
+
     def _send(self, unit: AccessUnit, end: int, composition: int) -> LiveMessage:
         duration = max(1, end - self._tfdt)
-        sample = Sample(unit.payload, duration, unit.keyframe, composition)
-        fragment = one_frame_fragment(self._sequence, self._tfdt, sample)
+        samples = Samples()
+        samples.append(unit.payload, duration, keyframe=unit.keyframe, composition=composition)
+        fragment = whole_fragment(self._sequence, self._tfdt, samples)
         message = LiveMessage((_KEYFRAME if unit.keyframe else _DELTA) + fragment, is_text=False, keyframe=unit.keyframe)
         self._tfdt += duration
         self._sequence += 1

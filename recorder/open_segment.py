@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -10,7 +9,7 @@ from recorder.rtp.access_unit import UNIT_BYTES
 from vms.domain.footage import FragmentEntry, SegmentFlag
 from vms.domain.ids import CameraId, SegmentId, StreamId, segment_id
 from vms.domain.timespan import TICKS_PER_MS
-from vms.media.fmp4 import ParameterSets, Sample
+from vms.media.fmp4 import ParameterSets, Samples
 
 HOUR_MS = 3_600_000
 
@@ -31,7 +30,7 @@ class Fragment:
     tfdt: int
     """90 kHz ticks since the epoch."""
     duration: int
-    samples: Sequence[Sample]
+    samples: Samples
     held_bytes: int
     """What it takes in memory while it waits: payloads, and `UNIT_BYTES` for each sample."""
     queued_at: float

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from vms.domain.clock_steps import detour
 from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND
 
-NEAR_TICKS = 20 * TICKS_PER_SECOND
-"""A run ends so long before footage that stands in its way: it may still hold a fragment, whose last picture may last ten seconds."""
+NEAR_TICKS = 30 * TICKS_PER_SECOND
+"""A run ends so long before footage that stands in its way: it may still hold a fragment, whose last picture may last twenty seconds
+(`clock.MAX_SLEW_TICKS`)."""
 REMEMBERED = 16
 ENDLESS = 1 << 62
 

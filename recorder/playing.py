@@ -23,6 +23,8 @@ STALLED_SECONDS = 15.0
 READ_BYTES = 256 * 1024
 MAX_READ_SECONDS = 0.04
 """A drain reads until nothing is there, or for so long: what a camera sends beyond that waits in its socket for the next."""
+MAX_COMPLETED = 64
+"""Pictures of a stream that wait to be handed over until all streams are drained; of 25 a second five are there in a tick."""
 SETTLE_SECONDS = 1.0
 """How long the last pictures may take that are being re-encoded when a stream ends in order."""
 _SETTLE_LOOK_SECONDS = 0.01
@@ -45,7 +47,7 @@ class CameraStalled(CameraError):
 
 
 def refuse_unreadable(unit: AccessUnit) -> None:
-    """Raise UnsupportedCodec, for this stream alone, when no init segment can be made of the sets that `unit` brings."""
+    """Raise UnsupportedCodec, for this stream alone, when no init segment can be made of the sets that `unit` brings, if it does."""
     if unit.parameter_sets is None:
         return
     try:
@@ -81,6 +83,8 @@ class Playing:
         self._on_pictures = on_pictures
         self._is_watched = is_watched
         self._began = self._last_packet = self._last_picture = clock.monotonic()
+        self._completed: list[AccessUnit] = []
+        self._fed_at = self._began
         self._packets = 0
         self._bytes = self._counted_bytes = 0
         self._counted_at = self._began
@@ -97,16 +101,26 @@ class Playing:
         """Feed what came together with the camera's answer to PLAY."""
         if self._stream.leftover:
             self._guarded(lambda: self._feed(self._stream.leftover, self._clock.monotonic()))
+            self.deliver()
 
     def drain(self, now: float) -> None:
+        """Take what the socket holds; the pictures of the last batch wait for `deliver`, but where they are many or somebody watches."""
         if self.ended.done():
             return
         try:
             self._read(now)
         except CameraError as err:
+            self.deliver()
             self._end(err)
+        if len(self._completed) > MAX_COMPLETED or self.watched:
+            self.deliver()
         if self._reencoded is not None:
             self._collect(now)
+
+    def deliver(self) -> None:
+        completed, self._completed = self._completed, []
+        if completed:
+            self._guarded(lambda: self._deliver(completed, self._fed_at))
 
     async def settle(self) -> None:
         """Wait for the pictures that are being re-encoded, a moment at most."""
@@ -160,6 +174,9 @@ class Playing:
 
     def _read(self, now: float) -> None:
         while (received := self._stream.receive(READ_BYTES)) is not None:
+            self.deliver()
+            if self.ended.done():
+                return
             self._feed(received, now)
             if len(received) < READ_BYTES or self._clock.monotonic() - now > MAX_READ_SECONDS:
                 return
@@ -167,16 +184,15 @@ class Playing:
     def _feed(self, received: bytes, now: float) -> None:
         self._bytes += len(received)
         reader = self.reader
-        units = reader.feed(received, now)
+        self._completed, self._fed_at = reader.feed(received, now), now
         if (packets := reader.counters.received_packets) != self._packets:  # an answer to a keep-alive is no sign of video
             self._packets, self._last_packet = packets, now
-        if units:
-            self._deliver(units, now)
         for message in reader.take_messages():
             self._stream.answered(message)
 
     def _collect(self, now: float) -> None:
-        """Take what was re-encoded meanwhile."""
+        """Hand over what was re-encoded meanwhile, after what the last bytes gave."""
+        self.deliver()
         reencoded = self._reencoded
         if reencoded is not None and not self.ended.done():
             self._guarded(lambda: self._deliver(reencoded.collect(now), now))
@@ -185,9 +201,10 @@ class Playing:
         """Hand over what a batch completed, up to a picture that can't be read."""
         readable = 0
         try:
-            for unit in units:
-                refuse_unreadable(unit)
-                readable += 1
+            for number in [number for number, unit in enumerate(units) if unit.parameter_sets is not None]:
+                readable = number
+                refuse_unreadable(units[number])
+            readable = len(units)
         finally:
             self._take(units[:readable], now)
 

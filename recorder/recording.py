@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Protocol
 
 from recorder.clock import WallAnchor
@@ -74,8 +75,6 @@ class Recording:
         self._parameter_sets: ParameterSets | None = None
         self.places = places or Places(order.not_before, order.taken)
         """Where the next run may stand."""
-        self._until = 0
-        """Where the run has to end, in ticks since the epoch."""
         self._missing: tuple[GapReason, str] | None = None
         self._last_arrival = 0.0
         self._held_back = False
@@ -109,28 +108,29 @@ class Recording:
         self._parameter_sets = None
 
     def pictures(self, units: list[AccessUnit]) -> None:
-        """Take access units in arrival order."""
+        """Take access units in arrival order, at least one."""
         self._room = MAX_QUEUED_BYTES - self._held()
-        arrival, ticks = -1.0, 0
-        for unit in units:
-            if unit.arrival != arrival:
-                arrival, ticks = unit.arrival, self._anchor.ticks(unit.arrival)
-            self._picture(unit, ticks)
+        for stretch in _stretches(units):
+            self._stretch(stretch)
 
-    def _picture(self, unit: AccessUnit, arrival: int) -> None:
-        """Take one access unit, which arrived at `arrival` server ticks."""
-        if unit.lost or unit.parameter_sets is not None:
-            self._end_where_the_stream_changed(unit)
-        self._last_arrival = unit.arrival
+    def _stretch(self, units: Sequence[AccessUnit]) -> None:
+        first = units[0]
+        if first.lost or first.parameter_sets is not None:
+            self._end_where_the_stream_changed(first)
+        self._last_arrival = first.arrival
         if not self._wanted:
             return
-        self._room -= len(unit.payload) + UNIT_BYTES
-        if (self._room < 0 or self._held_back) and self._lags(unit):
+        self._room -= sum([len(unit.payload) for unit in units]) + UNIT_BYTES * len(units)
+        if self._room >= 0 and not self._held_back:
+            self._record(units)
             return
-        if self._run is None and not (unit.keyframe and self._begin(unit.arrival)):
-            return
+        for unit in units:
+            if not self._lags(unit):
+                self._record([unit])
+
+    def _record(self, units: Sequence[AccessUnit]) -> None:
         try:
-            self._add(unit, arrival)
+            self._add(units)
         except KeyMissing:
             if self._missing is None or self._missing[0] is not GapReason.DISK_ERROR:  # once, not at every keyframe
                 log.error("no key for this hour", stream=self._order.stream)
@@ -207,44 +207,46 @@ class Recording:
         self._send(replace(ended, end_ms=until // TICKS_PER_MS))
         self._send(Missing(self._order.stream, until if since is None else since, ended.end_reason or "", detail))
 
-    def _add(self, unit: AccessUnit, arrival: int) -> None:
-        """Give the picture to the run; where its time stamp breaks the line, to a new one."""
-        run = self._run
-        if run is not None and not run.add(unit, arrival):
-            self.end(GapReason.STREAM_CHANGED, "The camera's time stamps jumped.")
-            if unit.keyframe and self._begin(unit.arrival) and self._run is not None:
-                self._run.add(unit, arrival)
+    def _add(self, units: Sequence[AccessUnit]) -> None:
+        """Give the pictures of a stretch to the run; where there is none, or a time stamp breaks its line, a keyframe begins a new one."""
+        arrival, at = self._anchor.ticks(units[0].arrival), 0
+        while at < len(units):
+            if self._run is None and units[at].keyframe:
+                self._begin(units[at].arrival)
             run = self._run
-        if run is not None:
-            if not self._announced:
+            if run is None:
+                return
+            taken = run.add(units[at:] if run.start is not None else units[at : at + 1], arrival)
+            at += taken
+            if not taken:
+                self.end(GapReason.STREAM_CHANGED, "The camera's time stamps jumped.")
+            elif not self._announced:
                 self._announce(run)
-            if run.recorded_until > self._until:
+            if run.is_over:
                 self.end(GapReason.CLOCK_STEP, "Here stands what was recorded while this machine's clock was ahead.")
 
-    def _begin(self, now: float) -> bool:
+    def _begin(self, now: float) -> None:
+        """Begin a run, if one may begin now."""
         if self._missing is not None and self._missing[0] is GapReason.STREAM_CHANGED and now - self._begun_at < RUN_SECONDS:
-            return False
+            return
         writer = next((writer for writer in self._writers if writer.condition is VolumeCondition.OK), None)
         if writer is None:
             self.still_missing(_reason_of(self._writers[0].condition), self._writers[0].sentence)
-            return False
-        if self._parameter_sets is None:
-            return False
-        self._begun_at = now
-        self._writer = writer
-        self._announced = False
-        limit = self.places.limit(self._anchor.ticks(now))
-        self._until = self.places.until(max(self._anchor.ticks(now), limit))
-        self._run = Run(self._plan(self._parameter_sets, limit), writer, self._keys)
-        return True
+        elif self._parameter_sets is not None:
+            self._begun_at = now
+            self._writer = writer
+            self._announced = False
+            self._run = Run(self._plan(self._parameter_sets, self._anchor.ticks(now)), writer, self._keys)
 
-    def _plan(self, sets: ParameterSets, not_before: int) -> RunPlan:
+    def _plan(self, sets: ParameterSets, now: int) -> RunPlan:
+        not_before = self.places.limit(now)
         return RunPlan(
             stream_id=self._order.stream_id,
             camera_id=self._order.camera_id,
             parameter_sets=sets,
             segment_ticks=self._segment_ticks,
             not_before=not_before,
+            until=self.places.until(max(now, not_before)),
             expected_bytes=self._segment_bytes,
         )
 
@@ -303,6 +305,13 @@ class Recording:
         if report is None:
             return None
         return camera_clock_offset_ms(report.ntp, server_ms=self._anchor.ticks(report.arrival) // TICKS_PER_MS)
+
+
+def _stretches(units: list[AccessUnit]) -> list[list[AccessUnit]]:
+    """Split where a keyframe or another arrival begins: a stretch arrived together, and its first picture alone may change the stream."""
+    together = units[0].arrival == units[-1].arrival
+    begins = [number for number, unit in enumerate(units) if number and (unit.keyframe or not together)]
+    return [units[begin:end] for begin, end in pairwise((0, *begins, len(units)))] if begins else [units]
 
 
 def _reason_of(condition: VolumeCondition) -> GapReason:

@@ -6,6 +6,7 @@ begins with a keyframe, which is also the first picture shown, and never before 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,7 +19,7 @@ from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit
 from vms.domain.footage import SegmentFlag
 from vms.domain.ids import CameraId, StreamId
 from vms.domain.timespan import TICKS_PER_MS
-from vms.media.fmp4 import ParameterSets, Sample
+from vms.media.fmp4 import ParameterSets, Samples
 
 
 class SegmentSink(Protocol):
@@ -45,6 +46,8 @@ class RunPlan:
     segment_ticks: int
     not_before: int
     """End of the stream's previous run, in ticks since the epoch."""
+    until: int
+    """Where the run has to end, likewise."""
     expected_bytes: int
     """Size of the stream's last segment: what is reserved on disk for the next."""
 
@@ -61,7 +64,8 @@ class Run:
         self._segment: OpenSegment | None = None
         self._unconfirmed: list[OpenSegment] = []
         self._durable_until = 0
-        self._samples: list[Sample] = []
+        self._samples = Samples()
+        """Those of the fragment that is being gathered; the duration of the last is known by the next."""
         self._held_ticks = 0
         self.held_bytes = 0
         """What was added and not handed to the sink yet."""
@@ -81,40 +85,64 @@ class Run:
         return self.start is not None and self.recorded_until > self.start
 
     @property
+    def is_over(self) -> bool:
+        """Say whether the run has come to where it has to end; it takes no picture any more."""
+        return self.recorded_until > self._plan.until
+
+    @property
     def durable_until(self) -> int:
         """Where the run's published files end, in ticks; its start while there is none. Final once the sink has done all."""
         self._confirm()
         return max(self._durable_until, self.start or 0)
 
-    def add(self, unit: AccessUnit, arrival: int) -> bool:
-        """Take the next picture, which arrived at `arrival` server ticks; False when the time line broke.
+    def add(self, units: Sequence[AccessUnit], arrival: int) -> int:
+        """Take the next pictures, which arrived together at `arrival` server ticks, and return how many.
 
-        After False the picture was not taken: close this run and give it to a new one. KeyMissing is raised likewise.
+        All but the first are no keyframes, and while the run's start is not known it is given one at a time. Fewer are taken when
+        the time line broke before the next one. Close the run after 0, after KeyMissing and when `is_over`: it takes no more then.
         """
-        self._newest_arrival = unit.arrival
-        payload, keyframe = unit.payload, unit.keyframe
-        clock = self._clock
-        if clock is None:
-            clock = self._clock = RunClock(unit.rtp_timestamp, arrival)
-            self.rtp_start = unit.rtp_timestamp
-        elif self.start is None and self._leads(unit):
-            return True
-        else:
-            duration = clock.advance(unit.rtp_timestamp, arrival)
-            if duration is None:
-                return False
-            self._samples[-1].duration = duration
-            self._held_ticks += duration
-            if fragment_ends(self._held_ticks, self.held_bytes, len(payload), next_keyframe=keyframe):
-                self._finish_fragment(clock, next_keyframe=keyframe)
-        self._samples.append(Sample(payload, 0, keyframe, clock.composition))
-        self.held_bytes += len(payload) + UNIT_BYTES
-        return True
+        self._newest_arrival = units[0].arrival
+        if self._clock is None:
+            self._clock = RunClock(units[0].rtp_timestamp, arrival)
+            self.rtp_start = units[0].rtp_timestamp
+            self._gather(units[:1], (0,))
+            return 1
+        if self.start is None and self._leads(units[0]):
+            return 1
+        durations, compositions = self._clock.advance([unit.rtp_timestamp for unit in units])
+        if durations:
+            self._clock.observe(arrival)
+            self._place(units[: len(durations)], durations, compositions, self._clock)
+        return len(durations)
+
+    def _place(self, units: Sequence[AccessUnit], durations: Sequence[int], compositions: Sequence[int], clock: RunClock) -> None:
+        """Put pictures into their fragments; `durations` are those of the pictures that each of them follows."""
+        ticks, size = self._held_ticks + sum(durations), sum([len(unit.payload) for unit in units]) + UNIT_BYTES * (len(units) - 1)
+        if not fragment_ends(ticks, self.held_bytes, size, next_keyframe=units[0].keyframe):
+            self._held_ticks = ticks
+            self._samples.durations.extend(durations)
+            self._gather(units, compositions)
+            return
+        for number, unit in enumerate(units):
+            self._held_ticks += durations[number]
+            self._samples.durations.append(durations[number])
+            if fragment_ends(self._held_ticks, self.held_bytes, len(unit.payload), next_keyframe=unit.keyframe):
+                self._finish_fragment(clock, next_keyframe=unit.keyframe)
+            self._gather([unit], (compositions[number],))
+            if self.is_over:
+                return
+
+    def _gather(self, units: Sequence[AccessUnit], compositions: Iterable[int]) -> None:
+        samples = self._samples
+        samples.compositions.extend(compositions)
+        samples.payloads += [unit.payload for unit in units]
+        samples.keyframes += [unit.keyframe for unit in units]
+        self.held_bytes += sum([len(unit.payload) for unit in units]) + UNIT_BYTES * len(units)
 
     def _leads(self, unit: AccessUnit) -> bool:
         """Say whether the picture is shown before the run's first: in an open GOP it needs pictures from before the run."""
         behind = self.rtp_start - unit.rtp_timestamp & 0xFFFF_FFFF
-        if len(self._samples) != 1 or unit.keyframe or not 0 < behind <= JUMP_BACK_TICKS:
+        if len(self._samples.payloads) != 1 or unit.keyframe or not 0 < behind <= JUMP_BACK_TICKS:
             return False
         self._leading += 1
         return self._leading <= MAX_REORDERED
@@ -122,8 +150,8 @@ class Run:
     def close(self) -> None:
         """Hand over the unfinished fragment and publish the segment; nothing that was added is lost, but where its key is missing."""
         if self._clock is not None and self._samples:
-            duration = self._samples[-1].duration = self._clock.close()
-            self._held_ticks += duration
+            self._held_ticks += self._clock.nominal
+            self._samples.durations.append(self._clock.nominal)
             with suppress(KeyMissing):
                 self._finish_fragment(self._clock, next_keyframe=False)
         if self._segment is not None:
@@ -142,7 +170,7 @@ class Run:
         fragment = Fragment(self.recorded_until, self._held_ticks, self._samples, self.held_bytes, self._newest_arrival)
         self._sink.append(segment, fragment)
         self.recorded_until += self._held_ticks
-        self._samples = []
+        self._samples = Samples()
         self._held_ticks = self.held_bytes = 0
         cut = self._cutter.at_border(self.recorded_until, next_keyframe=next_keyframe)
         if cut is not Cut.KEEP:
@@ -152,7 +180,7 @@ class Run:
     def _open_segment(self, start: int, run_start: int) -> OpenSegment:
         key = self._keys.key(self._plan.camera_id, start)
         if key is None:
-            self._samples = []  # they can't be written without it, and the run is over
+            self._samples = Samples()  # they can't be written without it, and the run is over
             raise KeyMissing
         segment = self._segment = OpenSegment(
             stream_id=self._plan.stream_id,

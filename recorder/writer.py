@@ -282,16 +282,16 @@ class WriterThread:
         if writing is None or segment.phase is not SegmentPhase.OPEN:
             return
         head = fragment_head(writing.sequence, fragment.tfdt, fragment.samples)
-        writing.part.writev(writing.encoder.encode_record(head, [sample.payload for sample in fragment.samples]))
+        writing.part.writev(writing.encoder.encode_record(head, fragment.samples.payloads))
         writing.sequence += 1
         writing.dirty = True
-        first = fragment.samples[0]
+        keyframe = fragment.samples.keyframes[0]
         segment.written.append(
             FragmentEntry(
                 len(head) + fragment.payload_bytes,
                 fragment.duration,
-                starts_with_keyframe=first.keyframe,
-                keyframe_size=len(head) + len(first.payload) if first.keyframe else 0,
+                starts_with_keyframe=keyframe,
+                keyframe_size=len(head) + len(fragment.samples.payloads[0]) if keyframe else 0,
             )
         )
 

@@ -160,11 +160,10 @@ class Assembler:
         """Say whether a whole picture may follow at once: none is begun, and what it depends on was handed over."""
         return not (self._parts or self._waiting or self._new_sets) and self._trust_marker
 
-    def whole(self, timestamp: int, arrival: float, payload: bytes) -> None:
-        """Hand over a picture that is one slice and whole; only while `takes_whole`."""
-        self.timestamp = self._marked_timestamp = timestamp
-        self.arrival = arrival
-        self.units.append(AccessUnit(timestamp, payload, False, arrival, False, None))
+    def whole(self, units: list[AccessUnit]) -> None:
+        """Hand over pictures that are one slice each and whole, one or more; only while `takes_whole`."""
+        self.units += units
+        self.timestamp = self._marked_timestamp = units[-1].rtp_timestamp
 
     def settle(self) -> None:
         """Copy what is open out of the batch that it came in, so that no batch outlives its feed()."""

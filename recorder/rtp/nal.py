@@ -51,10 +51,6 @@ class NalSyntax:
         kind = (fragment_octet & self.type_mask) << self.type_shift
         return bytes([payload_header[0] & self.kept_bits | kind]) + payload_header[1:]
 
-    def first_fragments(self, role: Role) -> frozenset[int]:
-        """Return the fragment header octets that begin a NAL unit of `role` and do not end it."""
-        return frozenset(FIRST_FRAGMENT | kind for kind, its_role in enumerate(self.role_of_type) if its_role is role)
-
 
 def syntax(codec: Codec, *, header_bytes: int, type_mask: int, type_shift: int, roles: Mapping[range | int, Role]) -> NalSyntax:
     """Spread the roles of NAL unit types over the tables that are looked up per packet."""

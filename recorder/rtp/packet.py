@@ -13,8 +13,8 @@ FRAME_HEAD_BYTES = 4
 HEADER_BYTES = 12
 PAYLOAD_AT = FRAME_HEAD_BYTES + HEADER_BYTES
 """Offset of the payload in a frame whose packet has neither CSRC nor extension."""
-_SEQUENCE_AT = 6
-"""Offset of the sequence number in a frame."""
+HEAD_BYTES = 8
+"""Of a frame up to and with its packet's sequence number: "$", channel, length; flags, marker and type, sequence number."""
 PLAIN = 0x80
 """First octet of a packet of version 2 without padding, extension and CSRC."""
 MARKER = 0x80
@@ -22,7 +22,8 @@ MAX_SEQUENCE = 0xFFFF
 MAX_RUN = 64
 """Fragments taken at once."""
 _SOME = 16
-"""Fragments of a picture of most cameras."""
+"""Fragments that are read in one go, those of a picture of most cameras: a camera whose runs are short on purpose must not have
+all that might be one read each time."""
 
 _OCTET = tuple(bytes([value]) for value in range(256))
 
@@ -43,51 +44,41 @@ def payload_span(data: bytes, start: int, stop: int) -> tuple[int, int] | None:
     return (begin, stop - padding) if begin <= stop - padding else None
 
 
-def fragment_run(data: bytes, at: int, frame: int, sequence: int, octet_at: int, middle: int) -> int:
-    """Count the frames that carry on the fragmented NAL unit of the plain frame of `frame` bytes at `at`.
+def fragment_run(data: bytes, at: int, frame: int, head: int, octet_at: int, middle: int) -> tuple[memoryview, ...]:
+    """Return views of the bodies of the frames that carry on the fragmented NAL unit of the plain frame of `frame` bytes at `at`.
 
     Those are frames of the same size, channel, payload type, time stamp, source and payload header, without marker, with the
-    sequence numbers that follow `sequence` and with the fragment header octet `middle` (neither start nor end) at `octet_at` of
-    the frame. A few calls find them, whatever their number: a keyframe has a hundred fragments.
+    sequence numbers that follow, up to 65535, and with the fragment header octet `middle` (neither start nor end) at `octet_at`
+    of the frame. A few calls find them, whatever their number: a keyframe has a hundred fragments. `head`: the first 8 octets
+    of the frame at `at` as a number.
     """
     first = at + frame
-    count = min((len(data) - first) // frame, MAX_RUN, MAX_SEQUENCE - sequence)
-    octets = data[first + octet_at : first + count * frame : frame]
-    count -= len(octets.lstrip(_OCTET[middle]))
-    before, behind = data[at : at + _SEQUENCE_AT], data[at + _SEQUENCE_AT + 2 : at + octet_at]
-    # One frame first, then some, then the rest: a camera whose runs are short on purpose must not have all of them read each time.
-    if count <= 0 or data[first : first + _SEQUENCE_AT] != before or data[first + _SEQUENCE_AT + 2 : first + octet_at] != behind:
-        return 0
-    some = min(count, _SOME)
-    found = _as_expected(data, first, frame, some, sequence, (before, behind))
-    if found < some or some == count:
-        return found
-    return some + _as_expected(data, first + some * frame, frame, count - some, sequence + some, (before, behind))
-
-
-def _as_expected(data: bytes, at: int, frame: int, count: int, sequence: int, around: tuple[bytes, bytes]) -> int:
-    """Count the frames from `at` on, of `count`, whose headers have what is expected `around` the numbers that follow `sequence`."""
-    before, behind = around
-    fields = _headers(frame, _SEQUENCE_AT + 2 + len(behind), count)(data, at)
-    numbers = tuple(range(sequence + 1, sequence + 1 + count))
-    if fields[1::3] == numbers and fields[0::3].count(before) == count and fields[2::3].count(behind) == count:
-        return count
-    return next(n for n, number in enumerate(numbers) if fields[3 * n : 3 * n + 3] != (before, number, behind))
-
-
-@lru_cache(maxsize=512)
-def fragment_bodies(frame: int, octet_at: int, count: int) -> Callable[[memoryview], tuple[memoryview, ...]]:
-    """Return what cuts the bodies out of a view that begins with `count` frames.
-
-    A view is half the price of a copy. A camera sends all fragments but the last of a NAL unit in one size, so few of these
-    functions are ever made, nor of the next.
-    """
-    cuts = [slice(at + octet_at + 1, at + frame) for at in range(0, count * frame, frame)]
-    return itemgetter(*cuts) if count > 1 else lambda view: (view[cuts[0]],)
+    count = min((len(data) - first) // frame, MAX_RUN, MAX_SEQUENCE - (head & MAX_SEQUENCE))
+    count -= len(data[first + octet_at : first + count * frame : frame].lstrip(_OCTET[middle]))
+    behind = data[at + HEAD_BYTES : at + octet_at]
+    found = 0
+    while found < count:
+        some = min(count - found, _SOME)
+        fields = _headers(frame, octet_at, some)(data, first + found * frame)
+        heads = tuple(range(head + found + 1, head + found + 1 + some))
+        if fields[0::2] != heads or fields[1::2].count(behind) != some:
+            count = found + next(n for n, expected in enumerate(heads) if fields[2 * n : 2 * n + 2] != (expected, behind))
+            break
+        found += some
+    return _bodies(frame, octet_at, count)(memoryview(data)[first:]) if count > 0 else ()
 
 
 @lru_cache(maxsize=512)
 def _headers(frame: int, octet_at: int, count: int) -> Callable[[bytes, int], tuple[Any, ...]]:
-    """Return what reads the headers of `count` frames: of each what stands before the sequence number, that, what is behind it."""
-    one = f"{_SEQUENCE_AT}sH{octet_at - _SEQUENCE_AT - 2}s{frame - octet_at}x"
-    return struct.Struct("!" + one * count).unpack_from
+    """Return what reads `count` frames: of each the head as a number, and what is behind it up to `octet_at`.
+
+    A camera sends all fragments but the last of a NAL unit in one size, so few of these functions are ever made, nor of the next.
+    """
+    return struct.Struct("!" + f"Q{octet_at - HEAD_BYTES}s{frame - octet_at}x" * count).unpack_from
+
+
+@lru_cache(maxsize=512)
+def _bodies(frame: int, octet_at: int, count: int) -> Callable[[memoryview], tuple[memoryview, ...]]:
+    """Return what cuts the bodies out of a view that begins with `count` frames; a view is half the price of a copy."""
+    cuts = [slice(at + octet_at + 1, at + frame) for at in range(0, count * frame, frame)]
+    return itemgetter(*cuts) if count > 1 else lambda view: (view[cuts[0]],)

@@ -9,9 +9,6 @@ from __future__ import annotations
 import struct
 
 from recorder.rtp.access_unit import (
-    BEGINS_PICTURE,
-    LENGTH_BYTES,
-    MAX_UNIT_BYTES,
     AccessUnit,
     Assembler,
     ReaderCounters,
@@ -19,19 +16,20 @@ from recorder.rtp.access_unit import (
 from recorder.rtp.h264 import H264
 from recorder.rtp.h265 import H265
 from recorder.rtp.messages import Messages
-from recorder.rtp.nal import FIRST_FRAGMENT, LAST_FRAGMENT, Role
+from recorder.rtp.nal import LAST_FRAGMENT
 from recorder.rtp.packet import (
     FRAME_HEAD_BYTES,
+    HEAD_BYTES,
     HEADER_BYTES,
     MARKER,
     MAX_SEQUENCE,
     PAYLOAD_AT,
     PLAIN,
-    fragment_bodies,
     fragment_run,
     payload_span,
 )
 from recorder.rtp.rtcp import SenderReport, sender_report
+from recorder.rtp.whole_pictures import WholePictures
 from recorder.rtsp.message import DOLLAR, Message, after_empty_lines, take_frame
 from recorder.rtsp.sdp import VideoTrack
 from vms.media.parameter_sets import ParameterSets
@@ -39,7 +37,6 @@ from vms.media.parameter_sets import ParameterSets
 MAX_LATE_PACKETS = 64
 """A sequence number this far back is a repetition; further back it is a new count."""
 _DOLLAR = DOLLAR[0]
-_FRAGMENT = Role.FRAGMENT
 _HEAD = struct.Struct("!HHHHI").unpack_from
 """Of a frame and the RTP packet in it: "$" and channel, length; flags, marker and type, sequence number, timestamp."""
 
@@ -58,9 +55,9 @@ class StreamReader:
         self._rtp_channel = rtp_channel
         self._rtcp_channel = rtcp_channel
         self._syntax = H264 if track.codec == "h264" else H265
+        self._whole_pictures = WholePictures(self._syntax, self._interleaved << 48 | (self._marked ^ MARKER) << 16)
         self._octet_at = PAYLOAD_AT + self._syntax.header_bytes
         """Of the fragment header's octet in a frame."""
-        self._slice_begins = self._syntax.first_fragments(Role.SLICE)
         self._assembler = Assembler(self._syntax, track.parameter_sets, self.counters)
         self._expected = -1
         self._arrival = 0.0
@@ -99,15 +96,18 @@ class StreamReader:
     def _walk(self, data: bytes, at: int) -> int:
         """Take every whole frame from `at` on; return where the first incomplete one begins."""
         end = len(data)
-        interleaved, marked = self._interleaved, self._marked
+        interleaved, marked, assembler = self._interleaved, self._marked, self._assembler
         while True:
             if end - at > PAYLOAD_AT:
                 head, size, kind, sequence, timestamp = _HEAD(data, at)
                 stop = at + FRAME_HEAD_BYTES + size
                 if head == interleaved and kind | MARKER == marked and size > HEADER_BYTES and stop <= end:
-                    if sequence == self._expected and kind != marked and (after := self._picture(data, at, stop, sequence, timestamp)):
-                        at = after
-                        continue
+                    if sequence == self._expected and kind != marked and assembler.takes_whole:
+                        units, packets, after = self._whole_pictures.take(data, at, sequence, self._arrival)
+                        if packets:
+                            self._took(units, packets)
+                            at = after
+                            continue
                     open_nal = self._packet(data, at + PAYLOAD_AT, stop, kind, sequence, timestamp)
                     at = self._run(data, at, stop, sequence, timestamp) if open_nal else stop
                     continue
@@ -116,49 +116,11 @@ class StreamReader:
                 return at
             at = after
 
-    def _picture(self, data: bytes, at: int, stop: int, sequence: int, timestamp: int) -> int:
-        """Take a picture in one go that is one slice in fragments and lies whole in the batch, as most do.
-
-        Return where the frame behind it begins; 0 when it is another, of which nothing was taken then.
-        """
-        octet_at, frame = self._octet_at, stop - at
-        if frame <= octet_at + 1:
-            return 0
-        fragment, octet = data[at + PAYLOAD_AT], data[at + octet_at]
-        if (
-            octet not in self._slice_begins
-            or self._syntax.role_of_octet[fragment] is not _FRAGMENT
-            or not data[at + octet_at + 1] & BEGINS_PICTURE
-            or not self._assembler.takes_whole
-        ):
-            return 0
-        count = fragment_run(data, at, frame, sequence, octet_at, octet ^ FIRST_FRAGMENT)
-        last = stop + count * frame
-        if len(data) - last <= octet_at + 1:
-            return 0
-        head, size, kind, number, moment = _HEAD(data, last)
-        end: int = last + FRAME_HEAD_BYTES + size
-        body = octet_at + 1
-        if (
-            number != sequence + count + 1
-            or moment != timestamp
-            or kind != self._marked
-            or head != self._interleaved
-            or not last + body < end <= len(data)
-            or data[last + PAYLOAD_AT] != fragment
-            or data[last + octet_at] != octet ^ (FIRST_FRAGMENT | LAST_FRAGMENT)
-        ):
-            return 0
-        header = self._syntax.fragment_header(data[at + PAYLOAD_AT : at + octet_at], octet)
-        size = len(header) + (count + 1) * (frame - body) + end - last - body
-        if size > MAX_UNIT_BYTES - LENGTH_BYTES:
-            return 0
-        between = fragment_bodies(frame, octet_at, count)(memoryview(data)[stop:]) if count else ()
-        payload = b"".join((size.to_bytes(LENGTH_BYTES), header, data[at + body : stop], *between, data[last + body : end]))
-        self._assembler.whole(timestamp, self._arrival, payload)
-        self.counters.packets += count + 2
-        self._expected = number + 1 & MAX_SEQUENCE
-        return end
+    def _took(self, units: list[AccessUnit], packets: int) -> None:
+        """Note whole pictures that were taken in one go."""
+        self._assembler.whole(units)
+        self.counters.packets += packets
+        self._expected = self._expected + packets & MAX_SEQUENCE
 
     def _packet(self, data: bytes, start: int, stop: int, kind: int, sequence: int, timestamp: int) -> bool:
         """Take the payload of one packet; True when it leaves a fragmented NAL unit open, so that more fragments may follow."""
@@ -181,9 +143,9 @@ class StreamReader:
         frame, assembler = stop - at, self._assembler
         octet_at, fragment = self._octet_at, data[at + PAYLOAD_AT]
         middle = data[at + octet_at] & self._syntax.type_mask
-        count = fragment_run(data, at, frame, sequence, octet_at, middle)
+        bodies = fragment_run(data, at, frame, int.from_bytes(data[at : at + HEAD_BYTES]), octet_at, middle)
+        count = len(bodies)
         if count:
-            bodies = fragment_bodies(frame, octet_at, count)(memoryview(data)[stop:])
             assembler.fragments(bodies, count * (frame - octet_at - 1))
         at = stop + count * frame
         marker = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.clock import DRIFT_WINDOW_TICKS, JUMP_FORWARD_TICKS, MAX_REORDERED, MAX_SLEW_PPM, RunClock, WallAnchor
+from recorder.clock import (
+    DRIFT_WINDOW_TICKS,
+    JUMP_FORWARD_TICKS,
+    MAX_BEHIND_TICKS,
+    MAX_REORDERED,
+    MAX_SLEW_PPM,
+    MAX_SLEW_TICKS,
+    RunClock,
+    WallAnchor,
+)
 from vms.domain.timespan import TICKS_PER_SECOND, ticks_of
 
 EPOCH_TICKS = 1_790_000_000 * TICKS_PER_SECOND
@@ -31,6 +41,15 @@ class DrivenClock:
     def pass_time(self, seconds: float) -> None:
         self.seconds += seconds
         self.wall += timedelta(seconds=seconds)
+
+
+def advance(clock: RunClock, rtp: int, arrival: int) -> int | None:
+    """Give the clock a picture that came alone."""
+    durations, _ = clock.advance([rtp])
+    if not durations:
+        return None
+    clock.observe(arrival)
+    return durations[0]
 
 
 @dataclass(slots=True)
@@ -55,7 +74,7 @@ def drawn(steps: list[int], delays: list[int], *, first_rtp: int = 0, drift_ppm:
     for number, (step, delay) in enumerate(zip(steps, delays[1:], strict=False)):
         rtp = (rtp + step) & 0xFFFF_FFFF
         true_time += step - step * drift_ppm // 1_000_000
-        duration = line.clock.advance(rtp, true_time + delay)
+        duration = advance(line.clock, rtp, true_time + delay)
         assert duration is not None
         line.durations.append(duration)
         if number == 10:
@@ -119,7 +138,7 @@ def kept_time_by(step: int, fps: float, *, seconds: int, not_before: int = 0) ->
     line = Line(RunClock(0, EPOCH_TICKS))
     for number in range(1, int(seconds * fps)):
         arrival = EPOCH_TICKS + int(number * TICKS_PER_SECOND / fps)
-        duration = line.clock.advance(number * step & 0xFFFF_FFFF, arrival)
+        duration = advance(line.clock, number * step & 0xFFFF_FFFF, arrival)
         assert duration is not None
         line.durations.append(duration)
         if number == 25:
@@ -170,7 +189,7 @@ def test_a_run_that_had_to_begin_ahead_goes_no_further_with_a_camera_that_keeps_
 def test_a_burst_of_a_long_gop_at_the_start_is_made_up_for_within_minutes() -> None:
     clock, burst, start = RunClock(0, EPOCH_TICKS), 20 * 25, 0
     for number in range(1, 25 * 600):
-        assert clock.advance(number * 3600, EPOCH_TICKS + max(0, number - burst) * 3600) is not None
+        assert advance(clock, number * 3600, EPOCH_TICKS + max(0, number - burst) * 3600) is not None
         if number == 100:
             start = clock.fix_start(not_before=0)
 
@@ -181,7 +200,7 @@ def test_pictures_that_the_network_holds_up_for_seconds_do_not_move_the_line() -
     clock = RunClock(0, EPOCH_TICKS)
     for number in range(1, 25 * 60):
         late = 5 * TICKS_PER_SECOND if 500 <= number < 700 else 0
-        clock.advance(number * 3600, EPOCH_TICKS + number * 3600 + late)
+        advance(clock, number * 3600, EPOCH_TICKS + number * 3600 + late)
         if number == 100:
             clock.fix_start(not_before=0)
 
@@ -191,49 +210,110 @@ def test_pictures_that_the_network_holds_up_for_seconds_do_not_move_the_line() -
 def test_a_jump_of_more_than_ten_seconds_breaks_the_line() -> None:
     clock = RunClock(0, EPOCH_TICKS)
 
-    assert clock.advance(JUMP_FORWARD_TICKS + 1, EPOCH_TICKS) is None
+    assert advance(clock, JUMP_FORWARD_TICKS + 1, EPOCH_TICKS) is None
 
 
 def test_a_step_back_of_more_than_a_second_breaks_the_line() -> None:
     clock = RunClock(500_000, EPOCH_TICKS)
 
-    assert clock.advance(500_000 - TICKS_PER_SECOND - 1, EPOCH_TICKS) is None
+    assert advance(clock, 500_000 - TICKS_PER_SECOND - 1, EPOCH_TICKS) is None
 
 
 def test_the_32_bit_counter_wraps_without_a_break() -> None:
     clock = RunClock(0xFFFF_FFFF, EPOCH_TICKS)
 
-    assert clock.advance(3599, EPOCH_TICKS) == 3600
+    assert advance(clock, 3599, EPOCH_TICKS) == 3600
 
 
 def test_a_repeated_time_stamp_moves_the_line_by_one_tick() -> None:
     clock = RunClock(0, EPOCH_TICKS)
-    clock.advance(3600, EPOCH_TICKS)
+    advance(clock, 3600, EPOCH_TICKS)
 
-    assert clock.advance(3600, EPOCH_TICKS) == 1
-    assert clock.advance(7200, EPOCH_TICKS) == 3599
+    assert advance(clock, 3600, EPOCH_TICKS) == 1
+    assert advance(clock, 7200, EPOCH_TICKS) == 3599
+
+
+def test_stamps_that_stood_still_do_not_throw_the_line_ahead_when_they_leap() -> None:
+    clock, arrival, stamp = RunClock(0, EPOCH_TICKS), EPOCH_TICKS, 0
+    start = clock.fix_start(not_before=0)
+    for _ in range(5):
+        arrival, stamp = arrival + DRIFT_WINDOW_TICKS, stamp + 1
+        assert advance(clock, stamp, arrival) is not None
+    for _ in range(5):
+        arrival, stamp = arrival + 3600, stamp + JUMP_FORWARD_TICKS
+        duration = advance(clock, stamp, arrival)
+        assert duration is not None
+        assert duration <= JUMP_FORWARD_TICKS + 2 * DRIFT_WINDOW_TICKS
+    assert start + clock.line - arrival <= 5 * JUMP_FORWARD_TICKS
+
+
+def test_one_picture_lasts_no_longer_than_the_stamps_and_the_pull_may_make_it() -> None:
+    """Windows in which the camera counts less and less, so that each asks for more than the next can make up for."""
+    clock, arrival, stamp = RunClock(0, EPOCH_TICKS), EPOCH_TICKS, 0
+    clock.fix_start(not_before=0)
+    durations = []
+    for counted in (400_000, 50_000, 6000, 700, 80, 9, 1, 1):
+        arrival, stamp = arrival + 24 * TICKS_PER_SECOND, stamp + counted
+        durations.append(advance(clock, stamp, arrival) or 0)
+    for _ in range(5):
+        arrival, stamp = arrival + 3600, stamp + JUMP_FORWARD_TICKS
+        durations.append(advance(clock, stamp, arrival) or 0)
+
+    assert max(durations) == JUMP_FORWARD_TICKS + MAX_SLEW_TICKS
+
+
+def test_a_picture_is_never_shown_far_before_it_is_decoded() -> None:
+    """One in seventeen steps forward by a tick, the others stand still: decoding needs a tick for each."""
+    clock = RunClock(0, EPOCH_TICKS)
+    for first in range(0, 100_000, 1000):
+        _, compositions = clock.advance([number for number in range(first, first + 1000) for _ in range(17)])
+        assert len(compositions) == 17_000
+        assert min(compositions) >= -MAX_BEHIND_TICKS
 
 
 def test_reordered_pictures_keep_their_place_in_presentation() -> None:
-    clock = RunClock(0, EPOCH_TICKS)
-    shown = []
-    for rtp in (3 * 3600, 3600, 2 * 3600, 6 * 3600, 4 * 3600, 5 * 3600):
-        clock.advance(rtp, EPOCH_TICKS)
-        shown.append(clock.line + clock.composition)
+    sent = [3 * 3600, 3600, 2 * 3600, 6 * 3600, 4 * 3600, 5 * 3600]
+    durations, compositions = RunClock(0, EPOCH_TICKS).advance(sent)
 
-    assert shown == [3 * 3600, 3600, 2 * 3600, 6 * 3600, 4 * 3600, 5 * 3600]
+    assert [decoded + composition for decoded, composition in zip(itertools.accumulate(durations), compositions, strict=True)] == sent
+
+
+@given(
+    st.lists(st.integers(-2 * 3600, 4 * 3600) | st.integers(-(2**31), 2**31), max_size=60),
+    st.lists(st.booleans(), min_size=60, max_size=60),
+)
+def test_pictures_that_come_together_stand_where_they_would_alone(steps: list[int], cuts: list[bool]) -> None:
+    stamps = [stamp & 0xFFFF_FFFF for stamp in itertools.accumulate(steps)]
+    together, alone = RunClock(0, EPOCH_TICKS), RunClock(0, EPOCH_TICKS)
+    for clock in (together, alone):
+        clock.fix_start(not_before=EPOCH_TICKS + 90)  # so that there is something to make up for
+    batches: list[list[int]] = [[]]
+    for stamp, cut in zip(stamps, cuts, strict=False):
+        batches[-1].append(stamp)
+        if cut:
+            batches.append([])
+    placed = [together.advance(batch) for batch in batches]
+    one_by_one = [alone.advance([stamp]) for stamp in stamps]
+
+    taken = next((n for n, (durations, _) in enumerate(one_by_one) if not durations), len(stamps))
+    broke = next(
+        (n for n, (batch, (durations, _)) in enumerate(zip(batches, placed, strict=True)) if len(durations) < len(batch)), len(batches)
+    )
+    for column in (0, 1):
+        assert [x for got in placed[: broke + 1] for x in got[column]] == [got[column][0] for got in one_by_one[:taken]]
+    if taken == len(stamps):
+        assert (together.line, together.nominal, together.media) == (alone.line, alone.nominal, alone.media)
 
 
 def test_time_stamps_that_slipped_back_for_good_go_on_from_where_the_line_is() -> None:
     clock = RunClock(90_000, EPOCH_TICKS)
-    clock.advance(93_600, EPOCH_TICKS)
+    advance(clock, 93_600, EPOCH_TICKS)
     rtp = 50_000
     for _ in range(MAX_REORDERED + 1):
-        clock.advance(rtp, EPOCH_TICKS)
+        advance(clock, rtp, EPOCH_TICKS)
         rtp += 10
 
-    assert clock.advance(rtp - 10 + 3600, EPOCH_TICKS) == 3600
-    assert clock.composition == 0
+    assert clock.advance([rtp - 10 + 3600]) == ([3600], [0])
 
 
 def test_the_wall_clock_is_followed_through_the_monotonic_one() -> None:

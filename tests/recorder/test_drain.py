@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -19,13 +20,20 @@ class Stream:
     seconds: float
     drains: int = 0
     watched: bool = False
+    deliveries: int = 0
+    delivered: Callable[[], None] = lambda: None
+    failures: list[Exception] = field(default_factory=list)
 
     def drain(self, _now: float) -> None:
         self.drains += 1
         self.clock.pass_time(self.seconds)
 
+    def deliver(self) -> None:
+        self.delivered()
+        self.deliveries += 1
+
     def fail(self, error: Exception) -> None:
-        raise AssertionError from error
+        self.failures.append(error)
 
 
 async def ticks(drainer: Drainer, modest: Stream, count: int) -> None:
@@ -82,3 +90,36 @@ async def test_streams_that_cost_most_of_a_tick_are_all_drained_in_every_tick() 
 
     ticks_passed = (clock.monotonic() - before) / TICK_SECONDS
     assert min(stream.drains for stream in streams) >= 0.9 * ticks_passed
+
+
+@pytest.mark.asyncio
+async def test_every_stream_is_drained_before_the_first_hands_its_pictures_over() -> None:
+    clock = DrivenClock()
+    drainer = Drainer(clock)
+    streams = [Stream(clock, 0.0001) for _ in range(5)]
+    for stream in streams:
+        drainer.add(stream)
+    drained_by_then: list[list[int]] = []
+    streams[0].delivered = lambda: drained_by_then.append([stream.drains for stream in streams])
+    await ticks(drainer, streams[0], 3)
+    drainer.stop()
+
+    assert drained_by_then == [[1] * 5, [2] * 5, [3] * 5]
+
+
+@pytest.mark.asyncio
+async def test_a_stream_that_breaks_as_it_hands_over_fails_alone() -> None:
+    def broken() -> None:
+        raise ValueError("no picture at all")
+
+    clock = DrivenClock()
+    drainer = Drainer(clock)
+    streams = [Stream(clock, 0.0001) for _ in range(3)]
+    streams[0].delivered = broken
+    for stream in streams:
+        drainer.add(stream)
+    await ticks(drainer, streams[1], 1)
+    drainer.stop()
+
+    assert [len(stream.failures) for stream in streams] == [1, 0, 0]
+    assert [stream.deliveries for stream in streams] == [0, 1, 1]

@@ -8,6 +8,7 @@ import pytest
 
 from recorder.keys import KeyRing
 from recorder.open_segment import Fragment, OpenSegment, hour_of
+from recorder.places import ENDLESS
 from recorder.rtp.access_unit import AccessUnit
 from recorder.run import Run, RunPlan
 from tests.recorder.units import parameter_sets
@@ -39,8 +40,8 @@ class Follower:
 
     def append(self, segment: OpenSegment, fragment: Fragment) -> None:
         assert segment.start_ticks <= fragment.tfdt == self.end
-        assert fragment.duration == sum(sample.duration for sample in fragment.samples)
-        assert min(sample.duration for sample in fragment.samples) >= 1
+        assert fragment.duration == sum(fragment.samples.durations)
+        assert min(fragment.samples.durations) >= 1
         self.end += fragment.duration
 
     def publish(self, segment: OpenSegment, *, flags: SegmentFlag) -> None:
@@ -51,7 +52,7 @@ class Follower:
 def a_day_of(follower: Follower, *, ppm: int, fps: int) -> tuple[Run, int]:
     """Record a day by a camera whose clock runs `ppm` fast; return the run and when, by the server, its last picture ended."""
     keys = KeyRing()
-    run = Run(RunPlan(StreamId(5), CAMERA, parameter_sets(), SEGMENT_SECONDS * TICKS_PER_SECOND, 0, 1000), follower, keys)
+    run = Run(RunPlan(StreamId(5), CAMERA, parameter_sets(), SEGMENT_SECONDS * TICKS_PER_SECOND, 0, ENDLESS, 1000), follower, keys)
     step = TICKS_PER_SECOND // fps
     arrival = START
     for number in range(DAY_SECONDS * fps):
@@ -68,7 +69,7 @@ def a_day_of(follower: Follower, *, ppm: int, fps: int) -> tuple[Run, int]:
             lost=False,
             parameter_sets=None,
         )
-        assert run.add(unit, arrival + jitter)
+        assert run.add([unit], arrival + jitter)
     run.close()
     return run, arrival + step
 

@@ -9,10 +9,10 @@ import pytest
 import pytest_asyncio
 
 from recorder.demo.cameras import DemoCameras
-from recorder.playing import MAX_READ_SECONDS, READ_BYTES, SILENT_SECONDS, CameraSilent, Playing
+from recorder.playing import MAX_COMPLETED, MAX_READ_SECONDS, READ_BYTES, SILENT_SECONDS, CameraSilent, Playing
 from recorder.rtp.access_unit import AccessUnit
 from recorder.rtsp.client import open_stream
-from recorder.rtsp.errors import UnsupportedCodec
+from recorder.rtsp.errors import ConnectionLost, UnsupportedCodec
 from tests.fakes.cameras import PASSWORD, USERNAME, tiny_cameras
 from tests.recorder.rtp.packets import Sender, clip, unreadable
 from tests.recorder.rtsp.scripted_camera import SDP_WITHOUT_SETS, ScriptedCamera, camera
@@ -52,6 +52,7 @@ async def test_a_camera_whose_parameter_sets_can_not_be_read_is_refused_before_a
 
         def ended() -> bool:
             playing.drain(SystemClock().monotonic())
+            playing.deliver()
             return playing.ended.done()
 
         await until(ended)
@@ -73,6 +74,7 @@ async def test_pictures_that_came_in_one_batch_with_an_unreadable_one_are_handed
 
         def ended() -> bool:
             playing.drain(SystemClock().monotonic())
+            playing.deliver()
             return playing.ended.done()
 
         await until(ended)
@@ -80,6 +82,68 @@ async def test_pictures_that_came_in_one_batch_with_an_unreadable_one_are_handed
 
     assert isinstance(playing.ended.exception(), UnsupportedCodec)
     assert len(taken) == playing.pictures == 3
+
+
+@pytest.mark.asyncio
+async def test_pictures_that_came_before_the_connection_was_lost_are_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[AccessUnit] = []
+    sender = Sender()
+    batches = [filled(b"".join(packet for unit in clip("h264")[:3] for packet in sender.unit(unit)))]
+
+    def receive(_limit: int) -> bytes:
+        if not batches:
+            raise ConnectionLost("The camera closed the connection.")
+        return batches.pop()
+
+    async with camera(ScriptedCamera()) as scripted:
+        stream = await open_stream(scripted.address, "/", username="", password="", allow_loopback=True)
+        playing = Playing(stream, clock=SystemClock(), on_pictures=taken.extend, is_watched=lambda: False)
+        monkeypatch.setattr(stream, "receive", receive)
+        playing.drain(SystemClock().monotonic())
+        playing.close()
+
+    assert isinstance(playing.ended.exception(), ConnectionLost)
+    assert len(taken) == playing.pictures == 3
+
+
+@pytest.mark.asyncio
+async def test_the_pictures_of_one_batch_at_most_wait_to_be_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, sender = DrivenClock(), Sender()
+    taken: list[AccessUnit] = []
+    units = [b"".join(packet for packet in sender.unit(unit)) for unit in clip("h264")[:5]]
+    batches = [units[4], filled(b"".join(units[2:4])), filled(b"".join(units[:2]))]
+
+    async with camera(ScriptedCamera()) as scripted:
+        stream = await open_stream(scripted.address, "/", username="", password="", allow_loopback=True)
+        playing = Playing(stream, clock=clock, on_pictures=taken.extend, is_watched=lambda: False)
+        monkeypatch.setattr(stream, "receive", lambda _limit: batches.pop())
+        playing.drain(clock.monotonic())
+        assert len(taken) == 4
+        playing.deliver()
+        playing.deliver()
+        playing.close()
+
+    assert len(taken) == playing.pictures == 5
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("count", "watched", "waiting"), [(5, False, 5), (5, True, 0), (MAX_COMPLETED + 1, False, 0)])
+async def test_few_pictures_wait_and_none_that_somebody_watches(
+    monkeypatch: pytest.MonkeyPatch, *, count: int, watched: bool, waiting: int
+) -> None:
+    taken: list[AccessUnit] = []
+    sender = Sender()
+    keyframe, *others = clip("h264")[:2]
+    batch = b"".join(packet for unit in [keyframe, *others * (count - 1)] for packet in sender.unit(unit))
+    assert len(batch) < READ_BYTES
+
+    async with camera(ScriptedCamera()) as scripted:
+        stream = await open_stream(scripted.address, "/", username="", password="", allow_loopback=True)
+        playing = Playing(stream, clock=SystemClock(), on_pictures=taken.extend, is_watched=lambda: watched)
+        monkeypatch.setattr(stream, "receive", lambda _limit: batch)
+        playing.drain(SystemClock().monotonic())
+        assert len(taken) == count - waiting
+        playing.close()
 
 
 @pytest.mark.asyncio
@@ -113,6 +177,14 @@ async def test_a_drain_takes_all_that_is_there_and_asks_no_more_once_less_came_t
         playing.close()
 
     assert sizes == []
+
+
+def filled(batch: bytes) -> bytes:
+    """Make a batch as large as one may be, by frames of a channel that nobody asked for."""
+    while (gap := READ_BYTES - len(batch)) > 0:
+        size = min(gap - 4, 60_000)
+        batch += b"$\x05" + size.to_bytes(2) + bytes(size)
+    return batch
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -17,6 +17,7 @@ from recorder.cutter import stagger
 from recorder.keys import KeyRing
 from recorder.node import Node, open_node
 from recorder.open_segment import hour_of
+from recorder.places import ENDLESS
 from recorder.recovery import Recovered, note_clean, recover, salvage_streams
 from recorder.run import Run, RunPlan
 from recorder.writer import Published, WriterReport, WriterThread
@@ -51,9 +52,9 @@ class Crash:
         writer.start()
         start = ticks_of(CLOCK.now()) - (seconds + 10) * TICKS_PER_SECOND
         start += (stagger(CAMERA, SEGMENT_TICKS) - start) % SEGMENT_TICKS + TICKS_PER_SECOND // 4  # cut after every second keyframe
-        run = Run(RunPlan(STREAM, CAMERA, parameter_sets(), SEGMENT_TICKS, 0, 10_000), writer, self._keys(start))
+        run = Run(RunPlan(STREAM, CAMERA, parameter_sets(), SEGMENT_TICKS, 0, ENDLESS, 10_000), writer, self._keys(start))
         for each in stream(seconds * 25 + 1):
-            assert run.add(each, start + int(each.arrival * TICKS_PER_SECOND))
+            assert run.add([each], start + int(each.arrival * TICKS_PER_SECOND))
         if finish:
             run.close()
         assert writer.stop(10)

@@ -27,7 +27,7 @@ from vms.domain.footage import Segment, SegmentFlag
 from vms.domain.ids import CameraId, SegmentId, StreamId
 from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND
 from vms.log import configure
-from vms.media.fmp4 import ParameterSets, Sample
+from vms.media.fmp4 import ParameterSets, Samples
 from vms.media.segment_file import scan
 from vms.store.failpoints import armed
 from vms.store.files import Volume
@@ -103,8 +103,10 @@ def a_segment(start: int = NOW, *, run_start: int | None = None, expected_bytes:
 
 
 def a_fragment(tfdt: int, pictures: int = 25) -> Fragment:
-    samples = tuple(Sample(unit.payload, PICTURE_TICKS, unit.keyframe) for unit in stream(pictures))
-    return Fragment(tfdt, pictures * PICTURE_TICKS, samples, sum(len(sample.payload) + UNIT_BYTES for sample in samples), 0.0)
+    samples = Samples()
+    for unit in stream(pictures):
+        samples.append(unit.payload, PICTURE_TICKS, keyframe=unit.keyframe)
+    return Fragment(tfdt, pictures * PICTURE_TICKS, samples, sum(len(payload) + UNIT_BYTES for payload in samples.payloads), 0.0)
 
 
 def test_a_published_file_is_what_its_row_says(make_desk: Callable[..., Desk]) -> None:

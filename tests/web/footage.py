@@ -7,11 +7,11 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from tests.vms.media.pictures import FRAME_TICKS, Recipe, clip
+from tests.vms.media.pictures import FRAME_TICKS, Recipe, Sample, clip, samples_of
 from tests.web.fake_node import FakeNode
 from vms.domain.ids import SegmentId, StreamId, segment_id
 from vms.domain.timespan import ms_of, ticks_of
-from vms.media.fmp4 import Sample, fragment_head, init_segment, one_frame_fragment
+from vms.media.fmp4 import fragment_head, init_segment, whole_fragment
 
 PICTURES_A_SECOND = 25
 GOP = 25
@@ -46,7 +46,7 @@ def live_pictures(count: int, *, first: int = 0, recipe: Recipe = RECIPE) -> lis
 
 def _live_picture(number: int, sample: Sample) -> bytes:
     exact = replace(sample, duration=FRAME_TICKS)
-    return bytes([int(sample.keyframe)]) + one_frame_fragment(number, number * FRAME_TICKS, exact)
+    return bytes([int(sample.keyframe)]) + whole_fragment(number, number * FRAME_TICKS, samples_of([exact]))
 
 
 def _record_one(node: FakeNode, stream: StreamId, start: datetime, run_start: datetime, recipe: Recipe, *, is_open: bool) -> None:
@@ -57,7 +57,7 @@ def _record_one(node: FakeNode, stream: StreamId, start: datetime, run_start: da
     for number in range(0, recipe.frames, recipe.gop):
         samples = made.samples[number : number + recipe.gop]
         payloads = b"".join(bytes(sample.payload) for sample in samples)
-        fragment = fragment_head(number + 1, ticks_of(start) + number * FRAME_TICKS, samples) + payloads
+        fragment = fragment_head(number + 1, ticks_of(start) + number * FRAME_TICKS, samples_of(samples)) + payloads
         fragments.append([len(fragment), len(samples) * FRAME_TICKS, 1, len(fragment) - len(payloads) + len(samples[0].payload)])
         octets += fragment
     node.octets[SegmentId(segment)] = bytes(octets)

@@ -7,18 +7,20 @@ samples begin, so that a caller writes head and samples without joining them.
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
+from functools import partial
 
 from vms.domain.timespan import TICKS_PER_SECOND
 from vms.errors import Corrupt, InvalidInput
 from vms.media.boxes import DELTA_SAMPLE_FLAGS, SYNC_SAMPLE_FLAGS, TRUN_FLAGS, TRUN_FLAGS_WITH_CTS, child, iter_boxes
 from vms.media.parameter_sets import Codec, ParameterSets
 
-__all__ = ["ParameterSets", "Sample", "fragment_head", "init_segment", "one_frame_fragment", "read_init_segment"]
+__all__ = ["ParameterSets", "Samples", "fragment_head", "init_segment", "read_init_segment", "whole_fragment"]
 
 TRACK_ID = 1
+_FLAGS = (DELTA_SAMPLE_FLAGS, SYNC_SAMPLE_FLAGS)
 _IDENTITY_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x4000_0000)
 _UNDETERMINED_LANGUAGE = 0x55C4
 _H265_VPS, _H265_SPS, _H265_PPS = 32, 33, 34
@@ -34,30 +36,40 @@ _MDAT = struct.Struct(">I4s")
 
 
 @dataclass(slots=True)
-class Sample:
-    """One picture."""
+class Samples:
+    """Pictures that follow each other, by columns: fifty are then a few objects, where each by itself would be several for two seconds."""
 
-    payload: bytes | memoryview
+    payloads: list[bytes | memoryview] = field(default_factory=list)
     """NAL units, each after its length in 4 octets, without parameter sets; a view is one of octets."""
-    duration: int
+    durations: array[int] = field(default_factory=partial(array, "I"))
     """90 kHz ticks."""
-    keyframe: bool
-    cts: int = 0
+    keyframes: list[bool] = field(default_factory=list)
+    compositions: array[int] = field(default_factory=partial(array, "i"))
     """Presentation minus decoding time, ticks; may be negative."""
 
+    def __len__(self) -> int:
+        return len(self.payloads)
 
-def fragment_head(sequence: int, tfdt: int, samples: Sequence[Sample]) -> bytes:
+    def append(self, payload: bytes | memoryview, duration: int, *, keyframe: bool, composition: int = 0) -> None:
+        self.payloads.append(payload)
+        self.durations.append(duration)
+        self.keyframes.append(keyframe)
+        self.compositions.append(composition)
+
+
+def fragment_head(sequence: int, tfdt: int, samples: Samples) -> bytes:
     """Return moof and the header of mdat for `samples`, whose payloads the caller appends in order; ValueError for none.
 
     `tfdt`: decoding time of the first sample in 90 kHz ticks.
     """
-    if not samples:
+    count = len(samples)
+    if not count:
         raise ValueError("a fragment holds at least one sample")
-    with_cts = any(sample.cts for sample in samples)
-    payload_bytes = sum([len(sample.payload) for sample in samples])
+    with_cts = any(samples.compositions)
+    sizes = [len(payload) for payload in samples.payloads]
+    payload_bytes = sum(sizes)
     if payload_bytes > 0xFFFF_FFFF - _MDAT.size:
         raise ValueError(f"a fragment of {payload_bytes} bytes does not fit an mdat")
-    count = len(samples)
     table_bytes = count * (16 if with_cts else 12)
     moof_bytes = _HEAD.size + table_bytes
     head = _HEAD.pack(
@@ -65,12 +77,12 @@ def fragment_head(sequence: int, tfdt: int, samples: Sequence[Sample]) -> bytes:
         *(16, b"tfhd", 0x02_0000, TRACK_ID, 20, b"tfdt", 0x0100_0000, tfdt, moof_bytes - _TRUN_AT, b"trun"),
         *(0x0100_0000 | TRUN_FLAGS_WITH_CTS if with_cts else TRUN_FLAGS, count, moof_bytes + _MDAT.size),
     )
-    return b"".join((head, _sample_table(samples, with_cts=with_cts), _MDAT.pack(_MDAT.size + payload_bytes, b"mdat")))
+    return b"".join((head, _sample_table(samples, sizes, with_cts=with_cts), _MDAT.pack(_MDAT.size + payload_bytes, b"mdat")))
 
 
-def one_frame_fragment(sequence: int, tfdt: int, sample: Sample) -> bytes:
-    """Return a whole fragment of one picture, as live viewers are sent."""
-    return b"".join((fragment_head(sequence, tfdt, (sample,)), sample.payload))
+def whole_fragment(sequence: int, tfdt: int, samples: Samples) -> bytes:
+    """Return a fragment with its samples in one piece, as live viewers are sent one of each picture."""
+    return b"".join((fragment_head(sequence, tfdt, samples), *samples.payloads))
 
 
 def init_segment(sets: ParameterSets) -> bytes:
@@ -88,13 +100,15 @@ def read_init_segment(record: bytes | memoryview) -> ParameterSets:
     return _read_avcc(child(boxes, b"avcC")) if entry.kind == b"avc1" else _read_hvcc(child(boxes, b"hvcC"))
 
 
-def _sample_table(samples: Sequence[Sample], *, with_cts: bool) -> bytes:
-    flags = (DELTA_SAMPLE_FLAGS, SYNC_SAMPLE_FLAGS)
+def _sample_table(samples: Samples, sizes: Sequence[int], *, with_cts: bool) -> bytes:
+    columns = 4 if with_cts else 3
+    rows = [0] * (columns * len(sizes))
+    rows[0::columns] = samples.durations
+    rows[1::columns] = sizes
+    rows[2::columns] = [_FLAGS[keyframe] for keyframe in samples.keyframes]
     if with_cts:
-        rows = chain.from_iterable([(s.duration, len(s.payload), flags[s.keyframe], s.cts) for s in samples])
-        return struct.pack(f">{'IIIi' * len(samples)}", *rows)
-    plain = chain.from_iterable([(s.duration, len(s.payload), flags[s.keyframe]) for s in samples])
-    return struct.pack(f">{3 * len(samples)}I", *plain)
+        rows[3::columns] = samples.compositions
+    return struct.pack(f">{('IIIi' if with_cts else 'III') * len(sizes)}", *rows)
 
 
 def _box(kind: bytes, *parts: bytes) -> bytes:

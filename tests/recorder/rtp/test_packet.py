@@ -12,17 +12,18 @@ from tests.recorder.rtp.packets import Sender
 FRAME = 4 + 12 + 2 + 200
 
 
-def sequence_of(frame: bytes) -> int:
-    return int.from_bytes(frame[6:8])
-
-
-def run_of(frames: list[bytes]) -> int:
-    return fragment_run(b"".join(frames), 0, len(frames[0]), sequence_of(frames[0]), 17, 5)
+def run_of(frames: list[bytes], *, cut: int | None = None) -> int:
+    """Return how many fragments carry on the first of `frames`, which are cut off at `cut`; their bodies are looked at."""
+    bodies = fragment_run(b"".join(frames)[:cut], 0, len(frames[0]), int.from_bytes(frames[0][:8]), 17, 5)
+    assert list(bodies) == [frame[18:] for frame in frames[1 : len(bodies) + 1]]
+    return len(bodies)
 
 
 def fragments(count: int, sequence: int = 65_500) -> list[bytes]:
     """Return a start and then middles of one keyframe slice, all the same size."""
-    return list(Sender(sequence=sequence).fragments(bytes([0x65]) + bytes(200 * (count + 1)), marker=True))[:count]
+    return list(Sender(sequence=sequence).fragments(bytes([0x65]) + b"".join(n.to_bytes(2) * 100 for n in range(count + 1)), marker=True))[
+        :count
+    ]
 
 
 @pytest.mark.parametrize(
@@ -68,9 +69,8 @@ def test_a_run_ends_before_the_last_fragment_of_the_unit() -> None:
 
 
 def test_a_run_ends_at_the_batch() -> None:
-    whole = b"".join(fragments(10))
-    assert fragment_run(whole[:-1], 0, FRAME, 65_500, 17, 5) == 8
-    assert fragment_run(whole[:FRAME], 0, FRAME, 65_500, 17, 5) == 0
+    assert run_of(fragments(10), cut=-1) == 8
+    assert run_of(fragments(10), cut=FRAME) == 0
 
 
 def test_a_run_is_bounded() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -13,13 +14,30 @@ import numpy as np
 from av.container import InputContainer
 from av.video.codeccontext import VideoCodecContext
 
-from vms.media.fmp4 import Sample
+from vms.media.fmp4 import Samples
 from vms.media.parameter_sets import Codec, ParameterSets
 
 FRAME_TICKS = 3600
 """25 pictures a second."""
 _ENCODERS: dict[Codec, str] = {"h264": "libx264", "h265": "libx265"}
 _START_CODE = re.compile(rb"\x00\x00\x00?\x01")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture; see `Samples`."""
+
+    payload: bytes
+    duration: int
+    keyframe: bool
+    cts: int = 0
+
+
+def samples_of(pictures: Iterable[Sample]) -> Samples:
+    samples = Samples()
+    for picture in pictures:
+        samples.append(picture.payload, picture.duration, keyframe=picture.keyframe, composition=picture.cts)
+    return samples
 
 
 @dataclass(frozen=True, slots=True)

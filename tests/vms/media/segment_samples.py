@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from tests.vms.media.pictures import FRAME_TICKS, Clip, clip
+from tests.vms.media.pictures import FRAME_TICKS, Clip, clip, samples_of
 from vms.domain.footage import FragmentEntry
 from vms.domain.ids import CameraId, SegmentId, StreamId, segment_id
 from vms.domain.timespan import TICKS_PER_MS
@@ -75,7 +75,7 @@ def made_segment(
     fragments = [FragmentEntry(len(init), 0, starts_with_keyframe=False, keyframe_size=0)]
     for number, (first, end) in enumerate(pairwise(borders)):
         samples = source.samples[first:end]
-        head = fragment_head(number + 1, start_ticks + first * FRAME_TICKS, samples)
+        head = fragment_head(number + 1, start_ticks + first * FRAME_TICKS, samples_of(samples))
         payloads = [bytes(sample.payload) for sample in samples]
         records.append(head + b"".join(payloads))
         sealed.append(joined(sealing.encode_record(head, payloads)))

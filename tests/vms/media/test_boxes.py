@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.vms.media.pictures import Sample, samples_of
 from vms.errors import Corrupt
 from vms.media.boxes import child, iter_boxes, read_fragment
-from vms.media.fmp4 import Sample, fragment_head
+from vms.media.fmp4 import fragment_head
 
-HEAD = fragment_head(1, 5, [Sample(b"abc", 10, keyframe=True)])
+HEAD = fragment_head(1, 5, samples_of([Sample(b"abc", 10, keyframe=True)]))
 
 
 def test_boxes_of_one_level_are_listed_in_order() -> None:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.vms.media.pictures import FRAME_TICKS, Clip, Recipe, clip, open_fmp4
+from tests.vms.media.pictures import FRAME_TICKS, Clip, Recipe, Sample, clip, open_fmp4, samples_of
 from vms.errors import Corrupt, InvalidInput
 from vms.media.boxes import read_fragment
-from vms.media.fmp4 import ParameterSets, Sample, fragment_head, init_segment, one_frame_fragment, read_init_segment
+from vms.media.fmp4 import ParameterSets, Samples, fragment_head, init_segment, read_init_segment, whole_fragment
 
 NEW_YEAR_2026 = 1_767_225_600 * 90_000
 RECIPES = {
@@ -52,7 +52,7 @@ def test_a_reader_finds_each_sample_with_its_times_and_flags(name: str) -> None:
 def test_fragments_of_one_picture_decode_like_longer_ones() -> None:
     made = clip(Recipe("h264", b_frames=2))
     live = init_segment(made.sets) + b"".join(
-        one_frame_fragment(number, number * FRAME_TICKS, sample) for number, sample in enumerate(made.samples)
+        whole_fragment(number, number * FRAME_TICKS, samples_of([sample])) for number, sample in enumerate(made.samples)
     )
     with open_fmp4(live) as container:
         assert tuple(frame.pts for frame in container.decode(video=0)) == made.presentation
@@ -81,12 +81,12 @@ def test_an_h265_init_segment_is_not_made_without_its_vps() -> None:
 
 def test_a_fragment_without_samples_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one sample"):
-        fragment_head(1, 0, ())
+        fragment_head(1, 0, Samples())
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1), samples_strategy)
 def test_what_a_fragment_says_is_read_back(sequence: int, tfdt: int, samples: list[Sample]) -> None:
-    head = fragment_head(sequence, tfdt, samples)
+    head = fragment_head(sequence, tfdt, samples_of(samples))
     payload = b"".join(bytes(sample.payload) for sample in samples)
     found = read_fragment(head + payload)
     assert (found.sequence, found.tfdt, bytes(found.payload), found.head_bytes) == (sequence, tfdt, payload, len(head))
@@ -106,7 +106,7 @@ def test_random_bytes_are_no_fragment_and_no_init_segment(octets: bytes) -> None
 @given(st.data())
 def test_a_changed_head_is_corrupt_or_read_as_something_bounded(data: st.DataObject) -> None:
     samples = (Sample(b"12345", 10, True, -3), Sample(b"678", 20, False))
-    record = bytearray(fragment_head(1, 5, samples) + b"12345678")
+    record = bytearray(fragment_head(1, 5, samples_of(samples)) + b"12345678")
     at = data.draw(st.integers(0, len(record) - 1))
     record[at] ^= data.draw(st.integers(1, 255))
     try:
@@ -135,6 +135,6 @@ def _file(made: Clip, tfdt: int, *, split_at: Sequence[int]) -> bytes:
     content = [init_segment(made.sets)]
     for number, (start, end) in enumerate(pairwise(borders)):
         samples = made.samples[start:end]
-        content.append(fragment_head(number + 1, tfdt + start * FRAME_TICKS, samples))
+        content.append(fragment_head(number + 1, tfdt + start * FRAME_TICKS, samples_of(samples)))
         content.extend(bytes(sample.payload) for sample in samples)
     return b"".join(content)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.vms.media.bit_writer import BitWriter
-from tests.vms.media.pictures import Recipe, clip, open_fmp4
+from tests.vms.media.pictures import Recipe, clip, open_fmp4, samples_of
 from vms.errors import InvalidInput
 from vms.media.fmp4 import fragment_head, init_segment
 from vms.media.parameter_sets import MAX_SET_BYTES, Codec, ParameterSets, read_sps
@@ -162,7 +162,7 @@ def test_a_stream_without_a_sequence_parameter_set_says_so() -> None:
 def _opened(recipe: Recipe) -> InputContainer:
     made = clip(recipe)
     payload = b"".join(bytes(sample.payload) for sample in made.samples)
-    return open_fmp4(init_segment(made.sets) + fragment_head(1, 0, made.samples) + payload)
+    return open_fmp4(init_segment(made.sets) + fragment_head(1, 0, samples_of(made.samples)) + payload)
 
 
 def _h265_sps(width: int, height: int, *, sub_layers: int = 0, profile: bytes = bytes(11) + b"\x5d") -> bytes:

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.vms.media.pictures import FRAME_TICKS, Recipe, clip
+from tests.vms.media.pictures import FRAME_TICKS, Recipe, Sample, clip, samples_of
 from tests.vms.media.segment_samples import HOUR_KEY, SALT, SEGMENT, START_TICKS, STREAM, Keys, encoder, joined, made_segment
 from vms.domain.ids import SegmentId, segment_id
 from vms.errors import Corrupt, NotFound
-from vms.media.fmp4 import Sample, fragment_head, init_segment
+from vms.media.fmp4 import fragment_head, init_segment
 from vms.media.segment_file import HEADER_BYTES, Scan, derive_key, scan
 from vms.media.segment_layout import MAX_RECORD_BYTES
 
@@ -191,7 +191,7 @@ def _scanned_fragments(times: list[tuple[int, int]]) -> Scan:
     sealing = encoder()
     file = sealing.header + joined(sealing.encode_record(init_segment(clip().sets), ()))
     for tfdt, duration in times:
-        file += joined(sealing.encode_record(fragment_head(1, tfdt, [Sample(b"abc", duration, keyframe=True)]), [b"abc"]))
+        file += joined(sealing.encode_record(fragment_head(1, tfdt, samples_of([Sample(b"abc", duration, keyframe=True)])), [b"abc"]))
     with _stored(file) as stored:
         return scan(stored, KEY)
 
