@@ -20,10 +20,13 @@ JUMP_BACK_TICKS = TICKS_PER_SECOND
 MAX_REORDERED = 16
 """H.264 and H.265 allow at most 16 pictures to wait for one: more of them in the past means that the timestamps slipped."""
 MAX_BEHIND_TICKS = MAX_REORDERED * JUMP_BACK_TICKS
-"""So far behind its decode time no picture is shown whose timestamps mean something; then the line goes on from where it is."""
+"""Each of the pictures that may wait for one steps back by this at most: what is shown further behind its decode time has time stamps
+that mean nothing, and the line goes on from where it is."""
 DRIFT_WINDOW_TICKS = 10 * TICKS_PER_SECOND
 MAX_SLEW_TICKS = DRIFT_WINDOW_TICKS
-"""Of one picture: with `JUMP_FORWARD_TICKS` the longest that one lasts."""
+"""How far one picture may be stretched towards the server's clock."""
+MAX_PICTURE_TICKS = JUMP_FORWARD_TICKS + MAX_SLEW_TICKS
+"""The longest that one picture lasts."""
 FAR_TICKS = TICKS_PER_SECOND
 """A line that has gone so far from the server's clock follows a camera that keeps no time: what a window went is undone in the next."""
 CLOCK_STEP_SECONDS = 1.0
@@ -36,8 +39,9 @@ _MILLION = 1_000_000
 
 
 class RunClock:
-    """The time line of one run. `advance` it by access units in arrival order and let it `observe` when those came that came
-    together; all numbers are 90 kHz ticks.
+    """The time line of one run; all numbers are 90 kHz ticks.
+
+    `advance` it by access units in arrival order; let it `observe` once for all that came together.
 
     The first picture stands at line position 0. `fix_start` says which moment that is; it is called once, when the first
     fragment is whole, and nothing is slewed before.
@@ -96,8 +100,10 @@ class RunClock:
         return self._least
 
     def advance(self, stamps: Iterable[int]) -> tuple[list[int], list[int]]:
-        """Take the next pictures by their 32-bit RTP timestamps. Return the durations of those that each of them follows, and their
-        own compositions: presentation minus decode time, not 0 only where the camera reorders pictures.
+        """Take the next pictures by their 32-bit RTP timestamps; return durations and compositions, one of each for every picture.
+
+        A duration is that of the picture before; a composition is presentation minus decode time, not 0 only where the camera reorders
+        pictures.
 
         Fewer than `stamps` when one broke the time line. The run is over then: close it and begin a new `RunClock` with that picture.
         """
@@ -153,7 +159,10 @@ class RunClock:
             self.nominal, self._last_step = min(step, self._last_step), step
 
     def _reordered(self, media: int, decode: int) -> tuple[int, int]:
-        """Return where a picture stands that is shown before one that came earlier, and how far the decode time moves for it."""
+        """Return where a picture stands that is shown before an earlier one or far behind its decode time, and how far that moves.
+
+        One too many of them, or one too far behind, goes on from where the line is.
+        """
         self._behind += 1
         if self._behind <= MAX_REORDERED and decode - media < MAX_BEHIND_TICKS:
             return media, 1

@@ -22,7 +22,7 @@ WATCHED_TICK_SECONDS = 0.02
 TURN_SECONDS = TICK_SECONDS
 """How long a tick goes on to another stream: while streams wait, there is no pause between two."""
 COST_KEPT = 0.9
-"""A stream's cost is what its drains took, each tick counting a tenth less than the one after it."""
+"""A stream's cost is what draining it and handing over its pictures took, each tick counting a tenth less than the one after it."""
 
 log = get_logger(__name__)
 
@@ -97,8 +97,8 @@ class Drainer:
     def _drain_in_turn(self, streams: list[Drained], now: float) -> None:
         """Drain those first that cost least, until the time is up; who had to wait costs less by the next tick.
 
-        All pictures are handed over behind that: what one step needs of code and data stays in the processor's caches that way, which
-        the bytes of each camera sweep.
+        All pictures are handed over after that, not each stream's behind its bytes: those sweep the processor's caches of what handing
+        over needs. Measured with 50 cameras: a tenth of the event loop's time.
         """
         costs = self._costs
         end = now + TURN_SECONDS

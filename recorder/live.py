@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recorder.clock import RunClock, WallAnchor
-from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit
+from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit, held_bytes
 from vms.domain.timespan import TICKS_PER_MS
 from vms.media.fmp4 import ParameterSets, Samples, init_segment, whole_fragment
 
@@ -122,7 +122,7 @@ class LiveStream:
             units = units[keyframes[-1] :]
         elif not self._gop:
             return
-        self.gop_bytes += sum([len(unit.payload) for unit in units]) + UNIT_BYTES * len(units)
+        self.gop_bytes += held_bytes(units)
         if self.gop_bytes > MAX_GOP_BYTES:
             self.forget_gop()
         else:

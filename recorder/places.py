@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from recorder.clock import MAX_PICTURE_TICKS
 from vms.domain.clock_steps import detour
 from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND
 
-NEAR_TICKS = 30 * TICKS_PER_SECOND
-"""A run ends so long before footage that stands in its way: it may still hold a fragment, whose last picture may last twenty seconds
-(`clock.MAX_SLEW_TICKS`)."""
+NEAR_TICKS = MAX_PICTURE_TICKS + 10 * TICKS_PER_SECOND
+"""A run ends so long before footage that stands in its way: it may still hold a fragment, four seconds and the longest picture."""
 REMEMBERED = 16
 ENDLESS = 1 << 62
 

@@ -47,7 +47,7 @@ class CameraStalled(CameraError):
 
 
 def refuse_unreadable(unit: AccessUnit) -> None:
-    """Raise UnsupportedCodec, for this stream alone, when no init segment can be made of the sets that `unit` brings, if it does."""
+    """Raise UnsupportedCodec, for this stream alone, when `unit` brings sets of which no init segment can be made."""
     if unit.parameter_sets is None:
         return
     try:
@@ -104,7 +104,7 @@ class Playing:
             self.deliver()
 
     def drain(self, now: float) -> None:
-        """Take what the socket holds; the pictures of the last batch wait for `deliver`, but where they are many or somebody watches."""
+        """Take what the socket holds; the pictures of the last batch wait for `deliver`, unless they are many or somebody watches."""
         if self.ended.done():
             return
         try:
@@ -199,14 +199,13 @@ class Playing:
 
     def _deliver(self, units: list[AccessUnit], now: float) -> None:
         """Hand over what a batch completed, up to a picture that can't be read."""
-        readable = 0
-        try:
-            for number in [number for number, unit in enumerate(units) if unit.parameter_sets is not None]:
-                readable = number
+        for number in [at for at, unit in enumerate(units) if unit.parameter_sets is not None]:
+            try:
                 refuse_unreadable(units[number])
-            readable = len(units)
-        finally:
-            self._take(units[:readable], now)
+            except UnsupportedCodec:
+                self._take(units[:number], now)
+                raise
+        self._take(units, now)
 
     def _take(self, units: list[AccessUnit], now: float) -> None:
         if units:

@@ -15,7 +15,7 @@ from recorder.clock import WallAnchor
 from recorder.keys import KeyRing
 from recorder.open_segment import OpenSegment
 from recorder.places import Places
-from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit
+from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit, held_bytes
 from recorder.rtp.rtcp import SenderReport
 from recorder.run import KeyMissing, Run, RunPlan
 from recorder.sender_report import camera_clock_offset_ms
@@ -111,16 +111,17 @@ class Recording:
         """Take access units in arrival order, at least one."""
         self._room = MAX_QUEUED_BYTES - self._held()
         for stretch in _stretches(units):
-            self._stretch(stretch)
+            self._take_stretch(stretch)
 
-    def _stretch(self, units: Sequence[AccessUnit]) -> None:
+    def _take_stretch(self, units: Sequence[AccessUnit]) -> None:
+        """Take pictures that arrived together, of which only the first may be a keyframe."""
         first = units[0]
         if first.lost or first.parameter_sets is not None:
             self._end_where_the_stream_changed(first)
         self._last_arrival = first.arrival
         if not self._wanted:
             return
-        self._room -= sum([len(unit.payload) for unit in units]) + UNIT_BYTES * len(units)
+        self._room -= held_bytes(units)
         if self._room >= 0 and not self._held_back:
             self._record(units)
             return
@@ -308,7 +309,7 @@ class Recording:
 
 
 def _stretches(units: list[AccessUnit]) -> list[list[AccessUnit]]:
-    """Split where a keyframe or another arrival begins: a stretch arrived together, and its first picture alone may change the stream."""
+    """Split where a keyframe begins, or at every picture when not all arrived together: only a stretch's first may change the stream."""
     together = units[0].arrival == units[-1].arrival
     begins = [number for number, unit in enumerate(units) if number and (unit.keyframe or not together)]
     return [units[begin:end] for begin, end in pairwise((0, *begins, len(units)))] if begins else [units]

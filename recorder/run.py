@@ -15,7 +15,7 @@ from recorder.clock import JUMP_BACK_TICKS, MAX_REORDERED, RunClock
 from recorder.cutter import Cut, SegmentCutter, fragment_ends
 from recorder.keys import KeyRing
 from recorder.open_segment import Fragment, OpenSegment, SegmentPhase
-from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit
+from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit, held_bytes
 from vms.domain.footage import SegmentFlag
 from vms.domain.ids import CameraId, StreamId
 from vms.domain.timespan import TICKS_PER_MS
@@ -96,10 +96,10 @@ class Run:
         return max(self._durable_until, self.start or 0)
 
     def add(self, units: Sequence[AccessUnit], arrival: int) -> int:
-        """Take the next pictures, which arrived together at `arrival` server ticks, and return how many.
+        """Take the next pictures, which arrived together at `arrival` server ticks, and return how many are dealt with.
 
-        All but the first are no keyframes, and while the run's start is not known it is given one at a time. Fewer are taken when
-        the time line broke before the next one. Close the run after 0, after KeyMissing and when `is_over`: it takes no more then.
+        Only the first may be a keyframe; while the run's start is not known, give one at a time. Fewer are taken when the time line
+        broke before the next one. Close the run after 0, after KeyMissing and when `is_over`: what came behind its end is dropped then.
         """
         self._newest_arrival = units[0].arrival
         if self._clock is None:
@@ -117,7 +117,8 @@ class Run:
 
     def _place(self, units: Sequence[AccessUnit], durations: Sequence[int], compositions: Sequence[int], clock: RunClock) -> None:
         """Put pictures into their fragments; `durations` are those of the pictures that each of them follows."""
-        ticks, size = self._held_ticks + sum(durations), sum([len(unit.payload) for unit in units]) + UNIT_BYTES * (len(units) - 1)
+        ticks = self._held_ticks + sum(durations)
+        size = held_bytes(units) - UNIT_BYTES  # of the last one only the payload counts, as when each comes alone
         if not fragment_ends(ticks, self.held_bytes, size, next_keyframe=units[0].keyframe):
             self._held_ticks = ticks
             self._samples.durations.extend(durations)
@@ -137,7 +138,7 @@ class Run:
         samples.compositions.extend(compositions)
         samples.payloads += [unit.payload for unit in units]
         samples.keyframes += [unit.keyframe for unit in units]
-        self.held_bytes += sum([len(unit.payload) for unit in units]) + UNIT_BYTES * len(units)
+        self.held_bytes += held_bytes(units)
 
     def _leads(self, unit: AccessUnit) -> bool:
         """Say whether the picture is shown before the run's first: in an open GOP it needs pictures from before the run."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -47,6 +47,11 @@ class AccessUnit:
     """Something was lost since the unit before; such a unit is always a keyframe."""
     parameter_sets: ParameterSets | None
     """On the first keyframe, and on one from which other sets hold: a new run begins there."""
+
+
+def held_bytes(units: Sequence[AccessUnit]) -> int:
+    """Return what `units` take in memory, wherever they wait: payloads, and `UNIT_BYTES` for each."""
+    return sum([len(unit.payload) for unit in units]) + UNIT_BYTES * len(units)
 
 
 @dataclass(slots=True)

@@ -15,15 +15,17 @@ PAYLOAD_AT = FRAME_HEAD_BYTES + HEADER_BYTES
 """Offset of the payload in a frame whose packet has neither CSRC nor extension."""
 HEAD_BYTES = 8
 """Of a frame up to and with its packet's sequence number: "$", channel, length; flags, marker and type, sequence number."""
+CHANNEL_SHIFT, SIZE_SHIFT, KIND_SHIFT = 48, 32, 16
+"""In that head as a number: "$" and channel, length, flags with marker and type; the sequence number is below."""
 PLAIN = 0x80
 """First octet of a packet of version 2 without padding, extension and CSRC."""
 MARKER = 0x80
 MAX_SEQUENCE = 0xFFFF
 MAX_RUN = 64
 """Fragments taken at once."""
-_SOME = 16
-"""Fragments that are read in one go, those of a picture of most cameras: a camera whose runs are short on purpose must not have
-all that might be one read each time."""
+_AT_ONCE = 16
+"""Fragments whose headers are read in one go, as many as most cameras' pictures have: with all of `MAX_RUN`, a camera whose runs are
+short on purpose would cost that much for each."""
 
 _OCTET = tuple(bytes([value]) for value in range(256))
 
@@ -58,7 +60,7 @@ def fragment_run(data: bytes, at: int, frame: int, head: int, octet_at: int, mid
     behind = data[at + HEAD_BYTES : at + octet_at]
     found = 0
     while found < count:
-        some = min(count - found, _SOME)
+        some = min(count - found, _AT_ONCE)
         fields = _headers(frame, octet_at, some)(data, first + found * frame)
         heads = tuple(range(head + found + 1, head + found + 1 + some))
         if fields[0::2] != heads or fields[1::2].count(behind) != some:

@@ -55,7 +55,7 @@ class StreamReader:
         self._rtp_channel = rtp_channel
         self._rtcp_channel = rtcp_channel
         self._syntax = H264 if track.codec == "h264" else H265
-        self._whole_pictures = WholePictures(self._syntax, self._interleaved << 48 | (self._marked ^ MARKER) << 16)
+        self._whole_pictures = WholePictures(self._syntax, interleaved=self._interleaved, marked=self._marked)
         self._octet_at = PAYLOAD_AT + self._syntax.header_bytes
         """Of the fragment header's octet in a frame."""
         self._assembler = Assembler(self._syntax, track.parameter_sets, self.counters)

@@ -123,3 +123,19 @@ async def test_a_stream_that_breaks_as_it_hands_over_fails_alone() -> None:
 
     assert [len(stream.failures) for stream in streams] == [1, 0, 0]
     assert [stream.deliveries for stream in streams] == [0, 1, 1]
+
+
+@pytest.mark.asyncio
+async def test_a_stream_whose_pictures_cost_much_is_drained_after_the_others() -> None:
+    clock = DrivenClock()
+    drainer = Drainer(clock)
+    costly, modest = Stream(clock, 0.0001), Stream(clock, 0.0002)
+    costly.delivered = lambda: clock.pass_time(TURN_SECONDS / 2)
+    delivered_by_then: list[tuple[int, int]] = []
+    modest.delivered = lambda: delivered_by_then.append((costly.deliveries, modest.deliveries))
+    for stream in (costly, modest):
+        drainer.add(stream)
+    await ticks(drainer, modest, 3)
+    drainer.stop()
+
+    assert delivered_by_then == [(1, 0), (1, 1), (2, 2)]  # behind the costly one in the first tick, before it from then on

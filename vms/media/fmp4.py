@@ -37,7 +37,10 @@ _MDAT = struct.Struct(">I4s")
 
 @dataclass(slots=True)
 class Samples:
-    """Pictures that follow each other, by columns: fifty are then a few objects, where each by itself would be several for two seconds."""
+    """Pictures that follow each other, by columns: few objects for a whole fragment, instead of several for each picture.
+
+    All columns are of one length once the fragment is whole; until then the duration of the last may be missing.
+    """
 
     payloads: list[bytes | memoryview] = field(default_factory=list)
     """NAL units, each after its length in 4 octets, without parameter sets; a view is one of octets."""
@@ -101,14 +104,15 @@ def read_init_segment(record: bytes | memoryview) -> ParameterSets:
 
 
 def _sample_table(samples: Samples, sizes: Sequence[int], *, with_cts: bool) -> bytes:
-    columns = 4 if with_cts else 3
+    row = "IIIi" if with_cts else "III"
+    columns = len(row)
     rows = [0] * (columns * len(sizes))
     rows[0::columns] = samples.durations
     rows[1::columns] = sizes
     rows[2::columns] = [_FLAGS[keyframe] for keyframe in samples.keyframes]
     if with_cts:
         rows[3::columns] = samples.compositions
-    return struct.pack(f">{('IIIi' if with_cts else 'III') * len(sizes)}", *rows)
+    return struct.pack(">" + row * len(sizes), *rows)
 
 
 def _box(kind: bytes, *parts: bytes) -> bytes:
