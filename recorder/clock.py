@@ -23,7 +23,7 @@ MAX_BEHIND_TICKS = MAX_REORDERED * JUMP_BACK_TICKS
 """Each of the pictures that may wait for one steps back by this at most: what is shown further behind its decode time has time stamps
 that mean nothing, and the line goes on from where it is."""
 DRIFT_WINDOW_TICKS = 10 * TICKS_PER_SECOND
-MAX_SLEW_TICKS = DRIFT_WINDOW_TICKS
+MAX_SLEW_TICKS = 5 * TICKS_PER_SECOND
 """How far one picture may be stretched towards the server's clock."""
 MAX_PICTURE_TICKS = JUMP_FORWARD_TICKS + MAX_SLEW_TICKS
 """The longest that one picture lasts."""

@@ -10,7 +10,7 @@ from recorder.clock import MAX_PICTURE_TICKS
 from vms.domain.clock_steps import detour
 from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND
 
-NEAR_TICKS = MAX_PICTURE_TICKS + 10 * TICKS_PER_SECOND
+NEAR_TICKS = MAX_PICTURE_TICKS + 5 * TICKS_PER_SECOND
 """A run ends so long before footage that stands in its way: it may still hold a fragment, four seconds and the longest picture."""
 REMEMBERED = 16
 ENDLESS = 1 << 62
