@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from vms.domain.footage import Coverage, Gap, GapReason, Run
 from vms.domain.ids import StreamId
-from vms.domain.timespan import Timespan
+from vms.domain.timespan import Timespan, union
 
 OPEN_SEGMENT_ALLOWANCE = timedelta(seconds=150)
 """A segment is cut after twice 60 s, the most that is allowed, and a fragment: so long the newest footage may be in no index row yet."""
+
+_ENDLESS = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,7 @@ def timeline_of(stream_id: StreamId, runs: Sequence[Run], gaps: Sequence[Gap], w
     known = sorted(_known(runs, gaps, now), key=lambda piece: (piece.start, piece.end))
     recorded = tuple(span for run in sorted(runs, key=lambda run: run.start_ms) if (span := _within(run.span, window)))
     missing = [
-        clipped
-        for gap in (*gaps, *_untold(stream_id, known, now))
-        for piece in _unrecorded(gap, recorded, now)
-        if (clipped := _clipped(piece, window, now))
+        clipped for piece in _apart((*gaps, *_untold(stream_id, known, now)), recorded, now) if (clipped := _clipped(piece, window, now))
     ]
     return Coverage(stream_id, recorded, tuple(sorted(missing, key=lambda gap: gap.start)))
 
@@ -63,6 +63,16 @@ def _untold(stream_id: StreamId, known: Sequence[_Known], now: datetime) -> Iter
             reached, reason = piece.end, piece.missing_after
     if now - reached > OPEN_SEGMENT_ALLOWANCE:
         yield Gap(stream_id, reached, None, reason)
+
+
+def _apart(gaps: Sequence[Gap], recorded: Sequence[Timespan], now: datetime) -> Iterator[Gap]:
+    """Yield what of the gaps was not recorded, each moment once: where two were told for it, by the one that began later."""
+    in_order = sorted(gaps, key=lambda gap: gap.start)
+    starts = [gap.start for gap in in_order]
+    for number, gap in enumerate(in_order):
+        begun_inside = in_order[number + 1 : bisect_left(starts, gap.end or _ENDLESS)]
+        later = [Timespan(other.start, other.end or _ENDLESS) for other in begun_inside if other.end is None or other.start < other.end]
+        yield from _unrecorded(gap, union((*recorded, *later)) if later else recorded, now)
 
 
 def _unrecorded(gap: Gap, recorded: Sequence[Timespan], now: datetime) -> Iterator[Gap]:

@@ -53,6 +53,12 @@ def test_a_crash_while_the_camera_was_away_is_told_after_the_known_gap() -> None
     assert _missing(told) == [(300, 400, GapReason.OFFLINE), (400, 500, GapReason.RECORDER_CRASHED)]
 
 
+def test_time_for_which_two_gaps_were_told_is_missing_once_for_the_later_reason() -> None:
+    runs = [a_run(-10, 100, GapReason.CLOCK_STEP), a_run(200, 600, GapReason.OFFLINE), a_run(900, 1200)]
+    told = _told(runs, [a_gap(100, 900), a_gap(600, 700, GapReason.SILENT)])
+    assert _missing(told) == [(100, 200, GapReason.OFFLINE), (600, 700, GapReason.SILENT), (700, 900, GapReason.OFFLINE)]
+
+
 def test_the_last_run_before_the_window_explains_its_beginning() -> None:
     told = _told([a_run(-500, -100, GapReason.RECORDER_STOPPED), a_run(50, 1200)], [])
     assert _missing(told) == [(0, 50, GapReason.RECORDER_STOPPED)]
