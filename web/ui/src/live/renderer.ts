@@ -110,6 +110,7 @@ export class MseRenderer {
     if (wanted.seek !== null && !this.video.seeking) this.video.currentTime = wanted.seek;
     if (this.video.playbackRate !== wanted.rate) this.video.playbackRate = wanted.rate;
     const oldest = buffer.buffered.start(0);
+    if (buffer.updating) return; // a picture that came before this event was told is being appended; its end trims
     if (wanted.trimBefore !== null && wanted.trimBefore > oldest) buffer.remove(oldest, Math.min(wanted.trimBefore, Math.max(position - 1, oldest + 0.001)));
   }
 
