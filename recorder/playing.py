@@ -199,13 +199,12 @@ class Playing:
 
     def _deliver(self, units: list[AccessUnit], now: float) -> None:
         """Hand over what a batch completed, up to a picture that can't be read."""
-        for number in [at for at, unit in enumerate(units) if unit.parameter_sets is not None]:
-            try:
-                refuse_unreadable(units[number])
-            except UnsupportedCodec:
-                self._take(units[:number], now)
-                raise
-        self._take(units, now)
+        begin = 0
+        for described in [at for at, unit in enumerate(units) if unit.parameter_sets is not None]:
+            self._take(units[begin:described], now)
+            begin = described
+            refuse_unreadable(units[described])
+        self._take(units[begin:], now)
 
     def _take(self, units: list[AccessUnit], now: float) -> None:
         if units:

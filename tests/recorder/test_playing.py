@@ -42,10 +42,10 @@ async def playing(cameras: DemoCameras) -> AsyncIterator[Playing]:
     playing.close()
 
 
-@pytest.mark.asyncio
-async def test_a_camera_whose_parameter_sets_can_not_be_read_is_refused_before_anybody_is_given_its_pictures() -> None:
+async def played_to_its_end(after_play: bytes) -> tuple[Playing, list[AccessUnit]]:
+    """Play a camera that describes its pictures only among them; return it, and what it handed over."""
     taken: list[AccessUnit] = []
-    async with camera(ScriptedCamera(sdp=SDP_WITHOUT_SETS, after_play=unreadable())) as scripted:
+    async with camera(ScriptedCamera(sdp=SDP_WITHOUT_SETS, after_play=after_play)) as scripted:
         stream = await open_stream(scripted.address, "/", username="", password="", allow_loopback=True)
         playing = Playing(stream, clock=SystemClock(), on_pictures=taken.extend, is_watched=lambda: False)
         playing.begin()
@@ -57,6 +57,12 @@ async def test_a_camera_whose_parameter_sets_can_not_be_read_is_refused_before_a
 
         await until(ended)
         playing.close()
+    return playing, taken
+
+
+@pytest.mark.asyncio
+async def test_a_camera_whose_parameter_sets_can_not_be_read_is_refused_before_anybody_is_given_its_pictures() -> None:
+    playing, taken = await played_to_its_end(unreadable())
 
     assert isinstance(playing.ended.exception(), UnsupportedCodec)
     assert taken == []
@@ -64,21 +70,9 @@ async def test_a_camera_whose_parameter_sets_can_not_be_read_is_refused_before_a
 
 @pytest.mark.asyncio
 async def test_pictures_that_came_in_one_batch_with_an_unreadable_one_are_handed_over_up_to_it() -> None:
-    taken: list[AccessUnit] = []
     sender = Sender()
     pictures = b"".join(packet for unit in clip("h264")[:3] for packet in sender.unit(unit))
-    async with camera(ScriptedCamera(sdp=SDP_WITHOUT_SETS, after_play=pictures + unreadable(sender=sender))) as scripted:
-        stream = await open_stream(scripted.address, "/", username="", password="", allow_loopback=True)
-        playing = Playing(stream, clock=SystemClock(), on_pictures=taken.extend, is_watched=lambda: False)
-        playing.begin()
-
-        def ended() -> bool:
-            playing.drain(SystemClock().monotonic())
-            playing.deliver()
-            return playing.ended.done()
-
-        await until(ended)
-        playing.close()
+    playing, taken = await played_to_its_end(pictures + unreadable(sender=sender))
 
     assert isinstance(playing.ended.exception(), UnsupportedCodec)
     assert len(taken) == playing.pictures == 3
