@@ -217,7 +217,7 @@ class Recording:
             run = self._run
             if run is None:
                 return
-            taken = run.add(units[at:] if run.start is not None else units[at : at + 1], arrival)
+            taken = run.add(units, arrival, at=at)
             at += taken
             if not taken:
                 self.end(GapReason.STREAM_CHANGED, "The camera's time stamps jumped.")

@@ -95,17 +95,18 @@ class Run:
         self._confirm()
         return max(self._durable_until, self.start or 0)
 
-    def add(self, units: Sequence[AccessUnit], arrival: int) -> int:
-        """Take the next pictures, which arrived together at `arrival` server ticks, and return how many are dealt with.
+    def add(self, units: Sequence[AccessUnit], arrival: int, *, at: int = 0) -> int:
+        """Take the next pictures, those from `at` on, which arrived together at `arrival` server ticks; return how many are dealt with.
 
-        Only the first may be a keyframe; while the run's start is not known, give one at a time. Fewer are taken when the time line
-        broke before the next one. Close the run after 0, after KeyMissing and when `is_over`: what came behind its end is dropped then.
+        Only the first of `units` may be a keyframe. They are one while the run's start is not known, and fewer than all when the time
+        line broke before the next. Close the run after 0, after KeyMissing and when `is_over`: what came behind its end is dropped then.
         """
+        units = units[at:] if self.start is not None else units[at : at + 1]
         self._newest_arrival = units[0].arrival
         if self._clock is None:
             self._clock = RunClock(units[0].rtp_timestamp, arrival)
             self.rtp_start = units[0].rtp_timestamp
-            self._gather(units[:1], (0,))
+            self._gather(units, (0,))
             return 1
         if self.start is None and self._leads(units[0]):
             return 1

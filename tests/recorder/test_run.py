@@ -141,7 +141,7 @@ def _taken(run: Run, units: list[AccessUnit], arrival: int, *, at_once: bool) ->
     """Give pictures to a run as its owner does, all or one by one; return how many it took before it was over or its line broke."""
     taken = 0
     while taken < len(units) and not run.is_over:
-        count = run.add(units[taken:] if at_once and run.start is not None else units[taken : taken + 1], arrival)
+        count = run.add(units, arrival, at=taken) if at_once else run.add([units[taken]], arrival)
         if not count:
             break
         taken += count
