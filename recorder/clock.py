@@ -117,7 +117,7 @@ class RunClock:
             last_rtp = rtp
             media += step
             duration = media - decode
-            if media > self._highest and duration > -MAX_BEHIND_TICKS:
+            if media > self._highest:
                 self._highest = media
                 self._behind = 0
                 duration = max(duration, 1)
@@ -159,7 +159,7 @@ class RunClock:
             self.nominal, self._last_step = min(step, self._last_step), step
 
     def _reordered(self, media: int, decode: int) -> tuple[int, int]:
-        """Return where a picture stands that is shown before an earlier one or far behind its decode time, and how far that moves.
+        """Return where a picture stands that is shown before an earlier one, and how far the decode time moves for it.
 
         One too many of them, or one too far behind, goes on from where the line is.
         """

@@ -98,6 +98,25 @@ def test_a_run_is_announced_and_ended_where_its_last_segment_ends(studio: Studio
     assert (ended.start_ms, ended.end_ms, ended.end_reason) == (begun.start_ms, last.end_ticks // 90, "offline")
 
 
+def test_pictures_handed_over_together_count_from_when_each_of_them_came(studio: Studio) -> None:
+    studio.recording.pictures([unit(number) for number in range(30)])
+    studio.recording.end(GapReason.OFFLINE, "")
+    studio.settle()
+
+    assert [run.start_ms for run in studio.runs()] == [studio.now // TICKS_PER_MS] * 2
+
+
+def test_a_keyframe_with_other_parameter_sets_ends_the_run_in_the_middle_of_what_is_handed_over(studio: Studio) -> None:
+    together = [unit(number) for number in range(50)]
+    together[25] = replace(together[25], parameter_sets=parameter_sets(128))
+    studio.recording.pictures([replace(each, arrival=2.0) for each in together])
+    studio.recording.end(GapReason.OFFLINE, "")
+    studio.settle()
+
+    begun, ended = studio.runs()
+    assert (ended.end_ms - begun.start_ms, ended.end_reason) == (1000, "stream_changed")
+
+
 def test_the_end_is_told_after_everything_was_published(studio: Studio) -> None:
     studio.film(range(100))
     studio.recording.end(GapReason.OFFLINE, "")

@@ -148,6 +148,19 @@ def _taken(run: Run, units: list[AccessUnit], arrival: int, *, at_once: bool) ->
     return len(units) if run.is_over else taken
 
 
+def test_a_run_takes_one_picture_more_where_it_has_to_end_whatever_came_with_it() -> None:
+    shelf = Shelf()
+    run = a_run(shelf, until=NOW + 5 * TICKS_PER_SECOND)
+    record(run, 50)
+    late = [AccessUnit((50 + 25 * number) * PICTURE_TICKS, b"x", False, 2.0, False, None) for number in range(1, 40)]
+    assert run.add(late, NOW + 2 * TICKS_PER_SECOND) == len(late)
+    assert run.is_over
+    run.close()
+
+    assert NOW + 5 * TICKS_PER_SECOND < run.recorded_until <= NOW + 11 * TICKS_PER_SECOND
+    assert sum(len(fragment.samples) for fragment in shelf.all_fragments) < 50 + 12
+
+
 def test_a_fragment_of_tiny_pictures_that_came_together_is_no_larger_than_one_may_be() -> None:
     shelf = Shelf()
     run = a_run(shelf)
