@@ -247,6 +247,16 @@ def test_stamps_that_stood_still_do_not_throw_the_line_ahead_when_they_leap() ->
     assert start + clock.line - arrival <= 5 * JUMP_FORWARD_TICKS
 
 
+def test_the_line_is_pulled_by_no_more_in_all_than_the_camera_went_astray() -> None:
+    clock = RunClock(0, EPOCH_TICKS)
+    clock.fix_start(not_before=0)
+    assert advance(clock, 1, EPOCH_TICKS + DRIFT_WINDOW_TICKS) == 1
+    leaps = [1 + number * 3 * TICKS_PER_SECOND for number in (1, 2, 3)]
+    durations, _ = clock.advance(leaps)
+
+    assert sum(durations) <= 9 * TICKS_PER_SECOND + DRIFT_WINDOW_TICKS
+
+
 def test_one_picture_lasts_no_longer_than_the_stamps_and_the_pull_may_make_it() -> None:
     """Windows in which the camera counts less and less, so that each asks for more than the next can make up for."""
     clock, arrival, stamp = RunClock(0, EPOCH_TICKS), EPOCH_TICKS, 0

@@ -11,7 +11,7 @@ import pytest
 
 from recorder.clock import WallAnchor
 from recorder.live import MAX_GOP_BYTES, MAX_VIEWER_BYTES, LiveMessage, LiveStream, Viewer
-from recorder.rtp.access_unit import UNIT_BYTES
+from recorder.rtp.access_unit import UNIT_BYTES, held_bytes
 from tests.recorder.test_clock import DrivenClock
 from tests.recorder.units import parameter_sets, unit
 from vms.domain.timespan import TICKS_PER_SECOND
@@ -55,6 +55,17 @@ def pictures(messages: list[LiveMessage]) -> list[tuple[int, int, bool]]:
             fragment = read_fragment(memoryview(message.payload)[1:])
             found.append((fragment.tfdt, fragment.duration, message.payload[0] == 1))
     return found
+
+
+async def test_of_pictures_that_came_together_those_since_the_last_keyframe_are_kept_for_a_viewer() -> None:
+    live = a_stream()
+    units = [unit(number) for number in range(60)]
+    live.pictures(units)
+    assert live.gop_bytes == held_bytes(units[50:])
+    shown = pictures(await taken(live.join()))
+
+    assert len(shown) == 10
+    assert [keyframe for _, _, keyframe in shown] == [True] + [False] * 9
 
 
 async def test_a_viewer_starts_with_the_last_keyframe() -> None:

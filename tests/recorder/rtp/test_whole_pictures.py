@@ -39,6 +39,14 @@ def last_bent(place: int, bits: int) -> Callable[[Sender, int], list[bytes]]:
     return packets
 
 
+def first_bent(place: int, bits: int) -> Callable[[Sender, int], list[bytes]]:
+    def packets(sender: Sender, header: int) -> list[bytes]:
+        first, *others = fragments(sender, header)
+        return [bent(first, place, bits), *others]
+
+    return packets
+
+
 def every_fragment_marked(sender: Sender, header: int) -> list[bytes]:
     return [bent(packet, PAYLOAD_TYPE, MARKER) for packet in fragments(sender, header, marker=False)]
 
@@ -111,6 +119,8 @@ def a_marker_on_every_slice(sender: Sender, header: int) -> list[bytes]:
         pytest.param(last_bent(TIMESTAMP, 1), id="last of another moment"),
         pytest.param(last_bent(PAYLOAD_HEADER, 0x1D), id="last is no fragment"),
         pytest.param(last_bent(FRAGMENT_HEADER, FIRST_AND_LAST), id="last begins another"),
+        pytest.param(first_bent(FRAGMENT_HEADER, 0x40), id="first ends at once"),
+        pytest.param(first_bent(FRAGMENT_HEADER, 0x80), id="first does not begin"),
         every_fragment_marked,
         slices_that_look_like_fragments,
         not_the_first_slice,
@@ -140,10 +150,24 @@ def test_a_batch_says_what_its_packets_say_one_by_one(packets: Callable[[Sender,
     assert whole.counters == alone.counters
 
 
-def test_nothing_is_held_of_a_picture_that_grew_too_large_in_one_batch() -> None:
+@pytest.mark.parametrize("left", [1, 5, 30, 200])
+def test_a_picture_whose_last_packet_is_cut_waits_for_the_rest(left: int) -> None:
+    sender = Sender(sequence=0)
+    start = b"".join(packet for unit in clip("h264")[:2] for packet in sender.unit(unit))
+    whole = start + b"".join(sender.fragments(nal(SLICE), marker=True))
+    in_two, reader = read([whole[:-left], whole[-left:]])
+    at_once, _ = read([whole])
+
+    assert [unit.payload for unit in in_two] == [unit.payload for unit in at_once]
+    assert len(at_once) == 3
+    assert reader.unfinished_bytes == 0
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_nothing_is_held_of_a_picture_that_grew_too_large_in_one_batch(*, marked: bool) -> None:
     sender = Sender(sequence=0, payload_size=65_000)
     start = b"".join(packet for unit in clip("h264")[:2] for packet in sender.unit(unit))
-    huge = b"".join(sender.fragments(bytes([SLICE, 0x9A]) + bytes(65 * 65_000 + 100), marker=False))
+    huge = b"".join(sender.fragments(bytes([SLICE, 0x9A]) + bytes(65 * 65_000 + 100), marker=marked))
     units, reader = read([start + huge])
     assert len(units) == 2
     assert reader.counters.damaged_units == 1
@@ -153,3 +177,20 @@ def test_nothing_is_held_of_a_picture_that_grew_too_large_in_one_batch() -> None
 def read(batches: list[bytes]) -> tuple[list[AccessUnit], StreamReader]:
     reader = StreamReader(track("h264"))
     return [unit for batch in batches for unit in reader.feed(batch, 0.0)], reader
+
+
+def test_a_last_packet_of_another_payload_type_is_none_where_the_sequence_numbers_come_round() -> None:
+    """Seen as one number, the head that is due there is that of the next payload type and number 0."""
+    sender = Sender(sequence=0)
+    start = [packet for unit in clip("h264")[:2] for packet in sender.unit(unit)]
+    sender = Sender(sequence=0xFFFF - len(start) - 2)
+    sent = [packet for unit in clip("h264")[:2] for packet in sender.unit(unit)]
+    sender.timestamp += 3600
+    *others, last = fragments(sender, SLICE)
+    sent += [*others, bent(last, PAYLOAD_TYPE, 1)]
+    assert [int.from_bytes(packet[6:8]) for packet in sent[-2:]] == [0xFFFF, 0]
+
+    at_once, whole = read([b"".join(sent)])
+    one_by_one, alone = read(sent)
+    assert at_once == one_by_one
+    assert whole.counters == alone.counters
