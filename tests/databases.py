@@ -69,7 +69,7 @@ def cluster() -> Iterator[Cluster]:
     tools = postgresql_tools()
     if tools is None:
         pytest.skip("PostgreSQL is not installed: deploy/debian-test-packages.sh installs it")
-    started = _start_cluster(tools)
+    started = started_cluster(tools)
     yield started
     started.stop()
 
@@ -132,7 +132,7 @@ def central_postgresql(cluster: Cluster, migrated_postgresql: str) -> Iterator[E
     cluster.empty(migrated_postgresql)
 
 
-def _start_cluster(tools: Path) -> Cluster:
+def started_cluster(tools: Path) -> Cluster:
     folder = Path(tempfile.mkdtemp(prefix="custodian-pg-"))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")

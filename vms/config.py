@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     """Only the demo and the tests record from this machine itself."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    checkpoint_dir: Path | None = None
+    """Where the first checkpoint of the access log of each day is put for somebody outside; None means nowhere."""
     district: str = "Library District"
     failpoint: str = ""
     """Crash tests only: the step at which this process kills itself."""
@@ -116,6 +118,10 @@ class Settings(BaseSettings):
     @property
     def grant_key_path(self) -> Path:
         return self.secrets_dir / "grant_ed25519.key"
+
+    @property
+    def log_key_path(self) -> Path:
+        return self.secrets_dir / "log_ed25519.key"
 
     @property
     def node_key_path(self) -> Path:

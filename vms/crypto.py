@@ -10,8 +10,8 @@ import os
 import stat
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -116,12 +116,31 @@ def new_signing_key() -> bytes:
     return Ed25519PrivateKey.generate().private_bytes_raw()
 
 
-def verifying_key(private_key: bytes) -> bytes:
-    """Return the public half of an Ed25519 key; ConfigError when it is none."""
+def verifying_key(private_key: bytes, *, file: str = "grant_ed25519.key") -> bytes:
+    """Return the public half of an Ed25519 key; ConfigError, which names its `file` in secrets/, when it is none."""
     try:
         return Ed25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
     except ValueError as err:
-        raise ConfigError(f"The grant key has {len(private_key)} bytes; it has {KEY_BYTES}. Put back secrets/grant_ed25519.key.") from err
+        raise ConfigError(f"The key {file} has {len(private_key)} bytes; it has {KEY_BYTES}. Put back secrets/{file}.") from err
+
+
+def sign(private_key: bytes, message: bytes) -> bytes:
+    """Return the Ed25519 signature over `message`, 64 octets."""
+    return Ed25519PrivateKey.from_private_bytes(private_key).sign(message)
+
+
+def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """Say whether `signature` is that key's over `message`."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def derived_key(key: bytes, info: bytes) -> bytes:
+    """Return another key of 32 octets for the duty that `info` names."""
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(key)
 
 
 def _sealing_key(shared: bytes, salt: bytes) -> bytes:

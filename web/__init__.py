@@ -7,11 +7,14 @@ import socket
 from vms.clock import Clock
 from vms.config import Settings
 from web.app import create_app, open_site
+from web.jobs_process import jobs_beside
 from web.server import Announce, serve
 
 __all__ = ["run"]
 
 
 def run(settings: Settings, clock: Clock, sock: socket.socket, *, announce: Announce | None = None) -> int:
-    """Serve the pages on `sock` until stopped; returns the exit code."""
-    return serve(create_app(open_site(settings, clock)), settings, sock, announce=announce)
+    """Serve the pages on `sock` until stopped, the hub's jobs beside them; returns the exit code."""
+    app = create_app(open_site(settings, clock))
+    with jobs_beside(settings.data_dir):
+        return serve(app, settings, sock, announce=announce)

@@ -27,6 +27,7 @@ from vms.services import people
 from web.app import ROUTERS, create_app, open_site
 from web.deps import TheSite, Tx
 from web.errors import refusal
+from web.jobs_process import jobs_beside
 from web.permissions import ANYBODY, SignedIn
 from web.routers.session import address_of, with_cookie
 from web.server import serve
@@ -73,7 +74,9 @@ def create_demo_app(settings: Settings, clock: Clock, *, code: OneTimeCode, made
 
 def run(settings: Settings, clock: Clock, sock: socket.socket, *, code: OneTimeCode, made: Collection[PersonId]) -> int:
     """Serve the demo on `sock` until stopped; returns the exit code."""
-    return serve(create_demo_app(settings, clock, code=code, made=made), settings, sock)
+    app = create_demo_app(settings, clock, code=code, made=made)
+    with jobs_beside(settings.data_dir):
+        return serve(app, settings, sock)
 
 
 def _router(code: OneTimeCode, made: Collection[PersonId]) -> APIRouter:

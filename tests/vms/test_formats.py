@@ -7,12 +7,16 @@ from pathlib import Path
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 import vms
-from vms.crypto import open_sealed, sealing_public_key
+from vms.crypto import is_signed, open_sealed, sealing_public_key, sign
+from vms.domain.access import body_of, event_of
+from vms.domain.checkpoint import PADDING, entry_hash, padding_hash, read_note, signatures_by, signed_note
 from vms.domain.footage import FragmentEntry, unpack_fragments
 from vms.domain.ids import CameraId, SegmentId, split_segment_id
+from vms.domain.tiles import GrowingTree
 from vms.media.boxes import read_fragment
 from vms.media.segment_file import SegmentEncoder, SegmentReader, derive_key, digest_file, scan
 from vms.media.segment_layout import CHUNK_BYTES, HEADER_BYTES, MAX_RECORD_BYTES
+from vms.services.log_key import LogKey
 from vms.store.keys import _KEK_CHECK
 
 PAGE = (Path(vms.__file__).parent / "FORMATS.md").read_text(encoding="utf-8")
@@ -71,6 +75,23 @@ def test_the_wrapped_keys_of_the_vector_are_ours() -> None:
     vector = _vector("wrapped")
     assert aes_key_wrap(vector["kek"], vector["key"]) == vector["wrapped"]
     assert aes_key_wrap(vector["kek"], _KEK_CHECK) == vector["kek_check"]
+
+
+def test_the_log_of_the_vector_is_signed_as_it_says() -> None:
+    vector = _vector("log")
+    body, note = vector["body"].decode(), vector["note"].decode()
+    key = LogKey(vector["private_key"])
+    assert body_of(event_of(body)) == body
+    leaves = [entry_hash(vector["salt"], body), *(padding_hash(key.padding, number) for number in range(2, PADDING + 1))]
+    assert leaves[:2] == [vector["leaf_1"], vector["leaf_2"]]
+    tree = GrowingTree()
+    for leaf in leaves:
+        tree.add(leaf)
+    assert tree.root() == vector["root"]
+    checkpoint, text = read_note(note)
+    assert (checkpoint.size, checkpoint.root) == (PADDING, vector["root"])
+    assert signed_note(text, checkpoint.name, key.public, sign(key.private, text.encode())) == note
+    assert [is_signed(key.public, text.encode(), one) for one in signatures_by(note, checkpoint.name, key.public)] == [True]
 
 
 def _vector(name: str) -> dict[str, bytes]:

@@ -36,7 +36,8 @@ sys.exit(web.run(load_settings(Path(sys.argv[1])), SystemClock(), sock, announce
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_announces_its_port_and_ends_in_order(settings: Settings, number: signal.Signals) -> None:
     settings.secrets_dir.mkdir()
-    settings.grant_key_path.write_bytes(new_signing_key())
+    for path in (settings.grant_key_path, settings.log_key_path):
+        path.write_bytes(new_signing_key())
     sock = loopback_socket()
     command = [sys.executable, "-c", SERVE, str(settings.data_dir), str(sock.fileno())]
     with subprocess.Popen(command, stdout=subprocess.PIPE, pass_fds=(sock.fileno(),), text=True) as process:

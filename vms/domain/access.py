@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from vms.domain.ids import CameraId, StreamId, ViewId
-from vms.domain.timespan import Timespan
+from vms.domain.timespan import EPOCH, Timespan
 
 VIEW_DEADLINE = timedelta(minutes=15)
 """A view ends by itself after this long unless it is extended."""
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Purpose(StrEnum):
@@ -42,6 +44,7 @@ class Action(StrEnum):
     DISTRICT_EDIT = "district:edit"
     ACCESS_REFUSE = "access:refuse"
     LOG_READ = "log:read"
+    LOG_ERASE = "log:erase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,57 @@ class AccessEvent:
     span: Timespan | None
     view_id: ViewId | None
     detail: dict[str, str]
+
+
+def body_of(event: AccessEvent) -> str:
+    """Return the canonical text of `event`, which the log's tree is over: JSON by RFC 8785, moments in microseconds since 1970."""
+    body = {
+        "action": event.action.value,
+        "actor": _storable(event.actor),
+        "actor_name": _storable(event.actor_name),
+        "at": _microseconds(event.at),
+        "camera": None if event.camera_id is None else str(event.camera_id),
+        "detail": {key: _storable(value) for key, value in event.detail.items()},
+        "number": event.number,
+        "origin": event.origin,
+        "purpose": event.purpose,
+        "role": event.role,
+        "span": None if event.span is None else [_microseconds(event.span.start), _microseconds(event.span.end)],
+        "view": event.view_id,
+    }
+    return json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def event_of(body: str) -> AccessEvent:
+    """Return the event that `body_of` wrote; ValueError, LookupError or TypeError when it did not."""
+    told = json.loads(body)
+    return AccessEvent(
+        number=told["number"],
+        origin=told["origin"],
+        at=_moment(told["at"]),
+        actor=told["actor"],
+        actor_name=told["actor_name"],
+        role=told["role"],
+        action=Action(told["action"]),
+        camera_id=None if told["camera"] is None else CameraId(int(told["camera"])),
+        purpose=None if told["purpose"] is None else Purpose(told["purpose"]),
+        span=None if told["span"] is None else Timespan(*map(_moment, told["span"])),
+        view_id=None if told["view"] is None else ViewId(told["view"]),
+        detail=told["detail"],
+    )
+
+
+def _storable(text: str) -> str:
+    """Return `text` without what no database takes: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def _moment(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,9 @@ def install(data_dir: Path, installation: Installation, *, actor: Actor, clock: 
 
 
 def migrate_all(settings: Settings) -> None:
-    """Bring both databases to this version's schema."""
+    """Bring both databases to this version's schema, and make the key that signs the access log where an older version made none."""
+    if not settings.log_key_path.exists():
+        write_private(settings.log_key_path, new_signing_key())
     for where, which in ((settings.central_where, Which.CENTRAL), (settings.index_path, Which.INDEX)):
         engines = make_engines(where)
         try:
@@ -101,7 +103,11 @@ def write_private(path: Path, content: bytes) -> None:
 
 def _make_secrets(settings: Settings) -> None:
     settings.secrets_dir.mkdir(mode=FOLDER_MODE, exist_ok=True)
-    for path, make in ((settings.grant_key_path, new_signing_key), (settings.node_key_path, new_sealing_key)):
+    for path, make in (
+        (settings.grant_key_path, new_signing_key),
+        (settings.log_key_path, new_signing_key),
+        (settings.node_key_path, new_sealing_key),
+    ):
         if not path.exists():
             write_private(path, make())
     kek = FileKeySource(settings.kek_path).key()

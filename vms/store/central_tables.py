@@ -8,13 +8,29 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import DDL, CheckConstraint, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint, event, text
+from sqlalchemy import (
+    DDL,
+    CheckConstraint,
+    ColumnElement,
+    Computed,
+    ForeignKey,
+    FromClause,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    event,
+    text,
+)
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState, RecordingMode, Scheme, StreamRole
 from vms.domain.people import Role
-from vms.store.columns import Moment, Number, Word, Words, one_of
+from vms.store.columns import Moment, Number, Word, one_of
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -225,39 +241,88 @@ class ViewRow(Central):
 
 
 class AccessLogRow(Central):
-    """One row per log: the number of its newest event. Whoever adds an event holds this row until the commit."""
+    """One row per log: the number of its newest entry. Whoever adds an entry holds this row until the commit."""
 
     __tablename__ = "access_log"
 
     origin: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(120))
+    """Its name in the world, random and for good: what checkpoints are signed for."""
     last_number: Mapped[int] = mapped_column(Number)
 
 
+class _FromBody(ColumnElement[object]):
+    """What an event's text says under a key, for a column that the database itself fills: it can say nothing else."""
+
+    inherit_cache = True
+
+    def __init__(self, key: str, *, kind: str = "") -> None:
+        self.key = key
+        self.kind = kind
+
+
+@compiles(_FromBody, "sqlite")
+def _from_json(element: _FromBody, _compiler: object, **_: object) -> str:
+    told = f"json_extract(body, '$.{element.key}')"
+    return f"CAST({told} AS {element.kind})" if element.kind else told
+
+
+@compiles(_FromBody, "postgresql")
+def _from_jsonb(element: _FromBody, _compiler: object, **_: object) -> str:
+    told = f"((body)::jsonb ->> '{element.key}'::text)"
+    return f"({told})::{element.kind}" if element.kind else told
+
+
 class AccessEventRow(Central):
-    """Who saw or did what, why. Triggers refuse every change; there is no foreign key, so nothing else can reach in."""
+    """Who saw or did what, why. Triggers refuse every change; there is no foreign key, so nothing else can reach in.
+
+    The event is `body`, the text that the log's tree is over; `salt` makes its hash say nothing. The other columns are there to
+    search by. A number without a row is padding, which the tree tells from a row that somebody took away.
+    """
 
     __tablename__ = "access_event"
     __table_args__ = (
         CheckConstraint("number > 0", name="number"),
-        CheckConstraint("(span_start_at IS NULL) = (span_end_at IS NULL)", name="span"),
+        CheckConstraint("length(salt) = 16", name="salt"),
         # The log page narrowed to one camera, newest first.
         Index(None, "camera_id", "number"),
+        {"sqlite_with_rowid": False},
     )
 
     origin: Mapped[str] = mapped_column(String(64), primary_key=True)
     number: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
-    """From 1, without a gap."""
+    """From 1."""
+    salt: Mapped[bytes] = mapped_column(LargeBinary)
+    body: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime | None] = mapped_column(Moment, Computed(_FromBody("at", kind="bigint"), persisted=True))
+    actor: Mapped[str | None] = mapped_column(Text, Computed(_FromBody("actor"), persisted=True))
+    action: Mapped[str | None] = mapped_column(Text, Computed(_FromBody("action"), persisted=True))
+    camera_id: Mapped[int | None] = mapped_column(Number, Computed(_FromBody("camera", kind="bigint"), persisted=True))
+    purpose: Mapped[str | None] = mapped_column(Text, Computed(_FromBody("purpose"), persisted=True))
+
+
+class AccessTileRow(Central):
+    """Hashes of a log's tree, 256 in a row: level 0 those of entries, level n+1 those of whole tiles of level n."""
+
+    __tablename__ = "access_tile"
+
+    origin: Mapped[str] = mapped_column(String(64), primary_key=True)
+    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    hashes: Mapped[bytes] = mapped_column(LargeBinary)
+    """32 octets each; the newest tile of a level grows."""
+
+
+class AccessCheckpointRow(Central):
+    """Every size of a log that was signed. Append-only, like the entries."""
+
+    __tablename__ = "access_checkpoint"
+
+    origin: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(Moment)
-    actor: Mapped[str] = mapped_column(String(300))
-    actor_name: Mapped[str] = mapped_column(String(300))
-    role: Mapped[str] = mapped_column(String(32))
-    action: Mapped[str] = mapped_column(String(64))
-    camera_id: Mapped[int | None] = mapped_column(Number)
-    purpose: Mapped[Purpose | None] = mapped_column(Word(Purpose))
-    span_start_at: Mapped[datetime | None] = mapped_column(Moment)
-    span_end_at: Mapped[datetime | None] = mapped_column(Moment)
-    view_id: Mapped[str | None] = mapped_column(String(22))
-    detail: Mapped[dict[str, str]] = mapped_column(Words)
+    note: Mapped[str] = mapped_column(Text)
+    """C2SP signed note."""
 
 
 class CoverageRow(Central):
@@ -287,35 +352,36 @@ class StreamStateRow(Central):
 
 
 # Append-only in the database itself: a slip in code, or a hand at the console, is refused too. The same statements stand in
-# the first migration; the drift test compares the two.
-SQLITE_APPEND_ONLY = tuple(
-    f"CREATE TRIGGER access_event_no_{verb} BEFORE {moment} BEGIN SELECT RAISE(ABORT, 'access_event is append-only'); END"
-    for verb, moment in (
-        ("update", "UPDATE ON access_event"),
-        ("delete", "DELETE ON access_event"),
-        # INSERT OR REPLACE deletes without firing the trigger above.
-        (
-            "replace",
-            "INSERT ON access_event WHEN EXISTS (SELECT 1 FROM access_event WHERE origin = NEW.origin AND number = NEW.number)",
-        ),
+# the migrations; the drift test compares the two.
+def _sqlite_append_only(table: str, key: str) -> tuple[str, ...]:
+    return tuple(
+        f"CREATE TRIGGER {table}_no_{verb} BEFORE {moment} BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        for verb, moment in (
+            ("update", f"UPDATE ON {table}"),
+            ("delete", f"DELETE ON {table}"),
+            # INSERT OR REPLACE deletes without firing the trigger above.
+            ("replace", f"INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE origin = NEW.origin AND {key} = NEW.{key})"),  # noqa: S608
+        )
     )
-)
-_REFUSE = "EXECUTE FUNCTION access_event_append_only()"
-POSTGRESQL_APPEND_ONLY = (
-    """CREATE FUNCTION access_event_append_only() RETURNS trigger LANGUAGE plpgsql
-    AS $$ BEGIN RAISE EXCEPTION 'access_event is append-only'; END $$""",
-    f"CREATE TRIGGER access_event_append_only BEFORE UPDATE OR DELETE ON access_event FOR EACH ROW {_REFUSE}",
-    f"CREATE TRIGGER access_event_no_truncate BEFORE TRUNCATE ON access_event FOR EACH STATEMENT {_REFUSE}",
-)
 
 
-def _on_create(dialect: str, statement: str) -> None:
-    # SQLAlchemy's DDL() carries no annotations yet (2.1.9).
-    ddl = DDL(statement)  # type: ignore[no-untyped-call]
-    event.listen(AccessEventRow.__table__, "after_create", ddl.execute_if(dialect=dialect))
+def _postgresql_append_only(table: str) -> tuple[str, ...]:
+    refuse = f"EXECUTE FUNCTION {table}_append_only()"
+    return (
+        f"""CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$""",
+        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW {refuse}",
+        f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT {refuse}",
+    )
 
 
-for _statement in SQLITE_APPEND_ONLY:
-    _on_create("sqlite", _statement)
-for _statement in POSTGRESQL_APPEND_ONLY:
-    _on_create("postgresql", _statement)
+def _append_only(table: FromClause, key: str) -> None:
+    for dialect, statements in (("sqlite", _sqlite_append_only(str(table), key)), ("postgresql", _postgresql_append_only(str(table)))):
+        for statement in statements:
+            # SQLAlchemy's DDL() carries no annotations yet (2.1.9).
+            ddl = DDL(statement)  # type: ignore[no-untyped-call]
+            event.listen(table, "after_create", ddl.execute_if(dialect=dialect))
+
+
+_append_only(AccessEventRow.__table__, "number")
+_append_only(AccessCheckpointRow.__table__, "size")

@@ -133,36 +133,10 @@ CREATE TABLE stream (
 
 CREATE TABLE access_log (
   origin VARCHAR(64) NOT NULL,
+  name VARCHAR(120) NOT NULL,
   last_number INTEGER NOT NULL,
   CONSTRAINT pk_access_log PRIMARY KEY (origin)
 );
-
-CREATE TABLE access_event (
-  origin VARCHAR(64) NOT NULL,
-  number INTEGER NOT NULL,
-  at BIGINT NOT NULL,
-  actor VARCHAR(300) NOT NULL,
-  actor_name VARCHAR(300) NOT NULL,
-  role VARCHAR(32) NOT NULL,
-  action VARCHAR(64) NOT NULL,
-  camera_id INTEGER,
-  purpose VARCHAR(32),
-  span_start_at BIGINT,
-  span_end_at BIGINT,
-  view_id VARCHAR(22),
-  detail TEXT NOT NULL,
-  CONSTRAINT pk_access_event PRIMARY KEY (origin, number),
-  CONSTRAINT ck_access_event_number CHECK (number > 0),
-  CONSTRAINT ck_access_event_span CHECK ((span_start_at IS NULL) = (span_end_at IS NULL))
-);
-
-CREATE TRIGGER access_event_no_delete BEFORE DELETE ON access_event BEGIN SELECT RAISE(ABORT, 'access_event is append-only'); END;
-
-CREATE TRIGGER access_event_no_replace BEFORE INSERT ON access_event WHEN EXISTS (SELECT 1 FROM access_event WHERE origin = NEW.origin AND number = NEW.number) BEGIN SELECT RAISE(ABORT, 'access_event is append-only'); END;
-
-CREATE TRIGGER access_event_no_update BEFORE UPDATE ON access_event BEGIN SELECT RAISE(ABORT, 'access_event is append-only'); END;
-
-CREATE INDEX ix_access_event_camera_id_number ON access_event (camera_id, number);
 
 CREATE TABLE "view" (
   id VARCHAR(22) NOT NULL,
@@ -202,3 +176,48 @@ CREATE TABLE stream_state (
   CONSTRAINT fk_stream_state_stream_id FOREIGN KEY(stream_id) REFERENCES stream (id),
   CONSTRAINT fk_stream_state_node_id FOREIGN KEY(node_id) REFERENCES node (id)
 );
+
+CREATE TABLE access_event (
+  origin VARCHAR(64) NOT NULL,
+  number INTEGER NOT NULL,
+  salt BLOB NOT NULL,
+  body TEXT NOT NULL,
+  at BIGINT GENERATED ALWAYS AS (CAST(json_extract(body, '$.at') AS bigint)) STORED,
+  actor TEXT GENERATED ALWAYS AS (json_extract(body, '$.actor')) STORED,
+  action TEXT GENERATED ALWAYS AS (json_extract(body, '$.action')) STORED,
+  camera_id INTEGER GENERATED ALWAYS AS (CAST(json_extract(body, '$.camera') AS bigint)) STORED,
+  purpose TEXT GENERATED ALWAYS AS (json_extract(body, '$.purpose')) STORED,
+  CONSTRAINT pk_access_event PRIMARY KEY (origin, number),
+  CONSTRAINT ck_access_event_number CHECK (number > 0),
+  CONSTRAINT ck_access_event_salt CHECK (length(salt) = 16)
+) WITHOUT ROWID;
+
+CREATE TRIGGER access_event_no_delete BEFORE DELETE ON access_event BEGIN SELECT RAISE(ABORT, 'access_event is append-only'); END;
+
+CREATE TRIGGER access_event_no_replace BEFORE INSERT ON access_event WHEN EXISTS (SELECT 1 FROM access_event WHERE origin = NEW.origin AND number = NEW.number) BEGIN SELECT RAISE(ABORT, 'access_event is append-only'); END;
+
+CREATE TRIGGER access_event_no_update BEFORE UPDATE ON access_event BEGIN SELECT RAISE(ABORT, 'access_event is append-only'); END;
+
+CREATE INDEX ix_access_event_camera_id_number ON access_event (camera_id, number);
+
+CREATE TABLE access_tile (
+  origin VARCHAR(64) NOT NULL,
+  level INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  hashes BLOB NOT NULL,
+  CONSTRAINT pk_access_tile PRIMARY KEY (origin, level, number)
+);
+
+CREATE TABLE access_checkpoint (
+  origin VARCHAR(64) NOT NULL,
+  size INTEGER NOT NULL,
+  at BIGINT NOT NULL,
+  note TEXT NOT NULL,
+  CONSTRAINT pk_access_checkpoint PRIMARY KEY (origin, size)
+);
+
+CREATE TRIGGER access_checkpoint_no_delete BEFORE DELETE ON access_checkpoint BEGIN SELECT RAISE(ABORT, 'access_checkpoint is append-only'); END;
+
+CREATE TRIGGER access_checkpoint_no_replace BEFORE INSERT ON access_checkpoint WHEN EXISTS (SELECT 1 FROM access_checkpoint WHERE origin = NEW.origin AND size = NEW.size) BEGIN SELECT RAISE(ABORT, 'access_checkpoint is append-only'); END;
+
+CREATE TRIGGER access_checkpoint_no_update BEFORE UPDATE ON access_checkpoint BEGIN SELECT RAISE(ABORT, 'access_checkpoint is append-only'); END;

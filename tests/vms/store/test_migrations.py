@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,7 +18,15 @@ from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.exc import IntegrityError
 
 from tests.databases import Cluster
+from tests.factories import NOW
+from vms.domain.access import Action, Purpose
+from vms.domain.checkpoint import read_note
+from vms.domain.ids import CameraId
+from vms.domain.timespan import Timespan
 from vms.errors import ConfigError
+from vms.services.log_key import LogKey
+from vms.services.log_proof import sign_checkpoint, verify_log
+from vms.store import access_log
 from vms.store.central_tables import Central
 from vms.store.database import Engines, make_engines
 from vms.store.index_tables import NodeIndex
@@ -162,3 +171,34 @@ def test_what_the_first_release_was_told_to_record_goes_on_without_a_pause(empty
     with empty.read.begin() as connection:
         (stream,) = load(connection).streams
     assert (stream.camera_name, stream.pause) == ("Hall", None)
+
+
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def test_entries_of_an_older_log_keep_number_and_words(database: str, request: pytest.FixtureRequest) -> None:
+    """What was written before the log was a tree reads as it did, with nothing that a database would not take."""
+    engines: Engines = request.getfixturevalue("empty" if database == "sqlite" else "empty_postgresql")
+    config = _config(Which.CENTRAL)
+    with engines.write.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        connection.execute(text("INSERT INTO access_log VALUES ('district', 1002)"))
+        old = text(
+            "INSERT INTO access_event VALUES ('district', :number, 1773500966535897, 'person:12', 'Helen Marsh', 'director', 'view:open',"
+            " 5, 'incident', 1773500900000000, 1773500960000000, 'vvvvvvvvvvvvvvvvvvvvvv', :detail)"
+        )
+        rows = [{"number": number, "detail": '{"what":"na\\u0000\u00efve"}'} for number in range(1, 1003)]
+        connection.execute(old, rows)
+    migrate(engines, Which.CENTRAL)
+
+    with engines.writing() as session:
+        events = access_log.find(session, "district", None, access_log.Filter(camera_id=CameraId(5)), limit=2000)
+        assert access_log.append(session, events[0]).number == 1003
+        assert verify_log(session, LogKey(bytes(32))).ok
+        assert read_note(sign_checkpoint(session, LogKey(bytes(32)), at=NOW))[0].size == 1008
+        assert verify_log(session, LogKey(bytes(32))).ok
+    assert [event.number for event in events] == list(range(1002, 0, -1))
+    assert events[0].detail == {"what": "na\N{REPLACEMENT CHARACTER}\u00efve"}
+    assert (events[0].actor_name, events[0].action, events[0].at) == ("Helen Marsh", Action.VIEW_OPEN, NOW)
+    second = NOW.replace(microsecond=0)
+    assert events[0].span == Timespan(second - timedelta(seconds=66), second - timedelta(seconds=6))
+    assert events[0].purpose is Purpose.INCIDENT

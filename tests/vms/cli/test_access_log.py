@@ -1,0 +1,124 @@
+"""`vms log`: what it says of a log that is whole, and of one that somebody changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner, Result
+
+from tests.factories import CONSOLE
+from vms.cli import app
+from vms.clock import SystemClock
+from vms.config import Settings
+from vms.services.district import District
+from vms.services.installation import Installation, install, migrate_all
+from vms.services.log_key import read_log_key
+from vms.services.log_proof import sign_checkpoint
+from vms.store.database import Engines, make_engines
+
+DISTRICT = District(name="Alder", timezone="UTC", days=14, director="Helen Marsh")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A new installation: it has written its first entry."""
+    return install(tmp_path / "data", Installation(DISTRICT), actor=CONSOLE, clock=SystemClock())
+
+
+@pytest.fixture
+def central(settings: Settings) -> Iterator[Engines]:
+    engines = make_engines(settings.central_path)
+    yield engines
+    engines.dispose()
+
+
+def _say(settings: Settings, *words: str) -> Result:
+    return CliRunner().invoke(app, ["--data", str(settings.data_dir), "log", *words])
+
+
+def _sign(settings: Settings, central: Engines) -> str:
+    with central.writing() as session:
+        return sign_checkpoint(session, read_log_key(settings), at=SystemClock().now())
+
+
+def _change_the_first_entry(central: Engines) -> None:
+    with central.write.begin() as connection:
+        connection.execute(text("DROP TRIGGER access_event_no_update"))
+        connection.execute(text("UPDATE access_event SET body = replace(body, 'pat@', 'sam@') WHERE number = 1"))
+
+
+def test_a_whole_log_is_said_to_be(settings: Settings, central: Engines) -> None:
+    note = _sign(settings, central)
+    said = _say(settings, "verify")
+    assert said.exit_code == 0
+    assert "1 checkpoints, signed up to 16." in said.stdout
+    assert "Nothing was changed." in said.stdout
+    document = json.loads(_say(settings, "verify", "--json").stdout)
+    assert (document["ok"], document["found"], document["findings"], document["signed_to"]) == (True, 0, [], 16)
+    assert document["key"].startswith(note.splitlines()[0] + "+")
+
+
+def test_a_changed_entry_is_named_and_the_exit_code_says_so(settings: Settings, central: Engines) -> None:
+    _sign(settings, central)
+    _change_the_first_entry(central)
+    said = _say(settings, "verify")
+    assert said.exit_code == 1
+    assert "Entry 1 was changed after it was signed." in said.stderr
+    assert "Nothing was changed." not in said.stdout
+    document = json.loads(_say(settings, "verify", "--json").stdout)
+    assert (document["ok"], document["findings"][0]["number"]) == (False, 1)
+
+
+def test_many_changes_are_not_all_listed(settings: Settings, central: Engines) -> None:
+    for _ in range(8):
+        _sign(settings, central)
+    with central.write.begin() as connection:
+        connection.execute(text("UPDATE access_tile SET hashes = zeroblob(length(hashes))"))
+    said = _say(settings, "verify")
+    assert said.exit_code == 1
+    assert "!! and " in said.stderr
+    assert len(said.stderr.splitlines()) == 101
+
+
+def test_a_checkpoint_that_somebody_kept_is_compared_with(settings: Settings, central: Engines, tmp_path: Path) -> None:
+    kept = tmp_path / "2026-03-14.checkpoint"
+    kept.write_text(_sign(settings, central), encoding="utf-8")
+    assert _say(settings, "verify", "--against", str(kept)).exit_code == 0
+    kept.write_text("not a checkpoint", encoding="utf-8")
+    assert _say(settings, "verify", "--against", str(kept)).exit_code == 2
+    kept.write_bytes(b"\xff\xfe")
+    said = _say(settings, "verify", "--against", str(kept))
+    assert (said.exit_code, "can't be read as a checkpoint" in said.stderr) == (2, True)
+    assert _say(settings, "verify", "--against", str(tmp_path / "none")).exit_code == 2
+
+
+def test_an_entry_s_proof_is_printed_and_nothing_else(settings: Settings, central: Engines) -> None:
+    note = _sign(settings, central)
+    said = _say(settings, "prove", "1")
+    assert said.exit_code == 0
+    assert said.stdout.startswith("c2sp.org/tlog-proof@v1\nindex 0\n")
+    assert said.stdout.endswith(f"\n\n{note}")
+    assert "Helen" not in said.stdout
+    unsigned = _say(settings, "prove", "17")
+    assert (unsigned.exit_code, "in no checkpoint yet" in unsigned.stderr) == (2, True)
+
+
+def test_a_log_whose_key_is_gone_is_not_verified_with_another(settings: Settings, central: Engines) -> None:
+    _sign(settings, central)
+    settings.log_key_path.rename(settings.log_key_path.with_suffix(".away"))
+    said = _say(settings, "verify")
+    assert said.exit_code == 2
+    assert "Put it back from the backup of secrets/" in " ".join(said.stderr.split())
+
+
+def test_migrating_an_older_installation_makes_its_log_key_and_no_second_one(settings: Settings) -> None:
+    settings.log_key_path.rename(settings.log_key_path.with_suffix(".away"))
+    migrate_all(settings)
+    made = settings.log_key_path.read_bytes()
+    migrate_all(settings)
+    assert (len(made), settings.log_key_path.read_bytes()) == (32, made)
+    assert settings.log_key_path.stat().st_mode & 0o777 == 0o600

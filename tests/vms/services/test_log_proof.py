@@ -1,0 +1,303 @@
+"""What a checkpoint signs stays as it was, or is named."""
+
+from __future__ import annotations
+
+import base64
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
+
+from tests.factories import CONSOLE, NOW
+from vms.domain.access import AccessEvent, Action
+from vms.domain.checkpoint import PADDING, entry_hash, read_note
+from vms.domain.merkle import includes
+from vms.errors import Corrupt, InvalidInput, NotFound
+from vms.services.access_log import DISTRICT, record
+from vms.services.log_key import LogKey
+from vms.services.log_proof import MAX_FINDINGS, LogReport, prove_entry, sign_checkpoint, verify_log
+from vms.store import access_log, access_tree
+from vms.store.database import Engines
+
+_KEY = LogKey(bytes(range(32)))
+_OTHER_KEY = LogKey(bytes(32))
+
+
+def _write(session: Session, count: int, *, origin: str = DISTRICT) -> list[AccessEvent]:
+    return [record(session, actor=CONSOLE, action=Action.CAMERA_TEST, at=NOW, origin=origin, detail={"n": str(n)}) for n in range(count)]
+
+
+def _verify(engines: Engines, *, against: str | None = None, key: LogKey = _KEY) -> LogReport:
+    with engines.reading() as session:
+        return verify_log(session, key, against=against)
+
+
+def _signed(engines: Engines, *counts: int) -> list[str]:
+    """Write so many entries before each of as many checkpoints; return their notes."""
+    notes = []
+    for count in counts:
+        with engines.writing() as session:
+            _write(session, count)
+            notes.append(sign_checkpoint(session, _KEY, at=NOW))
+    return notes
+
+
+@contextmanager
+def _unguarded(engines: Engines) -> Iterator[Connection]:
+    """A hand at the database that nothing stops."""
+    with engines.write.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+        else:
+            for table in ("access_event", "access_checkpoint"):
+                for verb in ("update", "delete", "replace"):
+                    connection.execute(text(f"DROP TRIGGER IF EXISTS {table}_no_{verb}"))
+        yield connection
+
+
+def test_a_log_that_nobody_touched_is_as_it_was_signed(central: Engines) -> None:
+    _signed(central, 3, 0, 40)
+    with central.writing() as session:
+        _write(session, 2)
+    report = _verify(central)
+    assert report.ok, report.findings
+    assert (report.entries, report.checkpoints, report.signed_to) == (45, 3, 80)
+    assert report.padding == 80 - 43
+
+
+def test_a_checkpoint_holds_all_that_was_written_and_grows_each_time(central: Engines) -> None:
+    sizes = [read_note(note)[0].size for note in _signed(central, 3, 0, PADDING, PADDING + 1)]
+    assert sizes == [PADDING, 2 * PADDING, 3 * PADDING, 5 * PADDING]
+
+
+def test_entries_after_a_checkpoint_take_the_numbers_behind_its_padding(central: Engines) -> None:
+    _signed(central, 3)
+    with central.writing() as session:
+        assert _write(session, 1)[0].number == PADDING + 1
+
+
+def test_a_transaction_that_fails_signs_nothing(central: Engines) -> None:
+    with central.writing() as session:
+        _write(session, 1)
+        sign_checkpoint(session, _KEY, at=NOW)
+        session.rollback()
+    with central.reading() as session:
+        assert access_tree.newest_checkpoint(session, DISTRICT) is None
+
+
+def test_each_log_has_checkpoints_of_its_own(central: Engines) -> None:
+    with central.writing() as session:
+        _write(session, 1)
+        _write(session, 20, origin="main-street")
+        district, street = (read_note(sign_checkpoint(session, _KEY, at=NOW, origin=origin))[0] for origin in (DISTRICT, "main-street"))
+    assert (district.size, street.size) == (PADDING, 2 * PADDING)
+    assert district.name != street.name
+    assert street.name.endswith("/main-street")
+
+
+@pytest.mark.parametrize("number", [1, 3, PADDING + 1, PADDING + 7])
+def test_an_entry_s_proof_shows_it_in_the_newest_checkpoint(central: Engines, number: int) -> None:
+    _signed(central, 3, 7)
+    with central.reading() as session:
+        proof = prove_entry(session, number)
+        entry = next(access_tree.entries(session, DISTRICT, after=number - 1))
+    checkpoint = read_note(proof.note)[0]
+    assert entry.number == number
+    assert includes(entry_hash(entry.salt, entry.body), proof.index, checkpoint.size, proof.hashes, checkpoint.root)
+    head, index, *hashes = proof.text[: -len(proof.note)].splitlines()
+    assert (head, index) == ("c2sp.org/tlog-proof@v1", f"index {number - 1}")
+    assert tuple(base64.b64decode(line) for line in hashes[:-1]) == proof.hashes
+    assert hashes[-1] == ""
+
+
+@pytest.mark.parametrize("number", [0, -1, PADDING + 1])
+def test_what_is_not_signed_yet_has_no_proof(central: Engines, number: int) -> None:
+    _signed(central, 3)
+    with central.writing() as session:
+        _write(session, 1)
+    with central.reading() as session, pytest.raises(NotFound, match="in no checkpoint"):
+        prove_entry(session, number)
+
+
+@pytest.mark.parametrize(
+    ("statement", "number", "word"),
+    [
+        ('UPDATE access_event SET body = replace(body, \'"n":"1"\', \'"n":"7"\') WHERE number = 2', 2, "changed"),
+        ("UPDATE access_event SET salt = (SELECT salt FROM access_event WHERE number = 1) WHERE number = 3", 3, "changed"),
+        ("DELETE FROM access_event WHERE number = 2", 2, "taken away"),
+        ("DELETE FROM access_event WHERE number > 16", 17, "taken away"),
+        ("UPDATE access_event SET number = 10 WHERE number = 3", 3, "taken away"),
+        ("DELETE FROM access_checkpoint WHERE size = 32", 17, "checkpoint was taken away"),
+        ("DELETE FROM access_checkpoint", 1, "checkpoint was taken away"),
+        ("DELETE FROM access_tile", 1, "hashes"),
+        ("UPDATE access_checkpoint SET note = 'nothing' WHERE size = 16", 1, "can't be read"),
+        ("UPDATE access_checkpoint SET note = replace(note, '/district', '/another') WHERE size = 32", 17, "not signed by this log's key"),
+        ("UPDATE access_log SET last_number = 20", 33, "behind the end"),
+    ],
+)
+def test_what_was_done_to_the_database_is_named(central: Engines, statement: str, number: int, word: str) -> None:
+    _signed(central, 3, 4)
+    with central.writing() as session:
+        _write(session, 1)
+    with _unguarded(central) as connection:
+        connection.execute(text(statement))
+    report = _verify(central)
+    assert report.findings[0].number == number, report.findings
+    assert word in " ".join(finding.sentence for finding in report.findings)
+
+
+def test_entries_that_changed_places_are_named(central: Engines) -> None:
+    _signed(central, 5)
+    with _unguarded(central) as connection:
+        rows = connection.execute(text("SELECT number, salt, body FROM access_event WHERE number IN (2, 4)")).all()
+        for row, number in zip(rows, (4, 2), strict=True):
+            statement = text("UPDATE access_event SET salt = :salt, body = :body WHERE number = :number")
+            connection.execute(statement, {"salt": row.salt, "body": row.body, "number": number})
+    assert [finding.number for finding in _verify(central).findings] == [2, 4]
+
+
+def test_an_entry_taken_away_before_it_was_signed_is_not_signed_over(central: Engines) -> None:
+    with central.writing() as session:
+        _write(session, 4)
+    with _unguarded(central) as connection:
+        connection.execute(text("DELETE FROM access_event WHERE number = 3"))
+    with pytest.raises(Corrupt, match="Entry 3"), central.writing() as session:
+        sign_checkpoint(session, _KEY, at=NOW)
+    assert [finding.number for finding in _verify(central).findings] == [3]
+
+
+def test_who_makes_the_tree_fit_as_well_is_caught_by_the_signature(central: Engines) -> None:
+    """Entry and tile changed together; only the key could have signed the new root."""
+    _signed(central, 5, 5)
+    with _unguarded(central) as connection:
+        connection.execute(text("UPDATE access_event SET body = replace(body, 'pat', 'sam') WHERE number = 2"))
+        salt, body = connection.execute(text("SELECT salt, body FROM access_event WHERE number = 2")).one()
+        tile = connection.scalar(text("SELECT hashes FROM access_tile"))
+        assert tile is not None
+        fitted = bytes(tile[:32]) + entry_hash(bytes(salt), body) + bytes(tile[64:])
+        connection.execute(text("UPDATE access_tile SET hashes = :hashes"), {"hashes": fitted})
+    report = _verify(central)
+    assert report.findings[0].number == 1
+    assert "not the one that was signed at 16" in report.findings[0].sentence
+
+
+def test_a_log_made_anew_with_the_key_is_not_the_one_whose_checkpoint_somebody_keeps(central: Engines) -> None:
+    (kept,) = _signed(central, 5)
+    assert _verify(central, against=kept).ok
+    with _unguarded(central) as connection:
+        connection.execute(text("UPDATE access_event SET body = replace(body, 'pat', 'sam') WHERE number = 2"))
+        connection.execute(text("DELETE FROM access_tile"))
+        connection.execute(text("DELETE FROM access_checkpoint"))
+        connection.execute(text("UPDATE access_log SET last_number = 5"))
+    with central.writing() as session:
+        sign_checkpoint(session, _KEY, at=NOW)
+    assert _verify(central).ok, "by itself the forged log holds together"
+    report = _verify(central, against=kept)
+    assert [finding.sentence for finding in report.findings] == [
+        "Somebody outside keeps another checkpoint over 16 entries: this is not the log that was signed."
+    ]
+
+
+def test_a_log_cut_back_to_an_earlier_checkpoint_is_not_the_one_that_somebody_keeps(central: Engines) -> None:
+    _, kept = _signed(central, 5, 5)
+    with _unguarded(central) as connection:
+        connection.execute(text("DELETE FROM access_event WHERE number > 16"))
+        connection.execute(text("DELETE FROM access_checkpoint WHERE size > 16"))
+        connection.execute(text("UPDATE access_tile SET hashes = substr(hashes, 1, 512)"))
+        connection.execute(text("UPDATE access_log SET last_number = 16"))
+    assert _verify(central).ok
+    assert "signed once" in _verify(central, against=kept).findings[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda _note: "", "no checkpoint"),
+        (lambda note: note.replace("\n16\n", "\n016\n"), "no checkpoint"),
+        (lambda note: note.replace("\n16\n", "\n32\n"), "not signed by this log's key"),
+        (lambda note: note.replace("custodian/", "elsewhere/"), "a checkpoint of elsewhere/"),
+        (lambda note: note.split("\n\n")[0] + "\n\n", "not signed by this log's key"),
+        (lambda note: note * 1000, "no checkpoint"),
+    ],
+)
+def test_only_a_checkpoint_of_this_log_is_compared_with(central_sqlite: Engines, damage: Callable[[str], str], sentence: str) -> None:
+    (note,) = _signed(central_sqlite, 5)
+    with pytest.raises(InvalidInput, match=sentence):
+        _verify(central_sqlite, against=damage(note))
+
+
+def test_a_witness_s_signature_beside_ours_does_no_harm(central_sqlite: Engines) -> None:
+    (note,) = _signed(central_sqlite, 5)
+    assert _verify(central_sqlite, against=note + "— witness.example AAAAAAAA\n— broken ///\n").ok
+
+
+def test_another_key_signed_none_of_it(central_sqlite: Engines) -> None:
+    _signed(central_sqlite, 5)
+    sentences = [finding.sentence for finding in _verify(central_sqlite, key=_OTHER_KEY).findings]
+    assert any("not signed by this log's key" in sentence for sentence in sentences)
+
+
+def test_a_log_without_a_word_can_be_neither_verified_nor_signed(central_sqlite: Engines) -> None:
+    with pytest.raises(NotFound, match="no access log"):
+        _verify(central_sqlite)
+
+
+def test_of_many_findings_the_first_are_listed(central_sqlite: Engines) -> None:
+    _signed(central_sqlite, MAX_FINDINGS + 20)
+    with _unguarded(central_sqlite) as connection:
+        connection.execute(text("UPDATE access_event SET body = body || ' '"))
+    report = _verify(central_sqlite)
+    assert (len(report.findings), report.found) == (MAX_FINDINGS, MAX_FINDINGS + 20)
+    assert [finding.number for finding in report.findings[:3]] == [1, 2, 3]
+
+
+@pytest.mark.slow
+def test_a_thousand_changes_are_all_found_and_the_first_entry_of_each_is_named(central_sqlite: Engines) -> None:
+    """Edits, deletions, exchanges and truncations of a log of three checkpoints, each undone before the next."""
+    _signed(central_sqlite, 30, 50, 20)
+    with central_sqlite.reading() as session:
+        numbers = [entry.number for entry in access_tree.entries(session, DISTRICT)]
+    chance = random.Random(20261126)
+    with _unguarded(central_sqlite):
+        pass
+    for _ in range(1000):
+        assert _missed(central_sqlite, numbers, chance) is None
+
+
+_EDITS = (("pat@", "sam@"), ('"at":17', '"at":16'), ("camera:test", "camera:edit"), ('"role":"console"', '"role":"desk"'), ("{", "{ "))
+_EXCHANGE = (
+    "WITH theirs AS (SELECT salt, body FROM access_event WHERE number = :theirs) "
+    "UPDATE access_event SET salt = (SELECT salt FROM theirs), body = (SELECT body FROM theirs) WHERE number = :number"
+)
+
+
+def _missed(engines: Engines, numbers: list[int], chance: random.Random) -> str | None:
+    """Do one random thing in a transaction, verify inside it, roll back; return what verifying missed."""
+    number, other = chance.sample(numbers, 2)
+    was, became = chance.choice(_EDITS)
+    statement, first = chance.choice(
+        [
+            ("UPDATE access_event SET body = replace(body, :was, :became) WHERE number = :number", number),
+            ("UPDATE access_event SET salt = randomblob(16) WHERE number = :number", number),
+            ("DELETE FROM access_event WHERE number = :number", number),
+            ("DELETE FROM access_event WHERE number >= :number", number),
+            ("DELETE FROM access_event WHERE number IN (:number, :theirs)", min(number, other)),
+            (_EXCHANGE, number),
+        ]
+    )
+    with Session(engines.write) as session, session.begin():
+        given = {"number": number, "theirs": other, "was": was, "became": became}
+        session.execute(text(statement), {name: value for name, value in given.items() if f":{name}" in statement})
+        report = verify_log(session, _KEY)
+        session.rollback()
+    return None if report.findings and report.findings[0].number == first else f"{statement} of {given}: {report.findings[:2]}"
+
+
+def test_log_events_of_padding_are_on_no_page(central_sqlite: Engines) -> None:
+    _signed(central_sqlite, 3)
+    with central_sqlite.reading() as session:
+        found = access_log.find(session, DISTRICT, None, access_log.Filter(), limit=100)
+    assert [event.number for event in found] == [3, 2, 1]

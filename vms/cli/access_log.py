@@ -1,0 +1,70 @@
+"""Commands about the access log's proof: verify, prove. They show no event: reading the log is an act of a person."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vms.cli.cameras import AsJson
+from vms.cli.context import Cli
+from vms.cli.output import Exit, err, out, print_json, sentences, working
+from vms.errors import InvalidInput
+from vms.services.log_key import read_log_key
+from vms.services.log_proof import LogReport, prove_entry, verify_log
+
+MAX_NOTE_BYTES = 64 * 1024
+
+app = typer.Typer(help="The access log's proof.", no_args_is_help=True)
+
+
+@app.command("verify")
+def verify(
+    context: typer.Context,
+    against: Annotated[Path | None, typer.Option(help="A checkpoint that somebody else kept, to compare with.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare every entry with the tree and the tree with every signed checkpoint; name what was changed."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        note = None if against is None else _note(against)
+        with working("Verifying entry") as work, cli.reading(settings) as session:
+            report = verify_log(session, read_log_key(settings), against=note, progress=work.tell)
+    if as_json:
+        print_json({"ok": report.ok, **asdict(report)})
+    else:
+        _print(report)
+    raise SystemExit(Exit.DONE if report.ok else Exit.WRONG)
+
+
+@app.command("prove")
+def prove(context: typer.Context, number: Annotated[int, typer.Argument(help="Of the entry, as the log shows it.")]) -> None:
+    """Print the proof that an entry is in the newest checkpoint (C2SP tlog-proof): save it as ENTRY.tlog-proof."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        with cli.reading(settings) as session:
+            proof = prove_entry(session, number)
+    out.print(proof.text, markup=False, end="")
+
+
+def _note(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_NOTE_BYTES + 1).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} can't be read as a checkpoint ({error}).") from error
+
+
+def _print(report: LogReport) -> None:
+    out.print(f"{report.entries:,} entries of {report.name}, {report.checkpoints:,} checkpoints, signed up to {report.signed_to:,}.")
+    out.print(f"Key: {report.key}", markup=False)
+    for finding in report.findings:
+        err.print(f"!! {finding.sentence}", markup=False)
+    if report.found > len(report.findings):
+        err.print(f"!! and {report.found - len(report.findings):,} more.")
+    if report.ok:
+        out.print("Nothing was changed.")

@@ -1,0 +1,38 @@
+"""The key that signs the access log's checkpoints. The web server never reads it: the jobs child and the console do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vms.config import Settings
+from vms.crypto import derived_key, verifying_key
+from vms.errors import ConfigError
+
+_PADDING_INFO = b"custodian log padding v1"
+
+
+@dataclass(frozen=True, slots=True)
+class LogKey:
+    """What signs a log's checkpoints and makes its padding."""
+
+    private: bytes
+    """Ed25519, 32 octets."""
+
+    @property
+    def public(self) -> bytes:
+        return verifying_key(self.private, file="log_ed25519.key")
+
+    @property
+    def padding(self) -> bytes:
+        return derived_key(self.private, _PADDING_INFO)
+
+
+def read_log_key(settings: Settings) -> LogKey:
+    """Read it from its file; ConfigError when it is gone."""
+    try:
+        return LogKey(settings.log_key_path.read_bytes())
+    except OSError as err:
+        raise ConfigError(
+            f"{settings.log_key_path} can't be read ({err.strerror}). "
+            "Put it back from the backup of secrets/. Where there never was one, run: vms migrate"
+        ) from err
