@@ -124,6 +124,10 @@ class Settings(BaseSettings):
         return self.secrets_dir / "log_ed25519.key"
 
     @property
+    def log_signed_path(self) -> Path:
+        return self.secrets_dir / "log_signed.txt"
+
+    @property
     def node_key_path(self) -> Path:
         return self.secrets_dir / "node_x25519.key"
 

@@ -16,5 +16,5 @@ __all__ = ["run"]
 def run(settings: Settings, clock: Clock, sock: socket.socket, *, announce: Announce | None = None) -> int:
     """Serve the pages on `sock` until stopped, the hub's jobs beside them; returns the exit code."""
     app = create_app(open_site(settings, clock))
-    with jobs_beside(settings.data_dir):
+    with jobs_beside(settings.data_dir, clock):
         return serve(app, settings, sock, announce=announce)

@@ -75,7 +75,7 @@ def create_demo_app(settings: Settings, clock: Clock, *, code: OneTimeCode, made
 def run(settings: Settings, clock: Clock, sock: socket.socket, *, code: OneTimeCode, made: Collection[PersonId]) -> int:
     """Serve the demo on `sock` until stopped; returns the exit code."""
     app = create_demo_app(settings, clock, code=code, made=made)
-    with jobs_beside(settings.data_dir):
+    with jobs_beside(settings.data_dir, clock):
         return serve(app, settings, sock)
 
 

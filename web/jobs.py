@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
@@ -21,16 +22,27 @@ from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
 from vms.errors import Corrupt, Unavailable, VmsError
 from vms.log import get_logger
+from vms.services.access_log import DISTRICT
 from vms.services.log_key import LogKey, read_log_key
-from vms.services.log_proof import sign_checkpoint
+from vms.services.log_proof import Signed, sign_checkpoint
+from vms.services.signed_notes import SignedNotes
+from vms.store.access_tree import newest_checkpoint
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, require_current
 
 CHECKPOINT_MINUTES = 5
 """Between two checkpoints, whatever was done: a cadence that followed the work would tell of it."""
+LAST_SECONDS = 8.0
+"""How long the end may take: a database or a share that hangs must not leave a process behind."""
 CANT_START = 2
 
 log = get_logger(__name__)
+
+
+class Parent(Protocol):
+    def read(self) -> bytes:
+        """Return when the parent has ended or wants this process to end."""
+        ...
 
 
 class Jobs:
@@ -41,40 +53,56 @@ class Jobs:
         self._central = central
         self._key = key
         self._clock = clock
+        self._notes = SignedNotes(settings)
 
     def checkpoint(self) -> None:
-        """Sign the access log, and hand the first checkpoint of a day out."""
-        now = self._clock.now()
+        """Sign all of the access log."""
         try:
-            with self._central.answering(), self._central.writing() as session:
-                note = sign_checkpoint(session, self._key, at=now)
+            with self._central.answering():
+                while not self._sign().complete:
+                    pass
         except Unavailable as err:
             log.warning("checkpoint not made", reason=str(err))
         except Corrupt as err:
             log.error("access log damaged", reason=str(err))
-        else:
-            self._hand_out(note, now)
 
-    def _hand_out(self, note: str, now: datetime) -> None:
+    def hand_out(self) -> None:
+        """Put the newest checkpoint where somebody outside keeps it, once a day."""
         folder = self._settings.checkpoint_dir
         if folder is None:
             return
-        path = folder / f"{now.astimezone(UTC):%Y-%m-%d}.checkpoint"
+        path = folder / f"{self._clock.now().astimezone(UTC):%Y-%m-%d}.checkpoint"
         try:
-            if not path.exists():
+            if not path.exists() and (note := self._newest()) is not None:
                 _write(path, note.encode())
         except OSError as err:
             log.warning("checkpoint not handed out", folder=str(folder), reason=err.strerror)
+        except Unavailable as err:
+            log.warning("checkpoint not made", reason=str(err))
+
+    def _sign(self) -> Signed:
+        with self._central.writing() as session:
+            signed = sign_checkpoint(session, self._key, at=self._clock.now(), notes=self._notes)
+        self._notes.committed(signed.note)
+        return signed
+
+    def _newest(self) -> str | None:
+        with self._central.answering(), self._central.reading() as session:
+            newest = newest_checkpoint(session, DISTRICT)
+        return None if newest is None else newest.note
 
 
-def run(settings: Settings, clock: Clock, parent: BinaryIO) -> int:
+def run(settings: Settings, clock: Clock, parent: Parent) -> int:
     """Do the jobs until `parent` ends, which closes the pipe; returns the exit code."""
-    central = make_engines(settings.central_where)
+    key, central = read_log_key(settings), make_engines(settings.central_where)
     try:
-        require_current(central, Which.CENTRAL)
-        jobs = Jobs(settings, central, read_log_key(settings), clock)
+        with central.answering():
+            require_current(central, Which.CENTRAL)
+        jobs = Jobs(settings, central, key, clock)
         scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None})
         scheduler.add_job(jobs.checkpoint, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", timezone=UTC))
+        # A job of its own: a share that hangs keeps nothing from being signed.
+        scheduler.add_job(jobs.hand_out, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", second=30, timezone=UTC))
         scheduler.start()
         parent.read()
         scheduler.shutdown()
@@ -88,13 +116,28 @@ def main(arguments: Sequence[str]) -> int:
     """Entry of the child; `arguments`: the data directory."""
     for number in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; the parent ends this child in order
         signal.signal(number, signal.SIG_IGN)
+    logging.configure("console")
     try:
         settings = load_settings(Path(arguments[0]))
         logging.configure(settings.log_format, settings.log_level)
-        return run(settings, SystemClock(), sys.stdin.buffer)
+        return run(settings, SystemClock(), _Parent(sys.stdin.buffer))
     except VmsError as err:
         log.error("jobs can't start", reason=str(err))
         return CANT_START
+
+
+class _Parent:
+    """The pipe to the parent; once that has ended, this process has a moment left."""
+
+    def __init__(self, pipe: BinaryIO) -> None:
+        self._pipe = pipe
+
+    def read(self) -> bytes:
+        rest = self._pipe.read()
+        end = threading.Timer(LAST_SECONDS, os._exit, (1,))
+        end.daemon = True
+        end.start()
+        return rest
 
 
 def _write(path: Path, content: bytes) -> None:

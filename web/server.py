@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,8 +33,10 @@ class _Server(uvicorn.Server):
 def serve(app: FastAPI, settings: Settings, sock: socket.socket, *, announce: Announce | None = None) -> int:
     """Serve until stopped; `announce` is told the port once requests are answered. Returns the exit code."""
     port = sock.getsockname()[1]
+    # uvicorn raises the signal again after it has shut down in order: that must not end what stands around this call.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = _Server(configuration(app, settings), lambda: announce(port) if announce else None)
-    with suppress(KeyboardInterrupt):  # uvicorn raises the signal again after it has shut down in order
+    with suppress(KeyboardInterrupt):
         server.run(sockets=[sock])
     return 0 if server.started else 1
 

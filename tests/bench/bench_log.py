@@ -150,7 +150,7 @@ def _growth(central: Engines) -> Row:
 
 def _proof(central: Engines, entries: int) -> Row:
     """Prove entries of a log whose bodies don't matter: all but one are random hashes."""
-    body, salt = '{"action":"camera:test"}', bytes(16)
+    body, salt = b'{"action":"camera:test"}', bytes(16)
     leaf, index = entry_hash(salt, body), entries // 3
     with central.writing() as session:
         access_log.last_number(session, DISTRICT)

@@ -82,7 +82,7 @@ def test_the_log_of_the_vector_is_signed_as_it_says() -> None:
     body, note = vector["body"].decode(), vector["note"].decode()
     key = LogKey(vector["private_key"])
     assert body_of(event_of(body)) == body
-    leaves = [entry_hash(vector["salt"], body), *(padding_hash(key.padding, number) for number in range(2, PADDING + 1))]
+    leaves = [entry_hash(vector["salt"], vector["body"]), *(padding_hash(key.padding, number) for number in range(2, PADDING + 1))]
     assert leaves[:2] == [vector["leaf_1"], vector["leaf_2"]]
     tree = GrowingTree()
     for leaf in leaves:

@@ -64,10 +64,13 @@ def test_the_first_checkpoint_of_each_day_is_handed_out(settings: Settings, hub:
     outside, clock = tmp_path / "outside", DrivenClock()
     outside.mkdir()
     jobs = _jobs(settings.model_copy(update={"checkpoint_dir": outside}), hub, clock)
-    jobs.checkpoint()
-    jobs.checkpoint()
+    jobs.hand_out()
+    for _ in range(2):
+        jobs.checkpoint()
+        jobs.hand_out()
     clock.step(timedelta(days=1))
     jobs.checkpoint()
+    jobs.hand_out()
     sizes = {path.name: read_note(path.read_text(encoding="utf-8"))[0].size for path in outside.iterdir()}
     assert sizes == {"2026-03-14.checkpoint": 16, "2026-03-15.checkpoint": 48}
     assert (outside / "2026-03-14.checkpoint").stat().st_mode & 0o777 == 0o644
@@ -77,6 +80,7 @@ def test_a_folder_that_is_not_there_keeps_nothing_from_being_signed(settings: Se
     jobs = _jobs(settings.model_copy(update={"checkpoint_dir": tmp_path / "unplugged"}), hub, DrivenClock())
     with capture_logs() as lines:
         jobs.checkpoint()
+        jobs.hand_out()
     assert [line["event"] for line in lines] == ["checkpoint not handed out"]
     assert _sizes(hub) == [16]
 
@@ -88,6 +92,19 @@ def test_a_damaged_log_is_not_signed_and_the_next_job_comes_all_the_same(setting
     with capture_logs() as lines:
         _jobs(settings, hub, DrivenClock()).checkpoint()
     assert [(line["event"], line["log_level"]) for line in lines] == [("access log damaged", "error")]
+    assert _sizes(hub) == []
+
+
+def test_a_log_cut_back_is_not_signed_again(settings: Settings, hub: Engines) -> None:
+    jobs = _jobs(settings, hub, DrivenClock())
+    jobs.checkpoint()
+    with hub.write.begin() as connection:
+        connection.execute(text("DROP TRIGGER access_checkpoint_no_delete"))
+        for statement in ("DELETE FROM access_checkpoint", "DELETE FROM access_tile", "UPDATE access_log SET last_number = 1"):
+            connection.execute(text(statement))
+    with capture_logs() as lines:
+        jobs.checkpoint()
+    assert [line["event"] for line in lines] == ["access log damaged"]
     assert _sizes(hub) == []
 
 
@@ -116,7 +133,7 @@ def test_the_child_is_started_again_when_it_is_killed_and_signs_when_the_server_
     settings: Settings, hub: Engines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("web.jobs_process.PAUSE_SECONDS", 0.05)
-    with jobs_beside(settings.data_dir):
+    with jobs_beside(settings.data_dir, SystemClock()):
         (first,) = _children(settings)
         os.kill(first, signal.SIGKILL)
         wait_until(lambda: _children(settings) not in ([], [first]))

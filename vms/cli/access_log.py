@@ -14,6 +14,7 @@ from vms.cli.output import Exit, err, out, print_json, sentences, working
 from vms.errors import InvalidInput
 from vms.services.log_key import read_log_key
 from vms.services.log_proof import LogReport, prove_entry, verify_log
+from vms.services.signed_notes import SignedNotes
 
 MAX_NOTE_BYTES = 64 * 1024
 
@@ -32,7 +33,7 @@ def verify(
         settings = cli.settings()
         note = None if against is None else _note(against)
         with working("Verifying entry") as work, cli.reading(settings) as session:
-            report = verify_log(session, read_log_key(settings), against=note, progress=work.tell)
+            report = verify_log(session, read_log_key(settings), against=note, notes=SignedNotes(settings), progress=work.tell)
     if as_json:
         print_json({"ok": report.ok, **asdict(report)})
     else:

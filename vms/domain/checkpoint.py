@@ -6,7 +6,6 @@ An entry of the tree is a salt and the canonical text of an access event; withou
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,9 +36,9 @@ class Checkpoint:
         return f"{self.name}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
 
-def entry_hash(salt: bytes, body: str) -> bytes:
-    """Return the leaf hash of an entry; `body` is `vms.domain.access.body_of` its event."""
-    return leaf_hash(salt + body.encode())
+def entry_hash(salt: bytes, body: bytes) -> bytes:
+    """Return the leaf hash of an entry; `body` is `vms.domain.access.body_of` its event, in UTF-8."""
+    return leaf_hash(salt + body)
 
 
 def padding_hash(secret: bytes, number: int) -> bytes:
@@ -87,7 +86,7 @@ def read_note(note: str) -> tuple[Checkpoint, str]:
     name, size, tree_root, *_ = [*f"{text}\n".split("\n"), "", "", ""]
     try:
         checkpoint = Checkpoint(name, int(size), base64.b64decode(tree_root, validate=True))
-    except (ValueError, binascii.Error) as err:
+    except ValueError as err:
         raise ValueError("no checkpoint: name, size and root hash stand on its first three lines") from err
     if not separator or not name or len(note) > MAX_NOTE_CHARS or len(checkpoint.root) != HASH_BYTES or str(checkpoint.size) != size:
         raise ValueError("no checkpoint: it is cut short or longer than any")
@@ -101,7 +100,7 @@ def signatures_by(note: str, name: str, public_key: bytes) -> Sequence[bytes]:
         signer, _, encoded = line.removeprefix(_DASH).partition(" ")
         try:
             blob = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
+        except ValueError:  # binascii's, or a character that is not ASCII
             continue
         if line.startswith(_DASH) and signer == name and blob[:_KEY_ID_BYTES] == wanted:
             found.append(blob[_KEY_ID_BYTES:])

@@ -14,9 +14,11 @@ from vms.config import Settings, load_settings
 from vms.crypto import FileKeySource, new_sealing_key, new_signing_key, sealing_public_key
 from vms.domain.people import Actor
 from vms.errors import ConfigError, Conflict
+from vms.services.access_log import DISTRICT
 from vms.services.district import District, save_district
 from vms.services.nodes import register_node
-from vms.store.database import make_engines
+from vms.store.access_tree import newest_checkpoint
+from vms.store.database import Engines, make_engines
 from vms.store.files import Volume
 from vms.store.keys import KeyStore
 from vms.store.migrate import Which, migrate
@@ -57,15 +59,25 @@ def install(data_dir: Path, installation: Installation, *, actor: Actor, clock: 
 
 def migrate_all(settings: Settings) -> None:
     """Bring both databases to this version's schema, and make the key that signs the access log where an older version made none."""
-    if not settings.log_key_path.exists():
-        write_private(settings.log_key_path, new_signing_key())
     for where, which in ((settings.central_where, Which.CENTRAL), (settings.index_path, Which.INDEX)):
         engines = make_engines(where)
         try:
             with engines.answering():
                 migrate(engines, which)
+                if which is Which.CENTRAL and not settings.log_key_path.exists():
+                    _make_log_key(settings, engines)
         finally:
             engines.dispose()
+
+
+def _make_log_key(settings: Settings, central: Engines) -> None:
+    """Make the key of a log that was never signed; another key for one that was would make all of it look forged."""
+    with central.reading() as session:
+        if newest_checkpoint(session, DISTRICT) is not None:
+            raise ConfigError(
+                f"{settings.log_key_path} is gone, and the access log was signed with it. Put it back from the backup of secrets/."
+            )
+    write_private(settings.log_key_path, new_signing_key())
 
 
 def make_private(data_dir: Path) -> None:
@@ -99,6 +111,11 @@ def write_private(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _make_secrets(settings: Settings) -> None:

@@ -28,11 +28,13 @@ class LogKey:
 
 
 def read_log_key(settings: Settings) -> LogKey:
-    """Read it from its file; ConfigError when it is gone."""
+    """Read it from its file; ConfigError when it is gone or no key."""
     try:
-        return LogKey(settings.log_key_path.read_bytes())
+        key = LogKey(settings.log_key_path.read_bytes())
     except OSError as err:
         raise ConfigError(
             f"{settings.log_key_path} can't be read ({err.strerror}). "
             "Put it back from the backup of secrets/. Where there never was one, run: vms migrate"
         ) from err
+    verifying_key(key.private, file=settings.log_key_path.name)
+    return key

@@ -2,7 +2,8 @@
 
 A checkpoint signs the tree over every entry so far. An entry that is changed, taken away or moved afterwards no longer has the
 hash in the tree; a tree that is made to fit no longer has the root that was signed; and a log that is made anew, key and all,
-is not the one whose checkpoints somebody outside holds.
+is not the one whose checkpoints somebody outside holds. Before a new checkpoint is signed the last one is verified, so that a change
+never becomes part of what is signed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
@@ -26,7 +28,7 @@ from vms.domain.checkpoint import (
     signed_note,
     verifier_key,
 )
-from vms.domain.merkle import inclusion_proof, root
+from vms.domain.merkle import includes, inclusion_proof, root
 from vms.domain.tiles import GrowingTree
 from vms.errors import Corrupt, InvalidInput, NotFound
 from vms.services.access_log import DISTRICT
@@ -36,8 +38,18 @@ from vms.store.access_tree import Entry, StoredCheckpoint
 
 MAX_FINDINGS = 100
 """More are counted, not listed."""
+MOST_SIGNED = 65_536
+"""Numbers in one checkpoint: a second or so, which whoever writes waits for."""
 
 Progress = Callable[[int, int], None]
+
+
+class Notes(Protocol):
+    """Who remembers what was signed last: `vms.services.signed_notes`."""
+
+    def known(self) -> frozenset[str] | None: ...
+
+    def about_to_commit(self, newest: str, note: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,61 +81,114 @@ class LogReport:
         return not self.found
 
 
-def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, origin: str = DISTRICT) -> str:
-    """Sign everything that was written so far, and return the checkpoint's note.
+@dataclass(frozen=True, slots=True)
+class Signed:
+    note: str
+    complete: bool
+    """Whether everything that was written is signed; else another checkpoint follows at once."""
 
-    Holds the log until the transaction ends. The size grows in steps, at least one: padding fills them. Corrupt when an entry
-    since the last checkpoint is gone: that is not signed over.
+
+def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: Notes | None = None, origin: str = DISTRICT) -> Signed:
+    """Sign what was written so far, `MOST_SIGNED` numbers at most, and return the checkpoint's note.
+
+    Holds the log until the transaction ends. The size grows in steps, at least one: padding fills them. `notes` remember what was
+    signed last. Corrupt, and nothing is signed, when the stored tree is not the one that was signed last or an entry since
+    then is gone: what somebody changed must not become what the log says.
     """
     last = access_log.last_number(session, origin)
     newest = access_tree.newest_checkpoint(session, origin)
-    size = newest.size if newest else 0
-    found = {entry.number: entry_hash(entry.salt, entry.body) for entry in access_tree.entries(session, origin, after=size)}
-    gone = [number for number in range(size + 1, last + 1) if number not in found]
-    if gone:
-        raise Corrupt(f"Entry {gone[0]} of the access log is gone since the last checkpoint. Run: vms log verify")
-    to = padded(max(last, size + 1))
+    name = _name(session, origin)
+    size = _trusted_size(session, key, newest, name, origin)
+    to = min(padded(max(last, size + 1)), size + MOST_SIGNED)
+    found = {entry.number: entry_hash(entry.salt, entry.body) for entry in access_tree.entries(session, origin, after=size, until=to)}
+    gone = next((number for number in range(size + 1, min(last, to) + 1) if number not in found), None)
+    if gone is not None:
+        raise Corrupt(f"Entry {gone:,} of the access log is gone since the last checkpoint. Run: vms log verify")
     added = [found.get(number) or padding_hash(key.padding, number) for number in range(size + 1, to + 1)]
-    access_log.pad(session, origin, to - last)
+    access_log.pad(session, origin, max(0, to - last))
     access_tree.grow(session, origin, size, added)
-    checkpoint = Checkpoint(_name(session, origin), to, root(to, access_tree.subtrees(session, origin)))
-    note = signed_note(checkpoint.text, checkpoint.name, key.public, sign(key.private, checkpoint.text.encode()))
+    checkpoint = Checkpoint(name, to, root(to, access_tree.subtrees(session, origin)))
+    note = signed_note(checkpoint.text, name, key.public, sign(key.private, checkpoint.text.encode()))
     access_tree.add_checkpoint(session, origin, StoredCheckpoint(to, note), at)
-    return note
+    if notes is not None:
+        notes.about_to_commit(newest.note if newest else "", note)
+    return Signed(note, complete=to >= last)
+
+
+def _trusted_size(session: Session, key: LogKey, newest: StoredCheckpoint | None, name: str, origin: str) -> int:
+    """Return the size of the stored tree; Corrupt unless it is, hash for hash, the one that was signed last."""
+    size = newest.size if newest else 0
+    fits = access_tree.size_of_tree(session, origin) == size
+    if fits and newest is not None:
+        fits = _is_of(newest, name, key) and _root(session, size, origin) == read_note(newest.note)[0].root
+    if not fits:
+        raise Corrupt("The access log's tree is not the one that was signed last. Run: vms log verify")
+    return size
+
+
+def _root(session: Session, size: int, origin: str) -> bytes | None:
+    """Return the root that the stored tiles give; None when some are missing or too short."""
+    try:
+        return root(size, access_tree.subtrees(session, origin))
+    except IndexError:
+        return None
+
+
+def _is_of(stored: StoredCheckpoint, name: str, key: LogKey) -> bool:
+    """Say whether a stored checkpoint can be read, is signed by our key, and is of this log and size."""
+    try:
+        checkpoint = read_note(stored.note)[0]
+    except ValueError:
+        return False
+    return (checkpoint.name, checkpoint.size) == (name, stored.size) and _is_ours(stored.note, name, key)
 
 
 def prove_entry(session: Session, number: int, *, origin: str = DISTRICT) -> Proof:
-    """Return the proof that entry `number` is in the newest checkpoint's tree; NotFound when it is not signed yet."""
+    """Return the proof that entry `number` is in the newest checkpoint's tree.
+
+    NotFound when it is not signed yet, Corrupt when the stored tree does not give that checkpoint's root.
+    """
     newest = access_tree.newest_checkpoint(session, origin)
     if newest is None or not 0 < number <= newest.size:
         raise NotFound(f"Entry {number} is in no checkpoint yet. The newest one ends at {newest.size if newest else 0}.")
-    hashes = inclusion_proof(number - 1, newest.size, access_tree.subtrees(session, origin))
+    hash_at = access_tree.subtrees(session, origin)
+    try:
+        hashes = inclusion_proof(number - 1, newest.size, hash_at)
+        if not includes(hash_at(0, number - 1), number - 1, newest.size, hashes, read_note(newest.note)[0].root):
+            raise ValueError("another root")  # noqa: TRY301 - answered with the other ways in which the tree can be wrong
+    except (IndexError, ValueError) as err:
+        raise Corrupt(f"The access log's tree can't prove entry {number:,}: it was changed. Run: vms log verify") from err
     return Proof(number - 1, tuple(hashes), newest.note)
 
 
 def verify_log(
-    session: Session, key: LogKey, *, against: str | None = None, origin: str = DISTRICT, progress: Progress = lambda _done, _total: None
+    session: Session,
+    key: LogKey,
+    *,
+    against: str | None = None,
+    notes: Notes | None = None,
+    origin: str = DISTRICT,
+    progress: Progress = lambda _done, _total: None,
 ) -> LogReport:
-    """Compare every entry with the tree, and the tree with every checkpoint.
+    """Compare every entry with the tree, and the tree with every checkpoint; one state of the database.
 
-    `against`: the note of a checkpoint that somebody else kept; InvalidInput when it is none of this log's. `progress` is told
-    how many of how many numbers are done.
+    `against`: the note of a checkpoint that somebody else kept; InvalidInput when it is none of this log's. `notes`: what was
+    signed here last. `progress` is told how many of how many numbers are done.
     """
-    name = _name(session, origin)
-    kept = None if against is None else _kept(against, name, key)
-    verifying = _Verifying(session, key, name, origin, progress)
-    verifying.run(kept)
+    name = access_tree.log_of(session, origin)
+    if name is None and next(access_tree.entries(session, origin), None) is None:
+        raise NotFound(f"There is no access log {origin} here yet.")
+    verifying = _Verifying(session, key, name.name if name else "", origin, progress)
+    verifying.run(None if against is None else _kept(against, key), notes)
     return verifying.report()
 
 
-def _kept(note: str, name: str, key: LogKey) -> Checkpoint:
+def _kept(note: str, key: LogKey) -> Checkpoint:
     try:
         checkpoint, _ = read_note(note)
     except ValueError as err:
         raise InvalidInput(f"What was given to compare with is {err}.") from err
-    if checkpoint.name != name:
-        raise InvalidInput(f"What was given to compare with is a checkpoint of {checkpoint.name}; this log is {name}.")
-    if not _is_ours(note, name, key):
+    if not _is_ours(note, checkpoint.name, key):
         raise InvalidInput("What was given to compare with is not signed by this log's key. If it was once, the key was replaced.")
     return checkpoint
 
@@ -151,6 +216,9 @@ class _Verifying:
         self._origin = origin
         self._progress = progress
         self._tree = GrowingTree()
+        self._rows = _Numbered(access_tree.entries(session, origin))
+        self._leaves = access_tree.leaves(session, origin)
+        self._in_tiles = access_tree.size_of_tree(session, origin)
         self._entries = self._padded = self._checkpoints = self._signed_to = self._found = 0
         self._hashes_gone = False
         self._findings: list[Finding] = []
@@ -163,47 +231,82 @@ class _Verifying:
             padding=self._padded,
             checkpoints=self._checkpoints,
             signed_to=self._signed_to,
-            findings=tuple(self._findings),
+            findings=tuple(sorted(self._findings, key=lambda one: one.number)),
             found=self._found,
         )
 
-    def run(self, kept: Checkpoint | None) -> None:
+    def run(self, kept: Checkpoint | None, notes: Notes | None) -> None:
         log = access_tree.log_of(self._session, self._origin)
+        if log is None:
+            self._find(1, "The log's own row, with its name and its newest number, was taken away.")
         last = log.last_number if log else 0
-        rows = _Numbered(access_tree.entries(self._session, self._origin))
-        leaves = access_tree.leaves(self._session, self._origin)
-        for stored in access_tree.checkpoints(self._session, self._origin):
-            self._compare_to(stored.size, rows, leaves, last)
-            self._compare_signed(stored)
-            if kept is not None and kept.size == stored.size:
-                self._compare_kept(kept)
-                kept = None
-        if next(leaves, None) is not None:
-            self._find(self._signed_to + 1, "The tree goes on behind the newest checkpoint: a checkpoint was taken away.")
-        elif kept is not None:
-            self._find(self._signed_to + 1, f"A checkpoint over {kept.size:,} entries was signed once; here is none of that size.")
-        self._compare_unsigned(rows, last)
+        self._look_at_the_table()
+        stored = self._compare_checkpoints(kept, last)
+        self._compare_newest(stored, kept, notes)
+        self._compare_unsigned(last)
 
-    def _compare_to(self, size: int, rows: _Numbered, leaves: Iterator[bytes], last: int) -> None:
+    def _look_at_the_table(self) -> None:
+        for column in access_tree.not_from_the_body(self._session):
+            self._find(1, f"The table of entries was rebuilt: its column {column} may say something else than the entries.")
+        if strays := access_tree.before_the_first(self._session, self._origin):
+            self._find(1, f"{strays:,} rows stand before the first entry: the log wrote none of them.")
+
+    def _compare_checkpoints(self, kept: Checkpoint | None, last: int) -> StoredCheckpoint | None:
+        """Go from checkpoint to checkpoint; return the newest."""
+        newest = None
+        for stored in access_tree.checkpoints(self._session, self._origin):
+            if stored.size > max(self._in_tiles, last):
+                self._find(self._signed_to + 1, f"A checkpoint is over {stored.size:,} entries; so many there never were.")
+                break
+            newest = stored
+            self._compare_to(stored.size, last)
+            self._compare_signed(stored)
+            if kept is not None and kept.size == stored.size and kept.root != self._tree.root():
+                self._find(1, f"Somebody outside keeps another checkpoint over {kept.size:,} entries: this is not the log that was signed.")
+            if kept is not None and kept.size == stored.size and kept.name != self._name:
+                self._find(1, f"Somebody outside keeps a checkpoint of {kept.name}, by this log's key; the log calls itself {self._name}.")
+        return newest
+
+    def _compare_newest(self, newest: StoredCheckpoint | None, kept: Checkpoint | None, notes: Notes | None) -> None:
+        """Compare where the checkpoints end with where the tree ends, and with what others remember."""
+        first = self._signed_to + 1
+        if self._in_tiles > self._signed_to:
+            self._find(first, "The tree goes on behind the newest checkpoint: a checkpoint was taken away.")
+        elif newest is not None and not self._hashes_gone and _root(self._session, newest.size, self._origin) != self._tree.root():
+            self._find(1, "The tree's upper hashes are not those over its lower ones: they were changed.")
+        if kept is not None and kept.size not in self._sizes():
+            self._find(first, f"A checkpoint over {kept.size:,} entries was signed once; here is none of that size.")
+        known = notes.known() if notes is not None else None
+        if known is not None and (newest.note if newest else "") not in known:
+            self._find(first, "What was signed last is not the newest checkpoint: the log was cut back, or a checkpoint replaced.")
+
+    def _sizes(self) -> frozenset[int]:
+        return frozenset(stored.size for stored in access_tree.checkpoints(self._session, self._origin))
+
+    def _compare_to(self, size: int, last: int) -> None:
         """Take the entries up to a checkpoint's size: their own hashes, those in the tree, and what is padding."""
         for number in range(self._tree.size + 1, size + 1):
-            leaf, entry = next(leaves, None), rows.take(number)
-            if leaf is None and not self._hashes_gone:
-                self._hashes_gone = True
-                self._find(number, f"The tree's hashes from entry {number:,} on are gone; entries are compared with the signatures alone.")
-            if entry is not None:
-                self._entries += 1
-                own = entry_hash(entry.salt, entry.body)
-                if leaf not in (None, own):
-                    self._find(number, f"Entry {number:,} was changed after it was signed.")
-            else:
-                own = padding_hash(self._padding, number)
-                if leaf in (None, own):
-                    self._padded += 1
-                else:
-                    self._find(number, f"Entry {number:,} was taken away after it was signed.")
-            self._tree.add(leaf or own)
+            self._tree.add(self._compare(number, next(self._leaves, None), self._rows.take(number)))
         self._progress(size, last)
+
+    def _compare(self, number: int, leaf: bytes | None, entry: Entry | None) -> bytes:
+        """Compare one number's entry with its hash in the tree; return the hash to go on with."""
+        if leaf is None and not self._hashes_gone:
+            self._hashes_gone = True
+            self._find(number, f"The tree's hashes from entry {number:,} on are gone; entries are compared with the signatures alone.")
+        if entry is None:
+            own = padding_hash(self._padding, number)
+            if leaf in (None, own):
+                self._padded += 1
+            else:
+                self._find(number, f"Entry {number:,} was taken away after it was signed.")
+        else:
+            self._entries += 1
+            own = entry_hash(entry.salt, entry.body)
+            if leaf not in (None, own):
+                put_in = leaf == padding_hash(self._padding, number)
+                self._find(number, f"Entry {number:,} was {'put in' if put_in else 'changed'} after it was signed.")
+        return leaf or own
 
     def _compare_signed(self, stored: StoredCheckpoint) -> None:
         first, self._signed_to = self._signed_to + 1, stored.size
@@ -213,22 +316,21 @@ class _Verifying:
         except ValueError as err:
             self._find(first, f"The checkpoint over {stored.size:,} entries can't be read: it is {err}.")
             return
-        if (checkpoint.name, checkpoint.size) != (self._name, stored.size) or not _is_ours(stored.note, self._name, self._key):
+        if not _is_of(stored, self._name, self._key):
             self._find(first, f"The checkpoint over {stored.size:,} entries is not signed by this log's key.")
         elif checkpoint.root != self._tree.root():
             self._find(first, f"The tree is not the one that was signed at {stored.size:,}: something up to there was changed.")
 
-    def _compare_kept(self, kept: Checkpoint) -> None:
-        if kept.root != self._tree.root():
-            self._find(1, f"Somebody outside keeps another checkpoint over {kept.size:,} entries: this is not the log that was signed.")
-
-    def _compare_unsigned(self, rows: _Numbered, last: int) -> None:
+    def _compare_unsigned(self, last: int) -> None:
         for number in range(self._tree.size + 1, last + 1):
-            if rows.take(number) is None:
-                self._find(number, f"Entry {number:,} was taken away.")
-            else:
+            if self._rows.take(number) is not None:
                 self._entries += 1
-        for number in rows.rest():
+            elif self._rows.ended:
+                self._find(number, f"Entry {number:,} was taken away, and what followed up to {last:,}.")
+                break
+            else:
+                self._find(number, f"Entry {number:,} was taken away.")
+        for number in self._rows.rest():
             self._find(number, f"Entry {number:,} stands behind the end of the log, which is {last:,}.")
         self._progress(last, last)
 
@@ -250,6 +352,10 @@ class _Numbered:
             return None
         taken, self._next = self._next, next(self._entries, None)
         return taken
+
+    @property
+    def ended(self) -> bool:
+        return self._next is None
 
     def rest(self) -> Iterator[int]:
         if self._next is not None:

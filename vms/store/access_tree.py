@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
+from typing import TypeVarTuple
 
-from sqlalchemy import bindparam, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, Select, bindparam, func, insert, inspect, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from vms.domain import tiles
 from vms.domain.merkle import HashAt
 from vms.store.central_tables import AccessCheckpointRow, AccessEventRow, AccessLogRow, AccessTileRow
 from vms.store.database import insert_into
 
-BATCH = 4096
+PAGE = 1024
+Cells = TypeVarTuple("Cells")
 # Made once: building it takes longer than the database takes to answer it.
 _TILE = select(AccessTileRow.hashes).where(
     AccessTileRow.origin == bindparam("log"),
@@ -29,7 +32,7 @@ class Entry:
 
     number: int
     salt: bytes
-    body: str
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +54,45 @@ def log_of(session: Session, origin: str) -> Log | None:
     return None if found is None else Log(*found)
 
 
-def entries(session: Session, origin: str, *, after: int = 0) -> Iterator[Entry]:
-    """Yield the entries behind number `after`, in order."""
-    query = select(AccessEventRow.number, AccessEventRow.salt, AccessEventRow.body)
-    query = query.where(AccessEventRow.origin == origin, AccessEventRow.number > after).order_by(AccessEventRow.number)
-    for rows in session.execute(query.execution_options(yield_per=BATCH)).partitions():
-        yield from (Entry(*row) for row in rows)
+def entries(session: Session, origin: str, *, after: int = 0, until: int | None = None) -> Iterator[Entry]:
+    """Yield the entries behind number `after`, up to and with `until`, in order."""
+    query = select(AccessEventRow.number, AccessEventRow.salt, AccessEventRow.body).where(AccessEventRow.origin == origin)
+    if until is not None:
+        query = query.where(AccessEventRow.number <= until)
+    for number, salt, body in _in_pages(session, query, AccessEventRow.number, after):
+        yield Entry(number, _octets(salt), _octets(body))
 
 
-def leaves(session: Session, origin: str) -> Iterator[bytes]:
-    """Yield the hashes of all entries of the tree, in order."""
-    query = select(AccessTileRow.hashes).where(AccessTileRow.origin == origin, AccessTileRow.level == 0).order_by(AccessTileRow.number)
-    for tile in session.scalars(query.execution_options(yield_per=BATCH // tiles.TILE_HASHES)):
-        yield from tiles.hashes_of(tile)
+def before_the_first(session: Session, origin: str) -> int:
+    """Count the rows whose number no entry can have."""
+    query = select(func.count()).select_from(AccessEventRow).where(AccessEventRow.origin == origin, AccessEventRow.number < 1)
+    return session.scalar(query) or 0
+
+
+def not_from_the_body(session: Session) -> list[str]:
+    """Return the columns to search by that the database no longer takes from the body."""
+    wanted = {column.name for column in AccessEventRow.__table__.columns if column.computed is not None}
+    found = inspect(session.connection()).get_columns(AccessEventRow.__tablename__)
+    return sorted(wanted - {column["name"] for column in found if "computed" in column})
+
+
+def leaves(session: Session, origin: str) -> Iterator[bytes | None]:
+    """Yield the hashes of all entries of the tree, in order; None for each that is missing before others."""
+    query = select(AccessTileRow.number, AccessTileRow.hashes).where(AccessTileRow.origin == origin, AccessTileRow.level == 0)
+    given = 0
+    for number, octets in _in_pages(session, query, AccessTileRow.number, -1):
+        begin = number * tiles.TILE_HASHES
+        yield from repeat(None, begin - given)
+        hashes = tiles.hashes_of(_octets(octets))[: tiles.TILE_HASHES]
+        yield from hashes
+        given = begin + len(hashes)
+
+
+def size_of_tree(session: Session, origin: str) -> int:
+    """Return how many entries the tiles hold."""
+    query = select(AccessTileRow.number, AccessTileRow.hashes).where(AccessTileRow.origin == origin, AccessTileRow.level == 0)
+    newest = session.execute(query.order_by(AccessTileRow.number.desc()).limit(1)).one_or_none()
+    return 0 if newest is None else newest.number * tiles.TILE_HASHES + len(tiles.hashes_of(_octets(newest.hashes)))
 
 
 def subtrees(session: Session, origin: str) -> HashAt:
@@ -92,9 +121,22 @@ def newest_checkpoint(session: Session, origin: str) -> StoredCheckpoint | None:
 def checkpoints(session: Session, origin: str) -> Iterator[StoredCheckpoint]:
     """Yield every checkpoint, the smallest first."""
     query = select(AccessCheckpointRow.size, AccessCheckpointRow.note).where(AccessCheckpointRow.origin == origin)
-    for row in session.execute(query.order_by(AccessCheckpointRow.size).execution_options(yield_per=BATCH)):
+    for row in _in_pages(session, query, AccessCheckpointRow.size, 0):
         yield StoredCheckpoint(*row)
 
 
+def _in_pages(session: Session, query: Select[*Cells], column: InstrumentedAttribute[int], after: int) -> Iterator[Row[*Cells]]:
+    """Yield rows in the order of `column`, which is the first, behind `after`: each page is read whole, so nothing is left open."""
+    query = query.order_by(column).limit(PAGE)
+    while rows := session.connection().execute(query.where(column > after)).all():
+        yield from rows
+        after = getattr(rows[-1], column.key)
+
+
+def _octets(stored: bytes | memoryview | str) -> bytes:
+    """Return what a cell holds as octets, whatever a hand at the database made of it."""
+    return stored.encode() if isinstance(stored, str) else bytes(stored)
+
+
 def _tile(session: Session, origin: str, level: int, number: int) -> list[bytes]:
-    return tiles.hashes_of(session.connection().scalar(_TILE, {"log": origin, "tile_level": level, "tile_number": number}) or b"")
+    return tiles.hashes_of(_octets(session.connection().scalar(_TILE, {"log": origin, "tile_level": level, "tile_number": number}) or b""))

@@ -39,7 +39,7 @@ class Engines:
     """The two ways into one database. Neither is made at import time; the program's entry makes and disposes of them.
 
     SQLite: `write` begins every transaction with BEGIN IMMEDIATE, so that what a transaction has read can't change before it
-    writes; `read` begins deferred and refuses to write. PostgreSQL: both READ COMMITTED, `read` with read-only transactions.
+    writes; `read` begins deferred and refuses to write. PostgreSQL: `write` is READ COMMITTED, `read` read-only and REPEATABLE READ.
     """
 
     write: Engine
@@ -155,7 +155,7 @@ def _postgresql_engines(address: str) -> Engines:
     try:
         url = make_url(address).set(drivername="postgresql+psycopg")
         write = create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
-        read = create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True, execution_options={"postgresql_readonly": True})
+        read = create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True, execution_options={"postgresql_readonly": True})
     except ArgumentError as err:
         raise ConfigError("database_url can't be read. It looks like postgresql://USER:PASSWORD@HOST/DATABASE.") from err
     except ModuleNotFoundError as err:

@@ -72,7 +72,6 @@ def log_page(person: LogReader, tx: Tx, site: TheSite, wanted: Wanted, request: 
         "older": wanted.address(page.events[-1].number) if len(page.events) == PAGE else None,
         "newer": wanted.address(None) if wanted.before else None,
         "own_number": page.own.number,
-        "total": page.own.number,
     }
     return site.pages.render("log.html", context, person=person)
 

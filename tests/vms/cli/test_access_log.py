@@ -42,7 +42,7 @@ def _say(settings: Settings, *words: str) -> Result:
 
 def _sign(settings: Settings, central: Engines) -> str:
     with central.writing() as session:
-        return sign_checkpoint(session, read_log_key(settings), at=SystemClock().now())
+        return sign_checkpoint(session, read_log_key(settings), at=SystemClock().now()).note
 
 
 def _change_the_first_entry(central: Engines) -> None:

@@ -6,12 +6,14 @@ import base64
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from tests.factories import CONSOLE, NOW
+from vms.config import Settings
 from vms.domain.access import AccessEvent, Action
 from vms.domain.checkpoint import PADDING, entry_hash, read_note
 from vms.domain.merkle import includes
@@ -19,6 +21,7 @@ from vms.errors import Corrupt, InvalidInput, NotFound
 from vms.services.access_log import DISTRICT, record
 from vms.services.log_key import LogKey
 from vms.services.log_proof import MAX_FINDINGS, LogReport, prove_entry, sign_checkpoint, verify_log
+from vms.services.signed_notes import SignedNotes
 from vms.store import access_log, access_tree
 from vms.store.database import Engines
 
@@ -30,9 +33,17 @@ def _write(session: Session, count: int, *, origin: str = DISTRICT) -> list[Acce
     return [record(session, actor=CONSOLE, action=Action.CAMERA_TEST, at=NOW, origin=origin, detail={"n": str(n)}) for n in range(count)]
 
 
-def _verify(engines: Engines, *, against: str | None = None, key: LogKey = _KEY) -> LogReport:
+def _verify(engines: Engines, *, against: str | None = None, key: LogKey = _KEY, notes: SignedNotes | None = None) -> LogReport:
     with engines.reading() as session:
-        return verify_log(session, key, against=against)
+        return verify_log(session, key, against=against, notes=notes)
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> SignedNotes:
+    """A memory of what was signed, in a data directory of its own."""
+    settings = Settings(data_dir=tmp_path / "notes")
+    settings.secrets_dir.mkdir(parents=True)
+    return SignedNotes(settings)
 
 
 def _signed(engines: Engines, *counts: int) -> list[str]:
@@ -41,7 +52,7 @@ def _signed(engines: Engines, *counts: int) -> list[str]:
     for count in counts:
         with engines.writing() as session:
             _write(session, count)
-            notes.append(sign_checkpoint(session, _KEY, at=NOW))
+            notes.append(sign_checkpoint(session, _KEY, at=NOW).note)
     return notes
 
 
@@ -56,6 +67,13 @@ def _unguarded(engines: Engines) -> Iterator[Connection]:
                 for verb in ("update", "delete", "replace"):
                     connection.execute(text(f"DROP TRIGGER IF EXISTS {table}_no_{verb}"))
         yield connection
+
+
+def _do(engines: Engines, *statements: str) -> None:
+    """Do to the stored log what nobody may."""
+    with _unguarded(engines) as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
 
 
 def test_a_log_that_nobody_touched_is_as_it_was_signed(central: Engines) -> None:
@@ -92,7 +110,8 @@ def test_each_log_has_checkpoints_of_its_own(central: Engines) -> None:
     with central.writing() as session:
         _write(session, 1)
         _write(session, 20, origin="main-street")
-        district, street = (read_note(sign_checkpoint(session, _KEY, at=NOW, origin=origin))[0] for origin in (DISTRICT, "main-street"))
+        notes = [sign_checkpoint(session, _KEY, at=NOW, origin=origin).note for origin in (DISTRICT, "main-street")]
+    district, street = (read_note(note)[0] for note in notes)
     assert (district.size, street.size) == (PADDING, 2 * PADDING)
     assert district.name != street.name
     assert street.name.endswith("/main-street")
@@ -172,26 +191,35 @@ def test_an_entry_taken_away_before_it_was_signed_is_not_signed_over(central: En
 def test_who_makes_the_tree_fit_as_well_is_caught_by_the_signature(central: Engines) -> None:
     """Entry and tile changed together; only the key could have signed the new root."""
     _signed(central, 5, 5)
-    with _unguarded(central) as connection:
-        connection.execute(text("UPDATE access_event SET body = replace(body, 'pat', 'sam') WHERE number = 2"))
-        salt, body = connection.execute(text("SELECT salt, body FROM access_event WHERE number = 2")).one()
-        tile = connection.scalar(text("SELECT hashes FROM access_tile"))
-        assert tile is not None
-        fitted = bytes(tile[:32]) + entry_hash(bytes(salt), body) + bytes(tile[64:])
-        connection.execute(text("UPDATE access_tile SET hashes = :hashes"), {"hashes": fitted})
+    _fit_the_second_entry(central)
     report = _verify(central)
     assert report.findings[0].number == 1
     assert "not the one that was signed at 16" in report.findings[0].sentence
 
 
+def _fit_the_second_entry(central: Engines) -> None:
+    """Change an entry, and its hash in the tree too."""
+    with _unguarded(central) as connection:
+        connection.execute(text("UPDATE access_event SET body = replace(body, 'pat', 'sam') WHERE number = 2"))
+        salt, body = connection.execute(text("SELECT salt, body FROM access_event WHERE number = 2")).one()
+        tile = connection.scalar(text("SELECT hashes FROM access_tile"))
+        assert tile is not None
+        fitted = bytes(tile[:32]) + entry_hash(bytes(salt), body.encode()) + bytes(tile[64:])
+        connection.execute(text("UPDATE access_tile SET hashes = :hashes"), {"hashes": fitted})
+
+
+_MADE_ANEW = (
+    "UPDATE access_event SET body = replace(body, 'pat', 'sam') WHERE number = 2",
+    "DELETE FROM access_tile",
+    "DELETE FROM access_checkpoint",
+    "UPDATE access_log SET last_number = 5",
+)
+
+
 def test_a_log_made_anew_with_the_key_is_not_the_one_whose_checkpoint_somebody_keeps(central: Engines) -> None:
     (kept,) = _signed(central, 5)
     assert _verify(central, against=kept).ok
-    with _unguarded(central) as connection:
-        connection.execute(text("UPDATE access_event SET body = replace(body, 'pat', 'sam') WHERE number = 2"))
-        connection.execute(text("DELETE FROM access_tile"))
-        connection.execute(text("DELETE FROM access_checkpoint"))
-        connection.execute(text("UPDATE access_log SET last_number = 5"))
+    _do(central, *_MADE_ANEW)
     with central.writing() as session:
         sign_checkpoint(session, _KEY, at=NOW)
     assert _verify(central).ok, "by itself the forged log holds together"
@@ -199,6 +227,143 @@ def test_a_log_made_anew_with_the_key_is_not_the_one_whose_checkpoint_somebody_k
     assert [finding.sentence for finding in report.findings] == [
         "Somebody outside keeps another checkpoint over 16 entries: this is not the log that was signed."
     ]
+
+
+def test_a_log_cut_back_or_made_anew_is_not_signed_by_whoever_remembers_what_was_signed_last(central: Engines, notes: SignedNotes) -> None:
+    with central.writing() as session:
+        _write(session, 5)
+        signed = sign_checkpoint(session, _KEY, at=NOW, notes=notes)
+    notes.committed(signed.note)
+    assert _verify(central, notes=notes).ok
+    _do(central, *_MADE_ANEW)
+    with pytest.raises(Corrupt, match="cut back"), central.writing() as session:
+        sign_checkpoint(session, _KEY, at=NOW, notes=notes)
+    assert "What was signed last" in _verify(central, notes=notes).findings[0].sentence
+
+
+def test_after_a_crash_before_the_commit_the_next_checkpoint_is_made_all_the_same(central: Engines, notes: SignedNotes) -> None:
+    for _ in range(2):
+        with central.writing() as session:
+            _write(session, 5)
+            sign_checkpoint(session, _KEY, at=NOW, notes=notes)
+            session.rollback()
+        with central.writing() as session:
+            _write(session, 5)
+            sign_checkpoint(session, _KEY, at=NOW, notes=notes)
+        assert _verify(central, notes=notes).ok
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("UPDATE access_checkpoint SET note = 'nothing' WHERE size = 32",),
+        ("UPDATE access_checkpoint SET note = (SELECT note FROM access_checkpoint WHERE size = 16) WHERE size = 32",),
+        ("DELETE FROM access_checkpoint WHERE size = 32",),
+        ("DELETE FROM access_tile",),
+        ("UPDATE access_tile SET hashes = substr(hashes, 1, 32)",),
+        ("INSERT INTO access_checkpoint VALUES ('district', 4611686018427387904, 0, 'nothing')",),
+    ],
+)
+def test_nothing_is_signed_over_a_tree_that_is_not_the_one_signed_last(central: Engines, statements: tuple[str, ...]) -> None:
+    _signed(central, 5, 5)
+    _do(central, *statements)
+    with pytest.raises(Corrupt, match="not the one that was signed last"), central.writing() as session:
+        sign_checkpoint(session, _KEY, at=NOW)
+    assert not _verify(central).ok
+
+
+def test_an_entry_and_its_hash_changed_together_do_not_become_what_is_signed(central: Engines) -> None:
+    _signed(central, 5)
+    _fit_the_second_entry(central)
+    with pytest.raises(Corrupt), central.writing() as session:
+        sign_checkpoint(session, _KEY, at=NOW)
+    with pytest.raises(Corrupt, match="can't prove entry 2"), central.reading() as session:
+        prove_entry(session, 2)
+
+
+def test_a_tree_s_upper_hashes_are_compared_too(central_sqlite: Engines) -> None:
+    _signed(central_sqlite, 300)
+    _do(central_sqlite, "UPDATE access_tile SET hashes = zeroblob(32) WHERE level = 1")
+    assert "upper hashes" in _verify(central_sqlite).findings[0].sentence
+    with pytest.raises(Corrupt), central_sqlite.writing() as session:
+        sign_checkpoint(session, _KEY, at=NOW)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_tile_taken_away_hides_no_other_change(central_sqlite: Engines, number: int) -> None:
+    _signed(central_sqlite, 400)
+    with _unguarded(central_sqlite) as connection:
+        connection.execute(text("DELETE FROM access_tile WHERE level = 0 AND number = :number"), {"number": number})
+        connection.execute(text("UPDATE access_event SET body = replace(body, 'pat', 'sam') WHERE number = 250"))
+    sentences = [finding.sentence for finding in _verify(central_sqlite).findings]
+    assert len(sentences) <= 4, sentences
+    assert any("hashes from entry" in one or "checkpoint was taken away" in one for one in sentences)
+    assert any("not the one that was signed" in one or "Entry 250 was changed" in one for one in sentences)
+
+
+_INSERT_AGAIN = "INSERT INTO access_event (origin, number, salt, body) SELECT origin, {}, salt, body FROM access_event WHERE number = 1"
+
+
+def test_a_row_put_where_padding_was_is_named_so(central_sqlite: Engines) -> None:
+    _signed(central_sqlite, 3)
+    _do(central_sqlite, _INSERT_AGAIN.format(9))
+    assert [finding.sentence for finding in _verify(central_sqlite).findings] == ["Entry 9 was put in after it was signed."]
+
+
+@pytest.mark.parametrize(
+    ("statement", "sentence"),
+    [
+        ("UPDATE access_event SET salt = 'sixteen letters!' WHERE number = 1", "Entry 1 was changed"),
+        ("UPDATE access_tile SET hashes = 'text'", "hashes from entry"),
+        ("UPDATE access_checkpoint SET note = replace(note, '— custodian', '— \u00e9custodian')", "not signed by this log's key"),
+        ("DELETE FROM access_log", "own row"),
+        ("UPDATE access_log SET name = 'another'", "not signed by this log's key"),
+        ("UPDATE access_log SET last_number = 1000000000000000", "up to 1,000,000,000,000,000"),
+    ],
+)
+def test_odd_things_in_a_database_are_named_and_break_nothing(central_sqlite: Engines, statement: str, sentence: str) -> None:
+    (note,) = _signed(central_sqlite, 3)
+    _do(central_sqlite, statement)
+    assert any(sentence in finding.sentence for finding in _verify(central_sqlite, against=note).findings)
+
+
+def test_rows_before_the_first_are_named(central_sqlite: Engines) -> None:
+    _signed(central_sqlite, 3)
+    _do(central_sqlite, "PRAGMA ignore_check_constraints = ON", _INSERT_AGAIN.format(-5))
+    assert "1 rows stand before the first" in _verify(central_sqlite).findings[0].sentence
+
+
+_REBUILT = {
+    "sqlite": (
+        "CREATE TABLE rebuilt AS SELECT origin, number, salt, body, at, actor, action, camera_id, purpose FROM access_event",
+        "DROP TABLE access_event",
+        "ALTER TABLE rebuilt RENAME TO access_event",
+    ),
+    "postgresql": ("ALTER TABLE access_event ALTER COLUMN action DROP EXPRESSION",),
+}
+
+
+def test_a_table_whose_columns_no_longer_follow_the_entries_is_named(central: Engines) -> None:
+    _signed(central, 3)
+    with central.writing() as session:
+        for statement in _REBUILT[central.write.dialect.name]:
+            session.connection().exec_driver_sql(statement)
+        findings = verify_log(session, _KEY).findings
+        session.rollback()
+    assert any("its column action" in finding.sentence for finding in findings)
+
+
+def test_many_entries_are_signed_in_steps(central_sqlite: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vms.services.log_proof.MOST_SIGNED", 2 * PADDING)
+    with central_sqlite.writing() as session:
+        _write(session, 5 * PADDING + 3)
+    complete: list[bool] = []
+    while not complete or not complete[-1]:
+        with central_sqlite.writing() as session:
+            complete.append(sign_checkpoint(session, _KEY, at=NOW).complete)
+    assert complete == [False, False, True]
+    report = _verify(central_sqlite)
+    assert (report.ok, report.signed_to, report.checkpoints) == (True, 6 * PADDING, 3)
 
 
 def test_a_log_cut_back_to_an_earlier_checkpoint_is_not_the_one_that_somebody_keeps(central: Engines) -> None:
@@ -218,7 +383,7 @@ def test_a_log_cut_back_to_an_earlier_checkpoint_is_not_the_one_that_somebody_ke
         (lambda _note: "", "no checkpoint"),
         (lambda note: note.replace("\n16\n", "\n016\n"), "no checkpoint"),
         (lambda note: note.replace("\n16\n", "\n32\n"), "not signed by this log's key"),
-        (lambda note: note.replace("custodian/", "elsewhere/"), "a checkpoint of elsewhere/"),
+        (lambda note: note.replace("custodian/", "elsewhere/"), "not signed by this log's key"),
         (lambda note: note.split("\n\n")[0] + "\n\n", "not signed by this log's key"),
         (lambda note: note * 1000, "no checkpoint"),
     ],

@@ -194,7 +194,7 @@ def test_entries_of_an_older_log_keep_number_and_words(database: str, request: p
         events = access_log.find(session, "district", None, access_log.Filter(camera_id=CameraId(5)), limit=2000)
         assert access_log.append(session, events[0]).number == 1003
         assert verify_log(session, LogKey(bytes(32))).ok
-        assert read_note(sign_checkpoint(session, LogKey(bytes(32)), at=NOW))[0].size == 1008
+        assert read_note(sign_checkpoint(session, LogKey(bytes(32)), at=NOW).note)[0].size == 1008
         assert verify_log(session, LogKey(bytes(32))).ok
     assert [event.number for event in events] == list(range(1002, 0, -1))
     assert events[0].detail == {"what": "na\N{REPLACEMENT CHARACTER}\u00efve"}

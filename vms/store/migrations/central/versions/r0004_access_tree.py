@@ -135,7 +135,7 @@ def _body(row: sa.RowMapping) -> str:
         "actor_name": row["actor_name"],
         "at": row["at"],
         "camera": None if row["camera_id"] is None else str(row["camera_id"]),
-        "detail": json.loads(row["detail"].replace("\\u0000", "\ufffd")),
+        "detail": {key: value.replace("\0", "\ufffd") for key, value in json.loads(row["detail"]).items()},
         "number": row["number"],
         "origin": row["origin"],
         "purpose": row["purpose"],
