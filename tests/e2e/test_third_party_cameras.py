@@ -118,12 +118,12 @@ def test_the_reading_of_a_segment_is_in_the_log(recorded: Recorded) -> None:
     recorded.product.segment(segment.id)
     central = make_engines(recorded.product.data / "central.db")
     with central.read.begin() as connection:
-        rows = connection.exec_driver_sql("SELECT actor, action, purpose, detail FROM access_event ORDER BY number DESC LIMIT 1").all()
+        rows = connection.exec_driver_sql("SELECT actor, action, purpose, body FROM access_event ORDER BY number DESC LIMIT 1").all()
     central.dispose()
-    actor, action, purpose, detail = rows[0]
+    actor, action, purpose, body = rows[0]
     assert actor.startswith("os:")
     assert (action, purpose) == ("footage:read", "maintenance")
-    assert segment.id in str(detail)
+    assert segment.id in str(body)
 
 
 def test_the_password_is_nowhere_in_the_data_directory(recorded: Recorded) -> None:
