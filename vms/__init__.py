@@ -18,6 +18,8 @@ Where the data flows, and the file that carries each step:
                           browser ◀── web/ ────────┘                              ▼
                                         └──▶ vms/services ──▶ vms/store ──▶ central database (SQLite or PostgreSQL):
                                              people, branches, cameras, views, access log, coverage
+                                                                                  ▲
+                                             web/jobs.py signs the access log ────┘
 
 Who may write what: a capture worker writes files and opens no database; the supervisor is the only inserter of segment
 and run rows; the node API opens the index read-only; the web reaches footage only through the node API, under a grant

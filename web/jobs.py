@@ -9,10 +9,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC
 from pathlib import Path
-from typing import BinaryIO, Protocol
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
@@ -22,11 +21,9 @@ from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
 from vms.errors import Corrupt, Unavailable, VmsError
 from vms.log import get_logger
-from vms.services.access_log import DISTRICT
 from vms.services.log_key import LogKey, read_log_key
 from vms.services.log_proof import Signed, sign_checkpoint
 from vms.services.signed_notes import SignedNotes
-from vms.store.access_tree import newest_checkpoint
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, require_current
 
@@ -39,12 +36,6 @@ CANT_START = 2
 log = get_logger(__name__)
 
 
-class Parent(Protocol):
-    def read(self) -> bytes:
-        """Return when the parent has ended or wants this process to end."""
-        ...
-
-
 class Jobs:
     """Each method is one job."""
 
@@ -54,6 +45,8 @@ class Jobs:
         self._key = key
         self._clock = clock
         self._notes = SignedNotes(settings)
+        self._newest: str | None = None
+        """What this process signed last."""
 
     def checkpoint(self) -> None:
         """Sign all of the access log."""
@@ -61,39 +54,33 @@ class Jobs:
             with self._central.answering():
                 while not self._sign().complete:
                     pass
-        except Unavailable as err:
+        except (Unavailable, OSError) as err:
             log.warning("checkpoint not made", reason=str(err))
         except Corrupt as err:
             log.error("access log damaged", reason=str(err))
 
     def hand_out(self) -> None:
         """Put the newest checkpoint where somebody outside keeps it, once a day."""
-        folder = self._settings.checkpoint_dir
-        if folder is None:
+        folder, note = self._settings.checkpoint_dir, self._newest
+        if folder is None or note is None:
             return
         path = folder / f"{self._clock.now().astimezone(UTC):%Y-%m-%d}.checkpoint"
         try:
-            if not path.exists() and (note := self._newest()) is not None:
+            if not path.exists():
                 _write(path, note.encode())
         except OSError as err:
             log.warning("checkpoint not handed out", folder=str(folder), reason=err.strerror)
-        except Unavailable as err:
-            log.warning("checkpoint not made", reason=str(err))
 
     def _sign(self) -> Signed:
         with self._central.writing() as session:
             signed = sign_checkpoint(session, self._key, at=self._clock.now(), notes=self._notes)
+        self._newest = signed.note
         self._notes.committed(signed.note)
         return signed
 
-    def _newest(self) -> str | None:
-        with self._central.answering(), self._central.reading() as session:
-            newest = newest_checkpoint(session, DISTRICT)
-        return None if newest is None else newest.note
 
-
-def run(settings: Settings, clock: Clock, parent: Parent) -> int:
-    """Do the jobs until `parent` ends, which closes the pipe; returns the exit code."""
+def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
+    """Do the jobs until `wait` returns, and sign once more; returns the exit code."""
     key, central = read_log_key(settings), make_engines(settings.central_where)
     try:
         with central.answering():
@@ -104,7 +91,7 @@ def run(settings: Settings, clock: Clock, parent: Parent) -> int:
         # A job of its own: a share that hangs keeps nothing from being signed.
         scheduler.add_job(jobs.hand_out, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", second=30, timezone=UTC))
         scheduler.start()
-        parent.read()
+        wait()
         scheduler.shutdown()
         jobs.checkpoint()
     finally:
@@ -120,24 +107,18 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings = load_settings(Path(arguments[0]))
         logging.configure(settings.log_format, settings.log_level)
-        return run(settings, SystemClock(), _Parent(sys.stdin.buffer))
+        return run(settings, SystemClock(), _wait_for_the_parent)
     except VmsError as err:
         log.error("jobs can't start", reason=str(err))
         return CANT_START
 
 
-class _Parent:
-    """The pipe to the parent; once that has ended, this process has a moment left."""
-
-    def __init__(self, pipe: BinaryIO) -> None:
-        self._pipe = pipe
-
-    def read(self) -> bytes:
-        rest = self._pipe.read()
-        end = threading.Timer(LAST_SECONDS, os._exit, (1,))
-        end.daemon = True
-        end.start()
-        return rest
+def _wait_for_the_parent() -> None:
+    """Return when the parent ends, which closes the pipe; this process has a moment left then."""
+    sys.stdin.buffer.read()
+    end = threading.Timer(LAST_SECONDS, os._exit, (1,))
+    end.daemon = True
+    end.start()
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 from collections.abc import Iterator
@@ -95,6 +94,19 @@ def test_a_damaged_log_is_not_signed_and_the_next_job_comes_all_the_same(setting
     assert _sizes(hub) == []
 
 
+def test_a_disk_that_takes_no_more_signs_nothing_and_is_survived(settings: Settings, hub: Engines) -> None:
+    """What was signed is written down before the commit: where that fails, nothing is committed."""
+    jobs, part = _jobs(settings, hub, DrivenClock()), settings.log_signed_path.with_suffix(".txt.tmp")
+    part.mkdir()
+    with capture_logs() as lines:
+        jobs.checkpoint()
+    assert [line["event"] for line in lines] == ["checkpoint not made"]
+    assert _sizes(hub) == []
+    part.rmdir()
+    jobs.checkpoint()
+    assert _sizes(hub) == [16]
+
+
 def test_a_log_cut_back_is_not_signed_again(settings: Settings, hub: Engines) -> None:
     jobs = _jobs(settings, hub, DrivenClock())
     jobs.checkpoint()
@@ -117,14 +129,14 @@ def test_a_database_that_is_away_is_said_and_survived(settings: Settings, tmp_pa
 
 
 def test_it_signs_once_more_when_its_parent_ends(settings: Settings, hub: Engines) -> None:
-    assert run(settings, SystemClock(), io.BytesIO(b"")) == 0
+    assert run(settings, SystemClock(), lambda: None) == 0
     assert _sizes(hub) == [16]
 
 
 def test_without_the_key_it_does_not_start(settings: Settings, hub: Engines) -> None:
     settings.log_key_path.rename(settings.log_key_path.with_suffix(".away"))
     with pytest.raises(ConfigError, match="secrets"):
-        run(settings, SystemClock(), io.BytesIO(b""))
+        run(settings, SystemClock(), lambda: None)
     assert _sizes(hub) == []
 
 
@@ -142,11 +154,12 @@ def test_the_child_is_started_again_when_it_is_killed_and_signs_when_the_server_
 
 
 def _children(settings: Settings) -> list[int]:
-    """Return the jobs children of this process for that data directory."""
-    found = []
-    for pid in tree(os.getpid()):
-        with suppress(OSError):
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if b"web.jobs" in words and str(settings.data_dir).encode() in words:
-                found.append(pid)
-    return found
+    """Return the jobs children of this process for that data directory; none when a process of the tree ends meanwhile."""
+    with suppress(OSError):
+        return [pid for pid in tree(os.getpid()) if _is_for(pid, settings)]
+    return []
+
+
+def _is_for(pid: int, settings: Settings) -> bool:
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return b"web.jobs" in words and str(settings.data_dir).encode() in words

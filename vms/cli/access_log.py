@@ -11,12 +11,11 @@ import typer
 from vms.cli.cameras import AsJson
 from vms.cli.context import Cli
 from vms.cli.output import Exit, err, out, print_json, sentences, working
+from vms.domain.checkpoint import MAX_NOTE_CHARS
 from vms.errors import InvalidInput
 from vms.services.log_key import read_log_key
 from vms.services.log_proof import LogReport, prove_entry, verify_log
 from vms.services.signed_notes import SignedNotes
-
-MAX_NOTE_BYTES = 64 * 1024
 
 app = typer.Typer(help="The access log's proof.", no_args_is_help=True)
 
@@ -55,7 +54,7 @@ def prove(context: typer.Context, number: Annotated[int, typer.Argument(help="Of
 def _note(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(MAX_NOTE_BYTES + 1).decode()
+            return file.read(MAX_NOTE_CHARS + 1).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} can't be read as a checkpoint ({error}).") from error
 

@@ -28,6 +28,7 @@ from vms.media.segment_file import SegmentReader
 from vms.services.check import Depth
 from vms.services.check import check as run_check
 from vms.services.footage import record_read
+from vms.services.log_key import read_log_key
 from vms.services.status import status_document
 from vms.store import segments, volumes
 from vms.store.cameras import camera_of
@@ -227,6 +228,7 @@ def _findings(cli: Cli) -> Iterator[Finding]:
     yield _try("central database", lambda: _opens(cli, settings))
     yield _try("node index", lambda: _index_opens(cli, settings))
     yield _try("key store", lambda: _keys_open(settings))
+    yield _try("access log's key", lambda: f"signs as {read_log_key(settings).public.hex()[:16]}…")
     for setting in settings.volumes:
         yield _try(f"volume {setting.path}", lambda path=setting.path: f"{Volume.open(path).free_bytes() / 1e9:.1f} GB free")  # type: ignore[misc]
 

@@ -44,7 +44,6 @@ class Action(StrEnum):
     DISTRICT_EDIT = "district:edit"
     ACCESS_REFUSE = "access:refuse"
     LOG_READ = "log:read"
-    LOG_ERASE = "log:erase"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from vms.config import Settings
 from vms.crypto import derived_key, verifying_key
@@ -11,18 +12,18 @@ from vms.errors import ConfigError
 _PADDING_INFO = b"custodian log padding v1"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LogKey:
     """What signs a log's checkpoints and makes its padding."""
 
     private: bytes
     """Ed25519, 32 octets."""
 
-    @property
+    @cached_property
     def public(self) -> bytes:
         return verifying_key(self.private, file="log_ed25519.key")
 
-    @property
+    @cached_property
     def padding(self) -> bytes:
         return derived_key(self.private, _PADDING_INFO)
 
@@ -36,5 +37,5 @@ def read_log_key(settings: Settings) -> LogKey:
             f"{settings.log_key_path} can't be read ({err.strerror}). "
             "Put it back from the backup of secrets/. Where there never was one, run: vms migrate"
         ) from err
-    verifying_key(key.private, file=settings.log_key_path.name)
+    _ = key.public  # a file that is no key is refused here, not when something is to be signed
     return key

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import Protocol
 
 from sqlalchemy.orm import Session
 
@@ -33,6 +32,7 @@ from vms.domain.tiles import GrowingTree
 from vms.errors import Corrupt, InvalidInput, NotFound
 from vms.services.access_log import DISTRICT
 from vms.services.log_key import LogKey
+from vms.services.signed_notes import SignedNotes
 from vms.store import access_log, access_tree
 from vms.store.access_tree import Entry, StoredCheckpoint
 
@@ -42,14 +42,6 @@ MOST_SIGNED = 65_536
 """Numbers in one checkpoint: a second or so, which whoever writes waits for."""
 
 Progress = Callable[[int, int], None]
-
-
-class Notes(Protocol):
-    """Who remembers what was signed last: `vms.services.signed_notes`."""
-
-    def known(self) -> frozenset[str] | None: ...
-
-    def about_to_commit(self, newest: str, note: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +80,7 @@ class Signed:
     """Whether everything that was written is signed; else another checkpoint follows at once."""
 
 
-def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: Notes | None = None, origin: str = DISTRICT) -> Signed:
+def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: SignedNotes | None = None, origin: str = DISTRICT) -> Signed:
     """Sign what was written so far, `MOST_SIGNED` numbers at most, and return the checkpoint's note.
 
     Holds the log until the transaction ends. The size grows in steps, at least one: padding fills them. `notes` remember what was
@@ -166,7 +158,7 @@ def verify_log(
     key: LogKey,
     *,
     against: str | None = None,
-    notes: Notes | None = None,
+    notes: SignedNotes | None = None,
     origin: str = DISTRICT,
     progress: Progress = lambda _done, _total: None,
 ) -> LogReport:
@@ -221,6 +213,7 @@ class _Verifying:
         self._in_tiles = access_tree.size_of_tree(session, origin)
         self._entries = self._padded = self._checkpoints = self._signed_to = self._found = 0
         self._hashes_gone = False
+        self._key_fits = True
         self._findings: list[Finding] = []
 
     def report(self) -> LogReport:
@@ -235,12 +228,13 @@ class _Verifying:
             found=self._found,
         )
 
-    def run(self, kept: Checkpoint | None, notes: Notes | None) -> None:
+    def run(self, kept: Checkpoint | None, notes: SignedNotes | None) -> None:
         log = access_tree.log_of(self._session, self._origin)
         if log is None:
             self._find(1, "The log's own row, with its name and its newest number, was taken away.")
         last = log.last_number if log else 0
         self._look_at_the_table()
+        self._look_at_the_key()
         stored = self._compare_checkpoints(kept, last)
         self._compare_newest(stored, kept, notes)
         self._compare_unsigned(last)
@@ -250,6 +244,14 @@ class _Verifying:
             self._find(1, f"The table of entries was rebuilt: its column {column} may say something else than the entries.")
         if strays := access_tree.before_the_first(self._session, self._origin):
             self._find(1, f"{strays:,} rows stand before the first entry: the log wrote none of them.")
+
+    def _look_at_the_key(self) -> None:
+        """Padding is told from what was taken away by the key that made it: with another key nothing is said of either."""
+        newest = access_tree.newest_checkpoint(self._session, self._origin)
+        first = next(access_tree.checkpoints(self._session, self._origin), None)
+        self._key_fits = newest is None or first is None or any(_is_of(stored, self._name, self._key) for stored in (first, newest))
+        if not self._key_fits:
+            self._find(1, "The log was signed by another key than the one in secrets/, or it was given another name.")
 
     def _compare_checkpoints(self, kept: Checkpoint | None, last: int) -> StoredCheckpoint | None:
         """Go from checkpoint to checkpoint; return the newest."""
@@ -267,7 +269,7 @@ class _Verifying:
                 self._find(1, f"Somebody outside keeps a checkpoint of {kept.name}, by this log's key; the log calls itself {self._name}.")
         return newest
 
-    def _compare_newest(self, newest: StoredCheckpoint | None, kept: Checkpoint | None, notes: Notes | None) -> None:
+    def _compare_newest(self, newest: StoredCheckpoint | None, kept: Checkpoint | None, notes: SignedNotes | None) -> None:
         """Compare where the checkpoints end with where the tree ends, and with what others remember."""
         first = self._signed_to + 1
         if self._in_tiles > self._signed_to:
@@ -296,7 +298,7 @@ class _Verifying:
             self._find(number, f"The tree's hashes from entry {number:,} on are gone; entries are compared with the signatures alone.")
         if entry is None:
             own = padding_hash(self._padding, number)
-            if leaf in (None, own):
+            if leaf in (None, own) or not self._key_fits:
                 self._padded += 1
             else:
                 self._find(number, f"Entry {number:,} was taken away after it was signed.")

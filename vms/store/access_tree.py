@@ -133,9 +133,9 @@ def _in_pages(session: Session, query: Select[*Cells], column: InstrumentedAttri
         after = getattr(rows[-1], column.key)
 
 
-def _octets(stored: bytes | memoryview | str) -> bytes:
-    """Return what a cell holds as octets, whatever a hand at the database made of it."""
-    return stored.encode() if isinstance(stored, str) else bytes(stored)
+def _octets(stored: object) -> bytes:
+    """Return what a cell holds as octets: text or a number too, which SQLite takes from a hand at the database."""
+    return bytes(stored) if isinstance(stored, bytes | memoryview) else str(stored).encode()
 
 
 def _tile(session: Session, origin: str, level: int, number: int) -> list[bytes]:

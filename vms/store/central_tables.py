@@ -254,7 +254,7 @@ class AccessLogRow(Central):
 class _FromBody(ColumnElement[object]):
     """What an event's text says under a key, for a column that the database itself fills: it can say nothing else."""
 
-    inherit_cache = True
+    inherit_cache = False
 
     def __init__(self, key: str, *, kind: str = "") -> None:
         self.key = key

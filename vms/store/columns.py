@@ -3,13 +3,12 @@
 # ruff: noqa: ARG002 - SQLAlchemy hands every type the dialect
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import TypeVar
 
-from sqlalchemy import BigInteger, CheckConstraint, Dialect, Integer, String, Text
+from sqlalchemy import BigInteger, CheckConstraint, Dialect, Integer, String
 from sqlalchemy.types import TypeDecorator
 
 from vms.domain.timespan import EPOCH
@@ -44,19 +43,6 @@ class Unsigned64(TypeDecorator[int]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> int | None:
         return value % (1 << 64) if value is not None else None
-
-
-class Words(TypeDecorator[dict[str, str]]):
-    """A small mapping of text to text, kept as JSON with sorted keys."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: dict[str, str] | None, dialect: Dialect) -> str | None:
-        return None if value is None else json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> dict[str, str] | None:
-        return None if value is None else dict(json.loads(value))
 
 
 W = TypeVar("W", bound=StrEnum)

@@ -314,10 +314,12 @@ def test_a_row_put_where_padding_was_is_named_so(central_sqlite: Engines) -> Non
     ("statement", "sentence"),
     [
         ("UPDATE access_event SET salt = 'sixteen letters!' WHERE number = 1", "Entry 1 was changed"),
+        ("UPDATE access_event SET salt = 1234567890123456 WHERE number = 1", "Entry 1 was changed"),
         ("UPDATE access_tile SET hashes = 'text'", "hashes from entry"),
         ("UPDATE access_checkpoint SET note = replace(note, '— custodian', '— \u00e9custodian')", "not signed by this log's key"),
         ("DELETE FROM access_log", "own row"),
         ("UPDATE access_log SET name = 'another'", "not signed by this log's key"),
+        ("UPDATE access_log SET name = 'another'", "the log calls itself another"),
         ("UPDATE access_log SET last_number = 1000000000000000", "up to 1,000,000,000,000,000"),
     ],
 )
@@ -399,10 +401,12 @@ def test_a_witness_s_signature_beside_ours_does_no_harm(central_sqlite: Engines)
     assert _verify(central_sqlite, against=note + "— witness.example AAAAAAAA\n— broken ///\n").ok
 
 
-def test_another_key_signed_none_of_it(central_sqlite: Engines) -> None:
-    _signed(central_sqlite, 5)
-    sentences = [finding.sentence for finding in _verify(central_sqlite, key=_OTHER_KEY).findings]
-    assert any("not signed by this log's key" in sentence for sentence in sentences)
+def test_another_key_signed_none_of_it_and_accuses_nobody_of_taking_entries_away(central_sqlite: Engines) -> None:
+    _signed(central_sqlite, 5, 5)
+    report = _verify(central_sqlite, key=_OTHER_KEY)
+    assert "signed by another key" in report.findings[0].sentence
+    assert not any("taken away" in finding.sentence for finding in report.findings)
+    assert report.found == 3
 
 
 def test_a_log_without_a_word_can_be_neither_verified_nor_signed(central_sqlite: Engines) -> None:
