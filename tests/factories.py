@@ -15,12 +15,14 @@ from vms.domain.camera import Branch, CameraDetails, RecordingMode
 from vms.domain.footage import FragmentEntry, Gap, GapReason, Run, Segment, SegmentFlag, SegmentState
 from vms.domain.ids import BranchId, StreamId, VolumeId
 from vms.domain.outcome import Refused
-from vms.domain.people import Account, OsUser, Person, Role
+from vms.domain.people import Account, OsUser, Person, Proof, Role
 from vms.domain.timespan import TICKS_PER_SECOND, Timespan, ms_of, ticks_of
 from vms.services.branches import add_branch
 from vms.services.cameras import NewCamera, add_camera
 from vms.services.nodes import register_node
-from vms.services.people import PasswordHash, add_person, open_session
+from vms.services.passwords import PasswordHash
+from vms.services.people import NewAccount, add_person
+from vms.services.sessions import open_session
 from vms.store.nodes import NodeRecord
 
 NOW = datetime(2026, 3, 14, 15, 9, 26, 535_897, tzinfo=UTC)
@@ -121,11 +123,15 @@ def a_camera(
 
 
 def an_account(
-    session: Session, role: Role = Role.DESK, *, name: str | None = None, branches: frozenset[BranchId] | None = None
+    session: Session,
+    role: Role = Role.DESK,
+    *,
+    name: str | None = None,
+    branches: frozenset[BranchId] | None = None,
+    at: datetime = NOW,
 ) -> Account:
-    return done(
-        add_person(session, CONSOLE, name=name or f"{role} person", role=role, branches=branches, password_hash=quick_hash(), at=NOW)
-    )
+    new = NewAccount(name or f"{role} person", role, branches, ends_at=at + timedelta(days=30) if role is Role.DELEGATE else None)
+    return done(add_person(session, CONSOLE, new, at=at, password_hash=quick_hash()))
 
 
 def a_person(
@@ -136,9 +142,9 @@ def a_person(
     branches: frozenset[BranchId] | None = None,
     at: datetime = NOW,
 ) -> Person:
-    """Return somebody who is signed in."""
-    account = an_account(session, role, name=name, branches=branches)
-    return done(open_session(session, person_id=account.id, at=at)).person
+    """Return somebody who is signed in by two factors."""
+    account = an_account(session, role, name=name, branches=branches, at=at)
+    return done(open_session(session, person_id=account.id, at=at, proof=Proof.TOTP)).person
 
 
 def elsewhere(person: Person, *branches: BranchId) -> Person:

@@ -128,6 +128,11 @@ class Settings(BaseSettings):
         return self.secrets_dir / "log_signed.txt"
 
     @property
+    def factor_key_path(self) -> Path:
+        """X25519: the secrets of people's authenticators are sealed to it."""
+        return self.secrets_dir / "factor_x25519.key"
+
+    @property
     def node_key_path(self) -> Path:
         return self.secrets_dir / "node_x25519.key"
 

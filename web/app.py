@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from vms.clock import Clock
 from vms.config import Settings
+from vms.services.second_factor import read_factor_key
 from vms.store.database import make_engines
 from vms.store.migrate import Which, require_current
 from web import errors
@@ -21,11 +22,21 @@ from web.pages import Pages
 from web.permissions import declared_permissions
 from web.read_ledger import ReadLedger
 from web.refusal_log import RefusalLog
-from web.routers import camera_pages, cameras, live, log, pages, playback, session
+from web.routers import account, camera_pages, cameras, live, log, pages, people, playback, session
 from web.security import Guard
 from web.sign_in_delay import SignInDelay
 
-ROUTERS = (session.router, pages.router, live.router, playback.router, cameras.router, camera_pages.router, log.router)
+ROUTERS = (
+    session.router,
+    account.router,
+    pages.router,
+    live.router,
+    playback.router,
+    cameras.router,
+    camera_pages.router,
+    people.router,
+    log.router,
+)
 MAX_BODY_BYTES = 1024 * 1024
 TITLE = "Custodian"
 
@@ -44,6 +55,7 @@ def open_site(settings: Settings, clock: Clock) -> Site:
         central=central,
         node=node,
         grant_key=grant_key,
+        factor_key=read_factor_key(settings),
         gateway=gateway,
         pages=Pages.load(),
         reads=ReadLedger(),

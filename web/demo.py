@@ -22,8 +22,8 @@ from vms.clock import Clock
 from vms.config import Settings
 from vms.domain.ids import PersonId
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import OsUser, Person, Role
-from vms.services import people
+from vms.domain.people import OsUser, Person, Proof, Role
+from vms.services import people, sessions
 from web.app import ROUTERS, create_app, open_site
 from web.deps import TheSite, Tx
 from web.errors import refusal
@@ -93,22 +93,22 @@ def _router(code: OneTimeCode, made: Collection[PersonId]) -> APIRouter:
     def switch_role(role: Annotated[Role, Form()], person: SignedIn, tx: Tx, site: TheSite, request: Request) -> Response:
         if not _is_here(request):
             return refusal(request, Refused(Refusal.NOT_ALLOWED, "The demo's bar works on this machine only."), person=person)
-        people.sign_out(tx, person, at=site.clock.now())
+        sessions.sign_out(tx, person, at=site.clock.now())
         return _opened(request, RedirectResponse("/", 303), _open(tx, site, made, role, request))
 
     return router
 
 
-def _open(session: Session, site: TheSite, made: Collection[PersonId], role: Role, request: Request) -> people.SignedIn | Refused:
+def _open(session: Session, site: TheSite, made: Collection[PersonId], role: Role, request: Request) -> sessions.SignedIn | Refused:
     """Open a session of the sample person with `role`: of nobody whom the demo did not make."""
     known = people.list_people(session, _SETTER_UP)
     account = None if isinstance(known, Refused) else next((one for one in known if one.id in made and one.role is role), None)
     if account is None:
         return Refused(Refusal.OUT_OF_SCOPE, f"The demo has no {ROLE_LABELS[role]} any more.")
-    return people.open_session(session, person_id=account.id, at=site.clock.now(), address=address_of(request), how="demo")
+    return sessions.open_session(session, person_id=account.id, at=site.clock.now(), address=address_of(request), proof=Proof.DEMO)
 
 
-def _opened(request: Request, response: Response, answer: people.SignedIn | Refused) -> Response:
+def _opened(request: Request, response: Response, answer: sessions.SignedIn | Refused) -> Response:
     return refusal(request, answer, person=None) if isinstance(answer, Refused) else with_cookie(response, answer)
 
 

@@ -17,7 +17,8 @@ from vms.config import Settings
 from vms.domain.access import View
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
-from vms.services import footage, grants, people
+from vms.services import footage, grants, sessions
+from vms.services.second_factor import FactorKey
 from vms.store.database import Engines
 from web.live_gateway import LiveGateway
 from web.node_client import NodeClient
@@ -50,6 +51,7 @@ class Site:
     central: Engines
     node: NodeClient
     grant_key: bytes
+    factor_key: FactorKey
     gateway: LiveGateway
     pages: Pages
     reads: ReadLedger
@@ -62,12 +64,12 @@ class Site:
         """Return who a session cookie stands for; what a person does counts as use of the session, what a page does by itself does not."""
         at = self.clock.now()
         with self.central.reading() as session:
-            found = people.session_for_token(session, token or "", at=at)
+            found = sessions.session_for_token(session, token or "", at=at)
         if isinstance(found, Refused):
             return found
         if use is Use.BY_PERSON and found.touch_due(at):
             with self.central.writing() as session:
-                people.touch_session(session, found.person.session_id, at=at)
+                sessions.touch_session(session, found.person.session_id, at=at)
         return found.person
 
     def service_token(self) -> str:

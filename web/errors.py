@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TypedDict
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
@@ -34,7 +34,16 @@ PROBLEM = "application/problem+json"
 MAX_ADDRESS_CHARS = 200
 """So much of an address goes into the event of its refusal."""
 
-REFUSALS = {Refusal.SIGN_IN: 401, Refusal.NOT_ALLOWED: 403, Refusal.OUT_OF_SCOPE: 404, Refusal.TOO_MANY: 429}
+REFUSALS = {
+    Refusal.SIGN_IN: 401,
+    Refusal.PROVE: 401,
+    Refusal.ENROL: 403,
+    Refusal.NOT_ALLOWED: 403,
+    Refusal.OUT_OF_SCOPE: 404,
+    Refusal.TOO_MANY: 429,
+}
+WAYS_ON = {Refusal.PROVE: "/prove", Refusal.ENROL: "/account/authenticator"}
+"""The page on which what was missing can be made up for."""
 FAILURES: dict[type[VmsError], int] = {InvalidInput: 422, NotFound: 404, Conflict: 409, Unavailable: 503, Corrupt: 503}
 TITLES = {
     401: "Sign in",
@@ -51,13 +60,14 @@ log = get_logger(__name__)
 
 
 class Problem(TypedDict, total=False):
-    """RFC 9457; `errors` names the fields of a form."""
+    """RFC 9457; `errors` names the fields of a form, `way_on` the page on which what was missing can be made up for."""
 
     type: str
     title: str
     status: int
     detail: str
     errors: Mapping[str, str]
+    way_on: str
 
 
 def install(app: FastAPI) -> None:
@@ -83,6 +93,10 @@ def refusal(request: Request, refused: Refused, *, person: Person | None) -> Res
 
 
 def _refused(request: Request, refused: Refused, person: Person | None) -> Response:
+    way_on = WAYS_ON.get(refused.refusal)
+    if way_on is not None:
+        there = f"{way_on}{_and_back(request)}" if refused.refusal is Refusal.PROVE else way_on
+        return problem(REFUSALS[refused.refusal], refused.sentence, way_on=way_on) if is_api(request) else RedirectResponse(there, 303)
     return answer(request, REFUSALS[refused.refusal], refused.sentence, person=person)
 
 
@@ -91,7 +105,7 @@ def answer(request: Request, status: int, sentence: str, *, person: Person | Non
     if is_api(request):
         return problem(status, sentence, errors)
     if status == HTTPStatus.UNAUTHORIZED:
-        return RedirectResponse(_sign_in_address(request), 303)
+        return RedirectResponse(f"/login{_and_back(request)}", 303)
     site, person = site_of(request), person or _signed_in(request)
     context = shell(site, person, path=request.url.path) | {
         "title": TITLES.get(status, "That did not work"),
@@ -101,10 +115,12 @@ def answer(request: Request, status: int, sentence: str, *, person: Person | Non
     return site.pages.render("refused.html", context, person=person, status=status)
 
 
-def _sign_in_address(request: Request) -> str:
-    """Return the sign-in page that leads back here; what a form sent has no page to come back to."""
+def _and_back(request: Request) -> str:
+    """Return the end of an address that leads back here, or to the page whose form this was."""
     there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return f"/login?next={quote(there, safe='')}" if there != "/" and request.method in {"GET", "HEAD"} else "/login"
+    if request.method not in {"GET", "HEAD"}:
+        there = urlsplit(request.headers.get("referer", "")).path
+    return f"?next={quote(there, safe='')}" if there not in {"", "/"} else ""
 
 
 def _signed_in(request: Request) -> Person | None:
@@ -113,8 +129,10 @@ def _signed_in(request: Request) -> Person | None:
     return None if isinstance(found, Refused) else found
 
 
-def problem(status: int, sentence: str, errors: Mapping[str, str] | None = None) -> JSONResponse:
+def problem(status: int, sentence: str, errors: Mapping[str, str] | None = None, *, way_on: str = "") -> JSONResponse:
     body = Problem(type="about:blank", title=TITLES.get(status, HTTPStatus(status).phrase), status=status, detail=sentence)
+    if way_on:
+        body["way_on"] = way_on
     if errors:
         body["errors"] = errors
     return JSONResponse(body, status, media_type=PROBLEM)
@@ -126,7 +144,7 @@ def is_api(request: Request) -> bool:
 
 async def _denied(request: Request, err: Exception) -> Response:
     denied = _as_denied(err)
-    if denied.person is not None:
+    if denied.person is not None and denied.refused.refusal not in WAYS_ON:
         await _write(request, denied.person, denied)
     return await run_in_threadpool(_refused, request, denied.refused, denied.person)
 

@@ -15,9 +15,9 @@ from vms.domain.ids import BranchId, CameraId, StreamId, ViewId
 from vms.domain.outcome import Refused
 from vms.domain.people import Permission, Person
 from vms.domain.timespan import Timespan
-from vms.services import cameras, footage, grants, people
-from vms.services.people import OpenSession
+from vms.services import cameras, footage, grants, sessions
 from vms.services.refusals import no_such, not_allowed
+from vms.services.sessions import OpenSession
 from vms.store.database import Engines
 from web.refusal_log import RefusalLog
 
@@ -87,7 +87,7 @@ class LiveViews:
         at = self.clock.now()
         with self.central.reading() as session:
             shown = _Shown(session)
-            found = [people.session_for_token(session, window.cookie, at=at) for window in windows]
+            found = [sessions.session_for_token(session, window.cookie, at=at) for window in windows]
             ended = [
                 {} if isinstance(one, Refused) else shown.refused(one.person, window.views)
                 for one, window in zip(found, windows, strict=True)
@@ -111,7 +111,7 @@ class LiveViews:
             return {}
         with self.central.writing() as session:
             for number in touched:
-                people.touch_session(session, number, at=at)
+                sessions.touch_session(session, number, at=at)
             return {live.view.id: self._extended(session, person, live) for person, live in due}
 
     def _extended(self, session: Session, person: Person, live: LiveView) -> LiveView | Refused:

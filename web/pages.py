@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -43,6 +43,7 @@ class Pages:
             "short_clock": short_clock,
             "day": day,
             "when": when,
+            "last_day": last_day,
             "zone_abbr": zone_abbr,
             "zone_of": zone_of,
         }
@@ -85,6 +86,12 @@ def short_clock(at: datetime, zone: str) -> str:
 def day(at: datetime, zone: str) -> str:
     local = _local(at, zone)
     return f"{local:%a} {local.day} {local:%b}"
+
+
+def last_day(at: datetime, zone: str) -> str:
+    """Return the last whole day before `at`, with its year."""
+    before = at - timedelta(microseconds=1)
+    return f"{day(before, zone)} {_local(before, zone).year}"
 
 
 def when(at: datetime, zone: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI
@@ -21,7 +22,10 @@ from vms.domain.people import PERMISSIONS, Permission, Person, Role
 from vms.errors import ConfigError
 from web.deps import site_of, use_of
 from web.security import COOKIE
-from web.words import ASK, ONLY, ROLE_LABELS
+from web.words import ASK, ROLE_LABELS, only
+
+PROVE_FIRST = Refused(Refusal.PROVE, "Show again that it is you: this act asks for your password and code of the last five minutes.")
+ENROL_FIRST = Refused(Refusal.ENROL, "Your role needs a second factor. Set up an authenticator first: on your account's page.")
 
 
 class Denied(Exception):
@@ -43,6 +47,8 @@ class Need:
     """The dependency: returns the signed-in person or raises."""
 
     permission: Permission
+    proved: bool = False
+    """Whether who asks must have shown anew, within five minutes, that it is still they."""
 
     async def __call__(self, connection: HTTPConnection) -> Person | None:
         # What is open to everybody needs no thread: liveness answers while all of them wait.
@@ -52,9 +58,14 @@ class Need:
         answer = site_of(connection).signed_in(connection.cookies.get(COOKIE), use_of(connection))
         if isinstance(answer, Refused):
             raise self._denied(connection, answer, None)
-        if not answer.may(self.permission):
-            raise self._denied(connection, not_for(answer, self.permission), answer)
+        if refused := self._refused(answer, site_of(connection).clock.now()):
+            raise self._denied(connection, refused, answer)
         return answer
+
+    def _refused(self, person: Person, at: datetime) -> Refused | None:
+        if person.may(self.permission):
+            return PROVE_FIRST if self.proved and not person.proved_lately(at) else None
+        return ENROL_FIRST if person.must_enrol and self.permission in PERMISSIONS[person.role] else not_for(person, self.permission)
 
     def _denied(self, connection: HTTPConnection, refused: Refused, person: Person | None) -> Denied:
         kind = SocketDenied if connection.scope["type"] == "websocket" else Denied
@@ -65,16 +76,25 @@ def need(permission: Permission) -> Any:  # noqa: ANN401 - FastAPI's own marker 
     return Depends(Need(permission))
 
 
+def need_proved(permission: Permission) -> Any:  # noqa: ANN401 - as above
+    return Depends(Need(permission, proved=True))
+
+
 def not_for(person: Person, permission: Permission) -> Refused:
     """Return the refusal of `permission` to `person`, in words that say whom to ask."""
-    return Refused(Refusal.NOT_ALLOWED, f"{ONLY[permission]}. Your role is {ROLE_LABELS[person.role]}. {ASK[permission]}")
+    return Refused(Refusal.NOT_ALLOWED, f"{only(permission)}. Your role is {ROLE_LABELS[person.role]}. {ASK[permission]}")
 
 
 SignedIn = Annotated[Person, need(Permission.SIGNED_IN)]
+ProvedPerson = Annotated[Person, need_proved(Permission.SIGNED_IN)]
 LiveViewer = Annotated[Person, need(Permission.LIVE_VIEW)]
 RecordedViewer = Annotated[Person, need(Permission.RECORDED_VIEW)]
 CameraLister = Annotated[Person, need(Permission.CAMERA_LIST)]
 CameraManager = Annotated[Person, need(Permission.CAMERA_MANAGE)]
+PeopleReader = Annotated[Person, need(Permission.PEOPLE_READ)]
+PeopleProposer = Annotated[Person, need_proved(Permission.PEOPLE_PROPOSE)]
+PeopleConfirmer = Annotated[Person, need_proved(Permission.PEOPLE_CONFIRM)]
+PeopleEnder = Annotated[Person, need_proved(Permission.PEOPLE_END)]
 LogReader = Annotated[Person, need(Permission.LOG_READ)]
 ANYBODY = need(Permission.PUBLIC)
 
@@ -87,6 +107,7 @@ class Declared:
     methods: tuple[str, ...]
     """("WEBSOCKET",) for a WebSocket."""
     permission: Permission
+    proved: bool
 
 
 def declared_permissions(app: FastAPI) -> list[Declared]:
@@ -95,7 +116,7 @@ def declared_permissions(app: FastAPI) -> list[Declared]:
     for route in _flattened(app.routes):
         path, methods, needs = _needs(route)
         if len(needs) == 1:
-            found.append(Declared(path, methods, needs[0]))
+            found.append(Declared(path, methods, needs[0].permission, needs[0].proved))
         else:
             faults.append(f"{' '.join(methods) or type(route).__name__} {path} declares {len(needs)} permissions")
     if faults:
@@ -109,7 +130,7 @@ def permission_table(app: FastAPI) -> str:
     lines = [f"| route | permission | {roles} |", f"|---|---|{'---|' * len(Role)}"]
     for route in declared_permissions(app):
         marks = " | ".join("yes" if route.permission in PERMISSIONS[role] else "" for role in Role)
-        lines.append(f"| {' '.join(route.methods)} `{route.path}` | `{route.permission}` | {marks} |")
+        lines.append(f"| {' '.join(route.methods)} `{route.path}` | `{route.permission}`{', proved' if route.proved else ''} | {marks} |")
     return "\n".join(lines)
 
 
@@ -122,22 +143,22 @@ def _flattened(routes: Iterable[BaseRoute | _EffectiveRouteContext]) -> Iterator
             yield route
 
 
-def _needs(route: BaseRoute | _EffectiveRouteContext) -> tuple[str, tuple[str, ...], list[Permission]]:
+def _needs(route: BaseRoute | _EffectiveRouteContext) -> tuple[str, tuple[str, ...], list[Need]]:
     """Return path, methods and declared permissions. Mounts, hosts and plain Starlette routes have no place to declare one."""
     if isinstance(route, _EffectiveRouteContext):
         original = route.original_route
         if isinstance(original, APIRoute):
-            return str(route.path), tuple(sorted(route.methods or ())), list(_permissions(route.dependant))
+            return str(route.path), tuple(sorted(route.methods or ())), list(_declared(route.dependant))
         route = route.starlette_route or original
     if isinstance(route, APIWebSocketRoute):
-        return route.path, ("WEBSOCKET",), list(_permissions(route.dependant))
+        return route.path, ("WEBSOCKET",), list(_declared(route.dependant))
     if isinstance(route, APIRoute):
-        return route.path, tuple(sorted(route.methods or ())), list(_permissions(route.dependant))
+        return route.path, tuple(sorted(route.methods or ())), list(_declared(route.dependant))
     return str(getattr(route, "path", "?")), (), []
 
 
-def _permissions(dependant: Dependant | None) -> Iterator[Permission]:
+def _declared(dependant: Dependant | None) -> Iterator[Need]:
     for inner in dependant.dependencies if dependant else ():
         if isinstance(inner.call, Need):
-            yield inner.call.permission
-        yield from _permissions(inner)
+            yield inner.call
+        yield from _declared(inner)

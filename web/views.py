@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TypedDict
 
 from vms.domain.camera import CameraDetails, StreamRole
-from vms.domain.people import DESK_PLAYBACK_HOURS, Permission, Person, Role
+from vms.domain.people import LOOK_BACK, Permission, Person
 from vms.domain.timespan import ms_of
 from vms.services.cameras import list_cameras
 from vms.services.district import load_district
@@ -34,6 +34,7 @@ SECTIONS = (
     Section("Live", "/live", Permission.LIVE_VIEW),
     Section("Playback", "/playback", Permission.RECORDED_VIEW),
     Section("Cameras", "/cameras", Permission.CAMERA_MANAGE),
+    Section("People", "/people", Permission.PEOPLE_READ),
     Section("Log", "/log", Permission.LOG_READ),
 )
 
@@ -59,8 +60,8 @@ class BranchTree(TypedDict):
 
 
 def home(person: Person) -> str:
-    """Return where a person starts: the first section that the role has."""
-    return next(section.href for section in SECTIONS if person.may(section.permission))
+    """Return where a person starts: the first section that the role has, else the own account."""
+    return next((section.href for section in SECTIONS if person.may(section.permission)), "/account")
 
 
 def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
@@ -139,7 +140,7 @@ def moment_ms(text: str | None) -> int | None:
 
 
 def _look_back(person: Person) -> timedelta:
-    return timedelta(hours=DESK_PLAYBACK_HOURS) if person.role is Role.DESK else LONGEST_LOOK_BACK
+    return LOOK_BACK.get(person.role, LONGEST_LOOK_BACK)
 
 
 def _sections(person: Person | None, path: str) -> list[dict[str, object]]:

@@ -5,9 +5,18 @@ from __future__ import annotations
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState
 from vms.domain.footage import GapReason
-from vms.domain.people import Permission, Role
+from vms.domain.people import PERMISSIONS, Permission, Role
 
-ROLE_LABELS = {Role.DESK: "Desk", Role.DIRECTOR: "Director", Role.IT: "IT", Role.AUDITOR: "Auditor"}
+ROLE_LABELS = {
+    Role.DESK: "Desk",
+    Role.SUPERVISOR: "Supervisor",
+    Role.BRANCH_MANAGER: "Branch manager",
+    Role.DIRECTOR: "Director",
+    Role.DELEGATE: "Delegate",
+    Role.COUNSEL: "Counsel",
+    Role.IT: "IT",
+    Role.AUDITOR: "Auditor",
+}
 PURPOSE_LABELS = {
     Purpose.LIVE: "Live",
     Purpose.INCIDENT: "Incident",
@@ -16,18 +25,21 @@ PURPOSE_LABELS = {
 }
 RECORDED_PURPOSES = (Purpose.INCIDENT, Purpose.REQUEST, Purpose.MAINTENANCE)
 
-ONLY = {
-    Permission.LIVE_VIEW: "Only Desk and the Director watch live pictures",
-    Permission.RECORDED_VIEW: "Only Desk and the Director watch recordings",
-    Permission.CAMERA_LIST: "Only people with an account see the cameras",
-    Permission.CAMERA_MANAGE: "Only IT sets up cameras",
-    Permission.HEALTH_READ: "Only IT and the Director open this",
-    Permission.LOG_READ: "Only the Director and the Auditor open this",
-    Permission.PEOPLE_PROPOSE: "Only IT adds accounts",
-    Permission.PEOPLE_CONFIRM: "Only the Director confirms accounts",
-    Permission.SIGNED_IN: "Only people with an account open this",
-    Permission.PUBLIC: "This is open to everybody",
+ACTS = {
+    Permission.LIVE_VIEW: "watch live pictures",
+    Permission.RECORDED_VIEW: "watch recordings",
+    Permission.CAMERA_LIST: "see the cameras",
+    Permission.CAMERA_MANAGE: "set up cameras",
+    Permission.HEALTH_READ: "see how the recorder is",
+    Permission.LOG_READ: "read the access log",
+    Permission.PEOPLE_READ: "see who has an account",
+    Permission.PEOPLE_PROPOSE: "add accounts",
+    Permission.PEOPLE_CONFIRM: "confirm accounts",
+    Permission.PEOPLE_END: "end accounts and other people’s sessions",
+    Permission.SIGNED_IN: "open this with an account",
+    Permission.PUBLIC: "open this",
 }
+"""What each permission allows, as the end of "may …"."""
 ASK = {
     Permission.LIVE_VIEW: "Ask the Director.",
     Permission.RECORDED_VIEW: "Ask the Director.",
@@ -35,11 +47,21 @@ ASK = {
     Permission.CAMERA_MANAGE: "Ask IT.",
     Permission.HEALTH_READ: "Ask IT.",
     Permission.LOG_READ: "Ask the Director.",
+    Permission.PEOPLE_READ: "Ask IT.",
     Permission.PEOPLE_PROPOSE: "Ask IT.",
     Permission.PEOPLE_CONFIRM: "Ask the Director.",
+    Permission.PEOPLE_END: "Ask IT or the Director.",
     Permission.SIGNED_IN: "Ask IT.",
     Permission.PUBLIC: "",
 }
+
+
+def only(permission: Permission) -> str:
+    """Return who may do what `permission` allows: "Only Desk and the Director watch recordings", from the table itself."""
+    roles = [ROLE_LABELS[role] for role in Role if permission in PERMISSIONS[role]]
+    who = roles[0] if len(roles) == 1 else f"{', '.join(roles[:-1])} and {roles[-1]}"
+    return f"Only {who} may {ACTS[permission]}"
+
 
 STATE_SENTENCES = {
     CameraState.RECORDING: "",

@@ -24,11 +24,11 @@ from tests.recorder.site import CLOCK, DAY, Site, a_site
 from tests.waiting import wait_until
 from tests.web.world import OWN_PAGE, cookie
 from vms.domain.ids import SegmentId, StreamId, split_segment_id
-from vms.domain.people import Role
+from vms.domain.people import Proof, Role
 from vms.domain.timespan import Timespan, ms_of
 from vms.media.segment_layout import whole_places
 from vms.services.check import Depth, check
-from vms.services.people import open_session
+from vms.services.sessions import open_session
 from vms.store import gaps, runs, segments, stream_config
 from vms.store.files import iter_parts, iter_published
 from vms.store.layout import StoredFile
@@ -214,7 +214,7 @@ def an_installation(folder: Path) -> Iterator[Installation]:
 def _sign_in(site: Site) -> str:
     with site.central.writing() as session:
         account = an_account(session, Role.DESK)
-        return done(open_session(session, person_id=account.id, at=CLOCK.now())).token
+        return done(open_session(session, person_id=account.id, at=CLOCK.now(), proof=Proof.TOTP)).token
 
 
 def _records(file: StoredFile) -> int:

@@ -20,8 +20,8 @@ from tests.recorder.site import CLOCK, Cameras, Site, a_site
 from tests.waiting import is_listening, wait_until
 from tests.web.serving import loopback_socket, served
 from tests.web.world import OWN_PAGE, cookie, problem
-from vms.domain.people import Role
-from vms.services.people import open_session
+from vms.domain.people import Proof, Role
+from vms.services.sessions import open_session
 from web.app import create_app, open_site
 from web.server import configuration
 
@@ -78,7 +78,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         recorder.start()
         with recorder.central.writing() as session:
             branch = a_branch(session)
-            token = done(open_session(session, person_id=an_account(session, Role.IT).id, at=CLOCK.now())).token
+            token = done(open_session(session, person_id=an_account(session, Role.IT).id, at=CLOCK.now(), proof=Proof.TOTP)).token
         places = stack.enter_context(_bad_cameras())
         address = stack.enter_context(_pages(recorder, allow_loopback=True))
         strict_address = stack.enter_context(_pages(recorder, allow_loopback=False))

@@ -51,10 +51,11 @@ def demo(settings: Settings) -> Iterator[Demo]:
     migrate(central, Which.CENTRAL)
     with central.writing() as session:
         a_camera(session)
+        at = SystemClock().now()
         # Real people with every role stand before the demo's own: by name and by age they come first.
         for role in Role:
-            an_account(session, role, name=f"a real {role.value}")
-        made = {an_account(session, role, name=f"the demo's {role.value}").id for role in Role}
+            an_account(session, role, name=f"a real {role.value}", at=at)
+        made = {an_account(session, role, name=f"the demo's {role.value}", at=at).id for role in Role}
     sock = loopback_socket()
     app = create_demo_app(settings, SystemClock(), code=OneTimeCode(hashlib.sha256(CODE.encode()).digest()), made=made)
     with served(plainly(node.app()), unix_socket(settings.node_socket)), served(configuration(app, settings), sock):

@@ -17,7 +17,7 @@ from tests.waiting import wait_until
 from tests.web.footage import live_init, live_pictures
 from tests.web.world import World
 from vms.domain.people import Role
-from vms.services import people
+from vms.services import sessions
 from web import node_client
 
 pytestmark = pytest.mark.slow
@@ -36,8 +36,8 @@ def hung(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 def _end_session(world: World, token: str) -> None:
     with world.site.central.writing() as session:
-        found = done(people.session_for_token(session, token, at=world.clock.now()))
-        people.sign_out(session, found.person, at=world.clock.now())
+        found = done(sessions.session_for_token(session, token, at=world.clock.now()))
+        sessions.sign_out(session, found.person, at=world.clock.now())
 
 
 def test_the_live_windows_of_who_signed_out_end_and_liveness_answers_while_every_thread_waits(hung: World) -> None:

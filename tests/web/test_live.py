@@ -20,8 +20,8 @@ from tests.web.world import World
 from vms.domain.access import Action
 from vms.domain.people import Role
 from vms.media.boxes import read_fragment
-from vms.services import cameras, people
-from vms.services.people import session_for_token
+from vms.services import cameras, sessions
+from vms.services.sessions import session_for_token
 from web import live_gateway
 
 pytestmark = pytest.mark.slow
@@ -247,8 +247,8 @@ def test_pictures_stop_when_the_session_is_signed_out_elsewhere(world: World, wi
     one.pictures(5)
     with world.site.central.writing() as session:
         found = session_for_token(session, one.token, at=world.clock.now())
-        assert isinstance(found, people.OpenSession)
-        people.sign_out(session, found.person, at=world.clock.now())
+        assert isinstance(found, sessions.OpenSession)
+        sessions.sign_out(session, found.person, at=world.clock.now())
     assert one.close_code() == 4401
     wait_until(lambda: world.node.watched(world.main) == 0)
 
@@ -260,7 +260,7 @@ def test_pictures_stop_when_the_camera_is_removed(world: World, window: Open) ->
     one.pictures(5)
     with world.site.central.writing() as session:
         it = session_for_token(session, world.token(Role.IT), at=world.clock.now())
-        assert isinstance(it, people.OpenSession)
+        assert isinstance(it, sessions.OpenSession)
         cameras.remove_camera(session, it.person, world.camera.camera.id, at=world.clock.now())
     assert one.state("denied")["sentence"]
     wait_until(lambda: world.events(Action.VIEW_CLOSE))
@@ -377,7 +377,7 @@ def test_invented_cameras_are_one_event_and_end_the_window(world: World, window:
 def _seen_at(world: World, token: str) -> object:
     with world.site.central.reading() as session:
         found = session_for_token(session, token, at=world.clock.now())
-    return found.seen_at if isinstance(found, people.OpenSession) else None
+    return found.seen_at if isinstance(found, sessions.OpenSession) else None
 
 
 def test_no_window_goes_on_when_nobody_can_look_after_it(world: World, window: Open) -> None:

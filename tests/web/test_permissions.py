@@ -19,7 +19,7 @@ from vms.domain.people import PERMISSIONS, Permission, Role
 from vms.errors import ConfigError
 from web.app import ROUTERS, create_app
 from web.permissions import Declared, declared_permissions, need, permission_table
-from web.words import ASK, ONLY
+from web.words import ACTS, ASK, only
 
 ALLOWED: dict[tuple[str, str], int] = {
     ("GET", "/"): 303,
@@ -37,6 +37,25 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/cameras/{camera}"): 404,
     ("POST", "/cameras/{camera}/remove"): 404,
     ("GET", "/log"): 200,
+    ("GET", "/join"): 200,
+    ("POST", "/join"): 422,
+    ("GET", "/prove"): 200,
+    ("POST", "/prove"): 401,
+    ("POST", "/api/v1/session/proof"): 422,
+    ("GET", "/account"): 200,
+    ("POST", "/account/password"): 401,
+    ("POST", "/account/sessions/{number}/end"): 303,
+    ("POST", "/account/sessions/end-others"): 303,
+    ("GET", "/account/authenticator"): 200,
+    ("POST", "/account/authenticator"): 303,
+    ("POST", "/account/authenticator/code"): 403,
+    ("GET", "/people"): 200,
+    ("GET", "/people/new"): 200,
+    ("POST", "/people/new"): 422,
+    ("POST", "/people/{number}/confirm"): 404,
+    ("POST", "/people/{number}/end"): 404,
+    ("POST", "/people/{number}/sign-out"): 404,
+    ("POST", "/people/{number}/invite"): 404,
     ("POST", "/api/v1/session"): 422,
     ("DELETE", "/api/v1/session"): 204,
     ("GET", "/api/v1/me"): 200,
@@ -77,7 +96,7 @@ def _cases() -> list[tuple[Role | None, str, str, int]]:
 
 
 def _path(path: str) -> str:
-    return re.sub(r"\{(\w+)(:path)?\}", lambda name: "123456" if name[1] == "camera" else "none", path)
+    return re.sub(r"\{(\w+)(:path)?\}", lambda name: "123456" if name[1] in ("camera", "number") else "none", path)
 
 
 def _expected(role: Role | None, route: Declared, method: str) -> int:
@@ -182,7 +201,9 @@ def test_a_flood_of_refusals_is_one_event_a_minute(world: World) -> None:
 
 
 def test_every_permission_has_its_words() -> None:
-    assert set(ONLY) == set(ASK) == set(Permission)
+    assert set(ACTS) == set(ASK) == set(Permission)
+    assert only(Permission.CAMERA_MANAGE) == "Only IT may set up cameras"
+    assert only(Permission.PEOPLE_READ) == "Only Director, IT and Auditor may see who has an account"
 
 
 def test_the_table_in_the_readme_is_current() -> None:

@@ -53,7 +53,7 @@ def test_a_sign_in_never_leads_to_another_site(world: World, name: str, there: s
 def test_a_wrong_password_keeps_the_name_and_says_one_sentence(world: World, name: str) -> None:
     answer = _sign_in(world, name, "wrong")
     assert answer.status_code == 401
-    assert "Name or password is wrong." in answer.text
+    assert "Name, password or code is wrong." in answer.text
     assert 'value="d.nakamura"' in answer.text
     assert "set-cookie" not in answer.headers
     assert len(world.events(Action.SESSION_REFUSE)) == 1
@@ -93,13 +93,19 @@ def test_json_signs_in_and_tells_what_this_role_may(world: World, name: str) -> 
         me = client.get("/api/v1/me", headers={"cookie": f"{COOKIE}={token}"})
     assert answer.json() == me.json()
     assert me.json()["role_label"] == "Desk"
-    assert "live.view" in me.json()["permissions"]
-    assert "camera.manage" not in me.json()["permissions"]
+    assert (me.json()["permissions"], me.json()["must_enrol"]) == ([], True)
+
+
+def test_json_tells_what_a_role_may_after_two_factors(world: World) -> None:
+    with world.client(Role.DESK) as client:
+        me = client.get("/api/v1/me").json()
+    assert "live.view" in me["permissions"]
+    assert "camera.manage" not in me["permissions"]
 
 
 def test_json_refuses_in_a_problem_document(world: World, name: str) -> None:
     answer = httpx.post(f"{world.address}/api/v1/session", json={"name": name, "password": "wrong"}, headers=OWN_PAGE)
-    assert problem(answer, 401)["detail"] == "Name or password is wrong."
+    assert problem(answer, 401)["detail"] == "Name, password or code is wrong."
 
 
 @pytest.mark.parametrize("entries", [b'{"name": "%s", "password": "\\ud800"}', b'{"name": "\\ud800", "password": "%s"}'])

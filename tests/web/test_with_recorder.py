@@ -20,9 +20,9 @@ from tests.waiting import wait_until
 from tests.web.serving import loopback_socket, served
 from tests.web.world import OWN_PAGE, cookie
 from vms.domain.camera import CameraDetails
-from vms.domain.people import Role
+from vms.domain.people import Proof, Role
 from vms.media.boxes import read_fragment
-from vms.services.people import open_session
+from vms.services.sessions import open_session
 from web.app import create_app, open_site
 from web.server import configuration
 
@@ -59,7 +59,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 def _with_pages(recorder: Site, camera: CameraDetails) -> Iterator[Library]:
     with recorder.central.writing() as session:
         account = an_account(session, Role.DESK)
-        token = done(open_session(session, person_id=account.id, at=CLOCK.now())).token
+        token = done(open_session(session, person_id=account.id, at=CLOCK.now(), proof=Proof.TOTP)).token
     sock = loopback_socket()
     settings = recorder.settings.model_copy(update={"allow_loopback_cameras": True})
     with served(configuration(create_app(open_site(settings, CLOCK)), settings), sock):
@@ -134,7 +134,7 @@ def test_live_pictures_arrive_from_a_keyframe_on_an_even_time_line(library: Libr
 def test_a_test_of_the_stored_camera_opens_its_sealed_password_on_the_node(library: Library) -> None:
     with library.recorder.central.writing() as session:
         account = an_account(session, Role.IT)
-        token = done(open_session(session, person_id=account.id, at=CLOCK.now())).token
+        token = done(open_session(session, person_id=account.id, at=CLOCK.now(), proof=Proof.TOTP)).token
     device, camera = library.camera.device, library.camera.camera
     order = {"name": camera.name, "branch": camera.branch_id, "host": device.address.host, "port": device.address.port}
     order |= {"username": device.username, "main_path": camera.streams[0].path, "camera": camera.id}

@@ -20,9 +20,9 @@ from vms.crypto import new_signing_key, verifying_key
 from vms.domain.access import AccessEvent, Action
 from vms.domain.camera import Branch, CameraDetails, StreamRole
 from vms.domain.ids import BranchId, PersonId, StreamId
-from vms.domain.people import Role
+from vms.domain.people import Proof, Role
 from vms.services.district import District, save_district
-from vms.services.people import open_session
+from vms.services.sessions import open_session
 from vms.store import access_log, people
 from web.app import create_app, open_site
 from web.deps import Site
@@ -58,7 +58,7 @@ class World:
                 account = an_account(session, role, name=f"{role} {len(self._people)}", branches=branches)
                 people.confirm(session, account.id, self.clock.now())
                 self._people[role, branches] = account.id
-            return done(open_session(session, person_id=self._people[role, branches], at=self.clock.now())).token
+            return done(open_session(session, person_id=self._people[role, branches], at=self.clock.now(), proof=Proof.TOTP)).token
 
     def client(self, role: Role | None = None, *, branches: frozenset[BranchId] | None = None, page: bool = False) -> httpx.Client:
         """Return a browser, signed in when a role is given; it asks for pages or for data."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 import socket
 import sys
@@ -19,8 +20,10 @@ from vms import log
 from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
 from vms.domain.outcome import Refused
-from vms.domain.people import OsUser
+from vms.domain.people import OsUser, Person
 from vms.errors import ConfigError, InvalidInput, VmsError
+from vms.services.installation import write_private
+from vms.services.sessions import session_for_token, touch_session
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, require_current
 
@@ -63,6 +66,43 @@ class Cli:
         if settings.database_url is None and not settings.central_path.exists():
             raise ConfigError(f"{self.data_dir} holds no Custodian data. Run: vms --data {self.data_dir} init --name NAME --timezone ZONE")
         return settings
+
+    def person(self, settings: Settings) -> Person:
+        """Return who acts by `vms login`; NotAllowed when nobody does."""
+        with self.writing(settings) as session:
+            found = self.person_if_any(session)
+        if found is None:
+            raise NotAllowed("Only a person may do this: sign in first. Run: vms login NAME --password-stdin")
+        return found
+
+    def person_if_any(self, session: Session) -> Person | None:
+        """Return who is signed in on this command line, and count this as use of the session."""
+        found = session_for_token(session, self._token(), at=self.clock.now())
+        if isinstance(found, Refused):
+            return None
+        touch_session(session, found.person.session_id, at=self.clock.now())
+        return found.person
+
+    def keep_token(self, token: str) -> None:
+        """Remember a session for the commands that follow, where the person who runs them alone reads it."""
+        self._token_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(self._token_path, token.encode())
+
+    def forget_token(self) -> None:
+        if self._token_path.exists():
+            write_private(self._token_path, b"")
+
+    def _token(self) -> str:
+        try:
+            return self._token_path.read_text(encoding="ascii")
+        except (OSError, ValueError):
+            return ""
+
+    @property
+    def _token_path(self) -> Path:
+        """The file of this person and this data directory."""
+        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        return state / "custodian" / f"{hashlib.sha256(str(self.data_dir).encode()).hexdigest()[:16]}.session"
 
     @contextmanager
     def central(self, settings: Settings) -> Iterator[Engines]:

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -24,20 +25,30 @@ from vms.config import Settings
 from vms.domain.camera import StreamRole
 from vms.domain.ids import BranchId, CameraId, PersonId
 from vms.domain.names import name_key
-from vms.domain.people import Role
+from vms.domain.people import MAX_DELEGATION, Role
 from vms.errors import ConfigError, Conflict, NotFound, VmsError
 from vms.services import cameras
 from vms.services.branches import add_branch, list_branches
 from vms.services.cameras import CameraDetails, CameraEdit, NewCamera
 from vms.services.installation import make_private, write_private
-from vms.services.people import PasswordHash, add_person, hash_password, list_people
+from vms.services.passwords import PasswordHash, hash_password
+from vms.services.people import NewAccount, add_person, list_people
 
 MARKER = "demo.json"
 CLIPS = "demo-cameras"
 """Drawn pictures."""
 CAMERA_USER = "demo"
 CAMERA_HOST = "127.0.0.1"
-PEOPLE = (("d.nakamura", Role.DESK), ("h.marsh", Role.DIRECTOR), ("t.okafor", Role.IT), ("p.lindqvist", Role.AUDITOR))
+PEOPLE = (
+    ("d.nakamura", Role.DESK),
+    ("s.ferreira", Role.SUPERVISOR),
+    ("m.adeyemi", Role.BRANCH_MANAGER),
+    ("h.marsh", Role.DIRECTOR),
+    ("r.castellanos", Role.DELEGATE),
+    ("c.brandt", Role.COUNSEL),
+    ("t.okafor", Role.IT),
+    ("p.lindqvist", Role.AUDITOR),
+)
 BRANCH = "Central"
 _LOCK = "demo.lock"
 _FIRST = frozenset({CLIPS, _LOCK, f"{MARKER}.tmp"})
@@ -176,9 +187,12 @@ def _held(lock: Path) -> bool:
 def _add_people(session: Session, cli: Cli, hashes: Sequence[tuple[str, Role, PasswordHash]]) -> frozenset[PersonId]:
     at = cli.clock.now()
     return frozenset(
-        allowed(add_person(session, cli.actor, name=name, role=role, branches=None, password_hash=hashed, at=at)).id
-        for name, role, hashed in hashes
+        allowed(add_person(session, cli.actor, _sample(name, role, at), at=at, password_hash=hashed)).id for name, role, hashed in hashes
     )
+
+
+def _sample(name: str, role: Role, at: datetime) -> NewAccount:
+    return NewAccount(name, role, ends_at=at + MAX_DELEGATION if role is Role.DELEGATE else None)
 
 
 def _fit_cameras(session: Session, cli: Cli, source: Source) -> frozenset[CameraId]:

@@ -11,6 +11,10 @@ class Refusal(StrEnum):
 
     SIGN_IN = "sign_in"
     """Nobody is signed in, or the name and password do not fit: 401."""
+    PROVE = "prove"
+    """Signed in, but what is asked for wants a fresh proof of who it is: 401."""
+    ENROL = "enrol"
+    """Signed in by a password alone, with a role that needs more: 403."""
     NOT_ALLOWED = "not_allowed"
     """In scope, but this role may not: 403."""
     OUT_OF_SCOPE = "out_of_scope"

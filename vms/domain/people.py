@@ -7,11 +7,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from vms.domain.ids import BranchId, NodeId, PersonId, SessionId
+from vms.domain.timespan import EPOCH
 
 
 class Role(StrEnum):
     DESK = "desk"
+    SUPERVISOR = "supervisor"
+    BRANCH_MANAGER = "branch-manager"
     DIRECTOR = "director"
+    DELEGATE = "delegate"
+    """Somebody to whom the Director lent the deciding, until a day."""
+    COUNSEL = "counsel"
     IT = "it"
     AUDITOR = "auditor"
 
@@ -25,9 +31,13 @@ class Permission(StrEnum):
     """Add, edit, test, remove; reads addresses, never passwords."""
     HEALTH_READ = "health.read"
     LOG_READ = "log.read"
+    PEOPLE_READ = "people.read"
+    """Who has an account, with which role, until when."""
     PEOPLE_PROPOSE = "people.propose"
     """Create accounts; they work once a Director has confirmed them."""
     PEOPLE_CONFIRM = "people.confirm"
+    PEOPLE_END = "people.end"
+    """End accounts and other people's sessions."""
     SIGNED_IN = "signed_in"
     """What every account may: its own name, sign-out, the page shell."""
     PUBLIC = "public"
@@ -35,30 +45,59 @@ class Permission(StrEnum):
 
 
 _EVERYONE = frozenset({Permission.PUBLIC, Permission.SIGNED_IN})
+_WATCHES_LIVE = _EVERYONE | {Permission.CAMERA_LIST, Permission.LIVE_VIEW}
+_WATCHES = _WATCHES_LIVE | {Permission.RECORDED_VIEW}
+_DECIDES = _WATCHES | {Permission.HEALTH_READ, Permission.LOG_READ}
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.DESK: _EVERYONE | {Permission.LIVE_VIEW, Permission.RECORDED_VIEW, Permission.CAMERA_LIST},
-    Role.DIRECTOR: _EVERYONE
-    | {Permission.LIVE_VIEW, Permission.RECORDED_VIEW, Permission.CAMERA_LIST, Permission.HEALTH_READ, Permission.LOG_READ}
-    | {Permission.PEOPLE_CONFIRM},
-    Role.IT: _EVERYONE | {Permission.CAMERA_LIST, Permission.CAMERA_MANAGE, Permission.HEALTH_READ, Permission.PEOPLE_PROPOSE},
-    Role.AUDITOR: _EVERYONE | {Permission.CAMERA_LIST, Permission.LOG_READ},
+    Role.DESK: _WATCHES,
+    Role.SUPERVISOR: _WATCHES,
+    Role.BRANCH_MANAGER: _WATCHES_LIVE | {Permission.LOG_READ},
+    Role.DIRECTOR: _DECIDES | {Permission.PEOPLE_READ, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END},
+    Role.DELEGATE: _DECIDES,
+    Role.COUNSEL: _EVERYONE,
+    Role.IT: _EVERYONE
+    | {Permission.CAMERA_LIST, Permission.CAMERA_MANAGE, Permission.HEALTH_READ}
+    | {Permission.PEOPLE_READ, Permission.PEOPLE_PROPOSE, Permission.PEOPLE_END},
+    Role.AUDITOR: _EVERYONE | {Permission.CAMERA_LIST, Permission.LOG_READ, Permission.PEOPLE_READ},
 }
-"""Nobody configures cameras and also watches them."""
+"""Nobody configures cameras and also watches them; who adds accounts confirms none; who reads everybody's log watches nobody."""
 
-DESK_PLAYBACK_HOURS = 72
-"""How far back Desk sees recordings of its own branches."""
+LOOK_BACK: dict[Role, timedelta] = {Role.DESK: timedelta(hours=72)}
+"""How far back a role sees recordings; a role without a line sees all that is kept."""
+MAX_DELEGATION = timedelta(days=366)
+"""A delegate's account ends at the latest so long after it was added."""
 
-SESSION_LIMIT = timedelta(hours=8)
-"""A session ends this long after it was opened, whatever happens in it."""
-IDLE_LIMITS: dict[Role, timedelta] = {
-    Role.DESK: timedelta(minutes=15),
-    Role.DIRECTOR: timedelta(minutes=10),
-    Role.IT: timedelta(minutes=10),
-    Role.AUDITOR: timedelta(minutes=15),
-}
+SESSION_LIMITS: dict[Role, timedelta] = dict.fromkeys(Role, timedelta(hours=8)) | {Role.DESK: timedelta(hours=13)}
+"""A session ends this long after it was opened, whatever happens in it: a desk's after the longest shift."""
+IDLE_LIMITS: dict[Role, timedelta] = dict.fromkeys(Role, timedelta(minutes=15)) | dict.fromkeys(
+    (Role.DIRECTOR, Role.DELEGATE, Role.IT), timedelta(minutes=10)
+)
 """A session ends after this long without a request."""
+PROOF_LASTS = timedelta(minutes=5)
+"""So long after somebody proved who they are, acts that ask for a fresh proof may be done."""
 MIN_PASSWORD_CHARS = 15
 MAX_PASSWORD_CHARS = 256
+
+
+class Proof(StrEnum):
+    """By what somebody showed who they are."""
+
+    PASSWORD = "password"  # noqa: S105 - the word for it
+    TOTP = "totp"
+    """Password and a code of an authenticator."""
+    RECOVERY = "recovery"
+    """Password and one of the codes kept on paper."""
+    PASSKEY = "passkey"
+    OIDC = "oidc"
+    DEMO = "demo"
+
+
+_HARMLESS = _EVERYONE | {Permission.CAMERA_LIST, Permission.LOG_READ, Permission.PEOPLE_READ}
+
+
+def needs_second_factor(role: Role) -> bool:
+    """Say whether `role` watches or changes anything: then a password alone is not enough."""
+    return not PERMISSIONS[role] <= _HARMLESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +109,24 @@ class Person:
     role: Role
     session_id: SessionId
     branches: frozenset[BranchId] | None = None
+    proof: Proof = Proof.TOTP
+    proved_at: datetime = EPOCH
 
     @property
     def label(self) -> str:
         return f"person:{self.id}"
 
+    @property
+    def must_enrol(self) -> bool:
+        """Say whether a second factor has to be set up before anything else."""
+        return self.proof is Proof.PASSWORD and needs_second_factor(self.role)
+
     def may(self, permission: Permission) -> bool:
-        return permission in PERMISSIONS[self.role]
+        return permission in (_EVERYONE if self.must_enrol else PERMISSIONS[self.role])
+
+    def proved_lately(self, at: datetime) -> bool:
+        """Say whether a new proof is not needed yet, for acts that ask for one."""
+        return timedelta(0) <= at - self.proved_at < PROOF_LASTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +139,18 @@ class Account:
     branches: frozenset[BranchId] | None
     """None means the whole district."""
     created_at: datetime
-    confirmed_at: datetime | None
+    proposed_by: str
+    """`Actor.label`; whoever it was confirms nothing here."""
+    confirmed_at: datetime | None = None
     """None while the account is only proposed: it can't sign in before a Director confirms it."""
-    disabled_at: datetime | None
+    disabled_at: datetime | None = None
+    ends_at: datetime | None = None
+    """A delegate's and a contractor's account ends by itself."""
+    firm: str = ""
+    """A contractor's."""
+
+    def in_use(self, at: datetime) -> bool:
+        return self.confirmed_at is not None and self.disabled_at is None and (self.ends_at is None or at < self.ends_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +190,11 @@ class Node:
 Actor = Person | OsUser | System | Node
 
 
-CONSOLE_PERMISSIONS = frozenset(
-    {Permission.CAMERA_LIST, Permission.CAMERA_MANAGE, Permission.HEALTH_READ, Permission.PEOPLE_PROPOSE, Permission.PUBLIC}
-)
+CONSOLE_PERMISSIONS = frozenset({Permission.PUBLIC, Permission.CAMERA_LIST, Permission.CAMERA_MANAGE, Permission.HEALTH_READ}) | {
+    Permission.PEOPLE_READ,
+    Permission.PEOPLE_PROPOSE,
+    Permission.PEOPLE_END,
+}
 """What works on the command line without `vms login`; watching and the log are acts of people."""
 
 

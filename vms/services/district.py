@@ -45,6 +45,12 @@ def load_district(session: Session) -> District | None:
     return District(values["district.name"], values["district.timezone"], int(values["district.days"]), values["district.director"])
 
 
+def zone_of_district(session: Session) -> str:
+    """Return the district's time zone; UTC before set-up."""
+    district = load_district(session)
+    return district.timezone if district else "UTC"
+
+
 def checked_timezone(timezone: str) -> str:
     """Return `timezone` if it is an IANA name; InvalidInput says what one looks like."""
     try:

@@ -12,7 +12,7 @@ from vms.domain.access import VIEW_DEADLINE, AccessEvent, Action, Grant, Purpose
 from vms.domain.camera import CameraDetails
 from vms.domain.ids import CameraId, ViewId, new_view_id
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import DESK_PLAYBACK_HOURS, Actor, Permission, Person, Role
+from vms.domain.people import LOOK_BACK, Actor, Permission, Person
 from vms.domain.timespan import Timespan, union
 from vms.errors import InvalidInput
 from vms.services.access_log import record, refuse
@@ -138,7 +138,7 @@ def _refused_recorded(actor: Person, span: Timespan, at: datetime) -> Refused | 
     if not actor.may(Permission.RECORDED_VIEW):
         return not_allowed("watch recordings", "the Director")
     earliest = _earliest(actor, at)
-    return _beyond_limit() if earliest is not None and span.start < earliest else None
+    return _beyond_limit(actor) if earliest is not None and span.start < earliest else None
 
 
 def _cut_to_limit(view: View, actor: Actor, at: datetime) -> View | Refused:
@@ -146,20 +146,19 @@ def _cut_to_limit(view: View, actor: Actor, at: datetime) -> View | Refused:
     if view.span is None or earliest is None or earliest <= view.span.start:
         return view
     if earliest >= view.span.end:
-        return _beyond_limit()
+        return _beyond_limit(actor)
     return replace(view, span=Timespan(earliest, view.span.end))
 
 
 def _earliest(actor: Actor, at: datetime) -> datetime | None:
-    """Return how far back the actor sees recordings; None without a limit. The one place that counts the desk's hours."""
-    if isinstance(actor, Person) and actor.role is Role.DESK:
-        return at - timedelta(hours=DESK_PLAYBACK_HOURS) - LIMIT_GRACE
-    return None
+    """Return how far back the actor sees recordings; None without a limit. The one place that counts a role's hours."""
+    limit = LOOK_BACK.get(actor.role) if isinstance(actor, Person) else None
+    return None if limit is None else at - limit - LIMIT_GRACE
 
 
-def _beyond_limit() -> Refused:
-    sentence = f"The desk sees recordings of the last {DESK_PLAYBACK_HOURS} hours. For older ones ask the Director."
-    return Refused(Refusal.NOT_ALLOWED, sentence)
+def _beyond_limit(actor: Actor) -> Refused:
+    hours = LOOK_BACK[actor.role] // timedelta(hours=1) if isinstance(actor, Person) else 0
+    return Refused(Refusal.NOT_ALLOWED, f"Your role sees recordings of the last {hours} hours. For older ones ask the Director.")
 
 
 def _check_purpose(purpose: Purpose, span: Timespan | None) -> None:

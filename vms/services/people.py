@@ -1,226 +1,178 @@
-"""People: accounts, sign-in and sessions. Passwords are checked outside any transaction, two at a time."""
+"""Accounts: proposed, confirmed, invited, ended. Who proposed one never confirms it."""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-import threading
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cache
-from typing import NewType
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.orm import Session
 
 from vms.domain.access import Action
-from vms.domain.ids import BranchId, PersonId, SessionId, new_number
+from vms.domain.ids import BranchId, PersonId, new_number
 from vms.domain.names import plain_name
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import (
-    IDLE_LIMITS,
-    MAX_PASSWORD_CHARS,
-    MIN_PASSWORD_CHARS,
-    SESSION_LIMIT,
-    Account,
-    Actor,
-    Permission,
-    Person,
-    Role,
-    System,
-    allows,
-)
+from vms.domain.people import MAX_DELEGATION, Account, Actor, Permission, Person, Role, allows
 from vms.errors import InvalidInput
 from vms.services.access_log import record, refuse
-from vms.services.refusals import no_such, not_allowed, sign_in_first
+from vms.services.passwords import NO_PASSWORD, PasswordHash
+from vms.services.refusals import no_such, not_allowed
+from vms.services.sessions import digest
 from vms.store import branches as branch_rows
-from vms.store import people
-from vms.store.database import Engines
+from vms.store import people, sessions
 
-PasswordHash = NewType("PasswordHash", str)
-"""argon2id in its own text form."""
-
-TOUCH_EVERY = timedelta(minutes=1)
-"""A session's last request is written at most so often: reading pages stays reading."""
-
-# RFC 9106's low-memory parameters take 64 MiB and some 150 ms each; more than two at once would be a way to exhaust the machine.
-_HASHER = PasswordHasher()
-_TWO_AT_ONCE = threading.BoundedSemaphore(2)
-_WRONG = Refused(Refusal.SIGN_IN, "Name or password is wrong.")
+INVITATION_LASTS = timedelta(hours=72)
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
-    """A new session. The token goes to the browser and is stored nowhere."""
+class NewAccount:
+    """What somebody who adds an account says of it."""
 
-    token: str
-    person: Person
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSession:
-    """Whose request this is, and how long the session still lasts."""
-
-    person: Person
-    seen_at: datetime
-    ends_at: datetime
-
-    def touch_due(self, at: datetime) -> bool:
-        """Say whether it is time to write this request down (`touch_session`)."""
-        return at - self.seen_at >= TOUCH_EVERY
-
-
-def hash_password(password: str) -> PasswordHash:
-    """Hash a new password; InvalidInput when it is too short or too long. Takes 150 ms: call it outside a transaction."""
-    if len(password) < MIN_PASSWORD_CHARS:
-        raise InvalidInput(f"A password needs at least {MIN_PASSWORD_CHARS} characters. A sentence of four words is easy to keep in mind.")
-    if len(password) > MAX_PASSWORD_CHARS:
-        raise InvalidInput(f"A password has at most {MAX_PASSWORD_CHARS} characters.")
-    with _TWO_AT_ONCE:
-        return PasswordHash(_HASHER.hash(password))
+    name: str
+    role: Role
+    branches: frozenset[BranchId] | None = None
+    """None means the whole district."""
+    ends_at: datetime | None = None
+    firm: str = ""
 
 
 def add_person(
-    session: Session,
-    actor: Actor,
-    *,
-    name: str,
-    role: Role,
-    branches: frozenset[BranchId] | None,
-    password_hash: PasswordHash,
-    at: datetime,
+    session: Session, actor: Actor, new: NewAccount, *, at: datetime, password_hash: PasswordHash = NO_PASSWORD
 ) -> Account | Refused:
-    """Add an account for the whole district (`branches` None) or some branches.
+    """Add an account, without a password where the person is to be invited.
 
     Once a Director has signed in, what anybody else adds is a proposal: it can't sign in before a Director confirms it.
-    Conflict when the name is taken.
+    Conflict when the name is taken; InvalidInput when a delegate's account has no end.
     """
     if not allows(actor, Permission.PEOPLE_PROPOSE):
         return refuse(session, actor, Action.PERSON_ADD, not_allowed("add an account", "IT"), at=at)
     known = {branch.id for branch in branch_rows.find(session, None)}
-    if branches is not None and not branches <= known:
+    if new.branches is not None and not new.branches <= known:
         return no_such("branch")
-    proposed = people.has_signed_in(session, Role.DIRECTOR)
     account = Account(
-        PersonId(new_number()), _checked_name(name), role, branches, at, confirmed_at=None if proposed else at, disabled_at=None
+        PersonId(new_number()),
+        _plain(new.name, "account"),
+        new.role,
+        new.branches,
+        at,
+        actor.label,
+        confirmed_at=None if people.has_signed_in(session, Role.DIRECTOR) else at,
+        ends_at=_end(new, at),
+        firm=_plain(new.firm, "firm") if new.firm.strip() else "",
     )
     people.add(session, account, password_hash=password_hash)
-    detail = {"person": str(account.id), "name": account.name, "role": role.value, "confirmed": "no" if proposed else "yes"}
-    record(session, actor=actor, action=Action.PERSON_ADD, at=at, detail=detail)
+    record(session, actor=actor, action=Action.PERSON_ADD, at=at, detail=_told(account))
     return account
 
 
 def confirm_person(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> Account | Refused:
-    """Let a proposed account sign in; only a Director, signed in, may."""
+    """Let a proposed account sign in; only a Director who did not propose it, signed in, may."""
     if not isinstance(actor, Person) or not actor.may(Permission.PEOPLE_CONFIRM):
         return refuse(session, actor, Action.PERSON_CONFIRM, not_allowed("confirm an account", "the Director"), at=at)
     account = people.get(session, person_id)
     if account is None:
         return no_such("account")
-    if account.confirmed_at is None:
+    if actor.label in (account.proposed_by, f"person:{account.id}"):
+        return refuse(session, actor, Action.PERSON_CONFIRM, _own_proposal(), at=at)
+    if account.confirmed_at is None and account.disabled_at is None:
         people.confirm(session, person_id, at)
-        record(session, actor=actor, action=Action.PERSON_CONFIRM, at=at, detail={"person": str(person_id), "name": account.name})
+        record(session, actor=actor, action=Action.PERSON_CONFIRM, at=at, detail=_named(account))
     return people.get(session, person_id) or no_such("account")
+
+
+def disable_person(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> Account | Refused:
+    """End an account, or refuse a proposed one; whoever is signed in with it is out within seconds."""
+    if not allows(actor, Permission.PEOPLE_END):
+        return refuse(session, actor, Action.PERSON_DISABLE, not_allowed("end an account", "IT or the Director"), at=at)
+    account = people.get(session, person_id)
+    if account is None:
+        return no_such("account")
+    if account.role is Role.DIRECTOR and account.confirmed_at is not None and not allows(actor, Permission.PEOPLE_CONFIRM):
+        return refuse(session, actor, Action.PERSON_DISABLE, not_allowed("end the Director's account", "the Director"), at=at)
+    if people.disable(session, person_id, at):
+        sessions.end_all(session, person_id, at)
+        record(session, actor=actor, action=Action.PERSON_DISABLE, at=at, detail=_named(account))
+    return people.get(session, person_id) or no_such("account")
+
+
+def invite_person(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> str | Refused:
+    """Return the code with which somebody chooses the first password of an account; it works once, for `INVITATION_LASTS`.
+
+    For an account that never had a password only: nobody takes over one that is in use.
+    """
+    if not allows(actor, Permission.PEOPLE_PROPOSE):
+        return refuse(session, actor, Action.PERSON_INVITE, not_allowed("invite somebody", "IT"), at=at)
+    account = people.get(session, person_id)
+    if account is None or account.disabled_at is not None:
+        return no_such("account in use")
+    if people.password_of(session, person_id):
+        sentence = f"{account.name} has a password already. An invitation is for an account that has none."
+        return refuse(session, actor, Action.PERSON_INVITE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
+    code = secrets.token_hex(10)
+    people.invite(session, person_id, digest(code), at + INVITATION_LASTS)
+    record(session, actor=actor, action=Action.PERSON_INVITE, at=at, detail=_named(account))
+    return "-".join(code[start : start + 5] for start in range(0, len(code), 5))
 
 
 def list_people(session: Session, actor: Actor) -> list[Account] | Refused:
     """Return every account, by name."""
-    if not (allows(actor, Permission.PEOPLE_PROPOSE) or allows(actor, Permission.PEOPLE_CONFIRM)):
+    if not allows(actor, Permission.PEOPLE_READ):
         return not_allowed("list the accounts", "IT")
     return people.find(session)
 
 
-def sign_in(central: Engines, *, name: str, password: str, at: datetime, address: str = "") -> SignedIn | Refused:
-    """Open a session when name and password fit.
-
-    The one service that runs its own transactions: one to read, one to write, and the hash between them in none. An unknown
-    name costs the same time and gets the same answer.
-    """
-    with central.reading() as session:
-        credential = people.credential(session, name)
-    fits = _verify(credential[1] if credential else _dummy_hash(), password)
-    with central.writing() as session:
-        if credential is None or not fits:
-            return _refused(session, credential[0] if credential else None, at=at, address=address)
-        return open_session(session, person_id=credential[0], at=at, address=address)
+def account_of(session: Session, actor: Actor, person_id: PersonId) -> Account | Refused:
+    if not allows(actor, Permission.PEOPLE_READ):
+        return not_allowed("see an account", "IT")
+    return people.get(session, person_id) or no_such("account")
 
 
-def open_session(session: Session, *, person_id: PersonId, at: datetime, address: str = "", how: str = "password") -> SignedIn | Refused:
-    """Open a session for somebody who has shown who they are by `how`; refused when the account is not in use."""
-    account = people.get(session, person_id)
-    if account is None or account.disabled_at is not None:
-        return _refused(session, person_id, at=at, address=address)
-    if account.confirmed_at is None:
-        _refused(session, person_id, at=at, address=address)
-        return Refused(Refusal.SIGN_IN, "This account waits for the Director's confirmation.")
-    token, number = secrets.token_urlsafe(32), SessionId(new_number())
-    people.open_session(session, number, account.id, _digest(token), at)
-    people.signed_in(session, account.id, at)
-    person = _person(account, number)
-    record(session, actor=person, action=Action.SESSION_OPEN, at=at, detail=_origin(address) | {"how": how})
-    return SignedIn(token, person)
+def account_named(session: Session, actor: Actor, name: str) -> Account | Refused:
+    """Return the account of that name or id."""
+    known = list_people(session, actor)
+    if isinstance(known, Refused):
+        return known
+    return next((one for one in known if name in (one.name, str(one.id))), None) or no_such(f"account ‘{name}’; vms user list shows them")
 
 
-def session_for_token(session: Session, token: str, *, at: datetime) -> OpenSession | Refused:
-    """Return whose session `token` opens now: what every open stream asks again within five seconds.
-
-    Reads only; roles and branches are those of this moment.
-    """
-    stored = people.session_of(session, _digest(token)) if 0 < len(token) <= 128 else None
-    if stored is None or stored.ended_at is not None or stored.account.disabled_at or stored.account.confirmed_at is None:
-        return sign_in_first("go on")
-    ends_at = min(stored.opened_at + SESSION_LIMIT, stored.seen_at + IDLE_LIMITS[stored.account.role])
-    if not stored.opened_at <= at < ends_at:
-        return Refused(Refusal.SIGN_IN, "The session has ended. Sign in again.")
-    return OpenSession(_person(stored.account, stored.id), stored.seen_at, ends_at)
-
-
-def touch_session(session: Session, session_id: SessionId, *, at: datetime) -> None:
-    """Count a request at `at` against the idle limit."""
-    people.seen(session, session_id, at)
-
-
-def sign_out(session: Session, person: Person, *, at: datetime) -> None:
-    """End the session that `person` acts in; open streams close when they next ask."""
-    if people.end_session(session, person.session_id, at):
-        record(session, actor=person, action=Action.SESSION_CLOSE, at=at)
-
-
-def _verify(password_hash: str, password: str) -> bool:
-    with _TWO_AT_ONCE:
-        try:
-            return _HASHER.verify(password_hash, password[: MAX_PASSWORD_CHARS + 1])
-        except (VerificationError, InvalidHashError, UnicodeEncodeError):  # half a surrogate pair is no password
-            return False
-
-
-@cache
-def _dummy_hash() -> str:
-    return _HASHER.hash(secrets.token_urlsafe(32))
-
-
-def _refused(session: Session, person: PersonId | None, *, at: datetime, address: str) -> Refused:
-    # The typed name is not written down: people type their password there.
-    detail = _origin(address) | {"account": "unknown" if person is None else str(person)}
-    record(session, actor=System("sign-in"), action=Action.SESSION_REFUSE, at=at, detail=detail)
-    return _WRONG
-
-
-def _origin(address: str) -> dict[str, str]:
-    return {"address": address} if address else {}
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
-
-
-def _person(account: Account, session_id: SessionId) -> Person:
-    return Person(account.id, account.name, account.role, session_id, account.branches)
-
-
-def _checked_name(name: str) -> str:
+def last_day(text: str, zone: str) -> datetime | None:
+    """Return when the last day of an account, written 2026-12-31, is over there; None when none is given."""
+    if not text.strip():
+        return None
     try:
-        return plain_name(name, "account")
+        return datetime.combine(date.fromisoformat(text.strip()) + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
+    except (ValueError, OverflowError) as err:
+        raise InvalidInput(f"{text.strip()!r} is no day. Write the last day 2026-12-31.") from err
+
+
+def _end(new: NewAccount, at: datetime) -> datetime | None:
+    if new.ends_at is not None and new.ends_at <= at:
+        raise InvalidInput("The account would have ended already. Give a day to come.")
+    if new.role is Role.DELEGATE and (new.ends_at is None or new.ends_at > at + MAX_DELEGATION):
+        raise InvalidInput(f"A delegate's account needs a last day, at most {MAX_DELEGATION.days} days from now.")
+    if new.firm.strip() and new.ends_at is None:
+        raise InvalidInput("A contractor's account needs a last day.")
+    return new.ends_at
+
+
+def _own_proposal() -> Refused:
+    return Refused(Refusal.NOT_ALLOWED, "Who proposed an account does not confirm it. Ask another Director.")
+
+
+def _told(account: Account) -> dict[str, str]:
+    told = _named(account) | {"role": account.role.value, "confirmed": "no" if account.confirmed_at is None else "yes"}
+    if account.ends_at is not None:
+        told["until"] = account.ends_at.isoformat()
+    return told | ({"firm": account.firm} if account.firm else {})
+
+
+def _named(account: Account) -> dict[str, str]:
+    return {"person": str(account.id), "name": account.name}
+
+
+def _plain(name: str, what: str) -> str:
+    try:
+        return plain_name(name, what)
     except ValueError as err:
         raise InvalidInput(str(err)) from err

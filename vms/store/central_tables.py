@@ -29,7 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState, RecordingMode, Scheme, StreamRole
-from vms.domain.people import Role
+from vms.domain.people import Proof, Role
 from vms.store.columns import Moment, Number, Word, one_of
 
 NAMING = {
@@ -181,12 +181,16 @@ class PersonRow(Central):
     role: Mapped[Role] = mapped_column(Word(Role))
     whole_district: Mapped[bool]
     """Else `person_branch` lists the branches, which may be none."""
+    firm: Mapped[str] = mapped_column(String(NAME_CHARS))
+    """A contractor's; else empty."""
     password_hash: Mapped[str] = mapped_column(String(256))
-    """argon2id in its own text form."""
+    """argon2id in its own text form; empty while no password was chosen."""
+    proposed_by: Mapped[str] = mapped_column(String(300))
     created_at: Mapped[datetime] = mapped_column(Moment)
     confirmed_at: Mapped[datetime | None] = mapped_column(Moment)
-    """None: proposed at the console, waits for a Director."""
+    """None: proposed, waits for a Director."""
     first_signed_in_at: Mapped[datetime | None] = mapped_column(Moment)
+    ends_at: Mapped[datetime | None] = mapped_column(Moment)
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
@@ -207,6 +211,7 @@ class SessionRow(Central):
         CheckConstraint("length(token_sha256) = 32", name="token"),
         # Every request: the session of a token.
         UniqueConstraint("token_sha256"),
+        one_of("proof", Proof, "proof"),
         # A person's open sessions.
         Index(None, "person_id"),
     )
@@ -214,9 +219,49 @@ class SessionRow(Central):
     id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
     token_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    proof: Mapped[Proof] = mapped_column(Word(Proof))
+    address: Mapped[str] = mapped_column(String(64))
+    """Where it was opened from, for the person to know it again; empty when nobody knows."""
     opened_at: Mapped[datetime] = mapped_column(Moment)
+    proved_at: Mapped[datetime] = mapped_column(Moment)
     seen_at: Mapped[datetime] = mapped_column(Moment)
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class TotpRow(Central):
+    """The authenticator of a person (RFC 6238)."""
+
+    __tablename__ = "totp"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, autoincrement=False)
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    """Encrypted with a key that is not in the database, bound to the person."""
+    confirmed_at: Mapped[datetime | None] = mapped_column(Moment)
+    """None until a first code came: it opens nothing."""
+    last_step: Mapped[int] = mapped_column(Number)
+    """The newest step whose code was taken; no older one opens anything again."""
+
+
+class RecoveryCodeRow(Central):
+    """Codes on paper for whoever lost the authenticator, each for one sign-in."""
+
+    __tablename__ = "recovery_code"
+    __table_args__ = (CheckConstraint("length(code_sha256) = 32", name="code"),)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, autoincrement=False)
+    code_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    used_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class InvitationRow(Central):
+    """What lets somebody choose the first password of an account, once and for a while; a new one takes its place."""
+
+    __tablename__ = "invitation"
+    __table_args__ = (CheckConstraint("length(code_sha256) = 32", name="code"),)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, autoincrement=False)
+    code_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    ends_at: Mapped[datetime] = mapped_column(Moment)
 
 
 class ViewRow(Central):

@@ -1,27 +1,17 @@
-"""Accounts and their sessions. Passwords and tokens are here only as what they can be checked against."""
+"""Accounts. Passwords and codes are here only as what they can be checked against."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, exists, insert, select, update
+from sqlalchemy import and_, delete, exists, insert, select, update
 from sqlalchemy.orm import Session
 
-from vms.domain.ids import BranchId, PersonId, SessionId
+from vms.domain.ids import BranchId, PersonId
 from vms.domain.names import name_key
 from vms.domain.people import Account, Role
-from vms.store.central_tables import PersonBranchRow, PersonRow, SessionRow
-from vms.store.database import unique
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSession:
-    id: SessionId
-    account: Account
-    opened_at: datetime
-    seen_at: datetime
-    ended_at: datetime | None
+from vms.store.central_tables import InvitationRow, PersonBranchRow, PersonRow
+from vms.store.database import insert_into, unique
 
 
 def add(session: Session, account: Account, *, password_hash: str) -> None:
@@ -34,9 +24,12 @@ def add(session: Session, account: Account, *, password_hash: str) -> None:
                 name_key=name_key(account.name),
                 role=account.role,
                 whole_district=account.branches is None,
+                firm=account.firm,
                 password_hash=password_hash,
+                proposed_by=account.proposed_by,
                 created_at=account.created_at,
                 confirmed_at=account.confirmed_at,
+                ends_at=account.ends_at,
             )
         )
     if account.branches:
@@ -45,13 +38,13 @@ def add(session: Session, account: Account, *, password_hash: str) -> None:
 
 def get(session: Session, person: PersonId) -> Account | None:
     row = session.scalar(select(PersonRow).where(PersonRow.id == person).execution_options(populate_existing=True))
-    return None if row is None else _account(session, row)
+    return None if row is None else account_of(session, row)
 
 
 def find(session: Session) -> list[Account]:
     """Return every account, by name."""
     rows = session.scalars(select(PersonRow).order_by(PersonRow.name_key).execution_options(populate_existing=True)).all()
-    return [_account(session, row) for row in rows]
+    return [account_of(session, row) for row in rows]
 
 
 def credential(session: Session, name: str) -> tuple[PersonId, str] | None:
@@ -60,8 +53,36 @@ def credential(session: Session, name: str) -> tuple[PersonId, str] | None:
     return None if found is None else (PersonId(found[0]), found[1])
 
 
+def password_of(session: Session, person: PersonId) -> str:
+    """Return the hash of a person's password; empty when none was chosen."""
+    return session.scalar(select(PersonRow.password_hash).where(PersonRow.id == person)) or ""
+
+
 def confirm(session: Session, person: PersonId, at: datetime) -> None:
     session.execute(update(PersonRow).where(PersonRow.id == person).values(confirmed_at=at))
+
+
+def disable(session: Session, person: PersonId, at: datetime) -> bool:
+    """Let an account sign in no more; False when it could not before."""
+    still = and_(PersonRow.id == person, PersonRow.disabled_at.is_(None))
+    return session.scalar(update(PersonRow).where(still).values(disabled_at=at).returning(PersonRow.id)) is not None
+
+
+def set_password(session: Session, person: PersonId, password_hash: str) -> None:
+    session.execute(update(PersonRow).where(PersonRow.id == person).values(password_hash=password_hash))
+
+
+def invite(session: Session, person: PersonId, code_sha256: bytes, ends_at: datetime) -> None:
+    """Keep the digest of an invitation's code; one that was there opens nothing any more."""
+    values = {"code_sha256": code_sha256, "ends_at": ends_at}
+    insertion = insert_into(session, InvitationRow).values(person_id=person, **values)
+    session.execute(insertion.on_conflict_do_update(index_elements=["person_id"], set_=values))
+
+
+def take_invitation(session: Session, person: PersonId, code_sha256: bytes, at: datetime) -> bool:
+    """Use up the invitation of `person` when this is its code and its time has not run out."""
+    fits = and_(InvitationRow.person_id == person, InvitationRow.code_sha256 == code_sha256, InvitationRow.ends_at > at)
+    return session.scalar(delete(InvitationRow).where(fits).returning(InvitationRow.person_id)) is not None
 
 
 def signed_in(session: Session, person: PersonId, at: datetime) -> None:
@@ -74,33 +95,19 @@ def has_signed_in(session: Session, role: Role) -> bool:
     return bool(session.scalar(select(exists().where(PersonRow.role == role, PersonRow.first_signed_in_at.is_not(None)))))
 
 
-def open_session(session: Session, number: SessionId, person: PersonId, token_sha256: bytes, at: datetime) -> None:
-    session.execute(insert(SessionRow).values(id=number, person_id=person, token_sha256=token_sha256, opened_at=at, seen_at=at))
-
-
-def session_of(session: Session, token_sha256: bytes) -> StoredSession | None:
-    """Return the session that a token's digest names, with its account as it is now."""
-    query = select(SessionRow, PersonRow).join(PersonRow, PersonRow.id == SessionRow.person_id)
-    found = session.execute(query.where(SessionRow.token_sha256 == token_sha256).execution_options(populate_existing=True)).one_or_none()
-    if found is None:
-        return None
-    row, person = found
-    return StoredSession(SessionId(row.id), _account(session, person), row.opened_at, row.seen_at, row.ended_at)
-
-
-def seen(session: Session, number: SessionId, at: datetime) -> None:
-    session.execute(update(SessionRow).where(SessionRow.id == number, SessionRow.seen_at < at).values(seen_at=at))
-
-
-def end_session(session: Session, number: SessionId, at: datetime) -> bool:
-    """End a session; False when it had ended before."""
-    still_open = and_(SessionRow.id == number, SessionRow.ended_at.is_(None))
-    return session.scalar(update(SessionRow).where(still_open).values(ended_at=at).returning(SessionRow.id)) is not None
-
-
-def _account(session: Session, row: PersonRow) -> Account:
-    branches = None if row.whole_district else _branches(session, row.id)
-    return Account(PersonId(row.id), row.name, row.role, branches, row.created_at, row.confirmed_at, row.disabled_at)
+def account_of(session: Session, row: PersonRow) -> Account:
+    return Account(
+        PersonId(row.id),
+        row.name,
+        row.role,
+        None if row.whole_district else _branches(session, row.id),
+        row.created_at,
+        row.proposed_by,
+        confirmed_at=row.confirmed_at,
+        disabled_at=row.disabled_at,
+        ends_at=row.ends_at,
+        firm=row.firm,
+    )
 
 
 def _branches(session: Session, person: int) -> frozenset[BranchId]:

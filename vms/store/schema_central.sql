@@ -36,44 +36,51 @@ CREATE TABLE area (
   CONSTRAINT fk_area_branch_id FOREIGN KEY(branch_id) REFERENCES branch (id)
 );
 
+CREATE TABLE totp (
+  person_id INTEGER NOT NULL,
+  secret BLOB NOT NULL,
+  confirmed_at BIGINT,
+  last_step INTEGER NOT NULL,
+  CONSTRAINT pk_totp PRIMARY KEY (person_id),
+  CONSTRAINT fk_totp_person_id FOREIGN KEY(person_id) REFERENCES person (id)
+);
+
+CREATE TABLE recovery_code (
+  person_id INTEGER NOT NULL,
+  code_sha256 BLOB NOT NULL,
+  used_at BIGINT,
+  CONSTRAINT pk_recovery_code PRIMARY KEY (person_id, code_sha256),
+  CONSTRAINT ck_recovery_code_code CHECK (length(code_sha256) = 32),
+  CONSTRAINT fk_recovery_code_person_id FOREIGN KEY(person_id) REFERENCES person (id)
+);
+
+CREATE TABLE invitation (
+  person_id INTEGER NOT NULL,
+  code_sha256 BLOB NOT NULL,
+  ends_at BIGINT NOT NULL,
+  CONSTRAINT pk_invitation PRIMARY KEY (person_id),
+  CONSTRAINT ck_invitation_code CHECK (length(code_sha256) = 32),
+  CONSTRAINT fk_invitation_person_id FOREIGN KEY(person_id) REFERENCES person (id)
+);
+
 CREATE TABLE person (
   id INTEGER NOT NULL,
   name VARCHAR(120) NOT NULL,
   name_key VARCHAR(360) NOT NULL,
   role VARCHAR(32) NOT NULL,
   whole_district BOOLEAN NOT NULL,
+  firm VARCHAR(120) NOT NULL,
   password_hash VARCHAR(256) NOT NULL,
+  proposed_by VARCHAR(300) NOT NULL,
   created_at BIGINT NOT NULL,
   confirmed_at BIGINT,
   first_signed_in_at BIGINT,
+  ends_at BIGINT,
   disabled_at BIGINT,
   CONSTRAINT pk_person PRIMARY KEY (id),
   CONSTRAINT uq_person_name_key UNIQUE (name_key),
-  CONSTRAINT ck_person_role CHECK (role IN ('desk', 'director', 'it', 'auditor'))
+  CONSTRAINT ck_person_role CHECK (role IN ('desk', 'supervisor', 'branch-manager', 'director', 'delegate', 'counsel', 'it', 'auditor'))
 );
-
-CREATE TABLE person_branch (
-  person_id INTEGER NOT NULL,
-  branch_id INTEGER NOT NULL,
-  CONSTRAINT pk_person_branch PRIMARY KEY (person_id, branch_id),
-  CONSTRAINT fk_person_branch_person_id FOREIGN KEY(person_id) REFERENCES person (id),
-  CONSTRAINT fk_person_branch_branch_id FOREIGN KEY(branch_id) REFERENCES branch (id)
-);
-
-CREATE TABLE session (
-  id INTEGER NOT NULL,
-  person_id INTEGER NOT NULL,
-  token_sha256 BLOB NOT NULL,
-  opened_at BIGINT NOT NULL,
-  seen_at BIGINT NOT NULL,
-  ended_at BIGINT,
-  CONSTRAINT pk_session PRIMARY KEY (id),
-  CONSTRAINT ck_session_token CHECK (length(token_sha256) = 32),
-  CONSTRAINT uq_session_token_sha256 UNIQUE (token_sha256),
-  CONSTRAINT fk_session_person_id FOREIGN KEY(person_id) REFERENCES person (id)
-);
-
-CREATE INDEX ix_session_person_id ON session (person_id);
 
 CREATE TABLE device (
   id INTEGER NOT NULL,
@@ -129,6 +136,33 @@ CREATE TABLE stream (
   CONSTRAINT ck_stream_role CHECK (role IN ('main', 'sub')),
   CONSTRAINT uq_stream_camera_id_role UNIQUE (camera_id, role),
   CONSTRAINT fk_stream_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id)
+);
+
+CREATE TABLE session (
+  id INTEGER NOT NULL,
+  person_id INTEGER NOT NULL,
+  token_sha256 BLOB NOT NULL,
+  proof VARCHAR(32) NOT NULL,
+  address VARCHAR(64) NOT NULL,
+  opened_at BIGINT NOT NULL,
+  proved_at BIGINT NOT NULL,
+  seen_at BIGINT NOT NULL,
+  ended_at BIGINT,
+  CONSTRAINT pk_session PRIMARY KEY (id),
+  CONSTRAINT uq_session_token_sha256 UNIQUE (token_sha256),
+  CONSTRAINT ck_session_token CHECK (length(token_sha256) = 32),
+  CONSTRAINT ck_session_proof CHECK (proof IN ('password', 'totp', 'recovery', 'passkey', 'oidc', 'demo')),
+  CONSTRAINT fk_session_person_id FOREIGN KEY(person_id) REFERENCES person (id)
+);
+
+CREATE INDEX ix_session_person_id ON session (person_id);
+
+CREATE TABLE person_branch (
+  person_id INTEGER NOT NULL,
+  branch_id INTEGER NOT NULL,
+  CONSTRAINT pk_person_branch PRIMARY KEY (person_id, branch_id),
+  CONSTRAINT fk_person_branch_person_id FOREIGN KEY(person_id) REFERENCES person (id),
+  CONSTRAINT fk_person_branch_branch_id FOREIGN KEY(branch_id) REFERENCES branch (id)
 );
 
 CREATE TABLE access_log (

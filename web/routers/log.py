@@ -15,7 +15,7 @@ from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.services.access_log import LogPage, list_events
 from vms.services.cameras import Removed, list_cameras
-from vms.services.district import load_district
+from vms.services.district import zone_of_district
 from web.deps import Site, TheSite, Tx
 from web.errors import refusal
 from web.log_rows import ACTIONS, PURPOSES, Kind, Place, day_span, log_row
@@ -59,7 +59,7 @@ Wanted = Annotated[LogFilter, Depends()]
 def log_page(person: LogReader, tx: Tx, site: TheSite, wanted: Wanted, request: Request) -> Response:
     # First, because it asks the recorder: a transaction that has begun holds up every writer.
     around = shell(site, person, path=request.url.path)
-    zone = _zone(tx)
+    zone = zone_of_district(tx)
     page = _events(tx, site, person, wanted, zone)
     if isinstance(page, Refused):
         return refusal(request, page, person=person)
@@ -78,7 +78,7 @@ def log_page(person: LogReader, tx: Tx, site: TheSite, wanted: Wanted, request: 
 
 @router.get("/api/v1/log")
 def log_entries(person: LogReader, tx: Tx, site: TheSite, wanted: Wanted, request: Request) -> Response:
-    zone = _zone(tx)
+    zone = zone_of_district(tx)
     page = _events(tx, site, person, wanted, zone)
     if isinstance(page, Refused):
         return refusal(request, page, person=person)
@@ -102,8 +102,3 @@ def _events(session: Session, site: Site, person: Person, wanted: LogFilter, zon
         during=day_span(wanted.day, zone) if wanted.day else None,
         limit=PAGE,
     )
-
-
-def _zone(session: Session) -> str:
-    district = load_district(session)
-    return district.timezone if district else "UTC"

@@ -1,7 +1,8 @@
-"""Sign-in, sign-out and who is signed in; the form works without JavaScript."""
+"""Sign-in, sign-out, a new proof, the first password of the invited, and who is signed in; the forms work without JavaScript."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -9,12 +10,14 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import PERMISSIONS, Permission, Person
-from vms.services import people
-from vms.services.people import SignedIn as NewSession
+from vms.errors import InvalidInput
+from vms.services import sessions, sign_in
+from vms.services.second_factor import factors_of
+from vms.services.sessions import SignedIn as NewSession
 from web.deps import Site, TheSite, Tx
 from web.errors import REFUSALS, problem
 from web.permissions import ANYBODY, SignedIn
-from web.schemas.requests import SignIn, SignInForm
+from web.schemas.requests import JoinForm, Proof, ProofForm, SignIn, SignInForm
 from web.security import COOKIE
 from web.views import shell
 from web.words import ROLE_LABELS
@@ -31,7 +34,7 @@ def sign_in_page(site: TheSite, request: Request, next: str = "") -> Response:  
 def sign_in_by_form(site: TheSite, request: Request, form: Annotated[SignInForm, Form()]) -> Response:
     match _sign_in(site, request, form):
         case NewSession() as opened:
-            return with_cookie(RedirectResponse(_own_path(form.next), 303), opened)
+            return with_cookie(RedirectResponse(own_path(form.next), 303), opened)
         case Refused() as refused:
             page = _page(site, request, next_path=form.next, name=form.name, refused=refused)
             return _hurried(page, site, request, form, refused)
@@ -39,12 +42,52 @@ def sign_in_by_form(site: TheSite, request: Request, form: Annotated[SignInForm,
 
 @router.post("/logout")
 def sign_out_by_form(person: SignedIn, tx: Tx, site: TheSite) -> Response:
-    people.sign_out(tx, person, at=site.clock.now())
+    sessions.sign_out(tx, person, at=site.clock.now())
     return without_cookie(RedirectResponse("/login", 303))
 
 
+@router.get("/prove")
+def proof_page(person: SignedIn, site: TheSite, request: Request, next: str = "") -> Response:  # noqa: A002 - the word in the address
+    return _proof_page(site, request, person, next_path=next)
+
+
+@router.post("/prove")
+def prove_by_form(person: SignedIn, site: TheSite, request: Request, form: Annotated[ProofForm, Form()]) -> Response:
+    match _prove(site, request, person, form):
+        case NewSession() as proved:
+            return with_cookie(RedirectResponse(own_path(form.next), 303), proved)
+        case Refused() as refused:
+            return _proof_page(site, request, person, next_path=form.next, refused=refused)
+
+
+@router.post("/api/v1/session/proof")
+def prove(person: SignedIn, site: TheSite, request: Request, entries: Proof) -> Response:
+    match _prove(site, request, person, entries):
+        case NewSession() as proved:
+            return with_cookie(JSONResponse(_me(proved.person)), proved)
+        case Refused() as refused:
+            return problem(REFUSALS[refused.refusal], refused.sentence)
+
+
+@router.get("/join", dependencies=[ANYBODY])
+def join_page(site: TheSite, request: Request, name: str = "") -> Response:
+    return _join_page(site, request, name=name)
+
+
+@router.post("/join", dependencies=[ANYBODY])
+def join_by_form(site: TheSite, request: Request, form: Annotated[JoinForm, Form()]) -> Response:
+    """Choose the first password of an account and sign in with it."""
+    try:
+        answer = _after_pause(site, request, form.name, lambda: _joined(site, request, form))
+    except InvalidInput as err:
+        return _join_page(site, request, name=form.name, error=str(err), status=422)
+    if isinstance(answer, Refused):
+        return _join_page(site, request, name=form.name, error=answer.sentence, status=REFUSALS[answer.refusal])
+    return with_cookie(RedirectResponse("/", 303), answer)
+
+
 @router.post("/api/v1/session", dependencies=[ANYBODY])
-def sign_in(site: TheSite, request: Request, entries: SignIn) -> Response:
+def sign_in_by_json(site: TheSite, request: Request, entries: SignIn) -> Response:
     match _sign_in(site, request, entries):
         case NewSession() as opened:
             return with_cookie(JSONResponse(_me(opened.person)), opened)
@@ -54,7 +97,7 @@ def sign_in(site: TheSite, request: Request, entries: SignIn) -> Response:
 
 @router.delete("/api/v1/session")
 def sign_out(person: SignedIn, tx: Tx, site: TheSite) -> Response:
-    people.sign_out(tx, person, at=site.clock.now())
+    sessions.sign_out(tx, person, at=site.clock.now())
     return without_cookie(Response(status_code=204))
 
 
@@ -78,15 +121,47 @@ def address_of(request: Request) -> str:
 
 
 def _sign_in(site: Site, request: Request, entries: SignIn) -> NewSession | Refused:
-    """Check name and password, after the pause that many wrong tries have earned."""
-    address = address_of(request)
-    if wait := site.delay.begin(entries.name, address, site.clock.monotonic()):
-        return Refused(Refusal.TOO_MANY, f"Too many tries. Wait {wait} s, then try again.")
-    answer = people.sign_in(
-        site.central, name=entries.name, password=entries.password.get_secret_value(), at=site.clock.now(), address=address
+    def act() -> NewSession | Refused:
+        return sign_in.sign_in(
+            site.central,
+            name=entries.name,
+            password=entries.password.get_secret_value(),
+            code=entries.code.get_secret_value(),
+            key=site.factor_key,
+            at=site.clock.now(),
+            address=address_of(request),
+        )
+
+    return _after_pause(site, request, entries.name, act)
+
+
+def _prove(site: Site, request: Request, person: Person, entries: Proof) -> NewSession | Refused:
+    def act() -> NewSession | Refused:
+        password, code = entries.password.get_secret_value(), entries.code.get_secret_value()
+        return sign_in.prove(site.central, person, password=password, code=code, key=site.factor_key, at=site.clock.now())
+
+    return _after_pause(site, request, person.name, act)
+
+
+def _joined(site: Site, request: Request, form: JoinForm) -> NewSession | Refused:
+    return sign_in.join(
+        site.central,
+        name=form.name,
+        invitation=form.invitation.get_secret_value(),
+        password=form.password.get_secret_value(),
+        at=site.clock.now(),
+        address=address_of(request),
     )
+
+
+def _after_pause(site: Site, request: Request, name: str, act: Callable[[], NewSession | Refused]) -> NewSession | Refused:
+    """Check what somebody says to be, after the pause that many wrong tries have earned."""
+    address = address_of(request)
+    if wait := site.delay.begin(name, address, site.clock.monotonic()):
+        return Refused(Refusal.TOO_MANY, f"Too many tries. Wait {wait} s, then try again.")
+    answer = act()
     if not isinstance(answer, Refused):
-        site.delay.succeeded(entries.name, address)
+        site.delay.succeeded(name, address)
     return answer
 
 
@@ -99,18 +174,40 @@ def _hurried(response: Response, site: Site, request: Request, entries: SignIn, 
 def _page(site: Site, request: Request, *, next_path: str, name: str = "", refused: Refused | None = None) -> Response:
     context = shell(site, None, path=request.url.path) | {
         "name": name,
-        "next": _own_path(next_path) if next_path else "",
+        "next": own_path(next_path) if next_path else "",
         "error": refused.sentence if refused else None,
     }
     return site.pages.render("login.html", context, person=None, status=REFUSALS[refused.refusal] if refused else 200)
 
 
-def _own_path(path: str) -> str:
+def _proof_page(site: Site, request: Request, person: Person, *, next_path: str, refused: Refused | None = None) -> Response:
+    with site.central.reading() as session:
+        factors = factors_of(session, person.id)
+    context = shell(site, person, path=request.url.path) | {
+        "next": own_path(next_path) if next_path else "",
+        "wants_code": factors.totp_since is not None,
+        "error": refused.sentence if refused else None,
+    }
+    return site.pages.render("prove.html", context, person=person, status=REFUSALS[refused.refusal] if refused else 200)
+
+
+def _join_page(site: Site, request: Request, *, name: str, error: str | None = None, status: int = 200) -> Response:
+    context = shell(site, None, path=request.url.path) | {"name": name, "error": error}
+    return site.pages.render("join.html", context, person=None, status=status)
+
+
+def own_path(path: str) -> str:
     """Return `path` when it lies on this site, else the start: a sign-in leads nowhere else."""
     plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if plain else "/"
 
 
 def _me(person: Person) -> dict[str, object]:
-    mine = sorted(PERMISSIONS[person.role] - {Permission.PUBLIC, Permission.SIGNED_IN})
-    return {"name": person.name, "role": person.role.value, "role_label": ROLE_LABELS[person.role], "permissions": mine}
+    mine = sorted(one for one in PERMISSIONS[person.role] - {Permission.PUBLIC, Permission.SIGNED_IN} if person.may(one))
+    return {
+        "name": person.name,
+        "role": person.role.value,
+        "role_label": ROLE_LABELS[person.role],
+        "permissions": mine,
+        "must_enrol": person.must_enrol,
+    }

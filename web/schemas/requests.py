@@ -14,6 +14,7 @@ from web.camera_entries import CameraEntries, Text
 from web.numbers import BodyId
 
 MAX_NAME_CHARS = 200
+MAX_CODE_CHARS = 40
 
 
 class SignIn(BaseModel):
@@ -21,10 +22,58 @@ class SignIn(BaseModel):
 
     name: str = Field(default="", max_length=MAX_NAME_CHARS)
     password: SecretStr = Field(default=SecretStr(""), max_length=MAX_PASSWORD_CHARS)
+    code: SecretStr = Field(default=SecretStr(""), max_length=MAX_CODE_CHARS)
+    """Of an authenticator, or one on paper; for accounts that have a second factor."""
 
 
 class SignInForm(SignIn):
     next: str = Field(default="", max_length=2000)
+
+
+class Proof(BaseModel):
+    """Shown anew by somebody who is signed in."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    password: SecretStr = Field(default=SecretStr(""), max_length=MAX_PASSWORD_CHARS)
+    code: SecretStr = Field(default=SecretStr(""), max_length=MAX_CODE_CHARS)
+
+
+class ProofForm(Proof):
+    next: str = Field(default="", max_length=2000)
+
+
+class JoinForm(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    name: str = Field(default="", max_length=MAX_NAME_CHARS)
+    invitation: SecretStr = Field(default=SecretStr(""), max_length=MAX_CODE_CHARS)
+    password: SecretStr = Field(default=SecretStr(""), max_length=MAX_PASSWORD_CHARS)
+
+
+class PasswordForm(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    old: SecretStr = Field(default=SecretStr(""), max_length=MAX_PASSWORD_CHARS)
+    new: SecretStr = Field(default=SecretStr(""), max_length=MAX_PASSWORD_CHARS)
+
+
+class CodeForm(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    code: SecretStr = Field(default=SecretStr(""), max_length=MAX_CODE_CHARS)
+
+
+class PersonForm(BaseModel):
+    """An account as IT proposes it."""
+
+    name: str = Field(default="", max_length=MAX_NAME_CHARS)
+    role: str = Field(default="", max_length=MAX_CODE_CHARS)
+    branch: Annotated[list[BodyId], Field(max_length=1000)] = []
+    """None chosen means the whole district."""
+    until: str = Field(default="", max_length=MAX_CODE_CHARS)
+    """The last day, 2026-12-31; empty for none."""
+    firm: str = Field(default="", max_length=MAX_NAME_CHARS)
 
 
 class CameraForm(CameraEntries):

@@ -25,6 +25,18 @@ def test_nobody_proposes_and_confirms_accounts(role: Role) -> None:
     assert len(PERMISSIONS[role] & {Permission.PEOPLE_PROPOSE, Permission.PEOPLE_CONFIRM}) < 2
 
 
+@pytest.mark.parametrize("role", list(Role))
+def test_no_role_may_everything_and_the_auditor_does_nothing(role: Role) -> None:
+    assert PERMISSIONS[role] < set(Permission)
+    changes = {Permission.CAMERA_MANAGE, Permission.PEOPLE_PROPOSE, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END}
+    assert role is not Role.AUDITOR or not PERMISSIONS[role] & (changes | _WATCHING)
+
+
+def test_a_delegate_may_no_more_than_the_director_and_confirms_nobody() -> None:
+    assert PERMISSIONS[Role.DELEGATE] < PERMISSIONS[Role.DIRECTOR]
+    assert Permission.PEOPLE_CONFIRM not in PERMISSIONS[Role.DELEGATE]
+
+
 @pytest.mark.parametrize("actor", [CONSOLE, System("digest"), Node(NodeId(3))])
 @pytest.mark.parametrize("permission", [*_WATCHING, Permission.LOG_READ, Permission.PEOPLE_CONFIRM, Permission.SIGNED_IN])
 def test_acts_of_people_need_a_person(actor: Actor, permission: Permission) -> None:

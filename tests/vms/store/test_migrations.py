@@ -21,12 +21,13 @@ from tests.databases import Cluster
 from tests.factories import NOW
 from vms.domain.access import Action, Purpose
 from vms.domain.checkpoint import read_note
-from vms.domain.ids import CameraId
-from vms.domain.timespan import Timespan
+from vms.domain.ids import BranchId, CameraId
+from vms.domain.people import Proof, Role
+from vms.domain.timespan import EPOCH, Timespan
 from vms.errors import ConfigError
 from vms.services.log_key import LogKey
 from vms.services.log_proof import sign_checkpoint, verify_log
-from vms.store import access_log
+from vms.store import access_log, sessions
 from vms.store.central_tables import Central
 from vms.store.database import Engines, make_engines
 from vms.store.index_tables import NodeIndex
@@ -202,3 +203,40 @@ def test_entries_of_an_older_log_keep_number_and_words(database: str, request: p
     second = NOW.replace(microsecond=0)
     assert events[0].span == Timespan(second - timedelta(seconds=66), second - timedelta(seconds=6))
     assert events[0].purpose is Purpose.INCIDENT
+
+
+@pytest.mark.parametrize("database", ["empty", "empty_postgresql"])
+def test_people_and_their_sessions_of_an_older_release_are_kept(database: str, request: pytest.FixtureRequest) -> None:
+    engines: Engines = request.getfixturevalue(database)
+    config = _config(Which.CENTRAL)
+    with engines.write.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        connection.execute(text("INSERT INTO branch (id, name, name_key, timezone, created_at) VALUES (3, 'Main', 'main', 'UTC', 1)"))
+        connection.execute(
+            text(
+                "INSERT INTO person (id, name, name_key, role, whole_district, password_hash, created_at, confirmed_at)"
+                " VALUES (7, 'Ana', 'ana', 'desk', :whole, 'hash', 5, 6)"
+            ),
+            {"whole": False},
+        )
+        connection.execute(text("INSERT INTO person_branch (person_id, branch_id) VALUES (7, 3)"))
+        opened = {"token": bytes(32), "at": (NOW - EPOCH) // timedelta(microseconds=1)}
+        connection.execute(
+            text("INSERT INTO session (id, person_id, token_sha256, opened_at, seen_at) VALUES (9, 7, :token, :at, :at)"), opened
+        )
+    migrate(engines, Which.CENTRAL)
+
+    with engines.writing() as session:
+        kept = sessions.of_token(session, bytes(32))
+        assert kept is not None
+        account = kept.account
+        assert (account.name, account.role, account.branches, account.proposed_by) == (
+            "Ana",
+            Role.DESK,
+            frozenset({BranchId(3)}),
+            "os:console",
+        )
+        assert account.in_use(NOW)
+        assert (kept.proof, kept.opened_at, kept.proved_at, kept.address) == (Proof.PASSWORD, NOW, NOW, "")
+        assert sessions.end(session, kept.id, NOW)

@@ -1,0 +1,116 @@
+"""`vms user`, `vms login` and `vms logout`."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pyotp
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.factories import CONSOLE, PASSWORD, done
+from vms.cli import app
+from vms.clock import SystemClock
+from vms.config import Settings
+from vms.domain.people import Proof
+from vms.services import people
+from vms.services.district import District
+from vms.services.installation import Installation, install
+from vms.services.second_factor import enrol_totp, offer_totp, read_factor_key
+from vms.services.sessions import open_session
+from vms.store.database import make_engines
+
+pytestmark = pytest.mark.slow
+DISTRICT = District(name="Alder", timezone="America/Los_Angeles", days=14, director="Helen Marsh")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return install(tmp_path / "data", Installation(DISTRICT), actor=CONSOLE, clock=SystemClock())
+
+
+def _say(settings: Settings, *words: str, typed: str = "") -> Result:
+    return CliRunner().invoke(app, ["--data", str(settings.data_dir), *words], input=typed)
+
+
+def _add(settings: Settings, name: str, role: str, *more: str) -> Result:
+    return _say(settings, "user", "add", name, "--role", role, "--password-stdin", *more, typed=f"{PASSWORD}\n")
+
+
+def _login(settings: Settings, name: str, *more: str, typed: str = PASSWORD) -> Result:
+    return _say(settings, "login", name, "--password-stdin", *more, typed=f"{typed}\n")
+
+
+def _authenticator(settings: Settings, name: str) -> str:
+    """Set up an authenticator for `name` and return a code that still opens something."""
+    engines, at = make_engines(settings.central_path), SystemClock().now()
+    try:
+        with engines.writing() as session:
+            account = done(people.account_named(session, CONSOLE, name))
+            person = done(open_session(session, person_id=account.id, proof=Proof.PASSWORD, at=at)).person
+            offer = done(offer_totp(session, person, key=read_factor_key(settings)))
+            authenticator = pyotp.TOTP(offer.secret)
+            done(enrol_totp(session, person, authenticator.at(at - timedelta(seconds=30)), key=read_factor_key(settings), at=at))
+        return authenticator.at(at)
+    finally:
+        engines.dispose()
+
+
+def test_an_account_is_added_with_an_invitation(settings: Settings) -> None:
+    said = _say(settings, "user", "add", "t.okafor", "--role", "it")
+    assert said.exit_code == 0
+    assert said.stdout.startswith("t.okafor, it\nInvitation: ")
+    (person,) = json.loads(_say(settings, "user", "list", "--json").stdout)["people"]
+    assert (person["name"], person["role"], person["branches"], person["state"]) == ("t.okafor", "it", None, "works")
+    assert _say(settings, "user", "invite", "t.okafor").stdout.startswith("Invitation: ")
+
+
+def test_a_delegate_needs_a_last_day(settings: Settings) -> None:
+    assert _add(settings, "r.castellanos", "delegate").exit_code == 2
+    assert _add(settings, "r.castellanos", "delegate", "--until", "soon").exit_code == 2
+    day = f"{SystemClock().now().year + 1}-01-01"
+    assert _add(settings, "r.castellanos", "delegate", "--until", day).exit_code == 0
+
+
+def test_ending_an_account_closes_it(settings: Settings) -> None:
+    _add(settings, "d.nakamura", "desk")
+    assert _say(settings, "user", "end", "d.nakamura").stdout == "d.nakamura is ended.\n"
+    assert "ended" in _say(settings, "user", "list").stdout
+    assert _login(settings, "d.nakamura").exit_code == 2
+    assert _say(settings, "user", "end", "nobody").exit_code == 2
+
+
+def test_what_people_alone_may_do_asks_for_a_sign_in(settings: Settings) -> None:
+    _add(settings, "h.marsh", "director")
+    said = _say(settings, "user", "confirm", "h.marsh")
+    assert (said.exit_code, "vms login" in said.stderr) == (2, True)
+
+
+def test_the_director_confirms_after_signing_in_with_both_factors(settings: Settings) -> None:
+    _add(settings, "h.marsh", "director")
+    code = _authenticator(settings, "h.marsh")
+    assert _add(settings, "d.nakamura", "desk").stdout == "d.nakamura, desk; it waits for the Director's confirmation\n"
+    assert _login(settings, "h.marsh", "--otp", "123").exit_code == 2
+    assert _login(settings, "h.marsh", "--otp", code).stdout == "Signed in as h.marsh, director.\n"
+    assert _say(settings, "user", "confirm", "d.nakamura").stdout == "d.nakamura is confirmed.\n"
+    assert _say(settings, "logout").stdout == "Signed out.\n"
+    assert _say(settings, "user", "confirm", "d.nakamura").exit_code == 2
+    assert _say(settings, "logout").stdout == "Nobody was signed in.\n"
+
+
+def test_a_password_alone_signs_in_and_says_what_is_missing(settings: Settings) -> None:
+    _add(settings, "h.marsh", "director")
+    said = _login(settings, "h.marsh")
+    assert (said.exit_code, "second factor" in said.stderr) == (0, True)
+    assert _say(settings, "user", "confirm", "h.marsh").exit_code == 2
+
+
+def test_only_whoever_signed_in_reads_the_session(settings: Settings, tmp_path: Path) -> None:
+    _add(settings, "p.lindqvist", "auditor")
+    _login(settings, "p.lindqvist")
+    (kept,) = (tmp_path / "state" / "custodian").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert kept.parent.stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,169 @@
+"""Commands about people: user add, list, confirm, invite, end; and login, which lets the command line act as a person."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from vms.cli.context import Cli, allowed, password_from_stdin
+from vms.cli.output import err, out, print_json, print_table, sentences
+from vms.domain.people import Account, Actor, Role
+from vms.services import people, sign_in
+from vms.services.branches import branch_named
+from vms.services.district import zone_of_district
+from vms.services.passwords import NO_PASSWORD, hash_password
+from vms.services.people import INVITATION_LASTS, NewAccount, last_day
+from vms.services.second_factor import read_factor_key
+from vms.services.sessions import sign_out
+
+user_app = typer.Typer(help="People with an account.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Named = Annotated[str, typer.Argument(help="Sign-in name, or id.")]
+
+
+@user_app.command("add")
+def user_add(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Sign-in name, such as d.nakamura.")],
+    role: Annotated[Role, typer.Option(help="What the account may do; the table is in web/README.md.")],
+    branch: Annotated[list[str] | None, typer.Option(help="A branch the account is limited to; repeat for several.")] = None,
+    until: Annotated[str, typer.Option(help="Last day, 2026-12-31; a delegate and a contractor need one.")] = "",
+    firm: Annotated[str, typer.Option(help="The firm of a contractor.")] = "",
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")] = False,
+) -> None:
+    """Add an account and print the invitation with which its owner chooses a password.
+
+    After the Director has signed in once it waits for the Director's confirmation.
+    """
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        hashed = hash_password(password_from_stdin()) if password_stdin else NO_PASSWORD
+        with cli.writing(settings) as session:
+            branches = frozenset(branch_named(session, cli.actor, text).id for text in branch) if branch else None
+            new = NewAccount(name, role, branches, last_day(until, zone_of_district(session)), firm)
+            answer = people.add_person(session, cli.actor, new, at=cli.clock.now(), password_hash=hashed)
+            code = people.invite_person(session, cli.actor, answer.id, at=cli.clock.now()) if isinstance(answer, Account) else answer
+        account = allowed(answer)
+    waiting = "" if account.confirmed_at else "; it waits for the Director's confirmation"
+    out.print(f"{account.name}, {account.role}{waiting}")
+    if not password_stdin:
+        _print_invitation(account, allowed(code))
+
+
+@user_app.command("list")
+def user_list(context: typer.Context, json: Json = False) -> None:
+    """List who has an account."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        with cli.reading(settings) as session:
+            accounts = allowed(people.list_people(session, cli.actor))
+    if json:
+        print_json({"people": [_document(one, cli.clock.now()) for one in accounts]})
+        return
+    rows = [(one.name, one.role.value, _state(one, cli.clock.now()), one.firm) for one in accounts]
+    print_table(("Name", "Role", "State", "Firm"), rows, empty="Nobody has an account. Add one: vms user add NAME --role it")
+
+
+@user_app.command("confirm")
+def user_confirm(context: typer.Context, name: Named) -> None:
+    """Let a proposed account sign in; needs vms login as the Director."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        director = cli.person(settings)
+        with cli.writing(settings) as session:
+            found = people.account_named(session, director, name)
+            answer = people.confirm_person(session, director, found.id, at=cli.clock.now()) if isinstance(found, Account) else found
+        account = allowed(answer)
+    out.print(f"{account.name} is confirmed.")
+
+
+@user_app.command("invite")
+def user_invite(context: typer.Context, name: Named) -> None:
+    """Print a new invitation for an account that has no password yet."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        with cli.writing(settings) as session:
+            found = people.account_named(session, cli.actor, name)
+            code = people.invite_person(session, cli.actor, found.id, at=cli.clock.now()) if isinstance(found, Account) else found
+        _print_invitation(allowed(found), allowed(code))
+
+
+@user_app.command("end")
+def user_end(context: typer.Context, name: Named) -> None:
+    """End an account; whoever is signed in with it is out within seconds. The Director's own needs vms login as the Director."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        with cli.writing(settings) as session:
+            actor: Actor = cli.person_if_any(session) or cli.actor
+            found = people.account_named(session, actor, name)
+            answer = people.disable_person(session, actor, found.id, at=cli.clock.now()) if isinstance(found, Account) else found
+        account = allowed(answer)
+    out.print(f"{account.name} is ended.")
+
+
+def login(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Sign-in name.")],
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")] = False,
+    otp: Annotated[str, typer.Option(help="Code of the authenticator, or one on paper.")] = "",
+) -> None:
+    """Act as a person in the commands that only people may give, until vms logout or the session's end."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        password = password_from_stdin() if password_stdin else typer.prompt("Password", hide_input=True, err=True)
+        with cli.central(settings) as central:
+            answer = sign_in.sign_in(
+                central, name=name, password=password, code=otp, key=read_factor_key(settings), at=cli.clock.now(), address="console"
+            )
+        opened = allowed(answer)
+        cli.keep_token(opened.token)
+    out.print(f"Signed in as {opened.person.name}, {opened.person.role}.")
+    if opened.person.must_enrol:
+        err.print(
+            "This role needs a second factor. Set up an authenticator on the account's page first; until then nothing more is allowed."
+        )
+
+
+def logout(context: typer.Context) -> None:
+    """End the session that vms login opened."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        with cli.writing(settings) as session:
+            person = cli.person_if_any(session)
+            if person is not None:
+                sign_out(session, person, at=cli.clock.now())
+        cli.forget_token()
+    out.print("Signed out." if person else "Nobody was signed in.")
+
+
+def _print_invitation(account: Account, code: str) -> None:
+    hours = INVITATION_LASTS // timedelta(hours=1)
+    out.print(f"Invitation: {code}")
+    err.print(f"Give it to {account.name}: it lets them choose a password on the page /join, once, within {hours} hours.")
+
+
+def _state(account: Account, at: datetime) -> str:
+    if account.in_use(at):
+        return "works"
+    return "waits for the Director" if account.confirmed_at is None and account.disabled_at is None else "ended"
+
+
+def _document(account: Account, at: datetime) -> dict[str, object]:
+    return {
+        "id": account.id,
+        "name": account.name,
+        "role": account.role.value,
+        "branches": None if account.branches is None else sorted(account.branches),
+        "state": _state(account, at),
+        "until": account.ends_at,
+        "firm": account.firm,
+    }

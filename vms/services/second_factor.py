@@ -1,0 +1,135 @@
+"""Second factors: an authenticator's codes (RFC 6238) and codes on paper for whoever lost it. Each code opens one thing, once."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+import pyotp
+from sqlalchemy.orm import Session
+
+from vms.config import Settings
+from vms.crypto import FileKeySource, open_sealed, seal, sealing_public_key
+from vms.domain.access import Action
+from vms.domain.ids import PersonId
+from vms.domain.outcome import Refusal, Refused
+from vms.domain.people import Person, Proof
+from vms.services.access_log import record
+from vms.services.sessions import SignedIn, digest, prove_session
+from vms.store import factors
+
+FactorKey = NewType("FactorKey", bytes)
+"""X25519, of the hub: authenticators' secrets are sealed to it, so a copy of the database opens nothing."""
+STEP_SECONDS = 30
+DRIFT_STEPS = 1
+"""A phone's clock may be off by half a minute."""
+CODE_DIGITS = 6
+RECOVERY_CODES = 10
+_RECOVERY_BYTES = 5
+ISSUER = "Custodian"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What an authenticator is to be given: the secret for typing, and the same as the address that a picture carries."""
+
+    secret: str
+    """Base 32."""
+    uri: str
+    """otpauth://totp/…"""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A second factor was added: the session goes on, and these codes are shown this once."""
+
+    signed_in: SignedIn
+    recovery_codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What a person's second factor is."""
+
+    totp_since: datetime | None
+    recovery_codes_left: int
+
+
+def read_factor_key(settings: Settings) -> FactorKey:
+    """Read the hub's key, or make it; ConfigError says why it can't be had."""
+    return FactorKey(FileKeySource(settings.factor_key_path).key())
+
+
+def offer_totp(session: Session, person: Person, *, key: FactorKey) -> Offer | Refused:
+    """Return a new secret for the authenticator of somebody who has none; it counts once `enrol_totp` saw a code of it."""
+    secret = pyotp.random_base32()
+    if not factors.offer_totp(session, person.id, seal(sealing_public_key(key), secret.encode(), _bound_to(person.id))):
+        return Refused(Refusal.NOT_ALLOWED, "This account has an authenticator already. Only IT can start taking it away.")
+    return Offer(secret, pyotp.TOTP(secret).provisioning_uri(name=person.name, issuer_name=ISSUER))
+
+
+def offered_totp(session: Session, person: Person, *, key: FactorKey) -> Offer | None:
+    """Return the secret that waits for its first code, to show it again."""
+    stored = factors.totp(session, person.id)
+    if stored is None or stored.confirmed_at is not None:
+        return None
+    secret = _secret(stored.secret, person.id, key)
+    return Offer(secret, pyotp.TOTP(secret).provisioning_uri(name=person.name, issuer_name=ISSUER))
+
+
+def enrol_totp(session: Session, person: Person, code: str, *, key: FactorKey, at: datetime) -> Enrolled | Refused:
+    """Take the first code of the authenticator: from now on each sign-in needs one."""
+    stored = factors.totp(session, person.id)
+    if stored is None or stored.confirmed_at is not None:
+        return Refused(Refusal.NOT_ALLOWED, "No new authenticator waits for its first code.")
+    if not _take_totp(session, person.id, stored.secret, code, key=key, at=at):
+        return Refused(Refusal.NOT_ALLOWED, "That is not the code it shows now. Look at the phone's clock, then enter the next one.")
+    factors.confirm_totp(session, person.id, at)
+    codes = tuple(secrets.token_hex(_RECOVERY_BYTES) for _ in range(RECOVERY_CODES))
+    factors.set_recovery_codes(session, person.id, [digest(code) for code in codes])
+    record(session, actor=person, action=Action.FACTOR_ADD, at=at, detail={"kind": "totp"})
+    return Enrolled(prove_session(session, person, Proof.TOTP, at=at), tuple(f"{code[:5]}-{code[5:]}" for code in codes))
+
+
+def take_code(session: Session, person: PersonId, code: str, *, key: FactorKey, at: datetime) -> Proof | None:
+    """Return by what somebody whose password fits is proved now, and use the code up; None when it doesn't fit.
+
+    Without a second factor the password is all there is, and the session opens nothing that needs more.
+    """
+    stored = factors.totp(session, person)
+    if stored is None or stored.confirmed_at is None:
+        return Proof.PASSWORD
+    plain = code.replace(" ", "").replace("-", "").casefold()
+    if _take_totp(session, person, stored.secret, plain, key=key, at=at):
+        return Proof.TOTP
+    if factors.take_recovery_code(session, person, digest(plain), at):
+        return Proof.RECOVERY
+    return None
+
+
+def factors_of(session: Session, person: PersonId) -> Factors:
+    stored = factors.totp(session, person)
+    return Factors(stored.confirmed_at if stored else None, factors.unused_recovery_codes(session, person))
+
+
+def _take_totp(session: Session, person: PersonId, sealed: bytes, code: str, *, key: FactorKey, at: datetime) -> bool:
+    """Say whether `code` is that of this step or a neighbour, and use it up with all before it."""
+    plain = code.replace(" ", "")
+    if len(plain) != CODE_DIGITS or not (plain.isascii() and plain.isdecimal()):
+        return False
+    authenticator, now = pyotp.TOTP(_secret(sealed, person, key)), int(at.timestamp()) // STEP_SECONDS
+    steps = range(now - DRIFT_STEPS, now + DRIFT_STEPS + 1)
+    # Every step is computed, so that the time tells nothing.
+    fitting = [step for step in steps if secrets.compare_digest(authenticator.generate_otp(step), plain)]
+    return any(factors.take_step(session, person, step) for step in fitting)
+
+
+def _secret(sealed: bytes, person: PersonId, key: FactorKey) -> str:
+    return open_sealed(key, sealed, _bound_to(person)).decode()
+
+
+def _bound_to(person: PersonId) -> bytes:
+    """Return what a secret is sealed together with: in another person's row it opens nothing."""
+    return b"totp|%d" % person

@@ -1,0 +1,156 @@
+"""Sessions: opened by a proof, found by their token, proved anew, listed, revoked. Every open stream asks again within five seconds."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from vms.domain.access import Action
+from vms.domain.ids import PersonId, SessionId, new_number
+from vms.domain.outcome import Refusal, Refused
+from vms.domain.people import IDLE_LIMITS, SESSION_LIMITS, Account, Permission, Person, Proof, System
+from vms.services.access_log import record, refuse
+from vms.services.refusals import no_such, not_allowed, sign_in_first
+from vms.store import people, sessions
+from vms.store.sessions import StoredSession
+
+TOUCH_EVERY = timedelta(minutes=1)
+"""A session's last request is written at most so often: reading pages stays reading."""
+MAX_TOKEN_CHARS = 128
+LIST_LIMIT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session and its token, which goes to the browser and is stored nowhere."""
+
+    token: str
+    person: Person
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """Whose request this is, and how long the session still lasts."""
+
+    person: Person
+    seen_at: datetime
+    ends_at: datetime
+
+    def touch_due(self, at: datetime) -> bool:
+        """Say whether it is time to write this request down (`touch_session`)."""
+        return at - self.seen_at >= TOUCH_EVERY
+
+
+def open_session(session: Session, *, person_id: PersonId, proof: Proof, at: datetime, address: str = "") -> SignedIn | Refused:
+    """Open a session for somebody who has shown who they are by `proof`; refused when the account is not in use."""
+    account = people.get(session, person_id)
+    if account is None or not account.in_use(at):
+        refused = refuse_sign_in(session, person_id, at=at, address=address)
+        return _not_yet() if account is not None and account.confirmed_at is None and account.disabled_at is None else refused
+    token, number = secrets.token_urlsafe(32), SessionId(new_number())
+    stored = StoredSession(number, account, proof, address[:64], at, at, at, None)
+    sessions.add(session, stored, digest(token))
+    people.signed_in(session, account.id, at)
+    person = _person(stored)
+    record(session, actor=person, action=Action.SESSION_OPEN, at=at, detail=_origin(address) | {"how": proof.value})
+    return SignedIn(token, person)
+
+
+def refuse_sign_in(session: Session, person: PersonId | None, *, at: datetime, address: str) -> Refused:
+    """Write that a sign-in failed. The typed name is not written down: people type their password there."""
+    detail = _origin(address) | {"account": "unknown" if person is None else str(person)}
+    record(session, actor=System("sign-in"), action=Action.SESSION_REFUSE, at=at, detail=detail)
+    return Refused(Refusal.SIGN_IN, "Name, password or code is wrong.")
+
+
+def session_for_token(session: Session, token: str, *, at: datetime) -> OpenSession | Refused:
+    """Return whose session `token` opens now: what every open stream asks again within five seconds.
+
+    Reads only; roles and branches are those of this moment.
+    """
+    stored = sessions.of_token(session, digest(token)) if 0 < len(token) <= MAX_TOKEN_CHARS else None
+    if stored is None or stored.ended_at is not None or not stored.account.in_use(at):
+        return sign_in_first("go on")
+    ends_at = _ends_at(stored)
+    if not stored.opened_at <= at < ends_at:
+        return Refused(Refusal.SIGN_IN, "The session has ended. Sign in again.")
+    return OpenSession(_person(stored), stored.seen_at, ends_at)
+
+
+def touch_session(session: Session, session_id: SessionId, *, at: datetime) -> None:
+    """Count a request at `at` against the idle limit."""
+    sessions.seen(session, session_id, at)
+
+
+def prove_session(session: Session, person: Person, proof: Proof, *, at: datetime) -> SignedIn:
+    """Write that `person` has just proved anew who they are; the session goes on under a new token."""
+    token = secrets.token_urlsafe(32)
+    sessions.proved(session, person.session_id, digest(token), proof, at)
+    record(session, actor=person, action=Action.SESSION_PROVE, at=at, detail={"how": proof.value})
+    return SignedIn(token, Person(person.id, person.name, person.role, person.session_id, person.branches, proof, at))
+
+
+def sign_out(session: Session, person: Person, *, at: datetime) -> None:
+    """End the session that `person` acts in; open streams close when they next ask."""
+    if sessions.end(session, person.session_id, at):
+        record(session, actor=person, action=Action.SESSION_CLOSE, at=at)
+
+
+def list_sessions(session: Session, actor: Person, person_id: PersonId, *, at: datetime) -> list[StoredSession] | Refused:
+    """Return the open sessions of a person, the newest first: one's own, or anybody's for who may end accounts."""
+    account = people.get(session, person_id)
+    if account is None or not _may_end(actor, person_id):
+        return no_such("account")
+    found = sessions.of_person(session, account, since=at - IDLE_LIMITS[account.role], limit=LIST_LIMIT)
+    return [one for one in found if at < _ends_at(one)]
+
+
+def revoke_sessions(session: Session, actor: Person, person_id: PersonId, *, at: datetime, only: SessionId | None = None) -> int | Refused:
+    """End the sessions of a person, or one of them, and return how many; whoever watches through one is out within seconds.
+
+    The actor's own session stays unless it is the one that is named.
+    """
+    account = people.get(session, person_id)
+    if account is None:
+        return no_such("account")
+    if not _may_end(actor, person_id):
+        return refuse(session, actor, Action.SESSION_REVOKE, not_allowed("end somebody else's session", "IT or the Director"), at=at)
+    ended = (
+        sessions.end_all(session, person_id, at, but=actor.session_id) if only is None else sessions.end_of(session, person_id, only, at)
+    )
+    if ended:
+        detail = {"person": str(person_id), "name": account.name, "sessions": str(ended)}
+        record(session, actor=actor, action=Action.SESSION_REVOKE, at=at, detail=detail)
+    return ended
+
+
+def digest(token: str) -> bytes:
+    """Return what a token or a code is known by here."""
+    return hashlib.sha256(token.encode(errors="replace")).digest()
+
+
+def _may_end(actor: Person, person_id: PersonId) -> bool:
+    return actor.id == person_id or actor.may(Permission.PEOPLE_END)
+
+
+def _ends_at(stored: StoredSession) -> datetime:
+    role, account_ends = stored.account.role, stored.account.ends_at
+    ends = min(stored.opened_at + SESSION_LIMITS[role], stored.seen_at + IDLE_LIMITS[role])
+    return ends if account_ends is None else min(ends, account_ends)
+
+
+def _not_yet() -> Refused:
+    return Refused(Refusal.SIGN_IN, "This account waits for the Director's confirmation.")
+
+
+def _origin(address: str) -> dict[str, str]:
+    return {"address": address} if address else {}
+
+
+def _person(stored: StoredSession) -> Person:
+    account: Account = stored.account
+    return Person(account.id, account.name, account.role, stored.id, account.branches, stored.proof, stored.proved_at)

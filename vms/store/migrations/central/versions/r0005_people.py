@@ -1,0 +1,133 @@
+"""Add the roles of a larger district, accounts that end, second factors, invitations and what a session was opened by."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+MOMENT = sa.BigInteger()
+WORD = sa.String(32)
+ROLES = "role IN ('desk', 'supervisor', 'branch-manager', 'director', 'delegate', 'counsel', 'it', 'auditor')"
+PROOFS = "proof IN ('password', 'totp', 'recovery', 'passkey', 'oidc', 'demo')"
+CONSOLE = "os:console"
+"""Who proposed the accounts that are there: their `person:add` entries say it exactly."""
+
+
+def upgrade() -> None:
+    """Grow person and session, and add the tables beside them."""
+    if op.get_bind().dialect.name == "sqlite":
+        _rebuild()
+    else:
+        _alter()
+    _make_factors()
+
+
+def _rebuild() -> None:
+    """SQLite changes no CHECK of a table that is there; whoever refers to the old table is made anew with it."""
+    op.drop_index("ix_session_person_id", "session")
+    for table in ("person", "person_branch", "session"):
+        op.rename_table(table, f"{table}_before")
+    op.create_table(
+        "person",
+        sa.Column("id", NUMBER, nullable=False, autoincrement=False),
+        sa.Column("name", sa.String(120), nullable=False),
+        sa.Column("name_key", sa.String(360), nullable=False),
+        sa.Column("role", WORD, nullable=False),
+        sa.Column("whole_district", sa.Boolean(), nullable=False),
+        sa.Column("firm", sa.String(120), nullable=False),
+        sa.Column("password_hash", sa.String(256), nullable=False),
+        sa.Column("proposed_by", sa.String(300), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("confirmed_at", MOMENT, nullable=True),
+        sa.Column("first_signed_in_at", MOMENT, nullable=True),
+        sa.Column("ends_at", MOMENT, nullable=True),
+        sa.Column("disabled_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_person"),
+        sa.UniqueConstraint("name_key", name="uq_person_name_key"),
+        sa.CheckConstraint(ROLES, name=op.f("ck_person_role")),
+    )
+    op.create_table(
+        "person_branch",
+        sa.Column("person_id", NUMBER, sa.ForeignKey("person.id", name="fk_person_branch_person_id"), nullable=False, autoincrement=False),
+        sa.Column("branch_id", NUMBER, sa.ForeignKey("branch.id", name="fk_person_branch_branch_id"), nullable=False, autoincrement=False),
+        sa.PrimaryKeyConstraint("person_id", "branch_id", name="pk_person_branch"),
+    )
+    op.create_table(
+        "session",
+        sa.Column("id", NUMBER, nullable=False, autoincrement=False),
+        sa.Column("person_id", NUMBER, sa.ForeignKey("person.id", name="fk_session_person_id"), nullable=False),
+        sa.Column("token_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("proof", WORD, nullable=False),
+        sa.Column("address", sa.String(64), nullable=False),
+        sa.Column("opened_at", MOMENT, nullable=False),
+        sa.Column("proved_at", MOMENT, nullable=False),
+        sa.Column("seen_at", MOMENT, nullable=False),
+        sa.Column("ended_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_session"),
+        sa.UniqueConstraint("token_sha256", name="uq_session_token_sha256"),
+        sa.CheckConstraint("length(token_sha256) = 32", name=op.f("ck_session_token")),
+        sa.CheckConstraint(PROOFS, name=op.f("ck_session_proof")),
+    )
+    op.create_index("ix_session_person_id", "session", ["person_id"])
+    op.execute(
+        f"""INSERT INTO person (id, name, name_key, role, whole_district, firm, password_hash, proposed_by, created_at, confirmed_at,
+        first_signed_in_at, disabled_at) SELECT id, name, name_key, role, whole_district, '', password_hash, '{CONSOLE}', created_at,
+        confirmed_at, first_signed_in_at, disabled_at FROM person_before"""  # noqa: S608 - the constant above
+    )
+    op.execute("INSERT INTO person_branch (person_id, branch_id) SELECT person_id, branch_id FROM person_branch_before")
+    op.execute(
+        """INSERT INTO session (id, person_id, token_sha256, proof, address, opened_at, proved_at, seen_at, ended_at)
+        SELECT id, person_id, token_sha256, 'password', '', opened_at, opened_at, seen_at, ended_at FROM session_before"""
+    )
+    for table in ("session", "person_branch", "person"):
+        op.drop_table(f"{table}_before")
+
+
+def _alter() -> None:
+    op.drop_constraint(op.f("ck_person_role"), "person")
+    op.create_check_constraint(op.f("ck_person_role"), "person", ROLES)
+    op.add_column("person", sa.Column("firm", sa.String(120), nullable=True))
+    op.add_column("person", sa.Column("proposed_by", sa.String(300), nullable=True))
+    op.add_column("person", sa.Column("ends_at", MOMENT, nullable=True))
+    op.execute(f"UPDATE person SET firm = '', proposed_by = '{CONSOLE}'")  # noqa: S608 - the constant above
+    for column in ("proof", "address", "proved_at"):
+        kind = {"proof": WORD, "address": sa.String(64)}.get(column, MOMENT)
+        op.add_column("session", sa.Column(column, kind, nullable=True))
+    op.execute("UPDATE session SET proof = 'password', address = '', proved_at = opened_at")
+    for table, columns in {"person": ("firm", "proposed_by"), "session": ("proof", "address", "proved_at")}.items():
+        for column in columns:
+            op.alter_column(table, column, nullable=False)
+    op.create_check_constraint(op.f("ck_session_proof"), "session", PROOFS)
+
+
+def _make_factors() -> None:
+    op.create_table(
+        "totp",
+        sa.Column("person_id", NUMBER, sa.ForeignKey("person.id", name="fk_totp_person_id"), nullable=False, autoincrement=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("confirmed_at", MOMENT, nullable=True),
+        sa.Column("last_step", NUMBER, nullable=False),
+        sa.PrimaryKeyConstraint("person_id", name="pk_totp"),
+    )
+    op.create_table(
+        "recovery_code",
+        sa.Column("person_id", NUMBER, sa.ForeignKey("person.id", name="fk_recovery_code_person_id"), nullable=False, autoincrement=False),
+        sa.Column("code_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("used_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("person_id", "code_sha256", name="pk_recovery_code"),
+        sa.CheckConstraint("length(code_sha256) = 32", name=op.f("ck_recovery_code_code")),
+    )
+    op.create_table(
+        "invitation",
+        sa.Column("person_id", NUMBER, sa.ForeignKey("person.id", name="fk_invitation_person_id"), nullable=False, autoincrement=False),
+        sa.Column("code_sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("ends_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("person_id", name="pk_invitation"),
+        sa.CheckConstraint("length(code_sha256) = 32", name=op.f("ck_invitation_code")),
+    )

@@ -1,0 +1,87 @@
+"""Sessions of people. A token is here only as its digest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, insert, select, update
+from sqlalchemy.orm import Session
+
+from vms.domain.ids import PersonId, SessionId
+from vms.domain.people import Account, Proof
+from vms.store.central_tables import PersonRow, SessionRow
+from vms.store.people import account_of
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    id: SessionId
+    account: Account
+    proof: Proof
+    address: str
+    opened_at: datetime
+    proved_at: datetime
+    seen_at: datetime
+    ended_at: datetime | None
+
+
+def add(session: Session, stored: StoredSession, token_sha256: bytes) -> None:
+    session.execute(
+        insert(SessionRow).values(
+            id=stored.id,
+            person_id=stored.account.id,
+            token_sha256=token_sha256,
+            proof=stored.proof,
+            address=stored.address,
+            opened_at=stored.opened_at,
+            proved_at=stored.proved_at,
+            seen_at=stored.seen_at,
+        )
+    )
+
+
+def of_token(session: Session, token_sha256: bytes) -> StoredSession | None:
+    """Return the session that a token's digest names, with its account as it is now."""
+    query = select(SessionRow, PersonRow).join(PersonRow, PersonRow.id == SessionRow.person_id)
+    found = session.execute(query.where(SessionRow.token_sha256 == token_sha256).execution_options(populate_existing=True)).one_or_none()
+    return None if found is None else _stored(found[0], account_of(session, found[1]))
+
+
+def of_person(session: Session, account: Account, *, since: datetime, limit: int) -> list[StoredSession]:
+    """Return the sessions of `account` that were not ended and were used since a moment, the newest first."""
+    query = select(SessionRow).where(SessionRow.person_id == account.id, SessionRow.ended_at.is_(None), SessionRow.seen_at >= since)
+    rows = session.scalars(query.order_by(SessionRow.opened_at.desc()).limit(limit).execution_options(populate_existing=True))
+    return [_stored(row, account) for row in rows]
+
+
+def seen(session: Session, number: SessionId, at: datetime) -> None:
+    session.execute(update(SessionRow).where(SessionRow.id == number, SessionRow.seen_at < at).values(seen_at=at))
+
+
+def proved(session: Session, number: SessionId, token_sha256: bytes, proof: Proof, at: datetime) -> None:
+    """Write down a new proof; the session goes on under another token."""
+    values = {"token_sha256": token_sha256, "proof": proof, "proved_at": at, "seen_at": at}
+    session.execute(update(SessionRow).where(SessionRow.id == number).values(values))
+
+
+def end(session: Session, number: SessionId, at: datetime) -> bool:
+    """End a session; False when it had ended before."""
+    still_open = and_(SessionRow.id == number, SessionRow.ended_at.is_(None))
+    return session.scalar(update(SessionRow).where(still_open).values(ended_at=at).returning(SessionRow.id)) is not None
+
+
+def end_of(session: Session, person: PersonId, number: SessionId, at: datetime) -> int:
+    """End a session if it is one of `person`; return how many that were."""
+    theirs = and_(SessionRow.id == number, SessionRow.person_id == person, SessionRow.ended_at.is_(None))
+    return len(session.scalars(update(SessionRow).where(theirs).values(ended_at=at).returning(SessionRow.id)).all())
+
+
+def end_all(session: Session, person: PersonId, at: datetime, *, but: SessionId | None = None) -> int:
+    """End every session of `person`, `but` one; return how many."""
+    still_open = and_(SessionRow.person_id == person, SessionRow.ended_at.is_(None), SessionRow.id != (but or 0))
+    return len(session.scalars(update(SessionRow).where(still_open).values(ended_at=at).returning(SessionRow.id)).all())
+
+
+def _stored(row: SessionRow, account: Account) -> StoredSession:
+    return StoredSession(SessionId(row.id), account, row.proof, row.address, row.opened_at, row.proved_at, row.seen_at, row.ended_at)

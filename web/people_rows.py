@@ -1,0 +1,63 @@
+"""Accounts as the rows of the people page: in words, with what the reader may do to each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TypedDict
+
+from vms.domain.ids import BranchId
+from vms.domain.people import Account, Permission, Person, Role
+from web.words import ROLE_LABELS
+
+
+class PersonRow(TypedDict):
+    id: int
+    name: str
+    role: str
+    where: str
+    state: str
+    """waits, works, ended"""
+    ends_at: datetime | None
+    firm: str
+    may_confirm: bool
+    may_end: bool
+    own: bool
+
+
+def person_rows(accounts: Sequence[Account], branches: Mapping[BranchId, str], reader: Person, at: datetime) -> list[PersonRow]:
+    """Return accounts, those that wait first, those that ended last."""
+    order = {"waits": 0, "works": 1, "ended": 2}
+    rows = [_row(account, branches, reader, at) for account in accounts]
+    return sorted(rows, key=lambda row: (order[row["state"]], row["name"].casefold()))
+
+
+def _row(account: Account, branches: Mapping[BranchId, str], reader: Person, at: datetime) -> PersonRow:
+    state = _state(account, at)
+    waits = state == "waits"
+    directors = account.role is Role.DIRECTOR and not waits
+    return PersonRow(
+        id=account.id,
+        name=account.name,
+        role=ROLE_LABELS[account.role],
+        where=_where(account, branches),
+        state=state,
+        ends_at=account.ends_at,
+        firm=account.firm,
+        may_confirm=waits and reader.may(Permission.PEOPLE_CONFIRM) and account.proposed_by != reader.label,
+        may_end=state != "ended" and reader.may(Permission.PEOPLE_CONFIRM if directors else Permission.PEOPLE_END),
+        own=account.id == reader.id,
+    )
+
+
+def _state(account: Account, at: datetime) -> str:
+    if account.in_use(at):
+        return "works"
+    over = account.disabled_at is not None or (account.ends_at is not None and account.ends_at <= at)
+    return "ended" if over else "waits"
+
+
+def _where(account: Account, branches: Mapping[BranchId, str]) -> str:
+    if account.branches is None:
+        return "Whole district"
+    return ", ".join(sorted(branches.get(branch, "another branch") for branch in account.branches)) or "No branch"

@@ -1,0 +1,132 @@
+"""Who has an account: IT proposes and invites, the Director confirms, both may end one; complete without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from sqlalchemy.orm import Session
+from starlette.responses import RedirectResponse, Response
+
+from vms.domain.ids import BranchId, PersonId
+from vms.domain.outcome import Refused
+from vms.domain.people import Permission, Person, Role
+from vms.errors import Conflict, InvalidInput
+from vms.services import people
+from vms.services.branches import list_branches
+from vms.services.district import zone_of_district
+from vms.services.people import NewAccount
+from vms.services.sessions import revoke_sessions
+from web.deps import Rx, Site, TheSite, Tx
+from web.errors import FAILURES, refusal
+from web.numbers import PathId
+from web.people_rows import person_rows
+from web.permissions import PeopleConfirmer, PeopleEnder, PeopleProposer, PeopleReader
+from web.schemas.requests import PersonForm
+from web.views import shell
+from web.words import ROLE_LABELS
+
+router = APIRouter(prefix="/people")
+NOTICES = {
+    "confirmed": "Confirmed. The account works now.",
+    "ended": "Ended. Whoever was signed in with it is out within seconds.",
+    "signed-out": "Signed out everywhere. What was open closes within seconds.",
+}
+
+
+@router.get("")
+def people_page(person: PeopleReader, site: TheSite, rx: Rx, request: Request, done: str = "") -> Response:
+    accounts = people.list_people(rx, person)
+    if isinstance(accounts, Refused):
+        return refusal(request, accounts, person=person)
+    branches = {branch.id: branch.name for branch in list_branches(rx, person)}
+    context = shell(site, person, path=request.url.path) | {
+        "people": person_rows(accounts, branches, person, site.clock.now()),
+        "may_propose": person.may(Permission.PEOPLE_PROPOSE),
+        "notice": NOTICES.get(done),
+    }
+    return site.pages.render("people.html", context, person=person)
+
+
+@router.get("/new")
+def new_person_page(person: PeopleProposer, site: TheSite, rx: Rx, request: Request) -> Response:
+    return _form(site, shell(site, person, path=request.url.path), rx, person, PersonForm())
+
+
+@router.post("/new")
+def propose_person(person: PeopleProposer, site: TheSite, tx: Tx, request: Request, form: Annotated[PersonForm, Form()]) -> Response:
+    """Add an account and show the code with which its owner chooses a password."""
+    around = shell(site, person, path=request.url.path)
+    try:
+        with tx.begin_nested():
+            answer = people.add_person(tx, person, _new_account(form, zone_of_district(tx)), at=site.clock.now())
+            code = answer if isinstance(answer, Refused) else people.invite_person(tx, person, answer.id, at=site.clock.now())
+    except (InvalidInput, Conflict) as err:
+        return _form(site, around, tx, person, form, error=str(err), status=FAILURES[type(err)])
+    if isinstance(answer, Refused):
+        return refusal(request, answer, person=person)
+    if isinstance(code, Refused):
+        return refusal(request, code, person=person)
+    return _invitation(site, around, person, answer.name, code, waits=answer.confirmed_at is None)
+
+
+@router.post("/{number}/confirm")
+def confirm_person(number: PathId, person: PeopleConfirmer, site: TheSite, tx: Tx, request: Request) -> Response:
+    answer = people.confirm_person(tx, person, PersonId(number), at=site.clock.now())
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/people?done=confirmed", 303)
+
+
+@router.post("/{number}/end")
+def end_person(number: PathId, person: PeopleEnder, site: TheSite, tx: Tx, request: Request) -> Response:
+    answer = people.disable_person(tx, person, PersonId(number), at=site.clock.now())
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/people?done=ended", 303)
+
+
+@router.post("/{number}/sign-out")
+def sign_person_out(number: PathId, person: PeopleEnder, site: TheSite, tx: Tx, request: Request) -> Response:
+    answer = revoke_sessions(tx, person, PersonId(number), at=site.clock.now())
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/people?done=signed-out", 303)
+
+
+@router.post("/{number}/invite")
+def invite_person(number: PathId, person: PeopleProposer, site: TheSite, tx: Tx, request: Request) -> Response:
+    around = shell(site, person, path=request.url.path)
+    code = people.invite_person(tx, person, PersonId(number), at=site.clock.now())
+    account = people.account_of(tx, person, PersonId(number))
+    if isinstance(code, Refused):
+        return refusal(request, code, person=person)
+    if isinstance(account, Refused):
+        return refusal(request, account, person=person)
+    return _invitation(site, around, person, account.name, code, waits=account.confirmed_at is None)
+
+
+def _new_account(form: PersonForm, zone: str) -> NewAccount:
+    if form.role not in set(Role):
+        raise InvalidInput("Choose a role.")
+    branches = frozenset(BranchId(branch) for branch in form.branch)
+    return NewAccount(form.name, Role(form.role), branches or None, people.last_day(form.until, zone), form.firm)
+
+
+def _form(
+    site: Site,
+    around: Mapping[str, object],
+    session: Session,
+    person: Person,
+    form: PersonForm,
+    *,
+    error: str | None = None,
+    status: int = 200,
+) -> Response:
+    context = {
+        **around,
+        "form": form,
+        "roles": [(role.value, ROLE_LABELS[role]) for role in Role],
+        "branches": list_branches(session, person),
+        "error": error,
+    }
+    return site.pages.render("person_form.html", context, person=person, status=status)
+
+
+def _invitation(site: Site, around: Mapping[str, object], person: Person, name: str, code: str, *, waits: bool) -> Response:
+    return site.pages.render("invitation.html", {**around, "name": name, "code": code, "waits": waits}, person=person)
