@@ -21,6 +21,7 @@ from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
 from vms.errors import Corrupt, Unavailable, VmsError
 from vms.log import get_logger
+from vms.services.due_acts import carry_out_due
 from vms.services.log_key import LogKey, read_log_key
 from vms.services.log_proof import Signed, sign_checkpoint
 from vms.services.signed_notes import SignedNotes
@@ -71,6 +72,17 @@ class Jobs:
         except OSError as err:
             log.warning("checkpoint not handed out", folder=str(folder), reason=err.strerror)
 
+    def act_alone(self) -> None:
+        """Do what one person proposed, nobody else could approve and nobody stopped in its time."""
+        try:
+            with self._central.answering(), self._central.writing() as session:
+                done = carry_out_due(session, at=self._clock.now())
+        except (Unavailable, Corrupt) as err:
+            log.warning("acts that waited not done", reason=str(err))
+            return
+        for proposal in done:
+            log.info("act done alone", act=proposal.act.value, proposal=proposal.id)
+
     def _sign(self) -> Signed:
         with self._central.writing() as session:
             signed = sign_checkpoint(session, self._key, at=self._clock.now(), notes=self._notes)
@@ -90,6 +102,7 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         scheduler.add_job(jobs.checkpoint, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", timezone=UTC))
         # A job of its own: a share that hangs keeps nothing from being signed.
         scheduler.add_job(jobs.hand_out, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", second=30, timezone=UTC))
+        scheduler.add_job(jobs.act_alone, CronTrigger(minute="*", second=15, timezone=UTC))
         scheduler.start()
         wait()
         scheduler.shutdown()

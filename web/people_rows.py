@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from vms.domain.ids import BranchId
 from vms.domain.people import Account, Permission, Person, Role
+from vms.domain.second_person import Act, Proposal
 from web.words import ROLE_LABELS
 
 
@@ -18,34 +19,51 @@ class PersonRow(TypedDict):
     where: str
     state: str
     """waits, works, ended"""
+    alone_at: datetime | None
+    """When a waiting account works although nobody could confirm it."""
+    reset_from: datetime | None
+    """From when on a reset that began may be finished."""
     ends_at: datetime | None
     firm: str
     may_confirm: bool
     may_end: bool
+    may_reset: bool
+    may_finish_reset: bool
     own: bool
 
 
-def person_rows(accounts: Sequence[Account], branches: Mapping[BranchId, str], reader: Person, at: datetime) -> list[PersonRow]:
+def person_rows(
+    accounts: Sequence[Account], branches: Mapping[BranchId, str], waiting: Sequence[Proposal], reader: Person, at: datetime
+) -> list[PersonRow]:
     """Return accounts, those that wait first, those that ended last."""
     order = {"waits": 0, "works": 1, "ended": 2}
-    rows = [_row(account, branches, reader, at) for account in accounts]
+    by_act = {(one.act, one.subject): one for one in waiting}
+    rows = [
+        _row(one, branches, by_act.get((Act.PERSON_CONFIRM, one.id)), by_act.get((Act.PERSON_RESET, one.id)), reader, at)
+        for one in accounts
+    ]
     return sorted(rows, key=lambda row: (order[row["state"]], row["name"].casefold()))
 
 
-def _row(account: Account, branches: Mapping[BranchId, str], reader: Person, at: datetime) -> PersonRow:
+def _row(
+    account: Account, branches: Mapping[BranchId, str], confirm: Proposal | None, reset: Proposal | None, reader: Person, at: datetime
+) -> PersonRow:
     state = _state(account, at)
-    waits = state == "waits"
-    directors = account.role is Role.DIRECTOR and not waits
+    directors = account.role is Role.DIRECTOR and state == "works"
     return PersonRow(
         id=account.id,
         name=account.name,
         role=ROLE_LABELS[account.role],
         where=_where(account, branches),
         state=state,
+        alone_at=confirm.alone_at if confirm else None,
+        reset_from=reset.earliest_at if reset else None,
         ends_at=account.ends_at,
         firm=account.firm,
-        may_confirm=waits and reader.may(Permission.PEOPLE_CONFIRM) and account.proposed_by != reader.label,
+        may_confirm=confirm is not None and confirm.may_approve(reader),
         may_end=state != "ended" and reader.may(Permission.PEOPLE_CONFIRM if directors else Permission.PEOPLE_END),
+        may_reset=state == "works" and reset is None and reader.may(Permission.PEOPLE_PROPOSE),
+        may_finish_reset=reset is not None and reset.earliest_at <= at and reset.may_approve(reader),
         own=account.id == reader.id,
     )
 

@@ -13,6 +13,7 @@ from vms.domain.people import LOOK_BACK, Permission, Person
 from vms.domain.timespan import ms_of
 from vms.services.cameras import list_cameras
 from vms.services.district import load_district
+from vms.services.second_person import waits_for
 from web.cameras_now import CameraNow, chip, now
 from web.deps import Site
 from web.words import PURPOSE_LABELS, RECORDED_PURPOSES, ROLE_LABELS
@@ -69,6 +70,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
     with site.central.reading() as session:
         district = load_district(session)
         known = list_cameras(session, person) if person else []
+        waits = waits_for(session, person) if person else 0
     states = site.node.states(site.service_token()) if known else None
     at = site.clock.now()
     return {
@@ -77,6 +79,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         "person": None if person is None else {"name": person.name, "role": person.role.value, "role_label": ROLE_LABELS[person.role]},
         "sections": _sections(person, path),
         "chip": chip([now(details, states) for details in known]),
+        "waits": waits,
         "now": at,
         "now_ms": ms_of(at),
         "demo": None,

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from tests.bench.process_tree import tree
-from tests.factories import CONSOLE, NOW
+from tests.factories import CONSOLE, NOW, an_account
 from tests.waiting import wait_until
 from tests.web.world_clock import DrivenClock
 from vms.clock import SystemClock
@@ -22,10 +22,13 @@ from vms.config import Settings
 from vms.crypto import new_signing_key
 from vms.domain.access import Action
 from vms.domain.checkpoint import read_note
+from vms.domain.ids import PersonId
+from vms.domain.second_person import ALONE_WAIT, Act
 from vms.errors import ConfigError
 from vms.services.access_log import DISTRICT, record
 from vms.services.log_key import read_log_key
-from vms.store import access_tree
+from vms.services.second_person import propose
+from vms.store import access_tree, people
 from vms.store.database import Engines, make_engines
 from web.jobs import Jobs, run
 from web.jobs_process import jobs_beside
@@ -82,6 +85,36 @@ def test_a_folder_that_is_not_there_keeps_nothing_from_being_signed(settings: Se
         jobs.hand_out()
     assert [line["event"] for line in lines] == ["checkpoint not handed out"]
     assert _sizes(hub) == [16]
+
+
+def test_what_waited_alone_long_enough_is_done(settings: Settings, hub: Engines) -> None:
+    clock = DrivenClock()
+    with hub.writing() as session:
+        account = an_account(session)
+        session.execute(text("UPDATE person SET confirmed_at = NULL"))
+        propose(session, CONSOLE, Act.PERSON_CONFIRM, account.id, at=clock.now())
+    jobs = _jobs(settings, hub, clock)
+    jobs.act_alone()
+    assert not _confirmed(hub, account.id)
+    clock.step(ALONE_WAIT)
+    with capture_logs() as lines:
+        jobs.act_alone()
+    assert [(line["event"], line["act"]) for line in lines] == [("act done alone", "person:confirm")]
+    assert _confirmed(hub, account.id)
+
+
+def _confirmed(engines: Engines, number: PersonId) -> bool:
+    with engines.reading() as session:
+        account = people.get(session, number)
+    return account is not None and account.confirmed_at is not None
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_database_that_is_away_keeps_what_waits(settings: Settings, tmp_path: Path) -> None:
+    jobs = Jobs(settings, make_engines(tmp_path / "nowhere" / "central.db"), read_log_key(settings), DrivenClock())
+    with capture_logs() as lines:
+        jobs.act_alone()
+    assert [line["event"] for line in lines] == ["acts that waited not done"]
 
 
 def test_a_damaged_log_is_not_signed_and_the_next_job_comes_all_the_same(settings: Settings, hub: Engines) -> None:

@@ -13,6 +13,7 @@ from tests.web.world import OWN_PAGE, World
 from vms.domain.access import Action
 from vms.domain.ids import PersonId
 from vms.domain.people import Account, Role
+from vms.services.people import RESET_WAIT
 from vms.store import people
 from web.security import COOKIE
 
@@ -127,6 +128,30 @@ def test_it_can_not_end_the_director(world: World, it: httpx.Client, director: h
     assert f"/people/{number}/end" not in it.get("/people").text
     assert it.post(f"/people/{number}/end").status_code == 403
     assert director.get("/people").status_code == 200
+
+
+def test_a_reset_is_begun_by_it_seen_by_its_owner_and_finished_by_the_director(
+    world: World, it: httpx.Client, director: httpx.Client
+) -> None:
+    owner = _account(world, "it 0")
+    assert it.post(f"/people/{owner.id}/reset").status_code == 303
+    assert "you may stop" in it.get("/account").text
+    assert "Finish the reset" not in director.get("/people").text
+    world.clock.step(RESET_WAIT)
+    with world.client(Role.DIRECTOR, page=True) as later:
+        assert "Finish the reset" in later.get("/people").text
+        code = _code(later.post(f"/people/{owner.id}/reset/finish"))
+    form = {"name": "it 0", "invitation": code, "password": "a quite different sentence"}
+    assert httpx.post(f"{world.address}/join", data=form, headers=OWN_PAGE | {"accept": "text/html"}).status_code == 303
+
+
+def test_what_waits_is_stopped_on_its_page(world: World, it: httpx.Client, director: httpx.Client) -> None:
+    owner = _account(world, "it 0")
+    it.post(f"/people/{owner.id}/reset")
+    (stop,) = re.findall(r'action="(/waiting/\d+/stop)"', it.get("/waiting").text)
+    assert it.post(stop).status_code == 303
+    assert "Nothing waits" in director.get("/waiting").text
+    assert [event.detail["act"] for event in world.events(Action.PROPOSAL_STOP)] == ["person:reset"]
 
 
 RIGHTS = {"role": "director", "confirmed_at": "2026-01-01", "branches": "", "whole_district": "1", "approved_by": "1", "branch_id": "1"}

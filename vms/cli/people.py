@@ -18,6 +18,9 @@ from vms.services.people import INVITATION_LASTS, NewAccount, last_day
 from vms.services.second_factor import read_factor_key
 from vms.services.sessions import sign_out
 
+WAITS = "it waits for the Director's confirmation"
+WAITS_ALONE = "it works in three days, unless somebody with an account stops it"
+
 user_app = typer.Typer(help="People with an account.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Named = Annotated[str, typer.Argument(help="Sign-in name, or id.")]
@@ -31,11 +34,16 @@ def user_add(
     branch: Annotated[list[str] | None, typer.Option(help="A branch the account is limited to; repeat for several.")] = None,
     until: Annotated[str, typer.Option(help="Last day, 2026-12-31; a delegate and a contractor need one.")] = "",
     firm: Annotated[str, typer.Option(help="The firm of a contractor.")] = "",
+    board_paper: Annotated[
+        str,
+        typer.Option(help="For a new Director whom no Director confirms: the Board's decision, such as 'minutes of 2026-11-24, item 7'."),
+    ] = "",
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")] = False,
 ) -> None:
     """Add an account and print the invitation with which its owner chooses a password.
 
-    After the Director has signed in once it waits for the Director's confirmation.
+    After the Director has signed in once it waits for the Director's confirmation. A new Director with --board-paper waits three days,
+    is announced to everybody with an account, and anybody may stop it.
     """
     cli: Cli = context.obj
     with sentences():
@@ -44,10 +52,10 @@ def user_add(
         with cli.writing(settings) as session:
             branches = frozenset(branch_named(session, cli.actor, text).id for text in branch) if branch else None
             new = NewAccount(name, role, branches, last_day(until, zone_of_district(session)), firm)
-            answer = people.add_person(session, cli.actor, new, at=cli.clock.now(), password_hash=hashed)
+            answer = people.add_person(session, cli.actor, new, at=cli.clock.now(), password_hash=hashed, board_paper=board_paper)
             code = people.invite_person(session, cli.actor, answer.id, at=cli.clock.now()) if isinstance(answer, Account) else answer
         account = allowed(answer)
-    waiting = "" if account.confirmed_at else "; it waits for the Director's confirmation"
+    waiting = "" if account.confirmed_at else f"; {WAITS_ALONE if board_paper else WAITS}"
     out.print(f"{account.name}, {account.role}{waiting}")
     if not password_stdin:
         _print_invitation(account, allowed(code))
@@ -92,6 +100,21 @@ def user_invite(context: typer.Context, name: Named) -> None:
             found = people.account_named(session, cli.actor, name)
             code = people.invite_person(session, cli.actor, found.id, at=cli.clock.now()) if isinstance(found, Account) else found
         _print_invitation(allowed(found), allowed(code))
+
+
+@user_app.command("reset")
+def user_reset(context: typer.Context, name: Named) -> None:
+    """Begin to take password and second factor off an account whose owner lost them; the Director finishes it a day later."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        with cli.writing(settings) as session:
+            found = people.account_named(session, cli.actor, name)
+            answer = people.propose_reset(session, cli.actor, found.id, at=cli.clock.now()) if isinstance(found, Account) else found
+        proposal = allowed(answer)
+    out.print(
+        f"The owner is told and can stop it. From {proposal.earliest_at:%Y-%m-%d %H:%M} UTC on the Director finishes it on the page People."
+    )
 
 
 @user_app.command("end")

@@ -139,8 +139,6 @@ class Account:
     branches: frozenset[BranchId] | None
     """None means the whole district."""
     created_at: datetime
-    proposed_by: str
-    """`Actor.label`; whoever it was confirms nothing here."""
     confirmed_at: datetime | None = None
     """None while the account is only proposed: it can't sign in before a Director confirms it."""
     disabled_at: datetime | None = None

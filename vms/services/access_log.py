@@ -97,6 +97,11 @@ def list_events(  # noqa: PLR0913 - what a reader may narrow the log by
     return LogPage(events, own)
 
 
+def name_of(actor: Actor) -> str:
+    """Return the name under which an actor is written down."""
+    return _signature(actor)[0]
+
+
 def _signature(actor: Actor) -> tuple[str, str]:
     """Return the name and role under which an actor is written down."""
     match actor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,16 +13,21 @@ from vms.domain.access import Action
 from vms.domain.ids import BranchId, PersonId, new_number
 from vms.domain.names import plain_name
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import MAX_DELEGATION, Account, Actor, Permission, Person, Role, allows
+from vms.domain.people import MAX_DELEGATION, Account, Actor, OsUser, Permission, Person, Role, System, allows
+from vms.domain.second_person import Act, Proposal
 from vms.errors import InvalidInput
+from vms.services import second_person
 from vms.services.access_log import record, refuse
 from vms.services.passwords import NO_PASSWORD, PasswordHash
 from vms.services.refusals import no_such, not_allowed
 from vms.services.sessions import digest
 from vms.store import branches as branch_rows
-from vms.store import people, sessions
+from vms.store import factors, people, sessions
 
 INVITATION_LASTS = timedelta(hours=72)
+RESET_WAIT = timedelta(hours=24)
+"""So long the owner of an account can stop somebody from taking it over."""
+ALONE = System("second-person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +43,44 @@ class NewAccount:
 
 
 def add_person(
-    session: Session, actor: Actor, new: NewAccount, *, at: datetime, password_hash: PasswordHash = NO_PASSWORD
+    session: Session,
+    actor: Actor,
+    new: NewAccount,
+    *,
+    at: datetime,
+    password_hash: PasswordHash = NO_PASSWORD,
+    board_paper: str = "",
 ) -> Account | Refused:
     """Add an account, without a password where the person is to be invited.
 
-    Once a Director has signed in, what anybody else adds is a proposal: it can't sign in before a Director confirms it.
-    Conflict when the name is taken; InvalidInput when a delegate's account has no end.
+    Once a Director has signed in, what anybody else adds is a proposal: it can't sign in before a Director confirms it. With
+    `board_paper`, the Board's decision on a new Director, no Director is asked: the account works after three days unless somebody
+    with an account stops it. Conflict when the name is taken; InvalidInput when a delegate's account has no end.
     """
     if not allows(actor, Permission.PEOPLE_PROPOSE):
         return refuse(session, actor, Action.PERSON_ADD, not_allowed("add an account", "IT"), at=at)
+    if board_paper and not (isinstance(actor, OsUser) and new.role is Role.DIRECTOR):
+        return refuse(
+            session, actor, Action.PERSON_ADD, not_allowed("appoint anybody but a Director, at the console", "the Director"), at=at
+        )
     known = {branch.id for branch in branch_rows.find(session, None)}
     if new.branches is not None and not new.branches <= known:
         return no_such("branch")
+    waits = people.has_signed_in(session, Role.DIRECTOR)
     account = Account(
         PersonId(new_number()),
         _plain(new.name, "account"),
         new.role,
         new.branches,
         at,
-        actor.label,
-        confirmed_at=None if people.has_signed_in(session, Role.DIRECTOR) else at,
+        confirmed_at=None if waits else at,
         ends_at=_end(new, at),
         firm=_plain(new.firm, "firm") if new.firm.strip() else "",
     )
     people.add(session, account, password_hash=password_hash)
     record(session, actor=actor, action=Action.PERSON_ADD, at=at, detail=_told(account))
+    if waits:
+        second_person.propose(session, actor, Act.PERSON_CONFIRM, account.id, at=at, reason=board_paper, alone=bool(board_paper))
     return account
 
 
@@ -73,12 +91,49 @@ def confirm_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
     account = people.get(session, person_id)
     if account is None:
         return no_such("account")
-    if actor.label in (account.proposed_by, f"person:{account.id}"):
-        return refuse(session, actor, Action.PERSON_CONFIRM, _own_proposal(), at=at)
-    if account.confirmed_at is None and account.disabled_at is None:
-        people.confirm(session, person_id, at)
-        record(session, actor=actor, action=Action.PERSON_CONFIRM, at=at, detail=_named(account))
-    return people.get(session, person_id) or no_such("account")
+    if account.confirmed_at is not None:
+        return account
+    approved = second_person.approve(session, actor, Act.PERSON_CONFIRM, person_id, at=at)
+    if isinstance(approved, Refused):
+        return approved
+    return _confirmed(session, actor, account, at)
+
+
+def propose_reset(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> Proposal | Refused:
+    """Begin to take password and second factor off an account whose owner lost them; the owner can stop it for `RESET_WAIT`.
+
+    IT begins, the Director finishes. A Director's own account is not reset where no other Director is: the Board appoints anew.
+    """
+    if not allows(actor, Permission.PEOPLE_PROPOSE):
+        return refuse(session, actor, Action.PERSON_RESET, not_allowed("begin a reset", "IT"), at=at)
+    account = people.get(session, person_id)
+    if account is None or not account.in_use(at):
+        return no_such("account in use")
+    if account.role is Role.DIRECTOR and not second_person.others_hold(session, Act.PERSON_RESET, actor, person_id, at=at):
+        sentence = "Nobody else could finish this. A new Director's account begins at the console, with the Board's paper."
+        return refuse(session, actor, Action.PERSON_RESET, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
+    return second_person.propose(session, actor, Act.PERSON_RESET, person_id, at=at, wait=RESET_WAIT)
+
+
+def finish_reset(session: Session, actor: Person, person_id: PersonId, *, at: datetime) -> str | Refused:
+    """Take password and second factor off an account, sign it out everywhere, and return the invitation for its owner."""
+    account = people.get(session, person_id)
+    if account is None:
+        return no_such("account")
+    approved = second_person.approve(session, actor, Act.PERSON_RESET, person_id, at=at)
+    return approved if isinstance(approved, Refused) else _reset(session, actor, account, at)
+
+
+def carry_out(session: Session, proposal: Proposal, at: datetime) -> None:
+    """Do an act about an account that nobody could approve and nobody stopped."""
+    account = people.get(session, proposal.subject)
+    if account is None or account.disabled_at is not None:
+        return
+    match proposal.act:
+        case Act.PERSON_CONFIRM:
+            _confirmed(session, ALONE, account, at)
+        case Act.PERSON_RESET:
+            _reset(session, ALONE, account, at)
 
 
 def disable_person(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> Account | Refused:
@@ -92,6 +147,8 @@ def disable_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
         return refuse(session, actor, Action.PERSON_DISABLE, not_allowed("end the Director's account", "the Director"), at=at)
     if people.disable(session, person_id, at):
         sessions.end_all(session, person_id, at)
+        for act in Act:
+            second_person.withdraw(session, actor, act, person_id, at=at)
         record(session, actor=actor, action=Action.PERSON_DISABLE, at=at, detail=_named(account))
     return people.get(session, person_id) or no_such("account")
 
@@ -99,20 +156,17 @@ def disable_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
 def invite_person(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> str | Refused:
     """Return the code with which somebody chooses the first password of an account; it works once, for `INVITATION_LASTS`.
 
-    For an account that never had a password only: nobody takes over one that is in use.
+    For an account that nobody used only: who adds accounts takes over none, not even after a reset.
     """
     if not allows(actor, Permission.PEOPLE_PROPOSE):
         return refuse(session, actor, Action.PERSON_INVITE, not_allowed("invite somebody", "IT"), at=at)
     account = people.get(session, person_id)
     if account is None or account.disabled_at is not None:
         return no_such("account in use")
-    if people.password_of(session, person_id):
-        sentence = f"{account.name} has a password already. An invitation is for an account that has none."
+    if people.password_of(session, person_id) or people.ever_signed_in(session, person_id):
+        sentence = f"{account.name} has used this account. Begin a reset: the Director finishes it and hands out the new invitation."
         return refuse(session, actor, Action.PERSON_INVITE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
-    code = secrets.token_hex(10)
-    people.invite(session, person_id, digest(code), at + INVITATION_LASTS)
-    record(session, actor=actor, action=Action.PERSON_INVITE, at=at, detail=_named(account))
-    return "-".join(code[start : start + 5] for start in range(0, len(code), 5))
+    return _invited(session, actor, account, at)
 
 
 def list_people(session: Session, actor: Actor) -> list[Account] | Refused:
@@ -126,6 +180,11 @@ def account_of(session: Session, actor: Actor, person_id: PersonId) -> Account |
     if not allows(actor, Permission.PEOPLE_READ):
         return not_allowed("see an account", "IT")
     return people.get(session, person_id) or no_such("account")
+
+
+def names_of(session: Session, persons: frozenset[PersonId]) -> dict[PersonId, str]:
+    """Return the names of accounts, for sentences about them."""
+    return {account.id: account.name for account in people.find(session) if account.id in persons}
 
 
 def account_named(session: Session, actor: Actor, name: str) -> Account | Refused:
@@ -156,8 +215,25 @@ def _end(new: NewAccount, at: datetime) -> datetime | None:
     return new.ends_at
 
 
-def _own_proposal() -> Refused:
-    return Refused(Refusal.NOT_ALLOWED, "Who proposed an account does not confirm it. Ask another Director.")
+def _confirmed(session: Session, actor: Actor, account: Account, at: datetime) -> Account:
+    people.confirm(session, account.id, at)
+    record(session, actor=actor, action=Action.PERSON_CONFIRM, at=at, detail=_named(account))
+    return replace(account, confirmed_at=at)
+
+
+def _reset(session: Session, actor: Actor, account: Account, at: datetime) -> str:
+    people.reset(session, account.id)
+    factors.forget(session, account.id)
+    sessions.end_all(session, account.id, at)
+    record(session, actor=actor, action=Action.PERSON_RESET, at=at, detail=_named(account))
+    return _invited(session, actor, account, at)
+
+
+def _invited(session: Session, actor: Actor, account: Account, at: datetime) -> str:
+    code = secrets.token_hex(10)
+    people.invite(session, account.id, digest(code), at + INVITATION_LASTS)
+    record(session, actor=actor, action=Action.PERSON_INVITE, at=at, detail=_named(account))
+    return "-".join(code[start : start + 5] for start in range(0, len(code), 5))
 
 
 def _told(account: Account) -> dict[str, str]:

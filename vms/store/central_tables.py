@@ -30,6 +30,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState, RecordingMode, Scheme, StreamRole
 from vms.domain.people import Proof, Role
+from vms.domain.second_person import Act, Decision
 from vms.store.columns import Moment, Number, Word, one_of
 
 NAMING = {
@@ -185,7 +186,6 @@ class PersonRow(Central):
     """A contractor's; else empty."""
     password_hash: Mapped[str] = mapped_column(String(256))
     """argon2id in its own text form; empty while no password was chosen."""
-    proposed_by: Mapped[str] = mapped_column(String(300))
     created_at: Mapped[datetime] = mapped_column(Moment)
     confirmed_at: Mapped[datetime | None] = mapped_column(Moment)
     """None: proposed, waits for a Director."""
@@ -226,6 +226,38 @@ class SessionRow(Central):
     proved_at: Mapped[datetime] = mapped_column(Moment)
     seen_at: Mapped[datetime] = mapped_column(Moment)
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class ProposalRow(Central):
+    """An act that waits for a second person, or waited."""
+
+    __tablename__ = "proposal"
+    __table_args__ = (
+        one_of("act", Act, "act"),
+        one_of("decision", Decision, "decision"),
+        # Of one act about one person at most one is open; also what waits, for every page.
+        Index(
+            "uq_proposal_act_subject",
+            "act",
+            "subject_id",
+            unique=True,
+            sqlite_where=text("decision IS NULL"),
+            postgresql_where=text("decision IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    act: Mapped[Act] = mapped_column(Word(Act))
+    subject_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    reason: Mapped[str] = mapped_column(Text)
+    proposed_by: Mapped[str] = mapped_column(String(300))
+    """`Actor.label`; whoever it was does not approve it."""
+    proposed_by_name: Mapped[str] = mapped_column(String(NAME_CHARS * 3))
+    proposed_at: Mapped[datetime] = mapped_column(Moment)
+    earliest_at: Mapped[datetime] = mapped_column(Moment)
+    alone_at: Mapped[datetime | None] = mapped_column(Moment)
+    decision: Mapped[Decision | None] = mapped_column(Word(Decision))
+    decided_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
 class TotpRow(Central):

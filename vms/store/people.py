@@ -26,7 +26,6 @@ def add(session: Session, account: Account, *, password_hash: str) -> None:
                 whole_district=account.branches is None,
                 firm=account.firm,
                 password_hash=password_hash,
-                proposed_by=account.proposed_by,
                 created_at=account.created_at,
                 confirmed_at=account.confirmed_at,
                 ends_at=account.ends_at,
@@ -72,6 +71,11 @@ def set_password(session: Session, person: PersonId, password_hash: str) -> None
     session.execute(update(PersonRow).where(PersonRow.id == person).values(password_hash=password_hash))
 
 
+def reset(session: Session, person: PersonId) -> None:
+    """Take the password of an account away: an invitation has to come before it opens again."""
+    set_password(session, person, "")
+
+
 def invite(session: Session, person: PersonId, code_sha256: bytes, ends_at: datetime) -> None:
     """Keep the digest of an invitation's code; one that was there opens nothing any more."""
     values = {"code_sha256": code_sha256, "ends_at": ends_at}
@@ -90,6 +94,10 @@ def signed_in(session: Session, person: PersonId, at: datetime) -> None:
     session.execute(update(PersonRow).where(PersonRow.id == person, PersonRow.first_signed_in_at.is_(None)).values(first_signed_in_at=at))
 
 
+def ever_signed_in(session: Session, person: PersonId) -> bool:
+    return session.scalar(select(PersonRow.first_signed_in_at).where(PersonRow.id == person)) is not None
+
+
 def has_signed_in(session: Session, role: Role) -> bool:
     """Say whether anybody with `role` ever signed in."""
     return bool(session.scalar(select(exists().where(PersonRow.role == role, PersonRow.first_signed_in_at.is_not(None)))))
@@ -102,7 +110,6 @@ def account_of(session: Session, row: PersonRow) -> Account:
         row.role,
         None if row.whole_district else _branches(session, row.id),
         row.created_at,
-        row.proposed_by,
         confirmed_at=row.confirmed_at,
         disabled_at=row.disabled_at,
         ends_at=row.ends_at,

@@ -63,6 +63,26 @@ CREATE TABLE invitation (
   CONSTRAINT fk_invitation_person_id FOREIGN KEY(person_id) REFERENCES person (id)
 );
 
+CREATE TABLE proposal (
+  id INTEGER NOT NULL,
+  act VARCHAR(32) NOT NULL,
+  subject_id INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  proposed_by VARCHAR(300) NOT NULL,
+  proposed_by_name VARCHAR(360) NOT NULL,
+  proposed_at BIGINT NOT NULL,
+  earliest_at BIGINT NOT NULL,
+  alone_at BIGINT,
+  decision VARCHAR(32),
+  decided_at BIGINT,
+  CONSTRAINT pk_proposal PRIMARY KEY (id),
+  CONSTRAINT ck_proposal_act CHECK (act IN ('person:confirm', 'person:reset')),
+  CONSTRAINT ck_proposal_decision CHECK (decision IN ('approved', 'stopped', 'alone')),
+  CONSTRAINT fk_proposal_subject_id FOREIGN KEY(subject_id) REFERENCES person (id)
+);
+
+CREATE UNIQUE INDEX uq_proposal_act_subject ON proposal (act, subject_id) WHERE decision IS NULL;
+
 CREATE TABLE person (
   id INTEGER NOT NULL,
   name VARCHAR(120) NOT NULL,
@@ -71,7 +91,6 @@ CREATE TABLE person (
   whole_district BOOLEAN NOT NULL,
   firm VARCHAR(120) NOT NULL,
   password_hash VARCHAR(256) NOT NULL,
-  proposed_by VARCHAR(300) NOT NULL,
   created_at BIGINT NOT NULL,
   confirmed_at BIGINT,
   first_signed_in_at BIGINT,

@@ -17,6 +17,7 @@ from vms.services import people
 from vms.services.branches import list_branches
 from vms.services.district import zone_of_district
 from vms.services.people import NewAccount
+from vms.services.second_person import list_waiting
 from vms.services.sessions import revoke_sessions
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, refusal
@@ -31,6 +32,7 @@ router = APIRouter(prefix="/people")
 NOTICES = {
     "confirmed": "Confirmed. The account works now.",
     "ended": "Ended. Whoever was signed in with it is out within seconds.",
+    "reset": "The reset has begun. The owner is told and can stop it for a day; then the Director finishes it here.",
     "signed-out": "Signed out everywhere. What was open closes within seconds.",
 }
 
@@ -42,7 +44,7 @@ def people_page(person: PeopleReader, site: TheSite, rx: Rx, request: Request, d
         return refusal(request, accounts, person=person)
     branches = {branch.id: branch.name for branch in list_branches(rx, person)}
     context = shell(site, person, path=request.url.path) | {
-        "people": person_rows(accounts, branches, person, site.clock.now()),
+        "people": person_rows(accounts, branches, list_waiting(rx, person), person, site.clock.now()),
         "may_propose": person.may(Permission.PEOPLE_PROPOSE),
         "notice": NOTICES.get(done),
     }
@@ -99,6 +101,24 @@ def invite_person(number: PathId, person: PeopleProposer, site: TheSite, tx: Tx,
     if isinstance(account, Refused):
         return refusal(request, account, person=person)
     return _invitation(site, around, person, account.name, code, waits=account.confirmed_at is None)
+
+
+@router.post("/{number}/reset")
+def propose_reset(number: PathId, person: PeopleProposer, site: TheSite, tx: Tx, request: Request) -> Response:
+    answer = people.propose_reset(tx, person, PersonId(number), at=site.clock.now())
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/people?done=reset", 303)
+
+
+@router.post("/{number}/reset/finish")
+def finish_reset(number: PathId, person: PeopleConfirmer, site: TheSite, tx: Tx, request: Request) -> Response:
+    around = shell(site, person, path=request.url.path)
+    code = people.finish_reset(tx, person, PersonId(number), at=site.clock.now())
+    account = people.account_of(tx, person, PersonId(number))
+    if isinstance(code, Refused):
+        return refusal(request, code, person=person)
+    if isinstance(account, Refused):
+        return refusal(request, account, person=person)
+    return _invitation(site, around, person, account.name, code, waits=False)
 
 
 def _new_account(form: PersonForm, zone: str) -> NewAccount:

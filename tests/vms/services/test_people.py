@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from tests.factories import CONSOLE, NOW, PASSWORD, a_branch, a_camera, a_person, after, an_account, done, quick_hash, refused
 from vms.domain.access import Action
@@ -109,21 +108,6 @@ def test_the_list_of_accounts_is_for_who_keeps_it(central: Engines) -> None:
         assert refused(list_people(session, desk)).refusal is Refusal.NOT_ALLOWED
 
 
-def test_who_proposed_an_account_does_not_confirm_it(central: Engines) -> None:
-    """A role that could do both does not exist; the rule holds for the day when somebody's role changes."""
-    proposed, director = _proposed(central)
-    with central.writing() as session:
-        session.execute(text("UPDATE person SET proposed_by = :label WHERE id = :id"), {"label": director.label, "id": proposed.id})
-        assert refused(confirm_person(session, director, proposed.id, at=NOW)).refusal is Refusal.NOT_ALLOWED
-
-
-def test_nobody_confirms_the_own_account(central_sqlite: Engines) -> None:
-    with central_sqlite.writing() as session:
-        director = a_person(session, Role.DIRECTOR)
-        session.execute(text("UPDATE person SET confirmed_at = NULL"))
-        assert refused(confirm_person(session, director, director.id, at=NOW)).refusal is Refusal.NOT_ALLOWED
-
-
 @pytest.mark.parametrize("ends_at", [None, NOW, NOW + MAX_DELEGATION + timedelta(seconds=1)])
 def test_a_delegate_is_one_until_a_day_that_is_not_far(central_sqlite: Engines, ends_at: datetime | None) -> None:
     with pytest.raises(InvalidInput), central_sqlite.writing() as session:
@@ -176,6 +160,13 @@ def test_only_it_and_the_director_end_accounts(central_sqlite: Engines, role: Ro
         actor = Person(PersonId(1), "Ana", role, SessionId(2))
         assert refused(disable_person(session, actor, account.id, at=NOW)).refusal is Refusal.NOT_ALLOWED
         assert refused(disable_person(session, CONSOLE, PersonId(1), at=NOW)).refusal is Refusal.OUT_OF_SCOPE
+
+
+def test_an_account_that_was_refused_stays_refused(central: Engines) -> None:
+    proposed, director = _proposed(central)
+    with central.writing() as session:
+        done(disable_person(session, director, proposed.id, at=NOW))
+        assert refused(confirm_person(session, director, proposed.id, at=NOW)).refusal is Refusal.OUT_OF_SCOPE
 
 
 def _invited(engines: Engines, role: Role = Role.DESK) -> str:

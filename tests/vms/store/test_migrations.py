@@ -23,11 +23,12 @@ from vms.domain.access import Action, Purpose
 from vms.domain.checkpoint import read_note
 from vms.domain.ids import BranchId, CameraId
 from vms.domain.people import Proof, Role
+from vms.domain.second_person import Act
 from vms.domain.timespan import EPOCH, Timespan
 from vms.errors import ConfigError
 from vms.services.log_key import LogKey
 from vms.services.log_proof import sign_checkpoint, verify_log
-from vms.store import access_log, sessions
+from vms.store import access_log, proposals, sessions
 from vms.store.central_tables import Central
 from vms.store.database import Engines, make_engines
 from vms.store.index_tables import NodeIndex
@@ -220,6 +221,13 @@ def test_people_and_their_sessions_of_an_older_release_are_kept(database: str, r
             ),
             {"whole": False},
         )
+        connection.execute(
+            text(
+                "INSERT INTO person (id, name, name_key, role, whole_district, password_hash, created_at)"
+                " VALUES (8, 'Eve', 'eve', 'it', :whole, 'hash', 5)"
+            ),
+            {"whole": True},
+        )
         connection.execute(text("INSERT INTO person_branch (person_id, branch_id) VALUES (7, 3)"))
         opened = {"token": bytes(32), "at": (NOW - EPOCH) // timedelta(microseconds=1)}
         connection.execute(
@@ -231,12 +239,9 @@ def test_people_and_their_sessions_of_an_older_release_are_kept(database: str, r
         kept = sessions.of_token(session, bytes(32))
         assert kept is not None
         account = kept.account
-        assert (account.name, account.role, account.branches, account.proposed_by) == (
-            "Ana",
-            Role.DESK,
-            frozenset({BranchId(3)}),
-            "os:console",
-        )
+        assert (account.name, account.role, account.branches) == ("Ana", Role.DESK, frozenset({BranchId(3)}))
         assert account.in_use(NOW)
         assert (kept.proof, kept.opened_at, kept.proved_at, kept.address) == (Proof.PASSWORD, NOW, NOW, "")
         assert sessions.end(session, kept.id, NOW)
+        (waits,) = proposals.waiting(session, limit=9)
+        assert (waits.act, waits.subject, waits.by, waits.alone_at) == (Act.PERSON_CONFIRM, 8, "os:console", None)

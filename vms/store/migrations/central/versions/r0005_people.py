@@ -16,7 +16,7 @@ WORD = sa.String(32)
 ROLES = "role IN ('desk', 'supervisor', 'branch-manager', 'director', 'delegate', 'counsel', 'it', 'auditor')"
 PROOFS = "proof IN ('password', 'totp', 'recovery', 'passkey', 'oidc', 'demo')"
 CONSOLE = "os:console"
-"""Who proposed the accounts that are there: their `person:add` entries say it exactly."""
+"""Who proposed the accounts that wait: their `person:add` entries say it exactly."""
 
 
 def upgrade() -> None:
@@ -26,6 +26,7 @@ def upgrade() -> None:
     else:
         _alter()
     _make_factors()
+    _make_proposals()
 
 
 def _rebuild() -> None:
@@ -42,7 +43,6 @@ def _rebuild() -> None:
         sa.Column("whole_district", sa.Boolean(), nullable=False),
         sa.Column("firm", sa.String(120), nullable=False),
         sa.Column("password_hash", sa.String(256), nullable=False),
-        sa.Column("proposed_by", sa.String(300), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("confirmed_at", MOMENT, nullable=True),
         sa.Column("first_signed_in_at", MOMENT, nullable=True),
@@ -76,9 +76,9 @@ def _rebuild() -> None:
     )
     op.create_index("ix_session_person_id", "session", ["person_id"])
     op.execute(
-        f"""INSERT INTO person (id, name, name_key, role, whole_district, firm, password_hash, proposed_by, created_at, confirmed_at,
-        first_signed_in_at, disabled_at) SELECT id, name, name_key, role, whole_district, '', password_hash, '{CONSOLE}', created_at,
-        confirmed_at, first_signed_in_at, disabled_at FROM person_before"""  # noqa: S608 - the constant above
+        """INSERT INTO person (id, name, name_key, role, whole_district, firm, password_hash, created_at, confirmed_at,
+        first_signed_in_at, disabled_at) SELECT id, name, name_key, role, whole_district, '', password_hash, created_at,
+        confirmed_at, first_signed_in_at, disabled_at FROM person_before"""
     )
     op.execute("INSERT INTO person_branch (person_id, branch_id) SELECT person_id, branch_id FROM person_branch_before")
     op.execute(
@@ -93,14 +93,13 @@ def _alter() -> None:
     op.drop_constraint(op.f("ck_person_role"), "person")
     op.create_check_constraint(op.f("ck_person_role"), "person", ROLES)
     op.add_column("person", sa.Column("firm", sa.String(120), nullable=True))
-    op.add_column("person", sa.Column("proposed_by", sa.String(300), nullable=True))
     op.add_column("person", sa.Column("ends_at", MOMENT, nullable=True))
-    op.execute(f"UPDATE person SET firm = '', proposed_by = '{CONSOLE}'")  # noqa: S608 - the constant above
+    op.execute("UPDATE person SET firm = ''")
     for column in ("proof", "address", "proved_at"):
         kind = {"proof": WORD, "address": sa.String(64)}.get(column, MOMENT)
         op.add_column("session", sa.Column(column, kind, nullable=True))
     op.execute("UPDATE session SET proof = 'password', address = '', proved_at = opened_at")
-    for table, columns in {"person": ("firm", "proposed_by"), "session": ("proof", "address", "proved_at")}.items():
+    for table, columns in {"person": ("firm",), "session": ("proof", "address", "proved_at")}.items():
         for column in columns:
             op.alter_column(table, column, nullable=False)
     op.create_check_constraint(op.f("ck_session_proof"), "session", PROOFS)
@@ -130,4 +129,34 @@ def _make_factors() -> None:
         sa.Column("ends_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("person_id", name="pk_invitation"),
         sa.CheckConstraint("length(code_sha256) = 32", name=op.f("ck_invitation_code")),
+    )
+
+
+def _make_proposals() -> None:
+    """Accounts that wait for the Director become proposals, with the number of the account."""
+    op.create_table(
+        "proposal",
+        sa.Column("id", NUMBER, nullable=False, autoincrement=False),
+        sa.Column("act", WORD, nullable=False),
+        sa.Column("subject_id", NUMBER, sa.ForeignKey("person.id", name="fk_proposal_subject_id"), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("proposed_by", sa.String(300), nullable=False),
+        sa.Column("proposed_by_name", sa.String(360), nullable=False),
+        sa.Column("proposed_at", MOMENT, nullable=False),
+        sa.Column("earliest_at", MOMENT, nullable=False),
+        sa.Column("alone_at", MOMENT, nullable=True),
+        sa.Column("decision", WORD, nullable=True),
+        sa.Column("decided_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_proposal"),
+        sa.CheckConstraint("act IN ('person:confirm', 'person:reset')", name=op.f("ck_proposal_act")),
+        sa.CheckConstraint("decision IN ('approved', 'stopped', 'alone')", name=op.f("ck_proposal_decision")),
+    )
+    still_open = sa.text("decision IS NULL")
+    op.create_index(
+        "uq_proposal_act_subject", "proposal", ["act", "subject_id"], unique=True, sqlite_where=still_open, postgresql_where=still_open
+    )
+    op.execute(
+        f"""INSERT INTO proposal (id, act, subject_id, reason, proposed_by, proposed_by_name, proposed_at, earliest_at)
+        SELECT id, 'person:confirm', id, '', '{CONSOLE}', 'console', created_at, created_at FROM person
+        WHERE confirmed_at IS NULL AND disabled_at IS NULL"""  # noqa: S608 - the constant above
     )

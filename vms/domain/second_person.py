@@ -1,0 +1,61 @@
+"""Acts that need a second person: one proposes, another approves. Where nobody else could, the act waits, and anybody may stop it.
+
+Two rules bend for nothing: who proposed an act never approves it, and nobody approves what raises their own rights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from vms.domain.ids import PersonId, ProposalId
+from vms.domain.people import Permission, Person
+
+ALONE_WAIT = timedelta(hours=72)
+"""So long an act waits where nobody else holds the power to approve it."""
+
+
+class Act(StrEnum):
+    PERSON_CONFIRM = "person:confirm"
+    """Let an account sign in."""
+    PERSON_RESET = "person:reset"
+    """Take password and second factor off an account whose owner lost them."""
+
+
+POWERS: dict[Act, Permission] = {Act.PERSON_CONFIRM: Permission.PEOPLE_CONFIRM, Act.PERSON_RESET: Permission.PEOPLE_CONFIRM}
+"""Who holds the permission may be the second person."""
+
+
+class Decision(StrEnum):
+    APPROVED = "approved"
+    STOPPED = "stopped"
+    ALONE = "alone"
+    """Nobody could approve, and in 72 hours nobody stopped it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An act that waits for a second person."""
+
+    id: ProposalId
+    act: Act
+    subject: PersonId
+    """Whose rights it is about."""
+    reason: str
+    by: str
+    """`Actor.label`"""
+    by_name: str
+    at: datetime
+    earliest_at: datetime
+    """Nothing is done before, whoever approves."""
+    alone_at: datetime | None
+    """When it is done although nobody approved; None where somebody could."""
+    decision: Decision | None = None
+
+    def may_approve(self, person: Person) -> bool:
+        return person.may(POWERS[self.act]) and person.label != self.by and person.id != self.subject
+
+    def may_stop(self, person: Person) -> bool:
+        """Say whether `person` may stop it: who could approve, who proposed, whom it is about, and everybody when it is done alone."""
+        return self.alone_at is not None or self.may_approve(person) or person.label == self.by or person.id == self.subject

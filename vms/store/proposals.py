@@ -1,0 +1,84 @@
+"""Acts that wait for a second person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from vms.domain.ids import PersonId, ProposalId
+from vms.domain.second_person import Act, Decision, Proposal
+from vms.store.central_tables import ProposalRow
+from vms.store.database import unique
+
+
+def add(session: Session, proposal: Proposal) -> None:
+    """Insert `proposal`; Conflict when the same act about the same person waits already."""
+    with unique("This was proposed already and waits."):
+        session.execute(
+            insert(ProposalRow).values(
+                id=proposal.id,
+                act=proposal.act,
+                subject_id=proposal.subject,
+                reason=proposal.reason,
+                proposed_by=proposal.by,
+                proposed_by_name=proposal.by_name,
+                proposed_at=proposal.at,
+                earliest_at=proposal.earliest_at,
+                alone_at=proposal.alone_at,
+            )
+        )
+
+
+def open_one(session: Session, act: Act, subject: PersonId) -> Proposal | None:
+    """Return what waits of `act` about `subject`."""
+    row = session.scalar(
+        select(ProposalRow).where(ProposalRow.act == act, ProposalRow.subject_id == subject, ProposalRow.decision.is_(None))
+    )
+    return None if row is None else _proposal(row)
+
+
+def get(session: Session, number: ProposalId) -> Proposal | None:
+    row = session.scalar(select(ProposalRow).where(ProposalRow.id == number).execution_options(populate_existing=True))
+    return None if row is None else _proposal(row)
+
+
+def waiting(session: Session, *, limit: int) -> list[Proposal]:
+    """Return what waits, the oldest first."""
+    rows = session.scalars(
+        select(ProposalRow)
+        .where(ProposalRow.decision.is_(None))
+        .order_by(ProposalRow.proposed_at)
+        .limit(limit)
+        .execution_options(populate_existing=True)
+    )
+    return [_proposal(row) for row in rows]
+
+
+def to_tell(session: Session, person: PersonId) -> int:
+    """Return how many acts wait that everybody is told of, because one person does them alone, or that are about `person`."""
+    told = and_(ProposalRow.decision.is_(None), or_(ProposalRow.alone_at.is_not(None), ProposalRow.subject_id == person))
+    return session.scalar(select(func.count()).select_from(ProposalRow).where(told)) or 0
+
+
+def decide(session: Session, number: ProposalId, decision: Decision, at: datetime) -> bool:
+    """Close what waits; False when it was closed before: of two who decide at once one does."""
+    still_open = and_(ProposalRow.id == number, ProposalRow.decision.is_(None))
+    values = {"decision": decision, "decided_at": at}
+    return session.scalar(update(ProposalRow).where(still_open).values(**values).returning(ProposalRow.id)) is not None
+
+
+def _proposal(row: ProposalRow) -> Proposal:
+    return Proposal(
+        id=ProposalId(row.id),
+        act=row.act,
+        subject=PersonId(row.subject_id),
+        reason=row.reason,
+        by=row.proposed_by,
+        by_name=row.proposed_by_name,
+        at=row.proposed_at,
+        earliest_at=row.earliest_at,
+        alone_at=row.alone_at,
+        decision=row.decision,
+    )

@@ -1,0 +1,68 @@
+"""What waits for a second person, for everybody whom it concerns: look at it, and stop it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypedDict
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from vms.domain.ids import ProposalId
+from vms.domain.outcome import Refused
+from vms.domain.people import Person
+from vms.domain.second_person import Act, Proposal
+from vms.services.people import names_of
+from vms.services.second_person import list_waiting, stop
+from web.deps import Rx, TheSite, Tx
+from web.errors import refusal
+from web.numbers import PathId
+from web.permissions import SignedIn
+from web.views import shell
+
+router = APIRouter(prefix="/waiting")
+ACTS = {
+    Act.PERSON_CONFIRM: "The account {name} is to work.",
+    Act.PERSON_RESET: "Password and second factor are to be taken off the account {name}, for somebody who lost them.",
+}
+
+
+class WaitingRow(TypedDict):
+    id: int
+    sentence: str
+    by: str
+    at: datetime
+    reason: str
+    earliest_at: datetime
+    alone_at: datetime | None
+    may_stop: bool
+
+
+@router.get("")
+def waiting_page(person: SignedIn, site: TheSite, rx: Rx, request: Request, done: str = "") -> Response:
+    waiting = list_waiting(rx, person)
+    names = names_of(rx, frozenset(one.subject for one in waiting))
+    context = shell(site, person, path=request.url.path) | {
+        "waiting": [_row(one, names[one.subject], person) for one in waiting],
+        "notice": "Stopped. It is not done." if done == "stopped" else None,
+    }
+    return site.pages.render("waiting.html", context, person=person)
+
+
+@router.post("/{number}/stop")
+def stop_waiting(number: PathId, person: SignedIn, site: TheSite, tx: Tx, request: Request) -> Response:
+    answer = stop(tx, person, ProposalId(number), at=site.clock.now())
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/waiting?done=stopped", 303)
+
+
+def _row(proposal: Proposal, name: str, person: Person) -> WaitingRow:
+    return WaitingRow(
+        id=proposal.id,
+        sentence=ACTS[proposal.act].format(name=name),
+        by=proposal.by_name,
+        at=proposal.at,
+        reason=proposal.reason,
+        earliest_at=proposal.earliest_at,
+        alone_at=proposal.alone_at,
+        may_stop=proposal.may_stop(person),
+    )
