@@ -72,7 +72,7 @@ def log_row(event: AccessEvent, places: Mapping[CameraId, Place], zone: str) -> 
         who=event.actor_name,
         role_label=ROLE_LABELS[Role(event.role)] if event.role in set(Role) else "",
         action=event.action.value,
-        purpose=PURPOSE_LABELS[event.purpose] if event.purpose else None,
+        purpose=_purpose(event),
         camera=place.name if place else None if event.camera_id is None else f"camera {event.camera_id}",
         seen=_seen(event, place.zone if place else zone),
         refused=event.action in (Action.ACCESS_REFUSE, Action.SESSION_REFUSE),
@@ -114,6 +114,12 @@ def _seen(event: AccessEvent, zone: str) -> str:
             return f"Access log, {detail.get('events', '0')} entries"
         case _:
             return ", ".join(f"{name}: {value}" for name, value in detail.items())
+
+
+def _purpose(event: AccessEvent) -> str | None:
+    if event.purpose is None:
+        return None
+    return " ".join(part for part in (PURPOSE_LABELS[event.purpose], event.detail.get("incident")) if part)
 
 
 def _streamed(event: AccessEvent) -> str | None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TypedDict
 
+from vms.domain.access import LIVE_REPLAY
 from vms.domain.camera import CameraDetails, StreamRole
 from vms.domain.people import LOOK_BACK, Permission, Person
 from vms.domain.timespan import ms_of
@@ -125,6 +126,7 @@ def playback_data(
         "now_ms": ms_of(at),
         "purposes": [[purpose.value, PURPOSE_LABELS[purpose]] for purpose in RECORDED_PURPOSES],
         "look_back_ms": _look_back(person) // timedelta(milliseconds=1),
+        "live_replay_ms": LIVE_REPLAY // timedelta(milliseconds=1),
     }
 
 

@@ -19,6 +19,7 @@ ROLE_LABELS = {
 }
 PURPOSE_LABELS = {
     Purpose.LIVE: "Live",
+    Purpose.LIVE_INCIDENT: "Live incident",
     Purpose.INCIDENT: "Incident",
     Purpose.REQUEST: "Request",
     Purpose.MAINTENANCE: "Maintenance",

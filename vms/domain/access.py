@@ -15,8 +15,15 @@ VIEW_DEADLINE = timedelta(minutes=15)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+LIVE_REPLAY = timedelta(minutes=5)
+"""So far back from a live picture nobody is asked why: something just happened."""
+MAX_INCIDENT_CHARS = 40
+
+
 class Purpose(StrEnum):
     LIVE = "live"
+    LIVE_INCIDENT = "live-incident"
+    """The last minutes again, of what was just seen live."""
     INCIDENT = "incident"
     MAINTENANCE = "maintenance"
     REQUEST = "request"

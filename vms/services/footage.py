@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from vms.domain.access import VIEW_DEADLINE, AccessEvent, Action, Grant, Purpose, View
+from vms.domain.access import LIVE_REPLAY, MAX_INCIDENT_CHARS, VIEW_DEADLINE, AccessEvent, Action, Grant, Purpose, View
 from vms.domain.camera import CameraDetails
 from vms.domain.ids import CameraId, ViewId, new_view_id
+from vms.domain.names import plain_name
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import LOOK_BACK, Actor, Permission, Person
 from vms.domain.timespan import Timespan, union
@@ -28,18 +29,19 @@ LIMIT_GRACE = timedelta(minutes=1)
 
 
 def open_view(
-    session: Session, actor: Actor, *, camera_id: CameraId, purpose: Purpose, span: Timespan | None, at: datetime
+    session: Session, actor: Actor, *, camera_id: CameraId, purpose: Purpose, span: Timespan | None, at: datetime, incident: str = ""
 ) -> View | Refused:
-    """Let `actor` watch one camera, live (`span` None) or recorded, for `VIEW_DEADLINE`.
+    """Let `actor` watch one camera, live (`span` None) or recorded, for `VIEW_DEADLINE`; `incident` is the number of a report.
 
     InvalidInput when the span is too long or the purpose doesn't fit. Commit before the first byte is sent.
     """
-    _check_purpose(purpose, span)
+    _check_purpose(purpose, span, at)
+    detail = {"incident": _incident(incident)} if incident.strip() else None
     if refused := _refused(session, actor, camera_id, span, at):
         return refuse(session, actor, Action.VIEW_OPEN, refused, at=at, camera_id=camera_id)
     view = View(new_view_id(), actor.label, camera_id, purpose, span, at, at + VIEW_DEADLINE)
     views.add(session, view)
-    record(session, actor=actor, action=Action.VIEW_OPEN, at=at, camera_id=camera_id, purpose=purpose, span=span, view_id=view.id)
+    _record_view(session, actor, view, Action.VIEW_OPEN, at=at, detail=detail)
     return view
 
 
@@ -161,13 +163,24 @@ def _beyond_limit(actor: Actor) -> Refused:
     return Refused(Refusal.NOT_ALLOWED, f"Your role sees recordings of the last {hours} hours. For older ones ask the Director.")
 
 
-def _check_purpose(purpose: Purpose, span: Timespan | None) -> None:
+def _check_purpose(purpose: Purpose, span: Timespan | None, at: datetime) -> None:
     if span is None:
         return
-    if purpose is Purpose.LIVE:
+    too_old = purpose is Purpose.LIVE_INCIDENT and span.start < at - LIVE_REPLAY - LIMIT_GRACE
+    if purpose is Purpose.LIVE or too_old:
         raise InvalidInput("Say why you look at the recording: incident, maintenance or request.")
     if span.duration > MAX_SPAN:
         raise InvalidInput("One view covers at most 24 hours. Open the next day as a view of its own.")
+
+
+def _incident(text: str) -> str:
+    try:
+        number = plain_name(text, "report")
+    except ValueError as err:
+        raise InvalidInput(str(err)) from err
+    if len(number) > MAX_INCIDENT_CHARS:
+        raise InvalidInput(f"The number of a report has at most {MAX_INCIDENT_CHARS} characters.")
+    return number
 
 
 def _own(session: Session, actor: Actor, view_id: ViewId) -> tuple[View, datetime | None] | Refused:

@@ -191,22 +191,6 @@ CREATE TABLE access_log (
   CONSTRAINT pk_access_log PRIMARY KEY (origin)
 );
 
-CREATE TABLE "view" (
-  id VARCHAR(22) NOT NULL,
-  actor VARCHAR(300) NOT NULL,
-  camera_id INTEGER NOT NULL,
-  purpose VARCHAR(32) NOT NULL,
-  span_start_at BIGINT,
-  span_end_at BIGINT,
-  opened_at BIGINT NOT NULL,
-  deadline_at BIGINT NOT NULL,
-  closed_at BIGINT,
-  CONSTRAINT pk_view PRIMARY KEY (id),
-  CONSTRAINT ck_view_purpose CHECK (purpose IN ('live', 'incident', 'maintenance', 'request')),
-  CONSTRAINT ck_view_span CHECK ((span_start_at IS NULL) = (span_end_at IS NULL)),
-  CONSTRAINT fk_view_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id)
-);
-
 CREATE TABLE coverage (
   stream_id INTEGER NOT NULL,
   start_ms INTEGER NOT NULL,
@@ -274,3 +258,19 @@ CREATE TRIGGER access_checkpoint_no_delete BEFORE DELETE ON access_checkpoint BE
 CREATE TRIGGER access_checkpoint_no_replace BEFORE INSERT ON access_checkpoint WHEN EXISTS (SELECT 1 FROM access_checkpoint WHERE origin = NEW.origin AND size = NEW.size) BEGIN SELECT RAISE(ABORT, 'access_checkpoint is append-only'); END;
 
 CREATE TRIGGER access_checkpoint_no_update BEFORE UPDATE ON access_checkpoint BEGIN SELECT RAISE(ABORT, 'access_checkpoint is append-only'); END;
+
+CREATE TABLE "view" (
+  id VARCHAR(22) NOT NULL,
+  actor VARCHAR(300) NOT NULL,
+  camera_id INTEGER NOT NULL,
+  purpose VARCHAR(32) NOT NULL,
+  span_start_at BIGINT,
+  span_end_at BIGINT,
+  opened_at BIGINT NOT NULL,
+  deadline_at BIGINT NOT NULL,
+  closed_at BIGINT,
+  CONSTRAINT pk_view PRIMARY KEY (id),
+  CONSTRAINT ck_view_purpose CHECK (purpose IN ('live', 'live-incident', 'incident', 'maintenance', 'request')),
+  CONSTRAINT ck_view_span CHECK ((span_start_at IS NULL) = (span_end_at IS NULL)),
+  CONSTRAINT fk_view_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id)
+);

@@ -34,13 +34,16 @@ def live_page(person: LiveViewer, site: TheSite, request: Request) -> Response:
 
 
 @router.get("/playback")
-def playback_page(person: RecordedViewer, site: TheSite, rx: Rx, request: Request, camera: str = "", t: str = "") -> Response:
+def playback_page(
+    person: RecordedViewer, site: TheSite, rx: Rx, request: Request, camera: str = "", t: str = "", replay: str = ""
+) -> Response:
     number = id_of(camera)
     chosen = None if number is None else camera_for(rx, person, CameraId(number))
     if isinstance(chosen, Refused):
         return refusal(request, chosen, person=person)
     context = shell(site, person, path=request.url.path)
     data = playback_data(cameras_now(site, person), person, chosen=chosen, t_ms=moment_ms(t), at=site.clock.now())
+    data["replay"] = bool(replay)
     zone = chosen.branch.timezone if chosen else context["zone"]
     return site.pages.render("playback.html", context | {"data": data, "zone": zone}, person=person)
 

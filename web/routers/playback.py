@@ -36,7 +36,8 @@ _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{1,15})")
 @router.post("/views", status_code=201)
 def open_view(order: OpenView, person: RecordedViewer, tx: Tx, site: TheSite, request: Request) -> Response:
     span = reading.view_span(order.start, order.end)
-    answer = footage.open_view(tx, person, camera_id=CameraId(order.camera), purpose=order.purpose, span=span, at=site.clock.now())
+    camera, at = CameraId(order.camera), site.clock.now()
+    answer = footage.open_view(tx, person, camera_id=camera, purpose=order.purpose, span=span, at=at, incident=order.incident)
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else JSONResponse(_view(answer), 201)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from vms.domain.access import Purpose
+from vms.domain.access import MAX_INCIDENT_CHARS, Purpose
 from vms.domain.people import MAX_PASSWORD_CHARS
 from vms.services.footage import MAX_INTERVALS
 from web.camera_entries import CameraEntries, Text
@@ -111,6 +111,8 @@ class OpenView(BaseModel):
     purpose: Purpose
     start: datetime
     end: datetime
+    incident: str = Field(default="", max_length=MAX_INCIDENT_CHARS)
+    """The number of a report, where there is one."""
 
 
 class CloseView(BaseModel):

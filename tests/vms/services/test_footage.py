@@ -46,6 +46,35 @@ def test_opening_a_view_names_who_what_why_and_when(central: Engines) -> None:
     assert view.deadline == NOW + VIEW_DEADLINE
 
 
+def test_a_report_number_is_written_with_the_view(central_sqlite: Engines) -> None:
+    camera, person = _scene(central_sqlite)
+
+    def told(incident: str) -> View:
+        with central_sqlite.writing() as session:
+            number = camera.camera.id
+            return done(
+                open_view(session, person, camera_id=number, purpose=Purpose.INCIDENT, span=span(-600, 0), at=NOW, incident=incident)
+            )
+
+    told(" 2026-\t114 ")
+    assert _newest(central_sqlite).detail == {"incident": "2026- 114"}
+    for wrong in ("x" * 41, "bell\a"):
+        with pytest.raises(InvalidInput, match="report"):
+            told(wrong)
+
+
+@pytest.mark.parametrize(("minutes", "asked"), [(1, False), (5, False), (6, False), (7, True), (60, True)])
+def test_what_was_just_live_needs_no_reason_for_minutes(central_sqlite: Engines, minutes: int, *, asked: bool) -> None:
+    camera, person = _scene(central_sqlite)
+    with central_sqlite.writing() as session:
+        try:
+            open_view(session, person, camera_id=camera.camera.id, purpose=Purpose.LIVE_INCIDENT, span=span(-60 * minutes, 0), at=NOW)
+        except InvalidInput:
+            assert asked
+        else:
+            assert not asked
+
+
 @pytest.mark.parametrize("role", [Role.IT, Role.AUDITOR])
 @pytest.mark.parametrize("recorded", [None, span(-60, 0)])
 def test_who_keeps_cameras_or_audits_does_not_watch(central_sqlite: Engines, role: Role, recorded: Timespan | None) -> None:

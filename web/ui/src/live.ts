@@ -177,7 +177,7 @@ class VmsLive extends LitElement {
 
   private replay(): void {
     const camera = this.layout.places[this.chosen];
-    if (this.data.may_playback && camera) location.assign(`/playback?camera=${camera}&t=${encodeURIComponent(new Date(serverNow() - 30_000).toISOString())}`);
+    if (this.data.may_playback && camera) location.assign(`/playback?camera=${camera}&t=${encodeURIComponent(new Date(serverNow() - 30_000).toISOString())}&replay=1`);
   }
 
   private get lostLine(): string {

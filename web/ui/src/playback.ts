@@ -8,7 +8,7 @@ import { isRecorded, refreshed, type Coverage, type Gap, type Span } from "./pla
 import { Player } from "./playback/player.ts";
 import type { VmsTimeline } from "./playback/timeline.ts";
 import "./playback/timeline.ts";
-import { rememberedPurpose, rememberPurpose } from "./playback/view.ts";
+import { rememberedIncident, rememberedPurpose, rememberPurpose, REPLAY } from "./playback/view.ts";
 import { heard, serverNow } from "./server_clock.ts";
 import { abbreviation, clock, day, fieldValue, momentsOf, span } from "./times.ts";
 
@@ -26,6 +26,10 @@ interface PlaybackData {
   purposes: [string, string][];
   /** How far back this role sees recordings. */
   look_back_ms: number;
+  /** So far back from a live picture nobody is asked why. */
+  live_replay_ms: number;
+  /** The page was opened from a live picture, to see again what just happened. */
+  replay: boolean;
 }
 
 interface TimelineAnswer {
@@ -70,7 +74,7 @@ class VmsPlayback extends LitElement {
     const { camera } = this.data;
     const at = Math.min(Math.max(this.data.t_ms ?? now - 60_000, this.bounds.start), now - 1_000);
     this.player = camera
-      ? new Player(camera.id, at, this.data.look_back_ms, {
+      ? new Player(camera.id, at, { lookBackMs: this.data.look_back_ms, replayMs: this.data.live_replay_ms }, {
           changed: () => (this.beat += 1),
           jumped: (gap) => this.onJump(gap),
           attached: (video) => this.querySelector(".picture")?.append(video),
@@ -94,6 +98,7 @@ class VmsPlayback extends LitElement {
 
   private async begin(): Promise<void> {
     await this.refresh();
+    if (this.data.replay && (this.data.t_ms ?? 0) > serverNow() - this.data.live_replay_ms) return this.player?.start(REPLAY);
     const purpose = rememberedPurpose();
     if (purpose && this.data.purposes.some(([value]) => value === purpose)) this.player?.start(purpose);
   }
@@ -168,7 +173,7 @@ class VmsPlayback extends LitElement {
   }
 
   private choosePurpose(purpose: string): void {
-    rememberPurpose(purpose);
+    rememberPurpose(purpose, this.querySelector<HTMLInputElement>("#incident")?.value.trim() ?? "");
     this.player?.start(purpose);
     void this.updateComplete.then(() => this.querySelector<HTMLElement>("#play")?.focus());
   }
@@ -260,6 +265,7 @@ class VmsPlayback extends LitElement {
     return html`<div class="message purposes" role="group" aria-labelledby="purpose-question">
       <p class="line" id="purpose-question">What is it for?</p>
       <p class="buttons">${this.data.purposes.map(([value, label]) => html`<button class="button" data-purpose=${value} @click=${() => this.choosePurpose(value)}>${label}</button>`)}</p>
+      <p class="buttons"><label for="incident">Report number <span class="optional">may be empty</span></label><input id="incident" maxlength="40" autocomplete="off" .value=${rememberedIncident()}></p>
       <p class="reason">It is written into the access log with your name, this camera and the time you watch.</p>
     </div>`;
   }

@@ -260,7 +260,7 @@ export class VmsTile extends LitElement {
     const tool = (name: string, glyph: string, act: () => void): TemplateResult =>
       html`<button class="tool" aria-label="${name}, ${placed.camera.name}" title=${name} @click=${act}>${icon(glyph)}</button>`;
     return html`<div class="tools" role="group" aria-label="Tools of this picture">
-      ${this.mayPlayback ? tool("Replay 30 s", "replay", () => location.assign(back(30))) : nothing}
+      ${this.mayPlayback ? tool("Replay 30 s", "replay", () => location.assign(`${back(30)}&replay=1`)) : nothing}
       ${this.mayPlayback ? tool("Playback", "clock", () => location.assign(back(300))) : nothing}
       ${tool("Full screen", "full", () => this.emit("full"))} ${tool("Take off the wall", "close", () => this.emit("remove"))}
     </div>`;

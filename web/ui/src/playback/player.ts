@@ -4,7 +4,7 @@ import { serverNow } from "../server_clock.ts";
 import { gapAt, isRecorded, jumpedOver, newest, nextRecorded, type Coverage, type Gap } from "./coverage.ts";
 import { Reel, type ReelEvents } from "./reel.ts";
 import { within, type Range } from "./scale.ts";
-import { View } from "./view.ts";
+import { REPLAY, View } from "./view.ts";
 
 const HOUR_MS = 3_600_000;
 /** A playlist is asked for again when less than this is left of it. */
@@ -37,6 +37,7 @@ export class Player {
   coverage: Coverage = { recorded: [], gaps: [] };
   private readonly camera: number;
   private readonly lookBackMs: number;
+  private readonly replayMs: number;
   private readonly events: PlayerEvents;
   private purpose: string | null = null;
   private view: View | null = null;
@@ -47,10 +48,11 @@ export class Player {
   private generation = 0;
   private scrubbedAt = 0;
 
-  constructor(camera: number, at: number, lookBackMs: number, events: PlayerEvents) {
+  constructor(camera: number, at: number, limits: { lookBackMs: number; replayMs: number }, events: PlayerEvents) {
     this.camera = camera;
     this.at = at;
-    this.lookBackMs = lookBackMs;
+    this.lookBackMs = limits.lookBackMs;
+    this.replayMs = limits.replayMs;
     this.events = events;
   }
 
@@ -61,13 +63,21 @@ export class Player {
     this.seek(this.at);
   }
 
+  /** Ask anew what it is for: what was just live reaches no further back. */
+  private stop(): void {
+    this.close();
+    this.purpose = null;
+    this.playing = false;
+    this.screen = { kind: "blank" };
+  }
+
   get started(): boolean {
     return this.purpose !== null;
   }
 
   /** The oldest moment that may be seen; it moves with the clock, as the server's own limit does. */
   private get earliest(): number {
-    return serverNow() - this.lookBackMs + SLACK_MS;
+    return serverNow() - (this.purpose === REPLAY ? this.replayMs : this.lookBackMs) + SLACK_MS;
   }
 
   toggle(): void {
@@ -107,6 +117,7 @@ export class Player {
   }
 
   seek(at: number): void {
+    if (this.purpose === REPLAY && at < this.earliest) this.stop();
     this.at = Math.min(Math.max(at, this.earliest), serverNow() - 1_000);
     if (this.purpose === null) return this.events.changed();
     if (isRecorded(this.coverage, this.at)) return this.show(this.at);

@@ -11,14 +11,23 @@ interface Opened {
 
 const EXTEND_EVERY_MS = 5 * 60_000;
 const PURPOSE_KEY = "custodian.purpose";
+const INCIDENT_KEY = "custodian.incident";
+/** The purpose of looking again at what was just live: nobody is asked, and it reaches minutes back. */
+export const REPLAY = "live-incident";
 
 /** The purpose given in this window; it is asked for once per session. */
 export function rememberedPurpose(): string | null {
   return sessionStorage.getItem(PURPOSE_KEY);
 }
 
-export function rememberPurpose(purpose: string): void {
+/** The number of a report that goes with it; empty for none. */
+export function rememberedIncident(): string {
+  return sessionStorage.getItem(INCIDENT_KEY) ?? "";
+}
+
+export function rememberPurpose(purpose: string, incident: string): void {
   sessionStorage.setItem(PURPOSE_KEY, purpose);
+  sessionStorage.setItem(INCIDENT_KEY, incident);
 }
 
 export class View {
@@ -40,7 +49,7 @@ export class View {
 
   /** Write the access event first; throws Refusal with the reason when this span may not be seen. It is extended while `watched` says so. */
   static async open(camera: number, purpose: string, span: Range, watched: () => boolean): Promise<View> {
-    const opened = await call<Opened>("POST", "/api/v1/views", { camera, purpose, start: iso(span.start), end: iso(span.end) });
+    const opened = await call<Opened>("POST", "/api/v1/views", { camera, purpose, start: iso(span.start), end: iso(span.end), incident: purpose === REPLAY ? "" : rememberedIncident() });
     return new View(opened, span, watched);
   }
 

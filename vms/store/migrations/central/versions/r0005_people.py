@@ -1,4 +1,4 @@
-"""Add the roles of a larger district, accounts that end, second factors, invitations and what a session was opened by."""
+"""Add the roles of a larger district, accounts that end, second factors, invitations, proposals, and one more purpose."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ MOMENT = sa.BigInteger()
 WORD = sa.String(32)
 ROLES = "role IN ('desk', 'supervisor', 'branch-manager', 'director', 'delegate', 'counsel', 'it', 'auditor')"
 PROOFS = "proof IN ('password', 'totp', 'recovery', 'passkey', 'oidc', 'demo')"
+PURPOSES = "purpose IN ('live', 'live-incident', 'incident', 'maintenance', 'request')"
+VIEW_COLUMNS = "id, actor, camera_id, purpose, span_start_at, span_end_at, opened_at, deadline_at, closed_at"
 CONSOLE = "os:console"
 """Who proposed the accounts that wait: their `person:add` entries say it exactly."""
 
@@ -27,6 +29,7 @@ def upgrade() -> None:
         _alter()
     _make_factors()
     _make_proposals()
+    _widen_purposes()
 
 
 def _rebuild() -> None:
@@ -160,3 +163,28 @@ def _make_proposals() -> None:
         SELECT id, 'person:confirm', id, '', '{CONSOLE}', 'console', created_at, created_at FROM person
         WHERE confirmed_at IS NULL AND disabled_at IS NULL"""  # noqa: S608 - the constant above
     )
+
+
+def _widen_purposes() -> None:
+    if op.get_bind().dialect.name != "sqlite":
+        op.drop_constraint(op.f("ck_view_purpose"), "view")
+        op.create_check_constraint(op.f("ck_view_purpose"), "view", PURPOSES)
+        return
+    op.rename_table("view", "view_before")
+    op.create_table(
+        "view",
+        sa.Column("id", sa.String(22), nullable=False),
+        sa.Column("actor", sa.String(300), nullable=False),
+        sa.Column("camera_id", NUMBER, sa.ForeignKey("camera.id", name="fk_view_camera_id"), nullable=False),
+        sa.Column("purpose", WORD, nullable=False),
+        sa.Column("span_start_at", MOMENT, nullable=True),
+        sa.Column("span_end_at", MOMENT, nullable=True),
+        sa.Column("opened_at", MOMENT, nullable=False),
+        sa.Column("deadline_at", MOMENT, nullable=False),
+        sa.Column("closed_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_view"),
+        sa.CheckConstraint(PURPOSES, name=op.f("ck_view_purpose")),
+        sa.CheckConstraint("(span_start_at IS NULL) = (span_end_at IS NULL)", name=op.f("ck_view_span")),
+    )
+    op.execute(f"INSERT INTO view ({VIEW_COLUMNS}) SELECT {VIEW_COLUMNS} FROM view_before")  # noqa: S608 - the constant above
+    op.drop_table("view_before")
