@@ -35,7 +35,7 @@ def live_page(person: LiveViewer, site: TheSite, request: Request) -> Response:
 
 @router.get("/playback")
 def playback_page(
-    person: RecordedViewer, site: TheSite, rx: Rx, request: Request, camera: str = "", t: str = "", replay: str = ""
+    *, person: RecordedViewer, site: TheSite, rx: Rx, request: Request, camera: str = "", t: str = "", replay: str = ""
 ) -> Response:
     number = id_of(camera)
     chosen = None if number is None else camera_for(rx, person, CameraId(number))
