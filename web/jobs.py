@@ -23,6 +23,7 @@ from vms.errors import Corrupt, Unavailable, VmsError
 from vms.log import get_logger
 from vms.services.log_key import LogKey, read_log_key
 from vms.services.log_proof import Signed, sign_checkpoint
+from vms.services.outbox import send_due
 from vms.services.signed_notes import SignedNotes
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, require_current
@@ -47,11 +48,13 @@ class Jobs:
         self._notes = SignedNotes(settings)
         self._newest: str | None = None
         """What this process signed last."""
+        self._signing = threading.Lock()
+        self._stopping = threading.Event()
 
     def checkpoint(self) -> None:
         """Sign all of the access log."""
         try:
-            with self._central.answering():
+            with self._signing, self._central.answering():
                 while not self._sign().complete:
                     pass
         except (Unavailable, OSError) as err:
@@ -70,6 +73,19 @@ class Jobs:
                 _write(path, note.encode())
         except OSError as err:
             log.warning("checkpoint not handed out", folder=str(folder), reason=err.strerror)
+
+    def send_mail(self) -> None:
+        """Hand the mail that is due to its server, if one is set."""
+        try:
+            with self._central.answering():
+                send_due(self._central, self._settings, self._clock, stopping=self._stopping.is_set)
+        except (Unavailable, Corrupt) as err:
+            log.warning("mail waits: the central database does not answer", reason=str(err))
+
+    def stop(self) -> None:
+        """Sign once more, and begin nothing else."""
+        self._stopping.set()
+        self.checkpoint()
 
     def _sign(self) -> Signed:
         with self._central.writing() as session:
@@ -90,10 +106,12 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         scheduler.add_job(jobs.checkpoint, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", timezone=UTC))
         # A job of its own: a share that hangs keeps nothing from being signed.
         scheduler.add_job(jobs.hand_out, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", second=30, timezone=UTC))
+        scheduler.add_job(jobs.send_mail, CronTrigger(minute="*", second=15, timezone=UTC))
         scheduler.start()
         wait()
-        scheduler.shutdown()
-        jobs.checkpoint()
+        # A mail server or a share that hangs must not keep the last entries from being signed.
+        scheduler.shutdown(wait=False)
+        jobs.stop()
     finally:
         central.dispose()
     return 0

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 
 from tests.bench.process_tree import tree
 from tests.factories import CONSOLE, NOW
+from tests.fakes.mail_server import a_mail_server
 from tests.waiting import wait_until
 from tests.web.world_clock import DrivenClock
 from vms.clock import SystemClock
@@ -25,6 +26,7 @@ from vms.domain.checkpoint import read_note
 from vms.errors import ConfigError
 from vms.services.access_log import DISTRICT, record
 from vms.services.log_key import read_log_key
+from vms.services.outbox import post
 from vms.store import access_tree
 from vms.store.database import Engines, make_engines
 from web.jobs import Jobs, run
@@ -163,3 +165,35 @@ def _children(settings: Settings) -> list[int]:
 def _is_for(pid: int, settings: Settings) -> bool:
     words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     return b"web.jobs" in words and str(settings.data_dir).encode() in words
+
+
+def test_mail_is_sent_by_a_job_of_its_own(settings: Settings, hub: Engines) -> None:
+    with a_mail_server() as box:
+        mailing = settings.model_copy(
+            update={"smtp_host": "127.0.0.1", "smtp_port": box.port, "smtp_security": "off", "mail_from": "custodian@library.example"}
+        )
+        with hub.writing() as session:
+            post(session, mailing, "clerk@county.example", about="test", subject="Hello", body="Hello", at=NOW)
+        _jobs(mailing, hub, DrivenClock()).send_mail()
+    assert [mail["to"] for mail in box.taken] == ["clerk@county.example"]
+
+
+@pytest.mark.usefixtures("hub")
+def test_mail_waits_for_a_database_that_is_away(settings: Settings, tmp_path: Path) -> None:
+    away = make_engines(tmp_path / "no" / "central.db")
+    with capture_logs() as lines:
+        Jobs(settings, away, read_log_key(settings), DrivenClock()).send_mail()
+    assert [line["event"] for line in lines] == ["mail waits: the central database does not answer"]
+
+
+def test_a_stop_signs_and_begins_no_mail(settings: Settings, hub: Engines) -> None:
+    with a_mail_server() as box:
+        mailing = settings.model_copy(
+            update={"smtp_host": "127.0.0.1", "smtp_port": box.port, "smtp_security": "off", "mail_from": "custodian@library.example"}
+        )
+        with hub.writing() as session:
+            post(session, mailing, "clerk@county.example", about="test", subject="Hello", body="Hello", at=NOW)
+        jobs = _jobs(mailing, hub, DrivenClock())
+        jobs.stop()
+        jobs.send_mail()
+    assert (_sizes(hub), box.taken) == ([16], [])

@@ -325,6 +325,31 @@ class AccessCheckpointRow(Central):
     """C2SP signed note."""
 
 
+class MailRow(Central):
+    """A mail to send or sent, written in the transaction that causes it. Rows go 30 days after they were done with."""
+
+    __tablename__ = "mail"
+    __table_args__ = (
+        # What a mail is about is told to an address once.
+        UniqueConstraint("about", "recipient"),
+        # The sender's look, every minute.
+        Index(None, "next_try_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    about: Mapped[str] = mapped_column(String(120))
+    recipient: Mapped[str] = mapped_column(String(320))
+    subject: Mapped[str] = mapped_column(String(200))
+    body: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(Moment)
+    tries: Mapped[int]
+    next_try_at: Mapped[datetime | None] = mapped_column(Moment)
+    """None when it is done with."""
+    sent_at: Mapped[datetime | None] = mapped_column(Moment)
+    """None as well when it was given up."""
+    done_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
 class CoverageRow(Central):
     """Recorded time as nodes report it: one row per run, for timelines of the whole district."""
 

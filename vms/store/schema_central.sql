@@ -131,6 +131,23 @@ CREATE TABLE stream (
   CONSTRAINT fk_stream_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id)
 );
 
+CREATE TABLE mail (
+  id INTEGER NOT NULL,
+  about VARCHAR(120) NOT NULL,
+  recipient VARCHAR(320) NOT NULL,
+  subject VARCHAR(200) NOT NULL,
+  body TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  tries INTEGER NOT NULL,
+  next_try_at BIGINT,
+  sent_at BIGINT,
+  done_at BIGINT,
+  CONSTRAINT pk_mail PRIMARY KEY (id),
+  CONSTRAINT uq_mail_about_recipient UNIQUE (about, recipient)
+);
+
+CREATE INDEX ix_mail_next_try_at ON mail (next_try_at);
+
 CREATE TABLE access_log (
   origin VARCHAR(64) NOT NULL,
   name VARCHAR(120) NOT NULL,

@@ -1,0 +1,33 @@
+"""Add the outbox of mail. The statements repeat `vms.store.central_tables` as it was at this revision."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+MOMENT = sa.BigInteger()
+
+
+def upgrade() -> None:
+    op.create_table(
+        "mail",
+        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("about", sa.String(120), nullable=False),
+        sa.Column("recipient", sa.String(320), nullable=False),
+        sa.Column("subject", sa.String(200), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("next_try_at", MOMENT, nullable=True),
+        sa.Column("sent_at", MOMENT, nullable=True),
+        sa.Column("done_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_mail"),
+        sa.UniqueConstraint("about", "recipient", name="uq_mail_about_recipient"),
+    )
+    op.create_index("ix_mail_next_try_at", "mail", ["next_try_at"])
