@@ -1,4 +1,4 @@
-"""The rules that watch the watchers: what is asked about, what is normal work."""
+"""The rules that watch the watchers: what is asked about, what is normal work, and how often each errs on whole months of staff."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.staff_months import ZONE, a_month, score
 from vms.domain.access import AccessEvent, Action, Purpose
 from vms.domain.ids import CameraId
 from vms.domain.review import REFUSALS, Finding, Rule, find, sentence
@@ -18,7 +19,8 @@ from vms.domain.watching import DAYS_KEPT, Watching
 MONDAY = date(2026, 3, 2)
 CHILDREN, ENTRANCE, HALL = CameraId(1), CameraId(2), CameraId(3)
 NAMES = {CHILDREN: "Children's room", ENTRANCE: "Entrance", HALL: "Hall"}
-ZONE = "America/Los_Angeles"
+HELD_OUT = range(1000, 1004)
+"""Months that no threshold was chosen on; `make bench-review` runs a hundred more."""
 
 
 def at(day: int, hour: float) -> datetime:
@@ -190,3 +192,13 @@ def test_two_findings_of_one_camera_are_the_same_question() -> None:
     (later,) = found((a_look(at(day, 10)) for day in range(6)), on=5)
     assert first != later
     assert first.key == later.key
+
+
+@pytest.mark.slow
+def test_planted_abusers_are_asked_about_within_a_week_and_hardly_anybody_else() -> None:
+    """T13: five of five within 7 days, one false alarm in 30 staff-months at most."""
+    scores = [score(a_month(seed)) for seed in HELD_OUT]
+    late = {kind: days for month in scores for kind, days in month.flagged.items() if days is None or days > 7}
+    assert late == {}
+    assert {len(month.flagged) for month in scores} == {5}
+    assert sum(len(month.false_alarms) for month in scores) <= len(scores)
