@@ -160,6 +160,10 @@ class Settings(BaseSettings):
         return self.secrets_dir / "log_signed.txt"
 
     @property
+    def reviews_dir(self) -> Path:
+        return self.data_dir / "reviews"
+
+    @property
     def smtp_password_path(self) -> Path:
         return self.secrets_dir / "smtp_password"
 

@@ -21,11 +21,11 @@ from web.pages import Pages
 from web.permissions import declared_permissions
 from web.read_ledger import ReadLedger
 from web.refusal_log import RefusalLog
-from web.routers import camera_pages, cameras, live, log, pages, playback, session
+from web.routers import camera_pages, cameras, live, log, pages, playback, reviews, session
 from web.security import Guard
 from web.sign_in_delay import SignInDelay
 
-ROUTERS = (session.router, pages.router, live.router, playback.router, cameras.router, camera_pages.router, log.router)
+ROUTERS = (session.router, pages.router, live.router, playback.router, cameras.router, camera_pages.router, log.router, reviews.router)
 MAX_BODY_BYTES = 1024 * 1024
 TITLE = "Custodian"
 

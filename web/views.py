@@ -35,6 +35,7 @@ SECTIONS = (
     Section("Playback", "/playback", Permission.RECORDED_VIEW),
     Section("Cameras", "/cameras", Permission.CAMERA_MANAGE),
     Section("Log", "/log", Permission.LOG_READ),
+    Section("Reviews", "/reviews", Permission.LOG_READ),
 )
 
 

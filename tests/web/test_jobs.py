@@ -14,20 +14,23 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from tests.bench.process_tree import tree
-from tests.factories import CONSOLE, NOW
+from tests.factories import CONSOLE, NOW, a_camera, a_person
 from tests.fakes.mail_server import a_mail_server
 from tests.waiting import wait_until
 from tests.web.world_clock import DrivenClock
 from vms.clock import SystemClock
 from vms.config import Settings
 from vms.crypto import new_signing_key
-from vms.domain.access import Action
+from vms.domain.access import Action, Purpose
 from vms.domain.checkpoint import read_note
+from vms.domain.people import Role
+from vms.domain.timespan import Timespan
 from vms.errors import ConfigError
 from vms.services.access_log import DISTRICT, record
+from vms.services.footage import record_read
 from vms.services.log_key import read_log_key
 from vms.services.outbox import post
-from vms.store import access_tree
+from vms.store import access_tree, reviews
 from vms.store.database import Engines, make_engines
 from web.jobs import Jobs, run
 from web.jobs_process import jobs_beside
@@ -197,3 +200,53 @@ def test_a_stop_signs_and_begins_no_mail(settings: Settings, hub: Engines) -> No
         jobs.stop()
         jobs.send_mail()
     assert (_sizes(hub), box.taken) == ([16], [])
+
+
+def _looked(engines: Engines) -> None:
+    """Write that somebody looked at new footage of one camera on five days in a row, up to `NOW`."""
+    with engines.writing() as session:
+        person, camera = a_person(session, Role.DESK, name="d.nakamura"), a_camera(session, name="Children's room").camera.id
+        for day in range(5):
+            at = NOW - timedelta(days=4 - day)
+            span = Timespan(at - timedelta(hours=1), at - timedelta(minutes=59))
+            record_read(session, person, camera_id=camera, span=span, purpose=Purpose.INCIDENT, at=at, detail={"segment": "5"})
+
+
+def test_what_the_log_asks_about_is_told_within_the_hour_and_put_down(settings: Settings, hub: Engines) -> None:
+    _looked(hub)
+    jobs = _jobs(settings, hub, DrivenClock())
+    for _ in range(2):
+        jobs.review()
+    (path,) = settings.reviews_dir.iterdir()
+    assert path.name.startswith("2026-03-14-")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_text(encoding="utf-8").startswith("d.nakamura looked at recordings of ‘Children's room’")
+
+
+def test_the_first_look_of_a_month_makes_the_digest_of_the_last(settings: Settings, hub: Engines) -> None:
+    _looked(hub)
+    clock = DrivenClock()
+    jobs = _jobs(settings, hub, clock)
+    clock.step(timedelta(days=18))
+    for _ in range(2):
+        jobs.review()
+    assert [path.name for path in settings.reviews_dir.glob("2026-03.txt")] == ["2026-03.txt"]
+    assert "Who watched in March 2026" in (settings.reviews_dir / "2026-03.txt").read_text(encoding="utf-8")
+
+
+def test_a_folder_that_takes_no_file_keeps_no_review_from_being_told(settings: Settings, hub: Engines) -> None:
+    _looked(hub)
+    settings.reviews_dir.write_text("in the way", encoding="utf-8")
+    with capture_logs() as lines:
+        _jobs(settings, hub, DrivenClock()).review()
+    assert [line["event"] for line in lines] == ["review not put down"]
+    with hub.reading() as session:
+        assert len(reviews.find(session, skip=0, limit=9)) == 1
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_review_waits_for_a_database_that_is_away(settings: Settings, tmp_path: Path) -> None:
+    away = make_engines(tmp_path / "no" / "central.db")
+    with capture_logs() as lines:
+        Jobs(settings, away, read_log_key(settings), DrivenClock()).review()
+    assert [line["event"] for line in lines] == ["review not made"]

@@ -37,6 +37,7 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/cameras/{camera}"): 404,
     ("POST", "/cameras/{camera}/remove"): 404,
     ("GET", "/log"): 200,
+    ("GET", "/reviews"): 200,
     ("POST", "/api/v1/session"): 422,
     ("DELETE", "/api/v1/session"): 204,
     ("GET", "/api/v1/me"): 200,

@@ -350,6 +350,30 @@ class MailRow(Central):
     done_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
+class ReviewRow(Central):
+    """What was found about who watches, and the digest of a month. Nothing changes a row; the log says that it was made."""
+
+    __tablename__ = "review"
+    __table_args__ = (
+        # Whether a pattern was told before, and when.
+        Index(None, "about", "at"),
+        # The page, newest first.
+        Index(None, "at"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    about: Mapped[str] = mapped_column(String(400))
+    """A finding's key, or digest/2026-02."""
+    at: Mapped[datetime] = mapped_column(Moment)
+    actor: Mapped[str | None] = mapped_column(String(300))
+    """Whom a finding is about; None for a digest."""
+    sentence: Mapped[str] = mapped_column(Text)
+    counts: Mapped[str | None] = mapped_column(Text)
+    """A digest's figures, a JSON list; None for a finding."""
+    last_number: Mapped[int] = mapped_column(Number)
+    """The newest entry of the log that it may be about: it goes when that does."""
+
+
 class CoverageRow(Central):
     """Recorded time as nodes report it: one row per run, for timelines of the whole district."""
 

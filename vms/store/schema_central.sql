@@ -148,6 +148,21 @@ CREATE TABLE mail (
 
 CREATE INDEX ix_mail_next_try_at ON mail (next_try_at);
 
+CREATE TABLE review (
+  id INTEGER NOT NULL,
+  about VARCHAR(400) NOT NULL,
+  at BIGINT NOT NULL,
+  actor VARCHAR(300),
+  sentence TEXT NOT NULL,
+  counts TEXT,
+  last_number INTEGER NOT NULL,
+  CONSTRAINT pk_review PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_review_about_at ON review (about, at);
+
+CREATE INDEX ix_review_at ON review (at);
+
 CREATE TABLE access_log (
   origin VARCHAR(64) NOT NULL,
   name VARCHAR(120) NOT NULL,

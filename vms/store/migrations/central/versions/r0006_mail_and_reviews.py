@@ -1,4 +1,4 @@
-"""Add the outbox of mail. The statements repeat `vms.store.central_tables` as it was at this revision."""
+"""Add the outbox of mail and the reviews of who watched. The statements repeat `vms.store.central_tables` as it was at this revision."""
 
 from __future__ import annotations
 
@@ -31,3 +31,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("about", "recipient", name="uq_mail_about_recipient"),
     )
     op.create_index("ix_mail_next_try_at", "mail", ["next_try_at"])
+    op.create_table(
+        "review",
+        sa.Column("id", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("about", sa.String(400), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("actor", sa.String(300), nullable=True),
+        sa.Column("sentence", sa.Text(), nullable=False),
+        sa.Column("counts", sa.Text(), nullable=True),
+        sa.Column("last_number", NUMBER, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_review"),
+    )
+    op.create_index("ix_review_about_at", "review", ["about", "at"])
+    op.create_index("ix_review_at", "review", ["at"])
