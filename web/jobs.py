@@ -21,6 +21,7 @@ from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
 from vms.errors import Corrupt, Unavailable, VmsError
 from vms.log import get_logger
+from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
 from vms.services.installation import write_private
 from vms.services.log_key import LogKey, read_log_key
 from vms.services.log_proof import Signed, sign_checkpoint
@@ -73,7 +74,7 @@ class Jobs:
         folder, note = self._settings.checkpoint_dir, self._newest
         if folder is None or note is None:
             return
-        path = folder / f"{self._clock.now().astimezone(UTC):%Y-%m-%d}.checkpoint"
+        path = folder / checkpoint_name(self._clock.now())
         try:
             if not path.exists():
                 _write(path, note.encode())
@@ -134,8 +135,10 @@ class Jobs:
         self.checkpoint()
 
     def _sign(self) -> Signed:
+        at = self._clock.now()
         with self._central.writing() as session:
-            signed = sign_checkpoint(session, self._key, at=self._clock.now(), notes=self._notes)
+            signed = sign_checkpoint(session, self._key, at=at, notes=self._notes)
+            post_checkpoint(session, self._settings, signed.note, at=at)
         self._newest = signed.note
         self._notes.committed(signed.note)
         return signed

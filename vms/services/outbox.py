@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 
 from vms.clock import Clock
 from vms.config import Settings
+from vms.domain.ids import new_number
 from vms.errors import ConfigError, Unavailable
 from vms.log import get_logger
 from vms.services.smtp import Disconnected, MailServer, mail_server
 from vms.store import mails
 from vms.store.database import Engines
 from vms.store.failpoints import failpoint
-from vms.store.mails import Letter
+from vms.store.mails import Attachment, Letter
 
 FIRST_PAUSE = timedelta(minutes=1)
 """Before a mail is tried again, twice as long each time, up to `LONGEST_PAUSE`."""
@@ -28,10 +29,20 @@ AT_ONCE = 50
 log = get_logger(__name__)
 
 
-def post(session: Session, settings: Settings, to: str | None, *, about: str, subject: str, body: str, at: datetime) -> None:
+def post(  # noqa: PLR0913 - a mail has so many parts
+    session: Session,
+    settings: Settings,
+    to: str | None,
+    *,
+    about: str,
+    subject: str,
+    body: str,
+    at: datetime,
+    attachment: Attachment | None = None,
+) -> None:
     """Queue a mail to `to`; nothing when no server or no address is set, or that address was told `about` it before."""
     if settings.smtp_host is not None and to is not None:
-        mails.add(session, about, to, subject, body, at=at)
+        mails.add(session, Letter(new_number(), about, to, subject, body, at, attachment=attachment))
 
 
 def outbound(settings: Settings) -> list[str]:

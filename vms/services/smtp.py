@@ -61,6 +61,10 @@ def message_of(letter: Letter, sender: str) -> EmailMessage:
     message["Message-ID"] = f"<{letter.id:x}@{_domain(sender)}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(letter.body, cte="quoted-printable")
+    if letter.attachment is not None:
+        # As octets: a text would have its lines ended another way, and a signature would not fit any more.
+        octets = letter.attachment.text.encode()
+        message.add_attachment(octets, maintype="application", subtype="octet-stream", filename=letter.attachment.name)
     return message
 
 

@@ -330,6 +330,7 @@ class MailRow(Central):
 
     __tablename__ = "mail"
     __table_args__ = (
+        CheckConstraint("(attachment_name IS NULL) = (attachment IS NULL)", name="attachment"),
         # What a mail is about is told to an address once.
         UniqueConstraint("about", "recipient"),
         # The sender's look, every minute.
@@ -341,6 +342,8 @@ class MailRow(Central):
     recipient: Mapped[str] = mapped_column(String(320))
     subject: Mapped[str] = mapped_column(String(200))
     body: Mapped[str] = mapped_column(Text)
+    attachment_name: Mapped[str | None] = mapped_column(String(120))
+    attachment: Mapped[str | None] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(Moment)
     tries: Mapped[int]
     next_try_at: Mapped[datetime | None] = mapped_column(Moment)

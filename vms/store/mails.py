@@ -9,9 +9,16 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from vms.domain.ids import new_number
 from vms.store.central_tables import MailRow
 from vms.store.database import insert_into
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that comes with a mail, octet for octet."""
+
+    name: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +33,24 @@ class Letter:
     body: str
     at: datetime
     tries: int = 0
+    attachment: Attachment | None = None
 
 
-def add(session: Session, about: str, recipient: str, subject: str, body: str, *, at: datetime) -> None:
+def add(session: Session, letter: Letter) -> None:
     """Queue a mail; nothing when that address was told of it already."""
-    row = {"about": about, "recipient": recipient, "subject": subject, "body": body, "at": at, "tries": 0, "next_try_at": at}
-    session.execute(insert_into(session, MailRow).values(id=new_number(), **row).on_conflict_do_nothing())
+    new = insert_into(session, MailRow).values(
+        id=letter.id,
+        about=letter.about,
+        recipient=letter.recipient,
+        subject=letter.subject,
+        body=letter.body,
+        attachment_name=letter.attachment.name if letter.attachment else None,
+        attachment=letter.attachment.text if letter.attachment else None,
+        at=letter.at,
+        tries=letter.tries,
+        next_try_at=letter.at,
+    )
+    session.execute(new.on_conflict_do_nothing())
 
 
 def due(session: Session, at: datetime, *, limit: int) -> list[Letter]:
@@ -63,4 +82,5 @@ def forget(session: Session, *, done_before: datetime) -> None:
 
 
 def _letter(row: MailRow) -> Letter:
-    return Letter(row.id, row.about, row.recipient, row.subject, row.body, row.at, row.tries)
+    attachment = None if row.attachment is None else Attachment(row.attachment_name or "", row.attachment)
+    return Letter(row.id, row.about, row.recipient, row.subject, row.body, row.at, row.tries, attachment)

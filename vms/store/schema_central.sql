@@ -137,13 +137,16 @@ CREATE TABLE mail (
   recipient VARCHAR(320) NOT NULL,
   subject VARCHAR(200) NOT NULL,
   body TEXT NOT NULL,
+  attachment_name VARCHAR(120),
+  attachment TEXT,
   at BIGINT NOT NULL,
   tries INTEGER NOT NULL,
   next_try_at BIGINT,
   sent_at BIGINT,
   done_at BIGINT,
   CONSTRAINT pk_mail PRIMARY KEY (id),
-  CONSTRAINT uq_mail_about_recipient UNIQUE (about, recipient)
+  CONSTRAINT uq_mail_about_recipient UNIQUE (about, recipient),
+  CONSTRAINT ck_mail_attachment CHECK ((attachment_name IS NULL) = (attachment IS NULL))
 );
 
 CREATE INDEX ix_mail_next_try_at ON mail (next_try_at);

@@ -22,13 +22,16 @@ def upgrade() -> None:
         sa.Column("recipient", sa.String(320), nullable=False),
         sa.Column("subject", sa.String(200), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("attachment_name", sa.String(120), nullable=True),
+        sa.Column("attachment", sa.Text(), nullable=True),
         sa.Column("at", MOMENT, nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("next_try_at", MOMENT, nullable=True),
         sa.Column("sent_at", MOMENT, nullable=True),
         sa.Column("done_at", MOMENT, nullable=True),
-        sa.PrimaryKeyConstraint("id", name="pk_mail"),
-        sa.UniqueConstraint("about", "recipient", name="uq_mail_about_recipient"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mail")),
+        sa.UniqueConstraint("about", "recipient", name=op.f("uq_mail_about_recipient")),
+        sa.CheckConstraint("(attachment_name IS NULL) = (attachment IS NULL)", name=op.f("ck_mail_attachment")),
     )
     op.create_index("ix_mail_next_try_at", "mail", ["next_try_at"])
     op.create_table(
@@ -40,7 +43,7 @@ def upgrade() -> None:
         sa.Column("sentence", sa.Text(), nullable=False),
         sa.Column("counts", sa.Text(), nullable=True),
         sa.Column("last_number", NUMBER, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_review"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_review")),
     )
     op.create_index("ix_review_about_at", "review", ["about", "at"])
     op.create_index("ix_review_at", "review", ["at"])
