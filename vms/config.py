@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,8 @@ from vms.errors import ConfigError
 
 CONFIG_NAME = "config.toml"
 ENVIRONMENT_PREFIX = "VMS_"
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
+"""Of mail: the plain form of RFC 5321, which no server has trouble with."""
 
 
 class VolumeSetting(BaseModel):
@@ -56,6 +59,20 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     checkpoint_dir: Path | None = None
     """Where the first checkpoint of the access log of each day is put for somebody outside; None means nowhere."""
+    smtp_host: str | None = None
+    """The server that takes mail; None means that nothing is mailed, and everything else works."""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "off"] = "starttls"
+    """Never off but to this machine itself."""
+    smtp_ca: Path | None = None
+    """PEM file of the authority that signed the server's certificate; None means those that the system knows."""
+    smtp_user: str | None = None
+    """Its password is in secrets/smtp_password, never here."""
+    mail_from: str | None = None
+    auditor_address: str | None = None
+    """Who is told what the access log asks questions about."""
+    outside_address: str | None = None
+    """Somebody outside, such as the Board's chair or the county clerk: gets checkpoints, and findings when the auditor has no address."""
     district: str = "Library District"
     failpoint: str = ""
     """Crash tests only: the step at which this process kills itself."""
@@ -91,6 +108,21 @@ class Settings(BaseSettings):
         if url is not None and not url.get_secret_value().startswith("postgresql://"):
             raise ValueError("database_url begins with postgresql://; leave it out to keep the database in the data directory")
         return url
+
+    @field_validator("mail_from", "auditor_address", "outside_address")
+    @classmethod
+    def _mail_addresses_are_plain(cls, address: str | None) -> str | None:
+        if address is not None and not is_mail_address(address):
+            raise ValueError("a mail address is NAME@DOMAIN in plain letters, one, without a display name")
+        return address
+
+    @model_validator(mode="after")
+    def _mail_has_a_sender_and_a_secure_way(self) -> Settings:
+        if self.smtp_host is not None and self.mail_from is None:
+            raise ValueError("smtp_host needs mail_from, the address that mail comes from")
+        if self.smtp_host is not None and self.smtp_security == "off" and not _is_loopback(self.smtp_host):
+            raise ValueError("smtp_security can be off only for a server on this machine; use starttls, or tls with port 465")
+        return self
 
     @model_validator(mode="after")
     def _tls_has_both_files(self) -> Settings:
@@ -133,6 +165,14 @@ class Settings(BaseSettings):
         return self.secrets_dir / "factor_x25519.key"
 
     @property
+    def reviews_dir(self) -> Path:
+        return self.data_dir / "reviews"
+
+    @property
+    def smtp_password_path(self) -> Path:
+        return self.secrets_dir / "smtp_password"
+
+    @property
     def node_key_path(self) -> Path:
         return self.secrets_dir / "node_x25519.key"
 
@@ -162,6 +202,10 @@ class Settings(BaseSettings):
 
     def worker_socket(self, number: int) -> Path:
         return self.run_dir / f"worker-{number}.sock"
+
+
+def is_mail_address(text: str) -> bool:
+    return _ADDRESS.fullmatch(text) is not None
 
 
 def _is_loopback(host: str) -> bool:

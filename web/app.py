@@ -22,7 +22,7 @@ from web.pages import Pages
 from web.permissions import declared_permissions
 from web.read_ledger import ReadLedger
 from web.refusal_log import RefusalLog
-from web.routers import account, camera_pages, cameras, live, log, pages, people, playback, session, waiting
+from web.routers import account, camera_pages, cameras, live, log, pages, people, playback, reviews, session, waiting
 from web.security import Guard
 from web.sign_in_delay import SignInDelay
 
@@ -37,6 +37,7 @@ ROUTERS = (
     people.router,
     waiting.router,
     log.router,
+    reviews.router,
 )
 MAX_BODY_BYTES = 1024 * 1024
 TITLE = "Custodian"

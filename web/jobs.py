@@ -21,15 +21,22 @@ from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
 from vms.errors import Corrupt, Unavailable, VmsError
 from vms.log import get_logger
-from vms.services.due_acts import carry_out_due
+from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
+from vms.services.due_acts import announce, carry_out_due
+from vms.services.installation import write_private
 from vms.services.log_key import LogKey, read_log_key
 from vms.services.log_proof import Signed, sign_checkpoint
+from vms.services.outbox import send_due
+from vms.services.reviews import Known, add_digest, catch_up, count_month, month_due, tell, text_of
 from vms.services.signed_notes import SignedNotes
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, require_current
+from vms.store.reviews import Review
 
 CHECKPOINT_MINUTES = 5
 """Between two checkpoints, whatever was done: a cadence that followed the work would tell of it."""
+REVIEW_MINUTE = 7
+"""Of every hour: what is asked about is told within the hour."""
 LAST_SECONDS = 8.0
 """How long the end may take: a database or a share that hangs must not leave a process behind."""
 CANT_START = 2
@@ -48,11 +55,14 @@ class Jobs:
         self._notes = SignedNotes(settings)
         self._newest: str | None = None
         """What this process signed last."""
+        self._known = Known()
+        self._signing = threading.Lock()
+        self._stopping = threading.Event()
 
     def checkpoint(self) -> None:
         """Sign all of the access log."""
         try:
-            with self._central.answering():
+            with self._signing, self._central.answering():
                 while not self._sign().complete:
                     pass
         except (Unavailable, OSError) as err:
@@ -65,7 +75,7 @@ class Jobs:
         folder, note = self._settings.checkpoint_dir, self._newest
         if folder is None or note is None:
             return
-        path = folder / f"{self._clock.now().astimezone(UTC):%Y-%m-%d}.checkpoint"
+        path = folder / checkpoint_name(self._clock.now())
         try:
             if not path.exists():
                 _write(path, note.encode())
@@ -73,19 +83,76 @@ class Jobs:
             log.warning("checkpoint not handed out", folder=str(folder), reason=err.strerror)
 
     def act_alone(self) -> None:
-        """Do what one person proposed, nobody else could approve and nobody stopped in its time."""
+        """Mail what waits to the addresses outside, and do what nobody else could approve and nobody stopped in its time."""
+        at = self._clock.now()
         try:
             with self._central.answering(), self._central.writing() as session:
-                done = carry_out_due(session, at=self._clock.now())
+                announce(session, self._settings, at=at)
+                done = carry_out_due(session, at=at)
         except (Unavailable, Corrupt) as err:
             log.warning("acts that waited not done", reason=str(err))
             return
         for proposal in done:
             log.info("act done alone", act=proposal.act.value, proposal=proposal.id)
 
-    def _sign(self) -> Signed:
+    def review(self) -> None:
+        """Tell what the log asks questions about, and the digest of a month that ended."""
+        try:
+            with self._central.answering():
+                told = [*self._questions(), *self._digest()]
+        except (Unavailable, Corrupt) as err:
+            log.warning("review not made", reason=str(err))
+            return
+        try:
+            for review in told:
+                self._put_down(review)
+        except OSError as err:
+            log.warning("review not put down", folder=str(self._settings.reviews_dir), reason=err.strerror)
+
+    def _questions(self) -> list[Review]:
+        at = self._clock.now()
+        with self._central.reading() as session:
+            findings = catch_up(session, self._known, at)
+        if not findings:
+            return []
         with self._central.writing() as session:
-            signed = sign_checkpoint(session, self._key, at=self._clock.now(), notes=self._notes)
+            return tell(session, self._settings, findings, at=at)
+
+    def _digest(self) -> list[Review]:
+        at = self._clock.now()
+        with self._central.reading() as session:
+            month = month_due(session, at)
+            rows = count_month(session, month) if month else []
+        if month is None:
+            return []
+        with self._central.writing() as session:
+            return [add_digest(session, self._settings, month, rows, at=at)]
+
+    def _put_down(self, review: Review) -> None:
+        """Keep a review as a file too, for whoever keeps copies of the data directory."""
+        folder = self._settings.reviews_dir
+        folder.mkdir(mode=0o700, exist_ok=True)
+        name = review.about.partition("/")[2] if review.counts is not None else f"{review.at:%Y-%m-%d}-{review.id:x}"
+        write_private(folder / f"{name}.txt", text_of(review).encode())
+
+    def send_mail(self) -> None:
+        """Hand the mail that is due to its server, if one is set."""
+        try:
+            with self._central.answering():
+                send_due(self._central, self._settings, self._clock, stopping=self._stopping.is_set)
+        except (Unavailable, Corrupt) as err:
+            log.warning("mail waits: the central database does not answer", reason=str(err))
+
+    def stop(self) -> None:
+        """Sign once more, and begin nothing else."""
+        self._stopping.set()
+        self.checkpoint()
+
+    def _sign(self) -> Signed:
+        at = self._clock.now()
+        with self._central.writing() as session:
+            signed = sign_checkpoint(session, self._key, at=at, notes=self._notes)
+            post_checkpoint(session, self._settings, signed.note, at=at)
         self._newest = signed.note
         self._notes.committed(signed.note)
         return signed
@@ -103,10 +170,13 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         # A job of its own: a share that hangs keeps nothing from being signed.
         scheduler.add_job(jobs.hand_out, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", second=30, timezone=UTC))
         scheduler.add_job(jobs.act_alone, CronTrigger(minute="*", second=15, timezone=UTC))
+        scheduler.add_job(jobs.review, CronTrigger(minute=REVIEW_MINUTE, timezone=UTC))
+        scheduler.add_job(jobs.send_mail, CronTrigger(minute="*", second=15, timezone=UTC))
         scheduler.start()
         wait()
-        scheduler.shutdown()
-        jobs.checkpoint()
+        # A mail server or a share that hangs must not keep the last entries from being signed.
+        scheduler.shutdown(wait=False)
+        jobs.stop()
     finally:
         central.dispose()
     return 0

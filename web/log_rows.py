@@ -112,6 +112,8 @@ def _seen(event: AccessEvent, zone: str) -> str:
             return "Signed out"
         case Action.LOG_READ:
             return f"Access log, {detail.get('events', '0')} entries"
+        case Action.REVIEW_READ:
+            return f"Reviews, {detail.get('reviews', '0')} of them"
         case _:
             return ", ".join(f"{name}: {value}" for name, value in detail.items())
 

@@ -95,6 +95,7 @@ PeopleReader = Annotated[Person, need(Permission.PEOPLE_READ)]
 PeopleProposer = Annotated[Person, need_proved(Permission.PEOPLE_PROPOSE)]
 PeopleConfirmer = Annotated[Person, need_proved(Permission.PEOPLE_CONFIRM)]
 PeopleEnder = Annotated[Person, need_proved(Permission.PEOPLE_END)]
+ReviewReader = Annotated[Person, need(Permission.REVIEW_READ)]
 LogReader = Annotated[Person, need(Permission.LOG_READ)]
 ANYBODY = need(Permission.PUBLIC)
 

@@ -38,6 +38,7 @@ SECTIONS = (
     Section("Cameras", "/cameras", Permission.CAMERA_MANAGE),
     Section("People", "/people", Permission.PEOPLE_READ),
     Section("Log", "/log", Permission.LOG_READ),
+    Section("Reviews", "/reviews", Permission.REVIEW_READ),
 )
 
 

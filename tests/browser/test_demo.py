@@ -250,9 +250,9 @@ def _settings(demo: Demo) -> Settings:
     ("role", "pages", "refused"),
     [
         ("Desk", ["Live", "Playback"], "/cameras"),
-        ("Director", ["Live", "Playback", "Log"], "/cameras"),
+        ("Director", ["Live", "Playback", "Log", "Reviews"], "/cameras"),
         ("IT", ["Cameras"], "/live"),
-        ("Auditor", ["Log"], "/live"),
+        ("Auditor", ["Log", "Reviews"], "/live"),
     ],
 )
 def test_the_bar_shows_each_roles_pages_and_no_other(watched: Watched, demo: Demo, role: str, pages: list[str], refused: str) -> None:

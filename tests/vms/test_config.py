@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,20 @@ def test_every_path_lies_in_the_data_directory(tmp_path: Path) -> None:
     paths.append(settings.worker_socket(3))
     assert len(set(paths)) >= 11
     assert all(path.is_relative_to(tmp_path) for path in paths)
+
+
+@pytest.mark.parametrize(
+    "address", ["Pat <pat@library.example>", "pat", "pat@", "a@b@c", "a@b\nBcc: c@d", "pät@library.example", "a@b,c@d", ""]
+)
+def test_a_mail_address_is_one_plain_one(tmp_path: Path, address: str) -> None:
+    with pytest.raises(ConfigError, match="outside_address: Value error, a mail address is NAME@DOMAIN"):
+        load_settings(_configured(tmp_path, f"outside_address = {json.dumps(address)}\n"))
+
+
+def test_mail_leaves_the_machine_encrypted_and_from_somebody(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="smtp_host needs mail_from"):
+        load_settings(_configured(tmp_path, 'smtp_host = "mail.library.example"\n'))
+    sender = 'mail_from = "custodian@library.example"\nsmtp_security = "off"\n'
+    with pytest.raises(ConfigError, match="off only for a server on this machine"):
+        load_settings(_configured(tmp_path, f'smtp_host = "mail.library.example"\n{sender}'))
+    assert load_settings(_configured(tmp_path, f'smtp_host = "localhost"\n{sender}')).smtp_port == 587

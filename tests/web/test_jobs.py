@@ -14,21 +14,26 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from tests.bench.process_tree import tree
-from tests.factories import CONSOLE, NOW, an_account
+from tests.factories import CONSOLE, NOW, a_camera, a_person, an_account
+from tests.fakes.mail_server import a_mail_server
 from tests.waiting import wait_until
 from tests.web.world_clock import DrivenClock
 from vms.clock import SystemClock
 from vms.config import Settings
 from vms.crypto import new_signing_key
-from vms.domain.access import Action
+from vms.domain.access import Action, Purpose
 from vms.domain.checkpoint import read_note
 from vms.domain.ids import PersonId
+from vms.domain.people import Role
 from vms.domain.second_person import ALONE_WAIT, Act
+from vms.domain.timespan import Timespan
 from vms.errors import ConfigError
 from vms.services.access_log import DISTRICT, record
+from vms.services.footage import record_read
 from vms.services.log_key import read_log_key
+from vms.services.outbox import post
 from vms.services.second_person import propose
-from vms.store import access_tree, people
+from vms.store import access_tree, people, reviews
 from vms.store.database import Engines, make_engines
 from web.jobs import Jobs, run
 from web.jobs_process import jobs_beside
@@ -107,6 +112,25 @@ def _confirmed(engines: Engines, number: PersonId) -> bool:
     with engines.reading() as session:
         account = people.get(session, number)
     return account is not None and account.confirmed_at is not None
+
+
+def test_what_waits_is_mailed_once_to_each_address_outside(settings: Settings, hub: Engines) -> None:
+    mailing = settings.model_copy(
+        update={"smtp_host": "127.0.0.1", "outside_address": "clerk@county.example", "auditor_address": "auditor@county.example"}
+    )
+    with hub.writing() as session:
+        account = an_account(session, name="new director")
+        propose(session, CONSOLE, Act.PERSON_CONFIRM, account.id, at=NOW, reason="minutes of 2026-03-10")
+    jobs = _jobs(mailing, hub, DrivenClock())
+    for _ in range(2):
+        jobs.act_alone()
+    with hub.reading() as session:
+        queued = session.execute(text("SELECT recipient, subject, body FROM mail ORDER BY recipient")).all()
+    assert [(row[0], row[1]) for row in queued] == [
+        ("auditor@county.example", "Custodian: the account new director is to work"),
+        ("clerk@county.example", "Custodian: the account new director is to work"),
+    ]
+    assert "minutes of 2026-03-10" in queued[0][2]
 
 
 @pytest.mark.usefixtures("hub")
@@ -196,3 +220,85 @@ def _children(settings: Settings) -> list[int]:
 def _is_for(pid: int, settings: Settings) -> bool:
     words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     return b"web.jobs" in words and str(settings.data_dir).encode() in words
+
+
+def test_mail_is_sent_by_a_job_of_its_own(settings: Settings, hub: Engines) -> None:
+    with a_mail_server() as box:
+        mailing = settings.model_copy(
+            update={"smtp_host": "127.0.0.1", "smtp_port": box.port, "smtp_security": "off", "mail_from": "custodian@library.example"}
+        )
+        with hub.writing() as session:
+            post(session, mailing, "clerk@county.example", about="test", subject="Hello", body="Hello", at=NOW)
+        _jobs(mailing, hub, DrivenClock()).send_mail()
+    assert [mail["to"] for mail in box.taken] == ["clerk@county.example"]
+
+
+@pytest.mark.usefixtures("hub")
+def test_mail_waits_for_a_database_that_is_away(settings: Settings, tmp_path: Path) -> None:
+    away = make_engines(tmp_path / "no" / "central.db")
+    with capture_logs() as lines:
+        Jobs(settings, away, read_log_key(settings), DrivenClock()).send_mail()
+    assert [line["event"] for line in lines] == ["mail waits: the central database does not answer"]
+
+
+def test_a_stop_signs_and_begins_no_mail(settings: Settings, hub: Engines) -> None:
+    with a_mail_server() as box:
+        mailing = settings.model_copy(
+            update={"smtp_host": "127.0.0.1", "smtp_port": box.port, "smtp_security": "off", "mail_from": "custodian@library.example"}
+        )
+        with hub.writing() as session:
+            post(session, mailing, "clerk@county.example", about="test", subject="Hello", body="Hello", at=NOW)
+        jobs = _jobs(mailing, hub, DrivenClock())
+        jobs.stop()
+        jobs.send_mail()
+    assert (_sizes(hub), box.taken) == ([16], [])
+
+
+def _looked(engines: Engines) -> None:
+    """Write that somebody looked at new footage of one camera on five days in a row, up to `NOW`."""
+    with engines.writing() as session:
+        person, camera = a_person(session, Role.DESK, name="d.nakamura"), a_camera(session, name="Children's room").camera.id
+        for day in range(5):
+            at = NOW - timedelta(days=4 - day)
+            span = Timespan(at - timedelta(hours=1), at - timedelta(minutes=59))
+            record_read(session, person, camera_id=camera, span=span, purpose=Purpose.INCIDENT, at=at, detail={"segment": "5"})
+
+
+def test_what_the_log_asks_about_is_told_within_the_hour_and_put_down(settings: Settings, hub: Engines) -> None:
+    _looked(hub)
+    jobs = _jobs(settings, hub, DrivenClock())
+    for _ in range(2):
+        jobs.review()
+    (path,) = settings.reviews_dir.iterdir()
+    assert path.name.startswith("2026-03-14-")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_text(encoding="utf-8").startswith("d.nakamura looked at recordings of ‘Children's room’")
+
+
+def test_the_first_look_of_a_month_makes_the_digest_of_the_last(settings: Settings, hub: Engines) -> None:
+    _looked(hub)
+    clock = DrivenClock()
+    jobs = _jobs(settings, hub, clock)
+    clock.step(timedelta(days=18))
+    for _ in range(2):
+        jobs.review()
+    assert [path.name for path in settings.reviews_dir.glob("2026-03.txt")] == ["2026-03.txt"]
+    assert "Who watched in March 2026" in (settings.reviews_dir / "2026-03.txt").read_text(encoding="utf-8")
+
+
+def test_a_folder_that_takes_no_file_keeps_no_review_from_being_told(settings: Settings, hub: Engines) -> None:
+    _looked(hub)
+    settings.reviews_dir.write_text("in the way", encoding="utf-8")
+    with capture_logs() as lines:
+        _jobs(settings, hub, DrivenClock()).review()
+    assert [line["event"] for line in lines] == ["review not put down"]
+    with hub.reading() as session:
+        assert len(reviews.find(session, skip=0, limit=9)) == 1
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_review_waits_for_a_database_that_is_away(settings: Settings, tmp_path: Path) -> None:
+    away = make_engines(tmp_path / "no" / "central.db")
+    with capture_logs() as lines:
+        Jobs(settings, away, read_log_key(settings), DrivenClock()).review()
+    assert [line["event"] for line in lines] == ["review not made"]

@@ -37,9 +37,9 @@ def test_the_start_leads_each_role_to_its_own_work(shared_world: World, role: Ro
     ("role", "sections"),
     [
         (Role.DESK, ["Live", "Playback"]),
-        (Role.DIRECTOR, ["Live", "Playback", "Log"]),
+        (Role.DIRECTOR, ["Live", "Playback", "Log", "Reviews"]),
         (Role.IT, ["Cameras"]),
-        (Role.AUDITOR, ["Log"]),
+        (Role.AUDITOR, ["Log", "Reviews"]),
     ],
 )
 def test_the_navigation_shows_only_what_the_role_opens(shared_world: World, role: Role, sections: list[str]) -> None:

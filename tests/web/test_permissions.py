@@ -60,6 +60,7 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/people/{number}/reset/finish"): 404,
     ("GET", "/waiting"): 200,
     ("POST", "/waiting/{number}/stop"): 404,
+    ("GET", "/reviews"): 200,
     ("POST", "/api/v1/session"): 422,
     ("DELETE", "/api/v1/session"): 204,
     ("GET", "/api/v1/me"): 200,

@@ -29,6 +29,8 @@ from vms.services.check import Depth
 from vms.services.check import check as run_check
 from vms.services.footage import record_read
 from vms.services.log_key import read_log_key
+from vms.services.outbox import outbound
+from vms.services.smtp import greet
 from vms.services.status import status_document
 from vms.store import segments, volumes
 from vms.store.cameras import camera_of
@@ -206,6 +208,7 @@ def _print_egress(cli: Cli, *, as_json: bool) -> None:
     with sentences():
         settings = cli.settings()
         outward = [] if settings.database_url is None else ["the PostgreSQL server of database_url"]
+        outward += outbound(settings)
     if as_json:
         print_json(outward)
     else:
@@ -229,6 +232,8 @@ def _findings(cli: Cli) -> Iterator[Finding]:
     yield _try("node index", lambda: _index_opens(cli, settings))
     yield _try("key store", lambda: _keys_open(settings))
     yield _try("access log's key", lambda: f"signs as {read_log_key(settings).public.hex()[:16]}…")
+    if settings.smtp_host is not None:
+        yield _try("mail server", lambda: greet(settings))
     for setting in settings.volumes:
         yield _try(f"volume {setting.path}", lambda path=setting.path: f"{Volume.open(path).free_bytes() / 1e9:.1f} GB free")  # type: ignore[misc]
 

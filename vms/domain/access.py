@@ -69,6 +69,8 @@ class Action(StrEnum):
     DISTRICT_EDIT = "district:edit"
     ACCESS_REFUSE = "access:refuse"
     LOG_READ = "log:read"
+    REVIEW_ADD = "review:add"
+    REVIEW_READ = "review:read"
 
 
 @dataclass(frozen=True, slots=True)

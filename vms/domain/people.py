@@ -31,6 +31,8 @@ class Permission(StrEnum):
     """Add, edit, test, remove; reads addresses, never passwords."""
     HEALTH_READ = "health.read"
     LOG_READ = "log.read"
+    REVIEW_READ = "review.read"
+    """What the rules asked about everybody who watches, the Director too."""
     PEOPLE_READ = "people.read"
     """Who has an account, with which role, until when."""
     PEOPLE_PROPOSE = "people.propose"
@@ -52,13 +54,13 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.DESK: _WATCHES,
     Role.SUPERVISOR: _WATCHES,
     Role.BRANCH_MANAGER: _WATCHES_LIVE | {Permission.LOG_READ},
-    Role.DIRECTOR: _DECIDES | {Permission.PEOPLE_READ, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END},
+    Role.DIRECTOR: _DECIDES | {Permission.REVIEW_READ, Permission.PEOPLE_READ, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END},
     Role.DELEGATE: _DECIDES,
     Role.COUNSEL: _EVERYONE,
     Role.IT: _EVERYONE
     | {Permission.CAMERA_LIST, Permission.CAMERA_MANAGE, Permission.HEALTH_READ}
     | {Permission.PEOPLE_READ, Permission.PEOPLE_PROPOSE, Permission.PEOPLE_END},
-    Role.AUDITOR: _EVERYONE | {Permission.CAMERA_LIST, Permission.LOG_READ, Permission.PEOPLE_READ},
+    Role.AUDITOR: _EVERYONE | {Permission.CAMERA_LIST, Permission.LOG_READ, Permission.REVIEW_READ, Permission.PEOPLE_READ},
 }
 """Nobody configures cameras and also watches them; who adds accounts confirms none; who reads everybody's log watches nobody."""
 
@@ -92,7 +94,7 @@ class Proof(StrEnum):
     DEMO = "demo"
 
 
-_HARMLESS = _EVERYONE | {Permission.CAMERA_LIST, Permission.LOG_READ, Permission.PEOPLE_READ}
+_HARMLESS = _EVERYONE | {Permission.CAMERA_LIST, Permission.LOG_READ, Permission.REVIEW_READ, Permission.PEOPLE_READ}
 
 
 def needs_second_factor(role: Role) -> bool:

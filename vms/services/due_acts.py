@@ -1,4 +1,4 @@
-"""Do what waited alone long enough: the one place that knows which service carries out which act."""
+"""Tell outside what waits, and do what waited alone long enough: the one place that knows which service carries out which act."""
 
 from __future__ import annotations
 
@@ -7,12 +7,23 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from vms.config import Settings
 from vms.domain.second_person import Act, Proposal
 from vms.services import people, second_person
+from vms.services.outbox import post
 
+_WORDS = {Act.PERSON_CONFIRM: "the account {name} is to work", Act.PERSON_RESET: "the account {name} is to be reset"}
 _CARRY_OUT: dict[Act, Callable[[Session, Proposal, datetime], None]] = dict.fromkeys(
     (Act.PERSON_CONFIRM, Act.PERSON_RESET), people.carry_out
 )
+
+
+def announce(session: Session, settings: Settings, *, at: datetime) -> None:
+    """Queue a mail about each act that everybody is to know of, once to each address outside; nothing while mail is off."""
+    for proposal, name in second_person.to_announce(session):
+        for address in {settings.outside_address, settings.auditor_address}:
+            subject = f"Custodian: {_WORDS[proposal.act].format(name=name)}"
+            post(session, settings, address, about=f"proposal/{proposal.id}", subject=subject, body=_body(proposal, subject), at=at)
 
 
 def carry_out_due(session: Session, *, at: datetime) -> list[Proposal]:
@@ -21,3 +32,19 @@ def carry_out_due(session: Session, *, at: datetime) -> list[Proposal]:
     for proposal in due:
         _CARRY_OUT[proposal.act](session, proposal, at)
     return due
+
+
+def _body(proposal: Proposal, subject: str) -> str:
+    when = proposal.alone_at or proposal.earliest_at
+    lines = [
+        f"{subject}.",
+        f"Proposed by {proposal.by_name} on {proposal.at:%Y-%m-%d %H:%M} UTC." + (f" Reason: {proposal.reason}" if proposal.reason else ""),
+        f"It is done from {when:%Y-%m-%d %H:%M} UTC on"
+        + (
+            ", although nobody else could approve it, unless somebody with an account stops it."
+            if proposal.alone_at
+            else ", if the Director agrees."
+        ),
+        "Who has an account stops it on the page Waiting. You get this because the district named your address for what one person does alone.",
+    ]
+    return "\n\n".join(lines) + "\n"

@@ -100,6 +100,13 @@ def list_waiting(session: Session, person: Person) -> list[Proposal]:
     return [one for one in known if one.may_stop(person) or person.may(Permission.PEOPLE_READ)]
 
 
+def to_announce(session: Session) -> list[tuple[Proposal, str]]:
+    """Return what everybody is to know of, with the name of the account it is about: acts done alone, and accounts to be taken over."""
+    known = {account.id: account.name for account in people.find(session)}
+    waiting = proposals.waiting(session, limit=LIST_LIMIT)
+    return [(one, known[one.subject]) for one in waiting if one.alone_at is not None or one.act is Act.PERSON_RESET]
+
+
 def waits_for(session: Session, person: Person) -> int:
     """Return how many acts wait that `person` is to be told of: those about the own account, and those that somebody does alone."""
     return proposals.to_tell(session, person.id)

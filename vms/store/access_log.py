@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy import Select, bindparam, insert, select, update
 from sqlalchemy.orm import Session
@@ -13,10 +14,12 @@ from vms.domain.access import AccessEvent, Action, Purpose, body_of, event_of
 from vms.domain.checkpoint import SALT_BYTES
 from vms.domain.ids import BranchId, CameraId
 from vms.domain.timespan import Timespan
+from vms.errors import Corrupt
 from vms.store.central_tables import AccessEventRow, AccessLogRow, CameraRow
 from vms.store.database import insert_into
 
 _NAME_BYTES = 8
+PAGE = 1024
 # Made once: building them for each entry takes ten times what the database does.
 _COUNT = (
     update(AccessLogRow)
@@ -58,6 +61,41 @@ def find(session: Session, origin: str, reach: frozenset[BranchId] | None, wante
     """Return events newest first; a reader with a limited reach sees those about cameras of his branches."""
     query = select(AccessEventRow.body).where(AccessEventRow.origin == origin).order_by(AccessEventRow.number.desc()).limit(limit)
     return [event_of(body) for body in session.scalars(_narrowed(query, reach, wanted))]
+
+
+def following(session: Session, origin: str, actions: frozenset[Action], *, after: int) -> Iterator[AccessEvent]:
+    """Yield the events of `actions` behind number `after` in the log's order, a page in memory at a time."""
+    query = select(AccessEventRow.body).where(AccessEventRow.origin == origin, AccessEventRow.action.in_(sorted(actions))).limit(PAGE)
+    query = query.order_by(AccessEventRow.number)
+    while page := [_readable(body) for body in session.scalars(query.where(AccessEventRow.number > after))]:
+        yield from page
+        after = page[-1].number
+
+
+def _readable(body: str) -> AccessEvent:
+    try:
+        return event_of(body)
+    except (ValueError, LookupError, TypeError) as err:
+        raise Corrupt("An entry of the access log can't be read: it was changed. Run: vms log verify") from err
+
+
+def newest(session: Session, origin: str) -> int:
+    """Return the number that the newest entry has; nothing is held."""
+    return session.scalar(select(AccessLogRow.last_number).where(AccessLogRow.origin == origin)) or 0
+
+
+def last_before(session: Session, origin: str, at: datetime) -> int:
+    """Return a number below which every entry is older than `at`, 0 when none is; found by halving, as entries follow the clock."""
+    query = select(AccessEventRow.number, AccessEventRow.at).where(AccessEventRow.origin == origin).order_by(AccessEventRow.number).limit(1)
+    older, newer = 0, newest(session, origin)
+    while older < newer:
+        middle = (older + newer) // 2
+        found = session.execute(query.where(AccessEventRow.number > middle)).one_or_none()
+        if found is None or found.at is None or found.at >= at:
+            newer = middle
+        else:
+            older = found.number
+    return older
 
 
 def last_number(session: Session, origin: str) -> int:

@@ -402,6 +402,58 @@ class AccessCheckpointRow(Central):
     """C2SP signed note."""
 
 
+class MailRow(Central):
+    """A mail to send or sent, written in the transaction that causes it. Rows go 30 days after they were done with."""
+
+    __tablename__ = "mail"
+    __table_args__ = (
+        CheckConstraint("(attachment_name IS NULL) = (attachment IS NULL)", name="attachment"),
+        # What a mail is about is told to an address once.
+        UniqueConstraint("about", "recipient"),
+        # The sender's look, every minute.
+        Index(None, "next_try_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    about: Mapped[str] = mapped_column(String(120))
+    recipient: Mapped[str] = mapped_column(String(320))
+    subject: Mapped[str] = mapped_column(String(200))
+    body: Mapped[str] = mapped_column(Text)
+    attachment_name: Mapped[str | None] = mapped_column(String(120))
+    attachment: Mapped[str | None] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(Moment)
+    tries: Mapped[int]
+    next_try_at: Mapped[datetime | None] = mapped_column(Moment)
+    """None when it is done with."""
+    sent_at: Mapped[datetime | None] = mapped_column(Moment)
+    """None as well when it was given up."""
+    done_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class ReviewRow(Central):
+    """What was found about who watches, and the digest of a month. Nothing changes a row; the log says that it was made."""
+
+    __tablename__ = "review"
+    __table_args__ = (
+        # Whether a pattern was told before, and when.
+        Index(None, "about", "at"),
+        # The page, newest first.
+        Index(None, "at"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    about: Mapped[str] = mapped_column(String(400))
+    """A finding's key, or digest/2026-02."""
+    at: Mapped[datetime] = mapped_column(Moment)
+    actor: Mapped[str | None] = mapped_column(String(300))
+    """Whom a finding is about; None for a digest."""
+    sentence: Mapped[str] = mapped_column(Text)
+    counts: Mapped[str | None] = mapped_column(Text)
+    """A digest's figures, a JSON list; None for a finding."""
+    last_number: Mapped[int] = mapped_column(Number)
+    """The newest entry of the log that it may be about: it goes when that does."""
+
+
 class CoverageRow(Central):
     """Recorded time as nodes report it: one row per run, for timelines of the whole district."""
 

@@ -191,6 +191,26 @@ CREATE TABLE access_log (
   CONSTRAINT pk_access_log PRIMARY KEY (origin)
 );
 
+CREATE TABLE mail (
+  id INTEGER NOT NULL,
+  about VARCHAR(120) NOT NULL,
+  recipient VARCHAR(320) NOT NULL,
+  subject VARCHAR(200) NOT NULL,
+  body TEXT NOT NULL,
+  attachment_name VARCHAR(120),
+  attachment TEXT,
+  at BIGINT NOT NULL,
+  tries INTEGER NOT NULL,
+  next_try_at BIGINT,
+  sent_at BIGINT,
+  done_at BIGINT,
+  CONSTRAINT pk_mail PRIMARY KEY (id),
+  CONSTRAINT uq_mail_about_recipient UNIQUE (about, recipient),
+  CONSTRAINT ck_mail_attachment CHECK ((attachment_name IS NULL) = (attachment IS NULL))
+);
+
+CREATE INDEX ix_mail_next_try_at ON mail (next_try_at);
+
 CREATE TABLE coverage (
   stream_id INTEGER NOT NULL,
   start_ms INTEGER NOT NULL,
@@ -274,3 +294,18 @@ CREATE TABLE "view" (
   CONSTRAINT ck_view_span CHECK ((span_start_at IS NULL) = (span_end_at IS NULL)),
   CONSTRAINT fk_view_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id)
 );
+
+CREATE TABLE review (
+  id INTEGER NOT NULL,
+  about VARCHAR(400) NOT NULL,
+  at BIGINT NOT NULL,
+  actor VARCHAR(300),
+  sentence TEXT NOT NULL,
+  counts TEXT,
+  last_number INTEGER NOT NULL,
+  CONSTRAINT pk_review PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_review_about_at ON review (about, at);
+
+CREATE INDEX ix_review_at ON review (at);

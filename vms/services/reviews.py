@@ -1,0 +1,153 @@
+"""Look at who watches: take in the log's new entries, tell each finding once, make a month's digest, and show them, which is logged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from vms.config import Settings
+from vms.domain.access import AccessEvent, Action
+from vms.domain.digest import Counts, Month, counts_from, counts_of, counts_text, lines, month_before
+from vms.domain.ids import CameraId, new_number
+from vms.domain.outcome import Refused
+from vms.domain.people import Actor, Permission, Person, System
+from vms.domain.review import TOLD_AGAIN_DAYS, Finding, find, sentence
+from vms.domain.timespan import Timespan
+from vms.domain.watching import DAYS_KEPT, RELEVANT, Watching
+from vms.services.access_log import DISTRICT, record, refuse
+from vms.services.district import load_district
+from vms.services.outbox import post
+from vms.services.refusals import not_allowed
+from vms.store import access_log, cameras, reviews
+from vms.store.cameras import Removed
+from vms.store.reviews import Review
+
+JOB = System("review")
+LIST_LIMIT = 100
+SLACK = timedelta(days=1)
+"""Entries follow the clock, but for one that was set."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What is in memory of the log between two looks: four weeks of watching, up to a number. Begins empty, and is made from the log."""
+
+    zone: str = ""
+    number: int = 0
+    watching: Watching = field(default_factory=lambda: Watching("UTC"))
+
+
+def catch_up(session: Session, known: Known, at: datetime) -> list[Finding]:
+    """Take in what was written since the last look, and return every pattern that is there now."""
+    zone = _zone(session)
+    if zone != known.zone:
+        known.zone, known.watching = zone, Watching(zone)
+        known.number = access_log.last_before(session, DISTRICT, at - timedelta(days=DAYS_KEPT) - SLACK)
+    for event in access_log.following(session, DISTRICT, RELEVANT, after=known.number):
+        known.watching.take(event)
+        known.number = event.number
+    today = at.astimezone(ZoneInfo(zone)).date()
+    known.watching.forget(today)
+    return find(known.watching, today)
+
+
+def tell(session: Session, settings: Settings, findings: list[Finding], *, at: datetime) -> list[Review]:
+    """Store what was not told lately, write that into the log, queue the mail; returns what is new."""
+    since = at - timedelta(days=TOLD_AGAIN_DAYS)
+    names = _camera_names(session)
+    new = [finding for finding in findings if not reviews.told(session, finding.key, since=since)]
+    number = access_log.newest(session, DISTRICT)
+    told = [Review(new_number(), one.key, at, one.actor, sentence(one, names), None, number) for one in new]
+    for finding, review in zip(new, told, strict=True):
+        _add(session, settings, review, subject="Custodian: a question about who watched", lines_=[review.sentence])
+        record(session, actor=JOB, action=Action.REVIEW_ADD, at=at, detail={"rule": finding.rule.value, "of": finding.actor})
+    return told
+
+
+def month_due(session: Session, at: datetime) -> Month | None:
+    """Return the month that ended last if it has no digest yet and the log began before its end."""
+    zone = ZoneInfo(_zone(session))
+    month = month_before(at.astimezone(zone).date())
+    begun = access_log.last_before(session, DISTRICT, _midnight(month.after, zone)) > 0
+    return month if begun and not reviews.told(session, month.key) else None
+
+
+def count_month(session: Session, month: Month) -> list[Counts]:
+    """Count a month again from the log."""
+    zone = _zone(session)
+    during = Timespan(_midnight(month.first, ZoneInfo(zone)), _midnight(month.after, ZoneInfo(zone)))
+    watching = Watching(zone)
+    for event in _events(session, during):
+        watching.take(event)
+    return counts_of(watching, reviews.subjects(session, during))
+
+
+def add_digest(session: Session, settings: Settings, month: Month, rows: list[Counts], *, at: datetime) -> Review:
+    """Store a month's digest, write that into the log, queue the mail."""
+    said = f"Who watched in {month.name}: accounts {len(rows)}, questions told {sum(row.questions for row in rows)}."
+    review = Review(new_number(), month.key, at, None, said, counts_text(rows), access_log.newest(session, DISTRICT))
+    _add(session, settings, review, subject=f"Custodian: who watched in {month.name}", lines_=[said, "", *lines(rows)])
+    record(session, actor=JOB, action=Action.REVIEW_ADD, at=at, detail={"digest": f"{month.first:%Y-%m}", "accounts": str(len(rows))})
+    return review
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPage:
+    """Reviews, newest first, and the event that reading them wrote."""
+
+    reviews: tuple[Review, ...]
+    own: AccessEvent
+
+
+def list_reviews(session: Session, actor: Actor, *, at: datetime, skip: int = 0) -> ReviewPage | Refused:
+    """Return findings and digests; they are about the whole district, and so is who may read them. The reading is written."""
+    if not isinstance(actor, Person) or not actor.may(Permission.REVIEW_READ) or actor.branches is not None:
+        why = not_allowed("read what was asked about the access log", "the Director or an auditor of the whole district")
+        return refuse(session, actor, Action.REVIEW_READ, why, at=at)
+    found = tuple(reviews.find(session, skip=skip, limit=LIST_LIMIT))
+    own = record(session, actor=actor, action=Action.REVIEW_READ, at=at, detail={"reviews": str(len(found))})
+    return ReviewPage(found, own)
+
+
+def text_of(review: Review) -> str:
+    """Return a review as text, as its mail and its file have it."""
+    told = [review.sentence, "", *lines(counts_from(review.counts))] if review.counts is not None else [review.sentence]
+    return "\n".join(told) + "\n"
+
+
+def _add(session: Session, settings: Settings, review: Review, *, subject: str, lines_: list[str]) -> None:
+    reviews.add(session, review)
+    told = [
+        *lines_,
+        "",
+        f"From the access log of {settings.district}, read by rules that look at every account alike.",
+        "Sign in and open Reviews for more, or count it again in the log.",
+    ]
+    to = settings.auditor_address or settings.outside_address
+    post(session, settings, to, about=f"review:{review.id}", subject=subject, body="\n".join(told), at=review.at)
+
+
+def _events(session: Session, during: Timespan) -> Iterator[AccessEvent]:
+    after = access_log.last_before(session, DISTRICT, during.start - SLACK)
+    for event in access_log.following(session, DISTRICT, RELEVANT, after=after):
+        if event.at >= during.end + SLACK:
+            return
+        if during.contains(event.at):
+            yield event
+
+
+def _camera_names(session: Session) -> Mapping[CameraId, str]:
+    return {one.camera.id: one.camera.name for one in cameras.find(session, None, removed=Removed.INCLUDED)}
+
+
+def _zone(session: Session) -> str:
+    district = load_district(session)
+    return district.timezone if district else "UTC"
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone)
