@@ -45,6 +45,6 @@ def _body(proposal: Proposal, subject: str) -> str:
             if proposal.alone_at
             else ", if the Director agrees."
         ),
-        "Who has an account stops it on the page Waiting. You get this because the district named your address for what one person does alone.",
+        "Who has an account stops it on the page Waiting. The district named your address for what one person does alone.",
     ]
     return "\n\n".join(lines) + "\n"
