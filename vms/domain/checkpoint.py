@@ -38,7 +38,7 @@ class Checkpoint:
 
 def entry_hash(salt: bytes, body: bytes) -> bytes:
     """Return the leaf hash of an entry; `body` is `vms.domain.access.body_of` its event, in UTF-8."""
-    return leaf_hash(salt + body)
+    return sha256(b"\x00" + salt + body).digest()  # `leaf_hash`, without a call of it: a log is verified at this one's speed
 
 
 def padding_hash(secret: bytes, number: int) -> bytes:

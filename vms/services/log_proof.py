@@ -8,10 +8,11 @@ never becomes part of what is signed.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice, repeat, starmap
 
 from sqlalchemy.orm import Session
 
@@ -19,7 +20,6 @@ from vms.crypto import is_signed, sign
 from vms.domain.checkpoint import (
     Checkpoint,
     Proof,
-    entry_hash,
     padded,
     padding_hash,
     read_note,
@@ -28,13 +28,13 @@ from vms.domain.checkpoint import (
     verifier_key,
 )
 from vms.domain.merkle import includes, inclusion_proof, root
-from vms.domain.tiles import GrowingTree
+from vms.domain.tiles import TILE_HASHES, GrowingTree
 from vms.errors import Corrupt, InvalidInput, NotFound
 from vms.services.access_log import DISTRICT
 from vms.services.log_key import LogKey
 from vms.services.signed_notes import SignedNotes
 from vms.store import access_log, access_tree
-from vms.store.access_tree import Entry, StoredCheckpoint
+from vms.store.access_tree import Hashed, StoredCheckpoint
 
 MAX_FINDINGS = 100
 """More are counted, not listed."""
@@ -92,7 +92,7 @@ def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: Signe
     name = _name(session, origin)
     size = _trusted_size(session, key, newest, name, origin)
     to = min(padded(max(last, size + 1)), size + MOST_SIGNED)
-    found = {entry.number: entry_hash(entry.salt, entry.body) for entry in access_tree.entries(session, origin, after=size, until=to)}
+    found = dict(chain.from_iterable(starmap(zip, access_tree.entry_hashes(session, origin, after=size, until=to))))
     gone = next((number for number in range(size + 1, min(last, to) + 1) if number not in found), None)
     if gone is not None:
         raise Corrupt(f"Entry {gone:,} of the access log is gone since the last checkpoint. Run: vms log verify")
@@ -168,7 +168,7 @@ def verify_log(
     signed here last. `progress` is told how many of how many numbers are done.
     """
     name = access_tree.log_of(session, origin)
-    if name is None and next(access_tree.entries(session, origin), None) is None:
+    if name is None and next(access_tree.entry_hashes(session, origin), None) is None:
         raise NotFound(f"There is no access log {origin} here yet.")
     verifying = _Verifying(session, key, name.name if name else "", origin, progress)
     verifying.run(None if against is None else _kept(against, key), notes)
@@ -208,7 +208,7 @@ class _Verifying:
         self._origin = origin
         self._progress = progress
         self._tree = GrowingTree()
-        self._rows = _Numbered(access_tree.entries(session, origin))
+        self._rows = _Numbered(access_tree.entry_hashes(session, origin))
         self._leaves = access_tree.leaves(session, origin)
         self._in_tiles = access_tree.size_of_tree(session, origin)
         self._entries = self._padded = self._checkpoints = self._signed_to = self._found = 0
@@ -286,17 +286,27 @@ class _Verifying:
         return frozenset(stored.size for stored in access_tree.checkpoints(self._session, self._origin))
 
     def _compare_to(self, size: int, last: int) -> None:
-        """Take the entries up to a checkpoint's size: their own hashes, those in the tree, and what is padding."""
-        for number in range(self._tree.size + 1, size + 1):
-            self._tree.add(self._compare(number, next(self._leaves, None), self._rows.take(number)))
+        """Take the entries up to a checkpoint's size, a tile at a time: their own hashes, those in the tree, and what is padding."""
+        while self._tree.size < size:
+            first = self._tree.size + 1
+            count = min(TILE_HASHES - self._tree.size % TILE_HASHES, size - self._tree.size)
+            own = self._rows.take(first, count)
+            leaves = list(islice(self._leaves, count))
+            there = [one for one in own if one is not None]
+            if len(there) == count and there == leaves:
+                self._entries += count
+                self._tree.add(there)
+            else:
+                hashes = zip(range(first, first + count), chain(leaves, repeat(None)), own, strict=False)
+                self._tree.add([self._compare(*one) for one in hashes])
         self._progress(size, last)
 
-    def _compare(self, number: int, leaf: bytes | None, entry: Entry | None) -> bytes:
-        """Compare one number's entry with its hash in the tree; return the hash to go on with."""
+    def _compare(self, number: int, leaf: bytes | None, own: bytes | None) -> bytes:
+        """Compare the hash in the tree with that of the number's entry; return the hash to go on with."""
         if leaf is None and not self._hashes_gone:
             self._hashes_gone = True
             self._find(number, f"The tree's hashes from entry {number:,} on are gone; entries are compared with the signatures alone.")
-        if entry is None:
+        if own is None:
             own = padding_hash(self._padding, number)
             if leaf in (None, own) or not self._key_fits:
                 self._padded += 1
@@ -304,7 +314,6 @@ class _Verifying:
                 self._find(number, f"Entry {number:,} was taken away after it was signed.")
         else:
             self._entries += 1
-            own = entry_hash(entry.salt, entry.body)
             if leaf not in (None, own):
                 put_in = leaf == padding_hash(self._padding, number)
                 self._find(number, f"Entry {number:,} was {'put in' if put_in else 'changed'} after it was signed.")
@@ -325,7 +334,7 @@ class _Verifying:
 
     def _compare_unsigned(self, last: int) -> None:
         for number in range(self._tree.size + 1, last + 1):
-            if self._rows.take(number) is not None:
+            if self._rows.take(number, 1) != [None]:
                 self._entries += 1
             elif self._rows.ended:
                 self._find(number, f"Entry {number:,} was taken away, and what followed up to {last:,}.")
@@ -343,22 +352,42 @@ class _Verifying:
 
 
 class _Numbered:
-    """Entries in order, asked for by number; what is passed over comes again at the end."""
+    """Hashes of entries in order, asked for by number; what is passed over comes again at the end."""
 
-    def __init__(self, entries: Iterator[Entry]) -> None:
-        self._entries = entries
-        self._next = next(entries, None)
+    def __init__(self, pages: Iterator[Hashed]) -> None:
+        self._pages = pages
+        self._numbers: list[int] = []
+        self._hashes: list[bytes] = []
+        self._at = 0
 
-    def take(self, number: int) -> Entry | None:
-        if self._next is None or self._next.number != number:
-            return None
-        taken, self._next = self._next, next(self._entries, None)
-        return taken
+    def take(self, first: int, count: int) -> list[bytes | None]:
+        """Return the hashes of so many numbers from `first`; None for each without an entry."""
+        self._read_on(count)
+        end = bisect_left(self._numbers, first + count, self._at)
+        numbers, hashes = self._numbers[self._at : end], self._hashes[self._at : end]
+        if numbers and numbers[0] < first:
+            return [None] * count
+        self._at = end
+        if len(numbers) == count:
+            return [*hashes]
+        found = dict(zip(numbers, hashes, strict=True))
+        return [found.get(number) for number in range(first, first + count)]
 
     @property
     def ended(self) -> bool:
-        return self._next is None
+        self._read_on(1)
+        return self._at == len(self._numbers)
 
     def rest(self) -> Iterator[int]:
-        if self._next is not None:
-            yield from (entry.number for entry in chain([self._next], self._entries))
+        while not self.ended:
+            yield self._numbers[self._at]
+            self._at += 1
+
+    def _read_on(self, count: int) -> None:
+        """Hold the next `count` entries, or as many as there are."""
+        while len(self._numbers) - self._at < count and (page := next(self._pages, None)) is not None:
+            numbers, hashes = page
+            self._numbers[: self._at], self._hashes[: self._at] = [], []
+            self._at = 0
+            self._numbers += numbers
+            self._hashes += hashes
