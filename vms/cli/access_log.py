@@ -14,7 +14,8 @@ from vms.cli.output import Exit, err, out, print_json, sentences, working
 from vms.domain.checkpoint import MAX_NOTE_CHARS
 from vms.errors import InvalidInput
 from vms.services.log_key import read_log_key
-from vms.services.log_proof import LogReport, prove_entry, verify_log
+from vms.services.log_proof import prove_entry
+from vms.services.log_verify import LogReport, verify_log
 from vms.services.signed_notes import SignedNotes
 
 app = typer.Typer(help="The access log's proof.", no_args_is_help=True)

@@ -20,7 +20,8 @@ from vms.domain.merkle import includes
 from vms.errors import Corrupt, InvalidInput, NotFound
 from vms.services.access_log import DISTRICT, record
 from vms.services.log_key import LogKey
-from vms.services.log_proof import MAX_FINDINGS, LogReport, prove_entry, sign_checkpoint, verify_log
+from vms.services.log_proof import prove_entry, sign_checkpoint
+from vms.services.log_verify import MAX_FINDINGS, LogReport, verify_log
 from vms.services.signed_notes import SignedNotes
 from vms.store import access_log, access_tree
 from vms.store.database import Engines
