@@ -15,6 +15,8 @@ from vms.errors import ConfigError
 
 CONFIG_NAME = "config.toml"
 ENVIRONMENT_PREFIX = "VMS_"
+LEAST_LOG_DAYS = 30 + 2 * 365
+"""The longest that footage is kept, and two years: who watched it can be asked as long as somebody may go to law over it."""
 
 
 class VolumeSetting(BaseModel):
@@ -56,6 +58,8 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     checkpoint_dir: Path | None = None
     """Where the first checkpoint of the access log of each day is put for somebody outside; None means nowhere."""
+    log_days: int | None = Field(default=None, ge=LEAST_LOG_DAYS)
+    """How long the access log says who did what; older entries lose their text and keep their hash. None means it is kept."""
     district: str = "Library District"
     failpoint: str = ""
     """Crash tests only: the step at which this process kills itself."""

@@ -21,6 +21,7 @@ from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
 from vms.errors import Corrupt, Unavailable, VmsError
 from vms.log import get_logger
+from vms.services.log_erase import due, erase_texts
 from vms.services.log_key import LogKey, read_log_key
 from vms.services.log_proof import Signed, sign_checkpoint
 from vms.services.signed_notes import SignedNotes
@@ -29,6 +30,7 @@ from vms.store.migrate import Which, require_current
 
 CHECKPOINT_MINUTES = 5
 """Between two checkpoints, whatever was done: a cadence that followed the work would tell of it."""
+ERASE_HOURS = 6
 LAST_SECONDS = 8.0
 """How long the end may take: a database or a share that hangs must not leave a process behind."""
 CANT_START = 2
@@ -71,6 +73,31 @@ class Jobs:
         except OSError as err:
             log.warning("checkpoint not handed out", folder=str(folder), reason=err.strerror)
 
+    def erase(self) -> None:
+        """Erase the texts of the access log that the district's rule keeps no longer."""
+        days = self._settings.log_days
+        if days is None:
+            return
+        try:
+            with self._central.answering():
+                while self._erase_some(days):
+                    pass
+        except Unavailable as err:
+            log.warning("old entries not erased", reason=str(err))
+        except Corrupt as err:
+            log.error("access log damaged", reason=str(err))
+
+    def _erase_some(self, days: int) -> bool:
+        """Look without holding the log, then erase; False when nothing was due."""
+        at = self._clock.now()
+        with self._central.reading() as session:
+            found = due(session, days=days, at=at)
+        if found is None:
+            return False
+        with self._central.writing() as session:
+            erase_texts(session, self._key, found, days=days, at=at)
+        return True
+
     def _sign(self) -> Signed:
         with self._central.writing() as session:
             signed = sign_checkpoint(session, self._key, at=self._clock.now(), notes=self._notes)
@@ -90,6 +117,7 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         scheduler.add_job(jobs.checkpoint, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", timezone=UTC))
         # A job of its own: a share that hangs keeps nothing from being signed.
         scheduler.add_job(jobs.hand_out, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", second=30, timezone=UTC))
+        scheduler.add_job(jobs.erase, CronTrigger(hour=f"*/{ERASE_HOURS}", minute=2, timezone=UTC))
         scheduler.start()
         wait()
         scheduler.shutdown()

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypedDict
 from zoneinfo import ZoneInfo
 
-from vms.domain.access import AccessEvent, Action, Purpose
+from vms.domain.access import AccessEvent, Action, ErasedEntry, LogLine, Purpose, UnreadableEntry
 from vms.domain.ids import CameraId
 from vms.domain.people import Role
 from vms.domain.timespan import Timespan
@@ -44,7 +44,7 @@ PURPOSES: Mapping[Kind, frozenset[Purpose] | None] = {
 
 class LogRow(TypedDict):
     number: int
-    at: datetime
+    at: datetime | None
     who: str
     role_label: str
     action: str
@@ -61,6 +61,25 @@ class Place:
 
     name: str
     zone: str
+
+
+def line_row(line: LogLine, places: Mapping[CameraId, Place], zone: str) -> LogRow:
+    """Return a line of the log in words, what was erased or can't be read too."""
+    match line:
+        case AccessEvent():
+            return log_row(line, places, zone)
+        case ErasedEntry():
+            on = f" on {day(line.at, zone)}" if line.at else ""
+            rule = f", by the rule of {line.days:,} days" if line.days else ""
+            return _without_event(line.number, f"Erased{on}{rule}")
+        case UnreadableEntry():
+            return _without_event(line.number, "This entry can't be read. Run: vms log verify")
+
+
+def _without_event(number: int, sentence: str) -> LogRow:
+    return LogRow(
+        number=number, at=None, who="", role_label="", action="", purpose=None, camera=None, seen=sentence, refused=False, streamed=None
+    )
 
 
 def log_row(event: AccessEvent, places: Mapping[CameraId, Place], zone: str) -> LogRow:
@@ -110,6 +129,8 @@ def _seen(event: AccessEvent, zone: str) -> str:
             return "Sign-in refused"
         case Action.SESSION_CLOSE:
             return "Signed out"
+        case Action.LOG_ERASE:
+            return f"Erased entries {detail.get('first', '?')} to {detail.get('last', '?')}, by the rule of {detail.get('days', '?')} days"
         case Action.LOG_READ:
             return f"Access log, {detail.get('events', '0')} entries"
         case _:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, span
 from tests.web.footage import record
 from tests.web.world import World
-from vms.domain.access import AccessEvent, Action, Purpose
+from vms.domain.access import AccessEvent, Action, ErasedEntry, Purpose
 from vms.domain.ids import CameraId
-from vms.domain.people import Role
+from vms.domain.log_erasure import Erasure
+from vms.domain.people import Role, System
 from vms.domain.timespan import Timespan
 from vms.services import access_log
-from web.log_rows import ACTIONS, Kind, Place, day_span, log_row, span_in_words
+from web.log_rows import ACTIONS, Kind, Place, day_span, line_row, log_row, span_in_words
 
 LOS_ANGELES = "America/Los_Angeles"
 Entry = dict[str, object]
@@ -164,6 +166,42 @@ def test_a_span_over_midnight_names_both_days(world: World) -> None:
 
 def test_every_kind_has_its_actions() -> None:
     assert set(ACTIONS) == set(Kind)
+
+
+def _do(world: World, change: str, number: int) -> None:
+    """Do to an entry what the database refuses."""
+    with world.site.central.write.begin() as connection:
+        connection.execute(text("DROP TRIGGER access_event_no_update"))
+        connection.execute(text(f"UPDATE access_event SET {change} WHERE number = {number}"))  # noqa: S608
+
+
+def test_an_entry_that_can_not_be_read_is_said_to_be_and_the_others_are_shown(world: World) -> None:
+    first = world.events()[0]
+    _do(world, "body = '{}'", first.number)
+    with world.client(Role.AUDITOR, page=True) as client:
+        answer = client.get("/log")
+    assert answer.status_code == 200
+    assert "This entry can&#39;t be read. Run: vms log verify" in answer.text
+    (row,) = [entry for entry in _entries(world) if entry["number"] == first.number]
+    assert (row["seen"], row["at"], row["who"]) == ("This entry can't be read. Run: vms log verify", None, "")
+
+
+def test_an_erased_entry_says_when_and_by_which_rule(world: World) -> None:
+    first = world.events()[0]
+    with world.site.central.writing() as session:
+        told = access_log.record(
+            session, actor=System("log-erase"), action=Action.LOG_ERASE, at=NOW, detail=Erasure(1, first.number, 760).detail(bytes(64))
+        )
+    _do(world, f"salt = NULL, body = NULL, erased_by = {told.number}", first.number)
+    with world.client(Role.AUDITOR, page=True) as client:
+        assert "Erased on Sat 14 Mar, by the rule of 760 days" in client.get("/log").text
+    seen = {entry["number"]: entry["seen"] for entry in _entries(world)}
+    assert seen[told.number] == f"Erased entries 1 to {first.number}, by the rule of 760 days"
+    assert first.number not in [entry["number"] for entry in _entries(world, day="2026-03-14")]
+
+
+def test_an_erased_entry_whose_erasure_is_gone_is_still_a_line() -> None:
+    assert line_row(ErasedEntry(5, None, None), {}, LOS_ANGELES)["seen"] == "Erased"
 
 
 def an_event(action: Action, *, role: str = "desk") -> AccessEvent:

@@ -62,6 +62,8 @@ def _note(path: Path) -> str:
 
 def _print(report: LogReport) -> None:
     out.print(f"{report.entries:,} entries of {report.name}, {report.checkpoints:,} checkpoints, signed up to {report.signed_to:,}.")
+    if report.erased:
+        out.print(f"{report.erased:,} of the entries were erased by the district's rule; their hashes are there.")
     out.print(f"Key: {report.key}", markup=False)
     for finding in report.findings:
         err.print(f"!! {finding.sentence}", markup=False)

@@ -28,7 +28,7 @@ from vms.services.access_log import DISTRICT
 from vms.services.log_key import LogKey
 from vms.services.signed_notes import SignedNotes
 from vms.store import access_log, access_tree
-from vms.store.access_tree import StoredCheckpoint
+from vms.store.access_tree import Own, StoredCheckpoint
 
 MOST_SIGNED = 65_536
 """Numbers in one checkpoint: a second or so, which whoever writes waits for."""
@@ -54,10 +54,10 @@ def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: Signe
     size = _trusted_size(session, key, newest, name, origin)
     to = min(padded(max(last, size + 1)), size + MOST_SIGNED)
     found = dict(chain.from_iterable(starmap(zip, access_tree.entry_hashes(session, origin, after=size, until=to))))
-    gone = next((number for number in range(size + 1, min(last, to) + 1) if number not in found), None)
+    gone = next((number for number in range(size + 1, min(last, to) + 1) if not isinstance(found.get(number), bytes)), None)
     if gone is not None:
         raise Corrupt(f"Entry {gone:,} of the access log is gone since the last checkpoint. Run: vms log verify")
-    added = [found.get(number) or padding_hash(key.padding, number) for number in range(size + 1, to + 1)]
+    added = [_leaf(key, number, found.get(number)) for number in range(size + 1, to + 1)]
     access_log.pad(session, origin, max(0, to - last))
     access_tree.grow(session, origin, size, added)
     checkpoint = Checkpoint(name, to, root(to, access_tree.subtrees(session, origin)))
@@ -66,6 +66,22 @@ def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: Signe
     if notes is not None:
         notes.about_to_commit(newest.note if newest else "", note)
     return Signed(note, complete=to >= last)
+
+
+def _leaf(key: LogKey, number: int, own: Own | None) -> bytes:
+    return own if isinstance(own, bytes) else padding_hash(key.padding, number)
+
+
+def trusted_checkpoint(session: Session, key: LogKey, origin: str = DISTRICT) -> Checkpoint:
+    """Return the newest checkpoint; Corrupt unless it is signed by `key` and the stored tree is the one that it signed.
+
+    NotFound when nothing is signed yet.
+    """
+    newest, name = access_tree.newest_checkpoint(session, origin), _name(session, origin)
+    if newest is None:
+        raise NotFound("No checkpoint of the access log is signed yet.")
+    _ = _trusted_size(session, key, newest, name, origin)
+    return read_note(newest.note)[0]
 
 
 def _trusted_size(session: Session, key: LogKey, newest: StoredCheckpoint | None, name: str, origin: str) -> int:

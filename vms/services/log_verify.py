@@ -14,7 +14,10 @@ from itertools import chain, islice, repeat
 
 from sqlalchemy.orm import Session
 
+from vms.crypto import is_signed
 from vms.domain.checkpoint import Checkpoint, padding_hash, read_note, verifier_key
+from vms.domain.log_erasure import Erasure, told_by_text
+from vms.domain.merkle import EMPTY_ROOT
 from vms.domain.tiles import TILE_HASHES, GrowingTree
 from vms.errors import InvalidInput, NotFound
 from vms.services.access_log import DISTRICT
@@ -22,7 +25,7 @@ from vms.services.log_key import LogKey
 from vms.services.log_proof import is_of, is_ours, stored_root
 from vms.services.signed_notes import SignedNotes
 from vms.store import access_tree
-from vms.store.access_tree import Hashed, StoredCheckpoint
+from vms.store.access_tree import Hashed, Own, StoredCheckpoint
 
 MAX_FINDINGS = 100
 """More are counted, not listed."""
@@ -46,6 +49,8 @@ class LogReport:
     """The verifier key, as an outside witness holds it."""
     entries: int
     padding: int
+    erased: int
+    """Of the entries; by the district's rule, as other entries say."""
     checkpoints: int
     signed_to: int
     """Entries behind this number are not signed yet."""
@@ -91,6 +96,19 @@ def _kept(note: str, key: LogKey) -> Checkpoint:
     return checkpoint
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Entries that were erased at once."""
+
+    first: int
+    last: int
+    count: int
+
+    @property
+    def named(self) -> str:
+        return f"Entry {self.first:,} was" if self.count == 1 else f"{self.count:,} entries from {self.first:,} to {self.last:,} were"
+
+
 class _Verifying:
     """One pass over a log's entries in order, its hashes beside them."""
 
@@ -109,6 +127,8 @@ class _Verifying:
         self._hashes_gone = False
         self._key_fits = True
         self._findings: list[Finding] = []
+        self._erased: dict[int, _Run] = {}
+        """By the number of the entry that says so."""
 
     def report(self) -> LogReport:
         return LogReport(
@@ -116,6 +136,7 @@ class _Verifying:
             key=verifier_key(self._name, self._key.public),
             entries=self._entries,
             padding=self._padded,
+            erased=sum(run.count for run in self._erased.values()),
             checkpoints=self._checkpoints,
             signed_to=self._signed_to,
             findings=tuple(sorted(self._findings, key=lambda one: one.number)),
@@ -132,6 +153,16 @@ class _Verifying:
         stored = self._compare_checkpoints(kept, last)
         self._compare_newest(stored, kept, notes)
         self._compare_unsigned(last)
+        self._look_at_what_was_erased()
+
+    def _look_at_what_was_erased(self) -> None:
+        """Every erased entry is covered by an entry behind it that the log's key signed for that."""
+        for told_by, run in self._erased.items():
+            told = told_by_text(access_tree.body_at(self._session, self._origin, told_by))
+            erasure, signature = told or (Erasure(0, 0, 0), b"")
+            covered = erasure.first <= run.first and run.last <= erasure.last < told_by
+            if not (covered and is_signed(self._key.public, erasure.signed_text(self._name), signature)):
+                self._find(run.first, f"{run.named} erased, and no entry of the log's own says so.")
 
     def _look_at_the_table(self) -> None:
         for column in access_tree.not_from_the_body(self._session):
@@ -186,7 +217,7 @@ class _Verifying:
             count = min(TILE_HASHES - self._tree.size % TILE_HASHES, size - self._tree.size)
             own = self._rows.take(first, count)
             leaves = list(islice(self._leaves, count))
-            there = [one for one in own if one is not None]
+            there = [one for one in own if isinstance(one, bytes)]
             if len(there) == count and there == leaves:
                 self._entries += count
                 self._tree.add(there)
@@ -195,23 +226,32 @@ class _Verifying:
                 self._tree.add([self._compare(*one) for one in hashes])
         self._progress(size, last)
 
-    def _compare(self, number: int, leaf: bytes | None, own: bytes | None) -> bytes:
+    def _compare(self, number: int, leaf: bytes | None, own: Own | None) -> bytes:
         """Compare the hash in the tree with that of the number's entry; return the hash to go on with."""
         if leaf is None and not self._hashes_gone:
             self._hashes_gone = True
             self._find(number, f"The tree's hashes from entry {number:,} on are gone; entries are compared with the signatures alone.")
-        if own is None:
-            own = padding_hash(self._padding, number)
-            if leaf in (None, own) or not self._key_fits:
-                self._padded += 1
-            else:
-                self._find(number, f"Entry {number:,} was taken away after it was signed.")
-        else:
-            self._entries += 1
-            if leaf not in (None, own):
-                put_in = leaf == padding_hash(self._padding, number)
-                self._find(number, f"Entry {number:,} was {'put in' if put_in else 'changed'} after it was signed.")
+        padding = padding_hash(self._padding, number)
+        match own:
+            case None:
+                if leaf in (None, padding) or not self._key_fits:
+                    self._padded += 1
+                else:
+                    self._find(number, f"Entry {number:,} was taken away after it was signed.")
+                return leaf or padding
+            case int():
+                self._count_erased(number, own)
+                own = leaf or EMPTY_ROOT
+            case _:
+                self._entries += 1
+        if leaf is not None and (leaf != own or leaf == padding):
+            self._find(number, f"Entry {number:,} was {'put in' if leaf == padding else 'changed'} after it was signed.")
         return leaf or own
+
+    def _count_erased(self, number: int, told_by: int) -> None:
+        self._entries += 1
+        run = self._erased.get(told_by, _Run(number, number, 0))
+        self._erased[told_by] = _Run(run.first, number, run.count + 1)
 
     def _compare_signed(self, stored: StoredCheckpoint) -> None:
         first, self._signed_to = self._signed_to + 1, stored.size
@@ -228,7 +268,10 @@ class _Verifying:
 
     def _compare_unsigned(self, last: int) -> None:
         for number in range(self._tree.size + 1, last + 1):
-            if self._rows.take(number, 1) != [None]:
+            (own,) = self._rows.take(number, 1)
+            if isinstance(own, int):
+                self._count_erased(number, own)
+            elif own is not None:
                 self._entries += 1
             elif self._rows.ended:
                 self._find(number, f"Entry {number:,} was taken away, and what followed up to {last:,}.")
@@ -251,10 +294,10 @@ class _Numbered:
     def __init__(self, pages: Iterator[Hashed]) -> None:
         self._pages = pages
         self._numbers: list[int] = []
-        self._hashes: list[bytes] = []
+        self._hashes: list[Own] = []
         self._at = 0
 
-    def take(self, first: int, count: int) -> list[bytes | None]:
+    def take(self, first: int, count: int) -> list[Own | None]:
         """Return the hashes of so many numbers from `first`; None for each without an entry."""
         self._read_on(count)
         end = bisect_left(self._numbers, first + count, self._at)

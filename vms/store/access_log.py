@@ -1,22 +1,25 @@
-"""The access log: entries that are only ever added, numbered per origin. No code path changes or deletes one."""
+"""The access log: entries that are only ever added, numbered per origin. Nothing changes or deletes one; see `access_erasing` for texts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVarTuple
 
 from sqlalchemy import Select, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from vms.crypto import random_bytes
-from vms.domain.access import AccessEvent, Action, Purpose, body_of, event_of
+from vms.domain.access import AccessEvent, Action, ErasedEntry, LogLine, Purpose, body_of, line_of
 from vms.domain.checkpoint import SALT_BYTES
 from vms.domain.ids import BranchId, CameraId
+from vms.domain.log_erasure import told_in
 from vms.domain.timespan import Timespan
 from vms.store.central_tables import AccessEventRow, AccessLogRow, CameraRow
 from vms.store.database import insert_into
 
 _NAME_BYTES = 8
+Cells = TypeVarTuple("Cells")
 # Made once: building them for each entry takes ten times what the database does.
 _COUNT = (
     update(AccessLogRow)
@@ -54,10 +57,35 @@ def append(session: Session, event: AccessEvent) -> AccessEvent:
     return numbered
 
 
+def lines(session: Session, origin: str, reach: frozenset[BranchId] | None, wanted: Filter, *, limit: int) -> Sequence[LogLine]:
+    """Return what the log holds, newest first; a reader with a limited reach sees events about cameras of his branches.
+
+    What was erased, or can't be read, stands there by its number; a filter that asks for more than a number leaves the erased out.
+    """
+    query = select(AccessEventRow.number, AccessEventRow.body, AccessEventRow.erased_by).where(AccessEventRow.origin == origin)
+    query = _narrowed(query, reach, wanted).order_by(AccessEventRow.number.desc()).limit(limit)
+    rows = session.execute(query).all()
+    told = _erasures(session, origin, {row.erased_by for row in rows if row.erased_by is not None})
+    return [line_of(row.number, row.body) if row.erased_by is None else _erased(row.number, told.get(row.erased_by)) for row in rows]
+
+
 def find(session: Session, origin: str, reach: frozenset[BranchId] | None, wanted: Filter, *, limit: int) -> Sequence[AccessEvent]:
-    """Return events newest first; a reader with a limited reach sees those about cameras of his branches."""
-    query = select(AccessEventRow.body).where(AccessEventRow.origin == origin).order_by(AccessEventRow.number.desc()).limit(limit)
-    return [event_of(body) for body in session.scalars(_narrowed(query, reach, wanted))]
+    """Return the events among `lines`."""
+    return [line for line in lines(session, origin, reach, wanted, limit=limit) if isinstance(line, AccessEvent)]
+
+
+def _erasures(session: Session, origin: str, numbers: set[int]) -> dict[int, AccessEvent]:
+    """Return the entries that say what was erased."""
+    if not numbers:
+        return {}
+    query = select(AccessEventRow.number, AccessEventRow.body).where(AccessEventRow.origin == origin)
+    told = [line_of(*row) for row in session.execute(query.where(AccessEventRow.number.in_(sorted(numbers)))).all()]
+    return {line.number: line for line in told if isinstance(line, AccessEvent)}
+
+
+def _erased(number: int, by: AccessEvent | None) -> ErasedEntry:
+    told = told_in(by.detail) if by is not None else None
+    return ErasedEntry(number, by.at if by is not None else None, told[0].days if told is not None else None)
 
 
 def last_number(session: Session, origin: str) -> int:
@@ -80,7 +108,7 @@ def _count(session: Session, origin: str, numbers: int) -> int:
     return _count(session, origin, numbers)
 
 
-def _narrowed(query: Select[str], reach: frozenset[BranchId] | None, wanted: Filter) -> Select[str]:
+def _narrowed(query: Select[*Cells], reach: frozenset[BranchId] | None, wanted: Filter) -> Select[*Cells]:
     if reach is not None:
         query = query.where(AccessEventRow.camera_id.in_(select(CameraRow.id).where(CameraRow.branch_id.in_(sorted(reach)))))
     if wanted.before is not None:

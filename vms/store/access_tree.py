@@ -19,8 +19,10 @@ from vms.store.database import insert_into
 
 PAGE = 4096
 Cells = TypeVarTuple("Cells")
-Hashed: TypeAlias = tuple[Sequence[int], Sequence[bytes]]
-"""Numbers of entries, in order, and as many leaf hashes."""
+Own: TypeAlias = bytes | int
+"""The leaf hash of an entry as it is stored; of one that was erased the number of the entry that says so."""
+Hashed: TypeAlias = tuple[Sequence[int], Sequence[Own]]
+"""Numbers of entries, in order, and as many hashes."""
 # Made once: building it takes longer than the database takes to answer it.
 _TILE = select(AccessTileRow.hashes).where(
     AccessTileRow.origin == bindparam("log"),
@@ -68,11 +70,19 @@ def entries(session: Session, origin: str, *, after: int = 0, until: int | None 
 
 def entry_hashes(session: Session, origin: str, *, after: int = 0, until: int | None = None) -> Iterator[Hashed]:
     """Yield number and leaf hash of the entries behind number `after`, up to and with `until`, in order; a page at a time, for speed."""
-    query = select(AccessEventRow.number, AccessEventRow.salt, AccessEventRow.body).where(AccessEventRow.origin == origin)
+    row = AccessEventRow
+    query = select(row.number, row.salt, row.body, row.erased_by).where(row.origin == origin)
     if until is not None:
-        query = query.where(AccessEventRow.number <= until)
-    for page in _pages(session, query, AccessEventRow.number, after):
-        yield [row[0] for row in page], [entry_hash(_octets(salt), _octets(body)) for _, salt, body in page]
+        query = query.where(row.number <= until)
+    for page in _pages(session, query, row.number, after):
+        own = [entry_hash(_octets(salt), _octets(body)) if body is not None else erased_by or 0 for _, salt, body, erased_by in page]
+        yield [one[0] for one in page], own
+
+
+def body_at(session: Session, origin: str, number: int) -> str:
+    """Return the text of an entry; "" where there is none."""
+    found = session.scalar(select(AccessEventRow.body).where(AccessEventRow.origin == origin, AccessEventRow.number == number))
+    return found if isinstance(found, str) else ""
 
 
 def before_the_first(session: Session, origin: str) -> int:

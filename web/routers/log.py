@@ -18,7 +18,7 @@ from vms.services.cameras import Removed, list_cameras
 from vms.services.district import load_district
 from web.deps import Site, TheSite, Tx
 from web.errors import refusal
-from web.log_rows import ACTIONS, PURPOSES, Kind, Place, day_span, log_row
+from web.log_rows import ACTIONS, PURPOSES, Kind, Place, day_span, line_row
 from web.numbers import id_of
 from web.permissions import LogReader
 from web.views import shell
@@ -66,10 +66,10 @@ def log_page(person: LogReader, tx: Tx, site: TheSite, wanted: Wanted, request: 
     known = list_cameras(tx, person, removed=Removed.INCLUDED)
     places = {one.camera.id: Place(one.camera.name, one.branch.timezone) for one in known}
     context = around | {
-        "entries": [log_row(event, places, zone) for event in page.events],
+        "entries": [line_row(line, places, zone) for line in page.lines],
         "filter": {"camera": wanted.camera, "kind": wanted.of_kind.value, "person": wanted.person, "day": wanted.day},
         "cameras": [{"id": one.camera.id, "name": one.camera.name} for one in known],
-        "older": wanted.address(page.events[-1].number) if len(page.events) == PAGE else None,
+        "older": wanted.address(page.lines[-1].number) if len(page.lines) == PAGE else None,
         "newer": wanted.address(None) if wanted.before else None,
         "own_number": page.own.number,
     }
@@ -83,8 +83,8 @@ def log_entries(person: LogReader, tx: Tx, site: TheSite, wanted: Wanted, reques
     if isinstance(page, Refused):
         return refusal(request, page, person=person)
     places = {one.camera.id: Place(one.camera.name, one.branch.timezone) for one in list_cameras(tx, person, removed=Removed.INCLUDED)}
-    rows = [log_row(event, places, zone) for event in page.events]
-    entries = [{**entry, "at": entry["at"].isoformat()} for entry in rows]
+    rows = [line_row(line, places, zone) for line in page.lines]
+    entries = [{**entry, "at": entry["at"].isoformat() if entry["at"] else None} for entry in rows]
     return JSONResponse({"entries": entries, "next_before": rows[-1]["number"] if len(rows) == PAGE else None, "own": page.own.number})
 
 

@@ -338,7 +338,7 @@ def test_rows_before_the_first_are_named(central_sqlite: Engines) -> None:
 
 _REBUILT = {
     "sqlite": (
-        "CREATE TABLE rebuilt AS SELECT origin, number, salt, body, at, actor, action, camera_id, purpose FROM access_event",
+        "CREATE TABLE rebuilt AS SELECT origin, number, salt, body, erased_by, at, actor, action, camera_id, purpose FROM access_event",
         "DROP TABLE access_event",
         "ALTER TABLE rebuilt RENAME TO access_event",
     ),
