@@ -58,6 +58,10 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     checkpoint_dir: Path | None = None
     """Where the first checkpoint of the access log of each day is put for somebody outside; None means nowhere."""
+    witness_url: str | None = Field(default=None, pattern=r"^https?://[^\s@]+$")
+    """Where a witness outside countersigns the access log's checkpoints (C2SP tlog-witness); None asks nobody."""
+    witness_key: str | None = None
+    """The witness's verifier key, NAME+ID+BASE64: only signatures by it count."""
     log_days: int | None = Field(default=None, ge=LEAST_LOG_DAYS)
     """How long the access log says who did what; older entries lose their text and keep their hash. None means it is kept."""
     district: str = "Library District"
@@ -100,6 +104,12 @@ class Settings(BaseSettings):
     def _tls_has_both_files(self) -> Settings:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key belong together: give both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _witness_has_address_and_key(self) -> Settings:
+        if (self.witness_url is None) != (self.witness_key is None):
+            raise ValueError("witness_url and witness_key belong together: give both or neither")
         return self
 
     @property

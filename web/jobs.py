@@ -19,17 +19,21 @@ from apscheduler.triggers.cron import CronTrigger
 from vms import log as logging
 from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
-from vms.errors import Corrupt, Unavailable, VmsError
+from vms.errors import ConfigError, Corrupt, Unavailable, VmsError
 from vms.log import get_logger
 from vms.services.log_erase import due, erase_texts
 from vms.services.log_key import LogKey, read_log_key
 from vms.services.log_proof import Signed, sign_checkpoint
+from vms.services.log_witness import configured_witness
 from vms.services.signed_notes import SignedNotes
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, require_current
+from web.witness_client import Countersigning, countersign
 
 CHECKPOINT_MINUTES = 5
 """Between two checkpoints, whatever was done: a cadence that followed the work would tell of it."""
+COUNTERSIGN_MINUTE = 1
+"""Of every hour, whatever was done."""
 ERASE_HOURS = 6
 LAST_SECONDS = 8.0
 """How long the end may take: a database or a share that hangs must not leave a process behind."""
@@ -72,6 +76,23 @@ class Jobs:
                 _write(path, note.encode())
         except OSError as err:
             log.warning("checkpoint not handed out", folder=str(folder), reason=err.strerror)
+
+    def countersign(self) -> None:
+        """Have the witness outside countersign the newest checkpoint."""
+        url = self._settings.witness_url
+        try:
+            witness = configured_witness(self._settings)
+            if witness is None or url is None:
+                return
+            with self._central.answering():
+                refused = countersign(self._central, witness, url, self._clock) is Countersigning.REFUSED
+        except (Unavailable, ConfigError) as err:
+            log.warning("checkpoint not countersigned", reason=str(err))
+        except Corrupt as err:
+            log.error("witness refused the log", reason=str(err))
+        else:
+            if refused:
+                log.error("witness refused the log", reason="What it knows of this log is not its beginning.")
 
     def erase(self) -> None:
         """Erase the texts of the access log that the district's rule keeps no longer."""
@@ -117,6 +138,7 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         scheduler.add_job(jobs.checkpoint, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", timezone=UTC))
         # A job of its own: a share that hangs keeps nothing from being signed.
         scheduler.add_job(jobs.hand_out, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", second=30, timezone=UTC))
+        scheduler.add_job(jobs.countersign, CronTrigger(minute=COUNTERSIGN_MINUTE, timezone=UTC))
         scheduler.add_job(jobs.erase, CronTrigger(hour=f"*/{ERASE_HOURS}", minute=2, timezone=UTC))
         scheduler.start()
         wait()

@@ -99,3 +99,15 @@ def test_every_path_lies_in_the_data_directory(tmp_path: Path) -> None:
     paths.append(settings.worker_socket(3))
     assert len(set(paths)) >= 11
     assert all(path.is_relative_to(tmp_path) for path in paths)
+
+
+def test_a_witness_has_an_address_and_a_key(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('witness_url = "https://witness.example/w"\n')
+    with pytest.raises(ConfigError, match="witness_url and witness_key belong together"):
+        load_settings(tmp_path)
+
+
+def test_the_log_is_kept_as_long_as_footage_and_two_years_at_least(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("log_days = 759\n")
+    with pytest.raises(ConfigError, match="log_days"):
+        load_settings(tmp_path)

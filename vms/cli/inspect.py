@@ -29,6 +29,7 @@ from vms.services.check import Depth
 from vms.services.check import check as run_check
 from vms.services.footage import record_read
 from vms.services.log_key import read_log_key
+from vms.services.log_witness import configured_witness, witness_state
 from vms.services.status import status_document
 from vms.store import segments, volumes
 from vms.store.cameras import camera_of
@@ -202,10 +203,11 @@ def _records(settings: Settings, row: Segment, volume: Volume) -> Iterator[bytes
 
 
 def _print_egress(cli: Cli, *, as_json: bool) -> None:
-    """Nothing in this version connects outwards but to the cameras that were added."""
+    """Nothing connects outwards but to the cameras that were added and what is set."""
     with sentences():
         settings = cli.settings()
         outward = [] if settings.database_url is None else ["the PostgreSQL server of database_url"]
+        outward += [] if settings.witness_url is None else ["the witness of witness_url, for the access log's checkpoints"]
     if as_json:
         print_json(outward)
     else:
@@ -229,6 +231,8 @@ def _findings(cli: Cli) -> Iterator[Finding]:
     yield _try("node index", lambda: _index_opens(cli, settings))
     yield _try("key store", lambda: _keys_open(settings))
     yield _try("access log's key", lambda: f"signs as {read_log_key(settings).public.hex()[:16]}…")
+    if settings.witness_url is not None:
+        yield _try("access log's witness", lambda: _countersigned(cli, settings))
     for setting in settings.volumes:
         yield _try(f"volume {setting.path}", lambda path=setting.path: f"{Volume.open(path).free_bytes() / 1e9:.1f} GB free")  # type: ignore[misc]
 
@@ -269,6 +273,18 @@ def _opens(cli: Cli, settings: Settings) -> str:
 def _index_opens(cli: Cli, settings: Settings) -> str:
     with cli.index_reading(settings):
         return "current"
+
+
+def _countersigned(cli: Cli, settings: Settings) -> str:
+    witness = configured_witness(settings)
+    if witness is None:
+        return "none"
+    with cli.reading(settings) as session:
+        state = witness_state(session, witness)
+    if state.late:
+        reason = "has signed nothing yet" if state.at is None else f"signed last on {state.at:%Y-%m-%d %H:%M} UTC, up to {state.size:,}"
+        raise Unavailable(f"{witness.name} {reason}: look for its lines in the log of vms serve.")
+    return f"{witness.name} countersigned up to {state.size:,}"
 
 
 def _keys_open(settings: Settings) -> str:

@@ -329,6 +329,20 @@ class AccessCheckpointRow(Central):
     """C2SP signed note."""
 
 
+class AccessCosignatureRow(Central):
+    """A witness's signature beside ours over a checkpoint of this size."""
+
+    __tablename__ = "access_cosignature"
+
+    origin: Mapped[str] = mapped_column(String(64), primary_key=True)
+    witness: Mapped[str] = mapped_column(String(255), primary_key=True)
+    size: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(Moment)
+    """By the witness's clock."""
+    line: Mapped[str] = mapped_column(Text)
+    """As it stands in the signed note."""
+
+
 class CoverageRow(Central):
     """Recorded time as nodes report it: one row per run, for timelines of the whole district."""
 

@@ -156,6 +156,15 @@ CREATE TRIGGER access_event_no_update BEFORE UPDATE ON access_event WHEN (NEW.or
 
 CREATE INDEX ix_access_event_camera_id_number ON access_event (camera_id, number);
 
+CREATE TABLE access_cosignature (
+  origin VARCHAR(64) NOT NULL,
+  witness VARCHAR(255) NOT NULL,
+  size INTEGER NOT NULL,
+  at BIGINT NOT NULL,
+  line TEXT NOT NULL,
+  CONSTRAINT pk_access_cosignature PRIMARY KEY (origin, witness, size)
+);
+
 CREATE TABLE access_log (
   origin VARCHAR(64) NOT NULL,
   name VARCHAR(120) NOT NULL,

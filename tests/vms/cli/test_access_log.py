@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -14,12 +16,15 @@ from tests.factories import CONSOLE
 from vms.cli import app
 from vms.clock import SystemClock
 from vms.config import Settings
+from vms.domain.cosignature import Witness
 from vms.services.district import District
 from vms.services.installation import Installation, install, migrate_all
 from vms.services.log_key import read_log_key
 from vms.services.log_proof import sign_checkpoint
 from vms.store.database import Engines, make_engines
 
+_PUBLIC = bytes(range(32))
+_WITNESS_KEY = f"witness.example+{Witness('witness.example', _PUBLIC).key_id.hex()}+{base64.b64encode(bytes([4]) + _PUBLIC).decode()}"
 DISTRICT = District(name="Alder", timezone="UTC", days=14, director="Helen Marsh")
 
 
@@ -122,3 +127,20 @@ def test_migrating_an_older_installation_makes_its_log_key_and_no_second_one(set
     migrate_all(settings)
     assert (len(made), settings.log_key_path.read_bytes()) == (32, made)
     assert settings.log_key_path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.slow
+def test_doctor_says_how_far_the_witness_countersigned_and_lists_it_as_going_out(settings: Settings, central: Engines) -> None:
+    (settings.data_dir / "config.toml").write_text(f'witness_url = "https://witness.example/w"\nwitness_key = "{_WITNESS_KEY}"\n')
+    assert _witness_finding(settings) == {"what": "access log's witness", "ok": True, "detail": "witness.example countersigned up to 0"}
+    _sign(settings, central)
+    assert _witness_finding(settings)["detail"].startswith("witness.example has signed nothing yet: look for its lines")
+    assert _witness_finding(settings)["ok"] is False
+    said = CliRunner().invoke(app, ["--data", str(settings.data_dir), "doctor", "--egress", "--json"])
+    assert json.loads(said.stdout) == ["the witness of witness_url, for the access log's checkpoints"]
+
+
+def _witness_finding(settings: Settings) -> dict[str, Any]:
+    said = CliRunner().invoke(app, ["--data", str(settings.data_dir), "doctor", "--json"])
+    (finding,) = [one for one in json.loads(said.stdout) if one["what"] == "access log's witness"]
+    return dict(finding)

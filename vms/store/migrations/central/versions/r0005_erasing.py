@@ -1,4 +1,4 @@
-"""Let the texts of old entries of the access log be erased, and nothing else of them.
+"""Let the texts of old entries of the access log be erased, and nothing else of them; keep what a witness countersigns.
 
 The statements repeat `vms.store.central_tables` as it was at this revision.
 """
@@ -35,6 +35,15 @@ def upgrade() -> None:
         _rebuild()
     else:
         _alter()
+    op.create_table(
+        "access_cosignature",
+        sa.Column("origin", sa.String(64), nullable=False),
+        sa.Column("witness", sa.String(255), nullable=False),
+        sa.Column("size", NUMBER, nullable=False, autoincrement=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("line", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("origin", "witness", "size", name="pk_access_cosignature"),
+    )
 
 
 def _rebuild() -> None:
