@@ -131,8 +131,9 @@ def _seen(event: AccessEvent, zone: str) -> str:
             return "Signed out"
         case Action.LOG_ERASE:
             return f"Erased entries {detail.get('first', '?')} to {detail.get('last', '?')}, by the rule of {detail.get('days', '?')} days"
-        case Action.LOG_READ:
-            return f"Access log, {detail.get('events', '0')} entries"
+        case Action.LOG_READ | Action.LOG_EXPORT:
+            how = " exported" if event.action is Action.LOG_EXPORT else ""
+            return f"Access log{how}, {detail.get('events', '0')} entries"
         case _:
             return ", ".join(f"{name}: {value}" for name, value in detail.items())
 

@@ -46,6 +46,7 @@ class Action(StrEnum):
     DISTRICT_EDIT = "district:edit"
     ACCESS_REFUSE = "access:refuse"
     LOG_READ = "log:read"
+    LOG_EXPORT = "log:export"
     LOG_ERASE = "log:erase"
 
 

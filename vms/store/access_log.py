@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVarTuple
+from typing import TypeAlias, TypeVarTuple
 
 from sqlalchemy import Select, bindparam, insert, select, update
 from sqlalchemy.orm import Session
@@ -20,6 +20,7 @@ from vms.store.database import insert_into
 
 _NAME_BYTES = 8
 Cells = TypeVarTuple("Cells")
+Stored: TypeAlias = tuple[int, bytes | None, str | None, int | None]
 # Made once: building them for each entry takes ten times what the database does.
 _COUNT = (
     update(AccessLogRow)
@@ -72,6 +73,14 @@ def lines(session: Session, origin: str, reach: frozenset[BranchId] | None, want
 def find(session: Session, origin: str, reach: frozenset[BranchId] | None, wanted: Filter, *, limit: int) -> Sequence[AccessEvent]:
     """Return the events among `lines`."""
     return [line for line in lines(session, origin, reach, wanted, limit=limit) if isinstance(line, AccessEvent)]
+
+
+def stored(session: Session, origin: str, reach: frozenset[BranchId] | None, wanted: Filter, *, limit: int) -> Sequence[Stored]:
+    """Return number, salt, text and by what they were erased of entries, newest first, as `lines` narrows them."""
+    row = AccessEventRow
+    query = select(row.number, row.salt, row.body, row.erased_by).where(row.origin == origin)
+    found = session.execute(_narrowed(query, reach, wanted).order_by(row.number.desc()).limit(limit))
+    return [(number, salt, body, erased_by) for number, salt, body, erased_by in found]
 
 
 def _erasures(session: Session, origin: str, numbers: set[int]) -> dict[int, AccessEvent]:
