@@ -50,6 +50,7 @@ class LogRow(TypedDict):
     action: str
     purpose: str | None
     camera: str | None
+    camera_id: int | None
     seen: str
     refused: bool
     streamed: str | None
@@ -78,7 +79,17 @@ def line_row(line: LogLine, places: Mapping[CameraId, Place], zone: str) -> LogR
 
 def _without_event(number: int, sentence: str) -> LogRow:
     return LogRow(
-        number=number, at=None, who="", role_label="", action="", purpose=None, camera=None, seen=sentence, refused=False, streamed=None
+        number=number,
+        at=None,
+        who="",
+        role_label="",
+        action="",
+        purpose=None,
+        camera=None,
+        camera_id=None,
+        seen=sentence,
+        refused=False,
+        streamed=None,
     )
 
 
@@ -93,6 +104,7 @@ def log_row(event: AccessEvent, places: Mapping[CameraId, Place], zone: str) -> 
         action=event.action.value,
         purpose=PURPOSE_LABELS[event.purpose] if event.purpose else None,
         camera=place.name if place else None if event.camera_id is None else f"camera {event.camera_id}",
+        camera_id=event.camera_id,
         seen=_seen(event, place.zone if place else zone),
         refused=event.action in (Action.ACCESS_REFUSE, Action.SESSION_REFUSE),
         streamed=_streamed(event),
@@ -108,6 +120,16 @@ def day_span(text: str, zone: str) -> Timespan | None:
         return None
     there = ZoneInfo(zone)
     return Timespan(datetime.combine(start, time(), there).astimezone(UTC), datetime.combine(end, time(), there).astimezone(UTC))
+
+
+def span_of_minutes(since: str, until: str, zone: str) -> Timespan | None:
+    """Return the time from one clock reading (2026-11-24T09:15) to another in `zone`; None when they are none or in no order."""
+    there = ZoneInfo(zone)
+    try:
+        start, end = (datetime.fromisoformat(text).replace(tzinfo=there).astimezone(UTC) for text in (since, until))
+        return Timespan(start, end)
+    except (ValueError, OverflowError):
+        return None
 
 
 def span_in_words(span: Timespan, zone: str) -> str:
@@ -133,7 +155,8 @@ def _seen(event: AccessEvent, zone: str) -> str:
             return f"Erased entries {detail.get('first', '?')} to {detail.get('last', '?')}, by the rule of {detail.get('days', '?')} days"
         case Action.LOG_READ | Action.LOG_EXPORT:
             how = " exported" if event.action is Action.LOG_EXPORT else ""
-            return f"Access log{how}, {detail.get('events', '0')} entries"
+            of = f" on {span_in_words(event.span, zone)}" if event.span else ""
+            return f"Access log{how}{of}, {detail.get('events', '0')} entries"
         case _:
             return ", ".join(f"{name}: {value}" for name, value in detail.items())
 

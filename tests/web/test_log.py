@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from tests.factories import CONSOLE, NOW, a_branch, a_camera, span
+from tests.factories import CONSOLE, NOW, a_branch, a_camera, after, span
 from tests.web.footage import record
 from tests.web.world import World
 from vms.domain.access import AccessEvent, Action, ErasedEntry, Purpose
@@ -16,7 +16,7 @@ from vms.domain.log_erasure import Erasure
 from vms.domain.people import Role, System
 from vms.domain.timespan import Timespan
 from vms.services import access_log
-from web.log_rows import ACTIONS, Kind, Place, day_span, line_row, log_row, span_in_words
+from web.log_rows import ACTIONS, Kind, Place, day_span, line_row, log_row, span_in_words, span_of_minutes
 
 LOS_ANGELES = "America/Los_Angeles"
 Entry = dict[str, object]
@@ -88,6 +88,32 @@ def test_the_log_narrows_to_a_camera_a_person_and_a_day(busy: World) -> None:
     assert {entry["role_label"] for entry in _entries(busy, person=opened.actor.removeprefix("person:"))} == {"Desk"}
     assert _entries(busy, day="2026-03-13") == []
     assert _entries(busy, day="2026-03-14")
+
+
+def test_who_watched_a_camera_between_two_times_is_asked_in_its_branch_s_time_and_written_down(busy: World) -> None:
+    """The desk watched 08:07:56 to 08:09:26 of that morning in Los Angeles."""
+    camera = busy.camera.camera.id
+
+    def actions(since: str, until: str) -> set[object]:
+        return {entry["action"] for entry in _entries(busy, camera=camera, since=since, until=until)}
+
+    assert actions("2026-03-14T08:09", "2026-03-14T08:10") == {"view:open", "view:close", "footage:read"}
+    assert actions("2026-03-14T08:10", "2026-03-14T08:11") == set()
+    (read,) = [event for event in busy.events(Action.LOG_READ) if event.span == Timespan(after(-26.535897), after(33.464103))]
+    assert read.camera_id == camera
+    seen = next(entry["seen"] for entry in _entries(busy) if entry["number"] == read.number)
+    assert seen == "Access log on Sat 14 Mar 08:09–08:10, 3 entries"
+    assert len(actions("2026-03-14T08:10", "2026-03-14T08:09")) > 0, "times in no order narrow nothing"
+    assert span_of_minutes("yesterday", "2026-03-14T08:09", LOS_ANGELES) is None
+
+
+def test_a_camera_of_the_log_leads_to_who_watched_it(busy: World) -> None:
+    camera = busy.camera.camera.id
+    with busy.client(Role.DIRECTOR, page=True) as client:
+        assert f'<a href="/log?camera={camera}">Entrance</a>' in client.get("/log").text
+        page = client.get("/log", params={"camera": camera, "since": "2026-03-14T08:09", "until": "2026-03-14T08:10"}).text
+    assert "<h1>Who watched Entrance</h1>" in page
+    assert 'name="since" type="datetime-local" value="2026-03-14T08:09"' in page
 
 
 def test_the_log_is_read_page_by_page_without_a_hole(world: World) -> None:

@@ -96,14 +96,14 @@ def body_of(event: AccessEvent) -> str:
         "action": event.action.value,
         "actor": _storable(event.actor),
         "actor_name": _storable(event.actor_name),
-        "at": _microseconds(event.at),
+        "at": microseconds(event.at),
         "camera": None if event.camera_id is None else str(event.camera_id),
         "detail": {key: _storable(value) for key, value in event.detail.items()},
         "number": event.number,
         "origin": event.origin,
         "purpose": event.purpose,
         "role": event.role,
-        "span": None if event.span is None else [_microseconds(event.span.start), _microseconds(event.span.end)],
+        "span": None if event.span is None else [microseconds(event.span.start), microseconds(event.span.end)],
         "view": event.view_id,
     }
     return json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -174,7 +174,8 @@ def _storable(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
-def _microseconds(moment: datetime) -> int:
+def microseconds(moment: datetime) -> int:
+    """Return `moment` as an entry's text has it."""
     return (moment - EPOCH) // _MICROSECOND
 
 

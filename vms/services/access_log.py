@@ -84,15 +84,19 @@ def list_events(  # noqa: PLR0913 - what a reader may narrow the log by
     actor_label: str | None = None,
     during: Timespan | None = None,
     purposes: frozenset[Purpose] | None = None,
+    watched: Timespan | None = None,
     limit: int = 100,
 ) -> LogPage | Refused:
-    """Return events newest first, within the actor's branches; the reading itself is written as `log:read`."""
+    """Return events newest first, within the actor's branches; the reading itself is written as `log:read`.
+
+    `during`: written in that time. `watched`: about watching of that time, footage of it or live while it was.
+    """
     if not isinstance(actor, Person) or not actor.may(Permission.LOG_READ):
         return refuse(session, actor, Action.LOG_READ, not_allowed("read the access log", "the Director or an auditor"), at=at)
-    wanted = access_log.Filter(before, camera_id, actions, actor_label, during, purposes)
+    wanted = access_log.Filter(before, camera_id, actions, actor_label, during, purposes, watched)
     lines = tuple(access_log.lines(session, DISTRICT, reach(actor), wanted, limit=min(limit, LIST_LIMIT)))
     detail = {"events": str(len(lines))} | ({"of": actor_label} if actor_label else {})
-    own = record(session, actor=actor, action=Action.LOG_READ, at=at, camera_id=camera_id, span=during, detail=detail)
+    own = record(session, actor=actor, action=Action.LOG_READ, at=at, camera_id=camera_id, span=watched or during, detail=detail)
     return LogPage(lines, own)
 
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVarTuple
 
-from sqlalchemy import Select, bindparam, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, bindparam, insert, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from vms.crypto import random_bytes
-from vms.domain.access import AccessEvent, Action, ErasedEntry, LogLine, Purpose, body_of, line_of
+from vms.domain.access import VIEW_DEADLINE, AccessEvent, Action, ErasedEntry, LogLine, Purpose, body_of, line_of, microseconds
 from vms.domain.checkpoint import SALT_BYTES
 from vms.domain.ids import BranchId, CameraId
 from vms.domain.log_erasure import told_in
 from vms.domain.timespan import Timespan
-from vms.store.central_tables import AccessEventRow, AccessLogRow, CameraRow
+from vms.store.central_tables import AccessEventRow, AccessLogRow, CameraRow, told
 from vms.store.database import insert_into
 
 _NAME_BYTES = 8
@@ -29,6 +29,7 @@ _COUNT = (
     .returning(AccessLogRow.last_number)
 )
 _INSERT = insert(AccessEventRow)
+_WATCHING = sorted(action.value for action in (Action.VIEW_OPEN, Action.VIEW_EXTEND, Action.VIEW_CLOSE, Action.FOOTAGE_READ))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Filter:
     """An `Actor.label`."""
     during: Timespan | None = None
     purposes: frozenset[Purpose] | None = None
+    watched: Timespan | None = None
+    """Watching of this time alone: footage of it whenever, or live while it was."""
 
 
 def append(session: Session, event: AccessEvent) -> AccessEvent:
@@ -132,4 +135,22 @@ def _narrowed(query: Select[*Cells], reach: frozenset[BranchId] | None, wanted: 
         query = query.where(AccessEventRow.at >= wanted.during.start, AccessEventRow.at < wanted.during.end)
     if wanted.purposes is not None:
         query = query.where(AccessEventRow.purpose.in_(sorted(wanted.purposes)))
+    if wanted.watched is not None:
+        query = query.where(AccessEventRow.action.in_(_WATCHING), _touches(wanted.watched, wanted.camera_id))
     return query
+
+
+def _touches(span: Timespan, camera_id: CameraId | None) -> ColumnElement[bool]:
+    """Say of an event of watching whether it is about footage of `span`, or about a live view that ran in it.
+
+    An opened or extended live view runs to its close, or to its deadline; so it does not touch the span when it was closed before.
+    """
+    row, other = AccessEventRow, aliased(AccessEventRow)
+    begin, end, view = told(row.body, "span", 0), told(row.body, "span", 1), told(row.body, "view")
+    recorded = and_(begin < microseconds(span.end), end > microseconds(span.start))
+    closed = select(told(other.body, "view")).where(other.action == Action.VIEW_CLOSE.value, other.at <= span.start)
+    closed = closed.where(other.at > span.start - VIEW_DEADLINE, told(other.body, "view").is_not(None))
+    if camera_id is not None:
+        closed = closed.where(other.camera_id == camera_id)
+    ran = and_(row.at > span.start - VIEW_DEADLINE, row.at < span.end, view.not_in(closed))
+    return or_(recorded, and_(end.is_(None), ran))

@@ -7,6 +7,7 @@ Moments (`…_at`) are microseconds since 1970, media times (`…_ms`) milliseco
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     DDL,
@@ -25,7 +26,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState, RecordingMode, Scheme, StreamRole
@@ -271,6 +273,33 @@ def _from_json(element: _FromBody, _compiler: object, **_: object) -> str:
 def _from_jsonb(element: _FromBody, _compiler: object, **_: object) -> str:
     told = f"((body)::jsonb ->> '{element.key}'::text)"
     return f"({told})::{element.kind}" if element.kind else told
+
+
+class _Told(ColumnElement[Any]):
+    """What an event's text says under a key or at an index below it, to search by where there is no column; a whole number or a word."""
+
+    inherit_cache = False
+
+    def __init__(self, body: ColumnElement[Any], *path: str | int) -> None:
+        self.body = body
+        self.path = path
+
+
+@compiles(_Told, "sqlite")
+def _told_in_json(element: _Told, compiler: SQLCompiler, **given: object) -> str:
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in element.path)
+    return f"json_extract({compiler.process(element.body, **given)}, '${path}')"
+
+
+@compiles(_Told, "postgresql")
+def _told_in_jsonb(element: _Told, compiler: SQLCompiler, **given: object) -> str:
+    told = f"(({compiler.process(element.body, **given)})::jsonb #>> '{{{','.join(map(str, element.path))}}}')"
+    return f"({told})::bigint" if isinstance(element.path[-1], int) else told
+
+
+def told(body: InstrumentedAttribute[str | None], *path: str | int) -> ColumnElement[Any]:
+    """Return what the text `body` says at `path`: a whole number where it ends with an index, else a word."""
+    return _Told(body.expression, *path)
 
 
 class AccessEventRow(Central):
