@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import random
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from tests.factories import CONSOLE, NOW
@@ -464,6 +466,37 @@ def _missed(engines: Engines, numbers: list[int], chance: random.Random) -> str 
         report = verify_log(session, _KEY)
         session.rollback()
     return None if report.findings and report.findings[0].number == first else f"{statement} of {given}: {report.findings[:2]}"
+
+
+_WRITERS = 50
+
+
+@pytest.mark.slow
+def test_fifty_writers_at_once_and_a_signer_among_them_leave_one_consistent_tree(central: Engines) -> None:
+    failed: list[BaseException] = []
+    together = threading.Barrier(_WRITERS + 1)
+    notes = _signed(central, 1)
+
+    def write(writer: int) -> None:
+        try:
+            together.wait(60)
+            for number in range(3):
+                with central.writing() as session:
+                    record(session, actor=CONSOLE, action=Action.CAMERA_TEST, at=NOW, detail={"w": str(writer), "n": str(number)})
+        except (DBAPIError, threading.BrokenBarrierError) as err:
+            failed.append(err)
+
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(_WRITERS)]
+    for thread in threads:
+        thread.start()
+    together.wait(60)
+    notes += _signed(central, 0, 0, 0)
+    for thread in threads:
+        thread.join(60)
+    notes += _signed(central, 1)
+    report = _verify(central)
+    assert failed == []
+    assert (report.findings, report.entries, report.checkpoints) == ((), 3 * _WRITERS + 2, len(notes))
 
 
 def test_log_events_of_padding_are_on_no_page(central_sqlite: Engines) -> None:
