@@ -18,6 +18,8 @@ CONFIG_NAME = "config.toml"
 ENVIRONMENT_PREFIX = "VMS_"
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 """Of mail: the plain form of RFC 5321, which no server has trouble with."""
+LEAST_LOG_DAYS = 30 + 2 * 365
+"""The longest that footage is kept, and two years: who watched it can be asked as long as somebody may go to law over it."""
 
 
 class VolumeSetting(BaseModel):
@@ -73,6 +75,12 @@ class Settings(BaseSettings):
     """Who is told what the access log asks questions about."""
     outside_address: str | None = None
     """Somebody outside, such as the Board's chair or the county clerk: gets checkpoints, and findings when the auditor has no address."""
+    witness_url: str | None = Field(default=None, pattern=r"^https?://[^\s@]+$")
+    """Where a witness outside countersigns the access log's checkpoints (C2SP tlog-witness); None asks nobody."""
+    witness_key: str | None = None
+    """The witness's verifier key, NAME+ID+BASE64: only signatures by it count."""
+    log_days: int | None = Field(default=None, ge=LEAST_LOG_DAYS)
+    """How long the access log says who did what; older entries lose their text and keep their hash. None means it is kept."""
     district: str = "Library District"
     failpoint: str = ""
     """Crash tests only: the step at which this process kills itself."""
@@ -128,6 +136,12 @@ class Settings(BaseSettings):
     def _tls_has_both_files(self) -> Settings:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key belong together: give both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _witness_has_address_and_key(self) -> Settings:
+        if (self.witness_url is None) != (self.witness_key is None):
+            raise ValueError("witness_url and witness_key belong together: give both or neither")
         return self
 
     @property

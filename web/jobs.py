@@ -19,24 +19,30 @@ from apscheduler.triggers.cron import CronTrigger
 from vms import log as logging
 from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
-from vms.errors import Corrupt, Unavailable, VmsError
+from vms.errors import ConfigError, Corrupt, Unavailable, VmsError
 from vms.log import get_logger
 from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
 from vms.services.due_acts import announce, carry_out_due
 from vms.services.installation import write_private
+from vms.services.log_erase import due, erase_texts
 from vms.services.log_key import LogKey, read_log_key
 from vms.services.log_proof import Signed, sign_checkpoint
+from vms.services.log_witness import configured_witness
 from vms.services.outbox import send_due
 from vms.services.reviews import Known, add_digest, catch_up, count_month, month_due, tell, text_of
 from vms.services.signed_notes import SignedNotes
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, require_current
 from vms.store.reviews import Review
+from web.witness_client import Countersigning, countersign
 
 CHECKPOINT_MINUTES = 5
 """Between two checkpoints, whatever was done: a cadence that followed the work would tell of it."""
 REVIEW_MINUTE = 7
 """Of every hour: what is asked about is told within the hour."""
+COUNTERSIGN_MINUTE = 1
+"""Of every hour, whatever was done."""
+ERASE_HOURS = 6
 LAST_SECONDS = 8.0
 """How long the end may take: a database or a share that hangs must not leave a process behind."""
 CANT_START = 2
@@ -81,6 +87,48 @@ class Jobs:
                 _write(path, note.encode())
         except OSError as err:
             log.warning("checkpoint not handed out", folder=str(folder), reason=err.strerror)
+
+    def countersign(self) -> None:
+        """Have the witness outside countersign the newest checkpoint."""
+        url = self._settings.witness_url
+        try:
+            witness = configured_witness(self._settings)
+            if witness is None or url is None:
+                return
+            with self._central.answering():
+                refused = countersign(self._central, witness, url, self._clock) is Countersigning.REFUSED
+        except (Unavailable, ConfigError) as err:
+            log.warning("checkpoint not countersigned", reason=str(err))
+        except Corrupt as err:
+            log.error("witness refused the log", reason=str(err))
+        else:
+            if refused:
+                log.error("witness refused the log", reason="What it knows of this log is not its beginning.")
+
+    def erase(self) -> None:
+        """Erase the texts of the access log that the district's rule keeps no longer."""
+        days = self._settings.log_days
+        if days is None:
+            return
+        try:
+            with self._central.answering():
+                while self._erase_some(days):
+                    pass
+        except Unavailable as err:
+            log.warning("old entries not erased", reason=str(err))
+        except Corrupt as err:
+            log.error("access log damaged", reason=str(err))
+
+    def _erase_some(self, days: int) -> bool:
+        """Look without holding the log, then erase; False when nothing was due."""
+        at = self._clock.now()
+        with self._central.reading() as session:
+            found = due(session, days=days, at=at)
+        if found is None:
+            return False
+        with self._central.writing() as session:
+            erase_texts(session, self._key, found, days=days, at=at)
+        return True
 
     def act_alone(self) -> None:
         """Mail what waits to the addresses outside, and do what nobody else could approve and nobody stopped in its time."""
@@ -172,6 +220,8 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         scheduler.add_job(jobs.act_alone, CronTrigger(minute="*", second=15, timezone=UTC))
         scheduler.add_job(jobs.review, CronTrigger(minute=REVIEW_MINUTE, timezone=UTC))
         scheduler.add_job(jobs.send_mail, CronTrigger(minute="*", second=15, timezone=UTC))
+        scheduler.add_job(jobs.countersign, CronTrigger(minute=COUNTERSIGN_MINUTE, timezone=UTC))
+        scheduler.add_job(jobs.erase, CronTrigger(hour=f"*/{ERASE_HOURS}", minute=2, timezone=UTC))
         scheduler.start()
         wait()
         # A mail server or a share that hangs must not keep the last entries from being signed.

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypedDict
 from zoneinfo import ZoneInfo
 
-from vms.domain.access import AccessEvent, Action, Purpose
+from vms.domain.access import AccessEvent, Action, ErasedEntry, LogLine, Purpose, UnreadableEntry
 from vms.domain.ids import CameraId
 from vms.domain.people import Role
 from vms.domain.timespan import Timespan
@@ -44,12 +44,13 @@ PURPOSES: Mapping[Kind, frozenset[Purpose] | None] = {
 
 class LogRow(TypedDict):
     number: int
-    at: datetime
+    at: datetime | None
     who: str
     role_label: str
     action: str
     purpose: str | None
     camera: str | None
+    camera_id: int | None
     seen: str
     refused: bool
     streamed: str | None
@@ -63,6 +64,35 @@ class Place:
     zone: str
 
 
+def line_row(line: LogLine, places: Mapping[CameraId, Place], zone: str) -> LogRow:
+    """Return a line of the log in words, what was erased or can't be read too."""
+    match line:
+        case AccessEvent():
+            return log_row(line, places, zone)
+        case ErasedEntry():
+            on = f" on {day(line.at, zone)}" if line.at else ""
+            rule = f", by the rule of {line.days:,} days" if line.days else ""
+            return _without_event(line.number, f"Erased{on}{rule}")
+        case UnreadableEntry():
+            return _without_event(line.number, "This entry can't be read. Run: vms log verify")
+
+
+def _without_event(number: int, sentence: str) -> LogRow:
+    return LogRow(
+        number=number,
+        at=None,
+        who="",
+        role_label="",
+        action="",
+        purpose=None,
+        camera=None,
+        camera_id=None,
+        seen=sentence,
+        refused=False,
+        streamed=None,
+    )
+
+
 def log_row(event: AccessEvent, places: Mapping[CameraId, Place], zone: str) -> LogRow:
     """Return `event` in words; times of footage in the zone of its camera's branch."""
     place = places.get(event.camera_id) if event.camera_id is not None else None
@@ -74,6 +104,7 @@ def log_row(event: AccessEvent, places: Mapping[CameraId, Place], zone: str) -> 
         action=event.action.value,
         purpose=_purpose(event),
         camera=place.name if place else None if event.camera_id is None else f"camera {event.camera_id}",
+        camera_id=event.camera_id,
         seen=_seen(event, place.zone if place else zone),
         refused=event.action in (Action.ACCESS_REFUSE, Action.SESSION_REFUSE),
         streamed=_streamed(event),
@@ -91,10 +122,30 @@ def day_span(text: str, zone: str) -> Timespan | None:
     return Timespan(datetime.combine(start, time(), there).astimezone(UTC), datetime.combine(end, time(), there).astimezone(UTC))
 
 
+def span_of_minutes(since: str, until: str, zone: str) -> Timespan | None:
+    """Return the time from one clock reading (2026-11-24T09:15) to another in `zone`; None when they are none or in no order."""
+    there = ZoneInfo(zone)
+    try:
+        start, end = (datetime.fromisoformat(text).replace(tzinfo=there).astimezone(UTC) for text in (since, until))
+        return Timespan(start, end)
+    except (ValueError, OverflowError):
+        return None
+
+
 def span_in_words(span: Timespan, zone: str) -> str:
     start, end = f"{day(span.start, zone)} {short_clock(span.start, zone)}", short_clock(span.end, zone)
     same_day = day(span.start, zone) == day(span.end, zone)
     return f"{start}–{end}" if same_day else f"{start} to {day(span.end, zone)} {end}"
+
+
+_SAID = {
+    Action.SESSION_OPEN: "Signed in",
+    Action.SESSION_REFUSE: "Sign-in refused",
+    Action.SESSION_CLOSE: "Signed out",
+    Action.SESSION_PROVE: "Showed again who it is",
+    Action.PERSON_PASSWORD: "Changed the password",
+    Action.PERSON_JOIN: "Chose a password",
+}
 
 
 def _seen(event: AccessEvent, zone: str) -> str:
@@ -104,16 +155,16 @@ def _seen(event: AccessEvent, zone: str) -> str:
             return "Live" if event.span is None else span_in_words(event.span, zone)
         case Action.ACCESS_REFUSE:
             return f"Refused: {detail.get('sentence', detail.get('what', ''))}"
-        case Action.SESSION_OPEN:
-            return "Signed in"
-        case Action.SESSION_REFUSE:
-            return "Sign-in refused"
-        case Action.SESSION_CLOSE:
-            return "Signed out"
-        case Action.LOG_READ:
-            return f"Access log, {detail.get('events', '0')} entries"
+        case Action.LOG_ERASE:
+            return f"Erased entries {detail.get('first', '?')} to {detail.get('last', '?')}, by the rule of {detail.get('days', '?')} days"
+        case Action.LOG_READ | Action.LOG_EXPORT:
+            how = " exported" if event.action is Action.LOG_EXPORT else ""
+            of = f" on {span_in_words(event.span, zone)}" if event.span else ""
+            return f"Access log{how}{of}, {detail.get('events', '0')} entries"
         case Action.REVIEW_READ:
             return f"Reviews, {detail.get('reviews', '0')} of them"
+        case _ if event.action in _SAID:
+            return _SAID[event.action]
         case _:
             return ", ".join(f"{name}: {value}" for name, value in detail.items())
 

@@ -32,7 +32,8 @@ from vms.domain.merkle import includes, root
 from vms.domain.people import OsUser
 from vms.services.access_log import DISTRICT, record
 from vms.services.log_key import LogKey
-from vms.services.log_proof import prove_entry, sign_checkpoint, verify_log
+from vms.services.log_proof import prove_entry, sign_checkpoint
+from vms.services.log_verify import verify_log
 from vms.store import access_log, access_tree
 from vms.store.access_tree import StoredCheckpoint
 from vms.store.database import Engines, make_engines

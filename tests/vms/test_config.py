@@ -117,3 +117,15 @@ def test_mail_leaves_the_machine_encrypted_and_from_somebody(tmp_path: Path) -> 
     with pytest.raises(ConfigError, match="off only for a server on this machine"):
         load_settings(_configured(tmp_path, f'smtp_host = "mail.library.example"\n{sender}'))
     assert load_settings(_configured(tmp_path, f'smtp_host = "localhost"\n{sender}')).smtp_port == 587
+
+
+def test_a_witness_has_an_address_and_a_key(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('witness_url = "https://witness.example/w"\n')
+    with pytest.raises(ConfigError, match="witness_url and witness_key belong together"):
+        load_settings(tmp_path)
+
+
+def test_the_log_is_kept_as_long_as_footage_and_two_years_at_least(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("log_days = 759\n")
+    with pytest.raises(ConfigError, match="log_days"):
+        load_settings(tmp_path)

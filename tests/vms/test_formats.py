@@ -85,8 +85,7 @@ def test_the_log_of_the_vector_is_signed_as_it_says() -> None:
     leaves = [entry_hash(vector["salt"], vector["body"]), *(padding_hash(key.padding, number) for number in range(2, PADDING + 1))]
     assert leaves[:2] == [vector["leaf_1"], vector["leaf_2"]]
     tree = GrowingTree()
-    for leaf in leaves:
-        tree.add(leaf)
+    tree.add(leaves)
     assert tree.root() == vector["root"]
     checkpoint, text = read_note(note)
     assert (checkpoint.size, checkpoint.root) == (PADDING, vector["root"])

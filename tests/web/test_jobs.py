@@ -31,6 +31,7 @@ from vms.errors import ConfigError
 from vms.services.access_log import DISTRICT, record
 from vms.services.footage import record_read
 from vms.services.log_key import read_log_key
+from vms.services.log_verify import verify_log
 from vms.services.outbox import post
 from vms.services.second_person import propose
 from vms.store import access_tree, people, reviews
@@ -175,6 +176,51 @@ def test_a_log_cut_back_is_not_signed_again(settings: Settings, hub: Engines) ->
         jobs.checkpoint()
     assert [line["event"] for line in lines] == ["access log damaged"]
     assert _sizes(hub) == []
+
+
+def test_old_entries_are_erased_when_a_rule_says_so_and_never_otherwise(settings: Settings, hub: Engines) -> None:
+    clock = DrivenClock()
+    _jobs(settings, hub, clock).checkpoint()
+    for ahead in (timedelta(days=800), timedelta(days=2)):
+        clock.step(ahead)
+        _jobs(settings, hub, clock).checkpoint()
+    _jobs(settings, hub, clock).erase()
+    assert _erased(hub) == 0
+    jobs = _jobs(settings.model_copy(update={"log_days": 760}), hub, clock)
+    jobs.erase()
+    jobs.erase()
+    assert _erased(hub) == 1
+    with hub.reading() as session:
+        assert verify_log(session, read_log_key(settings)).ok
+
+
+def _erased(hub: Engines) -> int:
+    with hub.read.begin() as connection:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM access_event WHERE erased_by IS NOT NULL").scalar_one())
+
+
+def test_a_changed_entry_is_not_erased_and_said(settings: Settings, hub: Engines) -> None:
+    clock = DrivenClock()
+    jobs = _jobs(settings.model_copy(update={"log_days": 760}), hub, clock)
+    jobs.checkpoint()
+    for ahead in (timedelta(days=800), timedelta(days=2)):
+        clock.step(ahead)
+        jobs.checkpoint()
+    with hub.write.begin() as connection:
+        connection.execute(text("DROP TRIGGER access_event_no_update"))
+        connection.execute(text("UPDATE access_event SET body = replace(body, 'pat', 'sam')"))
+    with capture_logs() as lines:
+        jobs.erase()
+    assert [line["event"] for line in lines] == ["access log damaged"]
+    assert _erased(hub) == 0
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_database_that_is_away_erases_nothing(settings: Settings, tmp_path: Path) -> None:
+    away = make_engines(tmp_path / "no" / "central.db")
+    with capture_logs() as lines:
+        _jobs(settings.model_copy(update={"log_days": 760}), away, DrivenClock()).erase()
+    assert [line["event"] for line in lines] == ["old entries not erased"]
 
 
 @pytest.mark.usefixtures("hub")

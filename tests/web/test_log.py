@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
-from tests.factories import CONSOLE, NOW, a_branch, a_camera, span
+from tests.factories import CONSOLE, NOW, a_branch, a_camera, after, span
 from tests.web.footage import record
 from tests.web.world import World
-from vms.domain.access import AccessEvent, Action, Purpose
+from vms.domain.access import AccessEvent, Action, ErasedEntry, Purpose
 from vms.domain.ids import CameraId
-from vms.domain.people import Role
+from vms.domain.log_erasure import Erasure
+from vms.domain.people import Role, System
 from vms.domain.timespan import Timespan
 from vms.services import access_log
-from web.log_rows import ACTIONS, Kind, Place, day_span, log_row, span_in_words
+from web.log_rows import ACTIONS, Kind, Place, day_span, line_row, log_row, span_in_words, span_of_minutes
 
 LOS_ANGELES = "America/Los_Angeles"
 Entry = dict[str, object]
@@ -86,6 +88,32 @@ def test_the_log_narrows_to_a_camera_a_person_and_a_day(busy: World) -> None:
     assert {entry["role_label"] for entry in _entries(busy, person=opened.actor.removeprefix("person:"))} == {"Desk"}
     assert _entries(busy, day="2026-03-13") == []
     assert _entries(busy, day="2026-03-14")
+
+
+def test_who_watched_a_camera_between_two_times_is_asked_in_its_branch_s_time_and_written_down(busy: World) -> None:
+    """The desk watched 08:07:56 to 08:09:26 of that morning in Los Angeles."""
+    camera = busy.camera.camera.id
+
+    def actions(since: str, until: str) -> set[object]:
+        return {entry["action"] for entry in _entries(busy, camera=camera, since=since, until=until)}
+
+    assert actions("2026-03-14T08:09", "2026-03-14T08:10") == {"view:open", "view:close", "footage:read"}
+    assert actions("2026-03-14T08:10", "2026-03-14T08:11") == set()
+    (read,) = [event for event in busy.events(Action.LOG_READ) if event.span == Timespan(after(-26.535897), after(33.464103))]
+    assert read.camera_id == camera
+    seen = next(entry["seen"] for entry in _entries(busy) if entry["number"] == read.number)
+    assert seen == "Access log on Sat 14 Mar 08:09–08:10, 3 entries"
+    assert len(actions("2026-03-14T08:10", "2026-03-14T08:09")) > 0, "times in no order narrow nothing"
+    assert span_of_minutes("yesterday", "2026-03-14T08:09", LOS_ANGELES) is None
+
+
+def test_a_camera_of_the_log_leads_to_who_watched_it(busy: World) -> None:
+    camera = busy.camera.camera.id
+    with busy.client(Role.DIRECTOR, page=True) as client:
+        assert f'<a href="/log?camera={camera}">Entrance</a>' in client.get("/log").text
+        page = client.get("/log", params={"camera": camera, "since": "2026-03-14T08:09", "until": "2026-03-14T08:10"}).text
+    assert "<h1>Who watched Entrance</h1>" in page
+    assert 'name="since" type="datetime-local" value="2026-03-14T08:09"' in page
 
 
 def test_the_log_is_read_page_by_page_without_a_hole(world: World) -> None:
@@ -164,6 +192,42 @@ def test_a_span_over_midnight_names_both_days(world: World) -> None:
 
 def test_every_kind_has_its_actions() -> None:
     assert set(ACTIONS) == set(Kind)
+
+
+def _do(world: World, change: str, number: int) -> None:
+    """Do to an entry what the database refuses."""
+    with world.site.central.write.begin() as connection:
+        connection.execute(text("DROP TRIGGER access_event_no_update"))
+        connection.execute(text(f"UPDATE access_event SET {change} WHERE number = {number}"))  # noqa: S608
+
+
+def test_an_entry_that_can_not_be_read_is_said_to_be_and_the_others_are_shown(world: World) -> None:
+    first = world.events()[0]
+    _do(world, "body = '{}'", first.number)
+    with world.client(Role.AUDITOR, page=True) as client:
+        answer = client.get("/log")
+    assert answer.status_code == 200
+    assert "This entry can&#39;t be read. Run: vms log verify" in answer.text
+    (row,) = [entry for entry in _entries(world) if entry["number"] == first.number]
+    assert (row["seen"], row["at"], row["who"]) == ("This entry can't be read. Run: vms log verify", None, "")
+
+
+def test_an_erased_entry_says_when_and_by_which_rule(world: World) -> None:
+    first = world.events()[0]
+    with world.site.central.writing() as session:
+        told = access_log.record(
+            session, actor=System("log-erase"), action=Action.LOG_ERASE, at=NOW, detail=Erasure(1, first.number, 760).detail(bytes(64))
+        )
+    _do(world, f"salt = NULL, body = NULL, erased_by = {told.number}", first.number)
+    with world.client(Role.AUDITOR, page=True) as client:
+        assert "Erased on Sat 14 Mar, by the rule of 760 days" in client.get("/log").text
+    seen = {entry["number"]: entry["seen"] for entry in _entries(world)}
+    assert seen[told.number] == f"Erased entries 1 to {first.number}, by the rule of 760 days"
+    assert first.number not in [entry["number"] for entry in _entries(world, day="2026-03-14")]
+
+
+def test_an_erased_entry_whose_erasure_is_gone_is_still_a_line() -> None:
+    assert line_row(ErasedEntry(5, None, None), {}, LOS_ANGELES)["seen"] == "Erased"
 
 
 def an_event(action: Action, *, role: str = "desk") -> AccessEvent:

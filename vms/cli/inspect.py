@@ -29,6 +29,7 @@ from vms.services.check import Depth
 from vms.services.check import check as run_check
 from vms.services.footage import record_read
 from vms.services.log_key import read_log_key
+from vms.services.log_witness import configured_witness, witness_state
 from vms.services.outbox import outbound
 from vms.services.smtp import greet
 from vms.services.status import status_document
@@ -204,11 +205,12 @@ def _records(settings: Settings, row: Segment, volume: Volume) -> Iterator[bytes
 
 
 def _print_egress(cli: Cli, *, as_json: bool) -> None:
-    """Nothing in this version connects outwards but to the cameras that were added."""
+    """Nothing connects outwards but to the cameras that were added and what is set."""
     with sentences():
         settings = cli.settings()
         outward = [] if settings.database_url is None else ["the PostgreSQL server of database_url"]
         outward += outbound(settings)
+        outward += [] if settings.witness_url is None else ["the witness of witness_url, for the access log's checkpoints"]
     if as_json:
         print_json(outward)
     else:
@@ -234,6 +236,8 @@ def _findings(cli: Cli) -> Iterator[Finding]:
     yield _try("access log's key", lambda: f"signs as {read_log_key(settings).public.hex()[:16]}…")
     if settings.smtp_host is not None:
         yield _try("mail server", lambda: greet(settings))
+    if settings.witness_url is not None:
+        yield _try("access log's witness", lambda: _countersigned(cli, settings))
     for setting in settings.volumes:
         yield _try(f"volume {setting.path}", lambda path=setting.path: f"{Volume.open(path).free_bytes() / 1e9:.1f} GB free")  # type: ignore[misc]
 
@@ -274,6 +278,18 @@ def _opens(cli: Cli, settings: Settings) -> str:
 def _index_opens(cli: Cli, settings: Settings) -> str:
     with cli.index_reading(settings):
         return "current"
+
+
+def _countersigned(cli: Cli, settings: Settings) -> str:
+    witness = configured_witness(settings)
+    if witness is None:
+        return "none"
+    with cli.reading(settings) as session:
+        state = witness_state(session, witness)
+    if state.late:
+        reason = "has signed nothing yet" if state.at is None else f"signed last on {state.at:%Y-%m-%d %H:%M} UTC, up to {state.size:,}"
+        raise Unavailable(f"{witness.name} {reason}: look for its lines in the log of vms serve.")
+    return f"{witness.name} countersigned up to {state.size:,}"
 
 
 def _keys_open(settings: Settings) -> str:

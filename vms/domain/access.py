@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeAlias
 
 from vms.domain.ids import CameraId, StreamId, ViewId
 from vms.domain.timespan import EPOCH, Timespan
@@ -71,6 +73,8 @@ class Action(StrEnum):
     LOG_READ = "log:read"
     REVIEW_ADD = "review:add"
     REVIEW_READ = "review:read"
+    LOG_EXPORT = "log:export"
+    LOG_ERASE = "log:erase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,42 +97,103 @@ class AccessEvent:
     detail: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class ErasedEntry:
+    """What is left of an entry whose text the rule of so many days erased."""
+
+    number: int
+    at: datetime | None
+    """When; None when the entry that says so can't be read."""
+    days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableEntry:
+    """An entry that is no event: somebody changed it, or a newer program wrote it."""
+
+    number: int
+
+
+LogLine: TypeAlias = AccessEvent | ErasedEntry | UnreadableEntry
+
+
 def body_of(event: AccessEvent) -> str:
     """Return the canonical text of `event`, which the log's tree is over: JSON by RFC 8785, moments in microseconds since 1970."""
     body = {
         "action": event.action.value,
         "actor": _storable(event.actor),
         "actor_name": _storable(event.actor_name),
-        "at": _microseconds(event.at),
+        "at": microseconds(event.at),
         "camera": None if event.camera_id is None else str(event.camera_id),
         "detail": {key: _storable(value) for key, value in event.detail.items()},
         "number": event.number,
         "origin": event.origin,
         "purpose": event.purpose,
         "role": event.role,
-        "span": None if event.span is None else [_microseconds(event.span.start), _microseconds(event.span.end)],
+        "span": None if event.span is None else [microseconds(event.span.start), microseconds(event.span.end)],
         "view": event.view_id,
     }
     return json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def event_of(body: str) -> AccessEvent:
-    """Return the event that `body_of` wrote; ValueError, LookupError or TypeError when it did not."""
-    told = json.loads(body)
+    """Return the event that `body_of` wrote; ValueError when it did not."""
+    try:
+        return _event(json.loads(body))
+    except (LookupError, TypeError, OverflowError, RecursionError) as err:
+        raise ValueError("no event of the access log") from err
+
+
+def line_of(number: int, body: object) -> AccessEvent | UnreadableEntry:
+    """Return the event that entry `number` holds, or that it can't be read."""
+    try:
+        event = event_of(body) if isinstance(body, str) else None
+    except ValueError:
+        event = None
+    return event if event is not None and event.number == number else UnreadableEntry(number)
+
+
+def _event(told: Mapping[str, object]) -> AccessEvent:
+    span, camera, purpose, view = told["span"], told["camera"], told["purpose"], told["view"]
     return AccessEvent(
-        number=told["number"],
-        origin=told["origin"],
+        number=_whole(told["number"]),
+        origin=_text(told["origin"]),
         at=_moment(told["at"]),
-        actor=told["actor"],
-        actor_name=told["actor_name"],
-        role=told["role"],
-        action=Action(told["action"]),
-        camera_id=None if told["camera"] is None else CameraId(int(told["camera"])),
-        purpose=None if told["purpose"] is None else Purpose(told["purpose"]),
-        span=None if told["span"] is None else Timespan(*map(_moment, told["span"])),
-        view_id=None if told["view"] is None else ViewId(told["view"]),
-        detail=told["detail"],
+        actor=_text(told["actor"]),
+        actor_name=_text(told["actor_name"]),
+        role=_text(told["role"]),
+        action=Action(_text(told["action"])),
+        camera_id=None if camera is None else CameraId(int(_text(camera))),
+        purpose=None if purpose is None else Purpose(_text(purpose)),
+        span=None if span is None else _span(span),
+        view_id=None if view is None else ViewId(_text(view)),
+        detail=_words(told["detail"]),
     )
+
+
+def _whole(told: object) -> int:
+    if type(told) is not int:
+        raise TypeError("no number")
+    return told
+
+
+def _text(told: object) -> str:
+    if not isinstance(told, str):
+        raise TypeError("no text")
+    return told
+
+
+def _words(told: object) -> dict[str, str]:
+    if not isinstance(told, dict):
+        raise TypeError("no words by name")
+    return {_text(key): _text(value) for key, value in told.items()}
+
+
+def _span(told: object) -> Timespan:
+    if not isinstance(told, list):
+        raise TypeError("no span")
+    start, end = told
+    return Timespan(_moment(start), _moment(end))
 
 
 def _storable(text: str) -> str:
@@ -136,12 +201,13 @@ def _storable(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
-def _microseconds(moment: datetime) -> int:
+def microseconds(moment: datetime) -> int:
+    """Return `moment` as an entry's text has it."""
     return (moment - EPOCH) // _MICROSECOND
 
 
-def _moment(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)
+def _moment(told: object) -> datetime:
+    return EPOCH + timedelta(microseconds=_whole(told))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from vms.domain.merkle import HASH_BYTES, HashAt, node_hash, root
+from vms.domain.merkle import EMPTY_ROOT, HASH_BYTES, HashAt, node_hash, parents
 
 TILE_HEIGHT = 8
 TILE_HASHES = 1 << TILE_HEIGHT
@@ -22,8 +22,7 @@ def rows_over(hashes: Sequence[bytes]) -> list[Sequence[bytes]]:
     """Return `hashes` and, row by row, the hashes over pairs of the row before; what has no pair is left out."""
     rows = [hashes]
     while len(rows[-1]) > 1:
-        below = iter(rows[-1])
-        rows.append([node_hash(left, right) for left, right in zip(below, below, strict=False)])
+        rows.append(parents(rows[-1]))
     return rows
 
 
@@ -57,29 +56,37 @@ def grown(size: int, leaves: Sequence[bytes], tile: Tile) -> Iterator[tuple[int,
 
 
 class GrowingTree:
-    """A tree in memory that gives its root at any size while it grows; of its leaves it keeps the newest 256."""
+    """A tree in memory that gives its root at any size while it grows; it keeps the roots of its complete subtrees alone."""
 
     def __init__(self) -> None:
         self.size = 0
-        self._levels: list[list[bytes]] = [[]]
-        """Level 0: the newest tile's leaves. Above it: every root of a whole tile."""
+        self._subtrees: list[tuple[int, bytes]] = []
+        """Leaves and root of each, the largest first: the binary digits of `size`."""
 
-    def add(self, leaf: bytes) -> None:
-        if len(self._levels[0]) == TILE_HASHES:
-            self._levels[0].clear()
-        self._levels[0].append(leaf)
-        self.size += 1
-        level = 0
-        while len(self._levels[level]) % TILE_HASHES == 0:
-            whole = rows_over(self._levels[level][-TILE_HASHES:])[-1][0]
-            level += 1
-            if level == len(self._levels):
-                self._levels.append([])
-            self._levels[level].append(whole)
+    def add(self, leaves: Sequence[bytes]) -> None:
+        at = 0
+        while at < len(leaves):
+            count = self._fitting(len(leaves) - at)
+            self._put(count, rows_over(leaves[at : at + count])[-1][0])
+            at += count
 
     def root(self) -> bytes:
-        return root(self.size, complete_subtrees(self._tile))
+        """Return the root; of the empty tree as RFC 6962 has it."""
+        if not self._subtrees:
+            return EMPTY_ROOT
+        *larger, (_, result) = self._subtrees
+        for _, subtree in reversed(larger):
+            result = node_hash(subtree, result)
+        return result
 
-    def _tile(self, level: int, number: int) -> Sequence[bytes]:
-        at = number * TILE_HASHES if level else 0
-        return self._levels[level][at : at + TILE_HASHES]
+    def _fitting(self, wanted: int) -> int:
+        """Return how many leaves make the next complete subtree, a tile at most."""
+        most = min(TILE_HASHES, 1 << wanted.bit_length() - 1)
+        return most if self.size % most == 0 else min(most, self.size & -self.size)
+
+    def _put(self, count: int, subtree: bytes) -> None:
+        self.size += count
+        while self._subtrees and self._subtrees[-1][0] == count:
+            subtree = node_hash(self._subtrees.pop()[1], subtree)
+            count *= 2
+        self._subtrees.append((count, subtree))

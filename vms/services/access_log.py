@@ -1,7 +1,6 @@
 """Write who did what into the access log, and read it, which is written too.
 
-The log's origin is a parameter: a branch cut off keeps a log of its own. The table behind it only grows; a Merkle log takes
-its place behind these functions.
+The log's origin is a parameter: a branch cut off keeps a log of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from vms.domain.access import AccessEvent, Action, Purpose
+from vms.domain.access import AccessEvent, Action, LogLine, Purpose
 from vms.domain.ids import CameraId, ViewId
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Node, OsUser, Permission, Person, System, reach
@@ -70,7 +69,7 @@ def refuse(session: Session, actor: Actor, what: str, refused: Refused, *, at: d
 class LogPage:
     """A page of the log, and the event that reading it wrote."""
 
-    events: tuple[AccessEvent, ...]
+    lines: tuple[LogLine, ...]
     own: AccessEvent
 
 
@@ -85,16 +84,20 @@ def list_events(  # noqa: PLR0913 - what a reader may narrow the log by
     actor_label: str | None = None,
     during: Timespan | None = None,
     purposes: frozenset[Purpose] | None = None,
+    watched: Timespan | None = None,
     limit: int = 100,
 ) -> LogPage | Refused:
-    """Return events newest first, within the actor's branches; the reading itself is written as `log:read`."""
+    """Return events newest first, within the actor's branches; the reading itself is written as `log:read`.
+
+    `during`: written in that time. `watched`: about watching of that time, footage of it or live while it was.
+    """
     if not isinstance(actor, Person) or not actor.may(Permission.LOG_READ):
         return refuse(session, actor, Action.LOG_READ, not_allowed("read the access log", "the Director or an auditor"), at=at)
-    wanted = access_log.Filter(before, camera_id, actions, actor_label, during, purposes)
-    events = tuple(access_log.find(session, DISTRICT, reach(actor), wanted, limit=min(limit, LIST_LIMIT)))
-    detail = {"events": str(len(events))} | ({"of": actor_label} if actor_label else {})
-    own = record(session, actor=actor, action=Action.LOG_READ, at=at, camera_id=camera_id, span=during, detail=detail)
-    return LogPage(events, own)
+    wanted = access_log.Filter(before, camera_id, actions, actor_label, during, purposes, watched)
+    lines = tuple(access_log.lines(session, DISTRICT, reach(actor), wanted, limit=min(limit, LIST_LIMIT)))
+    detail = {"events": str(len(lines))} | ({"of": actor_label} if actor_label else {})
+    own = record(session, actor=actor, action=Action.LOG_READ, at=at, camera_id=camera_id, span=watched or during, detail=detail)
+    return LogPage(lines, own)
 
 
 def name_of(actor: Actor) -> str:

@@ -1,17 +1,14 @@
-"""Prove the access log: sign what it holds, verify all of it, prove one entry.
+"""Prove the access log: sign what it holds, prove one entry.
 
-A checkpoint signs the tree over every entry so far. An entry that is changed, taken away or moved afterwards no longer has the
-hash in the tree; a tree that is made to fit no longer has the root that was signed; and a log that is made anew, key and all,
-is not the one whose checkpoints somebody outside holds. Before a new checkpoint is signed the last one is verified, so that a change
-never becomes part of what is signed.
+A checkpoint signs the tree over every entry so far. Before a new one is signed the last one is verified, so that a change never
+becomes part of what is signed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from itertools import chain, starmap
 
 from sqlalchemy.orm import Session
 
@@ -19,58 +16,22 @@ from vms.crypto import is_signed, sign
 from vms.domain.checkpoint import (
     Checkpoint,
     Proof,
-    entry_hash,
     padded,
     padding_hash,
     read_note,
     signatures_by,
     signed_note,
-    verifier_key,
 )
 from vms.domain.merkle import includes, inclusion_proof, root
-from vms.domain.tiles import GrowingTree
-from vms.errors import Corrupt, InvalidInput, NotFound
+from vms.errors import Corrupt, NotFound
 from vms.services.access_log import DISTRICT
 from vms.services.log_key import LogKey
 from vms.services.signed_notes import SignedNotes
 from vms.store import access_log, access_tree
-from vms.store.access_tree import Entry, StoredCheckpoint
+from vms.store.access_tree import Own, StoredCheckpoint
 
-MAX_FINDINGS = 100
-"""More are counted, not listed."""
 MOST_SIGNED = 65_536
 """Numbers in one checkpoint: a second or so, which whoever writes waits for."""
-
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it was written."""
-
-    number: int
-    """Of the first entry that it may be about."""
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class LogReport:
-    name: str
-    key: str
-    """The verifier key, as an outside witness holds it."""
-    entries: int
-    padding: int
-    checkpoints: int
-    signed_to: int
-    """Entries behind this number are not signed yet."""
-    findings: tuple[Finding, ...]
-    """The first `MAX_FINDINGS`, by number."""
-    found: int
-    """All of them."""
-
-    @property
-    def ok(self) -> bool:
-        return not self.found
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +53,11 @@ def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: Signe
     name = _name(session, origin)
     size = _trusted_size(session, key, newest, name, origin)
     to = min(padded(max(last, size + 1)), size + MOST_SIGNED)
-    found = {entry.number: entry_hash(entry.salt, entry.body) for entry in access_tree.entries(session, origin, after=size, until=to)}
-    gone = next((number for number in range(size + 1, min(last, to) + 1) if number not in found), None)
+    found = dict(chain.from_iterable(starmap(zip, access_tree.entry_hashes(session, origin, after=size, until=to))))
+    gone = next((number for number in range(size + 1, min(last, to) + 1) if not isinstance(found.get(number), bytes)), None)
     if gone is not None:
         raise Corrupt(f"Entry {gone:,} of the access log is gone since the last checkpoint. Run: vms log verify")
-    added = [found.get(number) or padding_hash(key.padding, number) for number in range(size + 1, to + 1)]
+    added = [_leaf(key, number, found.get(number)) for number in range(size + 1, to + 1)]
     access_log.pad(session, origin, max(0, to - last))
     access_tree.grow(session, origin, size, added)
     checkpoint = Checkpoint(name, to, root(to, access_tree.subtrees(session, origin)))
@@ -107,18 +68,34 @@ def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: Signe
     return Signed(note, complete=to >= last)
 
 
+def _leaf(key: LogKey, number: int, own: Own | None) -> bytes:
+    return own if isinstance(own, bytes) else padding_hash(key.padding, number)
+
+
+def trusted_checkpoint(session: Session, key: LogKey, origin: str = DISTRICT) -> Checkpoint:
+    """Return the newest checkpoint; Corrupt unless it is signed by `key` and the stored tree is the one that it signed.
+
+    NotFound when nothing is signed yet.
+    """
+    newest, name = access_tree.newest_checkpoint(session, origin), _name(session, origin)
+    if newest is None:
+        raise NotFound("No checkpoint of the access log is signed yet.")
+    _ = _trusted_size(session, key, newest, name, origin)
+    return read_note(newest.note)[0]
+
+
 def _trusted_size(session: Session, key: LogKey, newest: StoredCheckpoint | None, name: str, origin: str) -> int:
     """Return the size of the stored tree; Corrupt unless it is, hash for hash, the one that was signed last."""
     size = newest.size if newest else 0
     fits = access_tree.size_of_tree(session, origin) == size
     if fits and newest is not None:
-        fits = _is_of(newest, name, key) and _root(session, size, origin) == read_note(newest.note)[0].root
+        fits = is_of(newest, name, key) and stored_root(session, size, origin) == read_note(newest.note)[0].root
     if not fits:
         raise Corrupt("The access log's tree is not the one that was signed last. Run: vms log verify")
     return size
 
 
-def _root(session: Session, size: int, origin: str) -> bytes | None:
+def stored_root(session: Session, size: int, origin: str) -> bytes | None:
     """Return the root that the stored tiles give; None when some are missing or too short."""
     try:
         return root(size, access_tree.subtrees(session, origin))
@@ -126,13 +103,13 @@ def _root(session: Session, size: int, origin: str) -> bytes | None:
         return None
 
 
-def _is_of(stored: StoredCheckpoint, name: str, key: LogKey) -> bool:
+def is_of(stored: StoredCheckpoint, name: str, key: LogKey) -> bool:
     """Say whether a stored checkpoint can be read, is signed by our key, and is of this log and size."""
     try:
         checkpoint = read_note(stored.note)[0]
     except ValueError:
         return False
-    return (checkpoint.name, checkpoint.size) == (name, stored.size) and _is_ours(stored.note, name, key)
+    return (checkpoint.name, checkpoint.size) == (name, stored.size) and is_ours(stored.note, name, key)
 
 
 def prove_entry(session: Session, number: int, *, origin: str = DISTRICT) -> Proof:
@@ -153,39 +130,7 @@ def prove_entry(session: Session, number: int, *, origin: str = DISTRICT) -> Pro
     return Proof(number - 1, tuple(hashes), newest.note)
 
 
-def verify_log(
-    session: Session,
-    key: LogKey,
-    *,
-    against: str | None = None,
-    notes: SignedNotes | None = None,
-    origin: str = DISTRICT,
-    progress: Progress = lambda _done, _total: None,
-) -> LogReport:
-    """Compare every entry with the tree, and the tree with every checkpoint; one state of the database.
-
-    `against`: the note of a checkpoint that somebody else kept; InvalidInput when it is none of this log's. `notes`: what was
-    signed here last. `progress` is told how many of how many numbers are done.
-    """
-    name = access_tree.log_of(session, origin)
-    if name is None and next(access_tree.entries(session, origin), None) is None:
-        raise NotFound(f"There is no access log {origin} here yet.")
-    verifying = _Verifying(session, key, name.name if name else "", origin, progress)
-    verifying.run(None if against is None else _kept(against, key), notes)
-    return verifying.report()
-
-
-def _kept(note: str, key: LogKey) -> Checkpoint:
-    try:
-        checkpoint, _ = read_note(note)
-    except ValueError as err:
-        raise InvalidInput(f"What was given to compare with is {err}.") from err
-    if not _is_ours(note, checkpoint.name, key):
-        raise InvalidInput("What was given to compare with is not signed by this log's key. If it was once, the key was replaced.")
-    return checkpoint
-
-
-def _is_ours(note: str, name: str, key: LogKey) -> bool:
+def is_ours(note: str, name: str, key: LogKey) -> bool:
     text = read_note(note)[1].encode()
     return any(is_signed(key.public, text, signature) for signature in signatures_by(note, name, key.public))
 
@@ -195,170 +140,3 @@ def _name(session: Session, origin: str) -> str:
     if log is None:
         raise NotFound(f"There is no access log {origin} here yet.")
     return log.name
-
-
-class _Verifying:
-    """One pass over a log's entries in order, its hashes beside them."""
-
-    def __init__(self, session: Session, key: LogKey, name: str, origin: str, progress: Progress) -> None:
-        self._session = session
-        self._key = key
-        self._padding = key.padding
-        self._name = name
-        self._origin = origin
-        self._progress = progress
-        self._tree = GrowingTree()
-        self._rows = _Numbered(access_tree.entries(session, origin))
-        self._leaves = access_tree.leaves(session, origin)
-        self._in_tiles = access_tree.size_of_tree(session, origin)
-        self._entries = self._padded = self._checkpoints = self._signed_to = self._found = 0
-        self._hashes_gone = False
-        self._key_fits = True
-        self._findings: list[Finding] = []
-
-    def report(self) -> LogReport:
-        return LogReport(
-            name=self._name,
-            key=verifier_key(self._name, self._key.public),
-            entries=self._entries,
-            padding=self._padded,
-            checkpoints=self._checkpoints,
-            signed_to=self._signed_to,
-            findings=tuple(sorted(self._findings, key=lambda one: one.number)),
-            found=self._found,
-        )
-
-    def run(self, kept: Checkpoint | None, notes: SignedNotes | None) -> None:
-        log = access_tree.log_of(self._session, self._origin)
-        if log is None:
-            self._find(1, "The log's own row, with its name and its newest number, was taken away.")
-        last = log.last_number if log else 0
-        self._look_at_the_table()
-        self._look_at_the_key()
-        stored = self._compare_checkpoints(kept, last)
-        self._compare_newest(stored, kept, notes)
-        self._compare_unsigned(last)
-
-    def _look_at_the_table(self) -> None:
-        for column in access_tree.not_from_the_body(self._session):
-            self._find(1, f"The table of entries was rebuilt: its column {column} may say something else than the entries.")
-        if strays := access_tree.before_the_first(self._session, self._origin):
-            self._find(1, f"{strays:,} rows stand before the first entry: the log wrote none of them.")
-
-    def _look_at_the_key(self) -> None:
-        """Padding is told from what was taken away by the key that made it: with another key nothing is said of either."""
-        newest = access_tree.newest_checkpoint(self._session, self._origin)
-        first = next(access_tree.checkpoints(self._session, self._origin), None)
-        self._key_fits = newest is None or first is None or any(_is_of(stored, self._name, self._key) for stored in (first, newest))
-        if not self._key_fits:
-            self._find(1, "The log was signed by another key than the one in secrets/, or it was given another name.")
-
-    def _compare_checkpoints(self, kept: Checkpoint | None, last: int) -> StoredCheckpoint | None:
-        """Go from checkpoint to checkpoint; return the newest."""
-        newest = None
-        for stored in access_tree.checkpoints(self._session, self._origin):
-            if stored.size > max(self._in_tiles, last):
-                self._find(self._signed_to + 1, f"A checkpoint is over {stored.size:,} entries; so many there never were.")
-                break
-            newest = stored
-            self._compare_to(stored.size, last)
-            self._compare_signed(stored)
-            if kept is not None and kept.size == stored.size and kept.root != self._tree.root():
-                self._find(1, f"Somebody outside keeps another checkpoint over {kept.size:,} entries: this is not the log that was signed.")
-            if kept is not None and kept.size == stored.size and kept.name != self._name:
-                self._find(1, f"Somebody outside keeps a checkpoint of {kept.name}, by this log's key; the log calls itself {self._name}.")
-        return newest
-
-    def _compare_newest(self, newest: StoredCheckpoint | None, kept: Checkpoint | None, notes: SignedNotes | None) -> None:
-        """Compare where the checkpoints end with where the tree ends, and with what others remember."""
-        first = self._signed_to + 1
-        if self._in_tiles > self._signed_to:
-            self._find(first, "The tree goes on behind the newest checkpoint: a checkpoint was taken away.")
-        elif newest is not None and not self._hashes_gone and _root(self._session, newest.size, self._origin) != self._tree.root():
-            self._find(1, "The tree's upper hashes are not those over its lower ones: they were changed.")
-        if kept is not None and kept.size not in self._sizes():
-            self._find(first, f"A checkpoint over {kept.size:,} entries was signed once; here is none of that size.")
-        known = notes.known() if notes is not None else None
-        if known is not None and (newest.note if newest else "") not in known:
-            self._find(first, "What was signed last is not the newest checkpoint: the log was cut back, or a checkpoint replaced.")
-
-    def _sizes(self) -> frozenset[int]:
-        return frozenset(stored.size for stored in access_tree.checkpoints(self._session, self._origin))
-
-    def _compare_to(self, size: int, last: int) -> None:
-        """Take the entries up to a checkpoint's size: their own hashes, those in the tree, and what is padding."""
-        for number in range(self._tree.size + 1, size + 1):
-            self._tree.add(self._compare(number, next(self._leaves, None), self._rows.take(number)))
-        self._progress(size, last)
-
-    def _compare(self, number: int, leaf: bytes | None, entry: Entry | None) -> bytes:
-        """Compare one number's entry with its hash in the tree; return the hash to go on with."""
-        if leaf is None and not self._hashes_gone:
-            self._hashes_gone = True
-            self._find(number, f"The tree's hashes from entry {number:,} on are gone; entries are compared with the signatures alone.")
-        if entry is None:
-            own = padding_hash(self._padding, number)
-            if leaf in (None, own) or not self._key_fits:
-                self._padded += 1
-            else:
-                self._find(number, f"Entry {number:,} was taken away after it was signed.")
-        else:
-            self._entries += 1
-            own = entry_hash(entry.salt, entry.body)
-            if leaf not in (None, own):
-                put_in = leaf == padding_hash(self._padding, number)
-                self._find(number, f"Entry {number:,} was {'put in' if put_in else 'changed'} after it was signed.")
-        return leaf or own
-
-    def _compare_signed(self, stored: StoredCheckpoint) -> None:
-        first, self._signed_to = self._signed_to + 1, stored.size
-        self._checkpoints += 1
-        try:
-            checkpoint = read_note(stored.note)[0]
-        except ValueError as err:
-            self._find(first, f"The checkpoint over {stored.size:,} entries can't be read: it is {err}.")
-            return
-        if not _is_of(stored, self._name, self._key):
-            self._find(first, f"The checkpoint over {stored.size:,} entries is not signed by this log's key.")
-        elif checkpoint.root != self._tree.root():
-            self._find(first, f"The tree is not the one that was signed at {stored.size:,}: something up to there was changed.")
-
-    def _compare_unsigned(self, last: int) -> None:
-        for number in range(self._tree.size + 1, last + 1):
-            if self._rows.take(number) is not None:
-                self._entries += 1
-            elif self._rows.ended:
-                self._find(number, f"Entry {number:,} was taken away, and what followed up to {last:,}.")
-                break
-            else:
-                self._find(number, f"Entry {number:,} was taken away.")
-        for number in self._rows.rest():
-            self._find(number, f"Entry {number:,} stands behind the end of the log, which is {last:,}.")
-        self._progress(last, last)
-
-    def _find(self, number: int, sentence: str) -> None:
-        self._found += 1
-        if len(self._findings) < MAX_FINDINGS:
-            self._findings.append(Finding(number, sentence))
-
-
-class _Numbered:
-    """Entries in order, asked for by number; what is passed over comes again at the end."""
-
-    def __init__(self, entries: Iterator[Entry]) -> None:
-        self._entries = entries
-        self._next = next(entries, None)
-
-    def take(self, number: int) -> Entry | None:
-        if self._next is None or self._next.number != number:
-            return None
-        taken, self._next = self._next, next(self._entries, None)
-        return taken
-
-    @property
-    def ended(self) -> bool:
-        return self._next is None
-
-    def rest(self) -> Iterator[int]:
-        if self._next is not None:
-            yield from (entry.number for entry in chain([self._next], self._entries))

@@ -1,25 +1,28 @@
-"""The access log: entries that are only ever added, numbered per origin. No code path changes or deletes one."""
+"""The access log: entries that are only ever added, numbered per origin. Nothing changes or deletes one; see `access_erasing` for texts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias, TypeVarTuple
 
-from sqlalchemy import Select, bindparam, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, bindparam, insert, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from vms.crypto import random_bytes
-from vms.domain.access import AccessEvent, Action, Purpose, body_of, event_of
+from vms.domain.access import VIEW_DEADLINE, AccessEvent, Action, ErasedEntry, LogLine, Purpose, body_of, line_of, microseconds
 from vms.domain.checkpoint import SALT_BYTES
 from vms.domain.ids import BranchId, CameraId
+from vms.domain.log_erasure import told_in
 from vms.domain.timespan import Timespan
-from vms.errors import Corrupt
-from vms.store.central_tables import AccessEventRow, AccessLogRow, CameraRow
+from vms.store.central_tables import AccessEventRow, AccessLogRow, CameraRow, told
 from vms.store.database import insert_into
 
 _NAME_BYTES = 8
 PAGE = 1024
+Cells = TypeVarTuple("Cells")
+Stored: TypeAlias = tuple[int, bytes | None, str | None, int | None]
 # Made once: building them for each entry takes ten times what the database does.
 _COUNT = (
     update(AccessLogRow)
@@ -28,6 +31,7 @@ _COUNT = (
     .returning(AccessLogRow.last_number)
 )
 _INSERT = insert(AccessEventRow)
+_WATCHING = sorted(action.value for action in (Action.VIEW_OPEN, Action.VIEW_EXTEND, Action.VIEW_CLOSE, Action.FOOTAGE_READ))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class Filter:
     """An `Actor.label`."""
     during: Timespan | None = None
     purposes: frozenset[Purpose] | None = None
+    watched: Timespan | None = None
+    """Watching of this time alone: footage of it whenever, or live while it was."""
 
 
 def append(session: Session, event: AccessEvent) -> AccessEvent:
@@ -57,26 +63,52 @@ def append(session: Session, event: AccessEvent) -> AccessEvent:
     return numbered
 
 
+def lines(session: Session, origin: str, reach: frozenset[BranchId] | None, wanted: Filter, *, limit: int) -> Sequence[LogLine]:
+    """Return what the log holds, newest first; a reader with a limited reach sees events about cameras of his branches.
+
+    What was erased, or can't be read, stands there by its number; a filter that asks for more than a number leaves the erased out.
+    """
+    query = select(AccessEventRow.number, AccessEventRow.body, AccessEventRow.erased_by).where(AccessEventRow.origin == origin)
+    query = _narrowed(query, reach, wanted).order_by(AccessEventRow.number.desc()).limit(limit)
+    rows = session.execute(query).all()
+    told = _erasures(session, origin, {row.erased_by for row in rows if row.erased_by is not None})
+    return [line_of(row.number, row.body) if row.erased_by is None else _erased(row.number, told.get(row.erased_by)) for row in rows]
+
+
 def find(session: Session, origin: str, reach: frozenset[BranchId] | None, wanted: Filter, *, limit: int) -> Sequence[AccessEvent]:
-    """Return events newest first; a reader with a limited reach sees those about cameras of his branches."""
-    query = select(AccessEventRow.body).where(AccessEventRow.origin == origin).order_by(AccessEventRow.number.desc()).limit(limit)
-    return [event_of(body) for body in session.scalars(_narrowed(query, reach, wanted))]
+    """Return the events among `lines`."""
+    return [line for line in lines(session, origin, reach, wanted, limit=limit) if isinstance(line, AccessEvent)]
+
+
+def stored(session: Session, origin: str, reach: frozenset[BranchId] | None, wanted: Filter, *, limit: int) -> Sequence[Stored]:
+    """Return number, salt, text and by what they were erased of entries, newest first, as `lines` narrows them."""
+    row = AccessEventRow
+    query = select(row.number, row.salt, row.body, row.erased_by).where(row.origin == origin)
+    found = session.execute(_narrowed(query, reach, wanted).order_by(row.number.desc()).limit(limit))
+    return [(number, salt, body, erased_by) for number, salt, body, erased_by in found]
+
+
+def _erasures(session: Session, origin: str, numbers: set[int]) -> dict[int, AccessEvent]:
+    """Return the entries that say what was erased."""
+    if not numbers:
+        return {}
+    query = select(AccessEventRow.number, AccessEventRow.body).where(AccessEventRow.origin == origin)
+    told = [line_of(*row) for row in session.execute(query.where(AccessEventRow.number.in_(sorted(numbers)))).all()]
+    return {line.number: line for line in told if isinstance(line, AccessEvent)}
+
+
+def _erased(number: int, by: AccessEvent | None) -> ErasedEntry:
+    told = told_in(by.detail) if by is not None else None
+    return ErasedEntry(number, by.at if by is not None else None, told[0].days if told is not None else None)
 
 
 def following(session: Session, origin: str, actions: frozenset[Action], *, after: int) -> Iterator[AccessEvent]:
-    """Yield the events of `actions` behind number `after` in the log's order, a page in memory at a time."""
-    query = select(AccessEventRow.body).where(AccessEventRow.origin == origin, AccessEventRow.action.in_(sorted(actions))).limit(PAGE)
-    query = query.order_by(AccessEventRow.number)
-    while page := [_readable(body) for body in session.scalars(query.where(AccessEventRow.number > after))]:
-        yield from page
+    """Yield the events of `actions` behind number `after` in the log's order, a page in memory at a time; without what can't be read."""
+    row = AccessEventRow
+    query = select(row.number, row.body).where(row.origin == origin, row.action.in_(sorted(actions))).order_by(row.number).limit(PAGE)
+    while page := session.execute(query.where(row.number > after)).all():
+        yield from (line for line in (line_of(*found) for found in page) if isinstance(line, AccessEvent))
         after = page[-1].number
-
-
-def _readable(body: str) -> AccessEvent:
-    try:
-        return event_of(body)
-    except (ValueError, LookupError, TypeError) as err:
-        raise Corrupt("An entry of the access log can't be read: it was changed. Run: vms log verify") from err
 
 
 def newest(session: Session, origin: str) -> int:
@@ -118,7 +150,7 @@ def _count(session: Session, origin: str, numbers: int) -> int:
     return _count(session, origin, numbers)
 
 
-def _narrowed(query: Select[str], reach: frozenset[BranchId] | None, wanted: Filter) -> Select[str]:
+def _narrowed(query: Select[*Cells], reach: frozenset[BranchId] | None, wanted: Filter) -> Select[*Cells]:
     if reach is not None:
         query = query.where(AccessEventRow.camera_id.in_(select(CameraRow.id).where(CameraRow.branch_id.in_(sorted(reach)))))
     if wanted.before is not None:
@@ -133,4 +165,22 @@ def _narrowed(query: Select[str], reach: frozenset[BranchId] | None, wanted: Fil
         query = query.where(AccessEventRow.at >= wanted.during.start, AccessEventRow.at < wanted.during.end)
     if wanted.purposes is not None:
         query = query.where(AccessEventRow.purpose.in_(sorted(wanted.purposes)))
+    if wanted.watched is not None:
+        query = query.where(AccessEventRow.action.in_(_WATCHING), _touches(wanted.watched, wanted.camera_id))
     return query
+
+
+def _touches(span: Timespan, camera_id: CameraId | None) -> ColumnElement[bool]:
+    """Say of an event of watching whether it is about footage of `span`, or about a live view that ran in it.
+
+    An opened or extended live view runs to its close, or to its deadline; so it does not touch the span when it was closed before.
+    """
+    row, other = AccessEventRow, aliased(AccessEventRow)
+    begin, end, view = told(row.body, "span", 0), told(row.body, "span", 1), told(row.body, "view")
+    recorded = and_(begin < microseconds(span.end), end > microseconds(span.start))
+    closed = select(told(other.body, "view")).where(other.action == Action.VIEW_CLOSE.value, other.at <= span.start)
+    closed = closed.where(other.at > span.start - VIEW_DEADLINE, told(other.body, "view").is_not(None))
+    if camera_id is not None:
+        closed = closed.where(other.camera_id == camera_id)
+    ran = and_(row.at > span.start - VIEW_DEADLINE, row.at < span.end, view.not_in(closed))
+    return or_(recorded, and_(end.is_(None), ran))

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import repeat
-from typing import TypeVarTuple
+from itertools import chain, repeat
+from typing import TypeAlias, TypeVarTuple
 
-from sqlalchemy import Row, Select, bindparam, func, insert, inspect, select
+from sqlalchemy import Select, bindparam, func, insert, inspect, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from vms.domain import tiles
+from vms.domain.checkpoint import entry_hash
 from vms.domain.merkle import HashAt
 from vms.store.central_tables import AccessCheckpointRow, AccessEventRow, AccessLogRow, AccessTileRow
 from vms.store.database import insert_into
 
-PAGE = 1024
+PAGE = 4096
 Cells = TypeVarTuple("Cells")
+Own: TypeAlias = bytes | int
+"""The leaf hash of an entry as it is stored; of one that was erased the number of the entry that says so."""
+Hashed: TypeAlias = tuple[Sequence[int], Sequence[Own]]
+"""Numbers of entries, in order, and as many hashes."""
 # Made once: building it takes longer than the database takes to answer it.
 _TILE = select(AccessTileRow.hashes).where(
     AccessTileRow.origin == bindparam("log"),
@@ -61,6 +66,23 @@ def entries(session: Session, origin: str, *, after: int = 0, until: int | None 
         query = query.where(AccessEventRow.number <= until)
     for number, salt, body in _in_pages(session, query, AccessEventRow.number, after):
         yield Entry(number, _octets(salt), _octets(body))
+
+
+def entry_hashes(session: Session, origin: str, *, after: int = 0, until: int | None = None) -> Iterator[Hashed]:
+    """Yield number and leaf hash of the entries behind number `after`, up to and with `until`, in order; a page at a time, for speed."""
+    row = AccessEventRow
+    query = select(row.number, row.salt, row.body, row.erased_by).where(row.origin == origin)
+    if until is not None:
+        query = query.where(row.number <= until)
+    for page in _pages(session, query, row.number, after):
+        own = [entry_hash(_octets(salt), _octets(body)) if body is not None else erased_by or 0 for _, salt, body, erased_by in page]
+        yield [one[0] for one in page], own
+
+
+def body_at(session: Session, origin: str, number: int) -> str:
+    """Return the text of an entry; "" where there is none."""
+    found = session.scalar(select(AccessEventRow.body).where(AccessEventRow.origin == origin, AccessEventRow.number == number))
+    return found if isinstance(found, str) else ""
 
 
 def before_the_first(session: Session, origin: str) -> int:
@@ -125,17 +147,31 @@ def checkpoints(session: Session, origin: str) -> Iterator[StoredCheckpoint]:
         yield StoredCheckpoint(*row)
 
 
-def _in_pages(session: Session, query: Select[*Cells], column: InstrumentedAttribute[int], after: int) -> Iterator[Row[*Cells]]:
-    """Yield rows in the order of `column`, which is the first, behind `after`: each page is read whole, so nothing is left open."""
+def _in_pages(session: Session, query: Select[int, *Cells], column: InstrumentedAttribute[int], after: int) -> Iterator[tuple[int, *Cells]]:
+    return chain.from_iterable(_pages(session, query, column, after))
+
+
+def _pages(
+    session: Session, query: Select[int, *Cells], column: InstrumentedAttribute[int], after: int
+) -> Iterator[Sequence[tuple[int, *Cells]]]:
+    """Yield rows in the order of `column`, which is the first, behind `after`: each page is read whole, so nothing is left open.
+
+    They are the driver's own: making others of them takes longer than reading them.
+    """
     query = query.order_by(column).limit(PAGE)
-    while rows := session.connection().execute(query.where(column > after)).all():
-        yield from rows
-        after = getattr(rows[-1], column.key)
+    while True:
+        rows: Sequence[tuple[int, *Cells]] = session.connection().execute(query.where(column > after)).cursor.fetchall()
+        if not rows:
+            return
+        yield rows
+        after = rows[-1][0]
 
 
 def _octets(stored: object) -> bytes:
     """Return what a cell holds as octets: text or a number too, which SQLite takes from a hand at the database."""
-    return bytes(stored) if isinstance(stored, bytes | memoryview) else str(stored).encode()
+    if type(stored) is bytes:
+        return stored
+    return bytes(stored) if isinstance(stored, memoryview) else str(stored).encode()
 
 
 def _tile(session: Session, origin: str, level: int, number: int) -> list[bytes]:

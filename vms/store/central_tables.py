@@ -7,6 +7,7 @@ Moments (`…_at`) are microseconds since 1970, media times (`…_ms`) milliseco
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     DDL,
@@ -25,7 +26,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState, RecordingMode, Scheme, StreamRole
@@ -350,17 +352,46 @@ def _from_jsonb(element: _FromBody, _compiler: object, **_: object) -> str:
     return f"({told})::{element.kind}" if element.kind else told
 
 
+class _Told(ColumnElement[Any]):
+    """What an event's text says under a key or at an index below it, to search by where there is no column; a whole number or a word."""
+
+    inherit_cache = False
+
+    def __init__(self, body: ColumnElement[Any], *path: str | int) -> None:
+        self.body = body
+        self.path = path
+
+
+@compiles(_Told, "sqlite")
+def _told_in_json(element: _Told, compiler: SQLCompiler, **given: object) -> str:
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in element.path)
+    return f"json_extract({compiler.process(element.body, **given)}, '${path}')"
+
+
+@compiles(_Told, "postgresql")
+def _told_in_jsonb(element: _Told, compiler: SQLCompiler, **given: object) -> str:
+    told = f"(({compiler.process(element.body, **given)})::jsonb #>> '{{{','.join(map(str, element.path))}}}')"
+    return f"({told})::bigint" if isinstance(element.path[-1], int) else told
+
+
+def told(body: InstrumentedAttribute[str | None], *path: str | int) -> ColumnElement[Any]:
+    """Return what the text `body` says at `path`: a whole number where it ends with an index, else a word."""
+    return _Told(body.expression, *path)
+
+
 class AccessEventRow(Central):
-    """Who saw or did what, why. Triggers refuse every change; there is no foreign key, so nothing else can reach in.
+    """Who saw or did what, why. Triggers refuse every change but erasing; there is no foreign key, so nothing else can reach in.
 
     The event is `body`, the text that the log's tree is over; `salt` makes its hash say nothing. The other columns are there to
-    search by. A number without a row is padding, which the tree tells from a row that somebody took away.
+    search by. A number without a row is padding, which the tree tells from a row that somebody took away. An entry that the district's
+    rule erased keeps its row.
     """
 
     __tablename__ = "access_event"
     __table_args__ = (
         CheckConstraint("number > 0", name="number"),
         CheckConstraint("length(salt) = 16", name="salt"),
+        CheckConstraint("(body IS NULL) = (erased_by IS NOT NULL) AND (salt IS NULL) = (body IS NULL)", name="erased"),
         # The log page narrowed to one camera, newest first.
         Index(None, "camera_id", "number"),
         {"sqlite_with_rowid": False},
@@ -369,8 +400,10 @@ class AccessEventRow(Central):
     origin: Mapped[str] = mapped_column(String(64), primary_key=True)
     number: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
     """From 1."""
-    salt: Mapped[bytes] = mapped_column(LargeBinary)
-    body: Mapped[str] = mapped_column(Text)
+    salt: Mapped[bytes | None] = mapped_column(LargeBinary)
+    body: Mapped[str | None] = mapped_column(Text)
+    erased_by: Mapped[int | None] = mapped_column(Number)
+    """The number of the `log:erase` entry that says when and by what rule salt and body were erased."""
     at: Mapped[datetime | None] = mapped_column(Moment, Computed(_FromBody("at", kind="bigint"), persisted=True))
     actor: Mapped[str | None] = mapped_column(Text, Computed(_FromBody("actor"), persisted=True))
     action: Mapped[str | None] = mapped_column(Text, Computed(_FromBody("action"), persisted=True))
@@ -454,6 +487,20 @@ class ReviewRow(Central):
     """The newest entry of the log that it may be about: it goes when that does."""
 
 
+class AccessCosignatureRow(Central):
+    """A witness's signature beside ours over a checkpoint of this size."""
+
+    __tablename__ = "access_cosignature"
+
+    origin: Mapped[str] = mapped_column(String(64), primary_key=True)
+    witness: Mapped[str] = mapped_column(String(255), primary_key=True)
+    size: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(Moment)
+    """By the witness's clock."""
+    line: Mapped[str] = mapped_column(Text)
+    """As it stands in the signed note."""
+
+
 class CoverageRow(Central):
     """Recorded time as nodes report it: one row per run, for timelines of the whole district."""
 
@@ -482,11 +529,12 @@ class StreamStateRow(Central):
 
 # Append-only in the database itself: a slip in code, or a hand at the console, is refused too. The same statements stand in
 # the migrations; the drift test compares the two.
-def _sqlite_append_only(table: str, key: str) -> tuple[str, ...]:
+def _sqlite_append_only(table: str, key: str, *, but: str) -> tuple[str, ...]:
+    unless = f" WHEN ({but}) IS NOT TRUE" if but else ""
     return tuple(
         f"CREATE TRIGGER {table}_no_{verb} BEFORE {moment} BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
         for verb, moment in (
-            ("update", f"UPDATE ON {table}"),
+            ("update", f"UPDATE ON {table}{unless}"),
             ("delete", f"DELETE ON {table}"),
             # INSERT OR REPLACE deletes without firing the trigger above.
             ("replace", f"INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE origin = NEW.origin AND {key} = NEW.{key})"),  # noqa: S608
@@ -494,23 +542,33 @@ def _sqlite_append_only(table: str, key: str) -> tuple[str, ...]:
     )
 
 
-def _postgresql_append_only(table: str) -> tuple[str, ...]:
+def _postgresql_append_only(table: str, *, but: str) -> tuple[str, ...]:
     refuse = f"EXECUTE FUNCTION {table}_append_only()"
+    allow = f"IF TG_OP = 'UPDATE' THEN IF {but} THEN RETURN NEW; END IF; END IF; " if but else ""
     return (
         f"""CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql
-    AS $$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$""",
+    AS $$ BEGIN {allow}RAISE EXCEPTION '{table} is append-only'; END $$""",
         f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW {refuse}",
         f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} FOR EACH STATEMENT {refuse}",
     )
 
 
-def _append_only(table: FromClause, key: str) -> None:
-    for dialect, statements in (("sqlite", _sqlite_append_only(str(table), key)), ("postgresql", _postgresql_append_only(str(table)))):
-        for statement in statements:
+def _append_only(table: FromClause, key: str, *, but: str = "") -> None:
+    """Refuse every change of a row of `table`, unless `but` holds for an update."""
+    name = str(table)
+    statements = {"sqlite": _sqlite_append_only(name, key, but=but), "postgresql": _postgresql_append_only(name, but=but)}
+    for dialect, of_dialect in statements.items():
+        for statement in of_dialect:
             # SQLAlchemy's DDL() carries no annotations yet (2.1.9).
             ddl = DDL(statement)  # type: ignore[no-untyped-call]
             event.listen(table, "after_create", ddl.execute_if(dialect=dialect))
 
 
-_append_only(AccessEventRow.__table__, "number")
+_ERASING = (
+    "NEW.origin = OLD.origin AND NEW.number = OLD.number AND OLD.body IS NOT NULL AND OLD.action IS DISTINCT FROM 'log:erase' "
+    "AND NEW.salt IS NULL AND NEW.body IS NULL AND NEW.erased_by > OLD.number AND EXISTS (SELECT 1 FROM access_event AS told "
+    "WHERE told.origin = OLD.origin AND told.number = NEW.erased_by AND told.action = 'log:erase')"
+)
+"""Salt and text go, nothing else, once an entry stands there that says so."""
+_append_only(AccessEventRow.__table__, "number", but=_ERASING)
 _append_only(AccessCheckpointRow.__table__, "size")

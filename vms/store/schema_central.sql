@@ -234,11 +234,21 @@ CREATE TABLE stream_state (
   CONSTRAINT fk_stream_state_node_id FOREIGN KEY(node_id) REFERENCES node (id)
 );
 
+CREATE TABLE access_cosignature (
+  origin VARCHAR(64) NOT NULL,
+  witness VARCHAR(255) NOT NULL,
+  size INTEGER NOT NULL,
+  at BIGINT NOT NULL,
+  line TEXT NOT NULL,
+  CONSTRAINT pk_access_cosignature PRIMARY KEY (origin, witness, size)
+);
+
 CREATE TABLE access_event (
   origin VARCHAR(64) NOT NULL,
   number INTEGER NOT NULL,
-  salt BLOB NOT NULL,
-  body TEXT NOT NULL,
+  salt BLOB,
+  body TEXT,
+  erased_by INTEGER,
   at BIGINT GENERATED ALWAYS AS (CAST(json_extract(body, '$.at') AS bigint)) STORED,
   actor TEXT GENERATED ALWAYS AS (json_extract(body, '$.actor')) STORED,
   action TEXT GENERATED ALWAYS AS (json_extract(body, '$.action')) STORED,
@@ -246,14 +256,15 @@ CREATE TABLE access_event (
   purpose TEXT GENERATED ALWAYS AS (json_extract(body, '$.purpose')) STORED,
   CONSTRAINT pk_access_event PRIMARY KEY (origin, number),
   CONSTRAINT ck_access_event_number CHECK (number > 0),
-  CONSTRAINT ck_access_event_salt CHECK (length(salt) = 16)
+  CONSTRAINT ck_access_event_salt CHECK (length(salt) = 16),
+  CONSTRAINT ck_access_event_erased CHECK ((body IS NULL) = (erased_by IS NOT NULL) AND (salt IS NULL) = (body IS NULL))
 ) WITHOUT ROWID;
 
 CREATE TRIGGER access_event_no_delete BEFORE DELETE ON access_event BEGIN SELECT RAISE(ABORT, 'access_event is append-only'); END;
 
 CREATE TRIGGER access_event_no_replace BEFORE INSERT ON access_event WHEN EXISTS (SELECT 1 FROM access_event WHERE origin = NEW.origin AND number = NEW.number) BEGIN SELECT RAISE(ABORT, 'access_event is append-only'); END;
 
-CREATE TRIGGER access_event_no_update BEFORE UPDATE ON access_event BEGIN SELECT RAISE(ABORT, 'access_event is append-only'); END;
+CREATE TRIGGER access_event_no_update BEFORE UPDATE ON access_event WHEN (NEW.origin = OLD.origin AND NEW.number = OLD.number AND OLD.body IS NOT NULL AND OLD.action IS DISTINCT FROM 'log:erase' AND NEW.salt IS NULL AND NEW.body IS NULL AND NEW.erased_by > OLD.number AND EXISTS (SELECT 1 FROM access_event AS told WHERE told.origin = OLD.origin AND told.number = NEW.erased_by AND told.action = 'log:erase')) IS NOT TRUE BEGIN SELECT RAISE(ABORT, 'access_event is append-only'); END;
 
 CREATE INDEX ix_access_event_camera_id_number ON access_event (camera_id, number);
 

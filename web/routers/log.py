@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlencode
@@ -18,7 +19,7 @@ from vms.services.cameras import Removed, list_cameras
 from vms.services.district import zone_of_district
 from web.deps import Site, TheSite, Tx
 from web.errors import refusal
-from web.log_rows import ACTIONS, PURPOSES, Kind, Place, day_span, log_row
+from web.log_rows import ACTIONS, PURPOSES, Kind, Place, day_span, line_row, span_of_minutes
 from web.numbers import id_of
 from web.permissions import LogReader
 from web.views import shell
@@ -35,6 +36,9 @@ class LogFilter:
     person: str = ""
     day: str = ""
     kind: str = ""
+    since: str = ""
+    until: str = ""
+    """Both: who watched what of this time; clock readings of the camera's branch."""
     before: str = ""
 
     @property
@@ -47,7 +51,8 @@ class LogFilter:
 
     def address(self, before: int | None) -> str:
         """Return the address of the page before entry `before`, or of the newest."""
-        query = {"camera": self.camera, "person": self.person, "day": self.day, "kind": self.kind, "before": before or ""}
+        query = {"camera": self.camera, "person": self.person, "day": self.day, "kind": self.kind}
+        query |= {"since": self.since, "until": self.until, "before": str(before or "")}
         kept = urlencode({name: value for name, value in query.items() if value})
         return f"/log?{kept}" if kept else "/log"
 
@@ -60,16 +65,20 @@ def log_page(person: LogReader, tx: Tx, site: TheSite, wanted: Wanted, request: 
     # First, because it asks the recorder: a transaction that has begun holds up every writer.
     around = shell(site, person, path=request.url.path)
     zone = zone_of_district(tx)
-    page = _events(tx, site, person, wanted, zone)
-    if isinstance(page, Refused):
-        return refusal(request, page, person=person)
     known = list_cameras(tx, person, removed=Removed.INCLUDED)
     places = {one.camera.id: Place(one.camera.name, one.branch.timezone) for one in known}
+    page = _events(tx, site, person, wanted, zone, places)
+    if isinstance(page, Refused):
+        return refusal(request, page, person=person)
+    chosen = places.get(CameraId(id_of(wanted.camera) or 0))
     context = around | {
-        "entries": [log_row(event, places, zone) for event in page.events],
-        "filter": {"camera": wanted.camera, "kind": wanted.of_kind.value, "person": wanted.person, "day": wanted.day},
+        "entries": [line_row(line, places, zone) for line in page.lines],
+        "filter": {"camera": wanted.camera, "kind": wanted.of_kind.value, "person": wanted.person, "day": wanted.day}
+        | {"since": wanted.since, "until": wanted.until},
+        "chosen": chosen.name if chosen else None,
+        "chosen_zone": chosen.zone if chosen else zone,
         "cameras": [{"id": one.camera.id, "name": one.camera.name} for one in known],
-        "older": wanted.address(page.events[-1].number) if len(page.events) == PAGE else None,
+        "older": wanted.address(page.lines[-1].number) if len(page.lines) == PAGE else None,
         "newer": wanted.address(None) if wanted.before else None,
         "own_number": page.own.number,
     }
@@ -79,17 +88,20 @@ def log_page(person: LogReader, tx: Tx, site: TheSite, wanted: Wanted, request: 
 @router.get("/api/v1/log")
 def log_entries(person: LogReader, tx: Tx, site: TheSite, wanted: Wanted, request: Request) -> Response:
     zone = zone_of_district(tx)
-    page = _events(tx, site, person, wanted, zone)
+    places = {one.camera.id: Place(one.camera.name, one.branch.timezone) for one in list_cameras(tx, person, removed=Removed.INCLUDED)}
+    page = _events(tx, site, person, wanted, zone, places)
     if isinstance(page, Refused):
         return refusal(request, page, person=person)
-    places = {one.camera.id: Place(one.camera.name, one.branch.timezone) for one in list_cameras(tx, person, removed=Removed.INCLUDED)}
-    rows = [log_row(event, places, zone) for event in page.events]
-    entries = [{**entry, "at": entry["at"].isoformat()} for entry in rows]
+    rows = [line_row(line, places, zone) for line in page.lines]
+    entries = [{**entry, "at": entry["at"].isoformat() if entry["at"] else None} for entry in rows]
     return JSONResponse({"entries": entries, "next_before": rows[-1]["number"] if len(rows) == PAGE else None, "own": page.own.number})
 
 
-def _events(session: Session, site: Site, person: Person, wanted: LogFilter, zone: str) -> LogPage | Refused:
+def _events(
+    session: Session, site: Site, person: Person, wanted: LogFilter, zone: str, places: Mapping[CameraId, Place]
+) -> LogPage | Refused:
     camera = id_of(wanted.camera)
+    chosen = places.get(CameraId(camera or 0))
     return list_events(
         session,
         person,
@@ -100,5 +112,6 @@ def _events(session: Session, site: Site, person: Person, wanted: LogFilter, zon
         purposes=PURPOSES[wanted.of_kind],
         actor_label=wanted.actor_label,
         during=day_span(wanted.day, zone) if wanted.day else None,
+        watched=span_of_minutes(wanted.since, wanted.until, chosen.zone if chosen else zone),
         limit=PAGE,
     )

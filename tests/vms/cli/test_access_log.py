@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
-from tests.factories import CONSOLE
+from tests.factories import CONSOLE, a_person, done
 from vms.cli import app
 from vms.clock import SystemClock
 from vms.config import Settings
+from vms.domain.checkpoint import verifier_key
+from vms.domain.cosignature import Witness
+from vms.domain.people import Role
 from vms.services.district import District
 from vms.services.installation import Installation, install, migrate_all
+from vms.services.log_export import export_log
 from vms.services.log_key import read_log_key
 from vms.services.log_proof import sign_checkpoint
+from vms.store.access_log import Filter
 from vms.store.database import Engines, make_engines
 
+_PUBLIC = bytes(range(32))
+_WITNESS_KEY = f"witness.example+{Witness('witness.example', _PUBLIC).key_id.hex()}+{base64.b64encode(bytes([4]) + _PUBLIC).decode()}"
 DISTRICT = District(name="Alder", timezone="UTC", days=14, director="Helen Marsh")
 
 
@@ -122,3 +131,52 @@ def test_migrating_an_older_installation_makes_its_log_key_and_no_second_one(set
     migrate_all(settings)
     assert (len(made), settings.log_key_path.read_bytes()) == (32, made)
     assert settings.log_key_path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.slow
+def test_doctor_says_how_far_the_witness_countersigned_and_lists_it_as_going_out(settings: Settings, central: Engines) -> None:
+    (settings.data_dir / "config.toml").write_text(f'witness_url = "https://witness.example/w"\nwitness_key = "{_WITNESS_KEY}"\n')
+    assert _witness_finding(settings) == {"what": "access log's witness", "ok": True, "detail": "witness.example countersigned up to 0"}
+    _sign(settings, central)
+    assert _witness_finding(settings)["detail"].startswith("witness.example has signed nothing yet: look for its lines")
+    assert _witness_finding(settings)["ok"] is False
+    said = CliRunner().invoke(app, ["--data", str(settings.data_dir), "doctor", "--egress", "--json"])
+    assert json.loads(said.stdout) == ["the witness of witness_url, for the access log's checkpoints"]
+
+
+def _witness_finding(settings: Settings) -> dict[str, Any]:
+    said = CliRunner().invoke(app, ["--data", str(settings.data_dir), "doctor", "--json"])
+    (finding,) = [one for one in json.loads(said.stdout) if one["what"] == "access log's witness"]
+    return dict(finding)
+
+
+def test_an_export_is_verified_without_a_data_directory(settings: Settings, central: Engines, tmp_path: Path) -> None:
+    key = verifier_key(_sign(settings, central).splitlines()[0], read_log_key(settings).public)
+    with central.writing() as session:
+        export = done(export_log(session, a_person(session, Role.AUDITOR), Filter(), at=SystemClock().now()))
+    file = tmp_path / "log.jsonl"
+    file.write_text("\n".join(export.lines) + "\n", encoding="utf-8")
+    said = _verify_export(tmp_path, file, "--key", key)
+    assert (said.exit_code, "Each is as it was signed." in said.stdout) == (0, True)
+    assert json.loads(_verify_export(tmp_path, file, "--key", key, "--json").stdout)["ok"] is True
+    file.write_text(file.read_text(encoding="utf-8").replace("pat@", "sam@"), encoding="utf-8")
+    said = _verify_export(tmp_path, file, "--key", key)
+    assert (said.exit_code, "!! Entry 1 is not the one that was signed." in said.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((), "Give it as --key"),
+        (("--key", "nonsense"), "--key is no key of a log"),
+        (("--key", verifier_key("a", _PUBLIC)), "can't be read as an export"),
+    ],
+)
+def test_an_export_that_can_not_be_verified_is_said(tmp_path: Path, words: tuple[str, ...], sentence: str) -> None:
+    said = _verify_export(tmp_path, tmp_path / "gone.jsonl", *words)
+    assert said.exit_code == 2
+    assert sentence in " ".join(said.stderr.split())
+
+
+def _verify_export(tmp_path: Path, file: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, ["--data", str(tmp_path / "nowhere"), "log", "verify", "--export", str(file), *words])

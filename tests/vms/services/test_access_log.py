@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, after, done, refused, span
-from vms.domain.access import Action, Purpose
+from vms.domain.access import AccessEvent, Action, Purpose
 from vms.domain.ids import NodeId
 from vms.domain.outcome import Refusal
 from vms.domain.people import Actor, Node, Role, System
@@ -21,15 +21,15 @@ def test_reading_the_log_is_an_entry_of_its_own(central: Engines) -> None:
         page = done(list_events(session, auditor, at=NOW))
         again = done(list_events(session, auditor, at=NOW))
     assert page.own.action is Action.LOG_READ
-    assert again.events == (page.own, *page.events)
+    assert again.lines == (page.own, *page.lines)
 
 
 def test_the_log_goes_on_where_a_page_ended(central: Engines) -> None:
     with central.writing() as session:
         auditor = a_person(session, Role.AUDITOR)
         first = done(list_events(session, auditor, at=NOW, limit=1))
-        rest = done(list_events(session, auditor, at=NOW, before=first.events[-1].number))
-    assert first.events[-1].number == rest.events[0].number + 1
+        rest = done(list_events(session, auditor, at=NOW, before=first.lines[-1].number))
+    assert first.lines[-1].number == rest.lines[0].number + 1
 
 
 @pytest.mark.parametrize("role", [Role.DESK, Role.IT])
@@ -55,14 +55,14 @@ def test_a_director_of_some_branches_reads_about_their_cameras_only(central: Eng
             done(open_view(session, desk, camera_id=details.camera.id, purpose=Purpose.LIVE, span=None, at=NOW))
         director = a_person(session, Role.DIRECTOR, branches=frozenset({ours.id}))
         page = done(list_events(session, director, at=NOW, actions=frozenset({Action.VIEW_OPEN})))
-    assert [event.camera_id for event in page.events] == [cameras[0].camera.id]
+    assert [line.camera_id for line in page.lines if isinstance(line, AccessEvent)] == [cameras[0].camera.id]
 
 
 def test_a_day_and_a_person_narrow_the_log(central: Engines) -> None:
     with central.writing() as session:
         auditor, desk = a_person(session, Role.AUDITOR), a_person(session, at=after(600))
         page = done(list_events(session, auditor, at=after(700), actor_label=desk.label, during=span(500, 650)))
-    assert [event.action for event in page.events] == [Action.SESSION_OPEN]
+    assert [line.action for line in page.lines if isinstance(line, AccessEvent)] == [Action.SESSION_OPEN]
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import random
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from tests.factories import CONSOLE, NOW
@@ -20,7 +22,8 @@ from vms.domain.merkle import includes
 from vms.errors import Corrupt, InvalidInput, NotFound
 from vms.services.access_log import DISTRICT, record
 from vms.services.log_key import LogKey
-from vms.services.log_proof import MAX_FINDINGS, LogReport, prove_entry, sign_checkpoint, verify_log
+from vms.services.log_proof import prove_entry, sign_checkpoint
+from vms.services.log_verify import MAX_FINDINGS, LogReport, verify_log
 from vms.services.signed_notes import SignedNotes
 from vms.store import access_log, access_tree
 from vms.store.database import Engines
@@ -337,7 +340,7 @@ def test_rows_before_the_first_are_named(central_sqlite: Engines) -> None:
 
 _REBUILT = {
     "sqlite": (
-        "CREATE TABLE rebuilt AS SELECT origin, number, salt, body, at, actor, action, camera_id, purpose FROM access_event",
+        "CREATE TABLE rebuilt AS SELECT origin, number, salt, body, erased_by, at, actor, action, camera_id, purpose FROM access_event",
         "DROP TABLE access_event",
         "ALTER TABLE rebuilt RENAME TO access_event",
     ),
@@ -463,6 +466,37 @@ def _missed(engines: Engines, numbers: list[int], chance: random.Random) -> str 
         report = verify_log(session, _KEY)
         session.rollback()
     return None if report.findings and report.findings[0].number == first else f"{statement} of {given}: {report.findings[:2]}"
+
+
+_WRITERS = 50
+
+
+@pytest.mark.slow
+def test_fifty_writers_at_once_and_a_signer_among_them_leave_one_consistent_tree(central: Engines) -> None:
+    failed: list[BaseException] = []
+    together = threading.Barrier(_WRITERS + 1)
+    notes = _signed(central, 1)
+
+    def write(writer: int) -> None:
+        try:
+            together.wait(60)
+            for number in range(3):
+                with central.writing() as session:
+                    record(session, actor=CONSOLE, action=Action.CAMERA_TEST, at=NOW, detail={"w": str(writer), "n": str(number)})
+        except (DBAPIError, threading.BrokenBarrierError) as err:
+            failed.append(err)
+
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(_WRITERS)]
+    for thread in threads:
+        thread.start()
+    together.wait(60)
+    notes += _signed(central, 0, 0, 0)
+    for thread in threads:
+        thread.join(60)
+    notes += _signed(central, 1)
+    report = _verify(central)
+    assert failed == []
+    assert (report.findings, report.entries, report.checkpoints) == ((), 3 * _WRITERS + 2, len(notes))
 
 
 def test_log_events_of_padding_are_on_no_page(central_sqlite: Engines) -> None:

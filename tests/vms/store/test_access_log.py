@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
-from tests.factories import NOW, span
+from tests.factories import NOW, after, span
 from vms.domain.access import AccessEvent, Action, Purpose
 from vms.domain.ids import CameraId, ViewId
+from vms.domain.timespan import Timespan
 from vms.store import access_log
 from vms.store.access_log import Filter
 from vms.store.database import Engines
@@ -133,6 +136,47 @@ def test_the_log_is_narrowed_by_what_a_reader_asks(central: Engines) -> None:
         assert found(Filter(actor="person:13")) == []
         assert found(Filter(during=span(0, 1))) == [2, 1]
         assert found(Filter(during=span(-10, 0))) == []
+
+
+def _watching(session: Session, action: Action, at: float, *, view: str, span_: Timespan | None = None, camera: int = 5) -> int:
+    changed = {"action": action, "at": after(at), "view_id": ViewId(view), "span": span_, "camera_id": CameraId(camera)}
+    return access_log.append(session, replace(_event(), **changed)).number  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("camera_id", [CameraId(5), None])
+def test_who_watched_a_time_is_found_by_its_footage_and_by_live_views_that_ran_in_it(central: Engines, camera_id: CameraId | None) -> None:
+    """The time asked for begins 3,600 s after `NOW` and lasts a minute; a view ends by itself 900 s after it was opened or extended."""
+    with central.writing() as session:
+        for action, at, view, span_ in (
+            (Action.VIEW_OPEN, 0, "recorded before", span(3500, 3600)),
+            (Action.VIEW_OPEN, 100, "live, long over", None),
+            (Action.VIEW_OPEN, 2800, "live, closed before", None),
+            (Action.VIEW_EXTEND, 3000, "live, closed before", None),
+            (Action.VIEW_CLOSE, 3599, "live, closed before", None),
+            (Action.VIEW_OPEN, 3660, "live, opened later", None),
+            (Action.LOG_READ, 3610, "no watching", None),
+            (Action.VIEW_OPEN, 9000, "recorded behind", span(3660, 3700)),
+        ):
+            _watching(session, action, at, view=view, span_=span_)
+        wanted = [
+            _watching(session, action, at, view=view, span_=span_)
+            for action, at, view, span_ in (
+                (Action.VIEW_OPEN, 2710, "live, never closed", None),
+                (Action.VIEW_EXTEND, 3590, "live, closed in it", None),
+                (Action.VIEW_CLOSE, 3601, "live, closed in it", None),
+                (Action.VIEW_OPEN, 3659, "live, opened in it", None),
+                (Action.VIEW_OPEN, 90_000, "footage of it", span(3659, 3700)),
+                (Action.FOOTAGE_READ, 90_001, "footage of it", span(3000, 3601)),
+            )
+        ]
+        found = access_log.find(session, "district", None, Filter(camera_id=camera_id, watched=span(3600, 3660)), limit=50)
+    assert [event.number for event in reversed(found)] == wanted
+
+
+def test_who_watched_another_camera_is_not_found(central: Engines) -> None:
+    with central.writing() as session:
+        _watching(session, Action.VIEW_OPEN, 10, view="v", camera=6)
+        assert access_log.find(session, "district", None, Filter(camera_id=CameraId(5), watched=span(0, 60)), limit=50) == []
 
 
 def test_a_reader_of_one_branch_sees_no_other(central: Engines) -> None:

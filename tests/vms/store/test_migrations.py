@@ -27,7 +27,8 @@ from vms.domain.second_person import Act
 from vms.domain.timespan import EPOCH, Timespan
 from vms.errors import ConfigError
 from vms.services.log_key import LogKey
-from vms.services.log_proof import sign_checkpoint, verify_log
+from vms.services.log_proof import sign_checkpoint
+from vms.services.log_verify import verify_log
 from vms.store import access_log, proposals, sessions
 from vms.store.central_tables import Central
 from vms.store.database import Engines, make_engines
