@@ -6,15 +6,23 @@ from __future__ import annotations
 import ipaddress
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from vms.errors import ConfigError
 
 CONFIG_NAME = "config.toml"
 ENVIRONMENT_PREFIX = "VMS_"
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _network(text: object) -> Network:
+    try:
+        return ipaddress.ip_network(str(text))
+    except ValueError as err:
+        raise ValueError(f"{text!r} is no range of addresses such as 10.20.0.5/32 or fd00::/64") from err
 
 
 class VolumeSetting(BaseModel):
@@ -54,6 +62,9 @@ class Settings(BaseSettings):
     """Only the demo and the tests record from this machine itself."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    """Without both the pages are served over the certificate of `vms tls init`, where that was run."""
+    trusted_proxies: tuple[Annotated[Network, BeforeValidator(_network)], ...] = ()
+    """Whose X-Forwarded-For and X-Forwarded-Proto are believed; everybody else's say nothing."""
     checkpoint_dir: Path | None = None
     """Where the first checkpoint of the access log of each day is put for somebody outside; None means nowhere."""
     district: str = "Library District"
@@ -81,7 +92,7 @@ class Settings(BaseSettings):
     @field_validator("metrics_listen")
     @classmethod
     def _metrics_stay_on_this_machine(cls, listen: str | None) -> str | None:
-        if listen is not None and not _is_loopback(split_listen(listen)[0]):
+        if listen is not None and not is_loopback(split_listen(listen)[0]):
             raise ValueError("metrics_listen is a loopback address, for instance 127.0.0.1:9464: whoever reaches it needs no sign-in")
         return listen
 
@@ -128,6 +139,14 @@ class Settings(BaseSettings):
         return self.secrets_dir / "log_signed.txt"
 
     @property
+    def tls_ca_path(self) -> Path:
+        return self.secrets_dir / "tls_ca.pem"
+
+    @property
+    def tls_server_path(self) -> Path:
+        return self.secrets_dir / "tls_server.pem"
+
+    @property
     def node_key_path(self) -> Path:
         return self.secrets_dir / "node_x25519.key"
 
@@ -159,7 +178,8 @@ class Settings(BaseSettings):
         return self.run_dir / f"worker-{number}.sock"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether nobody but this machine itself reaches `host`."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

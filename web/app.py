@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from vms.clock import Clock
 from vms.config import Settings
+from vms.services.own_ca import served_authority
 from vms.store.database import make_engines
 from vms.store.migrate import Which, require_current
 from web import errors
@@ -21,11 +22,11 @@ from web.pages import Pages
 from web.permissions import declared_permissions
 from web.read_ledger import ReadLedger
 from web.refusal_log import RefusalLog
-from web.routers import camera_pages, cameras, live, log, pages, playback, session
+from web.routers import camera_pages, cameras, live, log, own_ca, pages, playback, session
 from web.security import Guard
 from web.sign_in_delay import SignInDelay
 
-ROUTERS = (session.router, pages.router, live.router, playback.router, cameras.router, camera_pages.router, log.router)
+ROUTERS = (session.router, pages.router, live.router, playback.router, cameras.router, camera_pages.router, log.router, own_ca.router)
 MAX_BODY_BYTES = 1024 * 1024
 TITLE = "Custodian"
 
@@ -49,6 +50,7 @@ def open_site(settings: Settings, clock: Clock) -> Site:
         reads=ReadLedger(),
         delay=SignInDelay(),
         refusals=refusals,
+        authority=served_authority(settings),
     )
 
 
@@ -75,8 +77,14 @@ class _Guarded(FastAPI):
     """The guard stands before everything, also before Starlette's own answers: to an error of ours, to a body that is too large."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        settings: Settings = self.state.site.settings
-        return Guard(super().build_middleware_stack(), allowed_hosts=settings.allowed_hosts, encrypted=settings.tls_cert is not None)
+        site: Site = self.state.site
+        return Guard(super().build_middleware_stack(), allowed_hosts=allowed_hosts(site), trusted_proxies=site.settings.trusted_proxies)
+
+
+def allowed_hosts(site: Site) -> tuple[str, ...]:
+    """Return the names under which the pages are served: those of the settings, and those that the own authority vouches for."""
+    vouched = site.authority.names if site.authority else ()
+    return (*site.settings.allowed_hosts, *(f"[{name}]" if ":" in name else name for name in vouched))
 
 
 @asynccontextmanager

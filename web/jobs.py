@@ -19,10 +19,11 @@ from apscheduler.triggers.cron import CronTrigger
 from vms import log as logging
 from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
-from vms.errors import Corrupt, Unavailable, VmsError
+from vms.errors import ConfigError, Corrupt, Unavailable, VmsError
 from vms.log import get_logger
 from vms.services.log_key import LogKey, read_log_key
 from vms.services.log_proof import Signed, sign_checkpoint
+from vms.services.own_ca import renew_if_due
 from vms.services.signed_notes import SignedNotes
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, require_current
@@ -71,6 +72,13 @@ class Jobs:
         except OSError as err:
             log.warning("checkpoint not handed out", folder=str(folder), reason=err.strerror)
 
+    def renew_certificate(self) -> None:
+        """Issue the pages' certificate again before it ends, where it is the own authority's; the web server takes it over by itself."""
+        try:
+            renew_if_due(self._settings, at=self._clock.now())
+        except (ConfigError, OSError) as err:
+            log.error("certificate not renewed", reason=str(err))
+
     def _sign(self) -> Signed:
         with self._central.writing() as session:
             signed = sign_checkpoint(session, self._key, at=self._clock.now(), notes=self._notes)
@@ -90,6 +98,7 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         scheduler.add_job(jobs.checkpoint, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", timezone=UTC))
         # A job of its own: a share that hangs keeps nothing from being signed.
         scheduler.add_job(jobs.hand_out, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", second=30, timezone=UTC))
+        scheduler.add_job(jobs.renew_certificate, CronTrigger(hour=3, minute=17, timezone=UTC))
         scheduler.start()
         wait()
         scheduler.shutdown()

@@ -25,6 +25,7 @@ from vms.domain.checkpoint import read_note
 from vms.errors import ConfigError
 from vms.services.access_log import DISTRICT, record
 from vms.services.log_key import read_log_key
+from vms.services.own_ca import SERVER_DAYS, make_authority
 from vms.store import access_tree
 from vms.store.database import Engines, make_engines
 from web.jobs import Jobs, run
@@ -163,3 +164,18 @@ def _children(settings: Settings) -> list[int]:
 def _is_for(pid: int, settings: Settings) -> bool:
     words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     return b"web.jobs" in words and str(settings.data_dir).encode() in words
+
+
+def test_the_pages_certificate_is_issued_again_before_it_ends(settings: Settings, hub: Engines) -> None:
+    clock = DrivenClock()
+    make_authority(settings, ["cameras.lan"], district="Alder", at=clock.now())
+    jobs, before = _jobs(settings, hub, clock), settings.tls_server_path.read_bytes()
+    jobs.renew_certificate()
+    assert settings.tls_server_path.read_bytes() == before
+    clock.step(timedelta(days=SERVER_DAYS - 30))
+    jobs.renew_certificate()
+    assert settings.tls_server_path.read_bytes() != before
+    settings.tls_ca_path.write_bytes(b"torn")
+    with capture_logs() as lines:
+        jobs.renew_certificate()
+    assert [line["event"] for line in lines] == ["certificate not renewed"]

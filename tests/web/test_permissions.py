@@ -37,6 +37,8 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/cameras/{camera}"): 404,
     ("POST", "/cameras/{camera}/remove"): 404,
     ("GET", "/log"): 200,
+    ("GET", "/ca"): 404,
+    ("GET", "/ca.crt"): 404,
     ("POST", "/api/v1/session"): 422,
     ("DELETE", "/api/v1/session"): 204,
     ("GET", "/api/v1/me"): 200,

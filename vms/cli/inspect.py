@@ -14,7 +14,7 @@ from typing import Annotated
 import av
 import typer
 
-from vms.cli import platforms
+from vms.cli import checks, platforms
 from vms.cli.cameras import AsJson
 from vms.cli.context import Cli
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
@@ -229,6 +229,9 @@ def _findings(cli: Cli) -> Iterator[Finding]:
     yield _try("node index", lambda: _index_opens(cli, settings))
     yield _try("key store", lambda: _keys_open(settings))
     yield _try("access log's key", lambda: f"signs as {read_log_key(settings).public.hex()[:16]}…")
+    if (folder := settings.checkpoint_dir) is not None:
+        yield _try("checkpoint_dir", lambda: checks.takes_files(folder))
+    yield _try("pages", lambda: checks.pages(settings, cli.clock.now()))
     for setting in settings.volumes:
         yield _try(f"volume {setting.path}", lambda path=setting.path: f"{Volume.open(path).free_bytes() / 1e9:.1f} GB free")  # type: ignore[misc]
 

@@ -100,6 +100,7 @@ def _page(site: Site, request: Request, *, next_path: str, name: str = "", refus
     context = shell(site, None, path=request.url.path) | {
         "name": name,
         "next": _own_path(next_path) if next_path else "",
+        "own_ca": site.authority is not None,
         "error": refused.sentence if refused else None,
     }
     return site.pages.render("login.html", context, person=None, status=REFUSALS[refused.refusal] if refused else 200)
