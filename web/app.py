@@ -48,7 +48,7 @@ def open_site(settings: Settings, clock: Clock) -> Site:
         gateway=gateway,
         pages=Pages.load(),
         reads=ReadLedger(),
-        delay=SignInDelay(),
+        delay=SignInDelay.of(central, grant_key),
         refusals=refusals,
         authority=served_authority(settings),
     )

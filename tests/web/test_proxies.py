@@ -14,10 +14,10 @@ from tests.web.conftest import Migrated
 from tests.web.world import OWN_PAGE, World, a_world
 from vms.config import Network, Settings
 from vms.domain.access import Action
+from vms.domain.sign_in_pace import OF_PERSON_HERE
 from vms.store.migrate import Which
 from web.proxies import see_through
 from web.security import HEADERS
-from web.sign_in_delay import FREE_TRIES
 
 TRUSTED: Sequence[Network] = (ip_network("127.0.0.0/8"), ip_network("10.20.0.0/24"), ip_network("fd00::/64"))
 PROXY, CLIENT = "10.20.0.5", "203.0.113.9"
@@ -114,7 +114,7 @@ def _try(world: World, client: str) -> httpx.Response:
 
 
 def test_the_log_and_the_pause_take_the_real_address(behind: World) -> None:
-    for _ in range(FREE_TRIES):
+    for _ in range(OF_PERSON_HERE.free):
         assert _try(behind, f"198.51.100.7, {CLIENT}").status_code == 401
     assert _try(behind, f"198.51.100.8, {CLIENT}").status_code == 429
     assert {event.detail["address"] for event in behind.events(Action.SESSION_REFUSE)} == {CLIENT}

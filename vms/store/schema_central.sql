@@ -131,6 +131,23 @@ CREATE TABLE stream (
   CONSTRAINT fk_stream_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id)
 );
 
+CREATE TABLE sign_in_try (
+  "key" BLOB NOT NULL,
+  counted INTEGER NOT NULL,
+  last_at BIGINT NOT NULL,
+  CONSTRAINT pk_sign_in_try PRIMARY KEY ("key"),
+  CONSTRAINT ck_sign_in_try_key CHECK (length(key) = 32)
+) WITHOUT ROWID;
+
+CREATE INDEX ix_sign_in_try_last_at ON sign_in_try (last_at);
+
+CREATE TABLE sign_in_place (
+  "key" BLOB NOT NULL,
+  last_at BIGINT NOT NULL,
+  CONSTRAINT pk_sign_in_place PRIMARY KEY ("key"),
+  CONSTRAINT ck_sign_in_place_key CHECK (length(key) = 32)
+) WITHOUT ROWID;
+
 CREATE TABLE access_log (
   origin VARCHAR(64) NOT NULL,
   name VARCHAR(120) NOT NULL,

@@ -80,19 +80,19 @@ def address_of(request: Request) -> str:
 def _sign_in(site: Site, request: Request, entries: SignIn) -> NewSession | Refused:
     """Check name and password, after the pause that many wrong tries have earned."""
     address = address_of(request)
-    if wait := site.delay.begin(entries.name, address, site.clock.monotonic()):
+    if wait := site.delay.begin(entries.name, address, site.clock.now()):
         return Refused(Refusal.TOO_MANY, f"Too many tries. Wait {wait} s, then try again.")
     answer = people.sign_in(
         site.central, name=entries.name, password=entries.password.get_secret_value(), at=site.clock.now(), address=address
     )
     if not isinstance(answer, Refused):
-        site.delay.succeeded(entries.name, address)
+        site.delay.succeeded(entries.name, address, site.clock.now())
     return answer
 
 
 def _hurried(response: Response, site: Site, request: Request, entries: SignIn, refused: Refused) -> Response:
     if refused.refusal is Refusal.TOO_MANY:
-        response.headers["Retry-After"] = str(site.delay.wait_seconds(entries.name, address_of(request), site.clock.monotonic()))
+        response.headers["Retry-After"] = str(site.delay.wait_seconds(entries.name, address_of(request), site.clock.now()))
     return response
 
 
