@@ -25,6 +25,8 @@ from vms.domain.footage import Segment
 from vms.domain.ids import SegmentId, split_segment_id
 from vms.errors import InvalidInput, NotFound, Unavailable, VmsError
 from vms.media.segment_file import SegmentReader
+from vms.services import egress
+from vms.services.cameras import list_cameras
 from vms.services.check import Depth
 from vms.services.check import check as run_check
 from vms.services.footage import record_read
@@ -202,14 +204,18 @@ def _records(settings: Settings, row: Segment, volume: Volume) -> Iterator[bytes
 
 
 def _print_egress(cli: Cli, *, as_json: bool) -> None:
-    """Nothing in this version connects outwards but to the cameras that were added."""
+    """Print what would connect to other machines; cameras at private addresses are this installation's own network and only counted."""
     with sentences():
         settings = cli.settings()
-        outward = [] if settings.database_url is None else ["the PostgreSQL server of database_url"]
+        lines = egress.outward(settings)
+        with cli.reading(settings) as session:
+            known = list_cameras(session, cli.actor)
+    lines += egress.outward_cameras(known)
     if as_json:
-        print_json(outward)
-    else:
-        out.print("\n".join(outward) or "Nothing but the cameras themselves.")
+        print_json(lines)
+        return
+    out.print("\n".join(lines) or "Nothing connects to other machines but the recorder to its cameras.")
+    out.print(f"The recorder connects to {len(known)} cameras; those at addresses of private networks are not listed.")
 
 
 def _findings(cli: Cli) -> Iterator[Finding]:
