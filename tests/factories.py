@@ -103,6 +103,7 @@ def a_camera(
     branch: Branch | None = None,
     name: str = "Entrance",
     *,
+    host: str = "10.20.1.11",
     password: str = "camera secret",
     sub_path: str | None = "/sub",
     recording_mode: RecordingMode = RecordingMode.ALWAYS,
@@ -112,7 +113,7 @@ def a_camera(
     new = NewCamera(
         name=name,
         branch_id=(branch or a_branch(session)).id,
-        host="10.20.1.11",
+        host=host,
         main_path="/main",
         sub_path=sub_path,
         username="viewer",

@@ -7,9 +7,9 @@ import ipaddress
 import re
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from vms.errors import ConfigError
@@ -20,6 +20,14 @@ _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}
 """Of mail: the plain form of RFC 5321, which no server has trouble with."""
 LEAST_LOG_DAYS = 30 + 2 * 365
 """The longest that footage is kept, and two years: who watched it can be asked as long as somebody may go to law over it."""
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _network(text: object) -> Network:
+    try:
+        return ipaddress.ip_network(str(text))
+    except ValueError as err:
+        raise ValueError(f"{text!r} is no range of addresses such as 10.20.0.5/32 or fd00::/64") from err
 
 
 class VolumeSetting(BaseModel):
@@ -59,6 +67,9 @@ class Settings(BaseSettings):
     """Only the demo and the tests record from this machine itself."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    """Without both the pages are served over the certificate of `vms tls init`, where that was run."""
+    trusted_proxies: tuple[Annotated[Network, BeforeValidator(_network)], ...] = ()
+    """Whose X-Forwarded-For and X-Forwarded-Proto are believed; everybody else's say nothing."""
     checkpoint_dir: Path | None = None
     """Where the first checkpoint of the access log of each day is put for somebody outside; None means nowhere."""
     smtp_host: str | None = None
@@ -106,7 +117,7 @@ class Settings(BaseSettings):
     @field_validator("metrics_listen")
     @classmethod
     def _metrics_stay_on_this_machine(cls, listen: str | None) -> str | None:
-        if listen is not None and not _is_loopback(split_listen(listen)[0]):
+        if listen is not None and not is_loopback(split_listen(listen)[0]):
             raise ValueError("metrics_listen is a loopback address, for instance 127.0.0.1:9464: whoever reaches it needs no sign-in")
         return listen
 
@@ -128,7 +139,7 @@ class Settings(BaseSettings):
     def _mail_has_a_sender_and_a_secure_way(self) -> Settings:
         if self.smtp_host is not None and self.mail_from is None:
             raise ValueError("smtp_host needs mail_from, the address that mail comes from")
-        if self.smtp_host is not None and self.smtp_security == "off" and not _is_loopback(self.smtp_host):
+        if self.smtp_host is not None and self.smtp_security == "off" and not is_loopback(self.smtp_host):
             raise ValueError("smtp_security can be off only for a server on this machine; use starttls, or tls with port 465")
         return self
 
@@ -187,6 +198,14 @@ class Settings(BaseSettings):
         return self.secrets_dir / "smtp_password"
 
     @property
+    def tls_ca_path(self) -> Path:
+        return self.secrets_dir / "tls_ca.pem"
+
+    @property
+    def tls_server_path(self) -> Path:
+        return self.secrets_dir / "tls_server.pem"
+
+    @property
     def node_key_path(self) -> Path:
         return self.secrets_dir / "node_x25519.key"
 
@@ -222,7 +241,8 @@ def is_mail_address(text: str) -> bool:
     return _ADDRESS.fullmatch(text) is not None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether nobody but this machine itself reaches `host`."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from vms.clock import Clock
 from vms.config import Settings
+from vms.services.own_ca import served_authority
 from vms.services.second_factor import read_factor_key
 from vms.store.database import make_engines
 from vms.store.migrate import Which, require_current
@@ -22,7 +23,7 @@ from web.pages import Pages
 from web.permissions import declared_permissions
 from web.read_ledger import ReadLedger
 from web.refusal_log import RefusalLog
-from web.routers import account, camera_pages, cameras, live, log, pages, people, playback, reviews, session, waiting
+from web.routers import account, camera_pages, cameras, live, log, own_ca, pages, people, playback, reviews, session, waiting
 from web.security import Guard
 from web.sign_in_delay import SignInDelay
 
@@ -38,6 +39,7 @@ ROUTERS = (
     waiting.router,
     log.router,
     reviews.router,
+    own_ca.router,
 )
 MAX_BODY_BYTES = 1024 * 1024
 TITLE = "Custodian"
@@ -61,8 +63,9 @@ def open_site(settings: Settings, clock: Clock) -> Site:
         gateway=gateway,
         pages=Pages.load(),
         reads=ReadLedger(),
-        delay=SignInDelay(),
+        delay=SignInDelay.of(central, grant_key),
         refusals=refusals,
+        authority=served_authority(settings),
     )
 
 
@@ -89,8 +92,14 @@ class _Guarded(FastAPI):
     """The guard stands before everything, also before Starlette's own answers: to an error of ours, to a body that is too large."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        settings: Settings = self.state.site.settings
-        return Guard(super().build_middleware_stack(), allowed_hosts=settings.allowed_hosts, encrypted=settings.tls_cert is not None)
+        site: Site = self.state.site
+        return Guard(super().build_middleware_stack(), allowed_hosts=allowed_hosts(site), trusted_proxies=site.settings.trusted_proxies)
+
+
+def allowed_hosts(site: Site) -> tuple[str, ...]:
+    """Return the names under which the pages are served: those of the settings, and those that the own authority vouches for."""
+    vouched = site.authority.names if site.authority else ()
+    return (*site.settings.allowed_hosts, *(f"[{name}]" if ":" in name else name for name in vouched))
 
 
 @asynccontextmanager

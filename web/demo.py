@@ -24,6 +24,7 @@ from vms.domain.ids import PersonId
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import OsUser, Person, Proof, Role
 from vms.services import people, sessions
+from vms.services.own_ca import renew_if_due
 from web.app import ROUTERS, create_app, open_site
 from web.deps import TheSite, Tx
 from web.errors import refusal
@@ -74,6 +75,7 @@ def create_demo_app(settings: Settings, clock: Clock, *, code: OneTimeCode, made
 
 def run(settings: Settings, clock: Clock, sock: socket.socket, *, code: OneTimeCode, made: Collection[PersonId]) -> int:
     """Serve the demo on `sock` until stopped; returns the exit code."""
+    renew_if_due(settings, at=clock.now())
     app = create_demo_app(settings, clock, code=code, made=made)
     with jobs_beside(settings.data_dir, clock):
         return serve(app, settings, sock)

@@ -18,6 +18,7 @@ from vms.domain.access import View
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.services import footage, grants, sessions
+from vms.services.own_ca import Authority
 from vms.services.second_factor import FactorKey
 from vms.store.database import Engines
 from web.live_gateway import LiveGateway
@@ -57,6 +58,8 @@ class Site:
     reads: ReadLedger
     delay: SignInDelay
     refusals: RefusalLog
+    authority: Authority | None
+    """The one of this installation's own, where the pages are served with its certificate."""
     liveness: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     """The thread of `/healthz`, which answers also while every other one waits for the recorder."""
 

@@ -29,6 +29,7 @@ from vms.services.log_key import LogKey, read_log_key
 from vms.services.log_proof import Signed, sign_checkpoint
 from vms.services.log_witness import configured_witness
 from vms.services.outbox import send_due
+from vms.services.own_ca import renew_if_due
 from vms.services.reviews import Known, add_digest, catch_up, count_month, month_due, tell, text_of
 from vms.services.signed_notes import SignedNotes
 from vms.store.database import Engines, make_engines
@@ -87,6 +88,13 @@ class Jobs:
                 _write(path, note.encode())
         except OSError as err:
             log.warning("checkpoint not handed out", folder=str(folder), reason=err.strerror)
+
+    def renew_certificate(self) -> None:
+        """Issue the pages' certificate again before it ends, where it is the own authority's; the web server takes it over by itself."""
+        try:
+            renew_if_due(self._settings, at=self._clock.now())
+        except (ConfigError, OSError) as err:
+            log.error("certificate not renewed", reason=str(err))
 
     def countersign(self) -> None:
         """Have the witness outside countersign the newest checkpoint."""
@@ -222,6 +230,7 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         scheduler.add_job(jobs.send_mail, CronTrigger(minute="*", second=15, timezone=UTC))
         scheduler.add_job(jobs.countersign, CronTrigger(minute=COUNTERSIGN_MINUTE, timezone=UTC))
         scheduler.add_job(jobs.erase, CronTrigger(hour=f"*/{ERASE_HOURS}", minute=2, timezone=UTC))
+        scheduler.add_job(jobs.renew_certificate, CronTrigger(hour=3, minute=17, timezone=UTC))
         scheduler.start()
         wait()
         # A mail server or a share that hangs must not keep the last entries from being signed.

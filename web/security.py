@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vms.config import Network
+from web.proxies import address_in, see_through
 
 COOKIE = "__Host-vms"
 """Chromium and Firefox take a Secure cookie on http://localhost and http://127.0.0.1 too: they are trustworthy origins."""
@@ -25,7 +28,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), display-capture=(), geolocation=()",
 }
-STRICT_TRANSPORT = "max-age=31536000"
+ENCRYPTED = {"Strict-Transport-Security": "max-age=31536000"}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})
 
@@ -33,37 +36,50 @@ OWN_SITES = frozenset({"same-origin", "none"})
 class Guard:
     """ASGI middleware. Refuses with plain text: who is refused here is no person at one of our pages."""
 
-    def __init__(self, app: ASGIApp, *, allowed_hosts: Sequence[str], encrypted: bool) -> None:
+    def __init__(self, app: ASGIApp, *, allowed_hosts: Sequence[str], trusted_proxies: Sequence[Network] = ()) -> None:
         self._app = app
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
-        self._extra = {"Strict-Transport-Security": STRICT_TRANSPORT} if encrypted else {}
+        self._proxies = trusted_proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self._app(scope, receive, send)
+        see_through(scope, self._proxies)
         refusal = self._refusal(scope)
-        if scope["type"] == "websocket":
-            return await (refusal or self._app)(scope, receive, send)
-        return await (refusal or self._app)(scope, receive, self._with_headers(send))
+        return await (refusal or self._app)(scope, receive, _with_headers(send, HEADERS | (ENCRYPTED if _is_encrypted(scope) else {})))
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
+        if not _is_encrypted(scope) and not _is_from_here(scope):
+            return Response("The proxy was reached without HTTPS, or doesn't send X-Forwarded-Proto.", 403, media_type="text/plain")
         if _host_name(headers.get("host", "")) not in self._allowed:
             return Response("This name is not one of this server's. Set allowed_hosts.", 421, media_type="text/plain")
         if _is_foreign(scope, headers):
             return Response("This request came from another site.", 403, media_type="text/plain")
         return None
 
-    def _with_headers(self, send: Send) -> Send:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in (HEADERS | self._extra).items():
-                    headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
-            await send(message)
 
-        return with_headers
+def _with_headers(send: Send, added: Mapping[str, str]) -> Send:
+    async def with_headers(message: Message) -> None:
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            headers = MutableHeaders(scope=message)
+            for name, value in added.items():
+                headers[name] = value
+            headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return with_headers
+
+
+def _is_encrypted(scope: Scope) -> bool:
+    return scope["scheme"] in ("https", "wss")
+
+
+def _is_from_here(scope: Scope) -> bool:
+    """Say whether this machine itself asks: nobody else is served without encryption."""
+    client = scope.get("client")
+    address = address_in(client[0]) if client else None
+    return address is not None and address.is_loopback
 
 
 def _is_foreign(scope: Scope, headers: Headers) -> bool:

@@ -1,111 +1,103 @@
-"""Slow guessing down: a growing pause per name and address, a short one per address and per name; nobody is locked out.
+"""Slow guessing down, in the central database: a restart forgives nothing, and several web processes count together.
 
-In this process's memory: with one web process that is all there is, and a restart forgives.
+What is typed as a name may be a password: names and addresses are kept as digests under a key of this installation.
 """
 
 from __future__ import annotations
 
+import hmac
+import ipaddress
 import math
-from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from threading import Lock
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from sqlalchemy.orm import Session
+
+from vms.crypto import derived_key
 from vms.domain.names import name_key
+from vms.domain.sign_in_pace import KNOWN_PLACE, LONGEST_MEMORY, OF_ADDRESS, OF_NAME, OF_PERSON_HERE, Pace, Tries
+from vms.store import sign_in_tries
+from vms.store.database import Engines
 
-FREE_TRIES = 5
-LONGEST_PAUSE_SECONDS = 60.0
-FREE_TRIES_OF_ADDRESS = 20
-"""A branch may stand behind one address, with somebody in it who guesses: the others are to get in between."""
-FREE_TRIES_OF_NAME = 50
-"""From all addresses together."""
-LONGEST_SHARED_PAUSE_SECONDS = 2.0
-FORGET_SECONDS = 900.0
-MAX_KEYS = 10_000
-
-Key = tuple[str, str]
-"""Name and address; either is empty where it counts for all."""
+_KEY_INFO = b"custodian sign-in tries v1"
+_IPV6_SITE_BITS = 64
+"""Who has one IPv6 address has all of its /64."""
 
 
-@dataclass(slots=True)
-class _Tries:
-    counted: int = 0
-    last: float = 0.0
+class _Bound(NamedTuple):
+    key: bytes
+    pace: Pace
 
 
 @dataclass(frozen=True, slots=True)
-class _Bound:
-    key: Key
-    free: int
-    longest_pause: float
-
-
-@dataclass(slots=True)
 class SignInDelay:
-    """Times are monotonic seconds. Safe from several threads."""
+    """Runs its own short transactions, outside of which the password is looked at. Safe from several threads and processes."""
 
-    _tries: OrderedDict[Key, _Tries] = field(default_factory=OrderedDict)
-    _known: OrderedDict[Key, None] = field(default_factory=OrderedDict)
-    """Who signed in from where: they wait for nobody else's tries."""
-    _lock: Lock = field(default_factory=Lock)
+    central: Engines
+    key: bytes
+    """Makes the digests."""
 
-    def begin(self, name: str, address: str, now: float) -> int:
-        """Count a try and return 0, or return how long to wait first.
+    @classmethod
+    def of(cls, central: Engines, grant_key: bytes) -> SignInDelay:
+        return cls(central, derived_key(grant_key, _KEY_INFO))
 
-        Call it before the password is looked at, so that tries sent all at once count each; `succeeded` takes it back.
+    def begin(self, name: str, address: str, at: datetime) -> int:
+        """Count a try and return 0, or return how long to wait first, in seconds rounded up.
+
+        Call it before the password is looked at, so that tries sent all at once count each; `succeeded` takes it back. A try
+        that has to wait writes nothing.
         """
-        with self._lock:
-            wait = self._wait(name, address, now)
-            if not wait:
-                self._count(name, address, now)
+        if wait := self.wait_seconds(name, address, at):
             return wait
+        bounds = self._bounds(name, address)
+        with self.central.writing() as session:
+            found = sign_in_tries.lock(session, [bound.key for bound in bounds], at)
+            if wait := self._wait(session, bounds, found, at):
+                return wait
+            sign_in_tries.put(session, {bound.key: bound.pace.counted(found.get(bound.key), at) for bound in bounds})
+            sign_in_tries.forget(session, tries_before=at - LONGEST_MEMORY, places_before=at - KNOWN_PLACE)
+        return 0
 
-    def wait_seconds(self, name: str, address: str, now: float) -> int:
-        """Return how long this person at this address still has to wait, rounded up; 0 is now."""
-        with self._lock:
-            return self._wait(name, address, now)
+    def wait_seconds(self, name: str, address: str, at: datetime) -> int:
+        """Return how long this person at this address still has to wait; 0 is now."""
+        bounds = self._bounds(name, address)
+        with self.central.reading() as session:
+            return self._wait(session, bounds, sign_in_tries.load(session, [bound.key for bound in bounds]), at)
 
-    def succeeded(self, name: str, address: str) -> None:
-        with self._lock:
-            own, *shared = _bounds(name, address)
-            self._tries.pop(own.key, None)
-            for bound in shared:
-                if (tries := self._tries.get(bound.key)) is not None:
-                    tries.counted = max(0, tries.counted - 1)
-            self._known[own.key] = None
-            self._known.move_to_end(own.key)
-            _shorten(self._known)
+    def succeeded(self, name: str, address: str, at: datetime) -> None:
+        """Forget this person's tries here, take the last one back everywhere, and know this place from now on."""
+        own, *shared = self._bounds(name, address)
+        with self.central.writing() as session:
+            found = sign_in_tries.lock(session, [own.key, *(bound.key for bound in shared)], at)
+            left = {key: replace(tries, counted=max(0, tries.counted - 1)) for key, tries in found.items()}
+            sign_in_tries.put(session, left | {own.key: Tries(0, at)})
+            sign_in_tries.make_known(session, own.key, at)
 
-    def _wait(self, name: str, address: str, now: float) -> int:
-        own, *shared = _bounds(name, address)
-        bounds = [own] if own.key in self._known else [own, *shared]
-        return max(self._pause(bound, now) for bound in bounds)
+    def _wait(self, session: Session, bounds: tuple[_Bound, ...], tries: dict[bytes, Tries], at: datetime) -> int:
+        """Who signed in from here before waits for nobody else's tries."""
+        own, *shared = bounds
+        applying = [own] if sign_in_tries.is_known(session, own.key) else [own, *shared]
+        longest = max(bound.pace.wait(tries.get(bound.key), at) for bound in applying)
+        return math.ceil(longest / timedelta(seconds=1))
 
-    def _count(self, name: str, address: str, now: float) -> None:
-        for bound in _bounds(name, address):
-            tries = self._tries.setdefault(bound.key, _Tries())
-            tries.counted = 1 if now - tries.last > FORGET_SECONDS else tries.counted + 1
-            tries.last = now
-            self._tries.move_to_end(bound.key)
-        _shorten(self._tries)
+    def _bounds(self, name: str, address: str) -> tuple[_Bound, ...]:
+        who, where = name_key(name), _site(address)
+        return (
+            _Bound(self._digest("here", who, where), OF_PERSON_HERE),
+            _Bound(self._digest("address", "", where), OF_ADDRESS),
+            _Bound(self._digest("name", who, ""), OF_NAME),
+        )
 
-    def _pause(self, bound: _Bound, now: float) -> int:
-        tries = self._tries.get(bound.key)
-        if tries is None or tries.counted < bound.free or now - tries.last > FORGET_SECONDS:
-            return 0
-        pause = min(2.0 ** min(tries.counted - bound.free, 10), bound.longest_pause)
-        return max(0, math.ceil(tries.last + pause - now))
-
-
-def _bounds(name: str, address: str) -> Sequence[_Bound]:
-    key = name_key(name)
-    return (
-        _Bound((key, address), FREE_TRIES, LONGEST_PAUSE_SECONDS),
-        _Bound(("", address), FREE_TRIES_OF_ADDRESS, LONGEST_SHARED_PAUSE_SECONDS),
-        _Bound((key, ""), FREE_TRIES_OF_NAME, LONGEST_SHARED_PAUSE_SECONDS),
-    )
+    def _digest(self, *parts: str) -> bytes:
+        # Half a surrogate pair is a name that nobody has, and counts all the same.
+        return hmac.digest(self.key, "\0".join(parts).encode(errors="surrogatepass"), "sha256")
 
 
-def _shorten(kept: OrderedDict[Key, _Tries] | OrderedDict[Key, None]) -> None:
-    while len(kept) > MAX_KEYS:
-        kept.popitem(last=False)
+def _site(address: str) -> str:
+    """Return what of an address one person may have in plenty."""
+    try:
+        network = ipaddress.IPv6Network((address.partition("%")[0], _IPV6_SITE_BITS), strict=False)
+    except ValueError:
+        return address
+    return str(network)

@@ -23,6 +23,7 @@ from tests.web.world import OWN_PAGE, cookie, problem
 from vms.domain.people import Proof, Role
 from vms.services.sessions import open_session
 from web.app import create_app, open_site
+from web.certificate import ServedCertificate
 from web.server import configuration
 
 pytestmark = pytest.mark.slow
@@ -92,7 +93,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 def _pages(recorder: Site, *, allow_loopback: bool) -> Iterator[str]:
     settings = recorder.settings.model_copy(update={"allow_loopback_cameras": allow_loopback})
     sock = loopback_socket()
-    with served(configuration(create_app(open_site(settings, CLOCK)), settings), sock):
+    with served(configuration(create_app(open_site(settings, CLOCK)), ServedCertificate(None)), sock):
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"
 
 

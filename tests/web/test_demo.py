@@ -24,6 +24,7 @@ from vms.domain.access import Action
 from vms.domain.people import Role
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, migrate
+from web.certificate import ServedCertificate
 from web.demo import OneTimeCode, _is_here, create_demo_app
 from web.security import COOKIE
 from web.server import configuration
@@ -58,7 +59,7 @@ def demo(settings: Settings) -> Iterator[Demo]:
         made = {an_account(session, role, name=f"the demo's {role.value}", at=at).id for role in Role}
     sock = loopback_socket()
     app = create_demo_app(settings, SystemClock(), code=OneTimeCode(hashlib.sha256(CODE.encode()).digest()), made=made)
-    with served(plainly(node.app()), unix_socket(settings.node_socket)), served(configuration(app, settings), sock):
+    with served(plainly(node.app()), unix_socket(settings.node_socket)), served(configuration(app, ServedCertificate(None)), sock):
         yield Demo(f"http://127.0.0.1:{sock.getsockname()[1]}", central)
     central.dispose()
 

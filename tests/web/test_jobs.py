@@ -33,6 +33,7 @@ from vms.services.footage import record_read
 from vms.services.log_key import read_log_key
 from vms.services.log_verify import verify_log
 from vms.services.outbox import post
+from vms.services.own_ca import SERVER_DAYS, make_authority
 from vms.services.second_person import propose
 from vms.store import access_tree, people, reviews
 from vms.store.database import Engines, make_engines
@@ -348,3 +349,18 @@ def test_a_review_waits_for_a_database_that_is_away(settings: Settings, tmp_path
     with capture_logs() as lines:
         Jobs(settings, away, read_log_key(settings), DrivenClock()).review()
     assert [line["event"] for line in lines] == ["review not made"]
+
+
+def test_the_pages_certificate_is_issued_again_before_it_ends(settings: Settings, hub: Engines) -> None:
+    clock = DrivenClock()
+    make_authority(settings, ["cameras.lan"], district="Alder", at=clock.now())
+    jobs, before = _jobs(settings, hub, clock), settings.tls_server_path.read_bytes()
+    jobs.renew_certificate()
+    assert settings.tls_server_path.read_bytes() == before
+    clock.step(timedelta(days=SERVER_DAYS - 30))
+    jobs.renew_certificate()
+    assert settings.tls_server_path.read_bytes() != before
+    settings.tls_ca_path.write_bytes(b"torn")
+    with capture_logs() as lines:
+        jobs.renew_certificate()
+    assert [line["event"] for line in lines] == ["certificate not renewed"]

@@ -61,6 +61,8 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("GET", "/waiting"): 200,
     ("POST", "/waiting/{number}/stop"): 404,
     ("GET", "/reviews"): 200,
+    ("GET", "/ca"): 404,
+    ("GET", "/ca.crt"): 404,
     ("POST", "/api/v1/session"): 422,
     ("DELETE", "/api/v1/session"): 204,
     ("GET", "/api/v1/me"): 200,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import httpx
 import pytest
 from fastapi import APIRouter
+from websockets.exceptions import InvalidStatus
 
+from tests.web.test_permissions import _bare
 from tests.web.world import OWN_PAGE, World
 from vms.domain.people import Role
 from web.app import create_app
-from web.permissions import ANYBODY
-from web.security import CONTENT_SECURITY_POLICY
+from web.permissions import ANYBODY, declared_permissions
+from web.security import CONTENT_SECURITY_POLICY, HEADERS
 
 FORM = {"name": "somebody", "password": "wrong"}
 
@@ -25,6 +28,27 @@ def test_every_answer_carries_the_headers(shared_world: World, path: str) -> Non
     assert answer.headers["cross-origin-opener-policy"] == "same-origin"
     assert answer.headers["cache-control"] in ("no-store", "no-cache")
     assert "server" not in answer.headers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted({route.path for route in declared_permissions(_bare()) if route.methods != ("WEBSOCKET",)}))
+def test_every_route_answers_with_the_headers_whatever_it_is_asked(shared_world: World, path: str) -> None:
+    """T27: by each method, by the right name and a wrong one, from our pages and from others, signed in and not."""
+    there = re.sub(r"\{(\w+)(:path)?\}", "7", path)
+    with shared_world.client(Role.IT, page=True) as member, shared_world.client(page=True) as stranger:
+        for method in ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "PUT", "TRACE"):
+            for told in ({}, {"host": "evil.example"}, {"sec-fetch-site": "cross-site"}):
+                for browser in (member, stranger):
+                    answer = browser.request(method, there, headers=told)
+                    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS, (method, told)
+                    assert answer.headers["cache-control"] in ("no-store", "no-cache")
+                    assert answer.status_code < 500
+
+
+def test_a_refused_window_is_told_with_the_headers(shared_world: World) -> None:
+    with pytest.raises(InvalidStatus) as refused, shared_world.socket(None, origin="https://evil.example"):
+        pass
+    assert {name: refused.value.response.headers.get(name) for name in HEADERS} == HEADERS
 
 
 def test_an_error_of_ours_carries_the_headers_too(shared_world: World) -> None:

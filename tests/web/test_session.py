@@ -12,9 +12,9 @@ from tests.factories import PASSWORD, an_account
 from tests.web.world import OWN_PAGE, World, problem
 from vms.domain.access import Action
 from vms.domain.people import Role
+from vms.domain.sign_in_pace import OF_PERSON_HERE
 from web.deps import POLL_HEADER
 from web.security import COOKIE
-from web.sign_in_delay import FREE_TRIES
 
 PAGE = OWN_PAGE | {"accept": "text/html"}
 
@@ -65,7 +65,7 @@ def test_an_unknown_name_is_answered_like_a_wrong_password(world: World, name: s
 
 
 def test_many_wrong_tries_are_slowed_down_and_the_right_one_works_after_the_wait(world: World, name: str) -> None:
-    for _ in range(FREE_TRIES):
+    for _ in range(OF_PERSON_HERE.free):
         _sign_in(world, name, "wrong")
     slowed = _sign_in(world, name)
     assert slowed.status_code == 429
@@ -75,13 +75,13 @@ def test_many_wrong_tries_are_slowed_down_and_the_right_one_works_after_the_wait
 
 @pytest.mark.slow
 def test_wrong_tries_sent_all_at_once_are_slowed_down_too(world: World, name: str) -> None:
-    with ThreadPoolExecutor(4 * FREE_TRIES) as browsers:
-        answers = list(browsers.map(lambda _: _sign_in(world, name, "wrong").status_code, range(4 * FREE_TRIES)))
-    assert sorted(answers) == [401] * FREE_TRIES + [429] * (3 * FREE_TRIES)
+    with ThreadPoolExecutor(4 * OF_PERSON_HERE.free) as browsers:
+        answers = list(browsers.map(lambda _: _sign_in(world, name, "wrong").status_code, range(4 * OF_PERSON_HERE.free)))
+    assert sorted(answers) == [401] * OF_PERSON_HERE.free + [429] * (3 * OF_PERSON_HERE.free)
 
 
 def test_tries_at_one_name_do_not_slow_down_another(world: World, name: str) -> None:
-    for _ in range(FREE_TRIES):
+    for _ in range(OF_PERSON_HERE.free):
         _sign_in(world, "somebody else", "wrong")
     assert _sign_in(world, name).status_code == 303
 

@@ -24,6 +24,7 @@ from vms.domain.people import Proof, Role
 from vms.media.boxes import read_fragment
 from vms.services.sessions import open_session
 from web.app import create_app, open_site
+from web.certificate import ServedCertificate
 from web.server import configuration
 
 pytestmark = pytest.mark.slow
@@ -62,7 +63,7 @@ def _with_pages(recorder: Site, camera: CameraDetails) -> Iterator[Library]:
         token = done(open_session(session, person_id=account.id, at=CLOCK.now(), proof=Proof.TOTP)).token
     sock = loopback_socket()
     settings = recorder.settings.model_copy(update={"allow_loopback_cameras": True})
-    with served(configuration(create_app(open_site(settings, CLOCK)), settings), sock):
+    with served(configuration(create_app(open_site(settings, CLOCK)), ServedCertificate(None)), sock):
         yield Library(recorder, f"http://127.0.0.1:{sock.getsockname()[1]}", camera, token)
 
 

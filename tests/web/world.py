@@ -22,9 +22,11 @@ from vms.domain.camera import Branch, CameraDetails, StreamRole
 from vms.domain.ids import BranchId, PersonId, StreamId
 from vms.domain.people import Proof, Role
 from vms.services.district import District, save_district
+from vms.services.own_ca import served_certificate
 from vms.services.sessions import open_session
 from vms.store import access_log, people
 from web.app import create_app, open_site
+from web.certificate import ServedCertificate
 from web.deps import Site
 from web.security import COOKIE
 from web.server import configuration
@@ -41,6 +43,7 @@ class World:
     clock: DrivenClock
     branch: Branch
     camera: CameraDetails
+    certificate: ServedCertificate
     _people: dict[tuple[Role, frozenset[BranchId] | None], PersonId] = field(default_factory=dict)
 
     @property
@@ -93,7 +96,7 @@ class World:
 def a_world(settings: Settings) -> Iterator[World]:
     """Serve the pages of a data directory that holds a migrated central database."""
     for folder in (settings.secrets_dir, settings.run_dir):
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
     settings.grant_key_path.write_bytes(new_signing_key())
     clock = DrivenClock()
     node = FakeNode(verifying_key(settings.grant_key_path.read_bytes()), clock)
@@ -103,9 +106,10 @@ def a_world(settings: Settings) -> Iterator[World]:
         branch = a_branch(session)
         camera = a_camera(session, branch)
     sock = loopback_socket()
-    address = f"http://127.0.0.1:{sock.getsockname()[1]}"
-    with served(plainly(node.app()), unix_socket(settings.node_socket)), served(configuration(create_app(site), settings), sock):
-        yield World(site, address, node, clock, branch, camera)
+    certificate = ServedCertificate(served_certificate(settings))
+    address = f"{'http' if certificate.context_factory is None else 'https'}://127.0.0.1:{sock.getsockname()[1]}"
+    with served(plainly(node.app()), unix_socket(settings.node_socket)), served(configuration(create_app(site), certificate), sock):
+        yield World(site, address, node, clock, branch, camera, certificate)
 
 
 def cookie(token: str) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from typing import Annotated
 import av
 import typer
 
-from vms.cli import platforms
+from vms.cli import checks, platforms
 from vms.cli.cameras import AsJson
 from vms.cli.context import Cli
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
@@ -25,12 +25,13 @@ from vms.domain.footage import Segment
 from vms.domain.ids import SegmentId, split_segment_id
 from vms.errors import InvalidInput, NotFound, Unavailable, VmsError
 from vms.media.segment_file import SegmentReader
+from vms.services import egress
+from vms.services.cameras import list_cameras
 from vms.services.check import Depth
 from vms.services.check import check as run_check
 from vms.services.footage import record_read
 from vms.services.log_key import read_log_key
 from vms.services.log_witness import configured_witness, witness_state
-from vms.services.outbox import outbound
 from vms.services.smtp import greet
 from vms.services.status import status_document
 from vms.store import segments, volumes
@@ -205,16 +206,18 @@ def _records(settings: Settings, row: Segment, volume: Volume) -> Iterator[bytes
 
 
 def _print_egress(cli: Cli, *, as_json: bool) -> None:
-    """Nothing connects outwards but to the cameras that were added and what is set."""
+    """Print what would connect to other machines; cameras at private addresses are this installation's own network and only counted."""
     with sentences():
         settings = cli.settings()
-        outward = [] if settings.database_url is None else ["the PostgreSQL server of database_url"]
-        outward += outbound(settings)
-        outward += [] if settings.witness_url is None else ["the witness of witness_url, for the access log's checkpoints"]
+        lines = egress.outward(settings)
+        with cli.reading(settings) as session:
+            known = list_cameras(session, cli.actor)
+    lines += egress.outward_cameras(known)
     if as_json:
-        print_json(outward)
-    else:
-        out.print("\n".join(outward) or "Nothing but the cameras themselves.")
+        print_json(lines)
+        return
+    out.print("\n".join(lines) or "Nothing connects to other machines but the recorder to its cameras.")
+    out.print(f"The recorder connects to {len(known)} cameras; those at addresses of private networks are not listed.")
 
 
 def _findings(cli: Cli) -> Iterator[Finding]:
@@ -238,6 +241,9 @@ def _findings(cli: Cli) -> Iterator[Finding]:
         yield _try("mail server", lambda: greet(settings))
     if settings.witness_url is not None:
         yield _try("access log's witness", lambda: _countersigned(cli, settings))
+    if (folder := settings.checkpoint_dir) is not None:
+        yield _try("checkpoint_dir", lambda: checks.takes_files(folder))
+    yield _try("pages", lambda: checks.pages(settings, cli.clock.now()))
     for setting in settings.volumes:
         yield _try(f"volume {setting.path}", lambda path=setting.path: f"{Volume.open(path).free_bytes() / 1e9:.1f} GB free")  # type: ignore[misc]
 

@@ -15,8 +15,9 @@ from rich.table import Table
 
 from vms.errors import VmsError
 
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-out = Console(highlight=False, soft_wrap=True)
+# What is printed is as it is: the pair AB of a fingerprint, between its colons, is no picture, and a name's [brackets] no style.
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False, markup=False)
+out = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
 
 
 SLOW_SECONDS = 1.0

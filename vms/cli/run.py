@@ -13,8 +13,9 @@ from vms.cli import platforms
 from vms.cli.children import Child, Children, vms_child
 from vms.cli.context import Cli
 from vms.cli.output import err, sentences
-from vms.config import Settings, split_listen
+from vms.config import Settings, is_loopback, split_listen
 from vms.errors import ConfigError, InvalidInput, Unavailable
+from vms.services.own_ca import served_certificate
 
 Listen = Annotated[str | None, typer.Option(help="HOST:PORT of the web pages; the configuration's when left out.")]
 ListenFd = Annotated[int | None, typer.Option(hidden=True, help="An already bound socket, handed down by vms up.")]
@@ -78,10 +79,10 @@ def processes(cli: Cli, sock: socket.socket, *, serve_with: tuple[str, ...] = ("
 
 def bind(settings: Settings, host: str, port: int) -> socket.socket:
     """Return a listening socket; PortTaken, or ConfigError when it can't be had or would show footage without encryption."""
-    if host not in ("127.0.0.1", "::1", "localhost") and settings.tls_cert is None:
+    if not is_loopback(host) and served_certificate(settings) is None:
         raise ConfigError(
-            f"{host} can be reached from other machines, but no certificate is set. "
-            "Set tls_cert and tls_key, or listen on 127.0.0.1 behind a proxy."
+            f"{host} can be reached from other machines, but there is no certificate. Make one with vms tls init HOST, "
+            "set tls_cert and tls_key, or listen on 127.0.0.1 behind a proxy."
         )
     try:
         sock = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, reuse_port=False)
@@ -95,8 +96,8 @@ def bind(settings: Settings, host: str, port: int) -> socket.socket:
 
 def url(settings: Settings, sock: socket.socket) -> str:
     host, port = sock.getsockname()[:2]
-    name = "localhost" if host in ("127.0.0.1", "::1") else host
-    return f"{'https' if settings.tls_cert else 'http'}://{name}:{port}/"
+    name = "localhost" if host in ("127.0.0.1", "::1") else f"[{host}]" if ":" in host else host
+    return f"{'https' if served_certificate(settings) else 'http'}://{name}:{port}/"
 
 
 def where(listen: str) -> tuple[str, int]:

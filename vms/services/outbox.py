@@ -45,11 +45,6 @@ def post(  # noqa: PLR0913 - a mail has so many parts
         mails.add(session, Letter(new_number(), about, to, subject, body, at, attachment=attachment))
 
 
-def outbound(settings: Settings) -> list[str]:
-    """Say in words which machine mail connects to; empty while none is set."""
-    return [] if settings.smtp_host is None else [f"the mail server {settings.smtp_host}:{settings.smtp_port} of smtp_host"]
-
-
 def send_due(central: Engines, settings: Settings, clock: Clock, *, stopping: Callable[[], bool] = lambda: False) -> None:
     """Try every mail that is due, give up what is too old, forget what is done with.
 

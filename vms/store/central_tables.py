@@ -298,6 +298,33 @@ class InvitationRow(Central):
     ends_at: Mapped[datetime] = mapped_column(Moment)
 
 
+class SignInTryRow(Central):
+    """Tries to sign in, wrong ones or not yet answered, of one name, one address, or one name at one address. Deleted after an hour."""
+
+    __tablename__ = "sign_in_try"
+    __table_args__ = (
+        CheckConstraint("length(key) = 32", name="key"),
+        # Deleting what is forgotten.
+        Index(None, "last_at"),
+        {"sqlite_with_rowid": False},
+    )
+
+    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    """HMAC-SHA256: what was typed as a name may be a password."""
+    counted: Mapped[int] = mapped_column(Number)
+    last_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class SignInPlaceRow(Central):
+    """A name at an address from which it signed in: there it waits for nobody else's tries."""
+
+    __tablename__ = "sign_in_place"
+    __table_args__ = (CheckConstraint("length(key) = 32", name="key"), {"sqlite_with_rowid": False})
+
+    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    last_at: Mapped[datetime] = mapped_column(Moment)
+
+
 class ViewRow(Central):
     """One act of watching, from its opening to its close or its deadline."""
 

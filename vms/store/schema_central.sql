@@ -320,3 +320,20 @@ CREATE TABLE review (
 CREATE INDEX ix_review_about_at ON review (about, at);
 
 CREATE INDEX ix_review_at ON review (at);
+
+CREATE TABLE sign_in_try (
+  "key" BLOB NOT NULL,
+  counted INTEGER NOT NULL,
+  last_at BIGINT NOT NULL,
+  CONSTRAINT pk_sign_in_try PRIMARY KEY ("key"),
+  CONSTRAINT ck_sign_in_try_key CHECK (length(key) = 32)
+) WITHOUT ROWID;
+
+CREATE INDEX ix_sign_in_try_last_at ON sign_in_try (last_at);
+
+CREATE TABLE sign_in_place (
+  "key" BLOB NOT NULL,
+  last_at BIGINT NOT NULL,
+  CONSTRAINT pk_sign_in_place PRIMARY KEY ("key"),
+  CONSTRAINT ck_sign_in_place_key CHECK (length(key) = 32)
+) WITHOUT ROWID;

@@ -157,17 +157,17 @@ def _joined(site: Site, request: Request, form: JoinForm) -> NewSession | Refuse
 def _after_pause(site: Site, request: Request, name: str, act: Callable[[], NewSession | Refused]) -> NewSession | Refused:
     """Check what somebody says to be, after the pause that many wrong tries have earned."""
     address = address_of(request)
-    if wait := site.delay.begin(name, address, site.clock.monotonic()):
+    if wait := site.delay.begin(name, address, site.clock.now()):
         return Refused(Refusal.TOO_MANY, f"Too many tries. Wait {wait} s, then try again.")
     answer = act()
     if not isinstance(answer, Refused):
-        site.delay.succeeded(name, address)
+        site.delay.succeeded(name, address, site.clock.now())
     return answer
 
 
 def _hurried(response: Response, site: Site, request: Request, entries: SignIn, refused: Refused) -> Response:
     if refused.refusal is Refusal.TOO_MANY:
-        response.headers["Retry-After"] = str(site.delay.wait_seconds(entries.name, address_of(request), site.clock.monotonic()))
+        response.headers["Retry-After"] = str(site.delay.wait_seconds(entries.name, address_of(request), site.clock.now()))
     return response
 
 
@@ -175,6 +175,7 @@ def _page(site: Site, request: Request, *, next_path: str, name: str = "", refus
     context = shell(site, None, path=request.url.path) | {
         "name": name,
         "next": own_path(next_path) if next_path else "",
+        "own_ca": site.authority is not None,
         "error": refused.sentence if refused else None,
     }
     return site.pages.render("login.html", context, person=None, status=REFUSALS[refused.refusal] if refused else 200)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tests.waiting import wait_until
 from vms.cli.demo import Lines
-from vms.cli.output import working
+from vms.cli.output import err, out, print_table, working
 
 
 @pytest.fixture
@@ -50,3 +50,12 @@ def test_without_a_terminal_each_step_of_the_demo_is_one_line() -> None:
         step("drawing Main entrance, 1280×720", share / 4)
         step("drawing Stacks, 1280×720", share / 4)
     assert said == ["Making the data directory", "drawing Main entrance, 1280×720", "drawing Stacks, 1280×720"]
+
+
+def test_what_looks_like_an_emoji_or_a_style_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = "04:AB:CD:75 [red] [/nothing]"
+    print_table(("name",), [(odd,)], empty="")
+    out.print(odd)
+    err.print(odd)
+    said = capsys.readouterr()
+    assert (said.out + said.err).count(odd) == 3

@@ -1,0 +1,189 @@
+"""T8: names, reasons and what a camera says of itself that try to be scripts, on every page, in a real browser: nothing of it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.factories import CONSOLE, PASSWORD, a_branch, a_camera, an_account
+from tests.web.conftest import Migrated
+from tests.web.payloads import SCRIPTS
+from tests.web.test_permissions import _bare
+from tests.web.world import World, a_world, stream_of
+from vms.config import Settings
+from vms.domain.camera import CameraDetails, Pause, StreamRole
+from vms.domain.people import Role
+from vms.services.district import District, save_district
+from vms.services.pauses import pause_camera
+from vms.store import people
+from vms.store.migrate import Which
+from web.permissions import declared_permissions
+from web.security import HEADERS
+
+SHORT = [text for text in SCRIPTS if len(text) <= 60]
+"""Names have room for 120 characters."""
+EVERY = pytest.mark.parametrize("every", [pytest.param(6, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.long)])
+"""Each sixth text in `make test`, all of them in `make test-long`."""
+PAGES = {
+    "/", "/login", "/live", "/playback", "/cameras", "/cameras/new", "/cameras/{camera}", "/log", "/healthz", "/ca", "/ca.crt",
+    "/static/{path:path}", "/nothing",
+}  # fmt: skip
+
+
+class Planted:
+    """A world in which everything that has a text has a script."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.cameras: list[CameraDetails] = []
+        clock, whole = world.clock, SHORT[0]
+        with world.site.central.writing() as session:
+            save_district(session, CONSOLE, District(whole, "America/Los_Angeles", 14, whole), at=clock.now())
+            for number, text in enumerate(SHORT):
+                branch = a_branch(session, f"{text}{number}")
+                camera = a_camera(session, branch, f"{text}{number}")
+                self.cameras.append(camera)
+                until = Pause(clock.now() + timedelta(hours=2), f"because {text}")
+                if number % 2:
+                    pause_camera(session, CONSOLE, camera.camera.id, until, at=clock.now())
+        world.node.states = [self._state(camera, text) for camera, text in zip(self.cameras, SHORT, strict=True)]
+        world.node.verdicts = {f"/{number}": {**self._verdict(text)} for number, text in enumerate(SHORT)}
+
+    def _state(self, camera: CameraDetails, text: str) -> dict[str, object]:
+        """Return the state of a stream with words that a camera chose."""
+        stream = {"stream_id": stream_of(camera, StreamRole.MAIN), "camera_id": camera.camera.id, "role": "main"}
+        return stream | {"state": "refused", "since": self.world.clock.now().isoformat(), "detail": text}
+
+    def _verdict(self, text: str) -> dict[str, object]:
+        return {
+            "ok": False, "kind": "refused", "sentence": f"It answers {text}", "codec": text, "width": 1920, "height": 1080, "fps": 15.0,
+            "gop_seconds": 2.0, "bitrate": 1, "clock_offset_ms": 1, "jitter_ms": 1.0, "server": text, "warnings": [text],
+        }  # fmt: skip
+
+    def account(self, role: Role) -> str:
+        """Return the sign-in name of somebody with `role`, a script as well."""
+        name = f"{SHORT[1]}{role}"
+        with self.world.site.central.writing() as session:
+            if all(known.name != name for known in people.find(session)):
+                people.confirm(session, an_account(session, role, name=name).id, self.world.clock.now())
+        return name
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Migrated) -> Iterator[Planted]:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("scripts"))
+    migrated_sqlite(Which.CENTRAL, settings.central_path).dispose()
+    with a_world(settings) as world:
+        yield Planted(world)
+
+
+def test_every_page_is_looked_at() -> None:
+    """Whoever adds a page adds it to those that this test opens."""
+    pages = {route.path for route in declared_permissions(_bare()) if "GET" in route.methods and not route.path.startswith("/api/")}
+    assert pages == PAGES - {"/nothing"}
+
+
+def _addresses(planted: Planted, every: int) -> Iterator[str]:
+    yield from sorted(PAGES - {"/cameras/{camera}", "/static/{path:path}", "/ca.crt"})
+    yield from (f"/cameras/{camera.camera.id}" for camera in planted.cameras[::every])
+
+
+QUERIES = (
+    "/login?next={}",
+    "/cameras?q={}",
+    "/cameras?state={}&branch={}",
+    "/log?person={}&day={}&kind={}",
+    "/playback?t={}",
+    "/{}",
+    "/static/{}",
+)
+
+
+def _signed_in(browser: Browser, planted: Planted, role: Role) -> BrowserContext:
+    """Return a browser whose pages remember what broke the policy, with somebody of `role` signed in."""
+    context = browser.new_context()
+    context.add_init_script("document.addEventListener('securitypolicyviolation', event => { window.broken = event.violatedDirective })")
+    page = context.new_page()
+    page.goto(f"{planted.world.address}/login")
+    page.get_by_label("Name").fill(planted.account(role))
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "/login" not in url)
+    page.close()
+    return context
+
+
+TOUCH = """document.querySelectorAll('a, input, button, details').forEach(one => {
+    one.focus?.(); one.dispatchEvent(new MouseEvent('mouseover'))
+})"""
+RAN = "[window.hit ?? null, window.broken ?? null]"
+
+
+def _ran(page: Page, address: str) -> object:
+    """Open a page, focus and hover what it has, and return what ran or broke the policy."""
+    page.goto(address, wait_until="load")
+    page.evaluate(TOUCH)
+    return page.evaluate(RAN)
+
+
+@EVERY
+@pytest.mark.parametrize("role", Role)
+def test_no_text_runs_on_any_page(browser: Browser, planted: Planted, role: Role, every: int) -> None:
+    context = _signed_in(browser, planted, role)
+    try:
+        page = context.new_page()
+        heard: list[str] = []
+        page.on("console", lambda message: heard.append(message.text))
+        page.on("dialog", lambda dialog: heard.append(dialog.message))
+        texts = SHORT[::every]
+        addresses = [*_addresses(planted, every), *(query.replace("{}", quote(text, safe="")) for query in QUERIES for text in texts)]
+        for address in addresses:
+            assert _ran(page, f"{planted.world.address}{address}") == [None, None], address
+        if role is Role.IT:
+            page.goto(f"{planted.world.address}/cameras")
+            shown = page.locator("main").inner_text()
+            assert [text for number, text in enumerate(SHORT) if f"{text}{number}" not in shown] == []
+        assert [text for text in heard if "Content Security Policy" in text] == []
+    finally:
+        context.close()
+
+
+@EVERY
+def test_no_entry_of_a_form_and_no_word_of_a_camera_runs(browser: Browser, planted: Planted, every: int) -> None:
+    context = _signed_in(browser, planted, Role.IT)
+    try:
+        page = context.new_page()
+        for number, text in list(enumerate(SHORT))[::every]:
+            for field, value in (("name", text), ("host", text), ("username", text), ("main_path", f"/{number}")):
+                page.goto(f"{planted.world.address}/cameras/new")
+                if field == "main_path":
+                    page.locator("[name=host]").fill("10.20.1.99")
+                    page.locator("[name=name]").fill("A")
+                page.locator(f"[name={field}]").fill(value)
+                with page.expect_response(lambda answer: "/cameras" in answer.url and answer.request.method == "POST"):
+                    page.locator("button[value=test]").click()
+                page.wait_for_load_state()
+                if field == "main_path":
+                    page.get_by_text(f"It answers {text}").first.wait_for()
+                assert page.evaluate(RAN) == [None, None], (field, text)
+    finally:
+        context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text", ["<script>window.hit=1</script>", "<img src=x onerror=window.hit=1>", "<link rel=stylesheet href=//evil.example>"]
+)
+def test_what_is_not_escaped_would_be_noticed(browser: Browser, planted: Planted, text: str) -> None:
+    """With the policy of our pages as a broken policy, without it as what ran."""
+    context = _signed_in(browser, planted, Role.DESK)
+    try:
+        page = context.new_page()
+        page.route("**/torn", lambda route: route.fulfill(body=f"<body>{text}", content_type="text/html", headers=HEADERS))
+        assert _ran(page, f"{planted.world.address}/torn") != [None, None]
+    finally:
+        context.close()

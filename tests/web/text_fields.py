@@ -1,0 +1,127 @@
+"""Every place where somebody hands the product a text: found on the routes and commands themselves, and each entered here by hand.
+
+`test_injection.py` refuses a text that is not entered. Whoever adds a route, a field or a command with a text adds it here, and the
+tests of injected SQL and scripts take it in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args, get_type_hints
+
+from fastapi import FastAPI
+from typer import Typer
+
+from vms.cli import app as vms
+from web.app import ROUTERS
+
+CAMERA = (
+    "brand",
+    "branch",
+    "certificate",
+    "host",
+    "main_path",
+    "name",
+    "password",
+    "port",
+    "recording_mode",
+    "scheme",
+    "sub_path",
+    "username",
+)
+Schema = Mapping[str, Any]
+"""A part of the OpenAPI document."""
+LOG = ("before", "camera", "day", "kind", "person")
+
+REQUESTS: Mapping[str, tuple[str, ...]] = {
+    "GET /login": ("next",),
+    "POST /login": ("name", "next", "password"),
+    "POST /api/v1/session": ("name", "password"),
+    "GET /playback": ("camera", "t"),
+    "GET /static/{path}": ("path",),
+    "POST /api/v1/views": ("end", "purpose", "start"),
+    "POST /api/v1/views/{view}/extend": ("view",),
+    "POST /api/v1/views/{view}/close": ("intervals", "view"),
+    "GET /api/v1/views/{view}/main.m3u8": ("end", "start", "stream", "view"),
+    "GET /api/v1/views/{view}/segments/{segment}": ("range", "segment", "view"),
+    "GET /api/v1/cameras/{camera}/timeline": ("end", "start"),
+    "POST /api/v1/cameras": CAMERA,
+    "POST /api/v1/cameras/test": CAMERA,
+    "PATCH /api/v1/cameras/{camera}": tuple(name for name in CAMERA if name not in ("brand", "branch")),
+    "GET /cameras": ("branch", "done", "q", "state"),
+    "POST /cameras/new": ("act", *CAMERA),
+    "POST /cameras/{camera}": ("act", *CAMERA),
+    "GET /log": LOG,
+    "GET /api/v1/log": LOG,
+}
+COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "branch add": ("name", "timezone"),
+    "camera add": ("branch", "certificate", "name", "sub_url", "url", "user"),
+    "camera edit": ("camera", "certificate", "name", "sub_url", "url", "user"),
+    "camera list": ("branch",),
+    "camera pause": ("camera", "length", "reason", "until"),
+    "camera remove": ("camera",),
+    "camera resume": ("camera",),
+    "camera test": ("camera", "certificate", "url", "user"),
+    "demo": ("listen",),
+    "init": ("director", "name", "timezone"),
+    "segment cat": ("segment",),
+    "serve": ("listen",),
+    "tls init": ("hosts",),
+    "up": ("listen",),
+    "user add": ("branch", "name"),
+}
+
+
+def on_routes() -> dict[str, tuple[str, ...]]:
+    """Return the texts that each operation takes, from the routes themselves."""
+    app = FastAPI(openapi_url=None)
+    for router in ROUTERS:
+        app.include_router(router)
+    document = app.openapi()
+    schemas = document["components"]["schemas"]
+    found = {}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            names = {one["name"] for one in operation.get("parameters", ()) if _takes_text(one["schema"], schemas)}
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                fields = _resolved(content["schema"], schemas).get("properties", {})
+                names |= {name for name, schema in fields.items() if _takes_text(schema, schemas)}
+            if names:
+                found[f"{method.upper()} {path}"] = tuple(sorted(names))
+    return found
+
+
+def on_commands() -> dict[str, tuple[str, ...]]:
+    """Return the texts that each command takes, from the commands themselves."""
+    return {name: texts for name, texts in _commands(vms, ()) if texts}
+
+
+def _commands(app: Typer, path: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            yield from _commands(group.typer_instance, (*path, str(group.name)))
+    for command in app.registered_commands:
+        if command.callback is not None:
+            hints = get_type_hints(command.callback)
+            yield " ".join((*path, str(command.name))), tuple(sorted(name for name, hint in hints.items() if _is_text(hint)))
+
+
+def _is_text(hint: object) -> bool:
+    """Say whether a parameter is a text, several, or one that may be left out."""
+    return hint is str or any(_is_text(inner) for inner in get_args(hint))
+
+
+def _takes_text(schema: Schema, schemas: Mapping[str, Schema]) -> bool:
+    schema = _resolved(schema, schemas)
+    inner = [*_several(schema.get("anyOf")), *_several(schema.get("prefixItems")), *_several([schema.get("items")])]
+    return schema.get("type") == "string" or any(_takes_text(one, schemas) for one in inner)
+
+
+def _several(value: object) -> list[Schema]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _resolved(schema: Schema, schemas: Mapping[str, Schema]) -> Schema:
+    reference = schema.get("$ref")
+    return schemas[str(reference).rpartition("/")[2]] if reference else schema

@@ -1,0 +1,46 @@
+"""What `vms doctor` tries of the settings: each returns what it found, or raises ConfigError with what to do."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from datetime import datetime
+from pathlib import Path
+
+from vms.config import Settings, is_loopback, split_listen
+from vms.errors import ConfigError
+from vms.services.own_ca import certificate_end, certificate_names, served_certificate
+
+
+def pages(settings: Settings, at: datetime) -> str:
+    """Say how the pages are served, after trying the certificate as a server would; ConfigError for one that browsers won't take."""
+    files = served_certificate(settings)
+    if files is None:
+        if not is_loopback(split_listen(settings.listen)[0]):
+            raise ConfigError(f"{settings.listen} needs a certificate. Make one: vms tls init HOST, or set tls_cert and tls_key.")
+        proxies = ", ".join(map(str, settings.trusted_proxies)) or "none"
+        return f"http://{settings.listen}, for this machine alone; trusted proxies: {proxies}"
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(files.certificate, files.key)
+    except OSError as error:
+        raise ConfigError(f"{files.certificate} and {files.key} can't be served ({error}). Give a certificate and its own key.") from error
+    end = certificate_end(files.certificate)
+    if end <= at:
+        raise ConfigError(f"The certificate {files.certificate} ended on {end:%Y-%m-%d}. Renew it; it is taken over without a restart.")
+    uncovered = _uncovered(settings, certificate_names(files.certificate))
+    if uncovered:
+        raise ConfigError(f"The certificate {files.certificate} is not for {', '.join(uncovered)}, which allowed_hosts names.")
+    return f"https://{settings.listen}, until {end:%Y-%m-%d}, for {', '.join(sorted(certificate_names(files.certificate)))}"
+
+
+def takes_files(folder: Path) -> str:
+    """Return the folder's name; ConfigError when no file can be put there."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(f"{folder} is not there or takes no file. Mount it, or let the account that runs Custodian write there.")
+    return str(folder)
+
+
+def _uncovered(settings: Settings, names: frozenset[str]) -> list[str]:
+    """Return the hosts that people are to type and the certificate is not for; wildcards stand for one label."""
+    hosts = [host.strip("[]").lower() for host in settings.allowed_hosts]
+    return [host for host in hosts if not is_loopback(host) and not {host, f"*.{host.partition('.')[2]}"} & names]
