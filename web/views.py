@@ -36,9 +36,9 @@ SECTIONS = (
     Section("Live", "/live", Permission.LIVE_VIEW),
     Section("Playback", "/playback", Permission.RECORDED_VIEW),
     Section("Cameras", "/cameras", Permission.CAMERA_MANAGE),
-    Section("People", "/people", Permission.PEOPLE_READ),
     Section("Log", "/log", Permission.LOG_READ),
     Section("Reviews", "/reviews", Permission.REVIEW_READ),
+    Section("People", "/people", Permission.PEOPLE_READ),
 )
 
 

@@ -250,9 +250,13 @@ def _settings(demo: Demo) -> Settings:
     ("role", "pages", "refused"),
     [
         ("Desk", ["Live", "Playback"], "/cameras"),
-        ("Director", ["Live", "Playback", "Log", "Reviews"], "/cameras"),
-        ("IT", ["Cameras"], "/live"),
-        ("Auditor", ["Log", "Reviews"], "/live"),
+        ("Supervisor", ["Live", "Playback"], "/log"),
+        ("Branch manager", ["Live", "Log"], "/playback"),
+        ("Director", ["Live", "Playback", "Log", "Reviews", "People"], "/cameras"),
+        ("Delegate", ["Live", "Playback", "Log"], "/people"),
+        ("Counsel", [], "/log"),
+        ("IT", ["Cameras", "People"], "/live"),
+        ("Auditor", ["Log", "Reviews", "People"], "/live"),
     ],
 )
 def test_the_bar_shows_each_roles_pages_and_no_other(watched: Watched, demo: Demo, role: str, pages: list[str], refused: str) -> None:

@@ -22,7 +22,16 @@ from vms.services import cameras
 from web.pages import Pages, clock, day, short_clock, when, zone_abbr
 from web.views import moment_ms
 
-HOMES = {Role.DESK: "/live", Role.DIRECTOR: "/live", Role.IT: "/cameras", Role.AUDITOR: "/log"}
+HOMES = {
+    Role.DESK: "/live",
+    Role.SUPERVISOR: "/live",
+    Role.BRANCH_MANAGER: "/live",
+    Role.DIRECTOR: "/live",
+    Role.DELEGATE: "/live",
+    Role.COUNSEL: "/account",
+    Role.IT: "/cameras",
+    Role.AUDITOR: "/log",
+}
 LOS_ANGELES = "America/Los_Angeles"
 
 
@@ -37,9 +46,13 @@ def test_the_start_leads_each_role_to_its_own_work(shared_world: World, role: Ro
     ("role", "sections"),
     [
         (Role.DESK, ["Live", "Playback"]),
-        (Role.DIRECTOR, ["Live", "Playback", "Log", "Reviews"]),
-        (Role.IT, ["Cameras"]),
-        (Role.AUDITOR, ["Log", "Reviews"]),
+        (Role.SUPERVISOR, ["Live", "Playback"]),
+        (Role.BRANCH_MANAGER, ["Live", "Log"]),
+        (Role.DIRECTOR, ["Live", "Playback", "Log", "Reviews", "People"]),
+        (Role.DELEGATE, ["Live", "Playback", "Log"]),
+        (Role.COUNSEL, []),
+        (Role.IT, ["Cameras", "People"]),
+        (Role.AUDITOR, ["Log", "Reviews", "People"]),
     ],
 )
 def test_the_navigation_shows_only_what_the_role_opens(shared_world: World, role: Role, sections: list[str]) -> None:
@@ -53,7 +66,9 @@ def test_a_refused_page_says_which_role_and_whom_to_ask(shared_world: World) -> 
     with shared_world.client(Role.DESK, page=True) as client:
         answer = client.get("/log")
     assert answer.status_code == 403
-    assert "Only the Director and the Auditor open this. Your role is Desk. Ask the Director." in answer.text
+    assert (
+        "Only Branch manager, Director, Delegate and Auditor may read the access log. Your role is Desk. Ask the Director." in answer.text
+    )
 
 
 def test_a_page_that_does_not_exist_says_so_as_a_page(shared_world: World) -> None:

@@ -31,15 +31,27 @@ CAMERA = (
 )
 Schema = Mapping[str, Any]
 """A part of the OpenAPI document."""
-LOG = ("before", "camera", "day", "kind", "person")
+LOG = ("before", "camera", "day", "kind", "person", "since", "until")
 
 REQUESTS: Mapping[str, tuple[str, ...]] = {
     "GET /login": ("next",),
-    "POST /login": ("name", "next", "password"),
-    "POST /api/v1/session": ("name", "password"),
-    "GET /playback": ("camera", "t"),
+    "POST /login": ("code", "name", "next", "password"),
+    "POST /api/v1/session": ("code", "name", "password"),
+    "POST /api/v1/session/proof": ("code", "password"),
+    "GET /prove": ("next",),
+    "POST /prove": ("code", "next", "password"),
+    "GET /join": ("name",),
+    "POST /join": ("invitation", "name", "password"),
+    "GET /account": ("done",),
+    "POST /account/password": ("new", "old"),
+    "POST /account/authenticator/code": ("code",),
+    "GET /people": ("done",),
+    "POST /people/new": ("firm", "name", "role", "until"),
+    "GET /waiting": ("done",),
+    "GET /reviews": ("skip",),
+    "GET /playback": ("camera", "replay", "t"),
     "GET /static/{path}": ("path",),
-    "POST /api/v1/views": ("end", "purpose", "start"),
+    "POST /api/v1/views": ("end", "incident", "purpose", "start"),
     "POST /api/v1/views/{view}/extend": ("view",),
     "POST /api/v1/views/{view}/close": ("intervals", "view"),
     "GET /api/v1/views/{view}/main.m3u8": ("end", "start", "stream", "view"),
@@ -69,7 +81,14 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "serve": ("listen",),
     "tls init": ("hosts",),
     "up": ("listen",),
-    "user add": ("branch", "name"),
+    "log verify": ("key",),
+    "login": ("name", "otp"),
+    "mail test": ("address",),
+    "user add": ("board_paper", "branch", "firm", "name", "until"),
+    "user confirm": ("name",),
+    "user end": ("name",),
+    "user invite": ("name",),
+    "user reset": ("name",),
 }
 
 
