@@ -22,13 +22,14 @@ from web.pages import Pages
 from web.permissions import declared_permissions
 from web.read_ledger import ReadLedger
 from web.refusal_log import RefusalLog
-from web.routers import account, camera_pages, cameras, live, log, pages, people, playback, session
+from web.routers import account, camera_pages, cameras, live, log, pages, passkeys, people, playback, session
 from web.security import Guard
 from web.sign_in_delay import SignInDelay
 
 ROUTERS = (
     session.router,
     account.router,
+    passkeys.router,
     pages.router,
     live.router,
     playback.router,

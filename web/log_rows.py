@@ -41,6 +41,8 @@ PURPOSES: Mapping[Kind, frozenset[Purpose] | None] = {
     Kind.REFUSED: None,
 }
 
+COUNTED_BACK = ": a passkey counted back, somebody may have a copy of it"
+
 
 class LogRow(TypedDict):
     number: int
@@ -107,7 +109,7 @@ def _seen(event: AccessEvent, zone: str) -> str:
         case Action.SESSION_OPEN:
             return "Signed in"
         case Action.SESSION_REFUSE:
-            return "Sign-in refused"
+            return f"Sign-in refused{COUNTED_BACK if detail.get('why') == 'counter' else ''}"
         case Action.SESSION_CLOSE:
             return "Signed out"
         case Action.LOG_READ:
