@@ -21,7 +21,7 @@ _ASSIGNED = re.compile(
     re.IGNORECASE,
 )
 _AUTHORIZATION = re.compile(r"(?P<name>\b(?:proxy-)?(?:authorization|cookie)[\"']?\s*[=:]\s*).+", re.IGNORECASE)
-_CHATTY = ("alembic", "uvicorn", "httpx", "httpcore", "websockets", "asyncio", "apscheduler")
+_CHATTY = ("alembic", "uvicorn", "httpx", "httpcore", "websockets", "asyncio", "apscheduler", "fido2")
 """Libraries whose everyday lines say nothing to an operator."""
 _SECRET_FIELD = re.compile(r"password|passwd|secret|token|cookie|authorization|private_key", re.IGNORECASE)
 

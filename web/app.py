@@ -23,13 +23,14 @@ from web.pages import Pages
 from web.permissions import declared_permissions
 from web.read_ledger import ReadLedger
 from web.refusal_log import RefusalLog
-from web.routers import account, camera_pages, cameras, live, log, own_ca, pages, people, playback, reviews, session, waiting
+from web.routers import account, camera_pages, cameras, live, log, own_ca, pages, passkeys, people, playback, reviews, session, waiting
 from web.security import Guard
 from web.sign_in_delay import SignInDelay
 
 ROUTERS = (
     session.router,
     account.router,
+    passkeys.router,
     pages.router,
     live.router,
     playback.router,

@@ -41,6 +41,8 @@ PURPOSES: Mapping[Kind, frozenset[Purpose] | None] = {
     Kind.REFUSED: None,
 }
 
+COUNTED_BACK = ": a passkey counted back, somebody may have a copy of it"
+
 
 class LogRow(TypedDict):
     number: int
@@ -140,7 +142,6 @@ def span_in_words(span: Timespan, zone: str) -> str:
 
 _SAID = {
     Action.SESSION_OPEN: "Signed in",
-    Action.SESSION_REFUSE: "Sign-in refused",
     Action.SESSION_CLOSE: "Signed out",
     Action.SESSION_PROVE: "Showed again who it is",
     Action.PERSON_PASSWORD: "Changed the password",
@@ -155,6 +156,8 @@ def _seen(event: AccessEvent, zone: str) -> str:
             return "Live" if event.span is None else span_in_words(event.span, zone)
         case Action.ACCESS_REFUSE:
             return f"Refused: {detail.get('sentence', detail.get('what', ''))}"
+        case Action.SESSION_REFUSE:
+            return f"Sign-in refused{COUNTED_BACK if detail.get('why') == 'counter' else ''}"
         case Action.LOG_ERASE:
             return f"Erased entries {detail.get('first', '?')} to {detail.get('last', '?')}, by the rule of {detail.get('days', '?')} days"
         case Action.LOG_READ | Action.LOG_EXPORT:

@@ -25,7 +25,9 @@ from web.security import COOKIE
 from web.words import ASK, ROLE_LABELS, only
 
 PROVE_FIRST = Refused(Refusal.PROVE, "Show again that it is you: this act asks for your password and code of the last five minutes.")
-ENROL_FIRST = Refused(Refusal.ENROL, "Your role needs a second factor. Set up an authenticator first: on your account's page.")
+ENROL_FIRST = Refused(
+    Refusal.ENROL, "Your role needs a second factor. Add a passkey or set up an authenticator first: on your account's page."
+)
 
 
 class Denied(Exception):

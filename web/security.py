@@ -52,7 +52,7 @@ class Guard:
         headers = Headers(scope=scope)
         if not _is_encrypted(scope) and not _is_from_here(scope):
             return Response("The proxy was reached without HTTPS, or doesn't send X-Forwarded-Proto.", 403, media_type="text/plain")
-        if _host_name(headers.get("host", "")) not in self._allowed:
+        if host_name(headers.get("host", "")) not in self._allowed:
             return Response("This name is not one of this server's. Set allowed_hosts.", 421, media_type="text/plain")
         if _is_foreign(scope, headers):
             return Response("This request came from another site.", 403, media_type="text/plain")
@@ -101,7 +101,7 @@ def _is_own_origin(headers: Headers) -> bool:
     return origin.scheme in ("http", "https") and origin.netloc.lower() == headers.get("host", "").lower() != ""
 
 
-def _host_name(host: str) -> str:
+def host_name(host: str) -> str:
     """Return the host without its port; IPv6 keeps its brackets."""
     name, separator, port = host.lower().rpartition(":")
     return name if separator and port.isdecimal() else host.lower()

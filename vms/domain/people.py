@@ -90,8 +90,17 @@ class Proof(StrEnum):
     RECOVERY = "recovery"
     """Password and one of the codes kept on paper."""
     PASSKEY = "passkey"
+    """A device or a key that checked its owner by a finger, a face or a PIN: both factors in one."""
     OIDC = "oidc"
     DEMO = "demo"
+
+
+class Ceremony(StrEnum):
+    """What a passkey is asked for (the word of the WebAuthn specification)."""
+
+    REGISTER = "register"
+    SIGN_IN = "sign-in"
+    PROVE = "prove"
 
 
 _HARMLESS = _EVERYONE | {Permission.CAMERA_LIST, Permission.LOG_READ, Permission.REVIEW_READ, Permission.PEOPLE_READ}

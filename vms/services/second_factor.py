@@ -1,4 +1,7 @@
-"""Second factors: an authenticator's codes (RFC 6238) and codes on paper for whoever lost it. Each code opens one thing, once."""
+"""Second factors: an authenticator's codes (RFC 6238) and codes on paper for whoever lost a factor. Each code opens one thing, once.
+
+Passkeys, which are both factors in one, are in `vms.services.passkeys`; an account that has one asks for a code as well.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Person, Proof
 from vms.services.access_log import record
 from vms.services.sessions import SignedIn, digest, prove_session
-from vms.store import factors
+from vms.store import factors, passkeys
 
 FactorKey = NewType("FactorKey", bytes)
 """X25519, of the hub: authenticators' secrets are sealed to it, so a copy of the database opens nothing."""
@@ -55,6 +58,12 @@ class Factors:
 
     totp_since: datetime | None
     recovery_codes_left: int
+    passkeys: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Say whether a password alone opens nothing."""
+        return self.totp_since is not None or self.passkeys > 0
 
 
 def read_factor_key(settings: Settings) -> FactorKey:
@@ -64,6 +73,8 @@ def read_factor_key(settings: Settings) -> FactorKey:
 
 def offer_totp(session: Session, person: Person, *, key: FactorKey) -> Offer | Refused:
     """Return a new secret for the authenticator of somebody who has none; it counts once `enrol_totp` saw a code of it."""
+    if refused := refuse_by_password(session, person):
+        return refused
     secret = pyotp.random_base32()
     if not factors.offer_totp(session, person.id, seal(sealing_public_key(key), secret.encode(), _bound_to(person.id))):
         return Refused(Refusal.NOT_ALLOWED, "This account has an authenticator already. Only IT can start taking it away.")
@@ -84,13 +95,31 @@ def enrol_totp(session: Session, person: Person, code: str, *, key: FactorKey, a
     stored = factors.totp(session, person.id)
     if stored is None or stored.confirmed_at is not None:
         return Refused(Refusal.NOT_ALLOWED, "No new authenticator waits for its first code.")
+    if refused := refuse_by_password(session, person):
+        return refused
     if not _take_totp(session, person.id, stored.secret, code, key=key, at=at):
         return Refused(Refusal.NOT_ALLOWED, "That is not the code it shows now. Look at the phone's clock, then enter the next one.")
     factors.confirm_totp(session, person.id, at)
-    codes = tuple(secrets.token_hex(_RECOVERY_BYTES) for _ in range(RECOVERY_CODES))
-    factors.set_recovery_codes(session, person.id, [digest(code) for code in codes])
+    codes = new_recovery_codes(session, person.id)
     record(session, actor=person, action=Action.FACTOR_ADD, at=at, detail={"kind": "totp"})
-    return Enrolled(prove_session(session, person, Proof.TOTP, at=at), tuple(f"{code[:5]}-{code[5:]}" for code in codes))
+    return Enrolled(prove_session(session, person, Proof.TOTP, at=at), codes)
+
+
+def new_recovery_codes(session: Session, person: PersonId) -> tuple[str, ...]:
+    """Return new codes for paper, as they are to be written down; those that were there open nothing any more."""
+    codes = tuple(secrets.token_hex(_RECOVERY_BYTES) for _ in range(RECOVERY_CODES))
+    factors.set_recovery_codes(session, person, [digest(code) for code in codes])
+    return tuple(f"{code[:5]}-{code[5:]}" for code in codes)
+
+
+def refuse_by_password(session: Session, person: Person) -> Refused | None:
+    """Return the refusal of a further factor in a session that a password alone opened, when the account has one.
+
+    Who knows no more than the password would get past the factor that is there by adding another.
+    """
+    if person.proof is not Proof.PASSWORD or not factors_of(session, person.id).any:
+        return None
+    return Refused(Refusal.PROVE, "This account has a second factor. Show first that you have it.")
 
 
 def take_code(session: Session, person: PersonId, code: str, *, key: FactorKey, at: datetime) -> Proof | None:
@@ -99,10 +128,11 @@ def take_code(session: Session, person: PersonId, code: str, *, key: FactorKey, 
     Without a second factor the password is all there is, and the session opens nothing that needs more.
     """
     stored = factors.totp(session, person)
-    if stored is None or stored.confirmed_at is None:
+    secret = stored.secret if stored is not None and stored.confirmed_at is not None else None
+    if secret is None and not passkeys.has_any(session, person):
         return Proof.PASSWORD
     plain = code.replace(" ", "").replace("-", "").casefold()
-    if _take_totp(session, person, stored.secret, plain, key=key, at=at):
+    if secret is not None and _take_totp(session, person, secret, plain, key=key, at=at):
         return Proof.TOTP
     if factors.take_recovery_code(session, person, digest(plain), at):
         return Proof.RECOVERY
@@ -111,7 +141,8 @@ def take_code(session: Session, person: PersonId, code: str, *, key: FactorKey, 
 
 def factors_of(session: Session, person: PersonId) -> Factors:
     stored = factors.totp(session, person)
-    return Factors(stored.confirmed_at if stored else None, factors.unused_recovery_codes(session, person))
+    left = factors.unused_recovery_codes(session, person)
+    return Factors(stored.confirmed_at if stored else None, left, len(passkeys.of_person(session, person)))
 
 
 def _take_totp(session: Session, person: PersonId, sealed: bytes, code: str, *, key: FactorKey, at: datetime) -> bool:

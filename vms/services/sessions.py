@@ -22,6 +22,8 @@ TOUCH_EVERY = timedelta(minutes=1)
 """A session's last request is written at most so often: reading pages stays reading."""
 MAX_TOKEN_CHARS = 128
 LIST_LIMIT = 100
+WRONG_ENTRY = "Name, password or code is wrong."
+WRONG_PASSKEY = "This passkey opens nothing here. Sign in with password and code, then look at your account's passkeys."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def open_session(session: Session, *, person_id: PersonId, proof: Proof, at: dat
     """Open a session for somebody who has shown who they are by `proof`; refused when the account is not in use."""
     account = people.get(session, person_id)
     if account is None or not account.in_use(at):
-        refused = refuse_sign_in(session, person_id, at=at, address=address)
+        refused = refuse_sign_in(session, person_id, at=at, address=address, proof=proof)
         return _not_yet() if account is not None and account.confirmed_at is None and account.disabled_at is None else refused
     token, number = secrets.token_urlsafe(32), SessionId(new_number())
     stored = StoredSession(number, account, proof, address[:64], at, at, at, None)
@@ -60,11 +62,14 @@ def open_session(session: Session, *, person_id: PersonId, proof: Proof, at: dat
     return SignedIn(token, person)
 
 
-def refuse_sign_in(session: Session, person: PersonId | None, *, at: datetime, address: str) -> Refused:
+def refuse_sign_in(
+    session: Session, person: PersonId | None, *, at: datetime, address: str, proof: Proof = Proof.PASSWORD, why: str = ""
+) -> Refused:
     """Write that a sign-in failed. The typed name is not written down: people type their password there."""
     detail = _origin(address) | {"account": "unknown" if person is None else str(person)}
+    detail |= ({"how": proof.value} if proof is Proof.PASSKEY else {}) | ({"why": why} if why else {})
     record(session, actor=System("sign-in"), action=Action.SESSION_REFUSE, at=at, detail=detail)
-    return Refused(Refusal.SIGN_IN, "Name, password or code is wrong.")
+    return Refused(Refusal.SIGN_IN, WRONG_PASSKEY if proof is Proof.PASSKEY else WRONG_ENTRY)
 
 
 def session_for_token(session: Session, token: str, *, at: datetime) -> OpenSession | Refused:

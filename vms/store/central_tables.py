@@ -31,7 +31,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState, RecordingMode, Scheme, StreamRole
-from vms.domain.people import Proof, Role
+from vms.domain.people import Ceremony, Proof, Role
 from vms.domain.second_person import Act, Decision
 from vms.store.columns import Moment, Number, Word, one_of
 
@@ -285,6 +285,50 @@ class RecoveryCodeRow(Central):
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, autoincrement=False)
     code_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     used_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class PasskeyRow(Central):
+    """A device or a key that signs for a person (WebAuthn). Only it holds the private half."""
+
+    __tablename__ = "passkey"
+    __table_args__ = (
+        # Each sign-in: the passkey that answers.
+        UniqueConstraint("credential_id"),
+        CheckConstraint("length(credential_id) BETWEEN 16 AND 1023", name="credential_id"),
+        # A person's passkeys.
+        Index(None, "person_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary)
+    credential: Mapped[bytes] = mapped_column(LargeBinary)
+    """Attested credential data (WebAuthn 6.5.1): model, credential id, public key as COSE."""
+    rp_id: Mapped[str] = mapped_column(String(253))
+    """The host name that it signs for, and for no other."""
+    sign_count: Mapped[int] = mapped_column(Number)
+    """The newest that it told; 0 for ever where it doesn't count."""
+    label: Mapped[str] = mapped_column(String(NAME_CHARS))
+    added_at: Mapped[datetime] = mapped_column(Moment)
+    last_used_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class ChallengeRow(Central):
+    """What a passkey is to sign, for one browser or one session, once and for some minutes; a new one takes its place."""
+
+    __tablename__ = "challenge"
+    __table_args__ = (
+        CheckConstraint("length(holder_sha256) = 32", name="holder"),
+        CheckConstraint("length(challenge) = 32", name="challenge"),
+        one_of("ceremony", Ceremony, "ceremony"),
+        # Those that have run out, at each new one.
+        Index(None, "ends_at"),
+    )
+
+    holder_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    ceremony: Mapped[Ceremony] = mapped_column(Word(Ceremony), primary_key=True)
+    challenge: Mapped[bytes] = mapped_column(LargeBinary)
+    ends_at: Mapped[datetime] = mapped_column(Moment)
 
 
 class InvitationRow(Central):

@@ -9,7 +9,7 @@ from sqlalchemy import and_, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from vms.domain.ids import PersonId
-from vms.store.central_tables import RecoveryCodeRow, TotpRow
+from vms.store.central_tables import PasskeyRow, RecoveryCodeRow, TotpRow
 from vms.store.database import insert_into
 
 
@@ -65,5 +65,5 @@ def unused_recovery_codes(session: Session, person: PersonId) -> int:
 
 def forget(session: Session, person: PersonId) -> None:
     """Take every second factor of `person` away."""
-    for table in (TotpRow, RecoveryCodeRow):
+    for table in (TotpRow, PasskeyRow, RecoveryCodeRow):
         session.execute(delete(table).where(table.person_id == person))

@@ -337,3 +337,34 @@ CREATE TABLE sign_in_place (
   CONSTRAINT pk_sign_in_place PRIMARY KEY ("key"),
   CONSTRAINT ck_sign_in_place_key CHECK (length(key) = 32)
 ) WITHOUT ROWID;
+
+CREATE TABLE passkey (
+  id INTEGER NOT NULL,
+  person_id INTEGER NOT NULL,
+  credential_id BLOB NOT NULL,
+  credential BLOB NOT NULL,
+  rp_id VARCHAR(253) NOT NULL,
+  sign_count INTEGER NOT NULL,
+  label VARCHAR(120) NOT NULL,
+  added_at BIGINT NOT NULL,
+  last_used_at BIGINT,
+  CONSTRAINT pk_passkey PRIMARY KEY (id),
+  CONSTRAINT uq_passkey_credential_id UNIQUE (credential_id),
+  CONSTRAINT ck_passkey_credential_id CHECK (length(credential_id) BETWEEN 16 AND 1023),
+  CONSTRAINT fk_passkey_person_id FOREIGN KEY(person_id) REFERENCES person (id)
+);
+
+CREATE INDEX ix_passkey_person_id ON passkey (person_id);
+
+CREATE TABLE challenge (
+  holder_sha256 BLOB NOT NULL,
+  ceremony VARCHAR(32) NOT NULL,
+  challenge BLOB NOT NULL,
+  ends_at BIGINT NOT NULL,
+  CONSTRAINT pk_challenge PRIMARY KEY (holder_sha256, ceremony),
+  CONSTRAINT ck_challenge_holder CHECK (length(holder_sha256) = 32),
+  CONSTRAINT ck_challenge_challenge CHECK (length(challenge) = 32),
+  CONSTRAINT ck_challenge_ceremony CHECK (ceremony IN ('register', 'sign-in', 'prove'))
+);
+
+CREATE INDEX ix_challenge_ends_at ON challenge (ends_at);

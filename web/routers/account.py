@@ -13,12 +13,14 @@ from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.errors import InvalidInput
 from vms.services import sign_in
+from vms.services.passkeys import passkeys_of
 from vms.services.second_factor import enrol_totp, factors_of, offer_totp, offered_totp
 from vms.services.sessions import list_sessions, revoke_sessions
 from web.deps import Site, TheSite, Tx
 from web.errors import REFUSALS, refusal
 from web.numbers import PathId
 from web.permissions import ProvedPerson, SignedIn
+from web.relying_party import relying_party
 from web.routers.session import with_cookie
 from web.schemas.requests import CodeForm, PasswordForm
 from web.views import shell
@@ -26,6 +28,9 @@ from web.views import shell
 router = APIRouter(prefix="/account")
 NOTICES = {
     "password": "Password changed. Everywhere else you were signed in, you no longer are.",
+    "passkey": "Passkey added. Sign in with it from now on.",
+    "renamed": "Passkey renamed.",
+    "removed": "Passkey removed. Everywhere else you were signed in, you no longer are.",
     "sessions": "Signed out there. What was open closes within seconds.",
 }
 
@@ -77,7 +82,7 @@ def enrol_authenticator(person: ProvedPerson, site: TheSite, request: Request, f
         answer = enrol_totp(session, person, form.code.get_secret_value(), key=site.factor_key, at=site.clock.now())
     if isinstance(answer, Refused):
         return _authenticator(site, request, person, error=answer.sentence, status=REFUSALS[answer.refusal])
-    context = shell(site, answer.signed_in.person, path=request.url.path) | {"codes": answer.recovery_codes}
+    context = shell(site, answer.signed_in.person, path=request.url.path) | {"codes": answer.recovery_codes, "kind": "totp"}
     return with_cookie(site.pages.render("recovery_codes.html", context, person=answer.signed_in.person), answer.signed_in)
 
 
@@ -87,9 +92,12 @@ def _account(
     around = shell(site, person, path=request.url.path)
     with site.central.reading() as session:
         factors = factors_of(session, person.id)
+        known = passkeys_of(session, person.id)
         mine = list_sessions(session, person, person.id, at=site.clock.now())
     context = around | {
         "factors": factors,
+        "known_passkeys": known,
+        "passkeys": relying_party(request) is not None,
         "must_enrol": person.must_enrol,
         "open_sessions": [] if isinstance(mine, Refused) else mine,
         "own_session": person.session_id,
@@ -106,6 +114,7 @@ def _authenticator(site: Site, request: Request, person: Person, *, error: str |
         offer = offered_totp(session, person, key=site.factor_key)
     context = around | {
         "factors": factors,
+        "passkeys": relying_party(request) is not None,
         "must_enrol": person.must_enrol,
         "secret": " ".join(offer.secret[start : start + 4] for start in range(0, len(offer.secret), 4)) if offer else None,
         "picture": segno.make(offer.uri, error="m").svg_inline(scale=5, border=4, light="#fff") if offer else None,

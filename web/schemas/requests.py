@@ -15,6 +15,7 @@ from web.numbers import BodyId
 
 MAX_NAME_CHARS = 200
 MAX_CODE_CHARS = 40
+MAX_CREDENTIAL_CHARS = 32 * 1024
 
 
 class SignIn(BaseModel):
@@ -62,6 +63,22 @@ class CodeForm(BaseModel):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     code: SecretStr = Field(default=SecretStr(""), max_length=MAX_CODE_CHARS)
+
+
+class PasskeyAnswerForm(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    credential: str = Field(default="", max_length=MAX_CREDENTIAL_CHARS)
+    """What the browser's passkey answered, as JSON with octets in base64url."""
+    next: str = Field(default="", max_length=2000)
+
+
+class NewPasskeyForm(PasskeyAnswerForm):
+    label: str = Field(default="", max_length=MAX_NAME_CHARS)
+
+
+class LabelForm(BaseModel):
+    label: str = Field(default="", max_length=MAX_NAME_CHARS)
 
 
 class PersonForm(BaseModel):
