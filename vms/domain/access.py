@@ -48,6 +48,9 @@ class Action(StrEnum):
     PERSON_PASSWORD = "person:password"  # noqa: S105 - the name of an act
     FACTOR_ADD = "factor:add"
     FACTOR_REMOVE = "factor:remove"
+    IDENTITY_LINK = "identity:link"
+    """An account is opened by the district's sign-in from now on, too."""
+    IDENTITY_UNLINK = "identity:unlink"
     SESSION_PROVE = "session:prove"
     """Somebody signed in proved anew who they are."""
     SESSION_REVOKE = "session:revoke"

@@ -20,7 +20,7 @@ from vms.services.passwords import NO_PASSWORD, PasswordHash
 from vms.services.refusals import no_such, not_allowed
 from vms.services.sessions import digest
 from vms.store import branches as branch_rows
-from vms.store import people, sessions
+from vms.store import identities, people, sessions
 
 INVITATION_LASTS = timedelta(hours=72)
 
@@ -99,13 +99,16 @@ def disable_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
 def invite_person(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> str | Refused:
     """Return the code with which somebody chooses the first password of an account; it works once, for `INVITATION_LASTS`.
 
-    For an account that never had a password only: nobody takes over one that is in use.
+    For an account that never had a password, and is not the district's sign-in's: nobody takes over one that is in use.
     """
     if not allows(actor, Permission.PEOPLE_PROPOSE):
         return refuse(session, actor, Action.PERSON_INVITE, not_allowed("invite somebody", "IT"), at=at)
     account = people.get(session, person_id)
     if account is None or account.disabled_at is not None:
         return no_such("account in use")
+    if identities.of_person(session, person_id) is not None:
+        sentence = f"{account.name} comes by the district's sign-in. An invitation would let somebody else choose a password for it."
+        return refuse(session, actor, Action.PERSON_INVITE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
     if people.password_of(session, person_id):
         sentence = f"{account.name} has a password already. An invitation is for an account that has none."
         return refuse(session, actor, Action.PERSON_INVITE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)

@@ -63,6 +63,16 @@ CREATE TABLE invitation (
   CONSTRAINT fk_invitation_person_id FOREIGN KEY(person_id) REFERENCES person (id)
 );
 
+CREATE TABLE person_identity (
+  issuer VARCHAR(500) NOT NULL,
+  subject VARCHAR(255) NOT NULL,
+  person_id INTEGER NOT NULL,
+  added_at BIGINT NOT NULL,
+  CONSTRAINT pk_person_identity PRIMARY KEY (issuer, subject),
+  CONSTRAINT uq_person_identity_person_id UNIQUE (person_id),
+  CONSTRAINT fk_person_identity_person_id FOREIGN KEY(person_id) REFERENCES person (id)
+);
+
 CREATE TABLE person (
   id INTEGER NOT NULL,
   name VARCHAR(120) NOT NULL,
