@@ -18,16 +18,18 @@ from web.deps import Site
 from web.live_gateway import LiveGateway
 from web.live_views import LiveViews
 from web.node_client import NodeClient
+from web.oidc_flows import open_district_sign_in
 from web.pages import Pages
 from web.permissions import declared_permissions
 from web.read_ledger import ReadLedger
 from web.refusal_log import RefusalLog
-from web.routers import account, camera_pages, cameras, live, log, pages, people, playback, session
+from web.routers import account, camera_pages, cameras, live, log, oidc, pages, people, playback, session
 from web.security import Guard
 from web.sign_in_delay import SignInDelay
 
 ROUTERS = (
     session.router,
+    oidc.router,
     account.router,
     pages.router,
     live.router,
@@ -61,6 +63,7 @@ def open_site(settings: Settings, clock: Clock) -> Site:
         reads=ReadLedger(),
         delay=SignInDelay(),
         refusals=refusals,
+        oidc=open_district_sign_in(settings, clock),
     )
 
 
@@ -96,4 +99,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     site: Site = app.state.site
     await site.node.aclose()
+    if site.oidc is not None:
+        site.oidc.provider.close()
     site.central.dispose()

@@ -22,6 +22,7 @@ from vms.services.second_factor import FactorKey
 from vms.store.database import Engines
 from web.live_gateway import LiveGateway
 from web.node_client import NodeClient
+from web.oidc_flows import DistrictSignIn
 from web.pages import Pages
 from web.read_ledger import ReadLedger
 from web.refusal_log import RefusalLog
@@ -57,6 +58,8 @@ class Site:
     reads: ReadLedger
     delay: SignInDelay
     refusals: RefusalLog
+    oidc: DistrictSignIn | None = None
+    """None while no provider is set."""
     liveness: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     """The thread of `/healthz`, which answers also while every other one waits for the recorder."""
 

@@ -64,6 +64,12 @@ class CodeForm(BaseModel):
     code: SecretStr = Field(default=SecretStr(""), max_length=MAX_CODE_CHARS)
 
 
+class NextForm(BaseModel):
+    """A button that leads elsewhere and back."""
+
+    next: str = Field(default="", max_length=2000)
+
+
 class PersonForm(BaseModel):
     """An account as IT proposes it."""
 
