@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from vms.domain.ids import BranchId
 from vms.domain.people import Account, Permission, Person, Role
+from vms.services.identities import OIDC
 from web.words import ROLE_LABELS
 
 
@@ -20,6 +21,8 @@ class PersonRow(TypedDict):
     """waits, works, ended"""
     ends_at: datetime | None
     firm: str
+    from_provider: bool
+    """Proposed by the district's sign-in: the name is the provider's word."""
     may_confirm: bool
     may_end: bool
     own: bool
@@ -44,6 +47,7 @@ def _row(account: Account, branches: Mapping[BranchId, str], reader: Person, at:
         state=state,
         ends_at=account.ends_at,
         firm=account.firm,
+        from_provider=account.proposed_by == OIDC.label,
         may_confirm=waits and reader.may(Permission.PEOPLE_CONFIRM) and account.proposed_by != reader.label,
         may_end=state != "ended" and reader.may(Permission.PEOPLE_CONFIRM if directors else Permission.PEOPLE_END),
         own=account.id == reader.id,

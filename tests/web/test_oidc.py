@@ -215,6 +215,18 @@ def test_who_left_the_group_is_refused_and_whoever_joins_another_keeps_the_role(
     assert newest(world, Action.SESSION_OPEN).role == "desk"
 
 
+def test_the_director_sees_which_accounts_the_provider_proposed_and_confirms_them(world: World) -> None:
+    Browser(world, "yves", "cameras-desk").sign_in()
+    with world.client(Role.DIRECTOR, page=True) as director:
+        row = re.search(r"<b>yves</b>.*?</tr>", director.get("/people").text, re.DOTALL)
+        assert row is not None
+        assert "by the district" in row[0]
+        confirm = re.search(r'action="(/people/\d+/confirm)"', row[0])
+        assert confirm is not None
+        assert director.post(confirm[1]).status_code == 303
+    assert onward(Browser(world, "yves", "cameras-desk").sign_in("/live")) == "/live"
+
+
 def test_a_name_that_is_taken_gets_a_number(world: World) -> None:
     with world.site.central.writing() as session:
         an_account(session, Role.DESK, name="Ivan")
