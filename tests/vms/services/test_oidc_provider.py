@@ -107,6 +107,7 @@ NOT_BELIEVED: dict[str, Callable[[HostileProvider, datetime], Claims]] = {
     "another issuer": lambda there, at: there.claims(at, SECRETS.nonce, iss="https://evil.example"),
     "no issuer": lambda there, at: there.claims(at, SECRETS.nonce, iss=None),
     "for somebody else": lambda there, at: there.claims(at, SECRETS.nonce, aud="another client"),
+    "for somebody else, asked for by us": lambda there, at: there.claims(at, SECRETS.nonce, aud="another client", azp=CLIENT),
     "for nobody": lambda there, at: there.claims(at, SECRETS.nonce, aud=None),
     "for an empty list": lambda there, at: there.claims(at, SECRETS.nonce, aud=[]),
     "for two, and no word for whom": lambda there, at: there.claims(at, SECRETS.nonce, aud=[CLIENT, "another client"]),
