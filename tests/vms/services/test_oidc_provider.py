@@ -190,6 +190,13 @@ def test_a_secret_among_the_keys_signs_nothing(there: HostileProvider, ours: Pro
         ours.identity(Return("the code"), SECRETS)
 
 
+def test_a_provider_whose_only_key_is_a_secret_has_none(there: HostileProvider, ours: Provider) -> None:
+    secret = OctKey.import_key("everybody knows it, and it is long enough", {"kid": "s"})
+    there.answers["/jwks"] = Answer(json.dumps({"keys": [secret.as_dict()]}).encode())
+    with pytest.raises(Unavailable):
+        ours.address_for(SECRETS)
+
+
 def test_a_short_key_signs_nothing(there: HostileProvider, ours: Provider) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # joserfc says so, too
@@ -287,6 +294,16 @@ def test_an_answer_that_is_none_is_said_so_and_costs_little(bad: str, path: str,
     with pytest.raises(Unavailable, match="The district's sign-in doesn't answer"):
         ours.identity(Return("the code"), SECRETS)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+@pytest.mark.parametrize("path", [DISCOVERY, "/jwks", "/token"])
+def test_a_redirect_is_not_followed_even_to_what_would_do(path: str, there: HostileProvider, ours: Provider, clock: DrivenClock) -> None:
+    there.sign(there.claims(clock.now(), SECRETS.nonce))
+    there.answers["/elsewhere"] = there.answer(path)
+    there.answers[path] = Answer(status=307, headers={"location": f"{there.issuer}/elsewhere"})
+    with pytest.raises(Unavailable):
+        ours.identity(Return("the code"), SECRETS)
+    assert "/elsewhere" not in there.asked
 
 
 @pytest.mark.slow
