@@ -8,6 +8,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -92,6 +93,21 @@ class Settings(BaseSettings):
     """The witness's verifier key, NAME+ID+BASE64: only signatures by it count."""
     log_days: int | None = Field(default=None, ge=LEAST_LOG_DAYS)
     """How long the access log says who did what; older entries lose their text and keep their hash. None means it is kept."""
+    public_url: str | None = None
+    """Under what address browsers reach the pages, https://cameras.example.org; whoever signs in elsewhere is sent back there."""
+    oidc_issuer: str | None = None
+    """The district's OpenID provider; None means that people sign in here alone and nothing is contacted."""
+    oidc_client_id: str = ""
+    oidc_label: str = "District sign-in"
+    """What its button says."""
+    oidc_scope: str = "openid profile"
+    oidc_hosts: tuple[str, ...] = ()
+    """Hosts besides the issuer's own that may be asked for tokens and keys."""
+    oidc_role_claim: str = "groups"
+    oidc_roles: dict[str, str] = Field(default_factory=dict)
+    """Group → role, or role at branch; the first that fits counts. `vms.domain.identity.parse_places` reads it."""
+    oidc_second_factor: tuple[str, ...] = ("mfa",)
+    """Values of amr or acr with which the provider says that it saw a second factor."""
     district: str = "Library District"
     failpoint: str = ""
     """Crash tests only: the step at which this process kills itself."""
@@ -155,6 +171,21 @@ class Settings(BaseSettings):
             raise ValueError("witness_url and witness_key belong together: give both or neither")
         return self
 
+    @field_validator("oidc_issuer", "public_url")
+    @classmethod
+    def _address_is_safe(cls, address: str | None) -> str | None:
+        if address is not None and not is_safe_address(address):
+            raise ValueError("it is an https:// address without a question mark; http:// for this machine alone")
+        return address
+
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> Settings:
+        if self.oidc_issuer is not None and (not self.oidc_client_id or self.public_url is None):
+            raise ValueError("oidc_issuer needs oidc_client_id and public_url beside it")
+        if self.public_url is not None and urlsplit(self.public_url).path:
+            raise ValueError("public_url ends behind the host: https://cameras.example.org")
+        return self
+
     @property
     def central_path(self) -> Path:
         return self.data_dir / "central.db"
@@ -206,6 +237,11 @@ class Settings(BaseSettings):
         return self.secrets_dir / "tls_server.pem"
 
     @property
+    def oidc_secret_path(self) -> Path:
+        """What the OpenID provider knows this installation by."""
+        return self.secrets_dir / "oidc_client_secret"
+
+    @property
     def node_key_path(self) -> Path:
         return self.secrets_dir / "node_x25519.key"
 
@@ -247,6 +283,19 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_safe_address(address: str) -> bool:
+    """Say whether `address` is one that nobody on the way can read or answer for: https, or this machine itself."""
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        parts.port  # noqa: B018 - raises when it is none
+    except ValueError:
+        return False
+    plain = address.isascii() and address.isprintable() and " " not in address
+    whole = bool(host) and "@" not in parts.netloc and not parts.query and not parts.fragment
+    return plain and whole and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
 
 
 def split_listen(listen: str) -> tuple[str, int]:

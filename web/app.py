@@ -19,16 +19,33 @@ from web.deps import Site
 from web.live_gateway import LiveGateway
 from web.live_views import LiveViews
 from web.node_client import NodeClient
+from web.oidc_flows import open_district_sign_in
 from web.pages import Pages
 from web.permissions import declared_permissions
 from web.read_ledger import ReadLedger
 from web.refusal_log import RefusalLog
-from web.routers import account, camera_pages, cameras, live, log, own_ca, pages, passkeys, people, playback, reviews, session, waiting
+from web.routers import (
+    account,
+    camera_pages,
+    cameras,
+    live,
+    log,
+    oidc,
+    own_ca,
+    pages,
+    passkeys,
+    people,
+    playback,
+    reviews,
+    session,
+    waiting,
+)
 from web.security import Guard
 from web.sign_in_delay import SignInDelay
 
 ROUTERS = (
     session.router,
+    oidc.router,
     account.router,
     passkeys.router,
     pages.router,
@@ -67,6 +84,7 @@ def open_site(settings: Settings, clock: Clock) -> Site:
         delay=SignInDelay.of(central, grant_key),
         refusals=refusals,
         authority=served_authority(settings),
+        oidc=open_district_sign_in(settings, clock),
     )
 
 
@@ -108,4 +126,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     site: Site = app.state.site
     await site.node.aclose()
+    if site.oidc is not None:
+        site.oidc.provider.close()
     site.central.dispose()

@@ -23,6 +23,7 @@ from vms.services.second_factor import FactorKey
 from vms.store.database import Engines
 from web.live_gateway import LiveGateway
 from web.node_client import NodeClient
+from web.oidc_flows import DistrictSignIn
 from web.pages import Pages
 from web.read_ledger import ReadLedger
 from web.refusal_log import RefusalLog
@@ -60,6 +61,8 @@ class Site:
     refusals: RefusalLog
     authority: Authority | None
     """The one of this installation's own, where the pages are served with its certificate."""
+    oidc: DistrictSignIn | None = None
+    """None while no provider is set."""
     liveness: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
     """The thread of `/healthz`, which answers also while every other one waits for the recorder."""
 

@@ -9,6 +9,7 @@ from typing import TypedDict
 from vms.domain.ids import BranchId
 from vms.domain.people import Account, Permission, Person, Role
 from vms.domain.second_person import Act, Proposal
+from vms.services.identities import OIDC
 from web.words import ROLE_LABELS
 
 
@@ -25,6 +26,8 @@ class PersonRow(TypedDict):
     """From when on a reset that began may be finished."""
     ends_at: datetime | None
     firm: str
+    from_provider: bool
+    """Proposed by the district's sign-in: the name is the provider's word."""
     may_confirm: bool
     may_end: bool
     may_reset: bool
@@ -60,6 +63,7 @@ def _row(
         reset_from=reset.earliest_at if reset else None,
         ends_at=account.ends_at,
         firm=account.firm,
+        from_provider=confirm is not None and confirm.by == OIDC.label,
         may_confirm=confirm is not None and confirm.may_approve(reader),
         may_end=state != "ended" and reader.may(Permission.PEOPLE_CONFIRM if directors else Permission.PEOPLE_END),
         may_reset=state == "works" and reset is None and reader.may(Permission.PEOPLE_PROPOSE),

@@ -64,6 +64,12 @@ def test_the_data_directory_is_the_one_that_was_asked_for(tmp_path: Path, monkey
         ('tls_cert = "/cert.pem"', "belong together"),
         ('database_url = "mysql://root:hunter2@db/vms"', "postgresql://"),
         ("[[volumes]]\nmax_bytes = 5", "path"),
+        ('oidc_issuer = "http://sso.example.org"', "https://"),
+        ('oidc_issuer = "https://pat:hunter2@sso.example.org"', "https://"),
+        ('oidc_issuer = "https://sso.example.org?tenant=1"', "https://"),
+        ('oidc_issuer = "https://sso.example.org:port"', "https://"),
+        ('oidc_issuer = "https://sso.example.org"', "needs oidc_client_id and public_url"),
+        ('public_url = "https://cameras.example.org/here"', "ends behind the host"),
     ],
 )
 def test_a_mistake_is_named_with_its_setting(tmp_path: Path, text: str, sentence: str) -> None:

@@ -26,6 +26,12 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("GET", "/login"): 200,
     ("POST", "/login"): 401,
     ("POST", "/logout"): 303,
+    ("POST", "/login/oidc"): 404,  # as long as no provider is set
+    ("GET", "/login/oidc/callback"): 404,
+    ("POST", "/login/oidc/code"): 404,
+    ("POST", "/prove/oidc"): 404,
+    ("POST", "/account/oidc"): 404,
+    ("POST", "/account/oidc/remove"): 404,
     ("GET", "/live"): 200,
     ("GET", "/playback"): 200,
     ("GET", "/static/{path}"): 404,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -93,8 +94,8 @@ class World:
 
 
 @contextmanager
-def a_world(settings: Settings) -> Iterator[World]:
-    """Serve the pages of a data directory that holds a migrated central database."""
+def a_world(settings: Settings, sock: socket.socket | None = None) -> Iterator[World]:
+    """Serve the pages of a data directory that holds a migrated central database, on a socket of its own unless one is given."""
     for folder in (settings.secrets_dir, settings.run_dir):
         folder.mkdir(exist_ok=True)
     settings.grant_key_path.write_bytes(new_signing_key())
@@ -105,7 +106,7 @@ def a_world(settings: Settings) -> Iterator[World]:
         save_district(session, CONSOLE, District("Alder County Library District", "America/Los_Angeles", 14, "Helen Marsh"), at=NOW)
         branch = a_branch(session)
         camera = a_camera(session, branch)
-    sock = loopback_socket()
+    sock = sock or loopback_socket()
     certificate = ServedCertificate(served_certificate(settings))
     address = f"{'http' if certificate.context_factory is None else 'https'}://127.0.0.1:{sock.getsockname()[1]}"
     with served(plainly(node.app()), unix_socket(settings.node_socket)), served(configuration(create_app(site), certificate), sock):

@@ -27,6 +27,15 @@ POWERS: dict[Act, Permission] = {Act.PERSON_CONFIRM: Permission.PEOPLE_CONFIRM, 
 """Who holds the permission may be the second person."""
 
 
+class Alone(StrEnum):
+    """Whether an act that nobody approved is done after `ALONE_WAIT`."""
+
+    WHEN_NOBODY = "when nobody else could approve it"
+    ALWAYS = "always"
+    """Nobody is to be asked: the Board has decided."""
+    NEVER = "never"
+
+
 class Decision(StrEnum):
     APPROVED = "approved"
     STOPPED = "stopped"

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from vms.config import Settings, is_loopback
 from vms.domain.camera import CameraDetails
+from vms.services.oidc_provider import hosts_contacted
 from vms.store.mounts import MOUNTINFO, NETWORK_FILE_SYSTEMS, file_system_of
 
 Source = Callable[[Settings], Iterable[str]]
@@ -42,7 +43,7 @@ def log_witness(settings: Settings) -> Iterator[str]:
             yield f"witness_url: the witness {url.hostname}, for the access log's checkpoints"
 
 
-SOURCES: tuple[Source, ...] = (central_database, checkpoint_folder, mail_server, log_witness)
+SOURCES: tuple[Source, ...] = (central_database, checkpoint_folder, mail_server, log_witness, hosts_contacted)
 
 
 def outward(settings: Settings) -> list[str]:

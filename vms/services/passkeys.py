@@ -126,7 +126,7 @@ def sign_in_by_passkey(
     why = _fault(session, rp, challenge, found, answer, at)
     if why or found is None:
         whose = None if found is None else found.person
-        refused = refuse_sign_in(session, whose, at=at, address=address, proof=Proof.PASSKEY, why=why)
+        refused = refuse_sign_in(session, whose, at=at, address=address, how=Proof.PASSKEY.value, why=why)
         return refused if challenge is not None else Refused(refused.refusal, TOO_LATE)
     return open_session(session, person_id=found.person, proof=Proof.PASSKEY, at=at, address=address)
 
@@ -146,7 +146,7 @@ def prove_by_passkey(session: Session, person: Person, rp: RelyingParty, answer:
     found = passkeys.of_credential(session, webauthn.credential_id(answer))
     mine = found if found is not None and found.person == person.id else None
     if why := _fault(session, rp, challenge, mine, answer, at):
-        refuse_sign_in(session, person.id, at=at, address="", proof=Proof.PASSKEY, why=why)
+        refuse_sign_in(session, person.id, at=at, address="", how=Proof.PASSKEY.value, why=why)
         return Refused(Refusal.PROVE, "This passkey did not answer as asked. Try again, or go on with the password.", logged=True)
     return prove_session(session, person, Proof.PASSKEY, at=at)
 

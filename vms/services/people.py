@@ -14,7 +14,7 @@ from vms.domain.ids import BranchId, PersonId, new_number
 from vms.domain.names import plain_name
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import MAX_DELEGATION, Account, Actor, OsUser, Permission, Person, Role, System, allows
-from vms.domain.second_person import Act, Proposal
+from vms.domain.second_person import Act, Alone, Proposal
 from vms.errors import InvalidInput
 from vms.services import second_person
 from vms.services.access_log import record, refuse
@@ -22,7 +22,7 @@ from vms.services.passwords import NO_PASSWORD, PasswordHash
 from vms.services.refusals import no_such, not_allowed
 from vms.services.sessions import digest
 from vms.store import branches as branch_rows
-from vms.store import factors, people, sessions
+from vms.store import factors, identities, people, sessions
 
 INVITATION_LASTS = timedelta(hours=72)
 RESET_WAIT = timedelta(hours=24)
@@ -80,7 +80,15 @@ def add_person(
     people.add(session, account, password_hash=password_hash)
     record(session, actor=actor, action=Action.PERSON_ADD, at=at, detail=_told(account))
     if waits:
-        second_person.propose(session, actor, Act.PERSON_CONFIRM, account.id, at=at, reason=board_paper, alone=bool(board_paper))
+        second_person.propose(
+            session,
+            actor,
+            Act.PERSON_CONFIRM,
+            account.id,
+            at=at,
+            reason=board_paper,
+            alone=Alone.ALWAYS if board_paper else Alone.WHEN_NOBODY,
+        )
     return account
 
 
@@ -156,13 +164,16 @@ def disable_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
 def invite_person(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> str | Refused:
     """Return the code with which somebody chooses the first password of an account; it works once, for `INVITATION_LASTS`.
 
-    For an account that nobody used only: who adds accounts takes over none, not even after a reset.
+    For an account that nobody used only, and none of the district's sign-in: who adds accounts takes over none, not even after a reset.
     """
     if not allows(actor, Permission.PEOPLE_PROPOSE):
         return refuse(session, actor, Action.PERSON_INVITE, not_allowed("invite somebody", "IT"), at=at)
     account = people.get(session, person_id)
     if account is None or account.disabled_at is not None:
         return no_such("account in use")
+    if identities.of_person(session, person_id) is not None:
+        sentence = f"{account.name} comes by the district's sign-in. An invitation would let somebody else choose a password for it."
+        return refuse(session, actor, Action.PERSON_INVITE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
     if people.password_of(session, person_id) or people.ever_signed_in(session, person_id):
         sentence = f"{account.name} has used this account. Begin a reset: the Director finishes it and hands out the new invitation."
         return refuse(session, actor, Action.PERSON_INVITE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)

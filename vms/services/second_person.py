@@ -10,7 +10,7 @@ from vms.domain.access import Action
 from vms.domain.ids import PersonId, ProposalId, new_number
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import PERMISSIONS, Actor, Permission, Person, System
-from vms.domain.second_person import ALONE_WAIT, POWERS, Act, Decision, Proposal
+from vms.domain.second_person import ALONE_WAIT, POWERS, Act, Alone, Decision, Proposal
 from vms.services.access_log import name_of, record, refuse
 from vms.services.refusals import no_such
 from vms.store import people, proposals
@@ -28,14 +28,14 @@ def propose(  # noqa: PLR0913 - what an act is about, and how it waits
     at: datetime,
     reason: str = "",
     wait: timedelta = _NOBODY,
-    alone: bool = False,
+    alone: Alone = Alone.WHEN_NOBODY,
 ) -> Proposal:
     """Let `act` about `subject` wait for a second person, and at least for `wait`.
 
-    Where nobody else holds the power to approve it, or `alone` says that nobody is to be asked, it is done `ALONE_WAIT` later unless
-    somebody stops it. Conflict when it waits already.
+    Where `alone` says so, by itself where nobody else holds the power to approve it, it is done `ALONE_WAIT` later unless somebody
+    stops it. Conflict when it waits already.
     """
-    nobody = alone or not others_hold(session, act, actor, subject, at=at)
+    nobody = alone is Alone.ALWAYS or (alone is Alone.WHEN_NOBODY and not others_hold(session, act, actor, subject, at=at))
     proposal = Proposal(
         ProposalId(new_number()),
         act,
@@ -98,6 +98,11 @@ def list_waiting(session: Session, person: Person) -> list[Proposal]:
     """Return what waits, as far as it is for `person` to know: what one could approve or stop."""
     known = proposals.waiting(session, limit=LIST_LIMIT)
     return [one for one in known if one.may_stop(person) or person.may(Permission.PEOPLE_READ)]
+
+
+def proposer(session: Session, act: Act, subject: PersonId) -> str | None:
+    """Return the label of who proposed `act` about `subject` last, whatever became of it."""
+    return proposals.proposer(session, act, subject)
 
 
 def to_announce(session: Session) -> list[tuple[Proposal, str]]:

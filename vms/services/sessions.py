@@ -47,29 +47,39 @@ class OpenSession:
         return at - self.seen_at >= TOUCH_EVERY
 
 
-def open_session(session: Session, *, person_id: PersonId, proof: Proof, at: datetime, address: str = "") -> SignedIn | Refused:
-    """Open a session for somebody who has shown who they are by `proof`; refused when the account is not in use."""
+def open_session(
+    session: Session,
+    *,
+    person_id: PersonId,
+    proof: Proof,
+    at: datetime,
+    address: str = "",
+    how: str = "",
+    proved_at: datetime | None = None,
+) -> SignedIn | Refused:
+    """Open a session for somebody who has shown who they are by `proof`; refused when the account is not in use.
+
+    `how` is what the log says of it where `proof` does not say it all; `proved_at` is when they showed it, if not now.
+    """
     account = people.get(session, person_id)
     if account is None or not account.in_use(at):
-        refused = refuse_sign_in(session, person_id, at=at, address=address, proof=proof)
+        refused = refuse_sign_in(session, person_id, at=at, address=address, how="" if proof is Proof.PASSWORD else how or proof.value)
         return _not_yet() if account is not None and account.confirmed_at is None and account.disabled_at is None else refused
     token, number = secrets.token_urlsafe(32), SessionId(new_number())
-    stored = StoredSession(number, account, proof, address[:64], at, at, at, None)
+    stored = StoredSession(number, account, proof, address[:64], at, min(at, proved_at or at), at, None)
     sessions.add(session, stored, digest(token))
     people.signed_in(session, account.id, at)
     person = _person(stored)
-    record(session, actor=person, action=Action.SESSION_OPEN, at=at, detail=_origin(address) | {"how": proof.value})
+    record(session, actor=person, action=Action.SESSION_OPEN, at=at, detail=_origin(address) | {"how": how or proof.value})
     return SignedIn(token, person)
 
 
-def refuse_sign_in(
-    session: Session, person: PersonId | None, *, at: datetime, address: str, proof: Proof = Proof.PASSWORD, why: str = ""
-) -> Refused:
+def refuse_sign_in(session: Session, person: PersonId | None, *, at: datetime, address: str, how: str = "", why: str = "") -> Refused:
     """Write that a sign-in failed. The typed name is not written down: people type their password there."""
     detail = _origin(address) | {"account": "unknown" if person is None else str(person)}
-    detail |= ({"how": proof.value} if proof is Proof.PASSKEY else {}) | ({"why": why} if why else {})
+    detail |= ({"how": how} if how else {}) | ({"why": why} if why else {})
     record(session, actor=System("sign-in"), action=Action.SESSION_REFUSE, at=at, detail=detail)
-    return Refused(Refusal.SIGN_IN, WRONG_PASSKEY if proof is Proof.PASSKEY else WRONG_ENTRY)
+    return Refused(Refusal.SIGN_IN, WRONG_PASSKEY if how == Proof.PASSKEY else WRONG_ENTRY)
 
 
 def session_for_token(session: Session, token: str, *, at: datetime) -> OpenSession | Refused:
@@ -77,7 +87,12 @@ def session_for_token(session: Session, token: str, *, at: datetime) -> OpenSess
 
     Reads only; roles and branches are those of this moment.
     """
-    stored = sessions.of_token(session, digest(token)) if 0 < len(token) <= MAX_TOKEN_CHARS else None
+    return session_for_digest(session, digest(token) if 0 < len(token) <= MAX_TOKEN_CHARS else b"", at=at)
+
+
+def session_for_digest(session: Session, token_sha256: bytes, *, at: datetime) -> OpenSession | Refused:
+    """Do the same for who remembers a token's digest alone."""
+    stored = sessions.of_token(session, token_sha256)
     if stored is None or stored.ended_at is not None or not stored.account.in_use(at):
         return sign_in_first("go on")
     ends_at = _ends_at(stored)
@@ -91,11 +106,11 @@ def touch_session(session: Session, session_id: SessionId, *, at: datetime) -> N
     sessions.seen(session, session_id, at)
 
 
-def prove_session(session: Session, person: Person, proof: Proof, *, at: datetime) -> SignedIn:
+def prove_session(session: Session, person: Person, proof: Proof, *, at: datetime, how: str = "") -> SignedIn:
     """Write that `person` has just proved anew who they are; the session goes on under a new token."""
     token = secrets.token_urlsafe(32)
     sessions.proved(session, person.session_id, digest(token), proof, at)
-    record(session, actor=person, action=Action.SESSION_PROVE, at=at, detail={"how": proof.value})
+    record(session, actor=person, action=Action.SESSION_PROVE, at=at, detail={"how": how or proof.value})
     return SignedIn(token, Person(person.id, person.name, person.role, person.session_id, person.branches, proof, at))
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy.orm import Session
+
 from vms.domain.access import Action
 from vms.domain.ids import PersonId
 from vms.domain.outcome import Refusal, Refused
@@ -76,6 +78,11 @@ def change_password(central: Engines, person: Person, *, old: str, new: str, at:
         ended = sessions.end_all(session, person.id, at, but=person.session_id)
         record(session, actor=person, action=Action.PERSON_PASSWORD, at=at, detail={"sessions_ended": str(ended)})
     return None
+
+
+def has_password(session: Session, person: PersonId) -> bool:
+    """Say whether an account can be opened by name and password; one of the district's sign-in may have none."""
+    return bool(people.password_of(session, person))
 
 
 def _invited(credential: tuple[PersonId, str] | None) -> PersonId | None:

@@ -331,6 +331,19 @@ class ChallengeRow(Central):
     ends_at: Mapped[datetime] = mapped_column(Moment)
 
 
+class PersonIdentityRow(Central):
+    """Who somebody is to the district's OpenID provider."""
+
+    __tablename__ = "person_identity"
+    __table_args__ = (UniqueConstraint("person_id"),)
+
+    issuer: Mapped[str] = mapped_column(String(500), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    """The provider's own name for the person, which is never given to anybody else; an e-mail address may be."""
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    added_at: Mapped[datetime] = mapped_column(Moment)
+
+
 class InvitationRow(Central):
     """What lets somebody choose the first password of an account, once and for a while; a new one takes its place."""
 

@@ -39,6 +39,11 @@ def open_one(session: Session, act: Act, subject: PersonId) -> Proposal | None:
     return None if row is None else _proposal(row)
 
 
+def proposer(session: Session, act: Act, subject: PersonId) -> str | None:
+    query = select(ProposalRow.proposed_by).where(ProposalRow.act == act, ProposalRow.subject_id == subject)
+    return session.scalar(query.order_by(ProposalRow.proposed_at.desc()).limit(1))
+
+
 def get(session: Session, number: ProposalId) -> Proposal | None:
     row = session.scalar(select(ProposalRow).where(ProposalRow.id == number).execution_options(populate_existing=True))
     return None if row is None else _proposal(row)

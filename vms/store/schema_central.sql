@@ -368,3 +368,13 @@ CREATE TABLE challenge (
 );
 
 CREATE INDEX ix_challenge_ends_at ON challenge (ends_at);
+
+CREATE TABLE person_identity (
+  issuer VARCHAR(500) NOT NULL,
+  subject VARCHAR(255) NOT NULL,
+  person_id INTEGER NOT NULL,
+  added_at BIGINT NOT NULL,
+  CONSTRAINT pk_person_identity PRIMARY KEY (issuer, subject),
+  CONSTRAINT uq_person_identity_person_id UNIQUE (person_id),
+  CONSTRAINT fk_person_identity_person_id FOREIGN KEY(person_id) REFERENCES person (id)
+);

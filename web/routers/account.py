@@ -13,6 +13,7 @@ from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.errors import InvalidInput
 from vms.services import sign_in
+from vms.services.identities import identity_of
 from vms.services.passkeys import passkeys_of
 from vms.services.second_factor import enrol_totp, factors_of, offer_totp, offered_totp
 from vms.services.sessions import list_sessions, revoke_sessions
@@ -27,6 +28,8 @@ from web.views import shell
 
 router = APIRouter(prefix="/account")
 NOTICES = {
+    "linked": "Linked. The district's sign-in opens this account from now on, too.",
+    "unlinked": "The link is gone. The district's sign-in opens this account no more.",
     "password": "Password changed. Everywhere else you were signed in, you no longer are.",
     "passkey": "Passkey added. Sign in with it from now on.",
     "renamed": "Passkey renamed.",
@@ -93,6 +96,7 @@ def _account(
     with site.central.reading() as session:
         factors = factors_of(session, person.id)
         known = passkeys_of(session, person.id)
+        linked, has_password = identity_of(session, person.id), sign_in.has_password(session, person.id)
         mine = list_sessions(session, person, person.id, at=site.clock.now())
     context = around | {
         "factors": factors,
@@ -101,6 +105,9 @@ def _account(
         "must_enrol": person.must_enrol,
         "open_sessions": [] if isinstance(mine, Refused) else mine,
         "own_session": person.session_id,
+        "linked": linked,
+        "has_password": has_password,
+        "oidc_label": site.settings.oidc_label if site.oidc else None,
         "notice": notice,
         "error": error,
     }

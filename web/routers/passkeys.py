@@ -23,7 +23,7 @@ from web.errors import REFUSALS, problem, refusal
 from web.numbers import PathId
 from web.permissions import ANYBODY, ProvedPerson, SignedIn
 from web.relying_party import NO_PASSKEYS, relying_party
-from web.routers.session import address_of, after_pause, login_page, own_path, prove_page, with_cookie
+from web.routers.session import address_of, after_pause, own_path, render_proof, render_sign_in, with_cookie
 from web.schemas.requests import LabelForm, NewPasskeyForm, PasskeyAnswerForm
 from web.views import shell
 
@@ -55,7 +55,7 @@ def sign_in_by_passkey(site: TheSite, request: Request, form: Annotated[PasskeyA
         case NewSession() as opened:
             return with_cookie(RedirectResponse(own_path(form.next), 303), opened)
         case Refused() as refused:
-            return login_page(site, request, next_path=form.next, refused=refused)
+            return render_sign_in(site, request, next_path=form.next, refused=refused)
 
 
 @router.post("/api/v1/passkeys/proof")
@@ -75,7 +75,7 @@ def prove_by_passkey(person: SignedIn, site: TheSite, request: Request, form: An
         case NewSession() as proved:
             return with_cookie(RedirectResponse(own_path(form.next), 303), proved)
         case Refused() as refused:
-            return prove_page(site, request, person, next_path=form.next, refused=refused)
+            return render_proof(site, request, person, next_path=form.next, refused=refused)
 
 
 @router.get("/account/passkeys/new")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -12,6 +12,7 @@ from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import PERMISSIONS, Permission, Person
 from vms.errors import InvalidInput
 from vms.services import sessions, sign_in
+from vms.services.identities import identity_of
 from vms.services.passkeys import passkeys_of
 from vms.services.second_factor import factors_of
 from vms.services.sessions import SignedIn as NewSession
@@ -25,11 +26,12 @@ from web.views import shell
 from web.words import ROLE_LABELS
 
 router = APIRouter()
+T = TypeVar("T")
 
 
 @router.get("/login", dependencies=[ANYBODY])
 def sign_in_page(site: TheSite, request: Request, next: str = "") -> Response:  # noqa: A002 - the word in the address
-    return login_page(site, request, next_path=next)
+    return render_sign_in(site, request, next_path=next)
 
 
 @router.post("/login", dependencies=[ANYBODY])
@@ -38,7 +40,7 @@ def sign_in_by_form(site: TheSite, request: Request, form: Annotated[SignInForm,
         case NewSession() as opened:
             return with_cookie(RedirectResponse(own_path(form.next), 303), opened)
         case Refused() as refused:
-            page = login_page(site, request, next_path=form.next, name=form.name, refused=refused)
+            page = render_sign_in(site, request, next_path=form.next, name=form.name, refused=refused)
             return _hurried(page, site, request, form, refused)
 
 
@@ -50,7 +52,7 @@ def sign_out_by_form(person: SignedIn, tx: Tx, site: TheSite) -> Response:
 
 @router.get("/prove")
 def proof_page(person: SignedIn, site: TheSite, request: Request, next: str = "") -> Response:  # noqa: A002 - the word in the address
-    return prove_page(site, request, person, next_path=next)
+    return render_proof(site, request, person, next_path=next)
 
 
 @router.post("/prove")
@@ -59,7 +61,7 @@ def prove_by_form(person: SignedIn, site: TheSite, request: Request, form: Annot
         case NewSession() as proved:
             return with_cookie(RedirectResponse(own_path(form.next), 303), proved)
         case Refused() as refused:
-            return prove_page(site, request, person, next_path=form.next, refused=refused)
+            return render_proof(site, request, person, next_path=form.next, refused=refused)
 
 
 @router.post("/api/v1/session/proof")
@@ -156,7 +158,7 @@ def _joined(site: Site, request: Request, form: JoinForm) -> NewSession | Refuse
     )
 
 
-def after_pause(site: Site, request: Request, name: str, act: Callable[[], NewSession | Refused]) -> NewSession | Refused:
+def after_pause(site: Site, request: Request, name: str, act: Callable[[], T | Refused]) -> T | Refused:
     """Check what somebody says to be, after the pause that many wrong tries have earned."""
     address = address_of(request)
     if wait := site.delay.begin(name, address, site.clock.now()):
@@ -173,27 +175,33 @@ def _hurried(response: Response, site: Site, request: Request, entries: SignIn, 
     return response
 
 
-def login_page(site: Site, request: Request, *, next_path: str, name: str = "", refused: Refused | None = None) -> Response:
+def render_sign_in(site: Site, request: Request, *, next_path: str, name: str = "", refused: Refused | None = None) -> Response:
+    """Return the page on which people sign in, by whatever way is left to them."""
     context = shell(site, None, path=request.url.path) | {
         "name": name,
         "next": own_path(next_path) if next_path else "",
         "own_ca": site.authority is not None,
         "passkeys": relying_party(request) is not None,
         "error": refused.sentence if refused else None,
+        "oidc_label": site.settings.oidc_label if site.oidc else None,
     }
     return site.pages.render("login.html", context, person=None, status=REFUSALS[refused.refusal] if refused else 200)
 
 
-def prove_page(site: Site, request: Request, person: Person, *, next_path: str, refused: Refused | None = None) -> Response:
+def render_proof(site: Site, request: Request, person: Person, *, next_path: str, refused: Refused | None = None) -> Response:
+    """Return the page on which somebody signed in shows anew who they are."""
     rp = relying_party(request)
     with site.central.reading() as session:
         factors = factors_of(session, person.id)
         with_passkey = rp is not None and any(one.rp_id == rp.id for one in passkeys_of(session, person.id))
+        linked, has_password = identity_of(session, person.id), sign_in.has_password(session, person.id)
     context = shell(site, person, path=request.url.path) | {
         "next": own_path(next_path) if next_path else "",
         "wants_code": factors.any,
         "with_passkey": with_passkey,
         "error": refused.sentence if refused else None,
+        "has_password": has_password,
+        "oidc_label": site.settings.oidc_label if site.oidc and linked else None,
     }
     return site.pages.render("prove.html", context, person=person, status=REFUSALS[refused.refusal] if refused else 200)
 

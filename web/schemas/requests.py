@@ -81,6 +81,12 @@ class LabelForm(BaseModel):
     label: str = Field(default="", max_length=MAX_NAME_CHARS)
 
 
+class NextForm(BaseModel):
+    """A button that leads elsewhere and back."""
+
+    next: str = Field(default="", max_length=2000)
+
+
 class PersonForm(BaseModel):
     """An account as IT proposes it."""
 
