@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from sqlalchemy import delete
 
-from vms.store.central_tables import Central
+from vms.store.central_tables import SCHEMA
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, migrate
 
@@ -44,7 +44,7 @@ class Cluster:
 
     def empty(self, database: str) -> None:
         """Delete every row: much faster than a new database. The role switches off the triggers that keep the log whole."""
-        deletes = [str(delete(table)) for table in Central.metadata.sorted_tables]
+        deletes = [str(delete(table)) for table in SCHEMA.sorted_tables]
         self.run(database, ";".join(["SET session_replication_role = replica", *deletes]))
 
     def run(self, database: str, statements: str) -> None:

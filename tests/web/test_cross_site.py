@@ -11,7 +11,7 @@ from sqlalchemy import text
 from tests.web.test_permissions import _bare
 from tests.web.world import World, cookie
 from vms.domain.people import PERMISSIONS, Role
-from vms.store.central_tables import Central
+from vms.store.central_tables import SCHEMA
 from web.permissions import declared_permissions
 from web.security import SAFE_METHODS
 
@@ -43,7 +43,7 @@ OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 def _state(world: World) -> dict[str, list[object]]:
     """Return every row of the central database."""
     with world.site.central.reading() as session:
-        tables = [table.name for table in Central.metadata.sorted_tables]
+        tables = [table.name for table in SCHEMA.sorted_tables]
         return {table: [tuple(row) for row in session.execute(text(f"SELECT * FROM {table}"))] for table in tables}  # noqa: S608
 
 

@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from tests.factories import NOW
 from vms.crypto import new_signing_key
 from vms.domain.sign_in_pace import KNOWN_PLACE, LONGEST_MEMORY, OF_ADDRESS, OF_NAME, OF_PERSON_HERE
-from vms.store.central_tables import SignInPlaceRow, SignInTryRow
 from vms.store.database import Engines
+from vms.store.people_tables import SignInPlaceRow, SignInTryRow
 from web.sign_in_delay import SignInDelay
 
 HERE, THERE = "10.1.1.1", "10.1.1.2"

@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, null, select, update
 from sqlalchemy.orm import Session
 
 from vms.domain.access import Action
-from vms.store.central_tables import AccessCheckpointRow, AccessEventRow
+from vms.store.log_tables import AccessCheckpointRow, AccessEventRow
 
 _HAS_TEXT = and_(AccessEventRow.body.is_not(None), AccessEventRow.action.is_distinct_from(Action.LOG_ERASE.value))
 

@@ -16,8 +16,9 @@ from vms.domain.checkpoint import SALT_BYTES
 from vms.domain.ids import BranchId, CameraId
 from vms.domain.log_erasure import told_in
 from vms.domain.timespan import Timespan
-from vms.store.central_tables import AccessEventRow, AccessLogRow, CameraRow, told
+from vms.store.central_tables import CameraRow
 from vms.store.database import insert_into
+from vms.store.log_tables import AccessEventRow, AccessLogRow, told
 
 _NAME_BYTES = 8
 PAGE = 1024

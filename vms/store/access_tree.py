@@ -14,8 +14,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from vms.domain import tiles
 from vms.domain.checkpoint import entry_hash
 from vms.domain.merkle import HashAt
-from vms.store.central_tables import AccessCheckpointRow, AccessEventRow, AccessLogRow, AccessTileRow
 from vms.store.database import insert_into
+from vms.store.log_tables import AccessCheckpointRow, AccessEventRow, AccessLogRow, AccessTileRow
 
 PAGE = 4096
 Cells = TypeVarTuple("Cells")

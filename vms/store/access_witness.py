@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from vms.domain.cosignature import Cosignature
-from vms.store.central_tables import AccessCheckpointRow, AccessCosignatureRow
 from vms.store.database import insert_into
+from vms.store.log_tables import AccessCheckpointRow, AccessCosignatureRow
 
 
 @dataclass(frozen=True, slots=True)

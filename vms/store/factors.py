@@ -9,8 +9,8 @@ from sqlalchemy import and_, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from vms.domain.ids import PersonId
-from vms.store.central_tables import PasskeyRow, RecoveryCodeRow, TotpRow
 from vms.store.database import insert_into
+from vms.store.people_tables import PasskeyRow, RecoveryCodeRow, TotpRow
 
 
 @dataclass(frozen=True, slots=True)

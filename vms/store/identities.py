@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from vms.domain.identity import Linked
 from vms.domain.ids import PersonId
-from vms.store.central_tables import PersonIdentityRow
 from vms.store.database import unique
+from vms.store.people_tables import PersonIdentityRow
 
 
 def add(session: Session, person: PersonId, *, issuer: str, subject: str, at: datetime) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from vms.domain.camera import RecordingMode, Scheme, StreamRole
 from vms.domain.footage import GapReason, SegmentState
-from vms.store.central_tables import NAMING
+from vms.store.central_base import NAMING
 from vms.store.columns import Unsigned64, Word, one_of, one_of_numbers
 
 _CLUSTERED = {"sqlite_with_rowid": False}

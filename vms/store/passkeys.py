@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from vms.domain.ids import PersonId
 from vms.domain.people import Ceremony
-from vms.store.central_tables import ChallengeRow, PasskeyRow
 from vms.store.database import insert_into
+from vms.store.people_tables import ChallengeRow, PasskeyRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from vms.domain.ids import BranchId, PersonId
 from vms.domain.names import name_key
 from vms.domain.people import Account, Role
-from vms.store.central_tables import InvitationRow, PersonBranchRow, PersonRow
 from vms.store.database import insert_into, unique
+from vms.store.people_tables import InvitationRow, PersonBranchRow, PersonRow
 
 
 def add(session: Session, account: Account, *, password_hash: str) -> None:

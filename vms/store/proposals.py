@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from vms.domain.ids import PersonId, ProposalId
 from vms.domain.second_person import Act, Decision, Proposal
-from vms.store.central_tables import ProposalRow
 from vms.store.database import unique
+from vms.store.people_tables import ProposalRow
 
 
 def add(session: Session, proposal: Proposal) -> None:

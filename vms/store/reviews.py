@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from vms.domain.timespan import Timespan
-from vms.store.central_tables import ReviewRow
+from vms.store.log_tables import ReviewRow
 
 
 @dataclass(frozen=True, slots=True)

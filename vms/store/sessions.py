@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from vms.domain.ids import PersonId, SessionId
 from vms.domain.people import Account, Proof
-from vms.store.central_tables import PersonRow, SessionRow
 from vms.store.people import account_of
+from vms.store.people_tables import PersonRow, SessionRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from vms.domain.sign_in_pace import Tries
-from vms.store.central_tables import SignInPlaceRow, SignInTryRow
 from vms.store.database import insert_into
+from vms.store.people_tables import SignInPlaceRow, SignInTryRow
 
 
 def load(session: Session, keys: Collection[bytes]) -> dict[bytes, Tries]:

@@ -30,14 +30,14 @@ from vms.services.log_key import LogKey
 from vms.services.log_proof import sign_checkpoint
 from vms.services.log_verify import verify_log
 from vms.store import access_log, proposals, sessions
-from vms.store.central_tables import Central
+from vms.store.central_tables import SCHEMA
 from vms.store.database import Engines, make_engines
 from vms.store.index_tables import NodeIndex
 from vms.store.migrate import Which, _config, migrate, require_current
 from vms.store.schema import dump_path, dump_schema, fresh_dump
 from vms.store.stream_config import load
 
-_MODELS: dict[Which, MetaData] = {Which.CENTRAL: Central.metadata, Which.INDEX: NodeIndex.metadata}
+_MODELS: dict[Which, MetaData] = {Which.CENTRAL: SCHEMA, Which.INDEX: NodeIndex.metadata}
 _CATALOGUE = (
     "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace",
     "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
@@ -98,7 +98,7 @@ def test_sqlite_statements_of_models_and_migrations_agree(which: Which, empty: E
 @pytest.mark.slow
 def test_postgresql_constraints_and_triggers_of_models_and_migrations_agree(central_postgresql: Engines, empty_postgresql: Engines) -> None:
     with empty_postgresql.write.begin() as connection:
-        Central.metadata.create_all(connection)
+        SCHEMA.create_all(connection)
         expected = _catalogue(connection)
     with central_postgresql.write.begin() as connection:
         assert _catalogue(connection) == expected

@@ -1,6 +1,6 @@
 """Alembic's entry for the central database."""
 
-from vms.store.central_tables import Central
+from vms.store.central_tables import SCHEMA
 from vms.store.migrations.environment import run_migrations
 
-run_migrations(Central.metadata)
+run_migrations(SCHEMA)

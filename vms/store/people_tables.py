@@ -1,0 +1,232 @@
+"""Accounts, what opens them, and what waits for a second person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vms.domain.people import Ceremony, Proof, Role
+from vms.domain.second_person import Act, Decision
+from vms.store.central_base import NAME_CHARS, Central
+from vms.store.columns import Moment, Number, Word, one_of
+
+
+class PersonRow(Central):
+    """An account. It is never deleted: the access log names it."""
+
+    __tablename__ = "person"
+    __table_args__ = (UniqueConstraint("name_key"), one_of("role", Role, "role"))
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(NAME_CHARS))
+    name_key: Mapped[str] = mapped_column(String(NAME_CHARS * 3))
+    role: Mapped[Role] = mapped_column(Word(Role))
+    whole_district: Mapped[bool]
+    """Else `person_branch` lists the branches, which may be none."""
+    firm: Mapped[str] = mapped_column(String(NAME_CHARS))
+    """A contractor's; else empty."""
+    password_hash: Mapped[str] = mapped_column(String(256))
+    """argon2id in its own text form; empty while no password was chosen."""
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    confirmed_at: Mapped[datetime | None] = mapped_column(Moment)
+    """None: proposed, waits for a Director."""
+    first_signed_in_at: Mapped[datetime | None] = mapped_column(Moment)
+    ends_at: Mapped[datetime | None] = mapped_column(Moment)
+    disabled_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class PersonBranchRow(Central):
+    """The branches of a person who does not see the whole district."""
+
+    __tablename__ = "person_branch"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, autoincrement=False)
+    branch_id: Mapped[int] = mapped_column(ForeignKey("branch.id"), primary_key=True, autoincrement=False)
+
+
+class SessionRow(Central):
+    """One sign-in. The token itself is known to the browser alone."""
+
+    __tablename__ = "session"
+    __table_args__ = (
+        CheckConstraint("length(token_sha256) = 32", name="token"),
+        # Every request: the session of a token.
+        UniqueConstraint("token_sha256"),
+        one_of("proof", Proof, "proof"),
+        # A person's open sessions.
+        Index(None, "person_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    token_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    proof: Mapped[Proof] = mapped_column(Word(Proof))
+    address: Mapped[str] = mapped_column(String(64))
+    """Where it was opened from, for the person to know it again; empty when nobody knows."""
+    opened_at: Mapped[datetime] = mapped_column(Moment)
+    proved_at: Mapped[datetime] = mapped_column(Moment)
+    seen_at: Mapped[datetime] = mapped_column(Moment)
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class ProposalRow(Central):
+    """An act that waits for a second person, or waited."""
+
+    __tablename__ = "proposal"
+    __table_args__ = (
+        one_of("act", Act, "act"),
+        one_of("decision", Decision, "decision"),
+        # Of one act about one person at most one is open; also what waits, for every page.
+        Index(
+            "uq_proposal_act_subject",
+            "act",
+            "subject_id",
+            unique=True,
+            sqlite_where=text("decision IS NULL"),
+            postgresql_where=text("decision IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    act: Mapped[Act] = mapped_column(Word(Act))
+    subject_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    reason: Mapped[str] = mapped_column(Text)
+    proposed_by: Mapped[str] = mapped_column(String(300))
+    """`Actor.label`; whoever it was does not approve it."""
+    proposed_by_name: Mapped[str] = mapped_column(String(NAME_CHARS * 3))
+    proposed_at: Mapped[datetime] = mapped_column(Moment)
+    earliest_at: Mapped[datetime] = mapped_column(Moment)
+    alone_at: Mapped[datetime | None] = mapped_column(Moment)
+    decision: Mapped[Decision | None] = mapped_column(Word(Decision))
+    decided_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class TotpRow(Central):
+    """The authenticator of a person (RFC 6238)."""
+
+    __tablename__ = "totp"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, autoincrement=False)
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    """Encrypted with a key that is not in the database, bound to the person."""
+    confirmed_at: Mapped[datetime | None] = mapped_column(Moment)
+    """None until a first code came: it opens nothing."""
+    last_step: Mapped[int] = mapped_column(Number)
+    """The newest step whose code was taken; no older one opens anything again."""
+
+
+class RecoveryCodeRow(Central):
+    """Codes on paper for whoever lost the authenticator, each for one sign-in."""
+
+    __tablename__ = "recovery_code"
+    __table_args__ = (CheckConstraint("length(code_sha256) = 32", name="code"),)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, autoincrement=False)
+    code_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    used_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class PasskeyRow(Central):
+    """A device or a key that signs for a person (WebAuthn). Only it holds the private half."""
+
+    __tablename__ = "passkey"
+    __table_args__ = (
+        # Each sign-in: the passkey that answers.
+        UniqueConstraint("credential_id"),
+        CheckConstraint("length(credential_id) BETWEEN 16 AND 1023", name="credential_id"),
+        # A person's passkeys.
+        Index(None, "person_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary)
+    credential: Mapped[bytes] = mapped_column(LargeBinary)
+    """Attested credential data (WebAuthn 6.5.1): model, credential id, public key as COSE."""
+    rp_id: Mapped[str] = mapped_column(String(253))
+    """The host name that it signs for, and for no other."""
+    sign_count: Mapped[int] = mapped_column(Number)
+    """The newest that it told; 0 for ever where it doesn't count."""
+    label: Mapped[str] = mapped_column(String(NAME_CHARS))
+    added_at: Mapped[datetime] = mapped_column(Moment)
+    last_used_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class ChallengeRow(Central):
+    """What a passkey is to sign, for one browser or one session, once and for some minutes; a new one takes its place."""
+
+    __tablename__ = "challenge"
+    __table_args__ = (
+        CheckConstraint("length(holder_sha256) = 32", name="holder"),
+        CheckConstraint("length(challenge) = 32", name="challenge"),
+        one_of("ceremony", Ceremony, "ceremony"),
+        # Those that have run out, at each new one.
+        Index(None, "ends_at"),
+    )
+
+    holder_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    ceremony: Mapped[Ceremony] = mapped_column(Word(Ceremony), primary_key=True)
+    challenge: Mapped[bytes] = mapped_column(LargeBinary)
+    ends_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class PersonIdentityRow(Central):
+    """Who somebody is to the district's OpenID provider."""
+
+    __tablename__ = "person_identity"
+    __table_args__ = (UniqueConstraint("person_id"),)
+
+    issuer: Mapped[str] = mapped_column(String(500), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    """The provider's own name for the person, which is never given to anybody else; an e-mail address may be."""
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    added_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class InvitationRow(Central):
+    """What lets somebody choose the first password of an account, once and for a while; a new one takes its place."""
+
+    __tablename__ = "invitation"
+    __table_args__ = (CheckConstraint("length(code_sha256) = 32", name="code"),)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, autoincrement=False)
+    code_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    ends_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class SignInTryRow(Central):
+    """Tries to sign in, wrong ones or not yet answered, of one name, one address, or one name at one address. Deleted after an hour."""
+
+    __tablename__ = "sign_in_try"
+    __table_args__ = (
+        CheckConstraint("length(key) = 32", name="key"),
+        # Deleting what is forgotten.
+        Index(None, "last_at"),
+        {"sqlite_with_rowid": False},
+    )
+
+    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    """HMAC-SHA256: what was typed as a name may be a password."""
+    counted: Mapped[int] = mapped_column(Number)
+    last_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class SignInPlaceRow(Central):
+    """A name at an address from which it signed in: there it waits for nobody else's tries."""
+
+    __tablename__ = "sign_in_place"
+    __table_args__ = (CheckConstraint("length(key) = 32", name="key"), {"sqlite_with_rowid": False})
+
+    key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    last_at: Mapped[datetime] = mapped_column(Moment)
