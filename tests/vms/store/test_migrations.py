@@ -60,7 +60,8 @@ def _catalogue(connection: Connection) -> list[tuple[object, ...]]:
 
 def _lines(dump: str) -> list[list[str]]:
     """Return a dump's statements, each as its sorted parts: constraints may stand in any order, and an added column behind them."""
-    parts = [re.split(r",\s*(?![^(]*\))|\n", statement) for statement in dump.split(";\n")]
+    statements = dump.partition("\n\n")[2].split(";\n")
+    parts = [re.split(r",\s*(?![^(]*\))|\n", statement) for statement in statements]
     return sorted(sorted(part.strip() for part in statement if part.strip()) for statement in parts)
 
 
