@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -19,6 +19,7 @@ from apscheduler.triggers.cron import CronTrigger
 from vms import log as logging
 from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
+from vms.domain.second_person import Proposal
 from vms.errors import ConfigError, Corrupt, Unavailable, VmsError
 from vms.log import get_logger
 from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
@@ -31,6 +32,7 @@ from vms.services.log_witness import configured_witness
 from vms.services.outbox import send_due
 from vms.services.own_ca import renew_if_due
 from vms.services.reviews import Known, add_digest, catch_up, count_month, month_due, tell, text_of
+from vms.services.second_person import to_announce
 from vms.services.signed_notes import SignedNotes
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, require_current
@@ -142,14 +144,22 @@ class Jobs:
         """Mail what waits to the addresses outside, and do what nobody else could approve and nobody stopped in its time."""
         at = self._clock.now()
         try:
-            with self._central.answering(), self._central.writing() as session:
-                announce(session, self._settings, at=at)
-                done = carry_out_due(session, at=at)
+            with self._central.answering():
+                done = self._act_alone(at)
         except (Unavailable, Corrupt) as err:
             log.warning("acts that waited not done", reason=str(err))
             return
         for proposal in done:
             log.info("act done alone", act=proposal.act.value, proposal=proposal.id)
+
+    def _act_alone(self, at: datetime) -> list[Proposal]:
+        """Look without holding up a writer, then act."""
+        with self._central.reading() as session:
+            if not to_announce(session):
+                return []
+        with self._central.writing() as session:
+            announce(session, self._settings, at=at)
+            return carry_out_due(session, at=at)
 
     def review(self) -> None:
         """Tell what the log asks questions about, and the digest of a month that ended."""

@@ -89,6 +89,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "serve": ("listen",),
     "tls init": ("hosts",),
     "up": ("listen",),
+    "log export": ("camera", "since", "until"),
+    "log show": ("camera", "since", "until"),
     "log verify": ("key",),
     "login": ("name", "otp"),
     "mail test": ("address",),

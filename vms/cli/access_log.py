@@ -1,4 +1,4 @@
-"""Commands about the access log's proof: verify, prove. They show no event: reading the log is an act of a person."""
+"""Commands about the access log: verify and prove show no event; show and export do, to whoever signed in by `vms login`."""
 
 from __future__ import annotations
 
@@ -7,19 +7,31 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from sqlalchemy.orm import Session
 
 from vms.cli.cameras import AsJson
-from vms.cli.context import Cli
-from vms.cli.output import Exit, err, out, print_json, sentences, working
+from vms.cli.context import Cli, allowed
+from vms.cli.moments import span_between
+from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
+from vms.domain.access import AccessEvent, ErasedEntry, LogLine, UnreadableEntry
 from vms.domain.checkpoint import MAX_NOTE_CHARS, read_verifier_key
+from vms.domain.ids import CameraId
+from vms.domain.outcome import Refused
+from vms.domain.people import Person
 from vms.errors import InvalidInput
-from vms.services.log_export import ExportReport, verify_export
+from vms.services.access_log import LIST_LIMIT, list_events
+from vms.services.cameras import camera_named
+from vms.services.installation import write_private
+from vms.services.log_export import ExportReport, export_log, verify_export
 from vms.services.log_key import read_log_key
 from vms.services.log_proof import prove_entry
 from vms.services.log_verify import MAX_FINDINGS, LogReport, verify_log
 from vms.services.signed_notes import SignedNotes
+from vms.store.access_log import Filter
 
-app = typer.Typer(help="The access log's proof.", no_args_is_help=True)
+app = typer.Typer(help="The access log and its proof.", no_args_is_help=True)
+Since = Annotated[str | None, typer.Option(help="ISO 8601 with offset, as 2026-11-25T18:00-08:00.")]
+Camera = Annotated[str | None, typer.Option(help="The camera's name or id.")]
 
 
 @app.command("verify")
@@ -55,6 +67,96 @@ def prove(context: typer.Context, number: Annotated[int, typer.Argument(help="Of
         with cli.reading(settings) as session:
             proof = prove_entry(session, number)
     out.print(proof.text, markup=False, end="")
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    camera: Camera = None,
+    since: Since = None,
+    until: Since = None,
+    limit: Annotated[int, typer.Option(min=1, max=LIST_LIMIT, help="How many, the newest first.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Print entries of the access log, the newest first; needs vms login, and is an entry itself."""
+    cli: Cli = context.obj
+    with sentences():
+        settings, at = cli.settings(), cli.clock.now()
+        person, during = cli.person(settings), span_between(since, until, at=at)
+        with cli.writing(settings) as session:
+            found = _camera(session, person, camera)
+            answer = (
+                found if isinstance(found, Refused) else list_events(session, person, at=at, camera_id=found, during=during, limit=limit)
+            )
+        page = allowed(answer)
+    if as_json:
+        print_json({"entries": [_document(line) for line in page.lines], "own": page.own.number})
+        return
+    print_table(("Entry", "When", "Who", "Action", "Camera", "Purpose", "Detail"), [_row(line) for line in page.lines], empty="No entries.")
+
+
+@app.command("export")
+def export_entries(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Where to write; one that is there is not touched.")],
+    camera: Camera = None,
+    since: Since = None,
+    until: Since = None,
+) -> None:
+    """Write signed entries with their proofs, at most 10,000; needs vms login. vms log verify --export checks the file anywhere."""
+    cli: Cli = context.obj
+    with sentences():
+        settings, at = cli.settings(), cli.clock.now()
+        if file.exists():
+            raise InvalidInput(f"{file} is there already. Name another file.")
+        person, during = cli.person(settings), span_between(since, until, at=at)
+        with cli.writing(settings) as session:
+            found = _camera(session, person, camera)
+            wanted = Filter(camera_id=None if isinstance(found, Refused) else found, during=during)
+            answer = found if isinstance(found, Refused) else export_log(session, person, wanted, at=at)
+        export = allowed(answer)
+        write_private(file, ("\n".join(export.lines) + "\n").encode())
+    out.print(f"{len(export.lines) - 1:,} entries are in {file}. Check it: vms log verify --export {file} --key KEY", markup=False)
+
+
+def _camera(session: Session, person: Person, named: str | None) -> CameraId | Refused | None:
+    if named is None:
+        return None
+    found = camera_named(session, person, named)
+    return found if isinstance(found, Refused) else found.camera.id
+
+
+def _row(line: LogLine) -> tuple[str, ...]:
+    match line:
+        case AccessEvent():
+            told = ", ".join(f"{name}: {value}" for name, value in line.detail.items())
+            span = f"{line.span.start.isoformat()}/{line.span.end.isoformat()}" if line.span else ""
+            camera = "" if line.camera_id is None else str(line.camera_id)
+            shown = " ".join(part for part in (span, told) if part)
+            return (
+                str(line.number),
+                f"{line.at.astimezone():%Y-%m-%d %H:%M:%S}",
+                line.actor_name,
+                line.action,
+                camera,
+                line.purpose or "",
+                shown,
+            )
+        case ErasedEntry():
+            return str(line.number), "", "", "", "", "", f"erased by the rule of {line.days} days"
+        case UnreadableEntry():
+            return str(line.number), "", "", "", "", "", "can't be read; run: vms log verify"
+
+
+def _document(line: LogLine) -> dict[str, object]:
+    match line:
+        case AccessEvent():
+            told = asdict(line) | {"span": None if line.span is None else [line.span.start.isoformat(), line.span.end.isoformat()]}
+            return told | {"at": line.at.isoformat()}
+        case ErasedEntry():
+            return {"number": line.number, "erased_at": None if line.at is None else line.at.isoformat(), "days": line.days}
+        case UnreadableEntry():
+            return {"number": line.number, "unreadable": True}
 
 
 def _verify_export(path: Path, key: str | None, *, as_json: bool) -> NoReturn:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from vms.cli.context import Cli, allowed
+from vms.cli.moments import moment_of
 from vms.cli.output import out, sentences
 from vms.domain.camera import Pause
 from vms.errors import InvalidInput
@@ -55,14 +56,4 @@ def _end(until: str | None, length: str | None, at: datetime) -> datetime:
         if not length or parts is None:
             raise InvalidInput(f"{length!r} is no length of time. Give hours and minutes: 2h, 45m, 1h30m.")
         return at + timedelta(hours=int(parts[1] or 0), minutes=int(parts[2] or 0))
-    return _moment(until or "")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as err:
-        raise InvalidInput(f"{text!r} is no moment. Give one as 2026-11-25T18:00-08:00.") from err
-    if moment.tzinfo is None:
-        raise InvalidInput(f"{text!r} has no offset from UTC. Give one as 2026-11-25T18:00-08:00.")
-    return moment
+    return moment_of(until or "")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vms.cli.cameras import AsJson
 from vms.cli.context import Cli, allowed, password_from_stdin
 from vms.cli.output import err, out, print_json, print_table, sentences
 from vms.domain.people import Account, Actor, Role
@@ -22,7 +23,6 @@ WAITS = "it waits for the Director's confirmation"
 WAITS_ALONE = "it works in three days, unless somebody with an account stops it"
 
 user_app = typer.Typer(help="People with an account.", no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Named = Annotated[str, typer.Argument(help="Sign-in name, or id.")]
 
 
@@ -53,23 +53,25 @@ def user_add(
             branches = frozenset(branch_named(session, cli.actor, text).id for text in branch) if branch else None
             new = NewAccount(name, role, branches, last_day(until, zone_of_district(session)), firm)
             answer = people.add_person(session, cli.actor, new, at=cli.clock.now(), password_hash=hashed, board_paper=board_paper)
-            code = people.invite_person(session, cli.actor, answer.id, at=cli.clock.now()) if isinstance(answer, Account) else answer
+            code = None
+            if isinstance(answer, Account) and not password_stdin:
+                code = people.invite_person(session, cli.actor, answer.id, at=cli.clock.now())
         account = allowed(answer)
     waiting = "" if account.confirmed_at else f"; {WAITS_ALONE if board_paper else WAITS}"
     out.print(f"{account.name}, {account.role}{waiting}")
-    if not password_stdin:
+    if code is not None:
         _print_invitation(account, allowed(code))
 
 
 @user_app.command("list")
-def user_list(context: typer.Context, json: Json = False) -> None:
+def user_list(context: typer.Context, as_json: AsJson = False) -> None:
     """List who has an account."""
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
         with cli.reading(settings) as session:
             accounts = allowed(people.list_people(session, cli.actor))
-    if json:
+    if as_json:
         print_json({"people": [_document(one, cli.clock.now()) for one in accounts]})
         return
     rows = [(one.name, one.role.value, _state(one, cli.clock.now()), one.firm) for one in accounts]

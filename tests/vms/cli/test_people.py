@@ -18,6 +18,8 @@ from vms.domain.people import Proof
 from vms.services import people
 from vms.services.district import District
 from vms.services.installation import Installation, install
+from vms.services.log_key import read_log_key
+from vms.services.log_proof import sign_checkpoint
 from vms.services.second_factor import enrol_totp, offer_totp, read_factor_key
 from vms.services.sessions import open_session
 from vms.store.database import make_engines
@@ -114,3 +116,33 @@ def test_only_whoever_signed_in_reads_the_session(settings: Settings, tmp_path: 
     (kept,) = (tmp_path / "state" / "custodian").iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
     assert kept.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_log_is_shown_and_exported_to_who_signed_in_and_may(settings: Settings, tmp_path: Path) -> None:
+    _add(settings, "p.lindqvist", "auditor")
+    assert _say(settings, "log", "show").exit_code == 2
+    _login(settings, "p.lindqvist")
+    shown = json.loads(_say(settings, "log", "show", "--json").stdout)["entries"]
+    assert [entry["action"] for entry in shown] == ["session:open", "person:add", "district:edit"]
+    assert "p.lindqvist" in _say(settings, "log", "show").stdout
+    assert _say(settings, "log", "show", "--until", "2026-01-01T00:00Z").stdout == "No entries.\n"
+    for wrong in (("--since", "yesterday"), ("--since", "2026-01-02T00:00Z", "--until", "2026-01-01T00:00Z"), ("--camera", "none")):
+        assert _say(settings, "log", "show", *wrong).exit_code == 2
+    file = tmp_path / "log.export"
+    assert "No checkpoint" in _say(settings, "log", "export", str(file)).stderr
+    engines = make_engines(settings.central_path)
+    with engines.writing() as session:
+        sign_checkpoint(session, read_log_key(settings), at=SystemClock().now())
+    engines.dispose()
+    assert _say(settings, "log", "export", str(file)).exit_code == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert _say(settings, "log", "export", str(file)).exit_code == 2
+    key = _say(settings, "log", "verify").stdout.partition("Key: ")[2].split()[0]
+    assert _say(settings, "log", "verify", "--export", str(file), "--key", key).exit_code == 0
+
+
+def test_the_log_is_not_shown_to_who_may_not_read_it(settings: Settings) -> None:
+    _add(settings, "t.okafor", "it")
+    _authenticator(settings, "t.okafor")
+    _login(settings, "t.okafor", "--otp", "123")
+    assert _say(settings, "log", "show").exit_code == 2
