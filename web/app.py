@@ -37,6 +37,7 @@ from web.routers import (
     people,
     playback,
     reviews,
+    rules,
     session,
     waiting,
 )
@@ -55,6 +56,7 @@ ROUTERS = (
     camera_pages.router,
     people.router,
     waiting.router,
+    rules.router,
     log.router,
     reviews.router,
     own_ca.router,

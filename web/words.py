@@ -24,6 +24,13 @@ PURPOSE_LABELS = {
     Purpose.REQUEST: "Request",
     Purpose.MAINTENANCE: "Maintenance",
 }
+PURPOSE_SENTENCES = {
+    Purpose.LIVE: "A live picture, watched as it comes.",
+    Purpose.LIVE_INCIDENT: "The last five minutes again, of what was just seen live.",
+    Purpose.INCIDENT: "Something happened: to see what, and to help who was hurt or wronged.",
+    Purpose.REQUEST: "Somebody asked for footage, and the Director is to decide.",
+    Purpose.MAINTENANCE: "To see whether a camera shows what it should.",
+}
 RECORDED_PURPOSES = (Purpose.INCIDENT, Purpose.REQUEST, Purpose.MAINTENANCE)
 
 ACTS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -16,11 +17,12 @@ from tests.factories import CONSOLE, a_branch, a_camera
 from tests.web.test_cameras import SECRET, entries, state
 from tests.web.world import World
 from vms.domain.access import Action
-from vms.domain.people import Role
+from vms.domain.people import PERMISSIONS, Permission, Role
 from vms.errors import ConfigError
 from vms.services import cameras
 from web.pages import Pages, clock, day, short_clock, when, zone_abbr
 from web.views import moment_ms
+from web.words import ACTS, PURPOSE_SENTENCES, ROLE_LABELS
 
 HOMES = {
     Role.DESK: "/live",
@@ -60,6 +62,17 @@ def test_the_navigation_shows_only_what_the_role_opens(shared_world: World, role
         page = client.get(HOMES[role]).text
     navigation = page.partition('aria-label="Sections"')[2].partition("</nav>")[0]
     assert re.findall(r"<span>(\w+)</span>", navigation) == sections
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_rules_are_shown_as_they_are_in_force(shared_world: World, role: Role) -> None:
+    with shared_world.client(role, page=True) as client:
+        page = client.get("/rules").text
+    for permission in set(Permission) - {Permission.PUBLIC, Permission.SIGNED_IN}:
+        row = page.partition(f">{html.escape(ACTS[permission].capitalize())}<")[2].partition("</tr>")[0]
+        assert [cell != "" for cell in re.findall(r"<td>(.*?)</td>", row)] == [permission in PERMISSIONS[one] for one in Role]
+    assert all(html.escape(sentence) in page for sentence in PURPOSE_SENTENCES.values())
+    assert f"Your role is {ROLE_LABELS[role]}" in page
 
 
 def test_a_refused_page_says_which_role_and_whom_to_ask(shared_world: World) -> None:

@@ -74,6 +74,7 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/people/{number}/reset"): 404,
     ("POST", "/people/{number}/reset/finish"): 404,
     ("GET", "/waiting"): 200,
+    ("GET", "/rules"): 200,
     ("POST", "/waiting/{number}/stop"): 404,
     ("GET", "/reviews"): 200,
     ("GET", "/ca"): 404,
