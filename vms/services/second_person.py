@@ -131,7 +131,10 @@ def _not_you() -> Refused:
 
 
 def _record(session: Session, actor: Actor, action: Action, proposal: Proposal, at: datetime) -> None:
+    account = people.get(session, proposal.subject)
     detail = {"act": proposal.act.value, "person": str(proposal.subject), "proposed_by": proposal.by_name}
+    if account is not None:
+        detail["name"] = account.name
     if proposal.alone_at is not None:
         detail["alone_at"] = proposal.alone_at.isoformat()
     if proposal.reason:
