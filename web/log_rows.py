@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -140,13 +141,31 @@ def span_in_words(span: Timespan, zone: str) -> str:
     return f"{start}–{end}" if same_day else f"{start} to {day(span.end, zone)} {end}"
 
 
-_SAID = {
+_SAID: Mapping[Action, str] = {
     Action.SESSION_OPEN: "Signed in",
     Action.SESSION_CLOSE: "Signed out",
     Action.SESSION_PROVE: "Showed again who it is",
-    Action.PERSON_PASSWORD: "Changed the password",
+    Action.SESSION_REVOKE: "Signed {name} out, {sessions} times",
+    Action.PERSON_ADD: "Added the account {name}, {role}",
+    Action.PERSON_CONFIRM: "Confirmed the account {name}",
+    Action.PERSON_INVITE: "Invited {name}",
     Action.PERSON_JOIN: "Chose a password",
+    Action.PERSON_DISABLE: "Ended the account {name}",
+    Action.PERSON_PASSWORD: "Changed the password",
+    Action.PERSON_RESET: "Took password and second factor off the account {name}",
+    Action.PROPOSAL_OPEN: "Proposed {act} of {name}",
+    Action.PROPOSAL_APPROVE: "Approved {act} of {name}, proposed by {proposed_by}",
+    Action.PROPOSAL_STOP: "Stopped {act} of {name}, proposed by {proposed_by}",
+    Action.PROPOSAL_ALONE: "Done by one person alone: {act} of {name}, proposed by {proposed_by}",
+    Action.FACTOR_ADD: "Added a second factor: {kind}",
+    Action.FACTOR_REMOVE: "Removed a second factor: {kind}",
+    Action.IDENTITY_LINK: "Linked the account to {issuer}",
+    Action.IDENTITY_UNLINK: "Took the link to {issuer} away",
+    Action.REVIEW_ADD: "Asked a question about who watches",
+    Action.REVIEW_READ: "Reviews, {reviews} of them",
+    Action.LOG_ERASE: "Erased entries {first} to {last}, by the rule of {days} days",
 }
+"""With the parts of an entry's detail; one that is missing is a question mark."""
 
 
 def _seen(event: AccessEvent, zone: str) -> str:
@@ -158,16 +177,12 @@ def _seen(event: AccessEvent, zone: str) -> str:
             return f"Refused: {detail.get('sentence', detail.get('what', ''))}"
         case Action.SESSION_REFUSE:
             return f"Sign-in refused{COUNTED_BACK if detail.get('why') == 'counter' else ''}"
-        case Action.LOG_ERASE:
-            return f"Erased entries {detail.get('first', '?')} to {detail.get('last', '?')}, by the rule of {detail.get('days', '?')} days"
         case Action.LOG_READ | Action.LOG_EXPORT:
             how = " exported" if event.action is Action.LOG_EXPORT else ""
             of = f" on {span_in_words(event.span, zone)}" if event.span else ""
             return f"Access log{how}{of}, {detail.get('events', '0')} entries"
-        case Action.REVIEW_READ:
-            return f"Reviews, {detail.get('reviews', '0')} of them"
         case _ if event.action in _SAID:
-            return _SAID[event.action]
+            return _SAID[event.action].format_map(defaultdict(lambda: "?", detail))
         case _:
             return ", ".join(f"{name}: {value}" for name, value in detail.items())
 

@@ -32,6 +32,8 @@ class PersonRow(TypedDict):
     may_end: bool
     may_reset: bool
     may_finish_reset: bool
+    may_invite: bool
+    """Nobody has used the account: a new invitation takes the place of one that ran out."""
     own: bool
 
 
@@ -68,6 +70,7 @@ def _row(
         may_end=state != "ended" and reader.may(Permission.PEOPLE_CONFIRM if directors else Permission.PEOPLE_END),
         may_reset=state == "works" and reset is None and reader.may(Permission.PEOPLE_PROPOSE),
         may_finish_reset=reset is not None and reset.earliest_at <= at and reset.may_approve(reader),
+        may_invite=state != "ended" and account.first_signed_in_at is None and reader.may(Permission.PEOPLE_PROPOSE),
         own=account.id == reader.id,
     )
 

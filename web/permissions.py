@@ -24,7 +24,7 @@ from web.deps import site_of, use_of
 from web.security import COOKIE
 from web.words import ASK, ROLE_LABELS, only
 
-PROVE_FIRST = Refused(Refusal.PROVE, "Show again that it is you: this act asks for your password and code of the last five minutes.")
+PROVE_FIRST = Refused(Refusal.PROVE, "Show again that it is you. For this, that may be at most five minutes ago.")
 ENROL_FIRST = Refused(
     Refusal.ENROL, "Your role needs a second factor. Add a passkey or set up an authenticator first: on your account's page."
 )

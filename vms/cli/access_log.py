@@ -109,7 +109,7 @@ def export_entries(
         settings, at = cli.settings(), cli.clock.now()
         if file.exists():
             raise InvalidInput(f"{file} is there already. Name another file.")
-        person, during = cli.person(settings), span_between(since, until, at=at)
+        person, during = cli.proved_person(settings), span_between(since, until, at=at)
         with cli.writing(settings) as session:
             found = _camera(session, person, camera)
             wanted = Filter(camera_id=None if isinstance(found, Refused) else found, during=during)

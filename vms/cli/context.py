@@ -75,6 +75,13 @@ class Cli:
             raise NotAllowed("Only a person may do this: sign in first. Run: vms login NAME --password-stdin")
         return found
 
+    def proved_person(self, settings: Settings) -> Person:
+        """Return who acts by a `vms login` of the last minutes, for acts that ask for a fresh proof."""
+        person = self.person(settings)
+        if not person.proved_lately(self.clock.now()):
+            raise NotAllowed("For this your sign-in may be at most five minutes old. Run again: vms login NAME --password-stdin")
+        return person
+
     def person_if_any(self, session: Session) -> Person | None:
         """Return who is signed in on this command line, and count this as use of the session."""
         found = session_for_token(session, self._token(), at=self.clock.now())

@@ -50,12 +50,13 @@ def user_add(
         settings = cli.settings()
         hashed = hash_password(password_from_stdin()) if password_stdin else NO_PASSWORD
         with cli.writing(settings) as session:
+            actor: Actor = cli.person_if_any(session) or cli.actor
             branches = frozenset(branch_named(session, cli.actor, text).id for text in branch) if branch else None
             new = NewAccount(name, role, branches, last_day(until, zone_of_district(session)), firm)
-            answer = people.add_person(session, cli.actor, new, at=cli.clock.now(), password_hash=hashed, board_paper=board_paper)
+            answer = people.add_person(session, actor, new, at=cli.clock.now(), password_hash=hashed, board_paper=board_paper)
             code = None
             if isinstance(answer, Account) and not password_stdin:
-                code = people.invite_person(session, cli.actor, answer.id, at=cli.clock.now())
+                code = people.invite_person(session, actor, answer.id, at=cli.clock.now())
         account = allowed(answer)
     waiting = "" if account.confirmed_at else f"; {WAITS_ALONE if board_paper else WAITS}"
     out.print(f"{account.name}, {account.role}{waiting}")
@@ -84,7 +85,7 @@ def user_confirm(context: typer.Context, name: Named) -> None:
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
-        director = cli.person(settings)
+        director = cli.proved_person(settings)
         with cli.writing(settings) as session:
             found = people.account_named(session, director, name)
             answer = people.confirm_person(session, director, found.id, at=cli.clock.now()) if isinstance(found, Account) else found
@@ -99,8 +100,9 @@ def user_invite(context: typer.Context, name: Named) -> None:
     with sentences():
         settings = cli.settings()
         with cli.writing(settings) as session:
+            actor: Actor = cli.person_if_any(session) or cli.actor
             found = people.account_named(session, cli.actor, name)
-            code = people.invite_person(session, cli.actor, found.id, at=cli.clock.now()) if isinstance(found, Account) else found
+            code = people.invite_person(session, actor, found.id, at=cli.clock.now()) if isinstance(found, Account) else found
         _print_invitation(allowed(found), allowed(code))
 
 
@@ -111,8 +113,9 @@ def user_reset(context: typer.Context, name: Named) -> None:
     with sentences():
         settings = cli.settings()
         with cli.writing(settings) as session:
+            actor: Actor = cli.person_if_any(session) or cli.actor
             found = people.account_named(session, cli.actor, name)
-            answer = people.propose_reset(session, cli.actor, found.id, at=cli.clock.now()) if isinstance(found, Account) else found
+            answer = people.propose_reset(session, actor, found.id, at=cli.clock.now()) if isinstance(found, Account) else found
         proposal = allowed(answer)
     out.print(
         f"The owner is told and can stop it. From {proposal.earliest_at:%Y-%m-%d %H:%M} UTC on the Director finishes it on the page People."

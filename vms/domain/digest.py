@@ -27,6 +27,8 @@ class Counts:
     refused: int
     questions: int
     """Findings about the account that were told in the month."""
+    live_incident: int = 0
+    """Views of what was just live; digests of older releases lack it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,11 @@ def counts_of(watching: Watching, questions: Sequence[str]) -> list[Counts]:
             other=watcher.opened[Purpose.LIVE] + watcher.opened[None],
             refused=watcher.refusals.total(),
             questions=questions.count(watcher.label),
+            live_incident=watcher.opened[Purpose.LIVE_INCIDENT],
         )
         for watcher in watching.watchers
     ]
-    return sorted(rows, key=lambda row: (-(row.incident + row.request + row.maintenance + row.other), row.name))
+    return sorted(rows, key=lambda row: (-(row.incident + row.request + row.maintenance + row.other + row.live_incident), row.name))
 
 
 def counts_text(rows: Sequence[Counts]) -> str:
@@ -84,8 +87,8 @@ def counts_from(text: str) -> list[Counts]:
 def lines(rows: Sequence[Counts]) -> list[str]:
     """Return the rows as lines of text, for a mail."""
     return [
-        f"{row.name} ({row.role}): live pictures open in {row.live_hours} hours; recordings opened {row.incident} times for an incident, "
-        f"{row.request} for a request, {row.maintenance} for maintenance{f', {row.other} without a purpose' if row.other else ''}; "
-        f"refused {row.refused} times; questions told {row.questions}."
+        f"{row.name} ({row.role}): live pictures open in {row.live_hours} hours, looked at again {row.live_incident} times; "
+        f"recordings opened {row.incident} times for an incident, {row.request} for a request, {row.maintenance} for maintenance"
+        f"{f', {row.other} without a purpose' if row.other else ''}; refused {row.refused} times; questions told {row.questions}."
         for row in rows
     ]

@@ -31,6 +31,8 @@ class Permission(StrEnum):
     """Add, edit, test, remove; reads addresses, never passwords."""
     HEALTH_READ = "health.read"
     LOG_READ = "log.read"
+    LOG_EXPORT = "log.export"
+    """Take signed entries out, with their proofs."""
     REVIEW_READ = "review.read"
     """What the rules asked about everybody who watches, the Director too."""
     PEOPLE_READ = "people.read"
@@ -49,18 +51,21 @@ class Permission(StrEnum):
 _EVERYONE = frozenset({Permission.PUBLIC, Permission.SIGNED_IN})
 _WATCHES_LIVE = _EVERYONE | {Permission.CAMERA_LIST, Permission.LIVE_VIEW}
 _WATCHES = _WATCHES_LIVE | {Permission.RECORDED_VIEW}
+_READS = {Permission.CAMERA_LIST, Permission.LOG_READ, Permission.LOG_EXPORT, Permission.REVIEW_READ, Permission.PEOPLE_READ}
 _DECIDES = _WATCHES | {Permission.HEALTH_READ, Permission.LOG_READ}
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.DESK: _WATCHES,
     Role.SUPERVISOR: _WATCHES,
     Role.BRANCH_MANAGER: _WATCHES_LIVE | {Permission.LOG_READ},
-    Role.DIRECTOR: _DECIDES | {Permission.REVIEW_READ, Permission.PEOPLE_READ, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END},
+    Role.DIRECTOR: _DECIDES
+    | {Permission.LOG_EXPORT, Permission.REVIEW_READ}
+    | {Permission.PEOPLE_READ, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END},
     Role.DELEGATE: _DECIDES,
     Role.COUNSEL: _EVERYONE,
     Role.IT: _EVERYONE
     | {Permission.CAMERA_LIST, Permission.CAMERA_MANAGE, Permission.HEALTH_READ}
     | {Permission.PEOPLE_READ, Permission.PEOPLE_PROPOSE, Permission.PEOPLE_END},
-    Role.AUDITOR: _EVERYONE | {Permission.CAMERA_LIST, Permission.LOG_READ, Permission.REVIEW_READ, Permission.PEOPLE_READ},
+    Role.AUDITOR: _EVERYONE | _READS,
 }
 """Nobody configures cameras and also watches them; who adds accounts confirms none; who reads everybody's log watches nobody."""
 
@@ -103,7 +108,7 @@ class Ceremony(StrEnum):
     PROVE = "prove"
 
 
-_HARMLESS = _EVERYONE | {Permission.CAMERA_LIST, Permission.LOG_READ, Permission.REVIEW_READ, Permission.PEOPLE_READ}
+_HARMLESS = _EVERYONE | _READS
 
 
 def needs_second_factor(role: Role) -> bool:
@@ -157,6 +162,7 @@ class Account:
     """A delegate's and a contractor's account ends by itself."""
     firm: str = ""
     """A contractor's."""
+    first_signed_in_at: datetime | None = None
 
     def in_use(self, at: datetime) -> bool:
         return self.confirmed_at is not None and self.disabled_at is None and (self.ends_at is None or at < self.ends_at)

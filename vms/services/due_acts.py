@@ -13,13 +13,13 @@ from vms.services import people, second_person
 from vms.services.outbox import post
 
 _WORDS = {Act.PERSON_CONFIRM: "the account {name} is to work", Act.PERSON_RESET: "the account {name} is to be reset"}
-_CARRY_OUT: dict[Act, Callable[[Session, Proposal, datetime], None]] = dict.fromkeys(
-    (Act.PERSON_CONFIRM, Act.PERSON_RESET), people.carry_out
-)
+_CARRY_OUT: dict[Act, Callable[[Session, Proposal, datetime], None]] = {Act.PERSON_CONFIRM: people.confirm_alone}
+"""An act without a line is never done alone."""
 
 
 def announce(session: Session, settings: Settings, *, at: datetime) -> None:
     """Queue a mail about each act that everybody is to know of, once to each address outside; nothing while mail is off."""
+    second_person.mark_announced(session, at=at)
     for proposal, name in second_person.to_announce(session):
         for address in {settings.outside_address, settings.auditor_address}:
             subject = f"Custodian: {_WORDS[proposal.act].format(name=name)}"

@@ -22,7 +22,7 @@ from vms.domain.timespan import EPOCH
 from vms.services import second_person
 from vms.services.access_log import record
 from vms.services.passwords import NO_PASSWORD
-from vms.services.second_factor import FactorKey, factors_of, take_code
+from vms.services.second_factor import FactorKey, factors_of, refuse_factor_change, take_code
 from vms.services.sessions import SignedIn, open_session, prove_session, refuse_sign_in
 from vms.store import branches, identities, people
 
@@ -86,6 +86,8 @@ def prove_by_identity(session: Session, person: Person, coming: Coming) -> Signe
 
 def link_identity(session: Session, person: Person, identity: Identity, *, at: datetime) -> Linked | Refused:
     """Let the identity open the account of somebody who is signed in; one that opened an account which has ended moves."""
+    if refused := refuse_factor_change(session, person):
+        return refused
     if not identity.proved_lately(at):
         return Refused(Refusal.PROVE, "The district's sign-in did not ask you anew who you are. Nothing was linked.")
     if identities.of_person(session, person.id) is not None:
@@ -103,6 +105,8 @@ def link_identity(session: Session, person: Person, identity: Identity, *, at: d
 
 def unlink_identity(session: Session, person: Person, *, at: datetime) -> Refused | None:
     """Let an account be opened by its password alone; refused when it has none."""
+    if refused := refuse_factor_change(session, person):
+        return refused
     if not people.password_of(session, person.id):
         return Refused(Refusal.NOT_ALLOWED, "Your account has no password: without the link nothing would open it.")
     linked = identities.of_person(session, person.id)

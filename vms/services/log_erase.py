@@ -20,7 +20,7 @@ from vms.errors import Corrupt
 from vms.services.access_log import DISTRICT, record
 from vms.services.log_key import LogKey
 from vms.services.log_proof import trusted_checkpoint
-from vms.store import access_erasing, access_tree
+from vms.store import access_erasing, access_tree, reviews
 
 MOST_ERASED = 8_192
 """Numbers in one transaction: a fraction of a second, which whoever writes waits for."""
@@ -52,7 +52,9 @@ def due(session: Session, *, days: int, at: datetime, origin: str = DISTRICT) ->
 
 
 def erase_texts(session: Session, key: LogKey, found: Due, *, days: int, at: datetime, origin: str = DISTRICT) -> None:
-    """Erase what is due, and write the entry that says so. Holds the log until the transaction ends.
+    """Erase what is due, with the reviews that are about nothing newer, and write the entry that says so.
+
+    Holds the log until the transaction ends.
 
     Corrupt, and nothing is erased, when an entry is not the one that was signed: what somebody changed must stay to be seen.
     """
@@ -67,6 +69,7 @@ def erase_texts(session: Session, key: LogKey, found: Due, *, days: int, at: dat
         origin=origin,
     )
     access_erasing.erase(session, origin, found.first, found.last, told_by=told.number)
+    reviews.forget(session, found.last)
 
 
 def _compare(session: Session, key: LogKey, found: Due, origin: str) -> str:

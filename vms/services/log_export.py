@@ -37,7 +37,7 @@ def export_log(session: Session, actor: Actor, wanted: access_log.Filter, *, at:
 
     NotFound when nothing is signed yet, Corrupt when the stored tree can't prove an entry.
     """
-    if not isinstance(actor, Person) or not actor.may(Permission.LOG_READ):
+    if not isinstance(actor, Person) or not actor.may(Permission.LOG_EXPORT):
         return refuse(session, actor, Action.LOG_EXPORT, not_allowed("export the access log", "the Director or an auditor"), at=at)
     newest = access_tree.newest_checkpoint(session, DISTRICT)
     if newest is None:

@@ -21,7 +21,7 @@ from vms.errors import InvalidInput
 from vms.services import webauthn
 from vms.services.access_log import record, refuse
 from vms.services.refusals import no_such
-from vms.services.second_factor import factors_of, new_recovery_codes, refuse_by_password
+from vms.services.second_factor import factors_of, new_recovery_codes, refuse_factor_change
 from vms.services.sessions import SignedIn, digest, open_session, prove_session, refuse_sign_in
 from vms.services.webauthn import Options, RelyingParty
 from vms.store import factors, passkeys, sessions
@@ -53,7 +53,7 @@ def browser_holder(token: str) -> Holder:
 def offer_passkey(session: Session, person: Person, rp: RelyingParty, *, title: str, at: datetime) -> Options | Refused:
     """Return what the browser needs to make a passkey for `person`, as the passkey will show it under `title`."""
     known = passkeys.of_person(session, person.id)
-    if refused := refuse_by_password(session, person):
+    if refused := refuse_factor_change(session, person):
         return refused
     if len(known) >= MAX_PASSKEYS:
         return Refused(Refusal.NOT_ALLOWED, f"An account has at most {MAX_PASSKEYS} passkeys. Remove one that you no longer use.")
@@ -66,7 +66,7 @@ def add_passkey(session: Session, person: Person, rp: RelyingParty, answer: str,
     """Keep the passkey that the browser made; the first factor of an account brings codes for paper. InvalidInput: the label."""
     label = _label(label)
     challenge = passkeys.take_challenge(session, _holder(person), Ceremony.REGISTER, at)
-    if refused := refuse_by_password(session, person):
+    if refused := refuse_factor_change(session, person):
         return refused
     made = None if challenge is None else webauthn.registered(rp, challenge, answer)
     if made is None:
@@ -74,7 +74,10 @@ def add_passkey(session: Session, person: Person, rp: RelyingParty, answer: str,
     if passkeys.of_credential(session, made.id) is not None:
         return Refused(Refusal.NOT_ALLOWED, "This passkey is in use here already.")
     kept = Passkey(new_number(), person.id, made.id, made.data, rp.id, made.sign_count, label, at)
+    first = not factors_of(session, person.id).any
     passkeys.add(session, kept)
+    if first:
+        sessions.end_all(session, person.id, at, but=person.session_id)
     codes = () if factors.unused_recovery_codes(session, person.id) else new_recovery_codes(session, person.id)
     record(session, actor=person, action=Action.FACTOR_ADD, at=at, detail=_told(kept))
     return Added(prove_session(session, person, Proof.PASSKEY, at=at), codes)
@@ -93,6 +96,8 @@ def remove_passkey(session: Session, person: Person, number: int, *, at: datetim
     found = next((one for one in passkeys.of_person(session, person.id) if one.id == number), None)
     if found is None:
         return no_such("passkey")
+    if refused := refuse_factor_change(session, person):
+        return refused
     has = factors_of(session, person.id)
     last = has.passkeys == 1 and has.totp_since is None
     if last and needs_second_factor(person.role):

@@ -60,13 +60,11 @@ def add_person(
     if not allows(actor, Permission.PEOPLE_PROPOSE):
         return refuse(session, actor, Action.PERSON_ADD, not_allowed("add an account", "IT"), at=at)
     if board_paper and not (isinstance(actor, OsUser) and new.role is Role.DIRECTOR):
-        return refuse(
-            session, actor, Action.PERSON_ADD, not_allowed("appoint anybody but a Director, at the console", "the Director"), at=at
-        )
+        return refuse(session, actor, Action.PERSON_ADD, _only_a_director(), at=at)
     known = {branch.id for branch in branch_rows.find(session, None)}
     if new.branches is not None and not new.branches <= known:
         return no_such("branch")
-    waits = people.has_signed_in(session, Role.DIRECTOR)
+    waits = not isinstance(actor, OsUser) or people.has_signed_in(session, Role.DIRECTOR)
     account = Account(
         PersonId(new_number()),
         _plain(new.name, "account"),
@@ -87,7 +85,7 @@ def add_person(
             account.id,
             at=at,
             reason=board_paper,
-            alone=Alone.ALWAYS if board_paper else Alone.WHEN_NOBODY,
+            alone=_alone(new, board_paper),
         )
     return account
 
@@ -120,7 +118,7 @@ def propose_reset(session: Session, actor: Actor, person_id: PersonId, *, at: da
     if account.role is Role.DIRECTOR and not second_person.others_hold(session, Act.PERSON_RESET, actor, person_id, at=at):
         sentence = "Nobody else could finish this. A new Director's account begins at the console, with the Board's paper."
         return refuse(session, actor, Action.PERSON_RESET, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
-    return second_person.propose(session, actor, Act.PERSON_RESET, person_id, at=at, wait=RESET_WAIT)
+    return second_person.propose(session, actor, Act.PERSON_RESET, person_id, at=at, wait=RESET_WAIT, alone=Alone.NEVER)
 
 
 def finish_reset(session: Session, actor: Person, person_id: PersonId, *, at: datetime) -> str | Refused:
@@ -132,16 +130,12 @@ def finish_reset(session: Session, actor: Person, person_id: PersonId, *, at: da
     return approved if isinstance(approved, Refused) else _reset(session, actor, account, at)
 
 
-def carry_out(session: Session, proposal: Proposal, at: datetime) -> None:
-    """Do an act about an account that nobody could approve and nobody stopped."""
+def confirm_alone(session: Session, proposal: Proposal, at: datetime) -> None:
+    """Let an account sign in that nobody could confirm and nobody stopped."""
     account = people.get(session, proposal.subject)
     if account is None or account.disabled_at is not None:
         return
-    match proposal.act:
-        case Act.PERSON_CONFIRM:
-            _confirmed(session, ALONE, account, at)
-        case Act.PERSON_RESET:
-            _reset(session, ALONE, account, at)
+    _confirmed(session, ALONE, account, at)
 
 
 def disable_person(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> Account | Refused:
@@ -226,6 +220,17 @@ def _end(new: NewAccount, at: datetime) -> datetime | None:
     return new.ends_at
 
 
+def _alone(new: NewAccount, board_paper: str) -> Alone:
+    """Return how an account waits: no Director comes into office alone but by the Board's paper."""
+    if board_paper:
+        return Alone.ALWAYS
+    return Alone.NEVER if new.role is Role.DIRECTOR else Alone.WHEN_NOBODY
+
+
+def _only_a_director() -> Refused:
+    return Refused(Refusal.NOT_ALLOWED, "The Board's paper appoints a Director, at the console alone.")
+
+
 def _confirmed(session: Session, actor: Actor, account: Account, at: datetime) -> Account:
     people.confirm(session, account.id, at)
     record(session, actor=actor, action=Action.PERSON_CONFIRM, at=at, detail=_named(account))
@@ -235,6 +240,7 @@ def _confirmed(session: Session, actor: Actor, account: Account, at: datetime) -
 def _reset(session: Session, actor: Actor, account: Account, at: datetime) -> str:
     people.reset(session, account.id)
     factors.forget(session, account.id)
+    identities.remove(session, account.id)
     sessions.end_all(session, account.id, at)
     record(session, actor=actor, action=Action.PERSON_RESET, at=at, detail=_named(account))
     return _invited(session, actor, account, at)

@@ -21,7 +21,7 @@ from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Person, Proof
 from vms.services.access_log import record
 from vms.services.sessions import SignedIn, digest, prove_session
-from vms.store import factors, passkeys
+from vms.store import factors, passkeys, people, sessions
 
 FactorKey = NewType("FactorKey", bytes)
 """X25519, of the hub: authenticators' secrets are sealed to it, so a copy of the database opens nothing."""
@@ -30,7 +30,7 @@ DRIFT_STEPS = 1
 """A phone's clock may be off by half a minute."""
 CODE_DIGITS = 6
 RECOVERY_CODES = 10
-_RECOVERY_BYTES = 5
+_RECOVERY_BYTES = 10
 ISSUER = "Custodian"
 
 
@@ -73,18 +73,18 @@ def read_factor_key(settings: Settings) -> FactorKey:
 
 def offer_totp(session: Session, person: Person, *, key: FactorKey) -> Offer | Refused:
     """Return a new secret for the authenticator of somebody who has none; it counts once `enrol_totp` saw a code of it."""
-    if refused := refuse_by_password(session, person):
+    if refused := refuse_factor_change(session, person):
         return refused
     secret = pyotp.random_base32()
-    if not factors.offer_totp(session, person.id, seal(sealing_public_key(key), secret.encode(), _bound_to(person.id))):
+    if not factors.offer_totp(session, person.id, person.session_id, seal(sealing_public_key(key), secret.encode(), _bound_to(person.id))):
         return Refused(Refusal.NOT_ALLOWED, "This account has an authenticator already. Only IT can start taking it away.")
     return Offer(secret, pyotp.TOTP(secret).provisioning_uri(name=person.name, issuer_name=ISSUER))
 
 
 def offered_totp(session: Session, person: Person, *, key: FactorKey) -> Offer | None:
-    """Return the secret that waits for its first code, to show it again."""
+    """Return the secret that waits for its first code, to show it again in the session that asked for it, and in no other."""
     stored = factors.totp(session, person.id)
-    if stored is None or stored.confirmed_at is not None:
+    if stored is None or stored.confirmed_at is not None or stored.session_id != person.session_id:
         return None
     secret = _secret(stored.secret, person.id, key)
     return Offer(secret, pyotp.TOTP(secret).provisioning_uri(name=person.name, issuer_name=ISSUER))
@@ -93,13 +93,14 @@ def offered_totp(session: Session, person: Person, *, key: FactorKey) -> Offer |
 def enrol_totp(session: Session, person: Person, code: str, *, key: FactorKey, at: datetime) -> Enrolled | Refused:
     """Take the first code of the authenticator: from now on each sign-in needs one."""
     stored = factors.totp(session, person.id)
-    if stored is None or stored.confirmed_at is not None:
+    if stored is None or stored.confirmed_at is not None or stored.session_id != person.session_id:
         return Refused(Refusal.NOT_ALLOWED, "No new authenticator waits for its first code.")
-    if refused := refuse_by_password(session, person):
+    if refused := refuse_factor_change(session, person):
         return refused
     if not _take_totp(session, person.id, stored.secret, code, key=key, at=at):
         return Refused(Refusal.NOT_ALLOWED, "That is not the code it shows now. Look at the phone's clock, then enter the next one.")
     factors.confirm_totp(session, person.id, at)
+    sessions.end_all(session, person.id, at, but=person.session_id)
     codes = new_recovery_codes(session, person.id)
     record(session, actor=person, action=Action.FACTOR_ADD, at=at, detail={"kind": "totp"})
     return Enrolled(prove_session(session, person, Proof.TOTP, at=at), codes)
@@ -109,14 +110,18 @@ def new_recovery_codes(session: Session, person: PersonId) -> tuple[str, ...]:
     """Return new codes for paper, as they are to be written down; those that were there open nothing any more."""
     codes = tuple(secrets.token_hex(_RECOVERY_BYTES) for _ in range(RECOVERY_CODES))
     factors.set_recovery_codes(session, person, [digest(code) for code in codes])
-    return tuple(f"{code[:5]}-{code[5:]}" for code in codes)
+    return tuple("-".join(code[start : start + 5] for start in range(0, len(code), 5)) for code in codes)
 
 
-def refuse_by_password(session: Session, person: Person) -> Refused | None:
-    """Return the refusal of a further factor in a session that a password alone opened, when the account has one.
+def refuse_factor_change(session: Session, person: Person) -> Refused | None:
+    """Return the refusal to change what opens an account, in a session that a password alone opened, when the account has more.
 
-    Who knows no more than the password would get past the factor that is there by adding another.
+    Who knows no more than the password would get past the factor that is there by adding another. A session that ended meanwhile
+    changes nothing either. Holds the account until the transaction ends.
     """
+    people.lock(session, person.id)
+    if not sessions.is_open(session, person.session_id):
+        return Refused(Refusal.SIGN_IN, "The session has ended. Sign in again.")
     if person.proof is not Proof.PASSWORD or not factors_of(session, person.id).any:
         return None
     return Refused(Refusal.PROVE, "This account has a second factor. Show first that you have it.")

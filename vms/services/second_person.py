@@ -15,7 +15,7 @@ from vms.services.access_log import name_of, record, refuse
 from vms.services.refusals import no_such
 from vms.store import people, proposals
 
-LIST_LIMIT = 200
+LIST_LIMIT = 1000
 _NOBODY = timedelta(0)
 
 
@@ -86,8 +86,11 @@ def withdraw(session: Session, actor: Actor, act: Act, subject: PersonId, *, at:
 
 
 def take_due(session: Session, *, at: datetime) -> list[Proposal]:
-    """Close what has waited alone long enough, and return it: the caller does these acts in the same transaction."""
-    due = [one for one in proposals.waiting(session, limit=LIST_LIMIT) if one.alone_at is not None and one.alone_at <= at]
+    """Close what has waited alone long enough while a running hub told everybody, and return it: the caller does these acts.
+
+    In the same transaction. Time in which nothing ran, so that nobody could see it and stop it, does not count.
+    """
+    due = proposals.due(session, at, announced_by=at - ALONE_WAIT)
     taken = [one for one in due if proposals.decide(session, one.id, Decision.ALONE, at)]
     for proposal in taken:
         _record(session, System("second-person"), Action.PROPOSAL_ALONE, proposal, at)
@@ -96,8 +99,9 @@ def take_due(session: Session, *, at: datetime) -> list[Proposal]:
 
 def list_waiting(session: Session, person: Person) -> list[Proposal]:
     """Return what waits, as far as it is for `person` to know: what one could approve or stop."""
-    known = proposals.waiting(session, limit=LIST_LIMIT)
-    return [one for one in known if one.may_stop(person) or person.may(Permission.PEOPLE_READ)]
+    everything = person.may(Permission.PEOPLE_READ)
+    known = proposals.waiting(session, limit=LIST_LIMIT) if everything else proposals.concerning(session, person, limit=LIST_LIMIT)
+    return [one for one in known if everything or one.may_stop(person)]
 
 
 def proposer(session: Session, act: Act, subject: PersonId) -> str | None:
@@ -108,8 +112,12 @@ def proposer(session: Session, act: Act, subject: PersonId) -> str | None:
 def to_announce(session: Session) -> list[tuple[Proposal, str]]:
     """Return what everybody is to know of, with the name of the account it is about: acts done alone, and accounts to be taken over."""
     known = {account.id: account.name for account in people.find(session)}
-    waiting = proposals.waiting(session, limit=LIST_LIMIT)
-    return [(one, known[one.subject]) for one in waiting if one.alone_at is not None or one.act is Act.PERSON_RESET]
+    return [(one, known[one.subject]) for one in proposals.told_to_all(session)]
+
+
+def mark_announced(session: Session, *, at: datetime) -> None:
+    """Write down that everybody is being told, by a hub that runs, of what was not told yet."""
+    proposals.mark_announced(session, at)
 
 
 def waits_for(session: Session, person: Person) -> int:

@@ -61,6 +61,7 @@ def open_session(
 
     `how` is what the log says of it where `proof` does not say it all; `proved_at` is when they showed it, if not now.
     """
+    people.lock(session, person_id)
     account = people.get(session, person_id)
     if account is None or not account.in_use(at):
         refused = refuse_sign_in(session, person_id, at=at, address=address, how="" if proof is Proof.PASSWORD else how or proof.value)
@@ -79,7 +80,7 @@ def refuse_sign_in(session: Session, person: PersonId | None, *, at: datetime, a
     detail = _origin(address) | {"account": "unknown" if person is None else str(person)}
     detail |= ({"how": how} if how else {}) | ({"why": why} if why else {})
     record(session, actor=System("sign-in"), action=Action.SESSION_REFUSE, at=at, detail=detail)
-    return Refused(Refusal.SIGN_IN, WRONG_PASSKEY if how == Proof.PASSKEY else WRONG_ENTRY)
+    return Refused(Refusal.SIGN_IN, WRONG_PASSKEY if how == Proof.PASSKEY else WRONG_ENTRY, logged=True)
 
 
 def session_for_token(session: Session, token: str, *, at: datetime) -> OpenSession | Refused:
@@ -139,6 +140,7 @@ def revoke_sessions(session: Session, actor: Person, person_id: PersonId, *, at:
         return no_such("account")
     if not _may_end(actor, person_id):
         return refuse(session, actor, Action.SESSION_REVOKE, not_allowed("end somebody else's session", "IT or the Director"), at=at)
+    people.lock(session, person_id)
     ended = (
         sessions.end_all(session, person_id, at, but=actor.session_id) if only is None else sessions.end_of(session, person_id, only, at)
     )

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from vms.domain.access import Action
 from vms.domain.ids import PersonId
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import Person, Proof
+from vms.domain.people import Person, Proof, System
 from vms.services import passwords
 from vms.services.access_log import record
-from vms.services.passwords import PasswordHash, hash_password
+from vms.services.passwords import NO_PASSWORD, PasswordHash, hash_password
+from vms.services.refusals import sign_in_first
 from vms.services.second_factor import FactorKey, take_code
 from vms.services.sessions import SignedIn, digest, open_session, prove_session, refuse_sign_in
 from vms.store import people, sessions
@@ -30,7 +31,7 @@ def sign_in(
         credential = people.credential(session, name)
     fits = passwords.fits(None if credential is None else PasswordHash(credential[1]), password)
     with central.writing() as session:
-        person = None if credential is None else credential[0]
+        person = None if credential is None or not _still(session, credential) else credential[0]
         proof = take_code(session, person, code, key=key, at=at) if person is not None and fits else None
         if person is None or proof is None:
             return refuse_sign_in(session, person, at=at, address=address)
@@ -43,6 +44,7 @@ def prove(central: Engines, person: Person, *, password: str, code: str, key: Fa
         stored = people.password_of(session, person.id)
     fits = passwords.fits(PasswordHash(stored), password)
     with central.writing() as session:
+        fits = fits and _still(session, (person.id, stored))
         proof = take_code(session, person.id, code, key=key, at=at) if fits else None
         if proof is None:
             refused = refuse_sign_in(session, person.id, at=at, address="")
@@ -59,10 +61,10 @@ def join(central: Engines, *, name: str, invitation: str, password: str, at: dat
         if person is None or not people.take_invitation(session, person, code, at):
             refuse_sign_in(session, person, at=at, address=address)
             return Refused(Refusal.SIGN_IN, "Name or invitation is wrong, or the invitation has run out. Ask IT for a new one.")
-        people.set_password(session, person, hashed)
+        people.set_password(session, person, hashed, before=NO_PASSWORD)
         opened = open_session(session, person_id=person, proof=Proof.PASSWORD, at=at, address=address)
-        if isinstance(opened, SignedIn):
-            record(session, actor=opened.person, action=Action.PERSON_JOIN, at=at)
+        actor = opened.person if isinstance(opened, SignedIn) else System("join")
+        record(session, actor=actor, action=Action.PERSON_JOIN, at=at, detail={"person": str(person)})
         return opened
 
 
@@ -71,10 +73,13 @@ def change_password(central: Engines, person: Person, *, old: str, new: str, at:
     with central.reading() as session:
         stored = people.password_of(session, person.id)
     if not passwords.fits(PasswordHash(stored), old):
-        return Refused(Refusal.PROVE, "The old password is wrong.")
+        with central.writing() as session:
+            refuse_sign_in(session, person.id, at=at, address="")
+        return Refused(Refusal.PROVE, "The old password is wrong.", logged=True)
     hashed = hash_password(new)
     with central.writing() as session:
-        people.set_password(session, person.id, hashed)
+        if not people.set_password(session, person.id, hashed, before=stored) or not sessions.is_open(session, person.session_id):
+            return sign_in_first("change the password")
         ended = sessions.end_all(session, person.id, at, but=person.session_id)
         record(session, actor=person, action=Action.PERSON_PASSWORD, at=at, detail={"sessions_ended": str(ended)})
     return None
@@ -83,6 +88,12 @@ def change_password(central: Engines, person: Person, *, old: str, new: str, at:
 def has_password(session: Session, person: PersonId) -> bool:
     """Say whether an account can be opened by name and password; one of the district's sign-in may have none."""
     return bool(people.password_of(session, person))
+
+
+def _still(session: Session, credential: tuple[PersonId, str]) -> bool:
+    """Say whether the password that was looked at is still the account's, and hold the account: a reset may have come between."""
+    people.lock(session, credential[0])
+    return people.password_of(session, credential[0]) == credential[1]
 
 
 def _invited(credential: tuple[PersonId, str] | None) -> PersonId | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import and_, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from vms.domain.ids import PersonId
+from vms.domain.ids import PersonId, SessionId
 from vms.store.database import insert_into
 from vms.store.people_tables import PasskeyRow, RecoveryCodeRow, TotpRow
 
@@ -19,18 +19,20 @@ class StoredTotp:
     """Encrypted."""
     confirmed_at: datetime | None
     last_step: int
+    session_id: int
+    """That asked for it."""
 
 
 def totp(session: Session, person: PersonId) -> StoredTotp | None:
     found = session.execute(
-        select(TotpRow.secret, TotpRow.confirmed_at, TotpRow.last_step).where(TotpRow.person_id == person)
+        select(TotpRow.secret, TotpRow.confirmed_at, TotpRow.last_step, TotpRow.session_id).where(TotpRow.person_id == person)
     ).one_or_none()
     return None if found is None else StoredTotp(*found)
 
 
-def offer_totp(session: Session, person: PersonId, secret: bytes) -> bool:
+def offer_totp(session: Session, person: PersonId, session_id: SessionId, secret: bytes) -> bool:
     """Keep a secret that a first code is to confirm; False when a confirmed one is there, which stays."""
-    values = {"secret": secret, "last_step": 0}
+    values = {"secret": secret, "last_step": 0, "session_id": session_id}
     offered = insert_into(session, TotpRow).values(person_id=person, confirmed_at=None, **values)
     kept = offered.on_conflict_do_update(index_elements=["person_id"], set_=values, where=TotpRow.confirmed_at.is_(None))
     return session.scalar(kept.returning(TotpRow.person_id)) is not None

@@ -67,13 +67,20 @@ def disable(session: Session, person: PersonId, at: datetime) -> bool:
     return session.scalar(update(PersonRow).where(still).values(disabled_at=at).returning(PersonRow.id)) is not None
 
 
-def set_password(session: Session, person: PersonId, password_hash: str) -> None:
-    session.execute(update(PersonRow).where(PersonRow.id == person).values(password_hash=password_hash))
+def lock(session: Session, person: PersonId) -> None:
+    """Hold an account until the transaction ends: who opens, ends or changes what opens it takes turns."""
+    session.execute(select(PersonRow.id).where(PersonRow.id == person).with_for_update())
+
+
+def set_password(session: Session, person: PersonId, password_hash: str, *, before: str) -> bool:
+    """Put a password in the place of the one `before`; False when another stands there by now."""
+    same = and_(PersonRow.id == person, PersonRow.password_hash == before)
+    return session.scalar(update(PersonRow).where(same).values(password_hash=password_hash).returning(PersonRow.id)) is not None
 
 
 def reset(session: Session, person: PersonId) -> None:
     """Take the password of an account away: an invitation has to come before it opens again."""
-    set_password(session, person, "")
+    session.execute(update(PersonRow).where(PersonRow.id == person).values(password_hash=""))
 
 
 def invite(session: Session, person: PersonId, code_sha256: bytes, ends_at: datetime) -> None:
@@ -114,6 +121,7 @@ def account_of(session: Session, row: PersonRow) -> Account:
         disabled_at=row.disabled_at,
         ends_at=row.ends_at,
         firm=row.firm,
+        first_signed_in_at=row.first_signed_in_at,
     )
 
 

@@ -108,6 +108,8 @@ class ProposalRow(Central):
     proposed_at: Mapped[datetime] = mapped_column(Moment)
     earliest_at: Mapped[datetime] = mapped_column(Moment)
     alone_at: Mapped[datetime | None] = mapped_column(Moment)
+    announced_at: Mapped[datetime | None] = mapped_column(Moment)
+    """Since when the running hub has told everybody: what is done alone is done no sooner than three days after."""
     decision: Mapped[Decision | None] = mapped_column(Word(Decision))
     decided_at: Mapped[datetime | None] = mapped_column(Moment)
 
@@ -124,6 +126,8 @@ class TotpRow(Central):
     """None until a first code came: it opens nothing."""
     last_step: Mapped[int] = mapped_column(Number)
     """The newest step whose code was taken; no older one opens anything again."""
+    session_id: Mapped[int] = mapped_column(Number)
+    """Which session asked for it: no other is shown the secret before its first code."""
 
 
 class RecoveryCodeRow(Central):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import Select, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from vms.domain.ids import PersonId, ProposalId
+from vms.domain.people import Person
 from vms.domain.second_person import Act, Decision, Proposal
 from vms.store.database import unique
 from vms.store.people_tables import ProposalRow
@@ -51,14 +52,30 @@ def get(session: Session, number: ProposalId) -> Proposal | None:
 
 def waiting(session: Session, *, limit: int) -> list[Proposal]:
     """Return what waits, the oldest first."""
-    rows = session.scalars(
-        select(ProposalRow)
-        .where(ProposalRow.decision.is_(None))
-        .order_by(ProposalRow.proposed_at)
-        .limit(limit)
-        .execution_options(populate_existing=True)
-    )
-    return [_proposal(row) for row in rows]
+    return _found(session, select(ProposalRow).where(ProposalRow.decision.is_(None)).limit(limit))
+
+
+def concerning(session: Session, person: Person, *, limit: int) -> list[Proposal]:
+    """Return what waits that is done alone, about `person`, or proposed by `person`, the oldest first."""
+    own = or_(ProposalRow.alone_at.is_not(None), ProposalRow.subject_id == person.id, ProposalRow.proposed_by == person.label)
+    return _found(session, select(ProposalRow).where(ProposalRow.decision.is_(None), own).limit(limit))
+
+
+def told_to_all(session: Session) -> list[Proposal]:
+    """Return what waits that everybody is to know of: acts done alone, and accounts to be taken over."""
+    told = or_(ProposalRow.alone_at.is_not(None), ProposalRow.act == Act.PERSON_RESET)
+    return _found(session, select(ProposalRow).where(ProposalRow.decision.is_(None), told))
+
+
+def mark_announced(session: Session, at: datetime) -> None:
+    unseen = and_(ProposalRow.decision.is_(None), ProposalRow.alone_at.is_not(None), ProposalRow.announced_at.is_(None))
+    session.execute(update(ProposalRow).where(unseen).values(announced_at=at))
+
+
+def due(session: Session, at: datetime, *, announced_by: datetime) -> list[Proposal]:
+    """Return what is to be done alone by `at` and was announced by another moment."""
+    ripe = and_(ProposalRow.decision.is_(None), ProposalRow.alone_at <= at, ProposalRow.announced_at <= announced_by)
+    return _found(session, select(ProposalRow).where(ripe))
 
 
 def to_tell(session: Session, person: PersonId) -> int:
@@ -72,6 +89,11 @@ def decide(session: Session, number: ProposalId, decision: Decision, at: datetim
     still_open = and_(ProposalRow.id == number, ProposalRow.decision.is_(None))
     values = {"decision": decision, "decided_at": at}
     return session.scalar(update(ProposalRow).where(still_open).values(**values).returning(ProposalRow.id)) is not None
+
+
+def _found(session: Session, query: Select[ProposalRow]) -> list[Proposal]:
+    rows = session.scalars(query.order_by(ProposalRow.proposed_at, ProposalRow.id).execution_options(populate_existing=True))
+    return [_proposal(row) for row in rows]
 
 
 def _proposal(row: ProposalRow) -> Proposal:

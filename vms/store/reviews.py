@@ -1,4 +1,4 @@
-"""What was found about who watches, and digests: rows that are added and read."""
+"""What was found about who watches, and digests: rows that are added, read, and erased with the entries that they are about."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from vms.domain.timespan import Timespan
@@ -39,6 +39,11 @@ def add(session: Session, review: Review) -> None:
             last_number=review.last_number,
         )
     )
+
+
+def forget(session: Session, last_number: int) -> int:
+    """Delete what is about nothing newer than an entry of the log; return how many rows."""
+    return len(session.scalars(delete(ReviewRow).where(ReviewRow.last_number <= last_number).returning(ReviewRow.id)).all())
 
 
 def told(session: Session, about: str, *, since: datetime | None = None) -> bool:

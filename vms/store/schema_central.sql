@@ -41,6 +41,7 @@ CREATE TABLE totp (
   secret BLOB NOT NULL,
   confirmed_at BIGINT,
   last_step INTEGER NOT NULL,
+  session_id INTEGER NOT NULL,
   CONSTRAINT pk_totp PRIMARY KEY (person_id),
   CONSTRAINT fk_totp_person_id FOREIGN KEY(person_id) REFERENCES person (id)
 );
@@ -73,6 +74,7 @@ CREATE TABLE proposal (
   proposed_at BIGINT NOT NULL,
   earliest_at BIGINT NOT NULL,
   alone_at BIGINT,
+  announced_at BIGINT,
   decision VARCHAR(32),
   decided_at BIGINT,
   CONSTRAINT pk_proposal PRIMARY KEY (id),

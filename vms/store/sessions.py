@@ -55,6 +55,11 @@ def of_person(session: Session, account: Account, *, since: datetime, limit: int
     return [_stored(row, account) for row in rows]
 
 
+def is_open(session: Session, number: SessionId) -> bool:
+    """Say whether nobody has ended a session."""
+    return session.scalar(select(SessionRow.id).where(SessionRow.id == number, SessionRow.ended_at.is_(None))) is not None
+
+
 def seen(session: Session, number: SessionId, at: datetime) -> None:
     session.execute(update(SessionRow).where(SessionRow.id == number, SessionRow.seen_at < at).values(seen_at=at))
 

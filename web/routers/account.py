@@ -22,7 +22,7 @@ from web.errors import REFUSALS, refusal
 from web.numbers import PathId
 from web.permissions import ProvedPerson, SignedIn
 from web.relying_party import relying_party
-from web.routers.session import with_cookie
+from web.routers.session import after_pause, with_cookie
 from web.schemas.requests import CodeForm, PasswordForm
 from web.views import shell
 
@@ -47,7 +47,9 @@ def account_page(person: SignedIn, site: TheSite, request: Request, done: str = 
 def change_password(person: SignedIn, site: TheSite, request: Request, form: Annotated[PasswordForm, Form()]) -> Response:
     old, new = form.old.get_secret_value(), form.new.get_secret_value()
     try:
-        refused = sign_in.change_password(site.central, person, old=old, new=new, at=site.clock.now())
+        refused = after_pause(
+            site, request, person.name, lambda: sign_in.change_password(site.central, person, old=old, new=new, at=site.clock.now())
+        )
     except InvalidInput as err:
         return _account(site, request, person, error=str(err), status=422)
     if refused is not None:

@@ -92,13 +92,17 @@ def enter_code(site: TheSite, request: Request, form: Annotated[CodeForm, Form()
     flow, identity = waiting
 
     def act() -> Outcome:
-        return _outcome(site, request, there, flow, identity, code=form.code.get_secret_value())
+        code = form.code.get_secret_value().strip()
+        return _outcome(site, request, there, flow, identity, code=code) if code else NO_CODE
 
     outcome: Outcome = after_pause(site, request, f"oidc {identity.subject}", act)
     left = replace(flow, codes_left=flow.codes_left - 1)
     if isinstance(outcome, Refused) and left.codes_left > 0:
         return _ask_code(site, request, there, left, outcome)
     return _answer(site, request, there, left, outcome)
+
+
+NO_CODE = Refused(Refusal.SIGN_IN, "Enter the code that your authenticator shows.")
 
 
 def _district(site: Site) -> DistrictSignIn:

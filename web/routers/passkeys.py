@@ -15,7 +15,7 @@ from vms.errors import InvalidInput
 from vms.services import passkeys
 from vms.services.district import load_district
 from vms.services.passkeys import CHALLENGE_LASTS, Added, browser_holder
-from vms.services.second_factor import refuse_by_password
+from vms.services.second_factor import refuse_factor_change
 from vms.services.sessions import SignedIn as NewSession
 from vms.services.webauthn import Options, RelyingParty, credential_id
 from web.deps import Site, TheSite, Tx
@@ -81,7 +81,7 @@ def prove_by_passkey(person: SignedIn, site: TheSite, request: Request, form: An
 @router.get("/account/passkeys/new")
 def new_passkey_page(person: ProvedPerson, site: TheSite, request: Request) -> Response:
     with site.central.reading() as session:
-        refused = refuse_by_password(session, person)
+        refused = refuse_factor_change(session, person)
     return _new_passkey(site, request, person) if refused is None else refusal(request, refused, person=person)
 
 

@@ -15,7 +15,8 @@ from web.views import LONGEST_LOOK_BACK, shell
 from web.words import ACTS, PURPOSE_LABELS, PURPOSE_SENTENCES, ROLE_LABELS
 
 router = APIRouter()
-EVERYBODYS = frozenset({Permission.PUBLIC, Permission.SIGNED_IN})
+UNSAID = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.HEALTH_READ})
+"""Everybody's, and what no page asks for yet."""
 
 
 @router.get("/rules")
@@ -23,7 +24,7 @@ def rules_page(person: SignedIn, site: TheSite, request: Request) -> Response:
     context = shell(site, person, path=request.url.path) | {
         "roles": [ROLE_LABELS[role] for role in Role],
         "own_role": ROLE_LABELS[person.role],
-        "acts": [(ACTS[act], [act in PERMISSIONS[role] for role in Role]) for act in Permission if act not in EVERYBODYS],
+        "acts": [(ACTS[act], [act in PERMISSIONS[role] for role in Role]) for act in Permission if act not in UNSAID],
         "look_back": [_look_back(role) for role in Role],
         "factors": ["yes" if needs_second_factor(role) else "" for role in Role],
         "sessions": [f"{_hours(SESSION_LIMITS[role])}, idle {IDLE_LIMITS[role] // timedelta(minutes=1)} min" for role in Role],

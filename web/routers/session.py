@@ -164,7 +164,7 @@ def after_pause(site: Site, request: Request, name: str, act: Callable[[], T | R
     if wait := site.delay.begin(name, address, site.clock.now()):
         return Refused(Refusal.TOO_MANY, f"Too many tries. Wait {wait} s, then try again.")
     answer = act()
-    if not isinstance(answer, Refused):
+    if answer is None or isinstance(answer, NewSession):
         site.delay.succeeded(name, address, site.clock.now())
     return answer
 

@@ -162,9 +162,7 @@ def test_a_months_digest_counts_every_account_once(central: Engines, settings: S
     with central.writing() as session:
         digest = add_digest(session, settings, month, rows, at=april)
         assert month_due(session, april) is None
-    assert "d.nakamura (desk): live pictures open in 0 hours; recordings opened 18 times for an incident, 0 for a request" in text_of(
-        digest
-    )
+    assert "d.nakamura (desk): live pictures open in 0 hours, looked at again 0 times; recordings opened 18 times for" in text_of(digest)
     assert [to for to, body in _mail(central) if "Who watched in March 2026: accounts 2, questions told 1." in body] == [
         "auditor@library.example"
     ]

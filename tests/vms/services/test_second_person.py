@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from tests.factories import CONSOLE, NOW, PASSWORD, a_person, after, an_account, done, quick_hash, refused
 from vms.domain.access import Action
@@ -26,10 +27,10 @@ from vms.services.people import (
     propose_reset,
 )
 from vms.services.second_factor import FactorKey, factors_of
-from vms.services.second_person import approve, list_waiting, propose, stop, take_due, waits_for
+from vms.services.second_person import approve, list_waiting, mark_announced, propose, stop, take_due, waits_for
 from vms.services.sessions import SignedIn, open_session, session_for_token
 from vms.services.sign_in import join, sign_in
-from vms.store import access_log, people, proposals
+from vms.store import access_log, identities, people, proposals
 from vms.store.database import Engines
 
 KEY = FactorKey(bytes(range(32)))
@@ -103,8 +104,9 @@ def _without_director(engines: Engines) -> Account:
     with engines.writing() as session:
         director = a_person(session, Role.DIRECTOR)
         done(disable_person(session, director, director.id, at=NOW))
-        new = NewAccount("new director", Role.DIRECTOR)
-        return done(add_person(session, CONSOLE, new, at=NOW, password_hash=quick_hash()))
+        account = done(add_person(session, CONSOLE, NewAccount("supervisor", Role.SUPERVISOR), at=NOW, password_hash=quick_hash()))
+        mark_announced(session, at=NOW)
+        return account
 
 
 def test_alone_an_act_is_done_after_three_days_and_written_as_that(central: Engines) -> None:
@@ -137,6 +139,7 @@ def test_the_boards_paper_appoints_a_director_whom_the_old_one_does_not_confirm_
         old = a_person(session, Role.DIRECTOR)
         new = NewAccount("new director", Role.DIRECTOR)
         account = done(add_person(session, CONSOLE, new, at=NOW, board_paper="minutes of 2026-03-10, item 7"))
+        mark_announced(session, at=NOW)
         assert account.confirmed_at is None
         (waiting,) = list_waiting(session, old)
         assert (waiting.reason, waiting.alone_at) == ("minutes of 2026-03-10, item 7", NOW + ALONE_WAIT)
@@ -231,3 +234,73 @@ def test_confirming_is_approving(central_sqlite: Engines) -> None:
         account = an_account(session)
         done(confirm_person(session, director, account.id, at=after(1)))
     assert _actions(central_sqlite)[-3:] == [Action.PROPOSAL_OPEN, Action.PROPOSAL_APPROVE, Action.PERSON_CONFIRM]
+
+
+def test_a_reset_that_nobody_can_finish_any_more_waits_for_a_new_director(central_sqlite: Engines) -> None:
+    """Done alone, its invitation would be shown to nobody."""
+    _, director, opened = _reset_begun(central_sqlite)
+    with central_sqlite.writing() as session:
+        done(disable_person(session, director, director.id, at=NOW))
+        (waiting,) = list_waiting(session, opened.person)
+        assert waiting.alone_at is None
+        assert carry_out_due(session, at=NOW + 2 * ALONE_WAIT) == []
+        done(session_for_token(session, opened.token, at=after(60)))
+
+
+def test_no_director_comes_into_office_alone_without_the_boards_paper(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        director = a_person(session, Role.DIRECTOR)
+        done(disable_person(session, director, director.id, at=NOW))
+        account = done(add_person(session, CONSOLE, NewAccount("new director", Role.DIRECTOR), at=NOW))
+        mark_announced(session, at=NOW)
+        assert carry_out_due(session, at=NOW + 9 * ALONE_WAIT) == []
+        (waiting,) = proposals.waiting(session, limit=9)
+        assert (waiting.subject, waiting.alone_at) == (account.id, None)
+
+
+def test_what_it_adds_on_a_page_waits_also_before_a_director_ever_signed_in(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        it = a_person(session, Role.IT)
+        assert done(add_person(session, it, NewAccount("Eve", Role.SUPERVISOR), at=NOW)).confirmed_at is None
+        assert done(add_person(session, CONSOLE, NewAccount("Ana", Role.SUPERVISOR), at=NOW)).confirmed_at == NOW
+
+
+def test_time_in_which_nobody_could_see_it_does_not_count(central: Engines) -> None:
+    """The machine was off for three days, or the clock leapt: the wait begins when a running hub tells everybody."""
+    account = _without_director(central)
+    with central.writing() as session:
+        session.execute(text("UPDATE proposal SET announced_at = NULL"))
+        assert carry_out_due(session, at=NOW + ALONE_WAIT) == []
+        mark_announced(session, at=NOW + ALONE_WAIT)
+        assert carry_out_due(session, at=NOW + ALONE_WAIT) == []
+        assert [one.subject for one in carry_out_due(session, at=NOW + 2 * ALONE_WAIT)] == [account.id]
+
+
+def test_many_proposals_hide_none_that_concerns_everybody(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        director = a_person(session, Role.DIRECTOR)
+        for number in range(5):
+            an_account(session, name=f"account {number}")
+        board = done(add_person(session, CONSOLE, NewAccount("new", Role.DIRECTOR), at=after(9), board_paper="minutes"))
+        assert [one.subject for one in proposals.concerning(session, _person(Role.DESK), limit=1)] == [board.id]
+        assert len(list_waiting(session, director)) == 6
+
+
+def test_a_reset_takes_every_way_in_away(central: Engines) -> None:
+    _, director, opened = _reset_begun(central)
+    owner, late = opened.person.id, NOW + RESET_WAIT
+    with central.writing() as session:
+        identities.add(session, owner, issuer="https://id.example", subject="mallory", at=NOW)
+        done(finish_reset(session, director, owner, at=late))
+        assert identities.of_person(session, owner) is None
+
+
+def test_a_password_change_that_was_under_way_does_not_undo_a_reset(central: Engines) -> None:
+    _, director, opened = _reset_begun(central)
+    owner, late = opened.person.id, NOW + RESET_WAIT
+    with central.writing() as session:
+        before = people.password_of(session, owner)
+        done(finish_reset(session, director, owner, at=late))
+        assert not people.set_password(session, owner, quick_hash("mallory's four words"), before=before)
+        assert people.password_of(session, owner) == ""
+    refused(sign_in(central, name="Ana", password="mallory's four words", key=KEY, at=late))

@@ -115,6 +115,7 @@ def _make_factors() -> None:
         sa.Column("secret", sa.LargeBinary(), nullable=False),
         sa.Column("confirmed_at", MOMENT, nullable=True),
         sa.Column("last_step", NUMBER, nullable=False),
+        sa.Column("session_id", NUMBER, nullable=False),
         sa.PrimaryKeyConstraint("person_id", name="pk_totp"),
     )
     op.create_table(
@@ -148,6 +149,7 @@ def _make_proposals() -> None:
         sa.Column("proposed_at", MOMENT, nullable=False),
         sa.Column("earliest_at", MOMENT, nullable=False),
         sa.Column("alone_at", MOMENT, nullable=True),
+        sa.Column("announced_at", MOMENT, nullable=True),
         sa.Column("decision", WORD, nullable=True),
         sa.Column("decided_at", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_proposal"),
