@@ -17,6 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import httpx
+import pyotp
+
 from recorder.demo.stream import Start
 from tests.fakes.cameras import CACHE
 from tests.waiting import wait_until
@@ -129,6 +132,35 @@ class Running:
     def _read(self) -> None:
         assert self.process.stdout is not None
         self.lines.extend(self.process.stdout)
+
+
+def sign_in(client: httpx.Client, name: str, password: str) -> pyotp.TOTP:
+    """Sign somebody in who has a password alone, and set up the second factor, as a program would; the client keeps the cookie.
+
+    Returns the authenticator.
+    """
+    client.headers["sec-fetch-site"] = "same-origin"
+    _keep_cookie(client, client.post("/api/v1/session", json={"name": name, "password": password}))
+    _keep_cookie(client, client.post("/account/authenticator"))
+    shown = re.search(r'class="mono">([A-Z2-7 ]+)<', client.get("/account/authenticator").text)
+    assert shown is not None
+    authenticator = pyotp.TOTP(shown[1].replace(" ", ""))
+    _keep_cookie(client, client.post("/account/authenticator/code", data={"code": authenticator.now()}))
+    assert client.get("/api/v1/me").json()["must_enrol"] is False
+    return authenticator
+
+
+def sign_in_again(client: httpx.Client, name: str, password: str, authenticator: pyotp.TOTP) -> None:
+    """Sign in with the code of an authenticator; each code opens one thing, so half a minute lies between two of these."""
+    client.headers["sec-fetch-site"] = "same-origin"
+    _keep_cookie(client, client.post("/api/v1/session", json={"name": name, "password": password, "code": authenticator.now()}))
+
+
+def _keep_cookie(client: httpx.Client, answer: httpx.Response) -> None:
+    """The cookie is marked Secure: httpx would keep it for https."""
+    assert answer.status_code in (200, 303), answer.text
+    if "set-cookie" in answer.headers:
+        client.headers["cookie"] = answer.headers["set-cookie"].partition(";")[0]
 
 
 @contextmanager

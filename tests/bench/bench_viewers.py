@@ -21,6 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import pyotp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -29,7 +30,7 @@ from websockets.typing import Origin
 
 from tests.bench.fan_out import seconds_per_message
 from tests.bench.report import Row, publish
-from tests.product import CameraProcess, Product, Running, free_port
+from tests.product import CameraProcess, Product, Running, free_port, sign_in, sign_in_again
 from tests.waiting import is_listening, wait_until
 from web.security import COOKIE
 
@@ -68,6 +69,10 @@ class Received:
     octets: int = 0
 
 
+AUTHENTICATORS: dict[tuple[str, str], pyotp.TOTP] = {}
+"""Of the accounts, once they are set up."""
+
+
 @dataclass(frozen=True)
 class Pages:
     """The running product, reached as a browser does."""
@@ -80,8 +85,10 @@ class Pages:
     def signed_in(self, account: tuple[str, str]) -> Iterator[httpx.Client]:
         headers = {"sec-fetch-site": "same-origin"}
         with httpx.Client(base_url=self.origin, headers=headers, verify=self.tls or True, trust_env=False, timeout=60) as client:
-            answer = client.post("/api/v1/session", json={"name": account[0], "password": account[1]})
-            client.headers.update(_cookie(answer.cookies[COOKIE]))
+            if account in AUTHENTICATORS:
+                sign_in_again(client, *account, AUTHENTICATORS[account])
+            else:
+                AUTHENTICATORS[account] = sign_in(client, *account)
             yield client
 
 

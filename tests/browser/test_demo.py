@@ -128,8 +128,7 @@ def test_half_a_minute_ago_plays_and_seeks_while_the_segment_is_still_open(watch
     main = _main_stream(demo, camera)
     opened = _wait_for_a_segment_open_for_half_a_minute(demo, CameraId(camera["id"]), main)
     page.get_by_role("button", name="Replay 30 s R", exact=True).or_(page.get_by_role("button", name="Replay 30 s", exact=True)).click()
-    page.wait_for_url("**/playback?*")
-    page.locator("[data-purpose=incident]").click()
+    page.wait_for_url("**/playback?*")  # nobody is asked why: it was just live
     video = page.locator("video[data-current]")
     shown = page.locator(".when .at")
     wait_until(lambda: apart_s(code_of(video), _seconds(shown.inner_text()) * 1000) < 1.5)
@@ -201,14 +200,13 @@ class BadlyRounded:
 
 
 def test_the_director_reaches_a_moving_picture_of_the_past(watched: Watched, demo: Demo) -> None:
-    """Who has no limit of hours plays too: from a live tile, with the purpose of this window."""
+    """Who has no limit of hours plays too: from a live tile, which asks nothing."""
     _act_as(watched, demo, "Director")
     page = watched.page
     page.goto(f"{demo.origin}/live")
     expect(page.locator("vms-tile[data-state=live]")).to_have_count(4, timeout=15_000)
     page.keyboard.press("r")
     page.wait_for_url("**/playback?*")
-    page.locator("[data-purpose=request]").click()
     video = page.locator("video[data-current]")
     first = code_of(video)
     wait_until(lambda: code_of(video) != first)
@@ -274,6 +272,7 @@ def test_the_bar_shows_each_roles_pages_and_no_other(watched: Watched, demo: Dem
 
 def test_an_address_that_does_not_exist_is_a_page_with_a_way_back(watched: Watched, demo: Demo) -> None:
     """Not the server's bare words."""
+    _act_as(watched, demo, "Desk")
     page = watched.page
     watched.foresee(404)
     page.goto(f"{demo.origin}/nowhere")

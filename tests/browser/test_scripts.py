@@ -9,16 +9,17 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.factories import CONSOLE, PASSWORD, a_branch, a_camera, an_account
+from tests.factories import CONSOLE, a_branch, a_camera, an_account, done
 from tests.web.conftest import Migrated
 from tests.web.payloads import SCRIPTS
 from tests.web.test_permissions import _bare
-from tests.web.world import World, a_world, stream_of
+from tests.web.world import World, a_world, cookie, stream_of
 from vms.config import Settings
 from vms.domain.camera import CameraDetails, Pause, StreamRole
-from vms.domain.people import Role
+from vms.domain.people import Proof, Role
 from vms.services.district import District, save_district
 from vms.services.pauses import pause_camera
+from vms.services.sessions import open_session
 from vms.store import people
 from vms.store.migrate import Which
 from web.permissions import declared_permissions
@@ -30,7 +31,8 @@ EVERY = pytest.mark.parametrize("every", [pytest.param(6, marks=pytest.mark.slow
 """Each sixth text in `make test`, all of them in `make test-long`."""
 PAGES = {
     "/", "/login", "/live", "/playback", "/cameras", "/cameras/new", "/cameras/{camera}", "/log", "/healthz", "/ca", "/ca.crt",
-    "/static/{path:path}", "/nothing",
+    "/static/{path:path}", "/nothing", "/join", "/prove", "/account", "/account/authenticator", "/account/passkeys/new", "/people",
+    "/people/new", "/waiting", "/rules", "/reviews", "/login/oidc/callback",
 }  # fmt: skip
 
 
@@ -64,13 +66,14 @@ class Planted:
             "gop_seconds": 2.0, "bitrate": 1, "clock_offset_ms": 1, "jitter_ms": 1.0, "server": text, "warnings": [text],
         }  # fmt: skip
 
-    def account(self, role: Role) -> str:
-        """Return the sign-in name of somebody with `role`, a script as well."""
-        name = f"{SHORT[1]}{role}"
+    def token(self, role: Role) -> str:
+        """Return a new session of somebody with `role`, whose name is a script as well."""
+        name, at = f"{SHORT[1]}{role}", self.world.clock.now()
         with self.world.site.central.writing() as session:
-            if all(known.name != name for known in people.find(session)):
-                people.confirm(session, an_account(session, role, name=name).id, self.world.clock.now())
-        return name
+            known = next((one for one in people.find(session) if one.name == name), None)
+            account = known or an_account(session, role, name=name)
+            people.confirm(session, account.id, at)
+            return done(open_session(session, person_id=account.id, proof=Proof.TOTP, at=at)).token
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +101,10 @@ QUERIES = (
     "/cameras?state={}&branch={}",
     "/log?person={}&day={}&kind={}",
     "/playback?t={}",
+    "/join?name={}",
+    "/prove?next={}",
+    "/people?done={}",
+    "/log?since={}&until={}",
     "/{}",
     "/static/{}",
 )
@@ -107,13 +114,7 @@ def _signed_in(browser: Browser, planted: Planted, role: Role) -> BrowserContext
     """Return a browser whose pages remember what broke the policy, with somebody of `role` signed in."""
     context = browser.new_context()
     context.add_init_script("document.addEventListener('securitypolicyviolation', event => { window.broken = event.violatedDirective })")
-    page = context.new_page()
-    page.goto(f"{planted.world.address}/login")
-    page.get_by_label("Name").fill(planted.account(role))
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(lambda url: "/login" not in url)
-    page.close()
+    context.set_extra_http_headers(dict(cookie(planted.token(role))))
     return context
 
 

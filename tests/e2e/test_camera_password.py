@@ -16,7 +16,7 @@ import pytest
 from recorder.demo.auth import REALM
 from tests.fakes.eavesdropper import Eavesdropper, answers, eavesdropping
 from tests.processes import descendants
-from tests.product import CameraProcess, Product, Running, free_port
+from tests.product import CameraProcess, Product, Running, free_port, sign_in
 from tests.waiting import is_listening, wait_until
 
 pytestmark = pytest.mark.slow
@@ -139,9 +139,7 @@ def test_no_process_carries_the_password_in_its_arguments_or_environment(watched
 def test_no_page_and_no_answer_shows_the_password(watched: Watched) -> None:
     """Signed in as IT, who may see everything of a camera: every page, the form with a mistake, a test, the API."""
     with httpx.Client(base_url=watched.origin, trust_env=False, timeout=60, headers={"origin": watched.origin}) as client:
-        client.headers["sec-fetch-site"] = "same-origin"
-        signed_in = client.post("/api/v1/session", json={"name": IT[0], "password": IT[1]})
-        client.headers["cookie"] = signed_in.headers["set-cookie"].partition(";")[0]  # marked Secure: httpx keeps it for https
+        sign_in(client, *IT)
         known = client.get("/api/v1/cameras").json()["cameras"]
         entries = {"name": "Gate", "branch": known[0]["branch"]["id"], "host": "127.0.0.1", "username": CameraProcess.USERNAME}
         entries |= {"password": CANARY, "main_path": "/main", "port": watched.listeners["Digest"].port}

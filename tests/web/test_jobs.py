@@ -104,9 +104,7 @@ def test_what_waited_alone_long_enough_is_done(settings: Settings, hub: Engines)
     jobs.act_alone()  # tells everybody; from now on the wait counts
     assert not _confirmed(hub, account.id)
     clock.step(ALONE_WAIT)
-    with capture_logs() as lines:
-        jobs.act_alone()
-    assert [(line["event"], line["act"]) for line in lines] == [("act done alone", "person:confirm")]
+    jobs.act_alone()
     assert _confirmed(hub, account.id)
 
 

@@ -141,7 +141,7 @@ def test_doctor_says_how_far_the_witness_countersigned_and_lists_it_as_going_out
     assert _witness_finding(settings)["detail"].startswith("witness.example has signed nothing yet: look for its lines")
     assert _witness_finding(settings)["ok"] is False
     said = CliRunner().invoke(app, ["--data", str(settings.data_dir), "doctor", "--egress", "--json"])
-    assert json.loads(said.stdout) == ["the witness of witness_url, for the access log's checkpoints"]
+    assert json.loads(said.stdout) == ["witness_url: the witness witness.example, for the access log's checkpoints"]
 
 
 def _witness_finding(settings: Settings) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def test_the_search_ends_at_the_last_port_there_is(settings: Settings) -> None:
 
 
 def test_a_missing_certificate_is_the_reason_and_no_port(settings: Settings) -> None:
-    with pytest.raises(ConfigError, match="no certificate is set") as refused:
+    with pytest.raises(ConfigError, match="there is no certificate") as refused:
         bind_next_free(settings, "0.0.0.0", 9100)  # noqa: S104 - what must be refused
     assert not isinstance(refused.value, PortTaken)
 
