@@ -179,8 +179,8 @@ def test_a_session_by_password_of_before_the_first_passkey_adds_none(world: Worl
         assert isinstance(person, Person)
         older.token = done(open_session(session, person_id=person.id, proof=Proof.PASSWORD, at=world.clock.now())).token
     browser.add()
-    assert older.ask("GET", "/account/passkeys/new").headers["location"].startswith("/prove")
-    assert problem(older.ask("POST", "/api/v1/passkeys/new", page=False), 401)["way_on"] == "/prove"
+    assert older.ask("GET", "/account/passkeys/new").headers["location"].startswith("/login")  # the first factor ended it
+    assert problem(older.ask("POST", "/api/v1/passkeys/new", page=False), 401)["title"] == "Sign in"
 
 
 def test_an_address_has_no_passkeys_and_the_pages_say_so(world: World, browser: Browser) -> None:
