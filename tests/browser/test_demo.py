@@ -270,6 +270,23 @@ def test_the_bar_shows_each_roles_pages_and_no_other(watched: Watched, demo: Dem
     keep_picture(page, f"refused-{role.lower()}")
 
 
+def test_no_page_is_wider_than_a_phone(watched: Watched, demo: Demo) -> None:
+    """With the demo's bar, which has a button for each role."""
+    _act_as(watched, demo, "Director")
+    page = watched.page
+    usual = page.viewport_size
+    page.set_viewport_size({"width": 360, "height": 800})
+    try:
+        widths = {}
+        for path in ("/account", "/account/authenticator", "/people", "/reviews", "/rules", "/waiting", "/log"):
+            page.goto(f"{demo.origin}{path}")
+            widths[path] = page.evaluate("document.documentElement.scrollWidth")
+        assert {path for path, width in widths.items() if width > 360} == set()
+    finally:
+        assert usual is not None
+        page.set_viewport_size(usual)
+
+
 def test_an_address_that_does_not_exist_is_a_page_with_a_way_back(watched: Watched, demo: Demo) -> None:
     """Not the server's bare words."""
     _act_as(watched, demo, "Desk")
