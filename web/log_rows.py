@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TypedDict
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from vms.domain.access import AccessEvent, Action, ErasedEntry, LogLine, Purpose, UnreadableEntry
 from vms.domain.ids import CameraId
 from vms.domain.people import Role
-from vms.domain.timespan import Timespan
+from vms.domain.timespan import Timespan, day_of
 from web.pages import day, short_clock
 from web.words import PURPOSE_LABELS, ROLE_LABELS
 
@@ -115,14 +115,11 @@ def log_row(event: AccessEvent, places: Mapping[CameraId, Place], zone: str) -> 
 
 
 def day_span(text: str, zone: str) -> Timespan | None:
-    """Return the 23, 24 or 25 hours of a calendar day (2026-11-24) in `zone`; None when `text` names none."""
+    """Return the hours of a calendar day (2026-11-24) in `zone`; None when `text` names none."""
     try:
-        start = date.fromisoformat(text)
-        end = start + timedelta(days=1)
+        return day_of(date.fromisoformat(text), zone)
     except (ValueError, OverflowError):
         return None
-    there = ZoneInfo(zone)
-    return Timespan(datetime.combine(start, time(), there).astimezone(UTC), datetime.combine(end, time(), there).astimezone(UTC))
 
 
 def span_of_minutes(since: str, until: str, zone: str) -> Timespan | None:
@@ -163,6 +160,7 @@ _SAID: Mapping[Action, str] = {
     Action.IDENTITY_UNLINK: "Took the link to {issuer} away",
     Action.REVIEW_ADD: "Asked a question about who watches",
     Action.REVIEW_READ: "Reviews, {reviews} of them",
+    Action.TLS_INIT: "Made an authority for the pages of {hosts}",
     Action.LOG_ERASE: "Erased entries {first} to {last}, by the rule of {days} days",
 }
 """With the parts of an entry's detail; one that is missing is a question mark."""

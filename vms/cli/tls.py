@@ -8,7 +8,9 @@ import typer
 
 from vms.cli.context import Cli
 from vms.cli.output import err, out, sentences
+from vms.domain.access import Action
 from vms.errors import Conflict, NotFound
+from vms.services.access_log import record
 from vms.services.own_ca import Authority, make_authority, read_authority
 
 app = typer.Typer(help="HTTPS with a certificate authority of one's own.", no_args_is_help=True)
@@ -28,7 +30,10 @@ def init(
             raise Conflict(
                 "There is an authority already; vms tls show tells it. For another, which every device has to install: --replace"
             )
-        authority = make_authority(settings, hosts, district=settings.district, at=cli.clock.now())
+        at = cli.clock.now()
+        with cli.writing(settings) as session:  # before the act: nothing that every device is to trust comes without its entry
+            record(session, actor=cli.actor, action=Action.TLS_INIT, at=at, detail={"hosts": ", ".join(hosts)})
+        authority = make_authority(settings, hosts, district=settings.district, at=at)
     _print(authority)
     if settings.tls_cert is not None:
         err.print("tls_cert is set and goes first: take tls_cert and tls_key out of config.toml for this one.")

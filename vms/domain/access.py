@@ -76,6 +76,8 @@ class Action(StrEnum):
     LOG_READ = "log:read"
     REVIEW_ADD = "review:add"
     REVIEW_READ = "review:read"
+    TLS_INIT = "tls:init"
+    """A new authority for the pages' certificate, which every device has to trust."""
     LOG_EXPORT = "log:export"
     LOG_ERASE = "log:erase"
 

@@ -15,10 +15,13 @@ from vms.cli.checks import pages, takes_files
 from vms.cli.run import bind, url
 from vms.clock import SystemClock
 from vms.config import Settings
+from vms.domain.access import Action
 from vms.errors import ConfigError
 from vms.services.district import District
 from vms.services.installation import Installation, install
 from vms.services.own_ca import make_authority, read_authority
+from vms.store import access_log
+from vms.store.database import make_engines
 
 HOST = "cameras.alder.lan"
 
@@ -45,6 +48,15 @@ def test_init_prints_the_fingerprint_and_the_pages_are_served_over_https(setting
     with bind(settings, "127.0.0.1", 0) as sock:
         assert url(settings, sock).startswith("https://localhost:")
     bind(settings, "0.0.0.0", 0).close()  # noqa: S104 - as above
+
+
+def test_an_authority_that_every_device_is_to_trust_is_in_the_log(settings: Settings) -> None:
+    _vms(settings, "tls", "init", HOST, "10.20.0.5")
+    engines = make_engines(settings.central_path)
+    with engines.reading() as session:
+        events = access_log.find(session, "district", None, access_log.Filter(actions=frozenset({Action.TLS_INIT})), limit=9)
+    engines.dispose()
+    assert [event.detail for event in events] == [{"hosts": f"{HOST}, 10.20.0.5"}]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "127.0.0.1", "localhost"])
