@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from vms.domain.ids import BranchId
-from vms.domain.people import Account, Permission, Person, Role
+from vms.domain.people import Account, AccountState, Permission, Person, Role
 from vms.domain.second_person import Act, Proposal
 from vms.services.identities import OIDC
 from web.words import ROLE_LABELS
@@ -18,8 +18,7 @@ class PersonRow(TypedDict):
     name: str
     role: str
     where: str
-    state: str
-    """waits, works, ended"""
+    state: AccountState
     alone_at: datetime | None
     """When a waiting account works although nobody could confirm it."""
     reset_from: datetime | None
@@ -41,20 +40,20 @@ def person_rows(
     accounts: Sequence[Account], branches: Mapping[BranchId, str], waiting: Sequence[Proposal], reader: Person, at: datetime
 ) -> list[PersonRow]:
     """Return accounts, those that wait first, those that ended last."""
-    order = {"waits": 0, "works": 1, "ended": 2}
+    order = list(AccountState)
     by_act = {(one.act, one.subject): one for one in waiting}
     rows = [
         _row(one, branches, by_act.get((Act.PERSON_CONFIRM, one.id)), by_act.get((Act.PERSON_RESET, one.id)), reader, at)
         for one in accounts
     ]
-    return sorted(rows, key=lambda row: (order[row["state"]], row["name"].casefold()))
+    return sorted(rows, key=lambda row: (order.index(row["state"]), row["name"].casefold()))
 
 
 def _row(
     account: Account, branches: Mapping[BranchId, str], confirm: Proposal | None, reset: Proposal | None, reader: Person, at: datetime
 ) -> PersonRow:
-    state = _state(account, at)
-    directors = account.role is Role.DIRECTOR and state == "works"
+    state = account.state(at)
+    directors = account.role is Role.DIRECTOR and state is AccountState.WORKS
     return PersonRow(
         id=account.id,
         name=account.name,
@@ -67,19 +66,12 @@ def _row(
         firm=account.firm,
         from_provider=confirm is not None and confirm.by == OIDC.label,
         may_confirm=confirm is not None and confirm.may_approve(reader),
-        may_end=state != "ended" and reader.may(Permission.PEOPLE_CONFIRM if directors else Permission.PEOPLE_END),
-        may_reset=state == "works" and reset is None and reader.may(Permission.PEOPLE_PROPOSE),
+        may_end=state is not AccountState.ENDED and reader.may(Permission.PEOPLE_CONFIRM if directors else Permission.PEOPLE_END),
+        may_reset=state is AccountState.WORKS and reset is None and reader.may(Permission.PEOPLE_PROPOSE),
         may_finish_reset=reset is not None and reset.earliest_at <= at and reset.may_approve(reader),
-        may_invite=state != "ended" and account.first_signed_in_at is None and reader.may(Permission.PEOPLE_PROPOSE),
+        may_invite=state is not AccountState.ENDED and account.first_signed_in_at is None and reader.may(Permission.PEOPLE_PROPOSE),
         own=account.id == reader.id,
     )
-
-
-def _state(account: Account, at: datetime) -> str:
-    if account.in_use(at):
-        return "works"
-    over = account.disabled_at is not None or (account.ends_at is not None and account.ends_at <= at)
-    return "ended" if over else "waits"
 
 
 def _where(account: Account, branches: Mapping[BranchId, str]) -> str:

@@ -94,6 +94,13 @@ def test_each_package_states_its_duty_in_a_readme(package: str) -> None:
     assert _text(Path(package, "README.md")).startswith("# ")
 
 
+def test_each_service_stands_in_the_table_of_its_readme() -> None:
+    readme = (ROOT / "vms/services/README.md").read_text(encoding="utf-8")
+    rows = "".join(line for line in readme.splitlines() if line.startswith("|"))
+    modules = {path.stem for path in (ROOT / "vms/services").glob("*.py")} - {"__init__"}
+    assert {module for module in modules if f"`{module}`" not in rows} == set()
+
+
 def test_the_changelog_has_a_place_for_the_next_entry() -> None:
     assert "## [Unreleased]" in _text(Path("CHANGELOG.md"))
 

@@ -9,9 +9,9 @@ from typing import Annotated, NoReturn
 import typer
 from sqlalchemy.orm import Session
 
-from vms.cli.cameras import AsJson
 from vms.cli.context import Cli, allowed
 from vms.cli.moments import span_between
+from vms.cli.options import AsJson
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
 from vms.domain.access import AccessEvent, ErasedEntry, LogLine, UnreadableEntry
 from vms.domain.checkpoint import MAX_NOTE_CHARS, read_verifier_key

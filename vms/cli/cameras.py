@@ -10,6 +10,7 @@ import typer
 
 from vms.cli import pauses
 from vms.cli.context import Cli, allowed, password_from_stdin
+from vms.cli.options import AsJson, CameraNamed, PasswordStdin
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences
 from vms.config import load_settings
 from vms.crypto import open_sealed
@@ -40,9 +41,6 @@ Certificate = Annotated[
     str | None, typer.Option("--certificate", help="SHA-256 fingerprint to trust at an rtsps:// address; `vms camera test` shows it.")
 ]
 User = Annotated[str, typer.Option("--user", help="The camera's user name.")]
-PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the camera's password from standard input.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Named = Annotated[str, typer.Argument(help="The camera's name or id.")]
 
 
 @app.command("add")
@@ -97,7 +95,7 @@ def list_(
 @app.command("edit")
 def edit(
     context: typer.Context,
-    camera: Named,
+    camera: CameraNamed,
     name: Annotated[str | None, typer.Option(help="New name.")] = None,
     url: Annotated[str | None, typer.Option(help="New address; a new host or port asks for password and certificate again.")] = None,
     sub_url: Annotated[str | None, typer.Option(help="New sub-stream address; '' removes it.")] = None,
@@ -128,7 +126,7 @@ def edit(
 
 
 @app.command("remove")
-def remove(context: typer.Context, camera: Named, yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False) -> None:
+def remove(context: typer.Context, camera: CameraNamed, yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False) -> None:
     """Stop recording a camera and take it off the pages. Its footage stays until its own day."""
     cli: Cli = context.obj
     with sentences():

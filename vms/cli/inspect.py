@@ -15,8 +15,8 @@ import av
 import typer
 
 from vms.cli import checks, platforms
-from vms.cli.cameras import AsJson
 from vms.cli.context import Cli
+from vms.cli.options import AsJson
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
 from vms.config import Settings
 from vms.crypto import FileKeySource

@@ -10,19 +10,19 @@ import typer
 
 from vms.cli.context import Cli, allowed
 from vms.cli.moments import moment_of
+from vms.cli.options import CameraNamed
 from vms.cli.output import out, sentences
 from vms.domain.camera import Pause
 from vms.errors import InvalidInput
 from vms.services import pauses
 from vms.services.cameras import camera_named
 
-Named = Annotated[str, typer.Argument(help="The camera's name or id.")]
 _LENGTH = re.compile(r"(?:(\d{1,3})h)?(?:(\d{1,4})m)?")
 
 
 def pause(
     context: typer.Context,
-    camera: Named,
+    camera: CameraNamed,
     reason: Annotated[str, typer.Option(help="Why; it stands in the timeline and the access log.")],
     until: Annotated[str | None, typer.Option(help="ISO 8601 with offset, as 2026-11-25T18:00-08:00.")] = None,
     length: Annotated[str | None, typer.Option("--for", help="Hours and minutes: 2h, 45m, 1h30m.")] = None,
@@ -39,7 +39,7 @@ def pause(
         out.print(f"{details.camera.name} is paused until {details.camera.pause.until.astimezone():%Y-%m-%d %H:%M:%S}.", markup=False)
 
 
-def resume(context: typer.Context, camera: Named) -> None:
+def resume(context: typer.Context, camera: CameraNamed) -> None:
     """End a camera's pause; recording goes on within seconds."""
     cli: Cli = context.obj
     with sentences(), cli.writing(cli.settings()) as session:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Protocol, TypeVar
 
 import typer
+from sqlalchemy.orm import Session
 
-from vms.cli.cameras import AsJson
 from vms.cli.context import Cli, allowed, password_from_stdin
+from vms.cli.options import AccountNamed, AsJson, PasswordStdin
 from vms.cli.output import err, out, print_json, print_table, sentences
-from vms.domain.people import Account, Actor, Role
+from vms.domain.ids import PersonId
+from vms.domain.outcome import Refused
+from vms.domain.people import Account, AccountState, Actor, Role
 from vms.services import people, sign_in
 from vms.services.branches import branch_named
 from vms.services.district import zone_of_district
@@ -22,8 +25,10 @@ from vms.services.sessions import sign_out
 WAITS = "it waits for the Director's confirmation"
 WAITS_ALONE = "it works in three days, unless somebody with an account stops it"
 
+STATES = {AccountState.WAITS: "waits for the Director", AccountState.WORKS: "works", AccountState.ENDED: "ended"}
+Done_co = TypeVar("Done_co", covariant=True)
+
 user_app = typer.Typer(help="People with an account.", no_args_is_help=True)
-Named = Annotated[str, typer.Argument(help="Sign-in name, or id.")]
 
 
 @user_app.command("add")
@@ -38,7 +43,7 @@ def user_add(
         str,
         typer.Option(help="For a new Director whom no Director confirms: the Board's decision, such as 'minutes of 2026-11-24, item 7'."),
     ] = "",
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")] = False,
+    password_stdin: PasswordStdin = False,
 ) -> None:
     """Add an account and print the invitation with which its owner chooses a password.
 
@@ -61,7 +66,7 @@ def user_add(
     waiting = "" if account.confirmed_at else f"; {WAITS_ALONE if board_paper else WAITS}"
     out.print(f"{account.name}, {account.role}{waiting}")
     if code is not None:
-        _print_invitation(account, allowed(code))
+        _print_invitation(account.name, allowed(code))
 
 
 @user_app.command("list")
@@ -75,71 +80,53 @@ def user_list(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"people": [_document(one, cli.clock.now()) for one in accounts]})
         return
-    rows = [(one.name, one.role.value, _state(one, cli.clock.now()), one.firm) for one in accounts]
+    rows = [(one.name, one.role.value, STATES[one.state(cli.clock.now())], one.firm) for one in accounts]
     print_table(("Name", "Role", "State", "Firm"), rows, empty="Nobody has an account. Add one: vms user add NAME --role it")
 
 
 @user_app.command("confirm")
-def user_confirm(context: typer.Context, name: Named) -> None:
+def user_confirm(context: typer.Context, name: AccountNamed) -> None:
     """Let a proposed account sign in; needs vms login as the Director."""
     cli: Cli = context.obj
     with sentences():
-        settings = cli.settings()
-        director = cli.proved_person(settings)
-        with cli.writing(settings) as session:
-            found = people.account_named(session, director, name)
-            answer = people.confirm_person(session, director, found.id, at=cli.clock.now()) if isinstance(found, Account) else found
-        account = allowed(answer)
+        cli.proved_person(cli.settings())
+        account = _act_on(cli, name, people.confirm_person)
     out.print(f"{account.name} is confirmed.")
 
 
 @user_app.command("invite")
-def user_invite(context: typer.Context, name: Named) -> None:
-    """Print a new invitation for an account that has no password yet."""
+def user_invite(context: typer.Context, name: AccountNamed) -> None:
+    """Print a new invitation for an account that nobody has used yet."""
     cli: Cli = context.obj
     with sentences():
-        settings = cli.settings()
-        with cli.writing(settings) as session:
-            actor: Actor = cli.person_if_any(session) or cli.actor
-            found = people.account_named(session, cli.actor, name)
-            code = people.invite_person(session, actor, found.id, at=cli.clock.now()) if isinstance(found, Account) else found
-        _print_invitation(allowed(found), allowed(code))
+        code = _act_on(cli, name, people.invite_person)
+    _print_invitation(name, code)
 
 
 @user_app.command("reset")
-def user_reset(context: typer.Context, name: Named) -> None:
+def user_reset(context: typer.Context, name: AccountNamed) -> None:
     """Begin to take password and second factor off an account whose owner lost them; the Director finishes it a day later."""
     cli: Cli = context.obj
     with sentences():
-        settings = cli.settings()
-        with cli.writing(settings) as session:
-            actor: Actor = cli.person_if_any(session) or cli.actor
-            found = people.account_named(session, cli.actor, name)
-            answer = people.propose_reset(session, actor, found.id, at=cli.clock.now()) if isinstance(found, Account) else found
-        proposal = allowed(answer)
+        proposal = _act_on(cli, name, people.propose_reset)
     out.print(
         f"The owner is told and can stop it. From {proposal.earliest_at:%Y-%m-%d %H:%M} UTC on the Director finishes it on the page People."
     )
 
 
 @user_app.command("end")
-def user_end(context: typer.Context, name: Named) -> None:
+def user_end(context: typer.Context, name: AccountNamed) -> None:
     """End an account; whoever is signed in with it is out within seconds. The Director's own needs vms login as the Director."""
     cli: Cli = context.obj
     with sentences():
-        settings = cli.settings()
-        with cli.writing(settings) as session:
-            actor: Actor = cli.person_if_any(session) or cli.actor
-            found = people.account_named(session, actor, name)
-            answer = people.disable_person(session, actor, found.id, at=cli.clock.now()) if isinstance(found, Account) else found
-        account = allowed(answer)
+        account = _act_on(cli, name, people.disable_person)
     out.print(f"{account.name} is ended.")
 
 
 def login(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Sign-in name.")],
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")] = False,
+    password_stdin: PasswordStdin = False,
     otp: Annotated[str, typer.Option(help="Code of the authenticator, or one on paper.")] = "",
 ) -> None:
     """Act as a person in the commands that only people may give, until vms logout or the session's end."""
@@ -173,16 +160,24 @@ def logout(context: typer.Context) -> None:
     out.print("Signed out." if person else "Nobody was signed in.")
 
 
-def _print_invitation(account: Account, code: str) -> None:
+class _Act(Protocol[Done_co]):
+    def __call__(self, session: Session, actor: Actor, person_id: PersonId, /, *, at: datetime) -> Done_co | Refused: ...
+
+
+def _act_on(cli: Cli, name: str, act: _Act[Done_co]) -> Done_co:
+    """Do `act` to the account of that name, as whoever signed in by `vms login`, else as the user of the system."""
+    settings, at = cli.settings(), cli.clock.now()
+    with cli.writing(settings) as session:
+        actor: Actor = cli.person_if_any(session) or cli.actor
+        found = people.account_named(session, cli.actor, name)
+        answer = found if isinstance(found, Refused) else act(session, actor, found.id, at=at)
+    return allowed(answer)
+
+
+def _print_invitation(name: str, code: str) -> None:
     hours = INVITATION_LASTS // timedelta(hours=1)
     out.print(f"Invitation: {code}")
-    err.print(f"Give it to {account.name}: it lets them choose a password on the page /join, once, within {hours} hours.")
-
-
-def _state(account: Account, at: datetime) -> str:
-    if account.in_use(at):
-        return "works"
-    return "waits for the Director" if account.confirmed_at is None and account.disabled_at is None else "ended"
+    err.print(f"Give it to {name}: it lets them choose a password on the page /join, once, within {hours} hours.", markup=False)
 
 
 def _document(account: Account, at: datetime) -> dict[str, object]:
@@ -191,7 +186,7 @@ def _document(account: Account, at: datetime) -> dict[str, object]:
         "name": account.name,
         "role": account.role.value,
         "branches": None if account.branches is None else sorted(account.branches),
-        "state": _state(account, at),
+        "state": account.state(at).value,
         "until": account.ends_at,
         "firm": account.firm,
     }

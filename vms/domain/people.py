@@ -145,6 +145,14 @@ class Person:
         return timedelta(0) <= at - self.proved_at < PROOF_LASTS
 
 
+class AccountState(StrEnum):
+    WAITS = "waits"
+    """Proposed: it opens nothing before a Director has confirmed it."""
+    WORKS = "works"
+    ENDED = "ended"
+    """By somebody, or on its last day."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """Somebody who may sign in, as lists show it."""
@@ -164,8 +172,13 @@ class Account:
     """A contractor's."""
     first_signed_in_at: datetime | None = None
 
+    def state(self, at: datetime) -> AccountState:
+        if self.disabled_at is not None or (self.ends_at is not None and self.ends_at <= at):
+            return AccountState.ENDED
+        return AccountState.WAITS if self.confirmed_at is None else AccountState.WORKS
+
     def in_use(self, at: datetime) -> bool:
-        return self.confirmed_at is not None and self.disabled_at is None and (self.ends_at is None or at < self.ends_at)
+        return self.state(at) is AccountState.WORKS
 
 
 @dataclass(frozen=True, slots=True)

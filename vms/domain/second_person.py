@@ -60,7 +60,6 @@ class Proposal:
     """Nothing is done before, whoever approves."""
     alone_at: datetime | None
     """When it is done although nobody approved; None where somebody could."""
-    decision: Decision | None = None
 
     def may_approve(self, person: Person) -> bool:
         return person.may(POWERS[self.act]) and person.label != self.by and person.id != self.subject

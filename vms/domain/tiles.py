@@ -8,7 +8,6 @@ from vms.domain.merkle import EMPTY_ROOT, HASH_BYTES, HashAt, node_hash, parents
 
 TILE_HEIGHT = 8
 TILE_HASHES = 1 << TILE_HEIGHT
-TILE_BYTES = TILE_HASHES * HASH_BYTES
 
 Tile = Callable[[int, int], Sequence[bytes]]
 """The hashes of tile `number` of `level`, as many as there are."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 TICKS_PER_SECOND = 90_000
 TICKS_PER_MS = TICKS_PER_SECOND // 1000
@@ -58,6 +59,13 @@ class Timespan:
     def intersection(self, other: Timespan) -> Timespan | None:
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Timespan(start, end) if start < end else None
+
+
+def day_of(day: date, zone: str) -> Timespan:
+    """Return the 23, 24 or 25 hours of a calendar day in `zone`, in UTC; OverflowError for the last day that a date can be."""
+    there = ZoneInfo(zone)
+    begins = [datetime.combine(one, time(), there).astimezone(UTC) for one in (day, day + timedelta(days=1))]
+    return Timespan(*begins)
 
 
 def union(spans: Iterable[Timespan]) -> list[Timespan]:

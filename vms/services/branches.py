@@ -9,12 +9,13 @@ from sqlalchemy.orm import Session
 from vms.domain.access import Action
 from vms.domain.camera import Branch
 from vms.domain.ids import BranchId, new_number
-from vms.domain.names import name_key, plain_name
+from vms.domain.names import name_key
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Permission, allows, reach
 from vms.errors import InvalidInput, NotFound
 from vms.services.access_log import record, refuse
 from vms.services.district import checked_timezone, load_district
+from vms.services.names import checked_name
 from vms.services.refusals import not_allowed
 from vms.store import branches
 
@@ -23,7 +24,7 @@ def add_branch(session: Session, actor: Actor, *, name: str, timezone: str | Non
     """Add a branch, in the district's time zone unless told; InvalidInput for name or zone, Conflict when the name is taken."""
     if not allows(actor, Permission.CAMERA_MANAGE) or reach(actor) is not None:
         return refuse(session, actor, Action.BRANCH_ADD, not_allowed("add a branch", "IT"), at=at)
-    branch = Branch(BranchId(new_number()), _checked_name(name), checked_timezone(timezone or _district_timezone(session)))
+    branch = Branch(BranchId(new_number()), checked_name(name, "branch"), checked_timezone(timezone or _district_timezone(session)))
     branches.add(session, branch, at=at)
     record(session, actor=actor, action=Action.BRANCH_ADD, at=at, detail={"branch": str(branch.id), "name": branch.name})
     return branch
@@ -50,10 +51,3 @@ def _district_timezone(session: Session) -> str:
     if district is None:
         raise InvalidInput("A branch needs a time zone, an IANA name such as America/Los_Angeles.")
     return district.timezone
-
-
-def _checked_name(name: str) -> str:
-    try:
-        return plain_name(name, "branch")
-    except ValueError as err:
-        raise InvalidInput(str(err)) from err

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from vms.domain.access import LIVE_REPLAY, MAX_INCIDENT_CHARS, VIEW_DEADLINE, AccessEvent, Action, Grant, Purpose, View
 from vms.domain.camera import CameraDetails
 from vms.domain.ids import CameraId, ViewId, new_view_id
-from vms.domain.names import plain_name
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import LOOK_BACK, Actor, Permission, Person
 from vms.domain.timespan import Timespan, union
 from vms.errors import InvalidInput
 from vms.services.access_log import record, refuse
 from vms.services.cameras import camera_for
+from vms.services.names import checked_name
 from vms.services.refusals import no_such, not_allowed, sign_in_first
 from vms.store import cameras, views
 
@@ -174,10 +174,7 @@ def _check_purpose(purpose: Purpose, span: Timespan | None, at: datetime) -> Non
 
 
 def _incident(text: str) -> str:
-    try:
-        number = plain_name(text, "report")
-    except ValueError as err:
-        raise InvalidInput(str(err)) from err
+    number = checked_name(text, "report")
     if len(number) > MAX_INCIDENT_CHARS:
         raise InvalidInput(f"The number of a report has at most {MAX_INCIDENT_CHARS} characters.")
     return number

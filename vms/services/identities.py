@@ -16,7 +16,7 @@ from vms.domain.identity import Identity, Linked, Place, Places, gives, place_of
 from vms.domain.ids import BranchId, PersonId, new_number
 from vms.domain.names import MAX_NAME_CHARS, name_key, plain_name
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import Account, Person, Proof, System
+from vms.domain.people import Account, AccountState, Person, Proof, System
 from vms.domain.second_person import Act, Alone
 from vms.domain.timespan import EPOCH
 from vms.services import second_person
@@ -57,7 +57,7 @@ def come_in(session: Session, coming: Coming, places: Places) -> SignedIn | Code
     account = None if person is None else people.get(session, person)
     if account is None:
         return _propose(session, coming, places)
-    if account.disabled_at is not None or (account.ends_at is not None and account.ends_at <= coming.at):
+    if account.state(coming.at) is AccountState.ENDED:
         return _with(_refused(session, coming, account.id), "Your account here has ended. Ask IT.")
     if second_person.proposer(session, Act.PERSON_CONFIRM, account.id) == OIDC.label and not gives(identity.groups, places, account.role):
         refused = _refused(session, coming, account.id)

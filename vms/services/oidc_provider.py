@@ -72,7 +72,6 @@ class Return:
 class _Known:
     authorization: str
     token: str
-    jwks: str
     secret_in_body: bool
     names_itself: bool
     """Whether it says in each return who it is (RFC 9207)."""
@@ -101,10 +100,6 @@ class Provider:
         self._lock = Lock()
         self._known: _Known | None = None
         self._away_until = 0.0
-
-    @property
-    def issuer(self) -> str:
-        return self._issuer
 
     def address_for(self, secrets: Secrets, *, prompt: str = "") -> str:
         """Return where to send the browser; with `prompt` "login" the person proves anew who they are. Unavailable says why not."""
@@ -217,7 +212,6 @@ class Provider:
         return _Known(
             authorization=self._endpoint("authorization_endpoint", document),
             token=self._own("token_endpoint", document),
-            jwks=jwks,
             secret_in_body=bool(methods) and "client_secret_basic" not in methods,
             names_itself=document.get("authorization_response_iss_parameter_supported") is True,
             keys=_public_keys(self._ask(jwks)),

@@ -6,7 +6,6 @@ Each challenge is kept in the database for whoever asked for it, opens one thing
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NewType
 
@@ -14,14 +13,13 @@ from sqlalchemy.orm import Session
 
 from vms.domain.access import Action
 from vms.domain.ids import PersonId, new_number
-from vms.domain.names import plain_name
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Ceremony, Person, Proof, needs_second_factor
-from vms.errors import InvalidInput
 from vms.services import webauthn
 from vms.services.access_log import record, refuse
+from vms.services.names import checked_name
 from vms.services.refusals import no_such
-from vms.services.second_factor import factors_of, new_recovery_codes, refuse_factor_change
+from vms.services.second_factor import Enrolled, factors_of, new_recovery_codes, refuse_factor_change
 from vms.services.sessions import SignedIn, digest, open_session, prove_session, refuse_sign_in
 from vms.services.webauthn import Options, RelyingParty
 from vms.store import factors, passkeys, sessions
@@ -35,14 +33,6 @@ MAX_CHALLENGES = 10_000
 MAX_PASSKEYS = 20
 DEFAULT_LABEL = "Passkey"
 TOO_LATE = "The passkey answered after more than five minutes, or twice. Try again."
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """A passkey was added: the session goes on, and these codes, if any, are shown this once."""
-
-    signed_in: SignedIn
-    recovery_codes: tuple[str, ...]
 
 
 def browser_holder(token: str) -> Holder:
@@ -62,7 +52,7 @@ def offer_passkey(session: Session, person: Person, rp: RelyingParty, *, title: 
     return webauthn.creation_options(rp, person.id, person.name, title=title, challenge=challenge, known=ids, seconds=seconds)
 
 
-def add_passkey(session: Session, person: Person, rp: RelyingParty, answer: str, *, label: str, at: datetime) -> Added | Refused:
+def add_passkey(session: Session, person: Person, rp: RelyingParty, answer: str, *, label: str, at: datetime) -> Enrolled | Refused:
     """Keep the passkey that the browser made; the first factor of an account brings codes for paper. InvalidInput: the label."""
     label = _label(label)
     challenge = passkeys.take_challenge(session, _holder(person), Ceremony.REGISTER, at)
@@ -80,7 +70,7 @@ def add_passkey(session: Session, person: Person, rp: RelyingParty, answer: str,
         sessions.end_all(session, person.id, at, but=person.session_id)
     codes = () if factors.unused_recovery_codes(session, person.id) else new_recovery_codes(session, person.id)
     record(session, actor=person, action=Action.FACTOR_ADD, at=at, detail=_told(kept))
-    return Added(prove_session(session, person, Proof.PASSKEY, at=at), codes)
+    return Enrolled(prove_session(session, person, Proof.PASSKEY, at=at), codes)
 
 
 def rename_passkey(session: Session, person: Person, number: int, label: str) -> Refused | None:
@@ -180,10 +170,7 @@ def _holder(person: Person) -> Holder:
 
 
 def _label(text: str) -> str:
-    try:
-        return plain_name(text.strip() or DEFAULT_LABEL, "passkey")
-    except ValueError as err:
-        raise InvalidInput(str(err)) from err
+    return checked_name(text.strip() or DEFAULT_LABEL, "passkey")
 
 
 def _seconds() -> int:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from vms.domain.access import Action
 from vms.domain.ids import BranchId, PersonId, new_number
-from vms.domain.names import plain_name
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import MAX_DELEGATION, Account, Actor, OsUser, Permission, Person, Role, System, allows
 from vms.domain.second_person import Act, Alone, Proposal
+from vms.domain.timespan import day_of
 from vms.errors import InvalidInput
 from vms.services import second_person
 from vms.services.access_log import record, refuse
+from vms.services.names import checked_name
 from vms.services.passwords import NO_PASSWORD, PasswordHash
 from vms.services.refusals import no_such, not_allowed
 from vms.services.sessions import digest
@@ -57,36 +57,23 @@ def add_person(
     `board_paper`, the Board's decision on a new Director, no Director is asked: the account works after three days unless somebody
     with an account stops it. Conflict when the name is taken; InvalidInput when a delegate's account has no end.
     """
-    if not allows(actor, Permission.PEOPLE_PROPOSE):
-        return refuse(session, actor, Action.PERSON_ADD, not_allowed("add an account", "IT"), at=at)
-    if board_paper and not (isinstance(actor, OsUser) and new.role is Role.DIRECTOR):
-        return refuse(session, actor, Action.PERSON_ADD, _only_a_director(), at=at)
-    known = {branch.id for branch in branch_rows.find(session, None)}
-    if new.branches is not None and not new.branches <= known:
-        return no_such("branch")
+    if refused := _may_not_add(session, actor, new, board_paper):
+        return refuse(session, actor, Action.PERSON_ADD, refused, at=at) if refused.refusal is Refusal.NOT_ALLOWED else refused
     waits = not isinstance(actor, OsUser) or people.has_signed_in(session, Role.DIRECTOR)
     account = Account(
         PersonId(new_number()),
-        _plain(new.name, "account"),
+        checked_name(new.name, "account"),
         new.role,
         new.branches,
         at,
         confirmed_at=None if waits else at,
         ends_at=_end(new, at),
-        firm=_plain(new.firm, "firm") if new.firm.strip() else "",
+        firm=checked_name(new.firm, "firm") if new.firm.strip() else "",
     )
     people.add(session, account, password_hash=password_hash)
     record(session, actor=actor, action=Action.PERSON_ADD, at=at, detail=_told(account))
     if waits:
-        second_person.propose(
-            session,
-            actor,
-            Act.PERSON_CONFIRM,
-            account.id,
-            at=at,
-            reason=board_paper,
-            alone=_alone(new, board_paper),
-        )
+        second_person.propose(session, actor, Act.PERSON_CONFIRM, account.id, at=at, reason=board_paper, alone=_alone(new, board_paper))
     return account
 
 
@@ -205,7 +192,7 @@ def last_day(text: str, zone: str) -> datetime | None:
     if not text.strip():
         return None
     try:
-        return datetime.combine(date.fromisoformat(text.strip()) + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
+        return day_of(date.fromisoformat(text.strip()), zone).end
     except (ValueError, OverflowError) as err:
         raise InvalidInput(f"{text.strip()!r} is no day. Write the last day 2026-12-31.") from err
 
@@ -227,8 +214,13 @@ def _alone(new: NewAccount, board_paper: str) -> Alone:
     return Alone.NEVER if new.role is Role.DIRECTOR else Alone.WHEN_NOBODY
 
 
-def _only_a_director() -> Refused:
-    return Refused(Refusal.NOT_ALLOWED, "The Board's paper appoints a Director, at the console alone.")
+def _may_not_add(session: Session, actor: Actor, new: NewAccount, board_paper: str) -> Refused | None:
+    if not allows(actor, Permission.PEOPLE_PROPOSE):
+        return not_allowed("add an account", "IT")
+    if board_paper and not (isinstance(actor, OsUser) and new.role is Role.DIRECTOR):
+        return Refused(Refusal.NOT_ALLOWED, "The Board's paper appoints a Director, at the console alone.")
+    known = {branch.id for branch in branch_rows.find(session, None)}
+    return None if new.branches is None or new.branches <= known else no_such("branch")
 
 
 def _confirmed(session: Session, actor: Actor, account: Account, at: datetime) -> Account:
@@ -262,10 +254,3 @@ def _told(account: Account) -> dict[str, str]:
 
 def _named(account: Account) -> dict[str, str]:
     return {"person": str(account.id), "name": account.name}
-
-
-def _plain(name: str, what: str) -> str:
-    try:
-        return plain_name(name, what)
-    except ValueError as err:
-        raise InvalidInput(str(err)) from err

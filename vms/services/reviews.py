@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -16,10 +16,10 @@ from vms.domain.ids import CameraId, new_number
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Permission, Person, System
 from vms.domain.review import TOLD_AGAIN_DAYS, Finding, find, sentence
-from vms.domain.timespan import Timespan
+from vms.domain.timespan import Timespan, day_of
 from vms.domain.watching import DAYS_KEPT, RELEVANT, Watching
 from vms.services.access_log import DISTRICT, record, refuse
-from vms.services.district import load_district
+from vms.services.district import zone_of_district
 from vms.services.outbox import post
 from vms.services.refusals import not_allowed
 from vms.store import access_log, cameras, reviews
@@ -43,7 +43,7 @@ class Known:
 
 def catch_up(session: Session, known: Known, at: datetime) -> list[Finding]:
     """Take in what was written since the last look, and return every pattern that is there now."""
-    zone = _zone(session)
+    zone = zone_of_district(session)
     if zone != known.zone:
         known.zone, known.watching = zone, Watching(zone)
         known.number = access_log.last_before(session, DISTRICT, at - timedelta(days=DAYS_KEPT) - SLACK)
@@ -70,16 +70,16 @@ def tell(session: Session, settings: Settings, findings: list[Finding], *, at: d
 
 def month_due(session: Session, at: datetime) -> Month | None:
     """Return the month that ended last if it has no digest yet and the log began before its end."""
-    zone = ZoneInfo(_zone(session))
-    month = month_before(at.astimezone(zone).date())
-    begun = access_log.last_before(session, DISTRICT, _midnight(month.after, zone)) > 0
+    zone = zone_of_district(session)
+    month = month_before(at.astimezone(ZoneInfo(zone)).date())
+    begun = access_log.last_before(session, DISTRICT, day_of(month.after, zone).start) > 0
     return month if begun and not reviews.told(session, month.key) else None
 
 
 def count_month(session: Session, month: Month) -> list[Counts]:
     """Count a month again from the log."""
-    zone = _zone(session)
-    during = Timespan(_midnight(month.first, ZoneInfo(zone)), _midnight(month.after, ZoneInfo(zone)))
+    zone = zone_of_district(session)
+    during = Timespan(day_of(month.first, zone).start, day_of(month.after, zone).start)
     watching = Watching(zone)
     for event in _events(session, during):
         watching.take(event)
@@ -142,12 +142,3 @@ def _events(session: Session, during: Timespan) -> Iterator[AccessEvent]:
 
 def _camera_names(session: Session) -> Mapping[CameraId, str]:
     return {one.camera.id: one.camera.name for one in cameras.find(session, None, removed=Removed.INCLUDED)}
-
-
-def _zone(session: Session) -> str:
-    district = load_district(session)
-    return district.timezone if district else "UTC"
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone)

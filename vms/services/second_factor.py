@@ -46,7 +46,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """A second factor was added: the session goes on, and these codes are shown this once."""
+    """A second factor was added: the session goes on, and these codes, if any, are shown this once."""
 
     signed_in: SignedIn
     recovery_codes: tuple[str, ...]

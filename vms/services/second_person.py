@@ -16,7 +16,7 @@ from vms.services.refusals import no_such
 from vms.store import people, proposals
 
 LIST_LIMIT = 1000
-_NOBODY = timedelta(0)
+NO_WAIT = timedelta(0)
 
 
 def propose(  # noqa: PLR0913 - what an act is about, and how it waits
@@ -27,7 +27,7 @@ def propose(  # noqa: PLR0913 - what an act is about, and how it waits
     *,
     at: datetime,
     reason: str = "",
-    wait: timedelta = _NOBODY,
+    wait: timedelta = NO_WAIT,
     alone: Alone = Alone.WHEN_NOBODY,
 ) -> Proposal:
     """Let `act` about `subject` wait for a second person, and at least for `wait`.

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from vms.domain.access import Action
 from vms.domain.ids import PersonId, SessionId, new_number
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import IDLE_LIMITS, SESSION_LIMITS, Account, Permission, Person, Proof, System
+from vms.domain.people import IDLE_LIMITS, SESSION_LIMITS, Account, AccountState, Permission, Person, Proof, System
 from vms.services.access_log import record, refuse
 from vms.services.refusals import no_such, not_allowed, sign_in_first
 from vms.store import people, sessions
@@ -65,7 +65,7 @@ def open_session(
     account = people.get(session, person_id)
     if account is None or not account.in_use(at):
         refused = refuse_sign_in(session, person_id, at=at, address=address, how="" if proof is Proof.PASSWORD else how or proof.value)
-        return _not_yet() if account is not None and account.confirmed_at is None and account.disabled_at is None else refused
+        return _not_yet() if account is not None and account.state(at) is AccountState.WAITS else refused
     token, number = secrets.token_urlsafe(32), SessionId(new_number())
     stored = StoredSession(number, account, proof, address[:64], at, min(at, proved_at or at), at, None)
     sessions.add(session, stored, digest(token))
@@ -121,11 +121,11 @@ def sign_out(session: Session, person: Person, *, at: datetime) -> None:
         record(session, actor=person, action=Action.SESSION_CLOSE, at=at)
 
 
-def list_sessions(session: Session, actor: Person, person_id: PersonId, *, at: datetime) -> list[StoredSession] | Refused:
-    """Return the open sessions of a person, the newest first: one's own, or anybody's for who may end accounts."""
-    account = people.get(session, person_id)
-    if account is None or not _may_end(actor, person_id):
-        return no_such("account")
+def list_sessions(session: Session, person: Person, *, at: datetime) -> list[StoredSession]:
+    """Return where `person` is signed in, the newest first."""
+    account = people.get(session, person.id)
+    if account is None:
+        return []
     found = sessions.of_person(session, account, since=at - IDLE_LIMITS[account.role], limit=LIST_LIMIT)
     return [one for one in found if at < _ends_at(one)]
 

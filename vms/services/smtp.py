@@ -5,7 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Protocol
@@ -92,14 +92,13 @@ def _connected(settings: Settings) -> smtplib.SMTP:
         smtp: smtplib.SMTP = smtplib.SMTP_SSL(host, port, me, timeout=TIMEOUT_SECONDS, context=_trusting(settings))
     else:
         smtp = smtplib.SMTP(host, port, me, timeout=TIMEOUT_SECONDS)
-    try:
+    with ExitStack() as unless_done:
+        unless_done.callback(smtp.close)
         if settings.smtp_security == "starttls":
             smtp.starttls(context=_trusting(settings))
         if settings.smtp_user is not None:
             smtp.login(settings.smtp_user, _password(settings))
-    except BaseException:
-        smtp.close()
-        raise
+        unless_done.pop_all()
     return smtp
 
 

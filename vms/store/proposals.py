@@ -107,5 +107,4 @@ def _proposal(row: ProposalRow) -> Proposal:
         at=row.proposed_at,
         earliest_at=row.earliest_at,
         alone_at=row.alone_at,
-        decision=row.decision,
     )

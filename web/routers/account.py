@@ -99,13 +99,13 @@ def _account(
         factors = factors_of(session, person.id)
         known = passkeys_of(session, person.id)
         linked, has_password = identity_of(session, person.id), sign_in.has_password(session, person.id)
-        mine = list_sessions(session, person, person.id, at=site.clock.now())
+        mine = list_sessions(session, person, at=site.clock.now())
     context = around | {
         "factors": factors,
         "known_passkeys": known,
         "passkeys": relying_party(request) is not None,
         "must_enrol": person.must_enrol,
-        "open_sessions": [] if isinstance(mine, Refused) else mine,
+        "open_sessions": mine,
         "own_session": person.session_id,
         "linked": linked,
         "has_password": has_password,

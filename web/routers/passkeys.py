@@ -14,8 +14,8 @@ from vms.domain.people import Person
 from vms.errors import InvalidInput
 from vms.services import passkeys
 from vms.services.district import load_district
-from vms.services.passkeys import CHALLENGE_LASTS, Added, browser_holder
-from vms.services.second_factor import refuse_factor_change
+from vms.services.passkeys import CHALLENGE_LASTS, browser_holder
+from vms.services.second_factor import Enrolled, refuse_factor_change
 from vms.services.sessions import SignedIn as NewSession
 from vms.services.webauthn import Options, RelyingParty, credential_id
 from web.deps import Site, TheSite, Tx
@@ -122,7 +122,7 @@ def remove_passkey(number: PathId, person: ProvedPerson, tx: Tx, site: TheSite, 
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/account?done=removed", 303)
 
 
-def _added(site: Site, person: Person, rp: RelyingParty, form: NewPasskeyForm) -> Added | Refused:
+def _added(site: Site, person: Person, rp: RelyingParty, form: NewPasskeyForm) -> Enrolled | Refused:
     with site.central.writing() as session:
         return passkeys.add_passkey(session, person, rp, form.credential, label=form.label, at=site.clock.now())
 

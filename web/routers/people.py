@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from vms.domain.ids import BranchId, PersonId
 from vms.domain.outcome import Refused
-from vms.domain.people import Permission, Person, Role
+from vms.domain.people import Account, Permission, Person, Role
 from vms.errors import Conflict, InvalidInput
 from vms.services import people
 from vms.services.branches import list_branches
@@ -66,11 +66,7 @@ def propose_person(person: PeopleProposer, site: TheSite, tx: Tx, request: Reque
             code = answer if isinstance(answer, Refused) else people.invite_person(tx, person, answer.id, at=site.clock.now())
     except (InvalidInput, Conflict) as err:
         return _form(site, around, tx, person, form, error=str(err), status=FAILURES[type(err)])
-    if isinstance(answer, Refused):
-        return refusal(request, answer, person=person)
-    if isinstance(code, Refused):
-        return refusal(request, code, person=person)
-    return _invitation(site, around, person, answer.name, code, waits=answer.confirmed_at is None)
+    return _invitation(site, around, request, person, answer, code)
 
 
 @router.post("/{number}/confirm")
@@ -96,11 +92,7 @@ def invite_person(number: PathId, person: PeopleProposer, site: TheSite, tx: Tx,
     around = shell(site, person, path=request.url.path)
     code = people.invite_person(tx, person, PersonId(number), at=site.clock.now())
     account = people.account_of(tx, person, PersonId(number))
-    if isinstance(code, Refused):
-        return refusal(request, code, person=person)
-    if isinstance(account, Refused):
-        return refusal(request, account, person=person)
-    return _invitation(site, around, person, account.name, code, waits=account.confirmed_at is None)
+    return _invitation(site, around, request, person, account, code)
 
 
 @router.post("/{number}/reset")
@@ -114,11 +106,7 @@ def finish_reset(number: PathId, person: PeopleConfirmer, site: TheSite, tx: Tx,
     around = shell(site, person, path=request.url.path)
     code = people.finish_reset(tx, person, PersonId(number), at=site.clock.now())
     account = people.account_of(tx, person, PersonId(number))
-    if isinstance(code, Refused):
-        return refusal(request, code, person=person)
-    if isinstance(account, Refused):
-        return refusal(request, account, person=person)
-    return _invitation(site, around, person, account.name, code, waits=False)
+    return _invitation(site, around, request, person, account, code)
 
 
 def _new_account(form: PersonForm, zone: str) -> NewAccount:
@@ -148,5 +136,13 @@ def _form(
     return site.pages.render("person_form.html", context, person=person, status=status)
 
 
-def _invitation(site: Site, around: Mapping[str, object], person: Person, name: str, code: str, *, waits: bool) -> Response:
-    return site.pages.render("invitation.html", {**around, "name": name, "code": code, "waits": waits}, person=person)
+def _invitation(
+    site: Site, around: Mapping[str, object], request: Request, person: Person, account: Account | Refused, code: str | Refused
+) -> Response:
+    """Show the code of an invitation this once, or say what was refused."""
+    if isinstance(account, Refused):
+        return refusal(request, account, person=person)
+    if isinstance(code, Refused):
+        return refusal(request, code, person=person)
+    context = {**around, "name": account.name, "code": code, "waits": account.confirmed_at is None}
+    return site.pages.render("invitation.html", context, person=person)

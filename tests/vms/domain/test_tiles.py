@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vms.domain.merkle import HashAt, inclusion_proof, leaf_hash, node_hash, root
-from vms.domain.tiles import TILE_BYTES, TILE_HASHES, GrowingTree, complete_subtrees, grown, hashes_of
+from vms.domain.merkle import HASH_BYTES, HashAt, inclusion_proof, leaf_hash, node_hash, root
+from vms.domain.tiles import TILE_HASHES, GrowingTree, complete_subtrees, grown, hashes_of
 
 _LEAVES = [leaf_hash(number.to_bytes(4)) for number in range(70_000)]
 
@@ -86,5 +86,5 @@ def test_a_tile_is_asked_for_once() -> None:
 
 def test_a_tile_s_octets_are_its_hashes_in_order() -> None:
     hashes = _LEAVES[:TILE_HASHES]
-    assert len(b"".join(hashes)) == TILE_BYTES
+    assert len(b"".join(hashes)) == TILE_HASHES * HASH_BYTES
     assert hashes_of(b"".join(hashes)) == hashes

@@ -27,7 +27,6 @@ from vms.services.passkeys import (
     CHALLENGE_LASTS,
     MAX_CHALLENGES,
     MAX_PASSKEYS,
-    Added,
     Holder,
     add_passkey,
     ask_to_prove,
@@ -41,7 +40,7 @@ from vms.services.passkeys import (
     sign_in_by_passkey,
 )
 from vms.services.people import disable_person
-from vms.services.second_factor import FactorKey, enrol_totp, factors_of, offer_totp
+from vms.services.second_factor import Enrolled, FactorKey, enrol_totp, factors_of, offer_totp
 from vms.services.sessions import SignedIn, open_session, session_for_token
 from vms.services.sign_in import prove, sign_in
 from vms.services.webauthn import Options, RelyingParty
@@ -62,7 +61,7 @@ class Key:
     central: Engines
     person: Person
     device: Authenticator
-    added: Added
+    added: Enrolled
 
     def ask(self, at: datetime = NOW, holder: Holder = BROWSER) -> Options:
         with self.central.writing() as session:
@@ -88,7 +87,7 @@ def _account(engines: Engines, role: Role, name: str) -> Person:
         return done(open_session(session, person_id=account.id, proof=Proof.PASSWORD, at=NOW)).person
 
 
-def _add(engines: Engines, person: Person, device: Authenticator, *, at: datetime = NOW, lie: Lie = TRUTH) -> Added | Refused:
+def _add(engines: Engines, person: Person, device: Authenticator, *, at: datetime = NOW, lie: Lie = TRUTH) -> Enrolled | Refused:
     with engines.writing() as session:
         options = done(offer_passkey(session, person, RP, title="Alder County Library District", at=at))
     with engines.writing() as session:
