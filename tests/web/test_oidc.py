@@ -187,6 +187,22 @@ def test_codes_are_not_to_be_guessed(world: World) -> None:
     assert guesser.post("/login/oidc/code", code="000000").status_code == 429
 
 
+def test_an_empty_code_is_a_try_that_failed(world: World) -> None:
+    """Asked on without one, a guesser's wrong codes would be forgiven."""
+    browser = known(world, "faye", amr="pwd")
+    browser.sign_in()
+    browser.post("/account/authenticator")
+    shown = re.search(r'class="mono">([A-Z2-7 ]+)<', browser.get("/account/authenticator").text)
+    assert shown is not None
+    browser.post("/account/authenticator/code", code=pyotp.TOTP(shown[1].replace(" ", "")).at(world.clock.now()))
+    guesser = Browser(world, "faye", "cameras-it", "pwd")
+    guesser.sign_in()
+    for code in ("000000", "000000", "000000", ""):
+        assert guesser.post("/login/oidc/code", code=code).status_code == 401
+    guesser.sign_in()
+    assert [guesser.post("/login/oidc/code", code="000000").status_code for _ in range(2)] == [401, 429]
+
+
 def test_who_is_in_no_mapped_group_is_refused_and_not_proposed(world: World) -> None:
     before = world.events(Action.PERSON_ADD)
     assert "None of your groups at the district stands for a role here." in Browser(world, "eve", "readers").sign_in().text

@@ -78,7 +78,8 @@ def change_password(central: Engines, person: Person, *, old: str, new: str, at:
         return Refused(Refusal.PROVE, "The old password is wrong.", logged=True)
     hashed = hash_password(new)
     with central.writing() as session:
-        if not people.set_password(session, person.id, hashed, before=stored) or not sessions.is_open(session, person.session_id):
+        people.lock(session, person.id)
+        if not sessions.is_open(session, person.session_id) or not people.set_password(session, person.id, hashed, before=stored):
             return sign_in_first("change the password")
         ended = sessions.end_all(session, person.id, at, but=person.session_id)
         record(session, actor=person, action=Action.PERSON_PASSWORD, at=at, detail={"sessions_ended": str(ended)})

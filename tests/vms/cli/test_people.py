@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyotp
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from tests.factories import CONSOLE, PASSWORD, done
@@ -146,3 +147,17 @@ def test_the_log_is_not_shown_to_who_may_not_read_it(settings: Settings) -> None
     _authenticator(settings, "t.okafor")
     _login(settings, "t.okafor", "--otp", "123")
     assert _say(settings, "log", "show").exit_code == 2
+
+
+def test_a_sign_in_of_an_hour_ago_confirms_nobody_and_takes_nothing_out(settings: Settings, tmp_path: Path) -> None:
+    _add(settings, "h.marsh", "director")
+    _login(settings, "h.marsh", "--otp", _authenticator(settings, "h.marsh"))
+    _add(settings, "d.nakamura", "desk")
+    engines = make_engines(settings.central_path)
+    with engines.writing() as session:
+        session.execute(text("UPDATE session SET proved_at = proved_at - 360000000"))  # six minutes
+    engines.dispose()
+    for act in (("user", "confirm", "d.nakamura"), ("log", "export", str(tmp_path / "file"))):
+        said = _say(settings, *act)
+        assert (said.exit_code, "five minutes" in said.stderr) == (2, True)
+    assert _say(settings, "log", "show").exit_code == 0

@@ -22,8 +22,9 @@ from vms.services.people import confirm_person, disable_person, invite_person, l
 from vms.services.second_factor import FactorKey, enrol_totp, offer_totp
 from vms.services.second_person import proposer
 from vms.services.sessions import SignedIn
-from vms.store import access_log, identities
+from vms.store import access_log, identities, passkeys
 from vms.store.database import Engines
+from vms.store.passkeys import Passkey
 
 PLACES = parse_places({"a-it": "it", "a-desk": "desk"})
 ANA = Identity("https://sso.example", "s-1", "ana", frozenset({"a-it", "a-desk", "readers"}), second_factor=True, authenticated_at=NOW)
@@ -204,3 +205,14 @@ def test_a_name_that_is_no_name_gets_one(central_sqlite: Engines) -> None:
 def test_a_mapping_to_what_is_no_role_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="oidc_roles"):
         parse_places({"group": text})
+
+
+def test_who_knows_only_the_password_links_and_unlinks_nothing(central: Engines) -> None:
+    """The provider's second factor would open the account past the one that is here."""
+    with central.writing() as session:
+        person = replace(a_person(session, name="Ana"), proof=Proof.PASSWORD)
+        passkeys.add(session, Passkey(1, person.id, b"c" * 16, b"", "localhost", 0, "Phone", NOW))
+        assert "second factor" in refused(link_identity(session, person, ANA, at=NOW)).sentence
+        identities.add(session, person.id, issuer=ANA.issuer, subject=ANA.subject, at=NOW)
+        assert "second factor" in refused(unlink_identity(session, person, at=NOW)).sentence
+        assert identity_of(session, person.id) is not None

@@ -18,8 +18,9 @@ from vms.services.log_erase import Due, due, erase_texts
 from vms.services.log_key import LogKey
 from vms.services.log_proof import prove_entry, sign_checkpoint
 from vms.services.log_verify import LogReport, verify_log
-from vms.store import access_log
+from vms.store import access_log, reviews
 from vms.store.database import Engines
+from vms.store.reviews import Review
 
 _KEY = LogKey(bytes(range(32)))
 _DAYS = 760
@@ -89,6 +90,17 @@ def test_only_what_is_older_than_the_rule_loses_its_text_and_the_log_still_verif
     report = _verify(aged)
     assert report.ok, report.findings
     assert (report.entries, report.erased) == (6, 3)
+
+
+def test_what_was_asked_about_erased_entries_goes_with_them(aged: Engines) -> None:
+    found = _due(aged)
+    assert found is not None
+    with aged.writing() as session:
+        for number in (found.last, found.last + 1):
+            reviews.add(session, Review(number, f"about/{number}", _OLD, "person:7", "d.nakamura looked often.", None, number))
+    _erase(aged, found)
+    with aged.reading() as session:
+        assert [review.last_number for review in reviews.find(session, skip=0, limit=9)] == [found.last + 1]
 
 
 def test_the_erasure_is_an_entry_that_says_which_and_why(aged: Engines) -> None:

@@ -152,6 +152,13 @@ def test_nobody_but_a_person_exports_the_log(signed: Engines, actor: Actor) -> N
         assert refused(export_log(session, actor, Filter(), at=NOW)).refusal is Refusal.NOT_ALLOWED
 
 
+@pytest.mark.parametrize("role", list(Role))
+def test_only_the_director_and_an_auditor_take_entries_out(signed: Engines, role: Role) -> None:
+    with signed.writing() as session:
+        answer = export_log(session, a_person(session, role), Filter(), at=NOW)
+    assert isinstance(answer, Export) is (role in (Role.DIRECTOR, Role.AUDITOR))
+
+
 def test_who_reads_one_branch_exports_no_other(signed: Engines) -> None:
     with signed.writing() as session:
         ours, theirs = a_branch(session, "Ours"), a_branch(session, "Theirs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -454,3 +454,13 @@ def test_octets_turned_over_in_a_new_passkey_are_no_error(data: st.DataObject) -
     answer, _ = _turned(data, _answers()[1])
     made = webauthn.registered(RP, bytes(webauthn.CHALLENGE_BYTES), answer)
     assert made is None or webauthn.MIN_ID_BYTES <= len(made.id) <= webauthn.MAX_ID_BYTES
+
+
+def test_who_knows_only_the_password_takes_no_passkey_away(central: Engines) -> None:
+    key = _with_passkey(central)
+    done(_add(central, key.person, Authenticator(ORIGIN), at=after(1)))
+    by_password = replace(key.person, proof=Proof.PASSWORD)
+    with central.writing() as session:
+        number = passkeys_of(session, key.person.id)[0].id
+        assert refused(remove_passkey(session, by_password, number, at=after(2))).refusal is Refusal.PROVE
+        assert len(passkeys_of(session, key.person.id)) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pyotp
 import pytest
 from sqlalchemy import text
 
@@ -26,7 +27,7 @@ from vms.services.people import (
     invite_person,
     propose_reset,
 )
-from vms.services.second_factor import FactorKey, factors_of
+from vms.services.second_factor import FactorKey, enrol_totp, factors_of, offer_totp
 from vms.services.second_person import approve, list_waiting, mark_announced, propose, stop, take_due, waits_for
 from vms.services.sessions import SignedIn, open_session, session_for_token
 from vms.services.sign_in import join, sign_in
@@ -291,8 +292,11 @@ def test_a_reset_takes_every_way_in_away(central: Engines) -> None:
     owner, late = opened.person.id, NOW + RESET_WAIT
     with central.writing() as session:
         identities.add(session, owner, issuer="https://id.example", subject="mallory", at=NOW)
+        secret = done(offer_totp(session, opened.person, key=KEY)).secret
+        done(enrol_totp(session, opened.person, pyotp.TOTP(secret).at(NOW), key=KEY, at=NOW))
         done(finish_reset(session, director, owner, at=late))
         assert identities.of_person(session, owner) is None
+        assert (factors_of(session, owner).totp_since, factors_of(session, owner).recovery_codes_left) == (None, 0)
 
 
 def test_a_password_change_that_was_under_way_does_not_undo_a_reset(central: Engines) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,12 +11,14 @@ import pyotp
 import pytest
 from sqlalchemy import text
 
-from tests.factories import CONSOLE, NOW, PASSWORD, after, an_account, done, refused
+from tests.factories import CONSOLE, NOW, PASSWORD, after, an_account, done, quick_hash, refused
 from vms.domain.access import AccessEvent, Action
 from vms.domain.ids import PersonId
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Proof, Role
 from vms.errors import Corrupt, InvalidInput
+from vms.services import passwords
+from vms.services import sign_in as services_sign_in
 from vms.services.access_log import DISTRICT
 from vms.services.passwords import hash_password
 from vms.services.people import NewAccount, add_person
@@ -31,7 +34,7 @@ from vms.services.second_factor import (
 )
 from vms.services.sessions import SignedIn, session_for_token
 from vms.services.sign_in import change_password, prove, sign_in
-from vms.store import access_log
+from vms.store import access_log, people, sessions
 from vms.store.database import Engines
 
 KEY = FactorKey(bytes(range(32)))
@@ -270,3 +273,72 @@ def test_nobody_is_asked_for_a_code_who_is_not_there(central_sqlite: Engines) ->
     refused(sign_in(central_sqlite, name="Nobody", password=PASSWORD, code="123456", key=KEY, at=NOW))
     with central_sqlite.reading() as session:
         assert factors_of(session, PersonId(1)).totp_since is None
+
+
+def _meanwhile(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], object]) -> None:
+    """Let `act` happen, once, while a password is being looked at or hashed: that takes 150 ms, in no transaction."""
+    acts, real = [act], getattr(passwords, name)
+
+    def slow(*given: object) -> object:
+        if acts:
+            acts.pop()()
+        return real(*given)
+
+    monkeypatch.setattr(passwords, name, slow)
+    if hasattr(services_sign_in, name):
+        monkeypatch.setattr(services_sign_in, name, slow)
+
+
+def test_a_password_that_was_taken_away_while_it_was_looked_at_opens_nothing(central: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+    with central.writing() as session:
+        number = an_account(session, name="Ana").id
+    person = done(sign_in(central, name="Ana", password=PASSWORD, key=KEY, at=NOW)).person
+
+    def take_away() -> None:
+        with central.writing() as session:
+            people.reset(session, number)
+
+    _meanwhile(monkeypatch, "fits", take_away)
+    refused(sign_in(central, name="Ana", password=PASSWORD, key=KEY, at=NOW))
+    with central.writing() as session:
+        people.set_password(session, number, quick_hash(), before="")
+    _meanwhile(monkeypatch, "fits", take_away)
+    refused(prove(central, person, password=PASSWORD, code="", key=KEY, at=NOW))
+
+
+def test_a_session_that_was_ended_meanwhile_changes_no_password(central: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+    with central.writing() as session:
+        an_account(session, name="Ana")
+    person = done(sign_in(central, name="Ana", password=PASSWORD, key=KEY, at=NOW)).person
+
+    def end() -> None:
+        with central.writing() as session:
+            sessions.end_all(session, person.id, NOW)
+
+    _meanwhile(monkeypatch, "hash_password", end)
+    answer = change_password(central, person, old=PASSWORD, new="mallory's own four words", at=NOW)
+    assert refused(answer).refusal is Refusal.SIGN_IN
+    done(sign_in(central, name="Ana", password=PASSWORD, key=KEY, at=NOW))
+
+
+def test_the_first_authenticator_ends_what_a_password_alone_had_opened(central: Engines) -> None:
+    with central.writing() as session:
+        an_account(session, name="Ana")
+    here, there = (done(sign_in(central, name="Ana", password=PASSWORD, key=KEY, at=NOW)) for _ in range(2))
+    with central.writing() as session:
+        secret = done(offer_totp(session, here.person, key=KEY)).secret
+        done(session_for_token(session, there.token, at=NOW))
+        done(enrol_totp(session, here.person, pyotp.TOTP(secret).at(NOW), key=KEY, at=NOW))
+        refused(session_for_token(session, there.token, at=NOW))
+
+
+def test_a_secret_that_waits_is_shown_to_the_session_that_asked_alone(central: Engines) -> None:
+    """Who knows the password as well would else read along while the owner sets up the phone."""
+    with central.writing() as session:
+        an_account(session, name="Ana")
+    here, there = (done(sign_in(central, name="Ana", password=PASSWORD, key=KEY, at=NOW)).person for _ in range(2))
+    with central.writing() as session:
+        offer = done(offer_totp(session, here, key=KEY))
+        assert offered_totp(session, here, key=KEY) == offer
+        assert offered_totp(session, there, key=KEY) is None
+        refused(enrol_totp(session, there, pyotp.TOTP(offer.secret).at(NOW), key=KEY, at=NOW))
