@@ -21,6 +21,7 @@ PROOF_HEAD = "c2sp.org/tlog-proof@v1"
 _ED25519 = b"\x01"
 _KEY_ID_BYTES = 4
 _DASH = "— "
+_LEAF = sha256(b"\x00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,10 @@ class Checkpoint:
 
 def entry_hash(salt: bytes, body: bytes) -> bytes:
     """Return the leaf hash of an entry; `body` is `vms.domain.access.body_of` its event, in UTF-8."""
-    return sha256(b"\x00" + salt + body).digest()  # `leaf_hash`, without a call of it: a log is verified at this one's speed
+    # `leaf_hash`, without a call of it, and begun as a copy, which is quicker than a new hash: a log is verified at this one's speed.
+    leaf = _LEAF.copy()
+    leaf.update(salt + body)
+    return leaf.digest()
 
 
 def padding_hash(secret: bytes, number: int) -> bytes:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
+_NODE = sha256(b"\x01")
 
 HashAt: TypeAlias = Callable[[int, int], bytes]
 """Of the complete subtree number `index` of height `level`: the leaves from `index << level`, `1 << level` of them."""
@@ -25,9 +26,16 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def parents(row: Sequence[bytes]) -> list[bytes]:
-    """Return the hashes over pairs of `row`; what has no pair is left out. One loop: a log is verified at its speed."""
-    below = iter(row)
-    return [sha256(b"\x01" + left + right).digest() for left, right in zip(below, below, strict=False)]
+    """Return the hashes over pairs of `row`; what has no pair is left out.
+
+    One loop, and each hash begins as a copy, which is quicker than a new one: a log is verified at its speed.
+    """
+    below, found = iter(row), []
+    for left, right in zip(below, below, strict=False):
+        node = _NODE.copy()
+        node.update(left + right)
+        found.append(node.digest())
+    return found
 
 
 def root(size: int, hash_at: HashAt) -> bytes:

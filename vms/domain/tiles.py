@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 from vms.domain.merkle import EMPTY_ROOT, HASH_BYTES, HashAt, node_hash, parents
 
 TILE_HEIGHT = 8
 TILE_HASHES = 1 << TILE_HEIGHT
 
-Tile = Callable[[int, int], Sequence[bytes]]
-"""The hashes of tile `number` of `level`, as many as there are."""
+REMEMBERED = 128
+"""Tiles whose rows stay in memory, 40 KB each."""
+
+Tile = Callable[[int, int], bytes]
+"""The hashes of tile `number` of `level`, as many as there are, one behind the other."""
 
 
 def hashes_of(tile: bytes) -> list[bytes]:
@@ -25,6 +29,12 @@ def rows_over(hashes: Sequence[bytes]) -> list[Sequence[bytes]]:
     return rows
 
 
+@lru_cache(maxsize=REMEMBERED)
+def _rows_over_tile(tile: bytes) -> list[Sequence[bytes]]:
+    """Remembered by the tile's own octets: one that somebody changed is another tile."""
+    return rows_over(hashes_of(tile))
+
+
 def complete_subtrees(tile: Tile) -> HashAt:
     """Return what answers for the complete subtrees of a tree in tiles; each tile is asked for once."""
     known: dict[tuple[int, int], list[Sequence[bytes]]] = {}
@@ -33,7 +43,7 @@ def complete_subtrees(tile: Tile) -> HashAt:
         tile_level, height = divmod(level, TILE_HEIGHT)
         number, first = divmod(index << height, TILE_HASHES)
         if (tile_level, number) not in known:
-            known[tile_level, number] = rows_over(tile(tile_level, number))
+            known[tile_level, number] = _rows_over_tile(tile(tile_level, number))
         return known[tile_level, number][height][first >> height]
 
     return hash_at
@@ -44,7 +54,7 @@ def grown(size: int, leaves: Sequence[bytes], tile: Tile) -> Iterator[tuple[int,
     level, hashes = 0, list(leaves)
     while hashes:
         number, held = divmod(size, TILE_HASHES)
-        hashes = [*(tile(level, number)[:held] if held else ()), *hashes]
+        hashes = [*(hashes_of(tile(level, number))[:held] if held else ()), *hashes]
         whole = []
         for at in range(0, len(hashes), TILE_HASHES):
             changed = hashes[at : at + TILE_HASHES]

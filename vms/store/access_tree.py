@@ -75,7 +75,7 @@ def entry_hashes(session: Session, origin: str, *, after: int = 0, until: int | 
     if until is not None:
         query = query.where(row.number <= until)
     for page in _pages(session, query, row.number, after):
-        own = [entry_hash(_octets(salt), _octets(body)) if body is not None else erased_by or 0 for _, salt, body, erased_by in page]
+        own = [erased_by or 0 if body is None else entry_hash(_octets(salt), _octets(body)) for _, salt, body, erased_by in page]
         yield [one[0] for one in page], own
 
 
@@ -171,8 +171,10 @@ def _octets(stored: object) -> bytes:
     """Return what a cell holds as octets: text or a number too, which SQLite takes from a hand at the database."""
     if type(stored) is bytes:
         return stored
+    if type(stored) is str:
+        return stored.encode()
     return bytes(stored) if isinstance(stored, memoryview) else str(stored).encode()
 
 
-def _tile(session: Session, origin: str, level: int, number: int) -> list[bytes]:
-    return tiles.hashes_of(_octets(session.connection().scalar(_TILE, {"log": origin, "tile_level": level, "tile_number": number}) or b""))
+def _tile(session: Session, origin: str, level: int, number: int) -> bytes:
+    return _octets(session.connection().scalar(_TILE, {"log": origin, "tile_level": level, "tile_number": number}) or b"")

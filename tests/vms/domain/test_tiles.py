@@ -18,15 +18,15 @@ class _Stored:
     """Tiles in a dictionary, as a database keeps them."""
 
     def __init__(self) -> None:
-        self.tiles: dict[tuple[int, int], list[bytes]] = {}
+        self.tiles: dict[tuple[int, int], bytes] = {}
         self.size = 0
 
-    def tile(self, level: int, number: int) -> Sequence[bytes]:
-        return self.tiles.get((level, number), [])
+    def tile(self, level: int, number: int) -> bytes:
+        return self.tiles.get((level, number), b"")
 
     def add(self, leaves: Sequence[bytes]) -> None:
         for level, number, hashes in grown(self.size, leaves, self.tile):
-            self.tiles[level, number] = hashes
+            self.tiles[level, number] = b"".join(hashes)
         self.size += len(leaves)
 
 
@@ -76,12 +76,20 @@ def test_a_tile_is_asked_for_once() -> None:
     stored, asked = _Stored(), list[tuple[int, int]]()
     stored.add(_LEAVES[:600])
 
-    def tile(level: int, number: int) -> Sequence[bytes]:
+    def tile(level: int, number: int) -> bytes:
         asked.append((level, number))
         return stored.tile(level, number)
 
     inclusion_proof(300, 600, complete_subtrees(tile))
     assert len(asked) == len(set(asked))
+
+
+def test_a_tile_that_is_changed_between_two_proofs_is_not_taken_for_what_it_was() -> None:
+    stored = _Stored()
+    stored.add(_LEAVES[:600])
+    before = inclusion_proof(300, 600, complete_subtrees(stored.tile))
+    stored.tiles[0, 1] = leaf_hash(b"another") + stored.tiles[0, 1][HASH_BYTES:]
+    assert inclusion_proof(300, 600, complete_subtrees(stored.tile)) != before
 
 
 def test_a_tile_s_octets_are_its_hashes_in_order() -> None:
