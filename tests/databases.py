@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -33,8 +34,13 @@ class Cluster:
     server: subprocess.Popen[bytes]
     numbers: Iterator[int] = field(default_factory=count)
 
-    def url(self, database: str) -> str:
-        return f"postgresql://postgres@/{database}?host={self.folder}"
+    def url(self, database: str, *, role: str = "postgres") -> str:
+        return f"postgresql://{quote(role)}@/{database}?host={self.folder}"
+
+    def databases(self) -> list[str]:
+        """Return the names of those that `new_database` made."""
+        with psycopg.connect(self.url("postgres")) as connection:
+            return [name for (name,) in connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'custodian_%'")]
 
     def new_database(self) -> str:
         """Make an empty database and return its name."""

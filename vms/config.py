@@ -8,9 +8,19 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from vms.errors import ConfigError
@@ -49,6 +59,8 @@ class Settings(BaseSettings):
     data_dir: Path
     database_url: SecretStr | None = None
     """A postgresql:// address for the central database; None keeps it in the data directory (SQLite)."""
+    web_database_url: SecretStr | None = None
+    """The same database for the web server, by a role that can only add to the access log and read it; None means `database_url`."""
     listen: str = "127.0.0.1:8080"
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     """Names under which browsers reach the pages; others are refused."""
@@ -137,12 +149,20 @@ class Settings(BaseSettings):
             raise ValueError("metrics_listen is a loopback address, for instance 127.0.0.1:9464: whoever reaches it needs no sign-in")
         return listen
 
-    @field_validator("database_url")
+    @field_validator("database_url", "web_database_url")
     @classmethod
-    def _database_is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+    def _database_is_postgresql(cls, url: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if url is not None and not url.get_secret_value().startswith("postgresql://"):
-            raise ValueError("database_url begins with postgresql://; leave it out to keep the database in the data directory")
+            raise ValueError(f"{info.field_name} begins with postgresql://; leave it out to keep the database in the data directory")
         return url
+
+    @model_validator(mode="after")
+    def _web_has_a_role_of_its_own(self) -> Settings:
+        if self.web_database_url is None:
+            return self
+        if self.database_url is None or self.web_role in ("", urlsplit(self.database_url.get_secret_value()).username):
+            raise ValueError("web_database_url names a user of its own for the database of database_url, which stands beside it")
+        return self
 
     @field_validator("mail_from", "auditor_address", "outside_address")
     @classmethod
@@ -194,6 +214,17 @@ class Settings(BaseSettings):
     def central_where(self) -> Path | str:
         """Where the central database is, as `vms.store.database.make_engines` takes it."""
         return self.central_path if self.database_url is None else self.database_url.get_secret_value()
+
+    @property
+    def web_where(self) -> Path | str:
+        """Where the web server finds the central database."""
+        return self.central_where if self.web_database_url is None else self.web_database_url.get_secret_value()
+
+    @property
+    def web_role(self) -> str:
+        """The user in `web_database_url`; "" when none is set."""
+        url = self.web_database_url
+        return "" if url is None else unquote(urlsplit(url.get_secret_value()).username or "")
 
     @property
     def index_path(self) -> Path:

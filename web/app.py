@@ -10,10 +10,12 @@ from starlette.types import ASGIApp
 
 from vms.clock import Clock
 from vms.config import Settings
+from vms.errors import ConfigError
 from vms.services.own_ca import served_authority
 from vms.services.second_factor import read_factor_key
-from vms.store.database import make_engines
+from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, require_current
+from vms.store.web_role import require_append_only
 from web import errors
 from web.deps import Site
 from web.live_gateway import LiveGateway
@@ -67,8 +69,7 @@ TITLE = "Custodian"
 
 def open_site(settings: Settings, clock: Clock) -> Site:
     """Open the central database and all that a web process works with; ConfigError when it can't start."""
-    central = make_engines(settings.central_where)
-    require_current(central, Which.CENTRAL)
+    central = _open_central(settings)
     node = NodeClient(settings.node_socket, clock)
     grant_key = settings.grant_key_path.read_bytes()
     refusals = RefusalLog(central, clock)
@@ -88,6 +89,18 @@ def open_site(settings: Settings, clock: Clock) -> Site:
         authority=served_authority(settings),
         oidc=open_district_sign_in(settings, clock),
     )
+
+
+def _open_central(settings: Settings) -> Engines:
+    central = make_engines(settings.web_where)
+    try:
+        require_current(central, Which.CENTRAL)
+        if settings.web_role:
+            require_append_only(central)
+    except ConfigError:
+        central.dispose()
+        raise
+    return central
 
 
 def create_app(site: Site, *, routers: Sequence[APIRouter] = ROUTERS) -> FastAPI:

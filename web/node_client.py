@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -73,11 +74,13 @@ class NodeClient:
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
+        # Over a Unix socket nothing is TLS: reading the system's authorities would only take time.
+        tls, path = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), str(self.socket)
         self._blocking = httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(self.socket)), base_url=_BASE, timeout=ANSWER_SECONDS, trust_env=False
+            transport=httpx.HTTPTransport(uds=path, verify=tls), base_url=_BASE, timeout=ANSWER_SECONDS, trust_env=False
         )
         self._async = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(self.socket)), base_url=_BASE, timeout=ANSWER_SECONDS, trust_env=False
+            transport=httpx.AsyncHTTPTransport(uds=path, verify=tls), base_url=_BASE, timeout=ANSWER_SECONDS, trust_env=False
         )
 
     async def aclose(self) -> None:

@@ -15,8 +15,11 @@ pytestmark = pytest.mark.slow
 
 
 def test_an_installation_on_postgresql_records_and_shows(tmp_path: Path, cluster: Cluster) -> None:
-    """No central.db is made; status comes from the recorder's reports in PostgreSQL; a person signs in."""
-    product = Product(tmp_path / "data", VMS_DATABASE_URL=cluster.url(cluster.new_database()))
+    """No central.db is made; status comes from the recorder's reports in PostgreSQL; a person signs in by a role that changes no log."""
+    database = cluster.new_database()
+    cluster.run("postgres", "CREATE ROLE custodian_web LOGIN")
+    urls = {"VMS_DATABASE_URL": cluster.url(database), "VMS_WEB_DATABASE_URL": cluster.url(database, role="custodian_web")}
+    product = Product(tmp_path / "data", **urls)
     product.init()
     product.must("user", "add", "t.okafor", "--role", "it", "--password-stdin", stdin="a long enough password\n")
     origin = f"http://127.0.0.1:{free_port()}"
@@ -34,6 +37,8 @@ def test_an_installation_on_postgresql_records_and_shows(tmp_path: Path, cluster
     assert signed_in.json()["role"] == "it"
     assert not (product.data / "central.db").exists()
     assert product.must("check", "--deep", "--json").document()["ok"] is True
+    assert "custodian_web" in product.must("doctor").out
+    product.must("log", "verify")
 
 
 def _states(product: Product) -> list[str]:

@@ -63,6 +63,10 @@ def test_the_data_directory_is_the_one_that_was_asked_for(tmp_path: Path, monkey
         ('data_dir = "/elsewhere"', "data_dir"),
         ('tls_cert = "/cert.pem"', "belong together"),
         ('database_url = "mysql://root:hunter2@db/vms"', "postgresql://"),
+        ('web_database_url = "postgresql://web:hunter2@db/vms"', "stands beside it"),
+        ('database_url = "postgresql://vms@db/vms"\nweb_database_url = "postgresql://vms:hunter2@db/vms"', "a user of its own"),
+        ('database_url = "postgresql://vms@db/vms"\nweb_database_url = "postgresql://db/vms"', "a user of its own"),
+        ('database_url = "postgresql://vms@db/vms"\nweb_database_url = "web:hunter2@db/vms"', "web_database_url begins with"),
         ("[[volumes]]\nmax_bytes = 5", "path"),
         ('oidc_issuer = "http://sso.example.org"', "https://"),
         ('oidc_issuer = "https://pat:hunter2@sso.example.org"', "https://"),
@@ -82,7 +86,7 @@ def test_a_mistake_is_named_with_its_setting(tmp_path: Path, text: str, sentence
 def test_a_secret_does_not_show(tmp_path: Path) -> None:
     settings = load_settings(_configured(tmp_path, 'database_url = "postgresql://vms:hunter2@db/vms"'))
     assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
-    assert settings.central_where == "postgresql://vms:hunter2@db/vms"
+    assert settings.central_where == settings.web_where == "postgresql://vms:hunter2@db/vms"
 
 
 def test_settings_do_not_change(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from vms.config import Settings, is_loopback, split_listen
 from vms.errors import ConfigError
 from vms.services.own_ca import certificate_end, certificate_names, served_certificate
+from vms.store.database import make_engines
+from vms.store.web_role import require_append_only
 
 
 def pages(settings: Settings, at: datetime) -> str:
@@ -38,6 +40,17 @@ def takes_files(folder: Path) -> str:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError(f"{folder} is not there or takes no file. Mount it, or let the account that runs Custodian write there.")
     return str(folder)
+
+
+def web_role(settings: Settings) -> str:
+    """Say as whom the web server reaches the central database; ConfigError when that role could change the access log."""
+    engines = make_engines(settings.web_where)
+    try:
+        with engines.answering():
+            require_append_only(engines)
+    finally:
+        engines.dispose()
+    return f"{settings.web_role} adds to the access log and reads it"
 
 
 def _uncovered(settings: Settings, names: frozenset[str]) -> list[str]:

@@ -234,6 +234,8 @@ def _findings(cli: Cli) -> Iterator[Finding]:
     except VmsError:
         return
     yield _try("central database", lambda: _opens(cli, settings))
+    if settings.web_role:
+        yield _try("web server's role", lambda: checks.web_role(settings))
     yield _try("node index", lambda: _index_opens(cli, settings))
     yield _try("key store", lambda: _keys_open(settings))
     yield _try("access log's key", lambda: f"signs as {read_log_key(settings).public.hex()[:16]}…")

@@ -16,12 +16,13 @@ Source = Callable[[Settings], Iterable[str]]
 
 
 def central_database(settings: Settings) -> Iterator[str]:
-    if settings.database_url is None:
-        return
-    url = urlsplit(settings.database_url.get_secret_value())
-    host = url.hostname or next(iter(parse_qs(url.query).get("host", [])), "localhost")
-    if not host.startswith("/") and not is_loopback(host):
-        yield f"database_url: the PostgreSQL server {host}, port {url.port or 5432}"
+    for name, secret in (("database_url", settings.database_url), ("web_database_url", settings.web_database_url)):
+        if secret is None:
+            continue
+        url = urlsplit(secret.get_secret_value())
+        host = url.hostname or next(iter(parse_qs(url.query).get("host", [])), "localhost")
+        if not host.startswith("/") and not is_loopback(host):
+            yield f"{name}: the PostgreSQL server {host}, port {url.port or 5432}"
 
 
 def checkpoint_folder(settings: Settings) -> Iterator[str]:

@@ -23,6 +23,7 @@ from vms.store.files import Volume
 from vms.store.keys import KeyStore
 from vms.store.migrate import Which, migrate
 from vms.store.volumes import register
+from vms.store.web_role import grant_to_web
 
 SECRET_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -64,10 +65,17 @@ def migrate_all(settings: Settings) -> None:
         try:
             with engines.answering():
                 migrate(engines, which)
-                if which is Which.CENTRAL and not settings.log_key_path.exists():
-                    _make_log_key(settings, engines)
+                if which is Which.CENTRAL:
+                    _after_migration(settings, engines)
         finally:
             engines.dispose()
+
+
+def _after_migration(settings: Settings, central: Engines) -> None:
+    if settings.web_role:
+        grant_to_web(central, settings.web_role)
+    if not settings.log_key_path.exists():
+        _make_log_key(settings, central)
 
 
 def _make_log_key(settings: Settings, central: Engines) -> None:
@@ -160,6 +168,7 @@ def _make_central(settings: Settings, district: District, *, actor: Actor, clock
     try:
         with engines.answering():
             migrate(engines, Which.CENTRAL)
+            _after_migration(settings, engines)
             with engines.writing() as session:
                 public_key = sealing_public_key(settings.node_key_path.read_bytes())
                 register_node(session, name=socket.gethostname(), public_key=public_key, at=clock.now())

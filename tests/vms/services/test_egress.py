@@ -18,7 +18,7 @@ NOT_OUTWARD = {
     "smtp_port", "smtp_security", "smtp_ca", "smtp_user", "mail_from", "auditor_address", "outside_address", "witness_key", "log_days",
     "public_url", "oidc_client_id", "oidc_label", "oidc_scope", "oidc_role_claim", "oidc_roles", "oidc_second_factor",
 }  # fmt: skip
-OUTWARD = {"database_url", "checkpoint_dir", "smtp_host", "witness_url", "oidc_issuer", "oidc_hosts"}
+OUTWARD = {"database_url", "web_database_url", "checkpoint_dir", "smtp_host", "witness_url", "oidc_issuer", "oidc_hosts"}
 
 
 def test_each_setting_is_known_to_call_out_or_not_to() -> None:
@@ -43,6 +43,11 @@ def test_with_the_shipped_settings_nothing_calls_out(tmp_path: Path) -> None:
 )
 def test_a_database_on_another_machine_is_listed(tmp_path: Path, url: str, lines: list[str]) -> None:
     assert egress.outward(Settings(data_dir=tmp_path, database_url=SecretStr(url))) == lines
+
+
+def test_the_web_server_s_way_to_the_database_is_listed_too(tmp_path: Path) -> None:
+    urls = {"database_url": SecretStr("postgresql://vms@/c"), "web_database_url": SecretStr("postgresql://web:secret@db.lan/c")}
+    assert egress.outward(Settings(data_dir=tmp_path, **urls)) == ["web_database_url: the PostgreSQL server db.lan, port 5432"]  # type: ignore[arg-type]
 
 
 def test_a_folder_on_a_network_share_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,140 @@
+"""The web server's role on PostgreSQL adds to the access log and reads it; whatever else it tries there is refused by the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from tests.databases import Cluster
+from tests.factories import CONSOLE, NOW
+from vms.domain.access import Action
+from vms.errors import ConfigError
+from vms.services.access_log import record
+from vms.store.central_tables import SCHEMA
+from vms.store.database import Engines, make_engines
+from vms.store.web_role import grant_to_web, require_append_only
+
+_ROLES = count()
+_LOG = ("access_event", "access_log", "access_tile", "access_checkpoint", "access_cosignature", "review")
+
+
+@pytest.fixture
+def new_role(cluster: Cluster) -> Iterator[Callable[[str], str]]:
+    """Return a function that makes a role, which is dropped when the test ends."""
+    made: list[str] = []
+
+    def make(options: str = "") -> str:
+        name = f"Web role {next(_ROLES)}"
+        cluster.run("postgres", f'CREATE ROLE "{name}" LOGIN {options}')
+        made.append(name)
+        return name
+
+    yield make
+    for name in reversed(made):
+        for database in cluster.databases():
+            cluster.run(database, f'DROP OWNED BY "{name}"')
+        cluster.run("postgres", f'DROP ROLE "{name}"')
+
+
+@pytest.fixture
+def web(cluster: Cluster, central_postgresql: Engines, migrated_postgresql: str, new_role: Callable[..., str]) -> Iterator[Engines]:
+    """The database as the web server's role sees it, with an entry in the log."""
+    role = new_role()
+    grant_to_web(central_postgresql, role)
+    engines = make_engines(cluster.url(migrated_postgresql, role=role))
+    with engines.writing() as session:
+        record(session, actor=CONSOLE, action=Action.BRANCH_ADD, at=NOW)
+    yield engines
+    engines.dispose()
+
+
+def test_it_adds_entries_and_reads_them(web: Engines) -> None:
+    with web.reading() as session:
+        assert session.execute(text("SELECT last_number, (SELECT count(*) FROM access_event) FROM access_log")).one() == (1, 1)
+    require_append_only(web)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE access_event SET body = '{}'",
+        "UPDATE access_event SET salt = NULL, body = NULL, erased_by = 2",
+        "DELETE FROM access_event",
+        "TRUNCATE access_event",
+        "DROP TABLE access_event",
+        "ALTER TABLE access_event DISABLE TRIGGER ALL",
+        "CREATE TRIGGER mine BEFORE INSERT ON access_event FOR EACH ROW EXECUTE FUNCTION access_event_append_only()",
+        "SET session_replication_role = replica",
+        "UPDATE access_log SET name = 'another'",
+        "UPDATE access_log SET origin = 'another'",
+        "DELETE FROM access_log",
+        "INSERT INTO access_tile VALUES ('district', 0, 0, '')",
+        "DELETE FROM access_tile",
+        "INSERT INTO access_checkpoint VALUES ('district', 1, 0, '')",
+        "INSERT INTO access_cosignature VALUES ('district', 'w', 1, 0, '')",
+        "DELETE FROM review",
+        "CREATE TABLE mine (x int)",
+        "UPDATE alembic_version SET version_num = '0001'",
+    ],
+)
+def test_whatever_else_it_tries_there_is_refused(web: Engines, statement: str) -> None:
+    with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"), web.write.begin() as connection:
+        connection.execute(text(statement))
+
+
+def test_each_table_is_either_the_log_s_or_the_web_server_s(web: Engines) -> None:
+    """A table of the log that a later issue adds must not slip in among those that the web server writes."""
+    with web.read.begin() as connection:
+        for table in SCHEMA.tables:
+            may_delete = connection.scalar(text("SELECT has_table_privilege(current_user, :name, 'DELETE')"), {"name": table})
+            assert may_delete is (table not in _LOG), table
+    assert {name for name in SCHEMA.tables if name.startswith(("access_", "review"))} == set(_LOG)
+
+
+def test_granting_again_takes_away_what_somebody_added(central_postgresql: Engines, new_role: Callable[..., str]) -> None:
+    role = new_role()
+    grant_to_web(central_postgresql, role)
+    with central_postgresql.write.begin() as connection:
+        connection.execute(text(f'GRANT UPDATE (body) ON access_event TO "{role}"'))
+    grant_to_web(central_postgresql, role)
+    with central_postgresql.read.begin() as connection:
+        asked = {"role": role}
+        assert not connection.scalar(text("SELECT has_any_column_privilege(:role, 'access_event', 'UPDATE')"), asked)
+
+
+@pytest.mark.parametrize("options", ["SUPERUSER", "IN ROLE postgres"])
+def test_a_role_that_could_change_entries_all_the_same_is_refused(
+    central_postgresql: Engines, new_role: Callable[..., str], options: str
+) -> None:
+    with pytest.raises(ConfigError, match="could change the access log"):
+        grant_to_web(central_postgresql, new_role(options))
+
+
+def test_a_role_that_is_not_there_is_named(central_postgresql: Engines) -> None:
+    with pytest.raises(ConfigError, match="has no role nobody"):
+        grant_to_web(central_postgresql, "nobody")
+
+
+@pytest.mark.parametrize("given", ["UPDATE (body) ON access_event", "DELETE ON access_event", "TRUNCATE ON access_event"])
+def test_a_web_server_whose_role_was_given_more_does_not_start(web: Engines, central_postgresql: Engines, given: str) -> None:
+    with web.read.begin() as connection:
+        role = connection.scalar(text("SELECT current_user"))
+    with central_postgresql.write.begin() as connection:
+        connection.execute(text(f'GRANT {given} TO "{role}"'))
+    with pytest.raises(ConfigError, match="vms migrate"):
+        require_append_only(web)
+
+
+def test_what_everybody_was_given_counts_too(web: Engines, central_postgresql: Engines) -> None:
+    with central_postgresql.write.begin() as connection:
+        connection.execute(text("GRANT DELETE ON access_event TO PUBLIC"))
+    try:
+        with pytest.raises(ConfigError):
+            require_append_only(web)
+    finally:
+        with central_postgresql.write.begin() as connection:
+            connection.execute(text("REVOKE DELETE ON access_event FROM PUBLIC"))

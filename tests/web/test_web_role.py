@@ -1,0 +1,90 @@
+"""The pages on PostgreSQL, as a role that can only add to the access log: everything that people do there works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from tests.databases import Cluster
+from tests.factories import PASSWORD
+from tests.web.world import OWN_PAGE, World, a_world
+from vms.config import Settings
+from vms.domain.access import Action
+from vms.domain.people import Role
+from vms.errors import ConfigError
+from vms.store.database import Engines
+from vms.store.web_role import grant_to_web
+from web.app import open_site
+
+pytestmark = pytest.mark.slow
+_ROLE = "web_of_the_pages"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, cluster: Cluster, central_postgresql: Engines, migrated_postgresql: str) -> Iterator[Settings]:
+    cluster.run("postgres", f"CREATE ROLE {_ROLE} LOGIN")
+    grant_to_web(central_postgresql, _ROLE)
+    yield Settings(
+        data_dir=tmp_path,
+        database_url=SecretStr(cluster.url(migrated_postgresql)),
+        web_database_url=SecretStr(cluster.url(migrated_postgresql, role=_ROLE)),
+    )
+    cluster.run(migrated_postgresql, f"DROP OWNED BY {_ROLE}")
+    cluster.run("postgres", f"DROP ROLE {_ROLE}")
+
+
+@pytest.fixture
+def world(settings: Settings) -> Iterator[World]:
+    with a_world(settings) as world:
+        yield world
+
+
+def test_people_are_added_invited_join_and_are_confirmed(world: World) -> None:
+    with world.client(Role.IT, page=True) as it, world.client(Role.DIRECTOR, page=True) as director:
+        invited = it.post("/people/new", data={"name": "k.iyer", "role": "auditor"})
+        code = re.search(r"(?:[0-9a-f]{5}-){3}[0-9a-f]{5}", invited.text)
+        number = re.search(r"/people/(\d+)/confirm", director.get("/people").text)
+        assert code is not None, invited.text
+        assert number is not None
+        assert director.post(f"/people/{number[1]}/confirm").status_code == 303
+        joined = _post(world, "/join", {"name": "k.iyer", "invitation": code[0], "password": PASSWORD})
+        assert joined.status_code == 303, joined.text
+        assert _post(world, "/login", {"name": "k.iyer", "password": "another one altogether"}).status_code == 401
+        assert _post(world, "/login", {"name": "k.iyer", "password": PASSWORD}).status_code == 303
+        assert it.post(f"/people/{number[1]}/reset").status_code == 303
+        assert director.post(f"/people/{number[1]}/end").status_code == 303
+    assert world.events(Action.PERSON_ADD, Action.PERSON_CONFIRM, Action.PERSON_JOIN, Action.SESSION_REFUSE, Action.PERSON_DISABLE)
+
+
+def test_footage_is_watched_and_the_log_is_read(world: World) -> None:
+    with world.client(Role.DIRECTOR) as director:
+        order = {"camera": str(world.camera.camera.id), "purpose": "incident", "incident": "2026-118"}
+        span = {"start": "2026-03-14T14:00:00+00:00", "end": "2026-03-14T15:00:00+00:00"}
+        view = director.post("/api/v1/views", json=order | span)
+        assert view.status_code in (200, 201), view.text
+        number = view.json()["view"]
+        assert director.post(f"/api/v1/views/{number}/extend").is_success
+        assert director.post(f"/api/v1/views/{number}/close", json={"intervals": []}).is_success
+        assert director.get("/api/v1/log").status_code == 200
+        assert director.delete("/api/v1/session").status_code == 204
+    with world.client(Role.AUDITOR, page=True) as auditor:
+        assert auditor.get("/reviews").status_code == 200
+    opened = world.events(Action.VIEW_OPEN, Action.VIEW_EXTEND, Action.VIEW_CLOSE, Action.LOG_READ, Action.SESSION_CLOSE)
+    assert [event.action for event in opened] == [
+        Action.VIEW_OPEN, Action.VIEW_EXTEND, Action.VIEW_CLOSE, Action.LOG_READ, Action.SESSION_CLOSE,
+    ]  # fmt: skip
+
+
+def test_the_web_server_does_not_start_as_somebody_who_could_change_the_log(settings: Settings, world: World) -> None:
+    owner = settings.model_copy(update={"web_database_url": settings.database_url})
+    with pytest.raises(ConfigError, match="could change the access log"):
+        open_site(owner, world.clock)
+
+
+def _post(world: World, path: str, form: dict[str, str]) -> httpx.Response:
+    return httpx.post(f"{world.address}{path}", data=form, headers=OWN_PAGE | {"accept": "text/html"})

@@ -1,0 +1,72 @@
+"""The web server's role on PostgreSQL: it adds to the access log and reads it, and can do nothing else there, whatever goes wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, text
+
+from vms.errors import ConfigError
+from vms.store.central_tables import SCHEMA
+from vms.store.database import Engines
+from vms.store.log_tables import AccessCheckpointRow, AccessCosignatureRow, AccessEventRow, AccessLogRow, AccessTileRow, ReviewRow
+
+_OF_THE_LOG = {
+    AccessEventRow.__tablename__: ("SELECT", "INSERT"),
+    # The counter of a log goes on with each entry. Its name, which checkpoints are signed for, stays.
+    AccessLogRow.__tablename__: ("SELECT", "INSERT", "UPDATE (last_number)"),
+    # The jobs child signs, has countersigned and reviews.
+    AccessTileRow.__tablename__: ("SELECT",),
+    AccessCheckpointRow.__tablename__: ("SELECT",),
+    AccessCosignatureRow.__tablename__: ("SELECT",),
+    ReviewRow.__tablename__: ("SELECT",),
+}
+_ELSEWHERE = ("SELECT", "INSERT", "UPDATE", "DELETE")
+_TOO_MUCH = """
+SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolsuper AND pg_has_role(:role, oid, 'MEMBER'))
+    OR EXISTS (SELECT 1 FROM pg_class WHERE oid = :entries ::regclass AND pg_has_role(:role, relowner, 'MEMBER'))
+    OR has_table_privilege(:role, :entries, 'UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES')
+    OR has_any_column_privilege(:role, :entries, 'UPDATE')
+"""
+
+
+def grant_to_web(engines: Engines, role: str) -> None:
+    """Give `role` what the web server needs of each table, and take away what else it had; in one transaction, by who owns the tables.
+
+    ConfigError when there is no such role, or when it could change entries all the same: as a superuser, an owner, or a member of one.
+    """
+    with engines.write.begin() as connection:
+        if connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}) is None:
+            raise ConfigError(f"PostgreSQL has no role {role}, which web_database_url names. Make it: CREATE ROLE … LOGIN PASSWORD …")
+        quoted = connection.dialect.identifier_preparer.quote(role)
+        for statement in _grants(quoted):
+            connection.exec_driver_sql(statement)
+        if _can_change_entries(connection, role):
+            raise ConfigError(_sentence(role))
+
+
+def require_append_only(engines: Engines) -> None:
+    """Raise ConfigError when the role that these engines connect as could change or delete an entry of the access log."""
+    with engines.read.begin() as connection:
+        role = str(connection.scalar(text("SELECT current_user")))
+        if _can_change_entries(connection, role):
+            raise ConfigError(_sentence(role))
+
+
+def _grants(role: str) -> Iterator[str]:
+    yield f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}"
+    yield f"GRANT USAGE ON SCHEMA public TO {role}"
+    yield f"GRANT SELECT ON alembic_version TO {role}"
+    for table in SCHEMA.sorted_tables:
+        yield f"GRANT {', '.join(_OF_THE_LOG.get(table.name, _ELSEWHERE))} ON {table.name} TO {role}"
+
+
+def _can_change_entries(connection: Connection, role: str) -> bool:
+    return bool(connection.scalar(text(_TOO_MUCH), {"role": role, "entries": AccessEventRow.__tablename__}))
+
+
+def _sentence(role: str) -> str:
+    return (
+        f"The role {role} could change the access log: it owns it, is a superuser, or was given more than vms migrate gives. "
+        "Name a role of its own in web_database_url and run: vms migrate"
+    )
