@@ -31,9 +31,10 @@ from vms.services.log_proof import Signed, sign_checkpoint
 from vms.services.log_witness import configured_witness
 from vms.services.outbox import send_due
 from vms.services.own_ca import renew_if_due
-from vms.services.reviews import Known, add_digest, catch_up, count_month, month_due, tell, text_of
+from vms.services.reviews import Known, add_digest, catch_up, count_month, file_name, gone, month_due, tell, text_of
 from vms.services.second_person import to_announce
 from vms.services.signed_notes import SignedNotes
+from vms.store import review_files
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, require_current
 from vms.store.reviews import Review
@@ -124,7 +125,8 @@ class Jobs:
             with self._central.answering():
                 while self._erase_some(days):
                     pass
-        except Unavailable as err:
+                self._delete_files()
+        except (Unavailable, OSError) as err:
             log.warning("old entries not erased", reason=str(err))
         except Corrupt as err:
             log.error("access log damaged", reason=str(err))
@@ -139,6 +141,14 @@ class Jobs:
         with self._central.writing() as session:
             erase_texts(session, self._key, found, days=days, at=at)
         return True
+
+    def _delete_files(self) -> None:
+        """Delete the files of reviews that went with the entries they were about; whatever else lies there stays."""
+        folder = self._settings.reviews_dir
+        names = review_files.names(folder)  # before the rows: a review that is being stored has its row before its file
+        with self._central.reading() as session:
+            old = gone(session, names)
+        review_files.delete(folder, old)
 
     def act_alone(self) -> None:
         """Mail what waits to the addresses outside, and do what nobody else could approve and nobody stopped in its time."""
@@ -198,8 +208,7 @@ class Jobs:
         """Keep a review as a file too, for whoever keeps copies of the data directory."""
         folder = self._settings.reviews_dir
         folder.mkdir(mode=0o700, exist_ok=True)
-        name = review.about.partition("/")[2] if review.counts is not None else f"{review.at:%Y-%m-%d}-{review.id:x}"
-        write_private(folder / f"{name}.txt", text_of(review).encode())
+        write_private(folder / file_name(review), text_of(review).encode())
 
     def send_mail(self) -> None:
         """Hand the mail that is due to its server, if one is set."""

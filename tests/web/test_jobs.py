@@ -193,6 +193,29 @@ def test_old_entries_are_erased_when_a_rule_says_so_and_never_otherwise(settings
         assert verify_log(session, read_log_key(settings)).ok
 
 
+def test_the_file_of_a_review_goes_with_it_and_other_files_stay(settings: Settings, hub: Engines) -> None:
+    _looked(hub)
+    clock = DrivenClock()
+    jobs = _jobs(settings.model_copy(update={"log_days": 760}), hub, clock)
+    jobs.review()
+    (found,) = settings.reviews_dir.iterdir()
+    (settings.reviews_dir / "notes.txt").write_text("of the auditor's own", encoding="utf-8")
+    jobs.erase()
+    assert found.exists()
+    for ahead in (timedelta(days=800), timedelta(days=2)):
+        clock.step(ahead)
+        jobs.checkpoint()
+    jobs.erase()
+    assert [path.name for path in settings.reviews_dir.iterdir()] == ["notes.txt"]
+
+
+def test_a_file_that_can_not_be_deleted_is_said(settings: Settings, hub: Engines) -> None:
+    (settings.reviews_dir / "2024-01.txt").mkdir(parents=True)
+    with capture_logs() as lines:
+        _jobs(settings.model_copy(update={"log_days": 760}), hub, DrivenClock()).erase()
+    assert [line["event"] for line in lines] == ["old entries not erased"]
+
+
 def _erased(hub: Engines) -> int:
     with hub.read.begin() as connection:
         return int(connection.exec_driver_sql("SELECT count(*) FROM access_event WHERE erased_by IS NOT NULL").scalar_one())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -28,6 +29,8 @@ from vms.store.reviews import Review
 
 JOB = System("review")
 LIST_LIMIT = 100
+_FILE_NAME = re.compile(r"\d{4}-\d{2}(-\d{2}-[0-9a-f]+)?\.txt")
+"""Of a month's digest, or of a finding: day and number."""
 SLACK = timedelta(days=1)
 """Entries follow the clock, but for one that was set."""
 
@@ -111,6 +114,17 @@ def list_reviews(session: Session, actor: Actor, *, at: datetime, skip: int = 0)
     found = tuple(reviews.find(session, skip=skip, limit=LIST_LIMIT))
     own = record(session, actor=actor, action=Action.REVIEW_READ, at=at, detail={"reviews": str(len(found))})
     return ReviewPage(found, own)
+
+
+def file_name(review: Review) -> str:
+    """Return the name of the file that a review is kept in."""
+    name = review.about.partition("/")[2] if review.counts is not None else f"{review.at:%Y-%m-%d}-{review.id:x}"
+    return f"{name}.txt"
+
+
+def gone(session: Session, names: Iterable[str]) -> set[str]:
+    """Return those of `names` that are a review's file name, of one that is not stored any more."""
+    return {name for name in names if _FILE_NAME.fullmatch(name)} - {file_name(review) for review in reviews.every(session)}
 
 
 def text_of(review: Review) -> str:

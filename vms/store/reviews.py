@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,7 +58,16 @@ def subjects(session: Session, during: Timespan) -> list[str]:
     return [actor for actor in session.scalars(query) if actor is not None]
 
 
+def every(session: Session) -> Iterator[Review]:
+    """Yield all of them, in no order."""
+    yield from (_review(row) for row in session.scalars(select(ReviewRow)))
+
+
 def find(session: Session, *, skip: int, limit: int) -> Sequence[Review]:
     """Return the newest first; `skip` those of the pages before."""
     rows = session.scalars(select(ReviewRow).order_by(ReviewRow.at.desc(), ReviewRow.id).offset(skip).limit(limit))
-    return [Review(row.id, row.about, row.at, row.actor, row.sentence, row.counts, row.last_number) for row in rows]
+    return [_review(row) for row in rows]
+
+
+def _review(row: ReviewRow) -> Review:
+    return Review(row.id, row.about, row.at, row.actor, row.sentence, row.counts, row.last_number)
