@@ -51,6 +51,8 @@ class Crew:
         self._workers: dict[int, WorkerProcess] = {}
         self._camera_worker: dict[CameraId, int] = {}
         self._streams: dict[StreamId, StreamConfig] = {}
+        self._passwords: dict[StreamId, str] = {}
+        """What each stream's camera is asked for with."""
         self._hours: dict[CameraId, tuple[int, ...]] = {}
         """Whose keys the camera's worker has."""
         self._started_at: dict[int, float] = {}
@@ -121,13 +123,24 @@ class Crew:
         changed = [stream for stream in configuration.streams if self._streams.get(stream.stream_id) != stream]
         for stream in changed:
             self._camera_worker.setdefault(stream.camera_id, self._least_loaded())
-        await self._hand_over(changed, stored)
+        resealed = await self._only_resealed(changed, stored)
+        await self._hand_over([stream for stream in changed if stream.stream_id not in resealed], stored)
         for stream in tuple(self._streams.values()):
             if stream.stream_id not in wanted:
                 self._send(stream.camera_id, Release(stream.stream_id))
         # Last: when keys or index did not answer above, the next turn finds everything still to be done.
         self._streams = wanted
         self.version = configuration.version
+
+    async def _only_resealed(self, changed: list[StreamConfig], stored: Stored) -> set[StreamId]:
+        """Return the streams of which nothing changed but the key that the same password is sealed to: their cameras notice nothing."""
+        alike = [stream for stream in changed if self._like_before(stream)]
+        passwords = await stored(partial(self._node.passwords, alike)) if alike else {}
+        return {stream for stream, password in passwords.items() if password == self._passwords.get(stream)}
+
+    def _like_before(self, stream: StreamConfig) -> bool:
+        before = self._streams.get(stream.stream_id)
+        return before is not None and replace(before, password_sealed=stream.password_sealed) == stream
 
     async def _hand_over(self, streams: list[StreamConfig], stored: Stored) -> None:
         if not streams:
@@ -136,6 +149,7 @@ class Crew:
         orders: list[Record] = await stored(partial(self._node.orders, streams))
         for order in orders:
             self._send(order.camera_id, order)
+            self._passwords[order.stream_id] = order.password
 
     async def _give_keys(self, due: HoursDue, stored: Stored) -> None:
         if not due:

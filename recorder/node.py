@@ -18,17 +18,18 @@ from recorder.volumes import open_those_there
 from recorder.wire import Keys, Record
 from vms.clock import Clock
 from vms.config import Settings
-from vms.crypto import FileKeySource, open_sealed, sealing_public_key
+from vms.crypto import KeySource, open_with
 from vms.domain.camera import NodeConfiguration, StreamConfig, StreamStatus, password_aad
 from vms.domain.ids import CameraId, NodeId, StreamId, VolumeId
 from vms.domain.timespan import TICKS_PER_MS, ms_of
-from vms.errors import Corrupt, Unavailable
+from vms.errors import ConfigError, Corrupt, Unavailable
 from vms.log import get_logger
 from vms.services.hub_link import HubLink, LocalHub
-from vms.services.nodes import node_by_key
+from vms.services.nodes import node_of
 from vms.store import clock_events, outbox, runs, segments, stream_config, volumes
 from vms.store.database import Engines, make_engines
 from vms.store.files import Volume
+from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
 from vms.store.migrate import Which, require_current
 from vms.store.volumes import VolumeState
@@ -55,7 +56,7 @@ class Node:
     central: Engines
     keys: KeyStore
     volumes: tuple[Volume, ...]
-    private_key: bytes
+    node_key: KeySource
     node_id: NodeId
     hub: HubLink
 
@@ -133,15 +134,21 @@ class Node:
         """Open the sealed password; empty when there is none. Raises Corrupt when it was sealed for another device or node."""
         if not stream.password_sealed:
             return ""
-        return open_sealed(self.private_key, stream.password_sealed, password_aad(stream.device_id, stream.address)).decode()
+        return open_with(self.node_key, stream.password_sealed, password_aad(stream.device_id, stream.address)).decode()
 
-    def _order(self, stream: StreamConfig, not_before: int, taken: list[tuple[int, int]]) -> Record:
+    def passwords(self, streams: Iterable[StreamConfig]) -> dict[StreamId, str]:
+        """Return the password of each stream's camera; empty for one that can't be opened."""
+        return {stream.stream_id: self._password_or_none(stream) for stream in streams}
+
+    def _password_or_none(self, stream: StreamConfig) -> str:
         try:
-            password = self.password(stream)
-        except Corrupt:
+            return self.password(stream)
+        except (Corrupt, ConfigError):
             # The camera then answers "wrong password", which is what a person has to mend.
             log.error("camera password can't be opened; enter it again", camera=stream.camera_name, stream=stream.stream_id)
-            password = ""
+            return ""
+
+    def _order(self, stream: StreamConfig, not_before: int, taken: list[tuple[int, int]]) -> Record:
         return Record(
             stream=stream.stream_id,
             camera=stream.camera_id,
@@ -151,7 +158,7 @@ class Node:
             port=stream.address.port,
             path=stream.path,
             username=stream.username,
-            password=password,
+            password=self._password_or_none(stream),
             mode=str(stream.recording_mode),
             not_before=not_before,
             certificate=(stream.certificate_sha256 or b"").hex(),
@@ -187,17 +194,17 @@ def open_node(settings: Settings, clock: Clock) -> Node:
     index = make_engines(settings.index_path)
     require_current(index, Which.INDEX)
     central = make_engines(settings.central_where)
-    private_key = settings.node_key_path.read_bytes()
+    node_key = KeyFiles(settings.node_key_path)
     with central.reading() as session:
-        node_id = node_by_key(session, sealing_public_key(private_key)).id
+        node_id = node_of(session, node_key).id
     return Node(
         settings=settings,
         clock=clock,
         index=index,
         central=central,
-        keys=KeyStore.open(settings.keys1_path, settings.keys2_path, FileKeySource(settings.kek_path).key()),
+        keys=KeyStore.open(settings.keys1_path, settings.keys2_path, KeyFiles(settings.kek_path)),
         volumes=_volumes(settings, index),
-        private_key=private_key,
+        node_key=node_key,
         node_id=node_id,
         hub=LocalHub(central),
     )

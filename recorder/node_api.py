@@ -32,7 +32,7 @@ from recorder.volumes import open_those_there
 from recorder.worker_client import WorkerClient, ask_socket
 from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
-from vms.crypto import FileKeySource, open_sealed, verifying_key
+from vms.crypto import KeySource, open_with, verifying_key
 from vms.domain.access import Grant
 from vms.domain.camera import address, password_aad, stream_path
 from vms.domain.certificate import fingerprint
@@ -42,6 +42,7 @@ from vms.domain.timespan import TICKS_PER_SECOND, Timespan, datetime_of, ticks_o
 from vms.errors import Corrupt, InvalidInput, NotFound, Unavailable, VmsError
 from vms.log import configure, get_logger
 from vms.store.database import make_engines
+from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -78,7 +79,7 @@ class Desk:
     gate: Gate
     footage: Footage
     workers: WorkerClient
-    private_key: bytes
+    node_key: KeySource
 
 
 def create_app(desk: Desk) -> FastAPI:
@@ -184,7 +185,7 @@ async def test(order: TestOrder, desk: TheDesk, grant: TheGrant) -> dict[str, ob
         certificate = fingerprint(order.certificate) if order.certificate else None
     except (ValueError, binascii.Error) as err:
         raise InvalidInput(str(err)) from err
-    password = open_sealed(desk.private_key, sealed, password_aad(DeviceId(order.device_id), target)).decode() if sealed else ""
+    password = open_with(desk.node_key, sealed, password_aad(DeviceId(order.device_id), target)).decode() if sealed else ""
     verdict = await examine(
         target,
         path,
@@ -215,7 +216,9 @@ async def live(socket: WebSocket, stream_id: int) -> None:
 def serve(settings: Settings, clock: Clock) -> None:
     """Answer on `run/node.sock` until SIGTERM."""
     index = make_engines(settings.index_path)
-    keys = KeyStore.open(settings.keys1_path, settings.keys2_path, FileKeySource(settings.kek_path).key())
+    node_key = KeyFiles(settings.node_key_path)
+    node_key.fresh()  # what is missing is said now, not at the first test of a camera
+    keys = KeyStore.open(settings.keys1_path, settings.keys2_path, KeyFiles(settings.kek_path))
     workers = WorkerClient(settings.run_dir)
     volumes = open_those_there((setting.path, setting.max_bytes) for setting in settings.volumes)
     desk = Desk(
@@ -224,7 +227,7 @@ def serve(settings: Settings, clock: Clock) -> None:
         gate=Gate(verifying_key(settings.grant_key_path.read_bytes()), clock),
         footage=Footage(index, keys, volumes, workers),
         workers=workers,
-        private_key=settings.node_key_path.read_bytes(),
+        node_key=node_key,
     )
     _serve_metrics(desk)
     # Deflating video costs twenty times the forwarding itself; the pictures don't get smaller.

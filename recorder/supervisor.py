@@ -66,7 +66,7 @@ def run(settings: Settings, clock: Clock) -> int:
     settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         _refuse_long_paths(settings)
-        with NodeLock(settings.run_dir / "recorder.lock") as lock:
+        with NodeLock(settings.recorder_lock_path) as lock:
             node = open_node(settings, clock)
             try:
                 return asyncio.run(Supervisor(node, lock).run())

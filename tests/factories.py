@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -31,6 +31,22 @@ CONSOLE = OsUser("pat", "branch-server")
 STREAM = StreamId(7_001)
 VOLUME = VolumeId("6c7a3bb0-2b8e-4f0e-9c1d-0a51f2f6c001")
 NODE_PRIVATE_KEY = bytes(range(32))
+
+
+@dataclass(frozen=True, slots=True)
+class FixedKeys:
+    """A `KeySource` without files: these keys, the newest at the end."""
+
+    keys: tuple[bytes, ...]
+
+    def held(self) -> tuple[bytes, ...]:
+        return self.keys
+
+    def fresh(self) -> tuple[bytes, ...]:
+        return self.keys
+
+
+FACTOR_KEY = FixedKeys((bytes(range(32)),))
 PASSWORD = "four words and a comma"
 
 # argon2's own parameters take 150 ms; what is tested here is everything around them.

@@ -293,6 +293,11 @@ class Settings(BaseSettings):
         return self.data_dir / "run"
 
     @property
+    def recorder_lock_path(self) -> Path:
+        """Held by the one recorder of this data directory while it runs."""
+        return self.run_dir / "recorder.lock"
+
+    @property
     def node_socket(self) -> Path:
         return self.run_dir / "node.sock"
 

@@ -1,14 +1,13 @@
-"""Keys and the few cryptographic acts that are not the segment file's: sealing to a node, making keys, the node's own key file.
+"""Keys and the few cryptographic acts that are not the segment file's: sealing to a node, making keys, finding the key that fits.
 
 Keys travel as their raw 32 octets. Layout of a sealed value: vms/FORMATS.md §5.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import stat
-from pathlib import Path
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -24,7 +23,7 @@ _SEALED_VERSION = b"\x01"
 _SEALED_INFO = b"custodian sealed v1"
 _SEALED_NONCE = bytes(12)  # each sealed value has a key of its own, used for this one message
 _SEALED_MIN_BYTES = 1 + KEY_BYTES + 16
-_OWNER_ONLY = 0o600
+Opened = TypeVar("Opened")
 
 
 def random_bytes(count: int) -> bytes:
@@ -32,45 +31,28 @@ def random_bytes(count: int) -> bytes:
     return os.urandom(count)
 
 
-class FileKeySource:
-    """A key in a file that only its owner reads; made at the first call when there is none, and never replaced."""
+class KeySource(Protocol):
+    """A key that wraps others, and the next one while its rotation is open (vms/decisions/0031-rotation-tries-both-keys.md)."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def held(self) -> tuple[bytes, ...]:
+        """Return the keys as they were last read, the one that wraps what is new at the end."""
+        ...
 
-    def key(self) -> bytes:
-        """Return the key, 32 octets; ConfigError says why it can't be had and what to do."""
-        try:
-            return self._read()
-        except FileNotFoundError:
-            self._make()
-            return self._read()
+    def fresh(self) -> tuple[bytes, ...]:
+        """Read them anew; ConfigError says why they can't be had and what to do."""
+        ...
 
-    def _read(self) -> bytes:
-        with self._path.open("rb") as file:
-            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise ConfigError(f"{self._path} can be read by others than its owner. Run: chmod 600 {self._path}")
-            key = file.read(KEY_BYTES + 1)
-        if len(key) != KEY_BYTES:
-            raise ConfigError(f"{self._path} is not a key of {KEY_BYTES} bytes. Put back the file from when this data directory was made.")
-        return key
 
-    def _make(self) -> None:
-        """Write the key whole or not at all; the lock on the directory lets one process make it and the others find it."""
-        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(directory, fcntl.LOCK_EX)
-            if not self._path.exists():
-                part = self._path.with_name(f"{self._path.name}.tmp")
-                with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _OWNER_ONLY), "wb") as file:
-                    os.fchmod(file.fileno(), _OWNER_ONLY)  # a part left by somebody else may have had another mode
-                    file.write(random_bytes(KEY_BYTES))
-                    file.flush()
-                    os.fsync(file.fileno())
-                part.rename(self._path)
-                os.fsync(directory)
-        finally:
-            os.close(directory)
+def first_fitting(source: KeySource, attempt: Callable[[bytes], Opened | None]) -> Opened | None:
+    """Return what `attempt` makes of the first key that fits, the newest first; None when none does.
+
+    The keys are read anew when none of those held fits: a rotation may have begun or ended since.
+    """
+    for keys in (source.held, source.fresh):
+        for key in reversed(keys()):
+            if (found := attempt(key)) is not None:
+                return found
+    return None
 
 
 def new_sealing_key() -> bytes:
@@ -109,6 +91,23 @@ def open_sealed(private_key: bytes, sealed: bytes, aad: bytes) -> bytes:
         return AESGCM(_sealing_key(shared, once_public + recipient)).decrypt(_SEALED_NONCE, box, aad)
     except (InvalidTag, ValueError) as err:
         raise Corrupt("A sealed value was made for another node or another device, or was changed. Enter the password again.") from err
+
+
+def open_with(source: KeySource, sealed: bytes, aad: bytes) -> bytes:
+    """Return what was sealed to one of the keys of `source`; Corrupt when it was to none, to another `aad`, or was changed."""
+    failures: list[Corrupt] = []
+
+    def attempt(key: bytes) -> bytes | None:
+        try:
+            return open_sealed(key, sealed, aad)
+        except Corrupt as err:
+            failures.append(err)
+            return None
+
+    plaintext = first_fitting(source, attempt)
+    if plaintext is None:
+        raise failures[-1]
+    return plaintext
 
 
 def new_signing_key() -> bytes:

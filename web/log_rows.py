@@ -161,6 +161,7 @@ _SAID: Mapping[Action, str] = {
     Action.REVIEW_ADD: "Asked a question about who watches",
     Action.REVIEW_READ: "Reviews, {reviews} of them",
     Action.TLS_INIT: "Made an authority for the pages of {hosts}",
+    Action.KEY_ROTATE: "Rotation of the {key} key: {step}",
     Action.LOG_ERASE: "Erased entries {first} to {last}, by the rule of {days} days",
 }
 """With the parts of an entry's detail; one that is missing is a question mark."""

@@ -29,7 +29,6 @@ from tests.recorder.rtsp.scripted_camera import ScriptedCamera, camera
 from tests.waiting import is_listening, wait_until
 from vms.clock import SystemClock
 from vms.config import Settings
-from vms.crypto import FileKeySource
 from vms.domain.access import Grant
 from vms.domain.camera import CameraDetails, RecordingMode, StreamRole
 from vms.domain.footage import Gap, Run, Segment
@@ -46,6 +45,7 @@ from vms.services.installation import Installation, install
 from vms.store import gaps, runs, segments
 from vms.store.database import Engines, make_engines
 from vms.store.files import Volume
+from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
 
 Result = TypeVar("Result")
@@ -220,7 +220,7 @@ class Site:
         return Volume.open(self.settings.volumes[0].path)
 
     def keys(self) -> KeyStore:
-        return KeyStore.open(self.settings.keys1_path, self.settings.keys2_path, FileKeySource(self.settings.kek_path).key())
+        return KeyStore.open(self.settings.keys1_path, self.settings.keys2_path, KeyFiles(self.settings.kek_path))
 
     def plaintext(self, segment: Segment) -> bytes:
         """Return a published segment as the MP4 it is."""

@@ -1,15 +1,10 @@
 from __future__ import annotations
 
-import os
-import stat
-import threading
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vms.crypto import FileKeySource, new_sealing_key, new_signing_key, open_sealed, random_bytes, seal, sealing_public_key, verifying_key
+from vms.crypto import new_sealing_key, new_signing_key, open_sealed, random_bytes, seal, sealing_public_key, verifying_key
 from vms.errors import ConfigError, Corrupt, InvalidInput
 
 PRIVATE = bytes(range(32))
@@ -67,52 +62,3 @@ def test_new_keys_have_32_octets_and_differ() -> None:
     assert {len(key) for key in made} == {32}
     assert len(set(made)) == len(made)
     assert len(verifying_key(made[2])) == 32
-
-
-def test_a_key_file_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
-    path = tmp_path / "node_kek.key"
-    key = FileKeySource(path).key()
-    assert len(key) == 32
-    assert FileKeySource(path).key() == key == path.read_bytes()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [entry.name for entry in tmp_path.iterdir()] == ["node_kek.key"]
-
-
-def test_a_key_file_made_by_many_at_once_is_one(tmp_path: Path) -> None:
-    found: list[bytes] = []
-    start = threading.Barrier(8)
-
-    def ask() -> None:
-        start.wait(timeout=10)
-        found.append(FileKeySource(tmp_path / "key").key())
-
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=10)
-    assert len(found) == 8
-    assert len(set(found)) == 1
-
-
-def test_a_key_file_left_half_made_is_made_again(tmp_path: Path) -> None:
-    (tmp_path / "key.tmp").write_bytes(b"half")
-    assert len(FileKeySource(tmp_path / "key").key()) == 32
-
-
-@pytest.mark.parametrize("content", [b"", b"short", bytes(33)])
-def test_a_key_file_of_a_wrong_length_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "key"
-    path.write_bytes(content)
-    path.chmod(0o600)
-    with pytest.raises(ConfigError, match="not a key of 32 bytes"):
-        FileKeySource(path).key()
-    assert path.read_bytes() == content
-
-
-def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "key"
-    path.write_bytes(os.urandom(32))
-    path.chmod(0o640)
-    with pytest.raises(ConfigError, match="chmod 600"):
-        FileKeySource(path).key()

@@ -13,7 +13,7 @@ from vms.cli.context import Cli, allowed, password_from_stdin
 from vms.cli.options import AsJson, CameraNamed, PasswordStdin
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences
 from vms.config import load_settings
-from vms.crypto import open_sealed
+from vms.crypto import open_with
 from vms.domain.camera import (
     Address,
     RecordingMode,
@@ -28,6 +28,7 @@ from vms.errors import InvalidInput
 from vms.services import cameras
 from vms.services.branches import branch_named
 from vms.services.cameras import CameraDetails, CameraEdit, NewCamera
+from vms.store.key_files import KeyFiles
 
 if TYPE_CHECKING:
     from recorder.probe import Verdict  # loaded by the one command that tests a camera
@@ -247,8 +248,7 @@ def _test_stored(cli: Cli, text: str, certificate: bytes | None) -> Verdict:
     device, main = details.device, details.camera.stream(StreamRole.MAIN) or details.camera.streams[0]
     password = ""
     if device.password_sealed:
-        private = settings.node_key_path.read_bytes()
-        password = open_sealed(private, device.password_sealed, password_aad(device.id, device.address)).decode()
+        password = open_with(KeyFiles(settings.node_key_path), device.password_sealed, password_aad(device.id, device.address)).decode()
     target = _Target(
         device.address, main.path, device.username, password, certificate or device.certificate_sha256, settings.allow_loopback_cameras
     )  # fmt: skip

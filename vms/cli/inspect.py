@@ -19,7 +19,6 @@ from vms.cli.context import Cli
 from vms.cli.options import AsJson
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
 from vms.config import Settings
-from vms.crypto import FileKeySource
 from vms.domain.access import Purpose
 from vms.domain.footage import Segment
 from vms.domain.ids import SegmentId, split_segment_id
@@ -30,6 +29,7 @@ from vms.services.cameras import list_cameras
 from vms.services.check import Depth
 from vms.services.check import check as run_check
 from vms.services.footage import record_read
+from vms.services.key_rotation import half_done
 from vms.services.log_key import read_log_key
 from vms.services.log_witness import configured_witness, witness_state
 from vms.services.smtp import greet
@@ -38,6 +38,7 @@ from vms.store import segments, volumes
 from vms.store.cameras import camera_of
 from vms.store.database import OLDEST_SQLITE, linked_sqlite
 from vms.store.files import Volume
+from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
 
 LANDLOCK = "Landlock"
@@ -110,7 +111,7 @@ def _keys_if(deep: bool, settings: Settings) -> Iterator[KeyStore | None]:
 
 
 def _key_store(settings: Settings) -> KeyStore:
-    return KeyStore.open(settings.keys1_path, settings.keys2_path, FileKeySource(settings.kek_path).key())
+    return KeyStore.open(settings.keys1_path, settings.keys2_path, KeyFiles(settings.kek_path))
 
 
 def _mounted(settings: Settings) -> Iterator[Volume]:
@@ -238,6 +239,8 @@ def _findings(cli: Cli) -> Iterator[Finding]:
         yield _try("web server's role", lambda: checks.web_role(settings))
     yield _try("node index", lambda: _index_opens(cli, settings))
     yield _try("key store", lambda: _keys_open(settings))
+    if open_ones := half_done(settings):
+        yield Finding("rotation of keys", False, f"half done. Go on: vms keys rotate {' '.join(open_ones)}")
     yield _try("access log's key", lambda: f"signs as {read_log_key(settings).public.hex()[:16]}…")
     if settings.smtp_host is not None:
         yield _try("mail server", lambda: greet(settings))

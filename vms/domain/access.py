@@ -78,6 +78,8 @@ class Action(StrEnum):
     REVIEW_READ = "review:read"
     TLS_INIT = "tls:init"
     """A new authority for the pages' certificate, which every device has to trust."""
+    KEY_ROTATE = "key:rotate"
+    """A key that wraps others is being replaced, or was."""
     LOG_EXPORT = "log:export"
     LOG_ERASE = "log:erase"
 

@@ -33,7 +33,7 @@ from vms.errors import Conflict, InvalidInput
 from vms.services import nodes
 from vms.services.access_log import record, refuse
 from vms.services.refusals import no_such, not_allowed
-from vms.store import branches, cameras
+from vms.store import branches, camera_passwords, cameras
 from vms.store.cameras import Removed, stream_configs
 
 __all__ = [
@@ -110,6 +110,7 @@ class CameraDraft:
     """A camera that was checked whole and not written: try `stream_configs(draft.details)` on the node, then save it."""
 
     details: CameraDetails
+    password: str = field(repr=False)
 
 
 def draft_camera(session: Session, actor: Actor, new: NewCamera, *, allow_loopback: bool) -> CameraDraft | Refused:
@@ -120,7 +121,7 @@ def draft_camera(session: Session, actor: Actor, new: NewCamera, *, allow_loopba
     if branch is None:
         return no_such("branch")
     try:
-        return CameraDraft(_drawn_up(session, new, branch, allow_loopback=allow_loopback))
+        return CameraDraft(_drawn_up(session, new, branch, allow_loopback=allow_loopback), new.password)
     except ValueError as err:
         raise InvalidInput(str(err)) from err
 
@@ -131,6 +132,7 @@ def save_draft(session: Session, actor: Actor, draft: CameraDraft, *, at: dateti
     if details.device.address.scheme is Scheme.RTSPS and details.device.certificate_sha256 is None:
         raise InvalidInput(NO_CERTIFICATE)
     cameras.add(session, details, at=at)
+    details = _sealed_anew(session, details, draft.password)
     record(session, actor=actor, action=Action.CAMERA_ADD, at=at, camera_id=details.camera.id, detail=_described(details))
     return details
 
@@ -157,6 +159,8 @@ def edit_camera(
     except ValueError as err:
         raise InvalidInput(str(err)) from err
     cameras.change(session, after, at=at)
+    if edit.password is not None:
+        after = _sealed_anew(session, after, edit.password)
     record(session, actor=actor, action=Action.CAMERA_EDIT, at=at, camera_id=camera_id, detail=_changes(before, after, edit))
     return after
 
@@ -273,8 +277,7 @@ def _edited_device(session: Session, device: Device, edit: CameraEdit, *, allow_
         if device.password_sealed and not user:
             raise ValueError("A password needs a user name. Give both or neither.")
         return replace(device, address=where, username=user, certificate_sha256=certificate)
-    key = next(node.public_key for node in nodes.nodes(session) if node.id == device.node_id)
-    sealed = _sealed(key, device.id, where, user, edit.password)
+    sealed = _sealed(nodes.node(session, device.node_id).public_key, device.id, where, user, edit.password)
     return replace(device, address=where, username=user, password_sealed=sealed, certificate_sha256=certificate)
 
 
@@ -285,6 +288,17 @@ def _edited_certificate(device: Device, where: Address, edit: CameraEdit) -> byt
     if certificate is None:
         raise ValueError(CERTIFICATE_OF_OLD_ADDRESS if device.certificate_sha256 else NO_CERTIFICATE)
     return certificate
+
+
+def _sealed_anew(session: Session, details: CameraDetails, password: str) -> CameraDetails:
+    """Seal the password of a camera that was just written to its node's key of now, and store it.
+
+    Writing the camera held the node's row, so a rotation of its key either came before or finds this password after us.
+    """
+    device = details.device
+    sealed = _sealed(nodes.node(session, device.node_id).public_key, device.id, device.address, device.username, password)
+    camera_passwords.put(session, device.id, sealed)
+    return replace(details, device=replace(device, password_sealed=sealed))
 
 
 def _sealed(public_key: bytes, device: DeviceId, where: Address, username: str, password: str) -> bytes:

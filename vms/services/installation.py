@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vms.clock import Clock
 from vms.config import Settings, load_settings
-from vms.crypto import FileKeySource, new_sealing_key, new_signing_key, sealing_public_key
+from vms.crypto import new_sealing_key, new_signing_key, sealing_public_key
 from vms.domain.people import Actor
 from vms.errors import ConfigError, Conflict
 from vms.services.access_log import DISTRICT
@@ -20,6 +20,7 @@ from vms.services.nodes import register_node
 from vms.store.access_tree import newest_checkpoint
 from vms.store.database import Engines, make_engines
 from vms.store.files import Volume
+from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
 from vms.store.migrate import Which, migrate
 from vms.store.volumes import register
@@ -135,7 +136,8 @@ def _make_secrets(settings: Settings) -> None:
     ):
         if not path.exists():
             write_private(path, make())
-    kek = FileKeySource(settings.kek_path).key()
+    kek = KeyFiles(settings.kek_path)
+    kek.make_if_none()
     for folder in (settings.keys1_path.parent, settings.keys2_path.parent, settings.run_dir):
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     KeyStore.open(settings.keys1_path, settings.keys2_path, kek).close()
@@ -170,7 +172,7 @@ def _make_central(settings: Settings, district: District, *, actor: Actor, clock
             migrate(engines, Which.CENTRAL)
             _after_migration(settings, engines)
             with engines.writing() as session:
-                public_key = sealing_public_key(settings.node_key_path.read_bytes())
+                public_key = sealing_public_key(KeyFiles(settings.node_key_path).fresh()[-1])
                 register_node(session, name=socket.gethostname(), public_key=public_key, at=clock.now())
                 save_district(session, actor, district, at=clock.now())
     finally:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from vms.crypto import KeySource, sealing_public_key
 from vms.domain.ids import NodeId, new_number
 from vms.errors import Conflict, NotFound, Unavailable
 from vms.store import nodes as node_rows
@@ -30,9 +31,18 @@ def nodes(session: Session) -> list[NodeRecord]:
     return node_rows.find(session)
 
 
-def node_by_key(session: Session, public_key: bytes) -> NodeRecord:
-    """Return the node with this public key: how a machine finds itself, whatever it is called today."""
-    found = next((node for node in node_rows.find(session) if node.public_key == public_key), None)
+def node(session: Session, node_id: NodeId) -> NodeRecord:
+    """Return one node; NotFound when there is none of that number."""
+    found = next((node for node in node_rows.find(session) if node.id == node_id), None)
+    if found is None:
+        raise NotFound(f"node {node_id} is not known to the hub. Run: vms init")
+    return found
+
+
+def node_of(session: Session, keys: KeySource) -> NodeRecord:
+    """Return the node with the public half of one of these keys: how a machine finds itself, whatever it is called today."""
+    mine = {sealing_public_key(key) for key in keys.fresh()}
+    found = next((node for node in node_rows.find(session) if node.public_key in mine), None)
     if found is None:
         raise NotFound("This machine is not known as a node. Run: vms init")
     return found

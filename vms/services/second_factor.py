@@ -8,13 +8,13 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NewType
+from typing import TypeAlias
 
 import pyotp
 from sqlalchemy.orm import Session
 
 from vms.config import Settings
-from vms.crypto import FileKeySource, open_sealed, seal, sealing_public_key
+from vms.crypto import KeySource, open_with, seal, sealing_public_key
 from vms.domain.access import Action
 from vms.domain.ids import PersonId
 from vms.domain.outcome import Refusal, Refused
@@ -22,8 +22,9 @@ from vms.domain.people import Person, Proof
 from vms.services.access_log import record
 from vms.services.sessions import SignedIn, digest, prove_session
 from vms.store import factors, passkeys, people, sessions
+from vms.store.key_files import KeyFiles
 
-FactorKey = NewType("FactorKey", bytes)
+FactorKey: TypeAlias = KeySource
 """X25519, of the hub: authenticators' secrets are sealed to it, so a copy of the database opens nothing."""
 STEP_SECONDS = 30
 DRIFT_STEPS = 1
@@ -67,8 +68,11 @@ class Factors:
 
 
 def read_factor_key(settings: Settings) -> FactorKey:
-    """Read the hub's key, or make it; ConfigError says why it can't be had."""
-    return FactorKey(FileKeySource(settings.factor_key_path).key())
+    """Return the hub's key, made when there is none; ConfigError says why it can't be had."""
+    files = KeyFiles(settings.factor_key_path)
+    files.make_if_none()
+    files.fresh()
+    return files
 
 
 def offer_totp(session: Session, person: Person, *, key: FactorKey) -> Offer | Refused:
@@ -76,7 +80,9 @@ def offer_totp(session: Session, person: Person, *, key: FactorKey) -> Offer | R
     if refused := refuse_factor_change(session, person):
         return refused
     secret = pyotp.random_base32()
-    if not factors.offer_totp(session, person.id, person.session_id, seal(sealing_public_key(key), secret.encode(), _bound_to(person.id))):
+    # The newest, read while the account is held: a rotation that began before looks at this row after us.
+    sealed = seal(sealing_public_key(key.fresh()[-1]), secret.encode(), bound_to(person.id))
+    if not factors.offer_totp(session, person.id, person.session_id, sealed):
         return Refused(Refusal.NOT_ALLOWED, "This account has an authenticator already. Only IT can start taking it away.")
     return Offer(secret, pyotp.TOTP(secret).provisioning_uri(name=person.name, issuer_name=ISSUER))
 
@@ -163,9 +169,9 @@ def _take_totp(session: Session, person: PersonId, sealed: bytes, code: str, *, 
 
 
 def _secret(sealed: bytes, person: PersonId, key: FactorKey) -> str:
-    return open_sealed(key, sealed, _bound_to(person)).decode()
+    return open_with(key, sealed, bound_to(person)).decode()
 
 
-def _bound_to(person: PersonId) -> bytes:
+def bound_to(person: PersonId) -> bytes:
     """Return what a secret is sealed together with: in another person's row it opens nothing."""
     return b"totp|%d" % person

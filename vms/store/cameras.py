@@ -41,7 +41,8 @@ class Removed(Enum):
 def add(session: Session, details: CameraDetails, *, at: datetime) -> None:
     """Insert camera, device and streams; Conflict when a camera in use of the branch has that name."""
     camera, device = details.camera, details.device
-    session.execute(insert(DeviceRow).values(id=device.id, branch_id=device.branch_id, node_id=device.node_id, **_device_values(device)))
+    owned = {"id": device.id, "branch_id": device.branch_id, "node_id": device.node_id, "password_sealed": device.password_sealed}
+    session.execute(insert(DeviceRow).values(**owned, **_device_values(device)))
     fixed = {"id": camera.id, "branch_id": camera.branch_id, "device_id": camera.device_id, "channel": camera.channel, "created_at": at}
     with _name_free(details):
         session.execute(insert(CameraRow).values(**fixed, **_camera_values(camera)))
@@ -51,7 +52,10 @@ def add(session: Session, details: CameraDetails, *, at: datetime) -> None:
 
 
 def change(session: Session, details: CameraDetails, *, at: datetime) -> None:
-    """Store camera, device and streams as `details` has them; Conflict when its version is not one more than the stored."""
+    """Store camera, device and streams as `details` has them; Conflict when its version is not one more than the stored.
+
+    The password stays: what `details` has of it may be older than a rotation of the node's key. `camera_passwords.put` changes it.
+    """
     camera, device = details.camera, details.device
     before = and_(CameraRow.id == camera.id, CameraRow.version == camera.version - 1)
     with _name_free(details):
@@ -147,7 +151,6 @@ def _device_values(device: Device) -> dict[str, object]:
         "host": device.address.host,
         "port": device.address.port,
         "username": device.username,
-        "password_sealed": device.password_sealed,
         "certificate_sha256": device.certificate_sha256,
     }
 

@@ -65,6 +65,16 @@ def unused_recovery_codes(session: Session, person: PersonId) -> int:
     return session.scalar(select(func.count()).select_from(RecoveryCodeRow).where(unused)) or 0
 
 
+def count_totp(session: Session) -> int:
+    """Return how many authenticators there are, those included that wait for their first code."""
+    return session.scalar(select(func.count()).select_from(TotpRow)) or 0
+
+
+def put_secret(session: Session, person: PersonId, secret: bytes) -> None:
+    """Keep the same authenticator's secret, encrypted anew."""
+    session.execute(update(TotpRow).where(TotpRow.person_id == person).values(secret=secret))
+
+
 def forget(session: Session, person: PersonId) -> None:
     """Take every second factor of `person` away."""
     for table in (TotpRow, PasskeyRow, RecoveryCodeRow):

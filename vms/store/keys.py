@@ -1,4 +1,4 @@
-"""The key store: camera-hour keys in two SQLite files on different paths, wrapped under the node's key-encryption key.
+"""The key store: camera-hour keys in two SQLite files on different paths, wrapped under the node's key-encryption key (KEK).
 
 Losing both copies loses all footage; keeping a destroyed key keeps footage that should be gone. Hence two rules. A key is
 handed out only when both copies hold it. A destruction that reached one copy is carried out in the other before anything else.
@@ -16,6 +16,12 @@ Destruction of a key (D)
   D2 copy 1 committed     `keys:destroy:b`    copy 1 has the tombstone, copy 2 still the key. Look-ups read copy 1: gone at once.
                                               The next `open`, `destroy` or creation of this key carries it out in copy 2.
   D3 copy 2 committed     `keys:destroy:c`    gone from both
+Rotation of the KEK: a key opens whose KEK is there, whichever copy and row it is; new ones go under the newest (W)
+  W1 lock, read a page of keys                both KEKs are needed
+  W2 the page in copy 1   `keys:rewrap:b`     the same keys in both copies, wrapped differently: the same key all the same
+  W3 the page in copy 2   `keys:rewrap:c`     the page needs the new KEK alone; so does the next, until none is left
+  W4 check value, copy 1  `keys:rewrap:d`     copy 2 still names the old KEK; both files open while both KEKs are there
+  W5 check value, copy 2  `keys:rewrap:e`     nothing needs the old KEK: it may go
 Reconciliation at `open` is the same merge over all rows, under the lock; cut short, it begins again. A tombstone stays for
 ever: a copy restored from an old backup loses the key again. Two different keys of one hour mean that the copies belong to
 different stores: nothing is guessed, `open` refuses. Damage here is `Unavailable`, never `Corrupt`: it says nothing about the
@@ -38,7 +44,7 @@ from typing import Protocol
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from pysqlite3 import dbapi2
 
-from vms.crypto import KEY_BYTES, random_bytes
+from vms.crypto import KEY_BYTES, KeySource, first_fitting, random_bytes
 from vms.domain.ids import CameraId
 from vms.domain.timespan import ms_of
 from vms.errors import ConfigError, Unavailable
@@ -50,6 +56,9 @@ LOCK_NAME = "keys.lock"
 FORMAT = 1
 CREATE_STEPS = ("keys:create:a", "keys:create:b", "keys:create:c")
 DESTROY_STEPS = ("keys:destroy:a", "keys:destroy:b", "keys:destroy:c")
+REWRAP_STEPS = ("keys:rewrap:b", "keys:rewrap:c", "keys:rewrap:d", "keys:rewrap:e")
+REWRAP_PAGE = 500
+"""Keys in one commit of a rotation: the recorder waits that long at most when it needs a new hour's."""
 _KEK_CHECK = b"custodian key store check value."
 """Wrapped under the key-encryption key in each copy: a wrong one is found out before any key is made with it."""
 _SCHEMA = (
@@ -75,6 +84,15 @@ class _Entry:
     destroyed_ms: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Rewrapped:
+    """What a rotation did to one page of keys."""
+
+    last: KeyName | None
+    """The last key looked at; None behind the end."""
+    wrapped: int
+
+
 class _Connection(Protocol):
     """What is used of the driver, which has no types."""
 
@@ -95,18 +113,18 @@ class _Rows(Protocol):
 class KeyStore:
     """Both copies, open. Threads may share it; processes each open their own."""
 
-    def __init__(self, copies: tuple[_Copy, _Copy], kek: bytes, lock_fd: int) -> None:
+    def __init__(self, copies: tuple[_Copy, _Copy], keks: KeySource, lock_fd: int) -> None:
         """Use `open`."""
         self._copies = copies
-        self._kek = kek
+        self._keks = keks
         self._lock_fd = lock_fd
         self._threads = threading.RLock()
 
     @classmethod
-    def open(cls, path1: Path, path2: Path, kek: bytes) -> KeyStore:
+    def open(cls, path1: Path, path2: Path, keks: KeySource) -> KeyStore:
         """Open both copies, made when they are not there, and bring them to agree.
 
-        Raises ConfigError when `kek` is not the one the store was made with, Unavailable when a copy is damaged or
+        Raises ConfigError when the store was made with none of `keks`, Unavailable when a copy is damaged or
         belongs to another store.
         """
         refuse_old_sqlite(linked_sqlite())
@@ -115,10 +133,10 @@ class KeyStore:
             undo.callback(os.close, lock_fd)
             fcntl.flock(lock_fd, fcntl.LOCK_EX)
             copies = _opened(path1, undo), _opened(path2, undo)
-            _bring_together(*copies, kek)
+            _bring_together(*copies, keks)
             fcntl.flock(lock_fd, fcntl.LOCK_UN)
             undo.pop_all()
-        return cls(copies, kek, lock_fd)
+        return cls(copies, keks, lock_fd)
 
     def hour_key(self, camera: CameraId, hour: int, *, create: bool = False) -> bytes | None:
         """Return the key of `camera` for the hour that began `hour` hours after the epoch; None when it never was or is destroyed.
@@ -128,8 +146,15 @@ class KeyStore:
         if create:
             return self.ensure(camera, [hour]).get(hour)
         with self._threads:
-            entry = self._copies[0].entries([(camera, hour)]).get((camera, hour))
-        return None if entry is None or entry.wrapped is None else self._unwrapped(entry.wrapped)
+            wrapped = self._wrapped(camera, hour)
+            if wrapped is None:
+                return None
+            # What was read may be older than a rotation that has just ended: then it is read again.
+            return _unwrapped(self._keks, wrapped) or self._opened(self._wrapped(camera, hour))
+
+    def _wrapped(self, camera: CameraId, hour: int) -> bytes | None:
+        entry = self._copies[0].entries([(camera, hour)]).get((camera, hour))
+        return None if entry is None else entry.wrapped
 
     def ensure(self, camera: CameraId, hours: Iterable[int]) -> dict[int, bytes]:
         """Return the keys of these hours, made where they never were. A destroyed one is left out and is not made again."""
@@ -140,16 +165,17 @@ class KeyStore:
         wanted = list(dict.fromkeys(names))
         with self._writing() as (first, second):
             held = first.entries(wanted), second.entries(wanted)
-            merged = _merged(*held)
+            newest = self._newest()
+            merged = _merged(*held, self._keks)
             failpoint("keys:create:a")
             for name in wanted:
                 if name not in merged:
-                    merged[name] = _Entry(aes_key_wrap(self._kek, random_bytes(KEY_BYTES)), None)
+                    merged[name] = _Entry(aes_key_wrap(newest, random_bytes(KEY_BYTES)), None)
             first.put(_changes(held[0], merged))  # C2
             failpoint("keys:create:b")
             second.put(_changes(held[1], merged))  # C3
             failpoint("keys:create:c")
-        return {name: self._unwrapped(entry.wrapped) for name, entry in merged.items() if entry.wrapped is not None}
+        return {name: key for name, entry in merged.items() if (key := self._opened(entry.wrapped)) is not None}
 
     def destroy(self, camera: CameraId, hour: int, *, at: datetime) -> None:
         """Destroy a key in both copies and leave a tombstone; again, or for a key that never was, it is destroyed all the same."""
@@ -157,11 +183,44 @@ class KeyStore:
         with self._writing() as (first, second):
             held = first.entries([name]), second.entries([name])
             failpoint("keys:destroy:a")
-            merged = {name: _Entry(None, ms_of(at)), **{n: e for n, e in _merged(*held).items() if e.wrapped is None}}
+            merged = {name: _Entry(None, ms_of(at)), **{n: e for n, e in _merged(*held, self._keks).items() if e.wrapped is None}}
             first.put(_changes(held[0], merged))  # D2
             failpoint("keys:destroy:b")
             second.put(_changes(held[1], merged))  # D3
             failpoint("keys:destroy:c")
+
+    def count(self) -> int:
+        """Return how many keys there are."""
+        with self._threads:
+            return self._copies[0].count()
+
+    def rewrap(self, after: KeyName | None = None) -> Rewrapped:
+        """Wrap the page of keys behind `after` under the newest KEK, those that are not."""
+        with self._writing() as (first, second):
+            names = first.page(after, REWRAP_PAGE)
+            held = first.entries(names), second.entries(names)
+            newest = self._keks.fresh()[-1]
+            merged = _merged(*held, self._keks)
+            old = {name: e.wrapped for name, e in merged.items() if e.wrapped is not None and _unwrapped_by(newest, e.wrapped) is None}
+            merged |= {name: _Entry(aes_key_wrap(newest, key), None) for name, wrapped in old.items() if (key := self._opened(wrapped))}
+            first.put(_changes(held[0], merged))  # W2
+            failpoint("keys:rewrap:b")
+            second.put(_changes(held[1], merged))  # W3
+            failpoint("keys:rewrap:c")
+        return Rewrapped(names[-1] if names else None, len(old))
+
+    def settle(self) -> None:
+        """Name the newest KEK as the one that the store needs. Unavailable when a key in either copy is still under another."""
+        with self._writing() as copies:
+            newest = self._keks.fresh()[-1]
+            for copy in copies:
+                wrapped = (entry.wrapped for entry in copy.entries().values())
+                left = sum(cell is not None and _unwrapped_by(newest, cell) is None for cell in wrapped)
+                if left:
+                    raise Unavailable(f"{left} keys in {copy.path} are not under the new key yet. Run again: vms keys rotate footage")
+            for copy, step in zip(copies, ("keys:rewrap:d", "keys:rewrap:e"), strict=True):
+                copy.name_kek(aes_key_wrap(newest, _KEK_CHECK))  # W4, W5
+                failpoint(step)
 
     def close(self) -> None:
         with self._threads:
@@ -179,13 +238,24 @@ class KeyStore:
             finally:
                 fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
 
-    def _unwrapped(self, wrapped: bytes) -> bytes:
+    def _newest(self) -> bytes:
+        """Return the KEK for new keys. Where its file is away for a while, the one that is held serves as long as the store needs it."""
         try:
-            return aes_key_unwrap(self._kek, wrapped)
-        except InvalidUnwrap as err:
-            raise Unavailable(
-                f"A key in {self._copies[0].path} is damaged. Move that file away: it is made again from the other copy."
-            ) from err
+            return self._keks.fresh()[-1]
+        except ConfigError as err:
+            held, identity = self._keks.held()[-1], self._copies[0].identity()
+            if identity is None or identity[2] != aes_key_wrap(held, _KEK_CHECK):
+                raise Unavailable(f"No key for a new hour: {err}") from err
+            return held
+
+    def _opened(self, wrapped: bytes | None) -> bytes | None:
+        """Return the key itself, None for none; Unavailable when it opens with no KEK that is here."""
+        if wrapped is None:
+            return None
+        key = _unwrapped(self._keks, wrapped)
+        if key is None:
+            raise Unavailable(f"A key in {self._copies[0].path} is damaged. Move that file away: it is made again from the other copy.")
+        return key
 
 
 class _Copy:
@@ -217,6 +287,23 @@ class _Copy:
     def identify(self, store_id: str, kek_check: bytes) -> None:
         with self._sentences():
             self._connection.execute("INSERT INTO store(format, id, kek_check) VALUES (?, ?, ?)", (FORMAT, store_id, kek_check))
+
+    def name_kek(self, kek_check: bytes) -> None:
+        with self._sentences():
+            self._connection.execute("UPDATE store SET kek_check = ?", (kek_check,))
+
+    def count(self) -> int:
+        with self._sentences():
+            row = self._connection.execute("SELECT count(*) FROM hour_key WHERE wrapped IS NOT NULL").fetchone()
+        return int(str(row[0])) if row else 0
+
+    def page(self, after: KeyName | None, limit: int) -> list[KeyName]:
+        """Return the names of the next keys behind `after`, in order; destroyed ones are left out."""
+        query = "SELECT camera, hour, wrapped, destroyed_ms FROM hour_key WHERE wrapped IS NOT NULL"
+        behind = "" if after is None else " AND (camera, hour) > (?, ?)"
+        with self._sentences():
+            rows = self._connection.execute(f"{query}{behind} ORDER BY camera, hour LIMIT ?", (*(after or ()), limit))
+            return [(CameraId(camera), hour) for camera, hour, _, _ in rows]
 
     def entries(self, names: Iterable[KeyName] | None = None) -> dict[KeyName, _Entry]:
         """Return the rows of these keys, or all rows."""
@@ -281,11 +368,11 @@ def _open_lock(path: Path) -> int:
         raise ConfigError(f"{path} can't be opened: {err.strerror}. Is its disk mounted, and the folder there?") from err
 
 
-def _bring_together(first: _Copy, second: _Copy, kek: bytes) -> None:
+def _bring_together(first: _Copy, second: _Copy, keks: KeySource) -> None:
     """Make both copies one store with the same rows."""
-    _identify(first, second, kek)
+    _identify(first, second, keks)
     held = first.entries(), second.entries()
-    merged = _merged(*held)
+    merged = _merged(*held, keks)
     for copy, rows in zip((first, second), held, strict=True):
         missing = _changes(rows, merged)
         if missing:
@@ -293,35 +380,60 @@ def _bring_together(first: _Copy, second: _Copy, kek: bytes) -> None:
         copy.put(missing)
 
 
-def _identify(first: _Copy, second: _Copy, kek: bytes) -> None:
+def _identify(first: _Copy, second: _Copy, keks: KeySource) -> None:
+    known = tuple(aes_key_wrap(kek, _KEK_CHECK) for kek in keks.fresh())
     found = {copy: identity for copy in (first, second) if (identity := copy.identity()) is not None}
-    for copy, (number, _, check) in found.items():
+    for copy, (number, _, _check) in found.items():
         if number != FORMAT:
             raise ConfigError(f"{copy.path} has format {number}; this program knows format {FORMAT}.")
-        if check != aes_key_wrap(kek, _KEK_CHECK):
-            raise ConfigError(
-                f"{copy.path} was made with another node key. Put back secrets/node_kek.key; without it the footage can't be read."
-            )
+    strange = [copy for copy, (_, _, check) in found.items() if check not in known]
+    if strange and len(strange) < len(found):
+        raise ConfigError(
+            f"{strange[0].path} is from before the key that wraps its keys was rotated. Move it away; it is made again from the other copy."
+        )
+    if strange:
+        raise ConfigError(
+            f"{strange[0].path} was made with another node key. Put back secrets/node_kek.key; without it the footage can't be read."
+        )
     ids = {store_id for _, store_id, _ in found.values()}
     if len(ids) > 1:
         raise Unavailable(f"{first.path} and {second.path} belong to different key stores. Put back the copy that belongs here.")
     store_id = next(iter(ids), str(uuid.uuid4()))
     for copy in (first, second):
         if copy not in found:
-            copy.identify(store_id, aes_key_wrap(kek, _KEK_CHECK))
+            copy.identify(store_id, known[-1])
 
 
-def _merged(first: dict[KeyName, _Entry], second: dict[KeyName, _Entry]) -> dict[KeyName, _Entry]:
+def _merged(first: dict[KeyName, _Entry], second: dict[KeyName, _Entry], keks: KeySource) -> dict[KeyName, _Entry]:
     """Return what both copies should hold: a destruction in either wins, a key in one is the key of both."""
     merged = {**second, **first}
     for name in first.keys() & second.keys():
         ours, theirs = first[name], second[name]
-        if ours.wrapped is not None and theirs.wrapped is not None and ours.wrapped != theirs.wrapped:
+        if ours.wrapped is None or theirs.wrapped is None:
+            merged[name] = theirs if ours.wrapped is not None else ours
+        elif ours.wrapped != theirs.wrapped and not _same_key(ours.wrapped, theirs.wrapped, keks):
             raise Unavailable(
                 f"The key store's copies hold different keys of camera {name[0]}, hour {name[1]}. Put back the copy that belongs here."
             )
-        merged[name] = theirs if ours.wrapped is not None else ours
     return merged
+
+
+def _same_key(ours: bytes, theirs: bytes, keks: KeySource) -> bool:
+    """Say whether two wrapped keys are one, under two KEKs."""
+    key = _unwrapped(keks, ours)
+    return key is not None and key == _unwrapped(keks, theirs)
+
+
+def _unwrapped(keks: KeySource, wrapped: bytes) -> bytes | None:
+    """Return a key, None when it opens with no KEK that is there."""
+    return first_fitting(keks, lambda kek: _unwrapped_by(kek, wrapped))
+
+
+def _unwrapped_by(kek: bytes, wrapped: bytes) -> bytes | None:
+    try:
+        return aes_key_unwrap(kek, wrapped)
+    except InvalidUnwrap:
+        return None
 
 
 def _changes(held: dict[KeyName, _Entry], wanted: dict[KeyName, _Entry]) -> dict[KeyName, _Entry]:

@@ -33,6 +33,11 @@ def find(session: Session) -> list[NodeRecord]:
     return [NodeRecord(NodeId(number), name, key, version) for number, name, key, version in session.execute(query)]
 
 
+def set_public_key(session: Session, node: NodeId, public_key: bytes) -> None:
+    """Have passwords sealed to another key from the commit on; who is writing one is waited for."""
+    session.execute(update(NodeRow).where(NodeRow.id == node).values(public_key=public_key))
+
+
 def bump(session: Session, node: NodeId) -> None:
     """Count a change of what `node` is to record."""
     session.execute(update(NodeRow).where(NodeRow.id == node).values(config_version=NodeRow.config_version + 1))

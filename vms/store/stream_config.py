@@ -18,15 +18,19 @@ def replace(connection: Connection, configuration: NodeConfiguration) -> None:
     connection.execute(delete(StreamConfigRow))
     if configuration.streams:
         connection.execute(insert(StreamConfigRow), [_columns(stream) for stream in configuration.streams])
-    version = upsert(ReplicaRow).values(kind=_KIND, version=configuration.version)
-    connection.execute(version.on_conflict_do_update(index_elements=[ReplicaRow.kind], set_={"version": version.excluded.version}))
+    put = upsert(ReplicaRow).values(kind=_KIND, version=configuration.version)
+    connection.execute(put.on_conflict_do_update(index_elements=[ReplicaRow.kind], set_={"version": put.excluded.version}))
 
 
 def load(connection: Connection) -> NodeConfiguration:
     """Return the stored configuration; version 0 without streams before the first."""
-    version = connection.scalar(select(ReplicaRow.version).where(ReplicaRow.kind == _KIND)) or 0
     rows = connection.execute(select(StreamConfigRow.__table__).order_by(StreamConfigRow.stream_id))
-    return NodeConfiguration(version, tuple(_stream(row) for row in rows))
+    return NodeConfiguration(version(connection), tuple(_stream(row) for row in rows))
+
+
+def version(connection: Connection) -> int:
+    """Return the version of the stored configuration; 0 before the first."""
+    return connection.scalar(select(ReplicaRow.version).where(ReplicaRow.kind == _KIND)) or 0
 
 
 def _columns(stream: StreamConfig) -> dict[str, object]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.factories import CONSOLE, NODE_PRIVATE_KEY, NOW, a_branch, a_node, a_person, done, elsewhere, refused
-from vms.crypto import sealing_public_key
+from tests.factories import CONSOLE, NODE_PRIVATE_KEY, NOW, FixedKeys, a_branch, a_node, a_person, done, elsewhere, refused
 from vms.domain.outcome import Refusal
 from vms.domain.people import Role
 from vms.errors import Conflict, InvalidInput, NotFound, Unavailable
 from vms.services.branches import add_branch, branch_named, list_branches
 from vms.services.district import District, load_district, save_district
-from vms.services.nodes import node_by_key, nodes, recording_node, register_node
+from vms.services.nodes import node_of, nodes, recording_node, register_node
 from vms.store.database import Engines
 
 _DISTRICT = District("Alder County", "America/Los_Angeles", 14, "Helen Marsh")
@@ -82,7 +81,7 @@ def test_a_node_registered_again_is_the_same_node(central: Engines) -> None:
     with central.writing() as session:
         node = a_node(session)
         assert a_node(session) == recording_node(session) == node
-        assert node_by_key(session, sealing_public_key(NODE_PRIVATE_KEY)) == node
+        assert node_of(session, FixedKeys((bytes(32), NODE_PRIVATE_KEY))) == node
         assert nodes(session) == [node]
 
 
@@ -96,6 +95,6 @@ def test_a_node_with_another_key_is_a_conflict(central: Engines) -> None:
 def test_a_machine_that_is_not_known_is_told_what_to_run(central_sqlite: Engines) -> None:
     with central_sqlite.reading() as session:
         with pytest.raises(NotFound, match="vms init"):
-            node_by_key(session, bytes(32))
+            node_of(session, FixedKeys((bytes(32),)))
         with pytest.raises(Unavailable, match="vms init"):
             recording_node(session)

@@ -9,7 +9,7 @@ import pyotp
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.factories import CONSOLE, NOW, a_person, after, an_account, done, refused
+from tests.factories import CONSOLE, FACTOR_KEY, NOW, a_person, after, an_account, done, refused
 from vms.domain.access import Action
 from vms.domain.identity import Identity, Linked, parse_places
 from vms.domain.outcome import Refusal, Refused
@@ -19,7 +19,7 @@ from vms.errors import Conflict
 from vms.services.access_log import DISTRICT
 from vms.services.identities import CodeWanted, Coming, come_in, identity_of, link_identity, prove_by_identity, unlink_identity
 from vms.services.people import confirm_person, disable_person, invite_person, list_people
-from vms.services.second_factor import FactorKey, enrol_totp, offer_totp
+from vms.services.second_factor import enrol_totp, offer_totp
 from vms.services.second_person import proposer
 from vms.services.sessions import SignedIn
 from vms.store import access_log, identities, passkeys
@@ -31,7 +31,7 @@ ANA = Identity("https://sso.example", "s-1", "ana", frozenset({"a-it", "a-desk",
 
 
 def _coming(identity: Identity = ANA, seconds: float = 0) -> Coming:
-    return Coming(identity, after(seconds), FactorKey(bytes(range(32))), address="10.0.0.9")
+    return Coming(identity, after(seconds), FACTOR_KEY, address="10.0.0.9")
 
 
 def _proposed(central: Engines, identity: Identity = ANA) -> Account:
@@ -173,7 +173,7 @@ def test_who_is_let_through_by_a_provider_that_still_knows_them_has_proved_nothi
 
 
 def test_a_code_here_is_a_fresh_proof_whatever_the_provider_tells(central_sqlite: Engines) -> None:
-    silent, key = replace(ANA, authenticated_at=None, second_factor=False), FactorKey(bytes(range(32)))
+    silent, key = replace(ANA, authenticated_at=None, second_factor=False), FACTOR_KEY
     _confirm(central_sqlite, _proposed(central_sqlite))
     with central_sqlite.writing() as session:
         first = come_in(session, _coming(silent), PLACES)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.factories import NOW, PASSWORD, after, an_account, done, refused
+from tests.factories import FACTOR_KEY, NOW, PASSWORD, after, an_account, done, refused
 from tests.fakes.authenticator import TRUTH, USER_PRESENT, Authenticator, Lie
 from vms.domain.access import AccessEvent, Action
 from vms.domain.ids import PersonId
@@ -40,14 +40,14 @@ from vms.services.passkeys import (
     sign_in_by_passkey,
 )
 from vms.services.people import disable_person
-from vms.services.second_factor import Enrolled, FactorKey, enrol_totp, factors_of, offer_totp
+from vms.services.second_factor import Enrolled, enrol_totp, factors_of, offer_totp
 from vms.services.sessions import SignedIn, open_session, session_for_token
 from vms.services.sign_in import prove, sign_in
 from vms.services.webauthn import Options, RelyingParty
 from vms.store import access_log
 from vms.store.database import Engines
 
-KEY = FactorKey(bytes(range(32)))
+KEY = FACTOR_KEY
 ORIGIN = "https://cameras.library.example"
 RP = RelyingParty("cameras.library.example", frozenset({ORIGIN}))
 BROWSER = browser_holder("what is in the cookie")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories import CONSOLE, NOW, PASSWORD, a_branch, a_camera, a_person, after, an_account, done, quick_hash, refused
+from tests.factories import CONSOLE, FACTOR_KEY, NOW, PASSWORD, a_branch, a_camera, a_person, after, an_account, done, quick_hash, refused
 from vms.domain.access import Action
 from vms.domain.ids import BranchId, PersonId, SessionId
 from vms.domain.outcome import Refusal
@@ -25,13 +25,12 @@ from vms.services.people import (
     last_day,
     list_people,
 )
-from vms.services.second_factor import FactorKey
 from vms.services.sessions import SignedIn, open_session, session_for_token
 from vms.services.sign_in import join, sign_in
 from vms.store import access_log
 from vms.store.database import Engines
 
-KEY = FactorKey(bytes(range(32)))
+KEY = FACTOR_KEY
 
 
 def test_a_name_is_given_once(central: Engines) -> None:

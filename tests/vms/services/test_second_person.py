@@ -8,7 +8,7 @@ import pyotp
 import pytest
 from sqlalchemy import text
 
-from tests.factories import CONSOLE, NOW, PASSWORD, a_person, after, an_account, done, quick_hash, refused
+from tests.factories import CONSOLE, FACTOR_KEY, NOW, PASSWORD, a_person, after, an_account, done, quick_hash, refused
 from vms.domain.access import Action
 from vms.domain.ids import PersonId, ProposalId, SessionId
 from vms.domain.outcome import Refusal
@@ -27,14 +27,14 @@ from vms.services.people import (
     invite_person,
     propose_reset,
 )
-from vms.services.second_factor import FactorKey, enrol_totp, factors_of, offer_totp
+from vms.services.second_factor import enrol_totp, factors_of, offer_totp
 from vms.services.second_person import approve, list_waiting, mark_announced, propose, stop, take_due, waits_for
 from vms.services.sessions import SignedIn, open_session, session_for_token
 from vms.services.sign_in import join, sign_in
 from vms.store import access_log, identities, people, proposals
 from vms.store.database import Engines
 
-KEY = FactorKey(bytes(range(32)))
+KEY = FACTOR_KEY
 
 
 def _person(role: Role, number: int = 1) -> Person:

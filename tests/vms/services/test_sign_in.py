@@ -11,7 +11,7 @@ import pyotp
 import pytest
 from sqlalchemy import text
 
-from tests.factories import CONSOLE, NOW, PASSWORD, after, an_account, done, quick_hash, refused
+from tests.factories import CONSOLE, FACTOR_KEY, NOW, PASSWORD, FixedKeys, after, an_account, done, quick_hash, refused
 from vms.domain.access import AccessEvent, Action
 from vms.domain.ids import PersonId
 from vms.domain.outcome import Refusal, Refused
@@ -26,7 +26,6 @@ from vms.services.second_factor import (
     RECOVERY_CODES,
     STEP_SECONDS,
     Enrolled,
-    FactorKey,
     enrol_totp,
     factors_of,
     offer_totp,
@@ -37,7 +36,7 @@ from vms.services.sign_in import change_password, prove, sign_in
 from vms.store import access_log, people, sessions
 from vms.store.database import Engines
 
-KEY = FactorKey(bytes(range(32)))
+KEY = FACTOR_KEY
 
 
 def _newest(engines: Engines) -> AccessEvent:
@@ -220,7 +219,7 @@ def test_a_copy_of_the_database_opens_no_second_factor(central_sqlite: Engines, 
     assert phone.secret.encode() not in stored
     assert not any(code.encode() in stored or code.replace("-", "").encode() in stored for code in phone.enrolled.recovery_codes)
     with pytest.raises(Corrupt):
-        sign_in(central_sqlite, name="Ana", password=PASSWORD, code="123456", key=FactorKey(bytes(32 * [7])), at=after(60))
+        sign_in(central_sqlite, name="Ana", password=PASSWORD, code="123456", key=FixedKeys((bytes(32 * [7]),)), at=after(60))
 
 
 def test_a_secret_moved_to_another_account_opens_nothing(central_sqlite: Engines) -> None:

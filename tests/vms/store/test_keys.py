@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import threading
@@ -10,16 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
 from pysqlite3 import dbapi2
 
+from tests.factories import FixedKeys
 from tests.vms.store.keys_child import CAMERA, DESTROYED_AT, KEK
 from tests.vms.store.killed import killed_at
 from vms.domain.ids import CameraId
 from vms.errors import ConfigError, Unavailable
 from vms.store.failpoints import armed
-from vms.store.keys import CREATE_STEPS, DESTROY_STEPS, KeyStore
+from vms.store.key_files import KeyFiles
+from vms.store.keys import CREATE_STEPS, DESTROY_STEPS, REWRAP_STEPS, KeyStore, Rewrapped
 
 CHILD = "tests.vms.store.keys_child"
+NEXT = bytes(range(32, 64))
 Rows = dict[tuple[int, int], bytes | None]
 
 
@@ -31,8 +36,8 @@ class Copies:
     two: Path
 
     @contextmanager
-    def store(self, kek: bytes = KEK) -> Iterator[KeyStore]:
-        opened = KeyStore.open(self.one, self.two, kek)
+    def store(self, *keks: bytes) -> Iterator[KeyStore]:
+        opened = KeyStore.open(self.one, self.two, FixedKeys(keks or (KEK,)))
         try:
             yield opened
         finally:
@@ -219,10 +224,10 @@ def test_a_damaged_file_is_refused_with_what_to_do(copies: Copies, spoilt: str) 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Is its disk mounted"):
-        KeyStore.open(tmp_path / "a" / "keys.db", tmp_path / "b" / "keys.db", KEK)
+        KeyStore.open(tmp_path / "a" / "keys.db", tmp_path / "b" / "keys.db", FixedKeys((KEK,)))
     (tmp_path / "a").mkdir()
     with pytest.raises(ConfigError, match="Is its disk mounted"):
-        KeyStore.open(tmp_path / "a" / "keys.db", tmp_path / "b" / "keys.db", KEK)
+        KeyStore.open(tmp_path / "a" / "keys.db", tmp_path / "b" / "keys.db", FixedKeys((KEK,)))
 
 
 def test_key_files_are_read_by_their_owner_only(copies: Copies) -> None:
@@ -258,6 +263,114 @@ def test_many_threads_and_stores_agree_on_the_same_keys(copies: Copies) -> None:
             thread.join(timeout=30)
     assert len(found) == 4
     assert all(keys == found[0] and keys.keys() == set(range(5)) for keys in found)
+
+
+def test_a_store_opens_with_either_of_two_keys_and_wraps_what_is_new_under_the_newest(copies: Copies) -> None:
+    with copies.store(KEK) as store:
+        old = store.ensure(CAMERA, [1])
+    with copies.store(KEK, NEXT) as store:
+        new = store.ensure(CAMERA, [2])
+        assert store.ensure(CAMERA, [1]) == old
+    cells = _rows(copies.one)
+    assert aes_key_unwrap(KEK, cells[CAMERA, 1] or b"") == old[1]
+    assert aes_key_unwrap(NEXT, cells[CAMERA, 2] or b"") == new[2]
+
+
+def test_a_rotated_store_opens_with_the_new_key_alone_and_holds_the_same_keys(copies: Copies) -> None:
+    with copies.store(KEK) as store:
+        store.destroy(CAMERA, 9, at=DESTROYED_AT)
+        keys = store.ensure(CAMERA, range(4))
+    with copies.store(KEK, NEXT) as store:
+        assert store.rewrap() == Rewrapped((CAMERA, 3), 4)
+        assert store.rewrap((CAMERA, 3)) == Rewrapped(None, 0)
+        assert store.rewrap() == Rewrapped((CAMERA, 3), 0)
+        store.settle()
+    with copies.store(NEXT) as store:
+        assert store.ensure(CAMERA, range(4)) == keys
+        assert store.hour_key(CAMERA, 9, create=True) is None
+    with pytest.raises(ConfigError, match=r"node_kek\.key"), copies.store(KEK):
+        pass
+
+
+def test_a_store_is_not_settled_while_a_key_in_either_copy_needs_the_old_one(copies: Copies) -> None:
+    with copies.store(KEK) as store:
+        store.ensure(CAMERA, [1])
+    with copies.store(KEK, NEXT) as store:
+        with pytest.raises(Unavailable, match=r"1 keys in .* are not under the new key yet"):
+            store.settle()
+        with armed("keys:rewrap:b", _fail), pytest.raises(Failed):
+            store.rewrap()
+        with pytest.raises(Unavailable, match=re.escape(str(copies.two))):
+            store.settle()
+    with pytest.raises(Unavailable, match="different keys"), copies.store(KEK):
+        pass
+
+
+@pytest.mark.parametrize("step", REWRAP_STEPS)
+def test_the_next_open_goes_on_with_what_a_rotation_that_failed_left(copies: Copies, step: str) -> None:
+    with copies.store(KEK) as store:
+        keys = store.ensure(CAMERA, [1, 2])
+    with copies.store(KEK, NEXT) as store, armed(step, _fail), pytest.raises(Failed):
+        _rotate(store)
+    with copies.store(KEK, NEXT) as store:
+        assert store.ensure(CAMERA, [1, 2]) == keys
+        _rotate(store)
+    with copies.store(NEXT) as store:
+        assert store.ensure(CAMERA, [1, 2]) == keys
+    assert _rows(copies.one) == _rows(copies.two)
+
+
+def test_a_store_that_is_open_in_another_process_reads_and_makes_keys_through_a_rotation(copies: Copies, tmp_path: Path) -> None:
+    files = KeyFiles(tmp_path / "kek")
+    files.make_if_none()
+    with _opened(copies, KeyFiles(files.path)) as running, _opened(copies, files) as rotating:
+        keys = running.ensure(CAMERA, [1, 2])
+        files.begin()
+        keys |= running.ensure(CAMERA, [3])
+        rotating.rewrap()
+        assert running.ensure(CAMERA, [1, 2, 3]) == keys
+        rotating.settle()
+        files.finish()
+        assert {hour: running.hour_key(CAMERA, hour) for hour in keys} == keys
+        made = running.ensure(CAMERA, [4])[4]
+        assert rotating.hour_key(CAMERA, 4) == made
+
+
+def test_a_store_whose_key_file_is_away_goes_on_with_the_key_that_it_needs(copies: Copies, tmp_path: Path) -> None:
+    files = KeyFiles(tmp_path / "kek")
+    files.make_if_none()
+    with _opened(copies, files) as store:
+        away = files.path.rename(tmp_path / "away")
+        made = store.ensure(CAMERA, [1])
+        away.rename(files.path)
+    with _opened(copies, files) as store:
+        assert store.ensure(CAMERA, [1]) == made
+
+
+def test_a_store_whose_key_file_is_away_makes_no_key_under_one_that_was_removed(copies: Copies, tmp_path: Path) -> None:
+    files = KeyFiles(tmp_path / "kek")
+    files.make_if_none()
+    with _opened(copies, KeyFiles(files.path)) as running, _opened(copies, files) as rotating:
+        files.begin()
+        rotating.settle()
+        files.finish()
+        files.path.unlink()
+        with pytest.raises(Unavailable, match="No key for a new hour"):
+            running.ensure(CAMERA, [1])
+
+
+def _rotate(store: KeyStore) -> None:
+    store.rewrap()
+    store.settle()
+
+
+@contextmanager
+def _opened(copies: Copies, keks: KeyFiles) -> Iterator[KeyStore]:
+    store = KeyStore.open(copies.one, copies.two, keks)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 class Failed(Exception):

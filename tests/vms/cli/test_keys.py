@@ -1,0 +1,101 @@
+"""`vms keys`: what there is, a rotation, and what the commands say of one that is half done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.factories import CONSOLE
+from vms.cli import app
+from vms.clock import SystemClock
+from vms.config import Settings
+from vms.crypto import sealing_public_key
+from vms.services.district import District
+from vms.services.installation import Installation, install
+from vms.store.failpoints import arm
+
+pytestmark = pytest.mark.slow
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    district = District(name="Alder", timezone="UTC", days=14, director="Helen Marsh")
+    made = install(tmp_path / "data", Installation(district), actor=CONSOLE, clock=SystemClock())
+    for words in (
+        ("branch", "add", "Main"),
+        ("camera", "add", "Door", "--branch", "Main", "--url", "rtsp://10.20.1.11/main", "--user", "viewer", "--password-stdin"),
+    ):
+        assert _vms(made, *words, typed="camera secret\n").exit_code == 0
+    return made
+
+
+def _vms(settings: Settings, *words: str, typed: str = "") -> Result:
+    return CliRunner().invoke(app, ["--data", str(settings.data_dir), *words], input=typed)
+
+
+def _shown(settings: Settings) -> dict[str, dict[str, object]]:
+    return {key["key"]: key for key in json.loads(_vms(settings, "keys", "show", "--json").stdout)["keys"]}
+
+
+def test_every_key_is_rotated_and_shown_with_another_fingerprint(settings: Settings) -> None:
+    before = _shown(settings)
+    assert before.keys() == {"node", "footage"}
+    said = _vms(settings, "keys", "rotate", "node", "factors", "footage")
+    assert said.exit_code == 0
+    assert "node: cameras' passwords sealed anew: 1;" in said.stdout
+    assert "backup of secrets/" in said.stderr
+    after = _shown(settings)
+    assert after.keys() == {"node", "factors", "footage"}
+    assert all(after[key]["fingerprint"] != before[key]["fingerprint"] for key in before)
+    assert after["node"]["fingerprint"] == sealing_public_key(settings.node_key_path.read_bytes()).hex()[:16]
+    assert {key["next_fingerprint"] for key in after.values()} == {None}
+
+
+def test_a_rotation_that_is_half_done_is_told_and_gone_on_with(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vms.cli.keys.arm", lambda _setting: arm("rotate:d", _stop))
+    assert isinstance(_vms(settings, "keys", "rotate", "node").exception, Stopped)
+    monkeypatch.undo()
+    arm("")
+    shown, doctor = _vms(settings, "keys", "show"), _vms(settings, "doctor")
+    assert "Go on: vms keys rotate node" in shown.stderr
+    assert "Go on: vms keys rotate node" in " ".join(doctor.stdout.split())
+    assert doctor.exit_code == 1
+    assert _shown(settings)["node"]["next_fingerprint"] is not None
+    said = _vms(settings, "keys", "rotate", "node")
+    assert (said.exit_code, "Went on with the rotation of node" in said.stderr) == (0, True)
+    assert "Go on" not in _vms(settings, "keys", "show").stderr
+
+
+def test_neither_command_tells_a_key_or_a_password(settings: Settings) -> None:
+    keys = [path.read_bytes() for path in settings.secrets_dir.glob("node_*.key")]
+    said = [_vms(settings, "keys", "rotate", "node", "footage"), _vms(settings, "keys", "show", "--json")]
+    keys += [path.read_bytes() for path in settings.secrets_dir.glob("node_*.key")]
+    told = "".join(answer.stdout + answer.stderr for answer in said)
+    assert len(keys) == 4
+    assert [key.hex()[:16] for key in keys if key.hex()[:16] in told] == []
+    assert "camera secret" not in told
+
+
+@pytest.mark.parametrize("words", [(), ("grant",), ("node", "door")])
+def test_only_keys_that_there_are_can_be_rotated(settings: Settings, words: tuple[str, ...]) -> None:
+    before = _shown(settings)
+    assert _vms(settings, "keys", "rotate", *words).exit_code == 2
+    assert _shown(settings) == before
+
+
+def test_a_key_that_is_gone_is_a_sentence(settings: Settings) -> None:
+    settings.node_key_path.unlink()
+    said = _vms(settings, "keys", "rotate", "node")
+    assert said.exit_code == 2
+    assert "node_x25519.key is gone. Put it back from the backup" in " ".join(said.stderr.split())
+
+
+def _stop() -> None:
+    raise Stopped

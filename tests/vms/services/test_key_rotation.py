@@ -1,0 +1,324 @@
+"""A key is replaced and nothing that it wraps is lost: not by a kill, not by what is added meanwhile, not by a wrong file."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from tests.factories import CONSOLE, NOW, FixedKeys, a_person, done
+from tests.vms.services.sealed_branch import SealedBranch, fill, password_of, sealed_branch
+from tests.waiting import wait_until
+from vms.config import load_settings
+from vms.crypto import new_sealing_key, sealing_public_key
+from vms.domain.access import AccessEvent, Action
+from vms.errors import ConfigError, Conflict, Unavailable
+from vms.services.access_log import DISTRICT
+from vms.services.cameras import CameraEdit, NewCamera, camera_for, draft_camera, edit_camera, save_draft
+from vms.services.key_rotation import STEPS, Rotated, RotatedKey, half_done, show_keys
+from vms.services.nodes import nodes
+from vms.services.second_factor import offer_totp
+from vms.store import access_log, camera_passwords, factors
+from vms.store.database import Engines
+from vms.store.failpoints import armed
+from vms.store.keys import REWRAP_STEPS
+
+ALL_STEPS = (*STEPS, *REWRAP_STEPS)
+pytestmark = pytest.mark.slow
+EVERY_KEY = pytest.mark.parametrize("key", list(RotatedKey))
+
+
+@pytest.fixture
+def branch(central: Engines, index: Engines, tmp_path: Path) -> SealedBranch:
+    return sealed_branch(load_settings(tmp_path / "data"), central, index)
+
+
+@pytest.fixture
+def sqlite_branch(central_sqlite: Engines, index: Engines, tmp_path: Path) -> SealedBranch:
+    return sealed_branch(load_settings(tmp_path / "data"), central_sqlite, index)
+
+
+@EVERY_KEY
+def test_after_a_rotation_the_new_key_opens_everything_and_the_old_one_nothing(branch: SealedBranch, key: RotatedKey) -> None:
+    fill(branch)
+    old = branch.keys(key)
+    rotated = branch.rotate(key)
+    (new,) = branch.keys(key)
+    assert branch.lost() == []
+    assert branch.opened(key, FixedKeys(old)) == 0
+    assert branch.opened(key, FixedKeys((new,))) == branch.stored(key) > 0
+    assert rotated.sealed_anew == {RotatedKey.NODE: 2, RotatedKey.FACTORS: 2, RotatedKey.FOOTAGE: 6}[key]
+    assert sorted(path.name for path in branch.settings.secrets_dir.iterdir()) == ["factor_x25519.key", "node_kek.key", "node_x25519.key"]
+
+
+@EVERY_KEY
+def test_a_rotation_that_fails_after_any_step_loses_nothing_and_goes_on(sqlite_branch: SealedBranch, key: RotatedKey) -> None:
+    branch = sqlite_branch
+    fill(branch)
+    old = branch.keys(key)
+    reached = [step for step in ALL_STEPS if _fails_at(branch, key, step)]
+    branch.rotate(key)
+    assert set(reached) >= {"rotate:a", "rotate:b", "rotate:d", "rotate:e", "rotate:f", "rotate:g", "rotate:h"}
+    assert branch.opened(key, FixedKeys(old)) == 0
+    assert branch.lost() == []
+
+
+def _fails_at(branch: SealedBranch, key: RotatedKey, step: str) -> bool:
+    """Begin a rotation or go on with one, have it fail at `step`, and look whether everything opens."""
+    try:
+        with armed(step, _fail):
+            branch.rotate(key)
+    except Failed:
+        assert branch.lost() == [], step
+        return True
+    return False
+
+
+def test_a_rotation_goes_on_with_the_key_that_it_began_with(sqlite_branch: SealedBranch) -> None:
+    fill(sqlite_branch)
+    assert _fails_at(sqlite_branch, RotatedKey.NODE, "rotate:d")
+    _, following = sqlite_branch.keys(RotatedKey.NODE)
+    assert half_done(sqlite_branch.settings) == [RotatedKey.NODE]
+    rotated = sqlite_branch.rotate(RotatedKey.NODE)
+    assert (rotated.resumed, sqlite_branch.keys(RotatedKey.NODE)) == (True, (following,))
+    assert half_done(sqlite_branch.settings) == []
+
+
+@EVERY_KEY
+@pytest.mark.parametrize("step", ["rotate:b", "rotate:d", "rotate:f"])
+def test_what_comes_in_the_middle_of_a_rotation_is_under_the_new_key_at_its_end(
+    sqlite_branch: SealedBranch, key: RotatedKey, step: str
+) -> None:
+    branch = sqlite_branch
+    fill(branch, cameras=1, people=1, hours=1)
+    old = branch.keys(key)
+    assert _fails_at(branch, key, step)
+    camera = branch.add_camera("Added in the middle", "canary in the middle")
+    branch.change_password(next(iter(branch.passwords)), "canary changed")
+    branch.enrol("enrolled in the middle")
+    branch.record(camera, [7, 8])
+    assert branch.lost() == []
+    branch.rotate(key)
+    assert branch.lost() == []
+    assert branch.opened(key, FixedKeys(old)) == 0
+
+
+def test_a_camera_that_was_tried_before_a_rotation_and_saved_after_it_has_its_password(branch: SealedBranch) -> None:
+    new = NewCamera(name="Slow test", branch_id=branch.branch, host="10.20.1.12", username="viewer", password="canary slow")
+    with branch.central.reading() as session:
+        draft = done(draft_camera(session, CONSOLE, new, allow_loopback=False))
+    branch.rotate(RotatedKey.NODE)
+    with branch.central.writing() as session:
+        saved = save_draft(session, CONSOLE, draft, at=NOW)
+    assert password_of(saved, branch.files(RotatedKey.NODE)) == "canary slow"
+    branch.passwords[saved.camera.id] = "canary slow"
+    assert branch.lost() == []
+
+
+def test_a_change_that_read_a_camera_before_a_rotation_does_not_put_the_old_password_back(
+    central_postgresql: Engines, index: Engines, tmp_path: Path
+) -> None:
+    """PostgreSQL lets both go on; on SQLite a transaction that may write has the database for itself."""
+    branch = sealed_branch(load_settings(tmp_path / "data"), central_postgresql, index)
+    fill(branch, people=0)
+    camera = next(iter(branch.passwords))
+    with branch.central.writing() as session:
+        before = done(camera_for(session, CONSOLE, camera))
+        branch.rotate(RotatedKey.NODE)
+        edit = CameraEdit(version=before.camera.version, name="Another name")
+        done(edit_camera(session, CONSOLE, camera, edit, at=NOW, allow_loopback=False))
+    assert branch.lost() == []
+
+
+def test_a_rotation_waits_for_a_password_that_is_on_its_way(central_postgresql: Engines, index: Engines, tmp_path: Path) -> None:
+    """It was sealed to the old key, in a transaction that commits after the rotation began."""
+    branch = sealed_branch(load_settings(tmp_path / "data"), central_postgresql, index)
+    fill(branch)
+    camera, begun, go_on = next(iter(branch.passwords)), threading.Event(), threading.Event()
+
+    def pause() -> None:
+        begun.set()
+        go_on.wait(30)
+
+    with _rotating_beside(branch, RotatedKey.NODE, "rotate:b", pause):
+        assert begun.wait(30)
+        with branch.central.writing() as session:
+            version = done(camera_for(session, CONSOLE, camera)).camera.version
+            edit = CameraEdit(version=version, password="canary late")
+            done(edit_camera(session, CONSOLE, camera, edit, at=NOW, allow_loopback=False))
+            go_on.set()
+            wait_until(lambda: _somebody_waits(branch))
+    branch.passwords[camera] = "canary late"
+    assert branch.lost() == []
+
+
+def test_a_rotation_waits_for_an_authenticator_that_is_on_its_way(central_postgresql: Engines, index: Engines, tmp_path: Path) -> None:
+    branch = sealed_branch(load_settings(tmp_path / "data"), central_postgresql, index)
+    fill(branch)
+    with branch.central.writing() as session:
+        person = a_person(session, name="enrolling")
+    with ExitStack() as beside, branch.central.writing() as session:
+        offer = done(offer_totp(session, person, key=branch.files(RotatedKey.FACTORS)))
+        beside.enter_context(_rotating_beside(branch, RotatedKey.FACTORS, "", _fail))
+        wait_until(lambda: _somebody_waits(branch))
+    branch.authenticators[person.id] = offer.secret
+    assert branch.lost() == []
+
+
+@contextmanager
+def _rotating_beside(branch: SealedBranch, key: RotatedKey, step: str, action: Callable[[], None]) -> Iterator[None]:
+    """Rotate in a thread, with `action` at `step`; it must have ended well when the block and its transactions have."""
+    ended: list[Rotated] = []
+    thread = threading.Thread(target=lambda: ended.append(branch.rotate(key)))
+    with armed(step, action):
+        thread.start()
+        yield
+        thread.join(30)
+    assert [rotated.key for rotated in ended] == [key]
+
+
+def _somebody_waits(branch: SealedBranch) -> bool:
+    with branch.central.reading() as session:
+        return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
+def test_more_passwords_than_fit_a_page_and_more_keys_are_all_brought(sqlite_branch: SealedBranch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vms.services.key_rotation.PAGE", 2)
+    monkeypatch.setattr("vms.store.keys.REWRAP_PAGE", 2)
+    fill(sqlite_branch, cameras=5, people=3, hours=3)
+    olds = {key: sqlite_branch.keys(key) for key in RotatedKey}
+    assert [sqlite_branch.rotate(key).sealed_anew for key in RotatedKey] == [5, 3, 15]
+    assert sqlite_branch.lost() == []
+    assert [sqlite_branch.opened(key, FixedKeys(old)) for key, old in olds.items()] == [0, 0, 0]
+
+
+def test_the_access_log_tells_who_began_a_rotation_who_went_on_and_how_it_ended(branch: SealedBranch) -> None:
+    fill(branch)
+    assert _fails_at(branch, RotatedKey.NODE, "rotate:c")
+    branch.rotate(RotatedKey.NODE)
+    begun, resumed, finished = _told(branch)
+    assert [event.detail["step"] for event in (begun, resumed, finished)] == ["begun", "resumed", "finished"]
+    assert {event.actor for event in (begun, resumed, finished)} == {CONSOLE.label}
+    assert finished.detail == {"key": "node", "step": "finished", "new_key": show_keys(branch.settings)[0].fingerprint, "sealed": "2"}
+
+
+def _told(branch: SealedBranch) -> list[AccessEvent]:
+    with branch.central.reading() as session:
+        wanted = access_log.Filter(actions=frozenset({Action.KEY_ROTATE}))
+        return list(access_log.find(session, DISTRICT, None, wanted, limit=9))[::-1]
+
+
+@EVERY_KEY
+def test_a_wrong_key_file_is_refused_and_nothing_is_begun(branch: SealedBranch, key: RotatedKey) -> None:
+    fill(branch)
+    path = branch.files(key).path
+    right = path.read_bytes()
+    path.write_bytes(new_sealing_key())
+    with pytest.raises((ConfigError, Conflict), match=r"[Pp]ut back|Put it back"):
+        branch.rotate(key)
+    assert half_done(branch.settings) == []
+    path.write_bytes(right)
+    branch.rotate(key)
+    assert branch.lost() == []
+
+
+@EVERY_KEY
+def test_a_missing_key_file_is_refused_and_not_made_anew(branch: SealedBranch, key: RotatedKey) -> None:
+    fill(branch)
+    path = branch.files(key).path
+    for begun in (False, True):
+        if begun:
+            assert _fails_at(branch, key, "rotate:d")
+        _refused_without(branch, key, path)
+    branch.rotate(key)
+    assert branch.lost() == []
+
+
+def _refused_without(branch: SealedBranch, key: RotatedKey, path: Path) -> None:
+    away = path.rename(path.with_name("away"))
+    with pytest.raises(ConfigError, match=r"is gone\. Put it back"):
+        branch.rotate(key)
+    assert not path.exists()
+    away.rename(path)
+
+
+def test_the_old_key_stays_while_a_password_opens_with_no_key(branch: SealedBranch) -> None:
+    fill(branch)
+    camera = next(iter(branch.passwords))
+    _put(branch, camera, b"\x01" + bytes(80))
+    with pytest.raises(Conflict, match="the password of ‘Camera 0’"):
+        branch.rotate(RotatedKey.NODE)
+    assert half_done(branch.settings) == []
+    branch.change_password(camera, "entered anew")
+    branch.rotate(RotatedKey.NODE)
+    assert branch.lost() == []
+
+
+def test_what_nobody_needs_any_more_holds_no_rotation_up(branch: SealedBranch) -> None:
+    fill(branch)
+    camera = next(iter(branch.passwords))
+    _put(branch, camera, b"\x01" + bytes(80))
+    branch.remove_camera(camera)
+    with branch.central.writing() as session:
+        person = a_person(session, name="never came back")
+        done(offer_totp(session, person, key=FixedKeys((new_sealing_key(),))))
+    branch.rotate(RotatedKey.NODE)
+    branch.rotate(RotatedKey.FACTORS)
+    del branch.passwords[camera]
+    assert branch.lost() == []
+
+
+def test_a_broken_authenticator_is_named_and_the_old_key_stays(branch: SealedBranch) -> None:
+    fill(branch)
+    with branch.central.writing() as session:
+        factors.put_secret(session, next(iter(branch.authenticators)), b"\x01" + bytes(80))
+    with pytest.raises(Conflict, match="the authenticator of person 0"):
+        branch.rotate(RotatedKey.FACTORS)
+    assert half_done(branch.settings) == []
+
+
+def _put(branch: SealedBranch, camera: object, sealed: bytes) -> None:
+    with branch.central.writing() as session:
+        details = done(camera_for(session, CONSOLE, camera))  # type: ignore[arg-type]
+        camera_passwords.put(session, details.device.id, sealed)
+
+
+def test_the_hub_seals_to_the_next_key_from_the_moment_that_the_node_has_it(branch: SealedBranch) -> None:
+    fill(branch)
+    assert _fails_at(branch, RotatedKey.NODE, "rotate:c")
+    _, following = branch.keys(RotatedKey.NODE)
+    with branch.central.reading() as session:
+        assert nodes(session)[0].public_key == sealing_public_key(following)
+
+
+def test_a_disk_that_refuses_the_next_key_is_told_and_leaves_nothing(sqlite_branch: SealedBranch) -> None:
+    fill(sqlite_branch)
+    before = sorted(sqlite_branch.settings.secrets_dir.iterdir())
+    with armed("rotate:b1", _no_room), pytest.raises(Unavailable, match="No key was changed"):
+        sqlite_branch.rotate(RotatedKey.NODE)
+    assert sorted(sqlite_branch.settings.secrets_dir.iterdir()) == before
+    assert sqlite_branch.lost() == []
+
+
+def test_a_disk_that_refuses_the_last_step_is_told_and_both_keys_stay(sqlite_branch: SealedBranch) -> None:
+    fill(sqlite_branch)
+    with armed("rotate:g", _no_room), pytest.raises(Unavailable, match="Both keys stay"):
+        sqlite_branch.rotate(RotatedKey.FACTORS)
+    assert sqlite_branch.lost() == []
+
+
+class Failed(Exception):
+    pass
+
+
+def _fail() -> None:
+    raise Failed
+
+
+def _no_room() -> None:
+    raise OSError(28, os.strerror(28))

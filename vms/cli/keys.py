@@ -1,0 +1,97 @@
+"""Commands about the keys that wrap others: what there is, and a new one in the place of an old."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from vms.cli.context import Cli
+from vms.cli.options import AsJson
+from vms.cli.output import err, out, print_json, print_table, sentences, working
+from vms.config import Settings
+from vms.services.key_rotation import (
+    Rotated,
+    RotatedKey,
+    Rotation,
+    carry_out,
+    factor_rotation,
+    footage_rotation,
+    node_rotation,
+    show_keys,
+)
+from vms.store.database import Engines
+from vms.store.failpoints import arm
+from vms.store.key_files import KeyFiles
+from vms.store.keys import KeyStore
+
+app = typer.Typer(help="The keys that open passwords, authenticators and footage.", no_args_is_help=True)
+
+
+@app.command("show")
+def show(context: typer.Context, as_json: AsJson = False) -> None:
+    """Tell which keys there are, since when, and whether a rotation is half done."""
+    cli: Cli = context.obj
+    with sentences():
+        keys = show_keys(cli.settings())
+    if as_json:
+        print_json({"keys": [asdict(key) for key in keys]})
+        return
+    rows = [(key.key.value, key.key.wraps, key.fingerprint, _minute(key.since)) for key in keys]
+    print_table(("key", "opens", "fingerprint", "since"), rows, empty="There is no key yet.")
+    for key in keys:
+        if key.next_since is not None:
+            err.print(f"A rotation of {key.key} is half done since {_minute(key.next_since)}. Go on: vms keys rotate {key.key}")
+
+
+@app.command("rotate")
+def rotate(
+    context: typer.Context,
+    keys: Annotated[list[RotatedKey], typer.Argument(help="node: cameras' passwords; factors: authenticators; footage: keys of footage.")],
+) -> None:
+    """Put a new key in the place of an old one while everything goes on; run again, it goes on where it was cut short.
+
+    Who had the old key and a copy of the data knows what was under it: change the passwords in the cameras themselves, too.
+    """
+    cli: Cli = context.obj
+    for key in dict.fromkeys(keys):
+        with sentences():
+            _print(_rotated(cli, key))
+    err.print("The old keys are removed. Copies of them, as in a backup of secrets/, still open copies of the data from before.")
+
+
+def _rotated(cli: Cli, key: RotatedKey) -> Rotated:
+    settings = cli.settings()
+    arm(settings.failpoint)
+    with cli.central(settings) as central, _rotation_of(cli, key, settings, central) as rotation, working(f"Rotating {key}:") as work:
+        return carry_out(rotation, central, actor=cli.actor, clock=cli.clock, tell=work.tell)
+
+
+@contextmanager
+def _rotation_of(cli: Cli, key: RotatedKey, settings: Settings, central: Engines) -> Iterator[Rotation]:
+    match key:
+        case RotatedKey.NODE:
+            with cli.index(settings) as index:
+                yield node_rotation(settings, central, index)
+        case RotatedKey.FACTORS:
+            yield factor_rotation(settings, central, at=cli.clock.now())
+        case RotatedKey.FOOTAGE:
+            store = KeyStore.open(settings.keys1_path, settings.keys2_path, KeyFiles(settings.kek_path))
+            try:
+                yield footage_rotation(settings, store)
+            finally:
+                store.close()
+
+
+def _print(rotated: Rotated) -> None:
+    if rotated.resumed:
+        err.print(f"Went on with the rotation of {rotated.key} that was cut short.")
+    out.print(f"{rotated.key}: {rotated.key.wraps} sealed anew: {rotated.sealed_anew}; key {rotated.fingerprint}")
+
+
+def _minute(at: datetime) -> str:
+    return f"{at.astimezone():%Y-%m-%d %H:%M}"

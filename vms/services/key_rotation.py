@@ -1,0 +1,381 @@
+"""Put a new key in the place of one that wraps others, so that a kill at any moment loses nothing and the next run goes on from there.
+
+  R1 the access log says that it begins, or goes on         `rotate:a`  nothing changed
+  R2 the next key is durable beside the current one         `rotate:b`  both open; what is new goes under the next one
+  R3 node: the hub's row names the next key's public half   `rotate:c`  passwords that come now are sealed to the next one
+  R4 one page of secrets is under the next key, committed   `rotate:d`  some need the old key, some the next: both are there
+  R5 node: its own copy is the hub's newest;                `rotate:e`  nothing needs the old key
+     footage: both copies' check values (`vms/store/keys.py`)
+  R6 every secret was read; the access log says so          `rotate:f`  the same, proved
+  R7 the next key's file took the current one's name        `rotate:g`  one key or both: the disk decides
+  R8 folder synced                                          `rotate:h`  the new key alone
+
+Whoever seals something holds a row until the commit that R3 (node) or R4 (the account, for authenticators) waits for, or the key
+store's lock: so nothing comes under the old key behind R4. Why both keys are tried: vms/decisions/0031-rotation-tries-both-keys.md.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+from vms.clock import Clock
+from vms.config import Settings
+from vms.crypto import KeySource, derived_key, open_sealed, open_with, seal, sealing_public_key
+from vms.domain.access import Action
+from vms.domain.camera import password_aad
+from vms.domain.ids import DeviceId, NodeId, PersonId
+from vms.domain.people import AccountState, Actor
+from vms.errors import ConfigError, Conflict, Corrupt, NotFound, Unavailable
+from vms.services.access_log import record
+from vms.services.hub_link import LocalHub
+from vms.services.nodes import node_of
+from vms.services.second_factor import bound_to
+from vms.store import camera_passwords, factors, nodes, people, stream_config
+from vms.store.database import Engines
+from vms.store.failpoints import failpoint
+from vms.store.key_files import KeyFiles
+from vms.store.keys import KeyStore
+from vms.store.nodes import NodeRecord
+
+STEPS = ("rotate:a", "rotate:b1", "rotate:b", "rotate:c", "rotate:d", "rotate:e", "rotate:f", "rotate:g", "rotate:h")
+PAGE = 50
+"""Passwords in one transaction."""
+NODE_TRIES = 300
+NODE_PAUSE_SECONDS = 0.1
+"""A recorder asks for its configuration every second; after 30 s it is ill."""
+_FINGERPRINT_INFO = b"custodian key fingerprint v1"
+_FINGERPRINT_DIGITS = 16
+
+Keys = tuple[bytes, ...]
+Progress = Callable[[int, int], None]
+"""Told how many of how many are done."""
+
+
+class RotatedKey(StrEnum):
+    """A key that wraps others."""
+
+    NODE = "node"
+    FACTORS = "factors"
+    FOOTAGE = "footage"
+
+    @property
+    def wraps(self) -> str:
+        """What is under it, in words."""
+        return {"node": "cameras' passwords", "factors": "authenticators' secrets", "footage": "keys of footage"}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyShown:
+    """What may be told of a key."""
+
+    key: RotatedKey
+    file: Path
+    fingerprint: str
+    since: datetime
+    next_fingerprint: str | None = None
+    """None while no rotation is open."""
+    next_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """A rotation that was carried out."""
+
+    key: RotatedKey
+    fingerprint: str
+    sealed_anew: int
+    """By this run: one that was cut short before it had done its part already."""
+    resumed: bool
+
+
+class Wrapped(Protocol):
+    """What is under a key."""
+
+    def seal_anew(self, new: bytes, tell: Progress) -> int:
+        """Bring everything under the key `new`, R3 to R5, and return how many were brought; what nobody needs and no key opens stays."""
+        ...
+
+    def lost(self, session: Session, keys: Keys) -> list[str]:
+        """Return what none of `keys` opens though somebody needs it, by name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """One key's rotation, ready to be carried out."""
+
+    key: RotatedKey
+    files: KeyFiles
+    wrapped: Wrapped
+
+
+def key_files(settings: Settings) -> dict[RotatedKey, KeyFiles]:
+    paths = {RotatedKey.NODE: settings.node_key_path, RotatedKey.FACTORS: settings.factor_key_path, RotatedKey.FOOTAGE: settings.kek_path}
+    return {key: KeyFiles(path) for key, path in paths.items()}
+
+
+def show_keys(settings: Settings) -> list[KeyShown]:
+    """Return the keys that there are; ConfigError when one can't be read."""
+    return [_shown(key, files) for key, files in key_files(settings).items() if files.path.exists() or files.is_rotating()]
+
+
+def half_done(settings: Settings) -> list[RotatedKey]:
+    """Return the keys whose rotation was begun and not ended."""
+    return [key for key, files in key_files(settings).items() if files.is_rotating()]
+
+
+def node_rotation(settings: Settings, central: Engines, index: Engines) -> Rotation:
+    files = key_files(settings)[RotatedKey.NODE]
+    return Rotation(RotatedKey.NODE, files, _CameraPasswords(central, index, settings.recorder_lock_path, files))
+
+
+def factor_rotation(settings: Settings, central: Engines, *, at: datetime) -> Rotation:
+    """Return the rotation of the hub's key, which is made here when there is no authenticator yet."""
+    files = key_files(settings)[RotatedKey.FACTORS]
+    with central.reading() as session:
+        is_needed = factors.count_totp(session) > 0
+    if not is_needed:
+        files.make_if_none()
+    return Rotation(RotatedKey.FACTORS, files, _AuthenticatorSecrets(central, files, at))
+
+
+def footage_rotation(settings: Settings, keys: KeyStore) -> Rotation:
+    return Rotation(RotatedKey.FOOTAGE, key_files(settings)[RotatedKey.FOOTAGE], _HourKeys(keys))
+
+
+def carry_out(rotation: Rotation, central: Engines, *, actor: Actor, clock: Clock, tell: Progress) -> Rotated:
+    """Begin a rotation, or go on with the one that was cut short, and end it.
+
+    Conflict when something opens with neither key, or another rotation is at work; ConfigError and Unavailable say what is missing.
+    Both keys stay then, and nothing is lost.
+    """
+    files = rotation.files
+    with files.rotating():
+        resumed = files.is_rotating()
+        with central.writing() as session:
+            _refuse_to_lose(rotation, rotation.wrapped.lost(session, files.fresh()))
+            _log(session, rotation, "resumed" if resumed else "begun", actor=actor, at=clock.now())
+        failpoint("rotate:a")
+        files.begin()
+        new = files.fresh()[-1]
+        count = rotation.wrapped.seal_anew(new, tell)
+        failpoint("rotate:e")
+        with central.writing() as session:
+            _refuse_to_lose(rotation, rotation.wrapped.lost(session, (new,)))
+            finger = _fingerprint(rotation.key, new)
+            _log(session, rotation, "finished", actor=actor, at=clock.now(), new_key=finger, sealed=str(count))
+        failpoint("rotate:f")
+        files.finish()
+    return Rotated(rotation.key, finger, count, resumed)
+
+
+class _CameraPasswords:
+    """Sealed to the node's key: in the central database, and in the node's own copy of what it records."""
+
+    def __init__(self, central: Engines, index: Engines, recorder_lock: Path, keys: KeyFiles) -> None:
+        self._central = central
+        self._index = index
+        self._recorder_lock = recorder_lock
+        self._keys = keys
+
+    def seal_anew(self, new: bytes, tell: Progress) -> int:
+        public = sealing_public_key(new)
+        with self._central.writing() as session:
+            node = self._node(session)
+            if node.public_key != public:
+                nodes.set_public_key(session, node.id, public)  # R3
+            total = camera_passwords.count(session, node.id)
+        failpoint("rotate:c")
+        after, seen, count = DeviceId(0), 0, 0
+        while True:
+            with self._central.writing() as session:
+                found = camera_passwords.page(session, node.id, after, PAGE)
+                changed = [self._brought(session, one, new, public) for one in found].count(True)
+            if not found:
+                break
+            failpoint("rotate:d")
+            after, seen, count = found[-1].device, seen + len(found), count + changed
+            tell(seen, total)
+        with self._central.writing() as session:
+            nodes.bump(session, node.id)
+        self._bring_to_the_node(node.id)
+        self._refuse_old_copy(new)
+        return count
+
+    def lost(self, session: Session, keys: Keys) -> list[str]:
+        node, names, after = self._node(session), set[str](), DeviceId(0)
+        while found := camera_passwords.page(session, node.id, after, PAGE):
+            after = found[-1].device
+            for one in found:
+                if not _opens(keys, one.sealed, password_aad(one.device, one.address)):
+                    names.update(camera_passwords.cameras_of(session, one.device))
+        return [f"the password of ‘{name}’" for name in sorted(names)]
+
+    def _node(self, session: Session) -> NodeRecord:
+        try:
+            return node_of(session, self._keys)
+        except NotFound as err:
+            raise ConfigError(
+                f"{self._keys.path} is not the key that this machine is known with. Put it back from the backup of secrets/."
+            ) from err
+
+    def _brought(self, session: Session, one: camera_passwords.SealedPassword, new: bytes, public: bytes) -> bool:
+        aad = password_aad(one.device, one.address)
+        if _opens((new,), one.sealed, aad):
+            return False
+        try:
+            plaintext = open_with(self._keys, one.sealed, aad)
+        except Corrupt:
+            return False
+        camera_passwords.put(session, one.device, seal(public, plaintext, aad))
+        return True
+
+    def _bring_to_the_node(self, node: NodeId) -> None:
+        """Wait until the recorder has stored the hub's newest configuration; where none runs, store it in its place."""
+        for _ in range(NODE_TRIES):
+            if self._is_current(node) or self._stored_for(node):
+                return
+            time.sleep(NODE_PAUSE_SECONDS)
+        raise Unavailable("The recorder runs and has not taken the passwords that were sealed anew. Look at its log, then run this again.")
+
+    def _refuse_old_copy(self, new: bytes) -> None:
+        with self._index.read.begin() as connection:
+            streams = stream_config.load(connection).streams
+        for stream in streams:
+            if stream.password_sealed and not _opens((new,), stream.password_sealed, password_aad(stream.device_id, stream.address)):
+                raise Unavailable(
+                    f"The recorder's own copy of the password of ‘{stream.camera_name}’ is not under the new key. Run this again."
+                )
+
+    def _is_current(self, node: NodeId) -> bool:
+        with self._central.reading() as session:
+            newest = nodes.config_version(session, node)
+        with self._index.read.begin() as connection:
+            return stream_config.version(connection) == newest
+
+    def _stored_for(self, node: NodeId) -> bool:
+        """Store the newest configuration unless a recorder runs, which alone may then; none starts meanwhile."""
+        lock = os.open(self._recorder_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with self._index.read.begin() as connection:
+                known = stream_config.version(connection)
+            newer = LocalHub(self._central).configuration(node, known)
+            if newer is not None:
+                with self._index.write.begin() as connection:
+                    stream_config.replace(connection, newer)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(lock)
+        return True
+
+
+class _AuthenticatorSecrets:
+    """Sealed to the hub's key, each bound to its account."""
+
+    def __init__(self, central: Engines, keys: KeySource, at: datetime) -> None:
+        self._central = central
+        self._keys = keys
+        self._at = at
+
+    def seal_anew(self, new: bytes, tell: Progress) -> int:
+        public = sealing_public_key(new)
+        with self._central.reading() as session:
+            accounts = [account.id for account in people.find(session)]
+        count = 0
+        for done, person in enumerate(accounts, start=1):
+            with self._central.writing() as session:
+                # Also where there is none yet: whoever enrols now holds the account, and may have read the key before.
+                people.lock(session, person)
+                count += self._brought(session, person, new, public)
+            failpoint("rotate:d")
+            tell(done, len(accounts))
+        return count
+
+    def lost(self, session: Session, keys: Keys) -> list[str]:
+        working = (account for account in people.find(session) if account.state(self._at) is not AccountState.ENDED)
+        return [f"the authenticator of {account.name}" for account in working if self._is_lost(session, account.id, keys)]
+
+    def _is_lost(self, session: Session, person: PersonId, keys: Keys) -> bool:
+        stored = factors.totp(session, person)
+        # One that waits for its first code opens nothing yet and is asked for again.
+        return stored is not None and stored.confirmed_at is not None and not _opens(keys, stored.secret, bound_to(person))
+
+    def _brought(self, session: Session, person: PersonId, new: bytes, public: bytes) -> bool:
+        stored = factors.totp(session, person)
+        if stored is None or _opens((new,), stored.secret, bound_to(person)):
+            return False
+        try:
+            secret = open_with(self._keys, stored.secret, bound_to(person))
+        except Corrupt:
+            return False
+        factors.put_secret(session, person, seal(public, secret, bound_to(person)))
+        return True
+
+
+class _HourKeys:
+    """Wrapped under the node's key-encryption key, in both copies of the key store."""
+
+    def __init__(self, store: KeyStore) -> None:
+        self._store = store
+
+    def seal_anew(self, _new: bytes, tell: Progress) -> int:
+        total, count, after = self._store.count(), 0, None
+        while True:
+            page = self._store.rewrap(after)
+            if page.last is None:
+                break
+            failpoint("rotate:d")
+            after, count = page.last, count + page.wrapped
+            tell(min(count, total), total)
+        self._store.settle()
+        return count
+
+    def lost(self, _session: Session, _keys: Keys) -> list[str]:
+        return []  # the store refuses to open, or to settle, when there is any
+
+
+def _refuse_to_lose(rotation: Rotation, left: list[str]) -> None:
+    if not left:
+        return
+    named = ", ".join(left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
+    raise Conflict(
+        f"No key that is here opens {named}. Put back the {rotation.files.path.name} that it was made with, or enter it anew; "
+        f"then run again: vms keys rotate {rotation.key}. Nothing is taken away until then."
+    )
+
+
+def _opens(keys: Keys, sealed: bytes, aad: bytes) -> bool:
+    for key in keys:
+        with suppress(Corrupt):
+            open_sealed(key, sealed, aad)
+            return True
+    return False
+
+
+def _log(session: Session, rotation: Rotation, step: str, *, actor: Actor, at: datetime, **more: str) -> None:
+    record(session, actor=actor, action=Action.KEY_ROTATE, at=at, detail={"key": rotation.key.value, "step": step, **more})
+
+
+def _shown(key: RotatedKey, files: KeyFiles) -> KeyShown:
+    prints, since = [_fingerprint(key, one) for one in files.fresh()], files.since()
+    rotating = len(prints) > 1 and len(since) > 1
+    return KeyShown(key, files.path, prints[0], since[0], *((prints[1], since[1]) if rotating else ()))
+
+
+def _fingerprint(key: RotatedKey, secret: bytes) -> str:
+    """Return what tells a key from others and opens nothing: of one that is half of a pair the public half's beginning."""
+    public = derived_key(secret, _FINGERPRINT_INFO) if key is RotatedKey.FOOTAGE else sealing_public_key(secret)
+    return public.hex()[:_FINGERPRINT_DIGITS]

@@ -1,0 +1,163 @@
+"""The file of a key that wraps others and, beside it while a rotation is open, that of the next. Neither is ever written over.
+
+`NAME` is the current key, `NAME.next` the next one: 32 octets each, for their owner alone. What a kill or power cut leaves:
+
+  b  next key: `NAME.next.tmp` written and synced, renamed to `NAME.next`, folder synced      before: nothing; after: both keys
+  g  `NAME.next` renamed over `NAME`                                                          one key or both: the disk decides
+  h  folder synced                                                                            the new key alone
+
+The steps between are those of `vms/services/key_rotation.py`. What is sealed or wrapped anew goes under the newest key that is
+there, so b makes the next key count, and both open until g.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from vms.crypto import KEY_BYTES, random_bytes
+from vms.domain.timespan import datetime_of_ms
+from vms.errors import ConfigError, Conflict, Unavailable
+from vms.store.failpoints import failpoint
+from vms.store.files import fsync_dir
+
+_OWNER_ONLY = 0o600
+
+
+class KeyFiles:
+    """A `KeySource`: one key's files. Threads may share it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.next_path = path.with_name(f"{path.name}.next")
+        self._held: tuple[bytes, ...] = ()
+
+    def held(self) -> tuple[bytes, ...]:
+        """Return the keys as they were last read: a process that has them goes on when the files are away for a while."""
+        return self._held or self.fresh()
+
+    def fresh(self) -> tuple[bytes, ...]:
+        """Read the current key and, while a rotation is open, the next one behind it."""
+        # The next one first: a rotation that ends between the two reads has moved it to where the second looks.
+        following = _read(self.next_path)
+        current = _read(self.path)
+        if current is None:
+            raise ConfigError(
+                f"{self.path} is gone. Put it back from the backup of secrets/: without it nothing that it wraps can be read."
+            )
+        self._held = (current,) if following in (None, current) else (current, following)
+        return self._held
+
+    def is_rotating(self) -> bool:
+        """Say whether a rotation is open."""
+        return self.next_path.exists()
+
+    def since(self) -> tuple[datetime, ...]:
+        """Return when the current key was made and, while a rotation is open, when the next one was."""
+        made = (path.stat().st_mtime_ns for path in (self.path, self.next_path) if path.exists())
+        return tuple(datetime_of_ms(moment // 1_000_000) for moment in made)
+
+    def make_if_none(self) -> None:
+        """Make the first key, whole or not at all; of several processes one makes it and the others find it.
+
+        Where a next key waits there was a first one, and it is gone: then none is made.
+        """
+        if self.path.exists() or self.is_rotating():
+            return
+        with _locked(self.path.parent, fcntl.LOCK_EX):
+            if not self.path.exists():
+                _write_key(self.path)
+
+    @contextmanager
+    def rotating(self) -> Iterator[None]:
+        """Be the only one that rotates a key of this folder. Conflict when another process does, ConfigError for another's files."""
+        self.fresh()
+        if self.path.stat().st_uid != os.geteuid():
+            raise ConfigError(f"{self.path} belongs to another account, which could not read a key of yours. Run this as that account.")
+        with ExitStack() as lock:
+            try:
+                lock.enter_context(_locked(self.path.parent, fcntl.LOCK_EX | fcntl.LOCK_NB))
+            except BlockingIOError as err:
+                raise Conflict(f"Another rotation of keys in {self.path.parent} is at work. Wait until it has ended.") from err
+            yield
+
+    def begin(self) -> None:
+        """Make the next key durable, or the one that an interrupted rotation left; Unavailable, and no new key, when the disk refuses."""
+        try:
+            if not self.is_rotating():
+                _write_key(self.next_path)
+            # One that was left may have been killed before its sync: nothing may go under a key that a power cut takes away.
+            _sync(self.next_path)
+        except OSError as err:
+            raise Unavailable(
+                f"{self.next_path} can't be written ({err.strerror}). No key was changed. Look at its disk, then run again."
+            ) from err
+        self.fresh()
+        failpoint("rotate:b")
+
+    def finish(self) -> None:
+        """Let the next key take the current one's place, which is gone then. Unavailable when the disk refuses: both stay."""
+        try:
+            self.next_path.rename(self.path)
+            failpoint("rotate:g")
+            fsync_dir(self.path.parent)
+        except OSError as err:
+            raise Unavailable(f"{self.path} can't be replaced ({err.strerror}). Both keys stay. Look at its disk, then run again.") from err
+        self.fresh()
+        failpoint("rotate:h")
+
+
+def _read(path: Path) -> bytes | None:
+    """Return the key in `path`, None when there is no such file."""
+    try:
+        with path.open("rb") as file:
+            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise ConfigError(f"{path} can be read by others than its owner. Run: chmod 600 {path}")
+            key = file.read(KEY_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as err:
+        raise ConfigError(f"{path} can't be read ({err.strerror}). Run this as the account that it belongs to.") from err
+    if len(key) != KEY_BYTES:
+        raise ConfigError(f"{path} is not a key of {KEY_BYTES} bytes. Put it back from the backup of secrets/.")
+    return key
+
+
+def _write_key(path: Path) -> None:
+    """Write a new key whole or not at all; when this returns it is durable."""
+    part = path.with_name(f"{path.name}.tmp")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _OWNER_ONLY), "wb") as file:
+            os.fchmod(file.fileno(), _OWNER_ONLY)  # a part left by somebody else may have had another mode
+            file.write(random_bytes(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        failpoint("rotate:b1")
+        part.rename(path)
+    except OSError:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+    fsync_dir(path.parent)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    fsync_dir(path.parent)
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    """Hold the lock on `folder`; the system lets go of it when a process dies."""
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(directory, how)
+        yield
+    finally:
+        os.close(directory)
