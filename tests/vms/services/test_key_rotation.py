@@ -6,10 +6,13 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from tests.factories import CONSOLE, NOW, FixedKeys, a_person, done
 from tests.vms.services.sealed_branch import SealedBranch, fill, password_of, sealed_branch
@@ -17,6 +20,7 @@ from tests.waiting import wait_until
 from vms.config import load_settings
 from vms.crypto import new_sealing_key, sealing_public_key
 from vms.domain.access import AccessEvent, Action
+from vms.domain.camera import CameraDetails
 from vms.errors import ConfigError, Conflict, Unavailable
 from vms.services.access_log import DISTRICT
 from vms.services.cameras import CameraEdit, NewCamera, camera_for, draft_camera, edit_camera, save_draft
@@ -24,6 +28,7 @@ from vms.services.key_rotation import STEPS, Rotated, RotatedKey, half_done, sho
 from vms.services.nodes import nodes
 from vms.services.second_factor import offer_totp
 from vms.store import access_log, camera_passwords, factors
+from vms.store import cameras as camera_rows
 from vms.store.database import Engines
 from vms.store.failpoints import armed
 from vms.store.keys import REWRAP_STEPS
@@ -130,8 +135,25 @@ def test_a_change_that_read_a_camera_before_a_rotation_does_not_put_the_old_pass
     with branch.central.writing() as session:
         before = done(camera_for(session, CONSOLE, camera))
         branch.rotate(RotatedKey.NODE)
-        edit = CameraEdit(version=before.camera.version, name="Another name")
-        done(edit_camera(session, CONSOLE, camera, edit, at=NOW, allow_loopback=False))
+        renamed = replace(before.camera, name="Another name", version=before.camera.version + 1)
+        camera_rows.change(session, replace(before, camera=renamed), at=NOW)
+    assert branch.lost() == []
+
+
+def test_a_password_that_comes_while_a_rotation_runs_through_is_under_the_new_key(
+    central_postgresql: Engines, index: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole rotation takes place between the reading of the camera and the writing of it."""
+    branch = sealed_branch(load_settings(tmp_path / "data"), central_postgresql, index)
+    fill(branch, people=0)
+    change = camera_rows.change
+
+    def late_change(session: Session, details: CameraDetails, *, at: datetime) -> None:
+        branch.rotate(RotatedKey.NODE)
+        change(session, details, at=at)
+
+    monkeypatch.setattr(camera_rows, "change", late_change)
+    branch.change_password(next(iter(branch.passwords)), "canary late")
     assert branch.lost() == []
 
 
