@@ -32,7 +32,7 @@ def random_bytes(count: int) -> bytes:
 
 
 class KeySource(Protocol):
-    """A key that wraps others, and the next one while its rotation is open (vms/decisions/0031-rotation-tries-both-keys.md)."""
+    """A key that wraps others, and the next one while its rotation is open (vms/decisions/0030-rotation-tries-both-keys.md)."""
 
     def held(self) -> tuple[bytes, ...]:
         """Return the keys as they were last read, the one that wraps what is new at the end."""

@@ -11,7 +11,7 @@
   R8 folder synced                                          `rotate:h`  the new key alone
 
 Whoever seals something holds a row until the commit that R3 (node) or R4 (the account, for authenticators) waits for, or the key
-store's lock: so nothing comes under the old key behind R4. Why both keys are tried: vms/decisions/0031-rotation-tries-both-keys.md.
+store's lock: so nothing comes under the old key behind R4. Why both keys are tried: vms/decisions/0030-rotation-tries-both-keys.md.
 """
 
 from __future__ import annotations
