@@ -16,12 +16,14 @@ from vms.domain.footage import FragmentEntry, Gap, GapReason, Run, Segment, Segm
 from vms.domain.ids import BranchId, StreamId, VolumeId
 from vms.domain.outcome import Refused
 from vms.domain.people import Account, OsUser, Person, Proof, Role
+from vms.domain.screens import ScreenKind
 from vms.domain.timespan import TICKS_PER_SECOND, Timespan, ms_of, ticks_of
 from vms.services.branches import add_branch
 from vms.services.cameras import NewCamera, add_camera
 from vms.services.nodes import register_node
 from vms.services.passwords import PasswordHash
 from vms.services.people import NewAccount, add_person
+from vms.services.screens import Enrolled, add_screen, enrol_screen
 from vms.services.sessions import open_session
 from vms.store.nodes import NodeRecord
 
@@ -149,6 +151,14 @@ def an_account(
 ) -> Account:
     new = NewAccount(name or f"{role} person", role, branches, ends_at=at + timedelta(days=30) if role is Role.DELEGATE else None)
     return done(add_person(session, CONSOLE, new, at=at, password_hash=quick_hash()))
+
+
+def a_screen(
+    session: Session, branch: Branch, kind: ScreenKind = ScreenKind.WORKSTATION, *, name: str = "", at: datetime = NOW
+) -> Enrolled:
+    """Return a browser that was enrolled as a screen."""
+    new = done(add_screen(session, CONSOLE, name=name or f"Central {kind}", branch=branch.id, kind=kind, at=at))
+    return done(enrol_screen(session, new.code, at=at))
 
 
 def a_person(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
@@ -18,6 +19,7 @@ from vms.store.migrate import Which, require_current
 from vms.store.web_role import require_append_only
 from web import errors
 from web.deps import Site
+from web.left_views import LeftViews
 from web.live_gateway import LiveGateway
 from web.live_views import LiveViews
 from web.node_client import NodeClient
@@ -40,6 +42,7 @@ from web.routers import (
     playback,
     reviews,
     rules,
+    screens,
     session,
     waiting,
 )
@@ -57,6 +60,7 @@ ROUTERS = (
     cameras.router,
     camera_pages.router,
     people.router,
+    screens.router,
     waiting.router,
     rules.router,
     log.router,
@@ -82,6 +86,7 @@ def open_site(settings: Settings, clock: Clock) -> Site:
         grant_key=grant_key,
         factor_key=read_factor_key(settings),
         gateway=gateway,
+        left=LeftViews(central, clock),
         pages=Pages.load(),
         reads=ReadLedger(),
         delay=SignInDelay.of(central, grant_key),
@@ -138,8 +143,12 @@ def allowed_hosts(site: Site) -> tuple[str, ...]:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    yield
     site: Site = app.state.site
+    watch = asyncio.create_task(site.left.watch(), name="left views")
+    yield
+    watch.cancel()
+    with suppress(asyncio.CancelledError):
+        await watch
     await site.node.aclose()
     if site.oidc is not None:
         site.oidc.provider.close()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, FastAPI, Form, Request
 from pydantic import BaseModel, SecretStr
@@ -22,19 +22,27 @@ from vms.clock import Clock
 from vms.config import Settings
 from vms.domain.ids import PersonId
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import OsUser, Person, Proof, Role
-from vms.services import people, sessions
+from vms.domain.people import PERMISSIONS, OsUser, Permission, Person, Proof, Role
+from vms.domain.screens import ScreenKind
+from vms.services import people, screens, sessions
+from vms.services.branches import list_branches
 from vms.services.own_ca import renew_if_due
+from vms.services.sessions import Browser, digest, screen_of_browser
 from web.app import ROUTERS, create_app, open_site
-from web.deps import TheSite, Tx
+from web.deps import Site, TheSite, Tx, Use
 from web.errors import refusal
 from web.jobs_process import jobs_beside
-from web.permissions import ANYBODY, SignedIn
+from web.permissions import ANYBODY
 from web.routers.session import address_of, with_cookie
+from web.screen_cookie import SCREEN_COOKIE, browser_of, switching_browser_of, with_screen_cookie
+from web.security import COOKIE
 from web.server import serve
 from web.words import ROLE_LABELS
 
 FIRST_ROLE = Role.DESK
+DESK = "Demo desk"
+"""The workstation as which the browser of the demo's code is enrolled."""
+T = TypeVar("T")
 _SETTER_UP = OsUser("demo", "demo")
 
 
@@ -89,25 +97,58 @@ def _router(code: OneTimeCode, made: Collection[PersonId]) -> APIRouter:
         if not _is_here(request) or not code.use(entries.code.get_secret_value()):
             refused = Refused(Refusal.SIGN_IN, "This code was used or is not the one of this start. Start the demo again for a new one.")
             return refusal(request, refused, person=None)
-        return _opened(request, Response(status_code=204), _open(tx, site, made, FIRST_ROLE, request))
+        token = _desk(tx, site, request)
+        opened = _open(tx, site, made, FIRST_ROLE, request, Browser(digest(token)))
+        response = _opened(request, Response(status_code=204), opened)
+        return with_screen_cookie(response, token) if token else response
 
-    @router.post("/switch")
-    def switch_role(role: Annotated[Role, Form()], person: SignedIn, tx: Tx, site: TheSite, request: Request) -> Response:
+    # Not by need(): from a wall, too, which may nothing else.
+    @router.post("/switch", dependencies=[ANYBODY])
+    def switch_role(role: Annotated[Role, Form()], tx: Tx, site: TheSite, request: Request) -> Response:
+        person = site.signed_in(request.cookies.get(COOKIE), Use.BY_HAND)
+        if isinstance(person, Refused):
+            return refusal(request, person, person=None)
         if not _is_here(request):
             return refusal(request, Refused(Refusal.NOT_ALLOWED, "The demo's bar works on this machine only."), person=person)
-        sessions.sign_out(tx, person, at=site.clock.now())
-        return _opened(request, RedirectResponse("/", 303), _open(tx, site, made, role, request))
+        return _opened(request, RedirectResponse("/", 303), _open(tx, site, made, role, request, switching_browser_of(request)))
 
     return router
 
 
-def _open(session: Session, site: TheSite, made: Collection[PersonId], role: Role, request: Request) -> sessions.SignedIn | Refused:
+def _desk(session: Session, site: Site, request: Request) -> str:
+    """Return the token of the enrolled workstation that the demo's browser is, so that watching keeps its session.
+
+    Empty where the demo has no branch yet.
+    """
+    if screen_of_browser(session, browser_of(request)) is not None:
+        return request.cookies[SCREEN_COOKIE]
+    at, branch = site.clock.now(), next(iter(list_branches(session, _SETTER_UP)), None)
+    if branch is None:
+        return ""
+    for before in _allowed(screens.list_screens(session, _SETTER_UP)):
+        if before.name == DESK:
+            screens.end_screen(session, _SETTER_UP, before.id, at=at)
+    new = _allowed(screens.add_screen(session, _SETTER_UP, name=DESK, branch=branch.id, kind=ScreenKind.WORKSTATION, at=at))
+    return _allowed(screens.enrol_screen(session, new.code, at=at, address=address_of(request))).token
+
+
+def _allowed(answer: T | Refused) -> T:
+    if isinstance(answer, Refused):
+        raise TypeError(answer.sentence)
+    return answer
+
+
+def _open(
+    session: Session, site: Site, made: Collection[PersonId], role: Role, request: Request, browser: Browser
+) -> sessions.SignedIn | Refused:
     """Open a session of the sample person with `role`: of nobody whom the demo did not make."""
     known = people.list_people(session, _SETTER_UP)
     account = None if isinstance(known, Refused) else next((one for one in known if one.id in made and one.role is role), None)
     if account is None:
         return Refused(Refusal.OUT_OF_SCOPE, f"The demo has no {ROLE_LABELS[role]} any more.")
-    return sessions.open_session(session, person_id=account.id, at=site.clock.now(), address=address_of(request), proof=Proof.DEMO)
+    return sessions.open_session(
+        session, person_id=account.id, at=site.clock.now(), address=address_of(request), proof=Proof.DEMO, browser=browser
+    )
 
 
 def _opened(request: Request, response: Response, answer: sessions.SignedIn | Refused) -> Response:
@@ -117,7 +158,12 @@ def _opened(request: Request, response: Response, answer: sessions.SignedIn | Re
 def _bar(person: Person | None) -> Mapping[str, object]:
     if person is None:
         return {}
-    return {"demo": [{"role": role.value, "label": ROLE_LABELS[role], "current": role is person.role} for role in Role]}
+    return {"demo": [_button(role, person) for role in Role]}
+
+
+def _button(role: Role, person: Person) -> Mapping[str, object]:
+    live = Permission.LIVE_VIEW in PERMISSIONS[role]
+    return {"role": role.value, "label": ROLE_LABELS[role], "current": role is person.role, "live": live}
 
 
 def _is_here(request: Request) -> bool:

@@ -21,6 +21,7 @@ from vms.services import footage, grants, sessions
 from vms.services.own_ca import Authority
 from vms.services.second_factor import FactorKey
 from vms.store.database import Engines
+from web.left_views import LeftViews
 from web.live_gateway import LiveGateway
 from web.node_client import NodeClient
 from web.oidc_flows import DistrictSignIn
@@ -34,14 +35,18 @@ POLL_HEADER = "vms-poll"
 
 
 class Use(Enum):
-    """Who asked: a person, or a page that stands open and asks again."""
+    """Who asked. A route declares it (`web.permissions.Need`); a page says so of what it asks by itself."""
 
-    BY_PERSON = "person"
+    BY_HAND = "hand"
+    """A person: the session goes on, and a workstation does not lock."""
+    BY_PLAYER = "player"
+    """A picture that plays on: the session goes on, but nobody need be there."""
     BY_PAGE = "page"
+    """A page that stands open and asks again: counts for nothing."""
 
 
-def use_of(connection: HTTPConnection) -> Use:
-    return Use.BY_PAGE if POLL_HEADER in connection.headers else Use.BY_PERSON
+def use_of(connection: HTTPConnection, declared: Use) -> Use:
+    return Use.BY_PAGE if POLL_HEADER in connection.headers else declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class Site:
     grant_key: bytes
     factor_key: FactorKey
     gateway: LiveGateway
+    left: LeftViews
     pages: Pages
     reads: ReadLedger
     delay: SignInDelay
@@ -67,15 +73,18 @@ class Site:
     """The thread of `/healthz`, which answers also while every other one waits for the recorder."""
 
     def signed_in(self, token: str | None, use: Use) -> Person | Refused:
-        """Return who a session cookie stands for; what a person does counts as use of the session, what a page does by itself does not."""
+        """Return who a session cookie stands for, and count the request as `use` of the session."""
         at = self.clock.now()
         with self.central.reading() as session:
             found = sessions.session_for_token(session, token or "", at=at)
         if isinstance(found, Refused):
             return found
-        if use is Use.BY_PERSON and found.touch_due(at):
+        if use is Use.BY_HAND and found.act_due(at):
             with self.central.writing() as session:
-                sessions.touch_session(session, found.person.session_id, at=at)
+                sessions.act_in_session(session, found.person, at=at)
+        elif use is not Use.BY_PAGE and found.touch_due(at):
+            with self.central.writing() as session:
+                sessions.touch_session(session, found.person.session_id, at=at, screen=found.person.screen_id)
         return found.person
 
     def service_token(self) -> str:

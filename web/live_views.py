@@ -81,8 +81,8 @@ class LiveViews:
     def look(self, windows: Sequence[Glance]) -> list[Looked | Refused]:
         """Check sessions, roles and reach again, and extend what is due; refused where the session has ended.
 
-        One transaction for all windows. Watching counts as use of the session: a desk that looks at its wall is not idle.
-        The limit of hours since sign-in stays.
+        One transaction for all windows. At an enrolled screen watching counts as use of the session, so that a desk keeps its wall for a
+        shift; the limit of hours since sign-in stays.
         """
         at = self.clock.now()
         with self.central.reading() as session:
@@ -100,7 +100,7 @@ class LiveViews:
     def _renew(self, windows: Sequence[tuple[OpenSession, Glance, Mapping[ViewId, Refused]]]) -> dict[ViewId, LiveView | Refused]:
         """Extend the views whose deadline is near, and count watching as use; nothing is written when neither is due."""
         at = self.clock.now()
-        touched = [found.person.session_id for found, window, _ in windows if window.views and found.touch_due(at)]
+        touched = [found.person for found, window, _ in windows if window.views and found.watching_counts and found.touch_due(at)]
         due = [
             (found.person, live)
             for found, window, gone in windows
@@ -110,8 +110,8 @@ class LiveViews:
         if not touched and not due:
             return {}
         with self.central.writing() as session:
-            for number in touched:
-                sessions.touch_session(session, number, at=at)
+            for person in touched:
+                sessions.touch_session(session, person.session_id, at=at, screen=person.screen_id)
             return {live.view.id: self._extended(session, person, live) for person, live in due}
 
     def _extended(self, session: Session, person: Person, live: LiveView) -> LiveView | Refused:

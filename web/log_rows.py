@@ -139,8 +139,6 @@ def span_in_words(span: Timespan, zone: str) -> str:
 
 
 _SAID: Mapping[Action, str] = {
-    Action.SESSION_OPEN: "Signed in",
-    Action.SESSION_CLOSE: "Signed out",
     Action.SESSION_PROVE: "Showed again who it is",
     Action.SESSION_REVOKE: "Signed {name} out, {sessions} times",
     Action.PERSON_ADD: "Added the account {name}, {role}",
@@ -160,6 +158,10 @@ _SAID: Mapping[Action, str] = {
     Action.IDENTITY_UNLINK: "Took the link to {issuer} away",
     Action.REVIEW_ADD: "Asked a question about who watches",
     Action.REVIEW_READ: "Reviews, {reviews} of them",
+    Action.SCREEN_ADD: "Added the screen {name}, {kind}",
+    Action.SCREEN_ENROL: "A browser became the screen {name}, {kind}",
+    Action.SCREEN_END: "Ended the screen {name} and {sessions_ended} sessions there",
+    Action.WALL_SHOW: "Showed the wall at the screen {name}",
     Action.TLS_INIT: "Made an authority for the pages of {hosts}",
     Action.KEY_ROTATE: "Rotation of the {key} key: {step}",
     Action.LOG_ERASE: "Erased entries {first} to {last}, by the rule of {days} days",
@@ -176,6 +178,10 @@ def _seen(event: AccessEvent, zone: str) -> str:
             return f"Refused: {detail.get('sentence', detail.get('what', ''))}"
         case Action.SESSION_REFUSE:
             return f"Sign-in refused{COUNTED_BACK if detail.get('why') == 'counter' else ''}"
+        case Action.SESSION_OPEN:
+            return f"Signed in at {detail['screen']}" if "screen" in detail else "Signed in"
+        case Action.SESSION_CLOSE:
+            return "Signed out by the next person" if detail.get("why") == "switched" else "Signed out"
         case Action.LOG_READ | Action.LOG_EXPORT:
             how = " exported" if event.action is Action.LOG_EXPORT else ""
             of = f" on {span_in_words(event.span, zone)}" if event.span else ""

@@ -17,6 +17,7 @@ from vms.config import Settings
 from vms.domain.identity import Identity, Places, parse_places
 from vms.errors import ConfigError
 from vms.services.oidc_provider import Provider, Secrets, open_provider
+from vms.services.sessions import ANY_BROWSER, Browser
 
 FLOW_COOKIE = "__Host-oidc"
 FLOW_SECONDS = 600
@@ -44,6 +45,8 @@ class Flow:
     identity: Identity | None = None
     """Who came back, while a code of their authenticator is waited for."""
     codes_left: int = MAX_CODES
+    browser: Browser = ANY_BROWSER
+    """What the browser brought along when it left: the redirect back comes without its strict cookies."""
 
 
 class Flows:

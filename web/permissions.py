@@ -19,8 +19,9 @@ from starlette.routing import BaseRoute
 
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import PERMISSIONS, Permission, Person, Role
+from vms.domain.screens import SessionKind
 from vms.errors import ConfigError
-from web.deps import site_of, use_of
+from web.deps import Use, site_of, use_of
 from web.security import COOKIE
 from web.words import ASK, ROLE_LABELS, only
 
@@ -28,6 +29,8 @@ PROVE_FIRST = Refused(Refusal.PROVE, "Show again that it is you. For this, that 
 ENROL_FIRST = Refused(
     Refusal.ENROL, "Your role needs a second factor. Add a passkey or set up an authenticator first: on your account's page."
 )
+LOCKED = Refused(Refusal.PROVE, "This workstation is locked: prove who you are. Live pictures go on.")
+WALL_ONLY = Refused(Refusal.SIGN_IN, "This screen shows live pictures alone. Sign in for anything else.")
 
 
 class Denied(Exception):
@@ -51,13 +54,15 @@ class Need:
     permission: Permission
     proved: bool = False
     """Whether who asks must have shown anew, within five minutes, that it is still they."""
+    use: Use = Use.BY_HAND
+    """Who asks at this route, as far as the route knows."""
 
     async def __call__(self, connection: HTTPConnection) -> Person | None:
         # What is open to everybody needs no thread: liveness answers while all of them wait.
         return None if self.permission is Permission.PUBLIC else await run_in_threadpool(self._admitted, connection)
 
     def _admitted(self, connection: HTTPConnection) -> Person:
-        answer = site_of(connection).signed_in(connection.cookies.get(COOKIE), use_of(connection))
+        answer = site_of(connection).signed_in(connection.cookies.get(COOKIE), use_of(connection, self.use))
         if isinstance(answer, Refused):
             raise self._denied(connection, answer, None)
         if refused := self._refused(answer, site_of(connection).clock.now()):
@@ -67,6 +72,10 @@ class Need:
     def _refused(self, person: Person, at: datetime) -> Refused | None:
         if person.may(self.permission):
             return PROVE_FIRST if self.proved and not person.proved_lately(at) else None
+        if person.kind is SessionKind.WALL:
+            return WALL_ONLY
+        if person.locked_since is not None and self.permission in PERMISSIONS[person.role]:
+            return LOCKED
         return ENROL_FIRST if person.must_enrol and self.permission in PERMISSIONS[person.role] else not_for(person, self.permission)
 
     def _denied(self, connection: HTTPConnection, refused: Refused, person: Person | None) -> Denied:
@@ -82,15 +91,23 @@ def need_proved(permission: Permission) -> Any:  # noqa: ANN401 - as above
     return Depends(Need(permission, proved=True))
 
 
+def need_by_player(permission: Permission) -> Any:  # noqa: ANN401 - as above
+    """Declare a route that a player asks by itself: it keeps the session, and unlocks nothing."""
+    return Depends(Need(permission, use=Use.BY_PLAYER))
+
+
 def not_for(person: Person, permission: Permission) -> Refused:
     """Return the refusal of `permission` to `person`, in words that say whom to ask."""
     return Refused(Refusal.NOT_ALLOWED, f"{only(permission)}. Your role is {ROLE_LABELS[person.role]}. {ASK[permission]}")
 
 
 SignedIn = Annotated[Person, need(Permission.SIGNED_IN)]
+SessionOwner = Annotated[Person, need(Permission.SESSION_OWN)]
 ProvedPerson = Annotated[Person, need_proved(Permission.SIGNED_IN)]
 LiveViewer = Annotated[Person, need(Permission.LIVE_VIEW)]
+LivePlayer = Annotated[Person, need_by_player(Permission.LIVE_VIEW)]
 RecordedViewer = Annotated[Person, need(Permission.RECORDED_VIEW)]
+RecordedPlayer = Annotated[Person, need_by_player(Permission.RECORDED_VIEW)]
 CameraLister = Annotated[Person, need(Permission.CAMERA_LIST)]
 CameraManager = Annotated[Person, need(Permission.CAMERA_MANAGE)]
 PeopleReader = Annotated[Person, need(Permission.PEOPLE_READ)]
@@ -98,6 +115,8 @@ PeopleProposer = Annotated[Person, need_proved(Permission.PEOPLE_PROPOSE)]
 PeopleConfirmer = Annotated[Person, need_proved(Permission.PEOPLE_CONFIRM)]
 PeopleEnder = Annotated[Person, need_proved(Permission.PEOPLE_END)]
 ReviewReader = Annotated[Person, need(Permission.REVIEW_READ)]
+ScreenReader = Annotated[Person, need(Permission.SCREEN_MANAGE)]
+ScreenManager = Annotated[Person, need_proved(Permission.SCREEN_MANAGE)]
 LogReader = Annotated[Person, need(Permission.LOG_READ)]
 ANYBODY = need(Permission.PUBLIC)
 

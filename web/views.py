@@ -11,9 +11,11 @@ from typing import TypedDict
 from vms.domain.access import LIVE_REPLAY
 from vms.domain.camera import CameraDetails, StreamRole
 from vms.domain.people import LOOK_BACK, Permission, Person
+from vms.domain.screens import Screen, ScreenKind, SessionKind
 from vms.domain.timespan import ms_of
 from vms.services.cameras import list_cameras
 from vms.services.district import load_district
+from vms.services.screens import screen_of
 from vms.services.second_person import waits_for
 from web.cameras_now import CameraNow, chip, now
 from web.deps import Site
@@ -73,6 +75,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         district = load_district(session)
         known = list_cameras(session, person) if person else []
         waits = waits_for(session, person) if person else 0
+        screen = screen_of(session, person) if person else None
     states = site.node.states(site.service_token()) if known else None
     at = site.clock.now()
     return {
@@ -82,6 +85,11 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         "sections": _sections(person, path),
         "chip": chip([now(details, states) for details in known]),
         "waits": waits,
+        "path": path,
+        "locked_since": person.locked_since if person else None,
+        "workstation": person is not None and person.kind is SessionKind.WORKSTATION,
+        "may_show_wall": _may_show_wall(person, screen),
+        "screen": screen,
         "now": at,
         "now_ms": ms_of(at),
         "demo": None,
@@ -147,6 +155,13 @@ def moment_ms(text: str | None) -> int | None:
 
 def _look_back(person: Person) -> timedelta:
     return LOOK_BACK.get(person.role, LONGEST_LOOK_BACK)
+
+
+def _may_show_wall(person: Person | None, screen: Screen | None) -> bool:
+    """Say whether this browser is a wall screen of whose branch the person may show the pictures."""
+    if person is None or screen is None or screen.kind is not ScreenKind.WALL or not person.may(Permission.LIVE_VIEW):
+        return False
+    return person.branches is None or screen.branch_id in person.branches
 
 
 def _sections(person: Person | None, path: str) -> list[dict[str, object]]:

@@ -46,7 +46,9 @@ ACTS = {
     Permission.PEOPLE_PROPOSE: "add accounts",
     Permission.PEOPLE_CONFIRM: "confirm accounts",
     Permission.PEOPLE_END: "end accounts and other people’s sessions",
+    Permission.SCREEN_MANAGE: "add and end screens",
     Permission.SIGNED_IN: "open this with an account",
+    Permission.SESSION_OWN: "prove who they are and sign out",
     Permission.PUBLIC: "open this",
 }
 """What each permission allows, as the end of "may …"."""
@@ -63,7 +65,9 @@ ASK = {
     Permission.PEOPLE_PROPOSE: "Ask IT.",
     Permission.PEOPLE_CONFIRM: "Ask the Director.",
     Permission.PEOPLE_END: "Ask IT or the Director.",
+    Permission.SCREEN_MANAGE: "Ask IT.",
     Permission.SIGNED_IN: "Ask IT.",
+    Permission.SESSION_OWN: "Ask IT.",
     Permission.PUBLIC: "",
 }
 

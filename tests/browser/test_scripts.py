@@ -33,6 +33,7 @@ PAGES = {
     "/", "/login", "/live", "/playback", "/cameras", "/cameras/new", "/cameras/{camera}", "/log", "/healthz", "/ca", "/ca.crt",
     "/static/{path:path}", "/nothing", "/join", "/prove", "/account", "/account/authenticator", "/account/passkeys/new", "/people",
     "/people/new", "/waiting", "/rules", "/reviews", "/login/oidc/callback",
+    "/switch", "/screens", "/screens/enrol", "/wall",
 }  # fmt: skip
 
 
@@ -103,6 +104,8 @@ QUERIES = (
     "/playback?t={}",
     "/join?name={}",
     "/prove?next={}",
+    "/switch?next={}",
+    "/screens?done={}",
     "/people?done={}",
     "/log?since={}&until={}",
     "/{}",

@@ -13,14 +13,14 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from tests.factories import a_branch, a_camera
+from tests.factories import CONSOLE, a_branch, a_camera, done
 from tests.waiting import wait_until
 from tests.web.footage import GOP, live_init, live_pictures, live_state
 from tests.web.world import World
 from vms.domain.access import Action
-from vms.domain.people import Role
+from vms.domain.people import SESSION_LIMITS, Role
 from vms.media.boxes import read_fragment
-from vms.services import cameras, sessions
+from vms.services import cameras, screens, sessions
 from vms.services.sessions import session_for_token
 from web import live_gateway
 
@@ -276,9 +276,10 @@ def test_a_watched_view_is_extended_before_its_deadline_and_the_node_told(world:
     wait_until(lambda: [grant for grant in world.node.renewed if grant.deadline == world.clock.now() + timedelta(minutes=15)])
 
 
-def test_watching_keeps_the_session_alive_and_an_open_window_alone_does_not(world: World, window: Open) -> None:
+def test_watching_keeps_a_workstations_session_alive_and_an_open_window_alone_does_not(world: World, window: Open) -> None:
     _on_air(world)
-    watching, idle = window(), window()
+    desk = world.screen()
+    watching, idle = (window(token=world.token(Role.DESK, screen=desk)) for _ in range(2))
     watching.sub(_camera(world))
     watching.pictures(5)
     for _ in range(3):
@@ -287,6 +288,58 @@ def test_watching_keeps_the_session_alive_and_an_open_window_alone_does_not(worl
     assert idle.close_code() == 4401
     watching.socket.send('{"t": "ping"}')
     assert watching.text()["t"] == "pong"
+
+
+def test_watching_elsewhere_keeps_no_session_alive(world: World, window: Open) -> None:
+    _on_air(world)
+    one = window()
+    one.sub(_camera(world))
+    one.pictures(5)
+    world.clock.step(timedelta(minutes=14))
+    wait_until(lambda: world.events(Action.VIEW_EXTEND))
+    world.clock.step(timedelta(minutes=1))
+    assert one.close_code() == 4401
+
+
+def test_watching_at_a_workstation_ends_with_the_shift(world: World, window: Open) -> None:
+    _on_air(world)
+    one = window(token=world.token(Role.DESK, screen=world.screen()))
+    one.sub(_camera(world))
+    one.pictures(5)
+    step = timedelta(minutes=6)  # a view is extended in its last five of fifteen
+    for _ in range(SESSION_LIMITS[Role.DESK] // step - 1):
+        world.clock.step(step)
+        wait_until(lambda: _seen_at(world, one.token) == world.clock.now())
+    world.clock.step(step)
+    assert one.close_code() == 4401
+
+
+def test_a_locked_workstation_shows_live_pictures_on(world: World, window: Open) -> None:
+    _on_air(world)
+    one = window(token=world.token(Role.DESK, screen=world.screen()))
+    one.sub(_camera(world))
+    one.pictures(5)
+    for _ in range(3):
+        world.clock.step(timedelta(minutes=6))
+        wait_until(lambda: _seen_at(world, one.token) == world.clock.now())
+    assert _open(world, one.token).person.locked_since is not None
+    (picture,) = live_pictures(1, first=5)
+    world.node.send(world.main, picture)
+    assert one.pictures(1)[0][3:] == picture[1:]
+
+
+def test_ending_a_screen_ends_the_pictures_there_and_no_others(world: World, window: Open) -> None:
+    _on_air(world)
+    desk, elsewhere = world.screen(), window()
+    one = window(token=world.token(Role.DESK, screen=desk))
+    for each in (one, elsewhere):
+        each.sub(_camera(world))
+        each.pictures(5)
+    with world.site.central.writing() as session:
+        screens.end_screen(session, CONSOLE, desk.screen.id, at=world.clock.now())
+    assert one.close_code() == 4401
+    elsewhere.socket.send('{"t": "ping"}')
+    assert elsewhere.text()["t"] == "pong"
 
 
 def test_a_node_that_comes_back_starts_a_new_epoch(world: World, window: Open) -> None:
@@ -375,9 +428,12 @@ def test_invented_cameras_are_one_event_and_end_the_window(world: World, window:
 
 
 def _seen_at(world: World, token: str) -> object:
+    return _open(world, token).seen_at
+
+
+def _open(world: World, token: str) -> sessions.OpenSession:
     with world.site.central.reading() as session:
-        found = session_for_token(session, token, at=world.clock.now())
-    return found.seen_at if isinstance(found, sessions.OpenSession) else None
+        return done(session_for_token(session, token, at=world.clock.now()))
 
 
 def test_no_window_goes_on_when_nobody_can_look_after_it(world: World, window: Open) -> None:

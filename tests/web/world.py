@@ -13,7 +13,7 @@ from sqlalchemy import text
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
-from tests.factories import CONSOLE, NOW, a_branch, a_camera, an_account, done
+from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_screen, an_account, done
 from tests.web.fake_node import FakeNode
 from tests.web.serving import loopback_socket, plainly, served, unix_socket
 from tests.web.world_clock import DrivenClock
@@ -23,9 +23,11 @@ from vms.domain.access import AccessEvent, Action
 from vms.domain.camera import Branch, CameraDetails, StreamRole
 from vms.domain.ids import BranchId, PersonId, StreamId
 from vms.domain.people import Proof, Role
+from vms.domain.screens import ScreenKind
 from vms.services.district import District, save_district
 from vms.services.own_ca import served_certificate
-from vms.services.sessions import open_session
+from vms.services.screens import Enrolled
+from vms.services.sessions import ANY_BROWSER, Browser, digest, open_session
 from vms.store import access_log, people
 from web.app import create_app, open_site
 from web.certificate import ServedCertificate
@@ -58,14 +60,21 @@ class World:
     def sub(self) -> StreamId:
         return stream_of(self.camera, StreamRole.SUB)
 
-    def token(self, role: Role, *, branches: frozenset[BranchId] | None = None) -> str:
-        """Return a new session of somebody with `role`."""
+    def screen(self, kind: ScreenKind = ScreenKind.WORKSTATION, *, name: str = "") -> Enrolled:
+        """Return a browser that was enrolled as a screen of the branch."""
+        with self.site.central.writing() as session:
+            return a_screen(session, self.branch, kind, name=name, at=self.clock.now())
+
+    def token(self, role: Role, *, branches: frozenset[BranchId] | None = None, screen: Enrolled | None = None) -> str:
+        """Return a new session of somebody with `role`, opened at a screen when one is given."""
+        browser = Browser(digest(screen.token)) if screen else ANY_BROWSER
         with self.site.central.writing() as session:
             if (role, branches) not in self._people:
                 account = an_account(session, role, name=f"{role} {len(self._people)}", branches=branches)
                 people.confirm(session, account.id, self.clock.now())
                 self._people[role, branches] = account.id
-            return done(open_session(session, person_id=self._people[role, branches], at=self.clock.now(), proof=Proof.TOTP)).token
+            person = self._people[role, branches]
+            return done(open_session(session, person_id=person, at=self.clock.now(), proof=Proof.TOTP, browser=browser)).token
 
     def client(self, role: Role | None = None, *, branches: frozenset[BranchId] | None = None, page: bool = False) -> httpx.Client:
         """Return a browser, signed in when a role is given; it asks for pages or for data."""

@@ -17,6 +17,7 @@ StreamId = NewType("StreamId", int)
 NodeId = NewType("NodeId", int)
 PersonId = NewType("PersonId", int)
 SessionId = NewType("SessionId", int)
+ScreenId = NewType("ScreenId", int)
 ProposalId = NewType("ProposalId", int)
 VolumeId = NewType("VolumeId", str)
 """UUID text, as in the volume's identity file."""

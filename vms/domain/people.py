@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from vms.domain.ids import BranchId, NodeId, PersonId, SessionId
+from vms.domain.ids import BranchId, NodeId, PersonId, ScreenId, SessionId
+from vms.domain.screens import SessionKind
 from vms.domain.timespan import EPOCH
 
 
@@ -42,13 +43,17 @@ class Permission(StrEnum):
     PEOPLE_CONFIRM = "people.confirm"
     PEOPLE_END = "people.end"
     """End accounts and other people's sessions."""
+    SCREEN_MANAGE = "screen.manage"
+    """Add, list and end enrolled screens."""
     SIGNED_IN = "signed_in"
-    """What every account may: its own name, sign-out, the page shell."""
+    """What every account may: its own page, the rules, the page shell."""
+    SESSION_OWN = "session.own"
+    """Who one is, a new proof, sign-out, another person in one's place: what a locked session may, too."""
     PUBLIC = "public"
     """Needs no account: sign-in page, static files, liveness."""
 
 
-_EVERYONE = frozenset({Permission.PUBLIC, Permission.SIGNED_IN})
+_EVERYONE = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SESSION_OWN})
 _WATCHES_LIVE = _EVERYONE | {Permission.CAMERA_LIST, Permission.LIVE_VIEW}
 _WATCHES = _WATCHES_LIVE | {Permission.RECORDED_VIEW}
 _READS = {Permission.CAMERA_LIST, Permission.LOG_READ, Permission.LOG_EXPORT, Permission.REVIEW_READ, Permission.PEOPLE_READ}
@@ -59,12 +64,12 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.BRANCH_MANAGER: _WATCHES_LIVE | {Permission.LOG_READ},
     Role.DIRECTOR: _DECIDES
     | {Permission.LOG_EXPORT, Permission.REVIEW_READ}
-    | {Permission.PEOPLE_READ, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END},
+    | {Permission.PEOPLE_READ, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END, Permission.SCREEN_MANAGE},
     Role.DELEGATE: _DECIDES,
     Role.COUNSEL: _EVERYONE,
     Role.IT: _EVERYONE
     | {Permission.CAMERA_LIST, Permission.CAMERA_MANAGE, Permission.HEALTH_READ}
-    | {Permission.PEOPLE_READ, Permission.PEOPLE_PROPOSE, Permission.PEOPLE_END},
+    | {Permission.PEOPLE_READ, Permission.PEOPLE_PROPOSE, Permission.PEOPLE_END, Permission.SCREEN_MANAGE},
     Role.AUDITOR: _EVERYONE | _READS,
 }
 """Nobody configures cameras and also watches them; who adds accounts confirms none; who reads everybody's log watches nobody."""
@@ -79,7 +84,13 @@ SESSION_LIMITS: dict[Role, timedelta] = dict.fromkeys(Role, timedelta(hours=8)) 
 IDLE_LIMITS: dict[Role, timedelta] = dict.fromkeys(Role, timedelta(minutes=15)) | dict.fromkeys(
     (Role.DIRECTOR, Role.DELEGATE, Role.IT), timedelta(minutes=10)
 )
-"""A session ends after this long without a request."""
+"""A session ends after this long without a request; at a workstation it locks after this long without one made by hand."""
+WALL_LIMIT = timedelta(hours=13)
+"""A wall ends this long after its session was opened, whoever opened it."""
+LOCKED_MAY = frozenset({Permission.PUBLIC, Permission.SESSION_OWN, Permission.CAMERA_LIST, Permission.LIVE_VIEW})
+"""What is left of a role in a locked session: live pictures, and showing who one is."""
+WALL_MAY = frozenset({Permission.PUBLIC, Permission.LIVE_VIEW})
+"""What is left of a role in a wall session."""
 PROOF_LASTS = timedelta(minutes=5)
 """So long after somebody proved who they are, acts that ask for a fresh proof may be done."""
 MIN_PASSWORD_CHARS = 15
@@ -127,10 +138,23 @@ class Person:
     branches: frozenset[BranchId] | None = None
     proof: Proof = Proof.TOTP
     proved_at: datetime = EPOCH
+    kind: SessionKind = SessionKind.ORDINARY
+    screen_id: ScreenId | None = None
+    """The enrolled screen at which the session was opened."""
+    acted_at: datetime = EPOCH
+    """When somebody last asked for something by hand."""
+    at: datetime = field(default=EPOCH, compare=False)
+    """The moment at which all this was so."""
 
     @property
     def label(self) -> str:
         return f"person:{self.id}"
+
+    @property
+    def locked_since(self) -> datetime | None:
+        """Return since when nobody has acted at this workstation for the role's idle limit; None when somebody has."""
+        since = self.acted_at + IDLE_LIMITS[self.role]
+        return since if self.kind is SessionKind.WORKSTATION and since <= self.at else None
 
     @property
     def must_enrol(self) -> bool:
@@ -138,7 +162,13 @@ class Person:
         return self.proof is Proof.PASSWORD and needs_second_factor(self.role)
 
     def may(self, permission: Permission) -> bool:
-        return permission in (_EVERYONE if self.must_enrol else PERMISSIONS[self.role])
+        """Say whether this session may do what `permission` names now; the one place that knows of the lock and of walls."""
+        return permission in (_EVERYONE if self.must_enrol else PERMISSIONS[self.role]) and permission in self._left()
+
+    def _left(self) -> frozenset[Permission]:
+        if self.kind is SessionKind.WALL:
+            return WALL_MAY
+        return LOCKED_MAY if self.locked_since else frozenset(Permission)
 
     def proved_lately(self, at: datetime) -> bool:
         """Say whether a new proof is not needed yet, for acts that ask for one."""
@@ -222,6 +252,7 @@ CONSOLE_PERMISSIONS = frozenset({Permission.PUBLIC, Permission.CAMERA_LIST, Perm
     Permission.PEOPLE_READ,
     Permission.PEOPLE_PROPOSE,
     Permission.PEOPLE_END,
+    Permission.SCREEN_MANAGE,
 }
 """What works on the command line without `vms login`; watching and the log are acts of people."""
 

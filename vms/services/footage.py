@@ -40,7 +40,7 @@ def open_view(
     if refused := _refused(session, actor, camera_id, span, at):
         return refuse(session, actor, Action.VIEW_OPEN, refused, at=at, camera_id=camera_id)
     view = View(new_view_id(), actor.label, camera_id, purpose, span, at, at + VIEW_DEADLINE)
-    views.add(session, view)
+    views.add(session, view, actor.session_id if isinstance(actor, Person) else None)
     _record_view(session, actor, view, Action.VIEW_OPEN, at=at, detail=detail)
     return view
 
@@ -82,11 +82,17 @@ def close_view(session: Session, actor: Actor, view_id: ViewId, *, intervals: Se
     if isinstance(found, Refused):
         return found
     view, closed_at = found
-    if closed_at is None:
-        views.close(session, view_id, at)
+    if closed_at is None and views.close(session, view_id, at):
         told = {"streamed": _written(intervals)} if view.span is None else {"shown": _written(_inside(intervals, view.span))}
         _record_view(session, actor, view, Action.VIEW_CLOSE, at=at, detail=told)
     return view
+
+
+def close_streamed_view(session: Session, actor: Person, view: View, *, intervals: Sequence[Timespan], why: str, at: datetime) -> None:
+    """End a view of a recording that `actor` may not go on with: `intervals` is what the hub sent of it. Closing again changes nothing."""
+    if view.span is not None and views.close(session, view.id, at):
+        told = {"streamed": _written(_inside(intervals, view.span)), "why": why}
+        _record_view(session, actor, view, Action.VIEW_CLOSE, at=at, detail=told)
 
 
 def grant_for(session: Session, view: View) -> Grant:

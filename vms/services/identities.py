@@ -23,7 +23,7 @@ from vms.services import second_person
 from vms.services.access_log import record
 from vms.services.passwords import NO_PASSWORD
 from vms.services.second_factor import FactorKey, factors_of, refuse_factor_change, take_code
-from vms.services.sessions import SignedIn, open_session, prove_session, refuse_sign_in
+from vms.services.sessions import ANY_BROWSER, Browser, SignedIn, open_session, prove_session, refuse_sign_in
 from vms.store import branches, identities, people
 
 OIDC = System("oidc")
@@ -48,6 +48,7 @@ class Coming:
     key: FactorKey
     code: str = ""
     address: str = ""
+    browser: Browser = ANY_BROWSER
 
 
 def come_in(session: Session, coming: Coming, places: Places) -> SignedIn | CodeWanted | Refused:
@@ -67,8 +68,16 @@ def come_in(session: Session, coming: Coming, places: Places) -> SignedIn | Code
     proof = _proof(session, account.id, account.name, coming)
     if not isinstance(proof, Proof):
         return proof
-    shown = _proved_at(proof, coming)
-    return open_session(session, person_id=account.id, proof=proof, at=coming.at, address=coming.address, how=_how(proof), proved_at=shown)
+    return open_session(
+        session,
+        person_id=account.id,
+        proof=proof,
+        at=coming.at,
+        address=coming.address,
+        how=_how(proof),
+        proved_at=_proved_at(proof, coming),
+        browser=coming.browser,
+    )
 
 
 def prove_by_identity(session: Session, person: Person, coming: Coming) -> SignedIn | CodeWanted | Refused:

@@ -20,7 +20,7 @@ from vms.services.access_log import record, refuse
 from vms.services.names import checked_name
 from vms.services.refusals import no_such
 from vms.services.second_factor import Enrolled, factors_of, new_recovery_codes, refuse_factor_change
-from vms.services.sessions import SignedIn, digest, open_session, prove_session, refuse_sign_in
+from vms.services.sessions import ANY_BROWSER, Browser, SignedIn, digest, open_session, prove_session, refuse_sign_in
 from vms.services.webauthn import Options, RelyingParty
 from vms.store import factors, passkeys, sessions
 from vms.store.passkeys import Passkey
@@ -113,7 +113,7 @@ def ask_to_sign_in(session: Session, rp: RelyingParty, holder: Holder, *, at: da
 
 
 def sign_in_by_passkey(
-    session: Session, rp: RelyingParty, holder: Holder, answer: str, *, at: datetime, address: str = ""
+    session: Session, rp: RelyingParty, holder: Holder, answer: str, *, at: datetime, address: str = "", browser: Browser = ANY_BROWSER
 ) -> SignedIn | Refused:
     """Open a session for whose passkey `answer` comes from; every refusal is written."""
     challenge = passkeys.take_challenge(session, holder, Ceremony.SIGN_IN, at)
@@ -123,7 +123,7 @@ def sign_in_by_passkey(
         whose = None if found is None else found.person
         refused = refuse_sign_in(session, whose, at=at, address=address, how=Proof.PASSKEY.value, why=why)
         return refused if challenge is not None else Refused(refused.refusal, TOO_LATE)
-    return open_session(session, person_id=found.person, proof=Proof.PASSKEY, at=at, address=address)
+    return open_session(session, person_id=found.person, proof=Proof.PASSKEY, at=at, address=address, browser=browser)
 
 
 def ask_to_prove(session: Session, person: Person, rp: RelyingParty, *, at: datetime) -> Options | Refused:

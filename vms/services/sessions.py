@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from vms.domain.access import Action
-from vms.domain.ids import PersonId, SessionId, new_number
+from vms.domain.ids import BranchId, PersonId, ScreenId, SessionId, new_number
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import IDLE_LIMITS, SESSION_LIMITS, Account, AccountState, Permission, Person, Proof, System
+from vms.domain.people import IDLE_LIMITS, SESSION_LIMITS, WALL_LIMIT, Account, AccountState, Permission, Person, Proof, System
+from vms.domain.screens import Screen, ScreenKind, SessionKind
 from vms.services.access_log import record, refuse
 from vms.services.refusals import no_such, not_allowed, sign_in_first
-from vms.store import people, sessions
+from vms.store import people, screens, sessions
 from vms.store.sessions import StoredSession
 
 TOUCH_EVERY = timedelta(minutes=1)
@@ -35,6 +36,19 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Browser:
+    """What a browser brings along to a sign-in, besides its address; digests of tokens, empty where it has none."""
+
+    screen_sha256: bytes = b""
+    """Of the screen that it was enrolled as."""
+    gives_way_sha256: bytes = b""
+    """Of the session that ends when the new one opens: another person takes its place."""
+
+
+ANY_BROWSER = Browser()
+
+
+@dataclass(frozen=True, slots=True)
 class OpenSession:
     """Whose request this is, and how long the session still lasts."""
 
@@ -42,12 +56,22 @@ class OpenSession:
     seen_at: datetime
     ends_at: datetime
 
+    @property
+    def watching_counts(self) -> bool:
+        """Say whether a live picture that is watched keeps the session open: at an enrolled screen alone."""
+        return self.person.kind is not SessionKind.ORDINARY
+
     def touch_due(self, at: datetime) -> bool:
         """Say whether it is time to write this request down (`touch_session`)."""
         return at - self.seen_at >= TOUCH_EVERY
 
+    def act_due(self, at: datetime) -> bool:
+        """Say whether it is time to write down that this request was made by hand (`act_in_session`); once locked it never is."""
+        person = self.person
+        return person.kind is SessionKind.WORKSTATION and person.locked_since is None and at - person.acted_at >= TOUCH_EVERY
 
-def open_session(
+
+def open_session(  # noqa: PLR0913 - who came, by what, from where
     session: Session,
     *,
     person_id: PersonId,
@@ -56,6 +80,7 @@ def open_session(
     address: str = "",
     how: str = "",
     proved_at: datetime | None = None,
+    browser: Browser = ANY_BROWSER,
 ) -> SignedIn | Refused:
     """Open a session for somebody who has shown who they are by `proof`; refused when the account is not in use.
 
@@ -66,12 +91,19 @@ def open_session(
     if account is None or not account.in_use(at):
         refused = refuse_sign_in(session, person_id, at=at, address=address, how="" if proof is Proof.PASSWORD else how or proof.value)
         return _not_yet() if account is not None and account.state(at) is AccountState.WAITS else refused
+    screen = screens.held_for_token(session, browser.screen_sha256) if browser.screen_sha256 else None
+    kind = SessionKind.WORKSTATION if screen is not None and screen.kind is ScreenKind.WORKSTATION else SessionKind.ORDINARY
     token, number = secrets.token_urlsafe(32), SessionId(new_number())
-    stored = StoredSession(number, account, proof, address[:64], at, min(at, proved_at or at), at, None)
+    proved = min(at, proved_at or at)
+    stored = StoredSession(number, account, proof, address[:64], at, proved, at, at, None, kind, screen.id if screen else None)
     sessions.add(session, stored, digest(token))
     people.signed_in(session, account.id, at)
-    person = _person(stored)
-    record(session, actor=person, action=Action.SESSION_OPEN, at=at, detail=_origin(address) | {"how": how or proof.value})
+    if screen is not None:
+        screens.seen(session, screen.id, at)
+    person = _person(session, stored, at)
+    _give_way(session, browser.gives_way_sha256, at)
+    detail = _origin(address) | {"how": how or proof.value} | ({"screen": screen.name} if screen else {})
+    record(session, actor=person, action=Action.SESSION_OPEN, at=at, detail=detail)
     return SignedIn(token, person)
 
 
@@ -99,12 +131,36 @@ def session_for_digest(session: Session, token_sha256: bytes, *, at: datetime) -
     ends_at = _ends_at(stored)
     if not stored.opened_at <= at < ends_at:
         return Refused(Refusal.SIGN_IN, "The session has ended. Sign in again.")
-    return OpenSession(_person(stored), stored.seen_at, ends_at)
+    return OpenSession(_person(session, stored, at), stored.seen_at, ends_at)
 
 
-def touch_session(session: Session, session_id: SessionId, *, at: datetime) -> None:
-    """Count a request at `at` against the idle limit."""
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose session something was opened in, and whether it still is one."""
+
+    person: Person
+    is_open: bool
+
+
+def holder_of(session: Session, number: SessionId, *, at: datetime) -> Holder | None:
+    stored = sessions.get(session, number)
+    if stored is None:
+        return None
+    is_open = stored.ended_at is None and stored.account.in_use(at) and stored.opened_at <= at < _ends_at(stored)
+    return Holder(_person(session, stored, at), is_open)
+
+
+def touch_session(session: Session, session_id: SessionId, *, at: datetime, screen: ScreenId | None = None) -> None:
+    """Count a request, or a live picture watched at `screen`, against the idle limit."""
     sessions.seen(session, session_id, at)
+    if screen is not None:
+        screens.seen(session, screen, at)
+
+
+def act_in_session(session: Session, person: Person, *, at: datetime) -> None:
+    """Count a request by hand against the idle limit and against the lock; what has locked stays so."""
+    touch_session(session, person.session_id, at=at, screen=person.screen_id)
+    sessions.acted(session, person.session_id, at, since=at - IDLE_LIMITS[person.role])
 
 
 def prove_session(session: Session, person: Person, proof: Proof, *, at: datetime, how: str = "") -> SignedIn:
@@ -112,13 +168,18 @@ def prove_session(session: Session, person: Person, proof: Proof, *, at: datetim
     token = secrets.token_urlsafe(32)
     sessions.proved(session, person.session_id, digest(token), proof, at)
     record(session, actor=person, action=Action.SESSION_PROVE, at=at, detail={"how": how or proof.value})
-    return SignedIn(token, Person(person.id, person.name, person.role, person.session_id, person.branches, proof, at))
+    return SignedIn(token, replace(person, proof=proof, proved_at=at, acted_at=at, at=at))
 
 
 def sign_out(session: Session, person: Person, *, at: datetime) -> None:
     """End the session that `person` acts in; open streams close when they next ask."""
     if sessions.end(session, person.session_id, at):
         record(session, actor=person, action=Action.SESSION_CLOSE, at=at)
+
+
+def screen_of_browser(session: Session, browser: Browser) -> Screen | None:
+    """Return the screen that a browser is, if it still is one."""
+    return screens.for_token(session, browser.screen_sha256) if browser.screen_sha256 else None
 
 
 def list_sessions(session: Session, person: Person, *, at: datetime) -> list[StoredSession]:
@@ -161,8 +222,16 @@ def _may_end(actor: Person, person_id: PersonId) -> bool:
 
 def _ends_at(stored: StoredSession) -> datetime:
     role, account_ends = stored.account.role, stored.account.ends_at
-    ends = min(stored.opened_at + SESSION_LIMITS[role], stored.seen_at + IDLE_LIMITS[role])
+    longest = WALL_LIMIT if stored.kind is SessionKind.WALL else SESSION_LIMITS[role]
+    ends = min(stored.opened_at + longest, stored.seen_at + IDLE_LIMITS[role])
     return ends if account_ends is None else min(ends, account_ends)
+
+
+def _give_way(session: Session, token_sha256: bytes, at: datetime) -> None:
+    """End the session whose place another person takes; its open views are closed when they are next looked at."""
+    before = session_for_digest(session, token_sha256, at=at) if token_sha256 else None
+    if isinstance(before, OpenSession) and sessions.end(session, before.person.session_id, at):
+        record(session, actor=before.person, action=Action.SESSION_CLOSE, at=at, detail={"why": "switched"})
 
 
 def _not_yet() -> Refused:
@@ -173,6 +242,28 @@ def _origin(address: str) -> dict[str, str]:
     return {"address": address} if address else {}
 
 
-def _person(stored: StoredSession) -> Person:
+def _person(session: Session, stored: StoredSession, at: datetime) -> Person:
     account: Account = stored.account
-    return Person(account.id, account.name, account.role, stored.id, account.branches, stored.proof, stored.proved_at)
+    return Person(
+        account.id,
+        account.name,
+        account.role,
+        stored.id,
+        _reach(session, stored),
+        stored.proof,
+        stored.proved_at,
+        stored.kind,
+        stored.screen_id,
+        stored.acted_at,
+        at,
+    )
+
+
+def _reach(session: Session, stored: StoredSession) -> frozenset[BranchId] | None:
+    """Return the branches of the account; on a wall, of those the screen's alone."""
+    mine = stored.account.branches
+    if stored.kind is not SessionKind.WALL or stored.screen_id is None:
+        return mine
+    screen = screens.get(session, stored.screen_id)
+    here = frozenset({screen.branch_id}) if screen else frozenset()
+    return here if mine is None else here & mine

@@ -18,13 +18,21 @@ from vms.services.access_log import record
 from vms.services.passwords import NO_PASSWORD, PasswordHash, hash_password
 from vms.services.refusals import sign_in_first
 from vms.services.second_factor import FactorKey, take_code
-from vms.services.sessions import SignedIn, digest, open_session, prove_session, refuse_sign_in
+from vms.services.sessions import ANY_BROWSER, Browser, SignedIn, digest, open_session, prove_session, refuse_sign_in
 from vms.store import people, sessions
 from vms.store.database import Engines
 
 
-def sign_in(
-    central: Engines, *, name: str, password: str, code: str = "", key: FactorKey, at: datetime, address: str = ""
+def sign_in(  # noqa: PLR0913 - what was entered, when, from where
+    central: Engines,
+    *,
+    name: str,
+    password: str,
+    code: str = "",
+    key: FactorKey,
+    at: datetime,
+    address: str = "",
+    browser: Browser = ANY_BROWSER,
 ) -> SignedIn | Refused:
     """Open a session when name, password and, where the account has a second factor, a code fit."""
     with central.reading() as session:
@@ -35,7 +43,7 @@ def sign_in(
         proof = take_code(session, person, code, key=key, at=at) if person is not None and fits else None
         if person is None or proof is None:
             return refuse_sign_in(session, person, at=at, address=address)
-        return open_session(session, person_id=person, at=at, address=address, proof=proof)
+        return open_session(session, person_id=person, at=at, address=address, proof=proof, browser=browser)
 
 
 def prove(central: Engines, person: Person, *, password: str, code: str, key: FactorKey, at: datetime) -> SignedIn | Refused:
@@ -52,7 +60,9 @@ def prove(central: Engines, person: Person, *, password: str, code: str, key: Fa
         return prove_session(session, person, proof, at=at)
 
 
-def join(central: Engines, *, name: str, invitation: str, password: str, at: datetime, address: str = "") -> SignedIn | Refused:
+def join(
+    central: Engines, *, name: str, invitation: str, password: str, at: datetime, address: str = "", browser: Browser = ANY_BROWSER
+) -> SignedIn | Refused:
     """Choose the first password of an account with the code of its invitation; InvalidInput when the password is too weak."""
     hashed = hash_password(password)
     with central.writing() as session:
@@ -62,7 +72,7 @@ def join(central: Engines, *, name: str, invitation: str, password: str, at: dat
             refuse_sign_in(session, person, at=at, address=address)
             return Refused(Refusal.SIGN_IN, "Name or invitation is wrong, or the invitation has run out. Ask IT for a new one.")
         people.set_password(session, person, hashed, before=NO_PASSWORD)
-        opened = open_session(session, person_id=person, proof=Proof.PASSWORD, at=at, address=address)
+        opened = open_session(session, person_id=person, proof=Proof.PASSWORD, at=at, address=address, browser=browser)
         actor = opened.person if isinstance(opened, SignedIn) else System("join")
         record(session, actor=actor, action=Action.PERSON_JOIN, at=at, detail={"person": str(person)})
         return opened

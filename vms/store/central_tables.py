@@ -22,7 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState, RecordingMode, Scheme, StreamRole
-from vms.store import log_tables, people_tables  # noqa: F401 - their tables join the schema
+from vms.store import log_tables, people_tables, screen_tables  # noqa: F401 - their tables join the schema
 from vms.store.central_base import NAME_CHARS, Central
 from vms.store.columns import Moment, Number, Word, one_of
 
@@ -154,6 +154,8 @@ class ViewRow(Central):
     __table_args__ = (
         one_of("purpose", Purpose, "purpose"),
         CheckConstraint("(span_start_at IS NULL) = (span_end_at IS NULL)", name="span"),
+        # Every few seconds: those that may still be used.
+        Index(None, "deadline_at"),
     )
 
     id: Mapped[str] = mapped_column(String(22), primary_key=True)
@@ -166,6 +168,8 @@ class ViewRow(Central):
     opened_at: Mapped[datetime] = mapped_column(Moment)
     deadline_at: Mapped[datetime] = mapped_column(Moment)
     closed_at: Mapped[datetime | None] = mapped_column(Moment)
+    session_id: Mapped[int | None] = mapped_column(Number)
+    """In which session it was opened; None for one of an older release."""
 
 
 class MailRow(Central):

@@ -17,6 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.domain.people import Ceremony, Proof, Role
+from vms.domain.screens import SessionKind
 from vms.domain.second_person import Act, Decision
 from vms.store.central_base import NAME_CHARS, Central
 from vms.store.columns import Moment, Number, Word, one_of
@@ -64,8 +65,12 @@ class SessionRow(Central):
         # Every request: the session of a token.
         UniqueConstraint("token_sha256"),
         one_of("proof", Proof, "proof"),
+        one_of("kind", SessionKind, "kind"),
+        CheckConstraint("kind = 'ordinary' OR screen_id IS NOT NULL", name="place"),
         # A person's open sessions.
         Index(None, "person_id"),
+        # A screen's, when it ends.
+        Index(None, "screen_id"),
     )
 
     id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
@@ -74,9 +79,15 @@ class SessionRow(Central):
     proof: Mapped[Proof] = mapped_column(Word(Proof))
     address: Mapped[str] = mapped_column(String(64))
     """Where it was opened from, for the person to know it again; empty when nobody knows."""
+    kind: Mapped[SessionKind] = mapped_column(Word(SessionKind))
+    screen_id: Mapped[int | None] = mapped_column(ForeignKey("screen.id"))
+    """The enrolled screen at which it was opened."""
     opened_at: Mapped[datetime] = mapped_column(Moment)
     proved_at: Mapped[datetime] = mapped_column(Moment)
     seen_at: Mapped[datetime] = mapped_column(Moment)
+    """The last request, or the last look at a live picture at a screen: it ends some time after."""
+    acted_at: Mapped[datetime] = mapped_column(Moment)
+    """The last request by hand: at a workstation it locks some time after."""
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
 
 

@@ -159,25 +159,6 @@ CREATE TABLE stream (
   CONSTRAINT fk_stream_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id)
 );
 
-CREATE TABLE session (
-  id INTEGER NOT NULL,
-  person_id INTEGER NOT NULL,
-  token_sha256 BLOB NOT NULL,
-  proof VARCHAR(32) NOT NULL,
-  address VARCHAR(64) NOT NULL,
-  opened_at BIGINT NOT NULL,
-  proved_at BIGINT NOT NULL,
-  seen_at BIGINT NOT NULL,
-  ended_at BIGINT,
-  CONSTRAINT pk_session PRIMARY KEY (id),
-  CONSTRAINT uq_session_token_sha256 UNIQUE (token_sha256),
-  CONSTRAINT ck_session_token CHECK (length(token_sha256) = 32),
-  CONSTRAINT ck_session_proof CHECK (proof IN ('password', 'totp', 'recovery', 'passkey', 'oidc', 'demo')),
-  CONSTRAINT fk_session_person_id FOREIGN KEY(person_id) REFERENCES person (id)
-);
-
-CREATE INDEX ix_session_person_id ON session (person_id);
-
 CREATE TABLE person_branch (
   person_id INTEGER NOT NULL,
   branch_id INTEGER NOT NULL,
@@ -292,6 +273,33 @@ CREATE TRIGGER access_checkpoint_no_replace BEFORE INSERT ON access_checkpoint W
 
 CREATE TRIGGER access_checkpoint_no_update BEFORE UPDATE ON access_checkpoint BEGIN SELECT RAISE(ABORT, 'access_checkpoint is append-only'); END;
 
+CREATE TABLE session (
+  id INTEGER NOT NULL,
+  person_id INTEGER NOT NULL,
+  token_sha256 BLOB NOT NULL,
+  proof VARCHAR(32) NOT NULL,
+  address VARCHAR(64) NOT NULL,
+  kind VARCHAR(32) NOT NULL,
+  screen_id INTEGER,
+  opened_at BIGINT NOT NULL,
+  proved_at BIGINT NOT NULL,
+  seen_at BIGINT NOT NULL,
+  acted_at BIGINT NOT NULL,
+  ended_at BIGINT,
+  CONSTRAINT pk_session PRIMARY KEY (id),
+  CONSTRAINT uq_session_token_sha256 UNIQUE (token_sha256),
+  CONSTRAINT ck_session_token CHECK (length(token_sha256) = 32),
+  CONSTRAINT ck_session_proof CHECK (proof IN ('password', 'totp', 'recovery', 'passkey', 'oidc', 'demo')),
+  CONSTRAINT ck_session_kind CHECK (kind IN ('ordinary', 'workstation', 'wall')),
+  CONSTRAINT ck_session_place CHECK (kind = 'ordinary' OR screen_id IS NOT NULL),
+  CONSTRAINT fk_session_person_id FOREIGN KEY(person_id) REFERENCES person (id),
+  CONSTRAINT fk_session_screen_id FOREIGN KEY(screen_id) REFERENCES screen (id)
+);
+
+CREATE INDEX ix_session_person_id ON session (person_id);
+
+CREATE INDEX ix_session_screen_id ON session (screen_id);
+
 CREATE TABLE "view" (
   id VARCHAR(22) NOT NULL,
   actor VARCHAR(300) NOT NULL,
@@ -301,12 +309,14 @@ CREATE TABLE "view" (
   span_end_at BIGINT,
   opened_at BIGINT NOT NULL,
   deadline_at BIGINT NOT NULL,
-  closed_at BIGINT,
+  closed_at BIGINT, session_id INTEGER,
   CONSTRAINT pk_view PRIMARY KEY (id),
   CONSTRAINT ck_view_purpose CHECK (purpose IN ('live', 'live-incident', 'incident', 'maintenance', 'request')),
   CONSTRAINT ck_view_span CHECK ((span_start_at IS NULL) = (span_end_at IS NULL)),
   CONSTRAINT fk_view_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id)
 );
+
+CREATE INDEX ix_view_deadline_at ON "view" (deadline_at);
 
 CREATE TABLE review (
   id INTEGER NOT NULL,
@@ -380,3 +390,28 @@ CREATE TABLE person_identity (
   CONSTRAINT uq_person_identity_person_id UNIQUE (person_id),
   CONSTRAINT fk_person_identity_person_id FOREIGN KEY(person_id) REFERENCES person (id)
 );
+
+CREATE TABLE screen (
+  id INTEGER NOT NULL,
+  name VARCHAR(120) NOT NULL,
+  name_key VARCHAR(360) NOT NULL,
+  branch_id INTEGER NOT NULL,
+  kind VARCHAR(32) NOT NULL,
+  code_sha256 BLOB,
+  code_ends_at BIGINT,
+  token_sha256 BLOB,
+  added_at BIGINT NOT NULL,
+  enrolled_at BIGINT,
+  seen_at BIGINT,
+  ended_at BIGINT,
+  CONSTRAINT pk_screen PRIMARY KEY (id),
+  CONSTRAINT uq_screen_code_sha256 UNIQUE (code_sha256),
+  CONSTRAINT uq_screen_token_sha256 UNIQUE (token_sha256),
+  CONSTRAINT ck_screen_kind CHECK (kind IN ('workstation', 'wall')),
+  CONSTRAINT ck_screen_code CHECK (length(code_sha256) = 32),
+  CONSTRAINT ck_screen_token CHECK (length(token_sha256) = 32),
+  CONSTRAINT ck_screen_code_ends CHECK ((code_sha256 IS NULL) = (code_ends_at IS NULL)),
+  CONSTRAINT fk_screen_branch_id FOREIGN KEY(branch_id) REFERENCES branch (id)
+);
+
+CREATE UNIQUE INDEX uq_screen_name_key ON screen (name_key) WHERE ended_at IS NULL;

@@ -8,8 +8,9 @@ from datetime import datetime
 from sqlalchemy import and_, insert, select, update
 from sqlalchemy.orm import Session
 
-from vms.domain.ids import PersonId, SessionId
+from vms.domain.ids import PersonId, ScreenId, SessionId
 from vms.domain.people import Account, Proof
+from vms.domain.screens import SessionKind
 from vms.store.people import account_of
 from vms.store.people_tables import PersonRow, SessionRow
 
@@ -23,7 +24,10 @@ class StoredSession:
     opened_at: datetime
     proved_at: datetime
     seen_at: datetime
+    acted_at: datetime
     ended_at: datetime | None
+    kind: SessionKind = SessionKind.ORDINARY
+    screen_id: ScreenId | None = None
 
 
 def add(session: Session, stored: StoredSession, token_sha256: bytes) -> None:
@@ -34,9 +38,12 @@ def add(session: Session, stored: StoredSession, token_sha256: bytes) -> None:
             token_sha256=token_sha256,
             proof=stored.proof,
             address=stored.address,
+            kind=stored.kind,
+            screen_id=stored.screen_id,
             opened_at=stored.opened_at,
             proved_at=stored.proved_at,
             seen_at=stored.seen_at,
+            acted_at=stored.acted_at,
         )
     )
 
@@ -45,6 +52,12 @@ def of_token(session: Session, token_sha256: bytes) -> StoredSession | None:
     """Return the session that a token's digest names, with its account as it is now."""
     query = select(SessionRow, PersonRow).join(PersonRow, PersonRow.id == SessionRow.person_id)
     found = session.execute(query.where(SessionRow.token_sha256 == token_sha256).execution_options(populate_existing=True)).one_or_none()
+    return None if found is None else _stored(found[0], account_of(session, found[1]))
+
+
+def get(session: Session, number: SessionId) -> StoredSession | None:
+    query = select(SessionRow, PersonRow).join(PersonRow, PersonRow.id == SessionRow.person_id).where(SessionRow.id == number)
+    found = session.execute(query.execution_options(populate_existing=True)).one_or_none()
     return None if found is None else _stored(found[0], account_of(session, found[1]))
 
 
@@ -64,9 +77,19 @@ def seen(session: Session, number: SessionId, at: datetime) -> None:
     session.execute(update(SessionRow).where(SessionRow.id == number, SessionRow.seen_at < at).values(seen_at=at))
 
 
+def acted(session: Session, number: SessionId, at: datetime, *, since: datetime) -> None:
+    """Write down a request by hand, unless the last one was before `since`: then the session has locked, and a request unlocks nothing."""
+    unlocked = and_(SessionRow.id == number, SessionRow.acted_at < at, SessionRow.acted_at > since)
+    session.execute(update(SessionRow).where(unlocked).values(acted_at=at))
+
+
+def show_wall(session: Session, number: SessionId) -> None:
+    session.execute(update(SessionRow).where(SessionRow.id == number).values(kind=SessionKind.WALL))
+
+
 def proved(session: Session, number: SessionId, token_sha256: bytes, proof: Proof, at: datetime) -> None:
     """Write down a new proof; the session goes on under another token."""
-    values = {"token_sha256": token_sha256, "proof": proof, "proved_at": at, "seen_at": at}
+    values = {"token_sha256": token_sha256, "proof": proof, "proved_at": at, "seen_at": at, "acted_at": at}
     session.execute(update(SessionRow).where(SessionRow.id == number).values(values))
 
 
@@ -88,5 +111,23 @@ def end_all(session: Session, person: PersonId, at: datetime, *, but: SessionId 
     return len(session.scalars(update(SessionRow).where(still_open).values(ended_at=at).returning(SessionRow.id)).all())
 
 
+def end_at_screen(session: Session, screen: ScreenId, at: datetime) -> int:
+    """End every session that was opened at a screen; return how many."""
+    still_open = and_(SessionRow.screen_id == screen, SessionRow.ended_at.is_(None))
+    return len(session.scalars(update(SessionRow).where(still_open).values(ended_at=at).returning(SessionRow.id)).all())
+
+
 def _stored(row: SessionRow, account: Account) -> StoredSession:
-    return StoredSession(SessionId(row.id), account, row.proof, row.address, row.opened_at, row.proved_at, row.seen_at, row.ended_at)
+    return StoredSession(
+        SessionId(row.id),
+        account,
+        row.proof,
+        row.address,
+        row.opened_at,
+        row.proved_at,
+        row.seen_at,
+        row.acted_at,
+        row.ended_at,
+        row.kind,
+        None if row.screen_id is None else ScreenId(row.screen_id),
+    )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, insert, select, update
 from sqlalchemy.orm import Session
 
 from vms.domain.access import View
-from vms.domain.ids import CameraId, ViewId
+from vms.domain.ids import CameraId, SessionId, ViewId
 from vms.domain.timespan import Timespan
 from vms.store.central_tables import ViewRow
+from vms.store.people_tables import SessionRow
 
 
-def add(session: Session, view: View) -> None:
+def add(session: Session, view: View, opened_in: SessionId | None) -> None:
     session.execute(
         insert(ViewRow).values(
             id=view.id,
@@ -24,6 +25,7 @@ def add(session: Session, view: View) -> None:
             span_end_at=view.span.end if view.span else None,
             opened_at=view.opened_at,
             deadline_at=view.deadline,
+            session_id=opened_in,
         )
     )
 
@@ -33,14 +35,27 @@ def get(session: Session, view_id: ViewId) -> tuple[View, datetime | None] | Non
     row = session.scalar(select(ViewRow).where(ViewRow.id == view_id).execution_options(populate_existing=True))
     if row is None:
         return None
-    span = Timespan(row.span_start_at, row.span_end_at) if row.span_start_at and row.span_end_at else None
-    view = View(ViewId(row.id), row.actor, CameraId(row.camera_id), row.purpose, span, row.opened_at, row.deadline_at)
-    return view, row.closed_at
+    return _view(row), row.closed_at
+
+
+def recorded_at_screens(session: Session, at: datetime) -> list[tuple[View, SessionId]]:
+    """Return the views of recordings that may still be used at `at` and were opened at an enrolled screen, each with its session."""
+    usable = and_(ViewRow.deadline_at > at, ViewRow.closed_at.is_(None), ViewRow.span_start_at.is_not(None))
+    query = select(ViewRow, SessionRow.id).join(SessionRow, SessionRow.id == ViewRow.session_id)
+    rows = session.execute(query.where(usable, SessionRow.screen_id.is_not(None)).execution_options(populate_existing=True))
+    return [(_view(row), SessionId(number)) for row, number in rows]
 
 
 def extend(session: Session, view_id: ViewId, deadline: datetime) -> None:
     session.execute(update(ViewRow).where(ViewRow.id == view_id).values(deadline_at=deadline))
 
 
-def close(session: Session, view_id: ViewId, at: datetime) -> None:
-    session.execute(update(ViewRow).where(ViewRow.id == view_id).values(closed_at=at))
+def close(session: Session, view_id: ViewId, at: datetime) -> bool:
+    """Close a view; False when it was closed before."""
+    still_open = and_(ViewRow.id == view_id, ViewRow.closed_at.is_(None))
+    return session.scalar(update(ViewRow).where(still_open).values(closed_at=at).returning(ViewRow.id)) is not None
+
+
+def _view(row: ViewRow) -> View:
+    span = Timespan(row.span_start_at, row.span_end_at) if row.span_start_at and row.span_end_at else None
+    return View(ViewId(row.id), row.actor, CameraId(row.camera_id), row.purpose, span, row.opened_at, row.deadline_at)

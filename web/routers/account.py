@@ -15,6 +15,7 @@ from vms.errors import InvalidInput
 from vms.services import sign_in
 from vms.services.identities import identity_of
 from vms.services.passkeys import passkeys_of
+from vms.services.screens import names_of_screens
 from vms.services.second_factor import enrol_totp, factors_of, offer_totp, offered_totp
 from vms.services.sessions import list_sessions, revoke_sessions
 from web.deps import Site, TheSite, Tx
@@ -100,6 +101,7 @@ def _account(
         known = passkeys_of(session, person.id)
         linked, has_password = identity_of(session, person.id), sign_in.has_password(session, person.id)
         mine = list_sessions(session, person, at=site.clock.now())
+        screen_names = names_of_screens(session, [one.screen_id for one in mine])
     context = around | {
         "factors": factors,
         "known_passkeys": known,
@@ -107,6 +109,7 @@ def _account(
         "must_enrol": person.must_enrol,
         "open_sessions": mine,
         "own_session": person.session_id,
+        "screen_names": screen_names,
         "linked": linked,
         "has_password": has_password,
         "oidc_label": site.settings.oidc_label if site.oidc else None,

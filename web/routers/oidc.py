@@ -22,9 +22,10 @@ from vms.services.sessions import digest, session_for_digest
 from web.deps import Site, TheSite, Tx
 from web.errors import REFUSALS, refusal
 from web.oidc_flows import FLOW_COOKIE, FLOW_SECONDS, DistrictSignIn, Flow, For, new_secrets
-from web.permissions import ANYBODY, ProvedPerson, SignedIn
-from web.routers.session import address_of, after_pause, own_path, render_proof, render_sign_in, with_cookie
+from web.permissions import ANYBODY, ProvedPerson, SessionOwner
+from web.routers.session import address_of, after_pause, own_path, render_proof, render_sign_in, render_switch, with_cookie
 from web.schemas.requests import CodeForm, NextForm
+from web.screen_cookie import browser_of, switching_browser_of
 from web.security import COOKIE
 from web.views import shell
 
@@ -39,13 +40,26 @@ Outcome = NewSession | CodeWanted | Linked | Refused
 def begin_sign_in(site: TheSite, request: Request, form: Annotated[NextForm, Form()]) -> Response:
     there = _district(site)
     try:
-        return _lead_away(site, request, there, Flow(For.SIGN_IN, new_secrets(), own_path(form.next)))
+        return _lead_away(
+            site, request, there, Flow(For.SIGN_IN, new_secrets(), own_path(form.next), browser=browser_of(request)), prompt=""
+        )
     except Unavailable as err:
         return _with_status(render_sign_in(site, request, next_path=form.next, refused=Refused(Refusal.SIGN_IN, str(err))), 503)
 
 
+@router.post("/switch/oidc")
+def begin_switch(person: SessionOwner, site: TheSite, request: Request, form: Annotated[NextForm, Form()]) -> Response:
+    there, browser = _district(site), switching_browser_of(request)
+    try:
+        # Asked there anew: whoever is signed in at the provider may be the one who leaves.
+        return _lead_away(site, request, there, Flow(For.SIGN_IN, new_secrets(), own_path(form.next), browser=browser), prompt="login")
+    except Unavailable as err:
+        refused = Refused(Refusal.SIGN_IN, str(err))
+        return _with_status(render_switch(site, request, person, next_path=form.next, refused=refused), 503)
+
+
 @router.post("/prove/oidc")
-def begin_proof(person: SignedIn, site: TheSite, request: Request, form: Annotated[NextForm, Form()]) -> Response:
+def begin_proof(person: SessionOwner, site: TheSite, request: Request, form: Annotated[NextForm, Form()]) -> Response:
     there = _district(site)
     try:
         return _lead_away(site, request, there, _in_session(request, For.PROVE, own_path(form.next)))
@@ -116,7 +130,7 @@ def _in_session(request: Request, wanted: For, next_path: str) -> Flow:
 
 
 def _outcome(site: Site, request: Request, there: DistrictSignIn, flow: Flow, identity: Identity, *, code: str) -> Outcome:
-    coming = Coming(identity, site.clock.now(), site.factor_key, code, address_of(request))
+    coming = Coming(identity, site.clock.now(), site.factor_key, code, address_of(request), flow.browser)
     with site.central.writing() as session:
         if flow.wanted is For.SIGN_IN:
             return come_in(session, coming, there.places)
@@ -154,8 +168,7 @@ def _refused(site: Site, request: Request, flow: Flow | None, refused: Refused) 
     return _without_flow(_with_status(_page(site, request, "That did not work", back, error=refused.sentence), REFUSALS[refused.refusal]))
 
 
-def _lead_away(site: Site, request: Request, there: DistrictSignIn, flow: Flow) -> Response:
-    prompt = "" if flow.wanted is For.SIGN_IN else "login"
+def _lead_away(site: Site, request: Request, there: DistrictSignIn, flow: Flow, *, prompt: str = "login") -> Response:
     page = _page(site, request, site.settings.oidc_label, there.provider.address_for(flow.secrets, prompt=prompt))
     return _with_flow(page, there, flow)
 

@@ -8,12 +8,13 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 
 from vms.domain.ids import CameraId
 from vms.domain.outcome import Refused
+from vms.domain.screens import SessionKind
 from vms.services.cameras import camera_for
 from vms.services.district import load_district
 from web.deps import Rx, Site, TheSite, site_of
 from web.errors import refusal
 from web.numbers import id_of
-from web.permissions import ANYBODY, LiveViewer, RecordedViewer, SignedIn
+from web.permissions import ANYBODY, LiveViewer, RecordedViewer, SessionOwner
 from web.views import cameras_now, home, live_data, moment_ms, playback_data, shell
 
 router = APIRouter()
@@ -22,12 +23,14 @@ FOREVER = "public, max-age=31536000, immutable"
 
 
 @router.get("/")
-def start(person: SignedIn) -> Response:
+def start(person: SessionOwner) -> Response:
     return RedirectResponse(home(person), 303)
 
 
 @router.get("/live")
 def live_page(person: LiveViewer, site: TheSite, request: Request) -> Response:
+    if person.kind is SessionKind.WALL:
+        return RedirectResponse("/wall", 303)
     context = shell(site, person, path=request.url.path)
     data = live_data(cameras_now(site, person), person, str(context["zone"]))
     return site.pages.render("live.html", context | {"data": data, "theme": "control"}, person=person)

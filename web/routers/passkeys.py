@@ -16,15 +16,17 @@ from vms.services import passkeys
 from vms.services.district import load_district
 from vms.services.passkeys import CHALLENGE_LASTS, browser_holder
 from vms.services.second_factor import Enrolled, refuse_factor_change
+from vms.services.sessions import Browser
 from vms.services.sessions import SignedIn as NewSession
 from vms.services.webauthn import Options, RelyingParty, credential_id
 from web.deps import Site, TheSite, Tx
 from web.errors import REFUSALS, problem, refusal
 from web.numbers import PathId
-from web.permissions import ANYBODY, ProvedPerson, SignedIn
+from web.permissions import ANYBODY, ProvedPerson, SessionOwner, SignedIn
 from web.relying_party import NO_PASSKEYS, relying_party
-from web.routers.session import address_of, after_pause, own_path, render_proof, render_sign_in, with_cookie
+from web.routers.session import address_of, after_pause, own_path, render_proof, render_sign_in, render_switch, with_cookie
 from web.schemas.requests import LabelForm, NewPasskeyForm, PasskeyAnswerForm
+from web.screen_cookie import browser_of, keep_screen_cookie, switching_browser_of
 from web.views import shell
 
 router = APIRouter()
@@ -46,27 +48,31 @@ def ask_to_sign_in(tx: Tx, site: TheSite, request: Request) -> Response:
 
 @router.post("/login/passkey", dependencies=[ANYBODY])
 def sign_in_by_passkey(site: TheSite, request: Request, form: Annotated[PasskeyAnswerForm, Form()]) -> Response:
-    def act(rp: RelyingParty) -> NewSession | Refused:
-        holder, at = browser_holder(request.cookies.get(COOKIE, "")), site.clock.now()
-        with site.central.writing() as session:
-            return passkeys.sign_in_by_passkey(session, rp, holder, form.credential, at=at, address=address_of(request))
-
-    match _after_pause(site, request, form, act):
+    match _sign_in(site, request, form, browser_of(request)):
         case NewSession() as opened:
-            return with_cookie(RedirectResponse(own_path(form.next), 303), opened)
+            return keep_screen_cookie(request, with_cookie(RedirectResponse(own_path(form.next), 303), opened))
         case Refused() as refused:
             return render_sign_in(site, request, next_path=form.next, refused=refused)
 
 
+@router.post("/switch/passkey")
+def switch_by_passkey(person: SessionOwner, site: TheSite, request: Request, form: Annotated[PasskeyAnswerForm, Form()]) -> Response:
+    match _sign_in(site, request, form, switching_browser_of(request)):
+        case NewSession() as opened:
+            return keep_screen_cookie(request, with_cookie(RedirectResponse(own_path(form.next), 303), opened))
+        case Refused() as refused:
+            return render_switch(site, request, person, next_path=form.next, refused=refused)
+
+
 @router.post("/api/v1/passkeys/proof")
-def ask_to_prove(person: SignedIn, tx: Tx, site: TheSite, request: Request) -> Response:
+def ask_to_prove(person: SessionOwner, tx: Tx, site: TheSite, request: Request) -> Response:
     rp = relying_party(request)
     answer = NO_PASSKEYS if rp is None else passkeys.ask_to_prove(tx, person, rp, at=site.clock.now())
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else _json(answer)
 
 
 @router.post("/prove/passkey")
-def prove_by_passkey(person: SignedIn, site: TheSite, request: Request, form: Annotated[PasskeyAnswerForm, Form()]) -> Response:
+def prove_by_passkey(person: SessionOwner, site: TheSite, request: Request, form: Annotated[PasskeyAnswerForm, Form()]) -> Response:
     def act(rp: RelyingParty) -> NewSession | Refused:
         with site.central.writing() as session:
             return passkeys.prove_by_passkey(session, person, rp, form.credential, at=site.clock.now())
@@ -125,6 +131,15 @@ def remove_passkey(number: PathId, person: ProvedPerson, tx: Tx, site: TheSite, 
 def _added(site: Site, person: Person, rp: RelyingParty, form: NewPasskeyForm) -> Enrolled | Refused:
     with site.central.writing() as session:
         return passkeys.add_passkey(session, person, rp, form.credential, label=form.label, at=site.clock.now())
+
+
+def _sign_in(site: Site, request: Request, form: PasskeyAnswerForm, browser: Browser) -> NewSession | Refused:
+    def act(rp: RelyingParty) -> NewSession | Refused:
+        holder, at = browser_holder(request.cookies.get(COOKIE, "")), site.clock.now()
+        with site.central.writing() as session:
+            return passkeys.sign_in_by_passkey(session, rp, holder, form.credential, at=at, address=address_of(request), browser=browser)
+
+    return _after_pause(site, request, form, act)
 
 
 def _after_pause(

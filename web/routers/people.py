@@ -46,6 +46,7 @@ def people_page(person: PeopleReader, site: TheSite, rx: Rx, request: Request, d
     context = shell(site, person, path=request.url.path) | {
         "people": person_rows(accounts, branches, list_waiting(rx, person), person, site.clock.now()),
         "may_propose": person.may(Permission.PEOPLE_PROPOSE),
+        "may_screens": person.may(Permission.SCREEN_MANAGE),
         "notice": NOTICES.get(done),
     }
     return site.pages.render("people.html", context, person=person)

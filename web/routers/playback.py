@@ -23,7 +23,7 @@ from web import playlist, reading
 from web.deps import TheSite, Tx
 from web.errors import problem, refusal
 from web.numbers import PathId
-from web.permissions import RecordedViewer
+from web.permissions import RecordedPlayer, RecordedViewer
 from web.schemas.node import NodeGap
 from web.schemas.requests import CloseView, OpenView
 from web.words import GAP_SENTENCES
@@ -34,7 +34,7 @@ _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{1,15})")
 
 
 @router.post("/views", status_code=201)
-def open_view(order: OpenView, person: RecordedViewer, tx: Tx, site: TheSite, request: Request) -> Response:
+def open_view(order: OpenView, person: RecordedPlayer, tx: Tx, site: TheSite, request: Request) -> Response:
     span = reading.view_span(order.start, order.end)
     camera, at = CameraId(order.camera), site.clock.now()
     answer = footage.open_view(tx, person, camera_id=camera, purpose=order.purpose, span=span, at=at, incident=order.incident)
@@ -42,13 +42,13 @@ def open_view(order: OpenView, person: RecordedViewer, tx: Tx, site: TheSite, re
 
 
 @router.post("/views/{view}/extend")
-def extend_view(view: str, person: RecordedViewer, tx: Tx, site: TheSite, request: Request) -> Response:
+def extend_view(view: str, person: RecordedPlayer, tx: Tx, site: TheSite, request: Request) -> Response:
     answer = footage.extend_view(tx, person, ViewId(view), at=site.clock.now())
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else JSONResponse(_view(answer))
 
 
 @router.post("/views/{view}/close", status_code=204)
-def close_view(view: str, told: CloseView, person: RecordedViewer, tx: Tx, site: TheSite, request: Request) -> Response:
+def close_view(view: str, told: CloseView, person: RecordedPlayer, tx: Tx, site: TheSite, request: Request) -> Response:
     intervals = [Timespan(start, end) for start, end in told.intervals if start.tzinfo and end.tzinfo and start < end]
     answer = footage.close_view(tx, person, ViewId(view), intervals=intervals, at=site.clock.now())
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else Response(status_code=204)
@@ -58,7 +58,7 @@ def close_view(view: str, told: CloseView, person: RecordedViewer, tx: Tx, site:
 def media_playlist(
     *,
     view: str,
-    person: RecordedViewer,
+    person: RecordedPlayer,
     site: TheSite,
     request: Request,
     stream: StreamRole = StreamRole.MAIN,
@@ -72,7 +72,7 @@ def media_playlist(
 
 @router.get("/views/{view}/segments/{segment}")
 async def segment_octets(
-    view: str, segment: str, person: RecordedViewer, site: TheSite, request: Request, range_: Annotated[str, Header(alias="range")] = ""
+    view: str, segment: str, person: RecordedPlayer, site: TheSite, request: Request, range_: Annotated[str, Header(alias="range")] = ""
 ) -> Response:
     """Send one range of a segment. Its event is committed by `open_segment`; only then is the node asked."""
     asked = _RANGE.fullmatch(range_)

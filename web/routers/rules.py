@@ -15,7 +15,7 @@ from web.views import LONGEST_LOOK_BACK, shell
 from web.words import ACTS, PURPOSE_LABELS, PURPOSE_SENTENCES, ROLE_LABELS
 
 router = APIRouter()
-UNSAID = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.HEALTH_READ})
+UNSAID = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SESSION_OWN, Permission.HEALTH_READ})
 """Everybody's, and what no page asks for yet."""
 
 

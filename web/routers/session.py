@@ -15,17 +15,20 @@ from vms.services import sessions, sign_in
 from vms.services.identities import identity_of
 from vms.services.passkeys import passkeys_of
 from vms.services.second_factor import factors_of
+from vms.services.sessions import Browser
 from vms.services.sessions import SignedIn as NewSession
 from web.deps import Site, TheSite, Tx
 from web.errors import REFUSALS, problem
-from web.permissions import ANYBODY, SignedIn
+from web.permissions import ANYBODY, SessionOwner
 from web.relying_party import relying_party
 from web.schemas.requests import JoinForm, Proof, ProofForm, SignIn, SignInForm
+from web.screen_cookie import browser_of, keep_screen_cookie, switching_browser_of
 from web.security import COOKIE
 from web.views import shell
 from web.words import ROLE_LABELS
 
 router = APIRouter()
+OF_EVERYBODY = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SESSION_OWN})
 T = TypeVar("T")
 
 
@@ -36,27 +39,43 @@ def sign_in_page(site: TheSite, request: Request, next: str = "") -> Response:  
 
 @router.post("/login", dependencies=[ANYBODY])
 def sign_in_by_form(site: TheSite, request: Request, form: Annotated[SignInForm, Form()]) -> Response:
-    match _sign_in(site, request, form):
+    match _sign_in(site, request, form, browser_of(request)):
         case NewSession() as opened:
-            return with_cookie(RedirectResponse(own_path(form.next), 303), opened)
+            return keep_screen_cookie(request, with_cookie(RedirectResponse(own_path(form.next), 303), opened))
         case Refused() as refused:
             page = render_sign_in(site, request, next_path=form.next, name=form.name, refused=refused)
             return _hurried(page, site, request, form, refused)
 
 
+@router.get("/switch")
+def switch_page(person: SessionOwner, site: TheSite, request: Request, next: str = "") -> Response:  # noqa: A002 - the word in the address
+    return render_switch(site, request, person, next_path=next)
+
+
+@router.post("/switch")
+def switch_by_form(person: SessionOwner, site: TheSite, request: Request, form: Annotated[SignInForm, Form()]) -> Response:
+    """Sign somebody else in; their session takes the place of the one that is open here, or nothing changes."""
+    match _sign_in(site, request, form, switching_browser_of(request)):
+        case NewSession() as opened:
+            return keep_screen_cookie(request, with_cookie(RedirectResponse(own_path(form.next), 303), opened))
+        case Refused() as refused:
+            page = render_switch(site, request, person, next_path=form.next, name=form.name, refused=refused)
+            return _hurried(page, site, request, form, refused)
+
+
 @router.post("/logout")
-def sign_out_by_form(person: SignedIn, tx: Tx, site: TheSite) -> Response:
+def sign_out_by_form(person: SessionOwner, tx: Tx, site: TheSite) -> Response:
     sessions.sign_out(tx, person, at=site.clock.now())
     return without_cookie(RedirectResponse("/login", 303))
 
 
 @router.get("/prove")
-def proof_page(person: SignedIn, site: TheSite, request: Request, next: str = "") -> Response:  # noqa: A002 - the word in the address
+def proof_page(person: SessionOwner, site: TheSite, request: Request, next: str = "") -> Response:  # noqa: A002 - the word in the address
     return render_proof(site, request, person, next_path=next)
 
 
 @router.post("/prove")
-def prove_by_form(person: SignedIn, site: TheSite, request: Request, form: Annotated[ProofForm, Form()]) -> Response:
+def prove_by_form(person: SessionOwner, site: TheSite, request: Request, form: Annotated[ProofForm, Form()]) -> Response:
     match _prove(site, request, person, form):
         case NewSession() as proved:
             return with_cookie(RedirectResponse(own_path(form.next), 303), proved)
@@ -65,7 +84,7 @@ def prove_by_form(person: SignedIn, site: TheSite, request: Request, form: Annot
 
 
 @router.post("/api/v1/session/proof")
-def prove(person: SignedIn, site: TheSite, request: Request, entries: Proof) -> Response:
+def prove(person: SessionOwner, site: TheSite, request: Request, entries: Proof) -> Response:
     match _prove(site, request, person, entries):
         case NewSession() as proved:
             return with_cookie(JSONResponse(_me(proved.person)), proved)
@@ -92,7 +111,7 @@ def join_by_form(site: TheSite, request: Request, form: Annotated[JoinForm, Form
 
 @router.post("/api/v1/session", dependencies=[ANYBODY])
 def sign_in_by_json(site: TheSite, request: Request, entries: SignIn) -> Response:
-    match _sign_in(site, request, entries):
+    match _sign_in(site, request, entries, browser_of(request)):
         case NewSession() as opened:
             return with_cookie(JSONResponse(_me(opened.person)), opened)
         case Refused() as refused:
@@ -100,13 +119,13 @@ def sign_in_by_json(site: TheSite, request: Request, entries: SignIn) -> Respons
 
 
 @router.delete("/api/v1/session")
-def sign_out(person: SignedIn, tx: Tx, site: TheSite) -> Response:
+def sign_out(person: SessionOwner, tx: Tx, site: TheSite) -> Response:
     sessions.sign_out(tx, person, at=site.clock.now())
     return without_cookie(Response(status_code=204))
 
 
 @router.get("/api/v1/me")
-def me(person: SignedIn) -> dict[str, object]:
+def me(person: SessionOwner) -> dict[str, object]:
     return _me(person)
 
 
@@ -124,7 +143,7 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def _sign_in(site: Site, request: Request, entries: SignIn) -> NewSession | Refused:
+def _sign_in(site: Site, request: Request, entries: SignIn, browser: Browser) -> NewSession | Refused:
     def act() -> NewSession | Refused:
         return sign_in.sign_in(
             site.central,
@@ -134,6 +153,7 @@ def _sign_in(site: Site, request: Request, entries: SignIn) -> NewSession | Refu
             key=site.factor_key,
             at=site.clock.now(),
             address=address_of(request),
+            browser=browser,
         )
 
     return after_pause(site, request, entries.name, act)
@@ -155,6 +175,7 @@ def _joined(site: Site, request: Request, form: JoinForm) -> NewSession | Refuse
         password=form.password.get_secret_value(),
         at=site.clock.now(),
         address=address_of(request),
+        browser=browser_of(request),
     )
 
 
@@ -188,6 +209,20 @@ def render_sign_in(site: Site, request: Request, *, next_path: str, name: str = 
     return site.pages.render("login.html", context, person=None, status=REFUSALS[refused.refusal] if refused else 200)
 
 
+def render_switch(
+    site: Site, request: Request, person: Person, *, next_path: str, name: str = "", refused: Refused | None = None
+) -> Response:
+    """Return the page on which somebody else signs in, in place of `person`."""
+    context = shell(site, person, path=request.url.path) | {
+        "name": name,
+        "next": own_path(next_path) if next_path else "",
+        "passkeys": relying_party(request) is not None,
+        "error": refused.sentence if refused else None,
+        "oidc_label": site.settings.oidc_label if site.oidc else None,
+    }
+    return site.pages.render("switch.html", context, person=person, status=REFUSALS[refused.refusal] if refused else 200)
+
+
 def render_proof(site: Site, request: Request, person: Person, *, next_path: str, refused: Refused | None = None) -> Response:
     """Return the page on which somebody signed in shows anew who they are."""
     rp = relying_party(request)
@@ -218,7 +253,7 @@ def own_path(path: str) -> str:
 
 
 def _me(person: Person) -> dict[str, object]:
-    mine = sorted(one for one in PERMISSIONS[person.role] - {Permission.PUBLIC, Permission.SIGNED_IN} if person.may(one))
+    mine = sorted(one for one in PERMISSIONS[person.role] - OF_EVERYBODY if person.may(one))
     return {
         "name": person.name,
         "role": person.role.value,

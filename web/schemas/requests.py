@@ -99,6 +99,14 @@ class PersonForm(BaseModel):
     firm: str = Field(default="", max_length=MAX_NAME_CHARS)
 
 
+class ScreenForm(BaseModel):
+    """A screen as IT adds it."""
+
+    name: str = Field(default="", max_length=MAX_NAME_CHARS)
+    branch: BodyId | None = None
+    kind: str = Field(default="", max_length=MAX_CODE_CHARS)
+
+
 class CameraForm(CameraEntries):
     """The form's fields and its button."""
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
-from tests.factories import CONSOLE
+from tests.factories import CONSOLE, NOW
 from vms.domain.ids import BranchId, NodeId, PersonId, SessionId
-from vms.domain.people import PERMISSIONS, Actor, Node, Permission, Person, Role, System, allows, reach
+from vms.domain.people import IDLE_LIMITS, PERMISSIONS, Actor, Node, Permission, Person, Proof, Role, System, allows, reach
+from vms.domain.screens import SessionKind
 
 _WATCHING = {Permission.LIVE_VIEW, Permission.RECORDED_VIEW}
 
@@ -46,6 +50,34 @@ def test_acts_of_people_need_a_person(actor: Actor, permission: Permission) -> N
 def test_a_person_may_what_the_role_may() -> None:
     assert allows(_person(Role.IT), Permission.CAMERA_MANAGE)
     assert not allows(_person(Role.DESK), Permission.CAMERA_MANAGE)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_locked_workstation_may_live_pictures_and_a_new_proof_alone(role: Role) -> None:
+    limit = IDLE_LIMITS[role]
+    sat = replace(_person(role), kind=SessionKind.WORKSTATION, acted_at=NOW, at=NOW + limit - timedelta(seconds=1))
+    locked = replace(sat, at=NOW + limit)
+    kept = {Permission.PUBLIC, Permission.SESSION_OWN, Permission.CAMERA_LIST, Permission.LIVE_VIEW}
+    assert (sat.locked_since, locked.locked_since) == (None, NOW + limit)
+    assert {one for one in Permission if sat.may(one)} == PERMISSIONS[role]
+    assert {one for one in Permission if locked.may(one)} == PERMISSIONS[role] & kept
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("left_for", [timedelta(0), timedelta(days=1)])
+def test_a_wall_may_live_pictures_alone(role: Role, left_for: timedelta) -> None:
+    wall = replace(_person(role), kind=SessionKind.WALL, acted_at=NOW, at=NOW + left_for)
+    assert {one for one in Permission if wall.may(one)} == PERMISSIONS[role] & {Permission.PUBLIC, Permission.LIVE_VIEW}
+    assert wall.locked_since is None
+
+
+def test_no_session_elsewhere_locks() -> None:
+    assert replace(_person(Role.DESK), acted_at=NOW, at=NOW + timedelta(hours=7)).may(Permission.RECORDED_VIEW)
+
+
+def test_who_has_no_second_factor_yet_is_let_no_further_by_a_lock() -> None:
+    person = replace(_person(Role.DESK), proof=Proof.PASSWORD, kind=SessionKind.WORKSTATION, acted_at=NOW, at=NOW + timedelta(hours=1))
+    assert {one for one in Permission if person.may(one)} == {Permission.PUBLIC, Permission.SESSION_OWN}
 
 
 def test_a_person_reaches_the_branches_of_the_account() -> None:

@@ -23,6 +23,7 @@ from vms.domain.access import Action, Purpose
 from vms.domain.checkpoint import read_note
 from vms.domain.ids import BranchId, CameraId
 from vms.domain.people import Proof, Role
+from vms.domain.screens import SessionKind
 from vms.domain.second_person import Act
 from vms.domain.timespan import EPOCH, Timespan
 from vms.errors import ConfigError
@@ -244,6 +245,7 @@ def test_people_and_their_sessions_of_an_older_release_are_kept(database: str, r
         assert (account.name, account.role, account.branches) == ("Ana", Role.DESK, frozenset({BranchId(3)}))
         assert account.in_use(NOW)
         assert (kept.proof, kept.opened_at, kept.proved_at, kept.address) == (Proof.PASSWORD, NOW, NOW, "")
+        assert (kept.kind, kept.screen_id, kept.acted_at) == (SessionKind.ORDINARY, None, NOW)
         assert sessions.end(session, kept.id, NOW)
         (waits,) = proposals.waiting(session, limit=9)
         assert (waits.act, waits.subject, waits.by, waits.alone_at) == (Act.PERSON_CONFIRM, 8, "os:console", None)

@@ -15,5 +15,5 @@ export async function freshPage(): Promise<Document | null> {
 /** Put the part of `fresh` that `selector` finds in place of ours, when they differ. */
 export function takeOver(fresh: Document, selector: string): void {
   const [newer, ours] = [fresh.querySelector(selector), document.querySelector(selector)];
-  if (newer && ours && newer.textContent !== ours.textContent) ours.replaceWith(document.importNode(newer, true));
+  if (newer && ours && !newer.isEqualNode(ours)) ours.replaceWith(document.importNode(newer, true));
 }

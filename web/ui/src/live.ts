@@ -7,9 +7,11 @@ import { everyCamera, layoutOf, neighbour, placed, queryOf, resized, SIZES, type
 import { LiveSocket, type Connection, type StreamState } from "./live/socket.ts";
 import type { VmsTile } from "./live/tile.ts";
 import "./live/tile.ts";
+import { wallLine } from "./live/wall.ts";
 import type { VmsTree } from "./live/tree.ts";
 import "./live/tree.ts";
 import { icon, keyOf, pageData } from "./page.ts";
+import { openInDialog } from "./page_dialog.ts";
 import { serverNow } from "./server_clock.ts";
 
 const TICK_MS = 250;
@@ -39,7 +41,7 @@ class VmsLive extends LitElement {
     const known = everyCamera(this.data.branches).map(({ camera }) => camera.id);
     this.layout = layoutOf(new URLSearchParams(location.search), known);
     if (narrow && !location.search) this.layout = resized(this.layout, 1);
-    this.chosen = 0;
+    this.chosen = this.data.wall ? -1 : 0;
     this.connection = { connected: false, attempt: 0, retryAt: null, reason: "" };
     this.live = 0;
     this.waitS = 0;
@@ -56,12 +58,37 @@ class VmsLive extends LitElement {
     super.connectedCallback();
     this.socket.start();
     setInterval(() => this.tick(), TICK_MS);
-    setInterval(() => void freshPage().then((page) => page && takeOver(page, ".top .chip")), CHIP_MS);
-    document.addEventListener("keydown", (event) => this.onKey(event));
+    setInterval(() => void freshPage().then((page) => page && this.takeFrame(page)), CHIP_MS);
+    document.addEventListener("keydown", (event) => this.data.wall || this.onKey(event));
+    document.addEventListener("click", (event) => this.onClick(event));
     document.addEventListener("visibilitychange", () => this.onVisibility());
     addEventListener("pagehide", () => this.socket.stop());
     addEventListener("pageshow", (event) => event.persisted && this.socket.start());
     this.addEventListener("stream-state", (event) => this.onStreamState((event as CustomEvent<{ camera: number; state: StreamState }>).detail));
+  }
+
+  /** What stands around the wall and changes while it runs: how many cameras record, what may be opened, the lock. */
+  private takeFrame(page: Document): void {
+    for (const part of [".top .chip", ".top .sections", "#lock"]) takeOver(page, part);
+    const { may_playback } = pageData<LiveData>(page);
+    if (may_playback !== this.data.may_playback) this.data = { ...this.data, may_playback };
+  }
+
+  /** "Switch user" and "Unlock" open over the pictures, which go on. */
+  private onClick(event: MouseEvent): void {
+    const link = event.target instanceof Element ? event.target.closest<HTMLAnchorElement>("a[data-in-dialog]") : null;
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    void openInDialog(link, (page, url) => this.goOn(page, url)).then((shown) => shown || location.assign(link.href));
+  }
+
+  /** Another person, or a new proof: the same pictures under the session that this browser has now. */
+  private goOn(page: Document, url: URL): void {
+    if (url.pathname !== location.pathname || !page.getElementById("page-data")) return location.assign(url);
+    for (const part of [".demo-bar", ".top .person summary"]) takeOver(page, part);
+    this.data = pageData<LiveData>(page);
+    this.takeFrame(page);
+    this.socket.renew();
   }
 
   private onConnection(connection: Connection): void {
@@ -135,6 +162,7 @@ class VmsLive extends LitElement {
   }
 
   private act(place: number, act: string): void {
+    if (this.data.wall) return;
     if (act === "choose") this.layout.places[place] === null ? this.addTo(place) : (this.chosen = place);
     if (act === "enlarge") this.enlarge(place);
     if (act === "full") void this.tiles[place]?.requestFullscreen();
@@ -186,6 +214,7 @@ class VmsLive extends LitElement {
   }
 
   protected override render(): TemplateResult {
+    if (this.data.wall) return html`<main id="main" class="wall" tabindex="-1"><h1 class="name-only">Wall</h1>${this.grid()}${wallLine(this.data, this.live, this.shownCameras, this.connectionLost())}</main>`;
     return html`
       <aside class="side ${this.drawer ? "open" : ""}" id="side" aria-label="Cameras">
         <vms-tree .branches=${this.data.branches} .chosen=${this.layout.places[this.chosen] ?? null} @show-camera=${(event: CustomEvent<number>) => this.showCamera(event.detail)}></vms-tree>
@@ -194,8 +223,12 @@ class VmsLive extends LitElement {
     `;
   }
 
+  private get shownCameras(): number {
+    return this.layout.places.filter((camera) => camera !== null).length;
+  }
+
   private bar(): TemplateResult {
-    const shown = this.layout.places.filter((camera) => camera !== null).length;
+    const shown = this.shownCameras;
     return html`<div class="view-bar">
       <button class="button drawer-button" aria-expanded=${this.drawer ? "true" : "false"} aria-controls="side" @click=${() => (this.drawer = !this.drawer)}>${icon("menu")}Cameras</button>
       <h1>Live</h1>
@@ -218,10 +251,10 @@ class VmsLive extends LitElement {
   private grid(): TemplateResult {
     const cameras = new Map<number, Placed>(everyCamera(this.data.branches).map((one) => [one.camera.id, one]));
     return html`<div class="grid on-picture grid-${this.layout.size}" role="group" aria-label="Pictures" @keydown=${(event: KeyboardEvent) => this.onGridKey(event)}>
-      ${repeat(this.layout.places, (_camera, place) => place, (camera, place) => html`<vms-tile
+      ${repeat(this.layout.places, (_camera, place) => place, (camera, place) => this.data.wall && camera === null ? html`<div class="blank"></div>` : html`<vms-tile
         .socket=${this.socket} .placed=${camera === null ? null : (cameras.get(camera) ?? null)} .chosen=${place === this.chosen} .reachable=${place === this.chosen}
         .connected=${this.connection.connected} .lostLine=${this.lostLine} .mayPlayback=${this.data.may_playback}
-        @tile-act=${(event: CustomEvent<string>) => this.act(place, event.detail)} @focusin=${() => (this.chosen = place)}></vms-tile>`)}
+        @tile-act=${(event: CustomEvent<string>) => this.act(place, event.detail)} @focusin=${() => this.data.wall || (this.chosen = place)}></vms-tile>`)}
     </div>`;
   }
 }

@@ -1,8 +1,8 @@
 /* What the server put into the page: the JSON data block and the icon file's address. */
 import { svg, type TemplateResult } from "lit";
 
-export function pageData<T>(): T {
-  const text = document.getElementById("page-data")?.textContent;
+export function pageData<T>(page: Document = document): T {
+  const text = page.getElementById("page-data")?.textContent;
   if (!text) throw new Error("the page carries no data block");
   return JSON.parse(text) as T;
 }

@@ -3,6 +3,8 @@ import { preference, remember, wear, type Preference } from "./preferences.ts";
 import { serverNow } from "./server_clock.ts";
 import { abbreviation, clock, day } from "./times.ts";
 
+const HANDS_MS = 30_000;
+
 function tick(): void {
   const now = serverNow();
   for (const element of document.querySelectorAll<HTMLTimeElement>("[data-clock]")) {
@@ -46,8 +48,21 @@ function filterOnChange(): void {
   }
 }
 
+/** Tell a workstation's server at most twice a minute that a hand is here: what is done on a page alone asks it for nothing. */
+function tellOfHands(): void {
+  if (!("workstation" in document.documentElement.dataset)) return;
+  let toldAt = performance.now();
+  const tell = (event: Event): void => {
+    if (!event.isTrusted || performance.now() - toldAt < HANDS_MS) return;
+    toldAt = performance.now();
+    void fetch("/api/v1/me", { credentials: "same-origin" }).catch(() => undefined);
+  };
+  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, tell, { capture: true, passive: true });
+}
+
 for (const name of ["theme", "density", "keys"] as const) wear(name, preference(name));
 tick();
 offerChoices();
 closePopovers();
 filterOnChange();
+tellOfHands();

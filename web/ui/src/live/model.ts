@@ -26,6 +26,8 @@ export interface LiveData {
   may_playback: boolean;
   socket: string;
   zone: string;
+  /** A wall session: pictures and one line, no controls. */
+  wall?: boolean;
 }
 
 export interface Placed {

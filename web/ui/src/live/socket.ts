@@ -1,4 +1,5 @@
 /* The one WebSocket of a window: numbered channels, reconnection, and every subscription restored after it. */
+import { BY_ITSELF } from "../api.ts";
 import { heard } from "../server_clock.ts";
 import { backoff } from "./backoff.ts";
 
@@ -93,6 +94,19 @@ export class LiveSocket {
     if (!this.socket && !this.stopped) this.connect();
   }
 
+  /** Go on under the session that this browser has by now: the socket before shows its pictures until the next one is open. */
+  renew(): void {
+    const before = this.socket;
+    if (before?.readyState !== WebSocket.OPEN) return this.tryNow();
+    const next = this.opening();
+    next.addEventListener("open", () => {
+      if (this.socket !== before) return next.close();
+      this.socket = next;
+      this.opened(next);
+      before.close();
+    });
+  }
+
   subscribe(camera: number, stream: StreamRole, sink: Sink): number {
     const channel = this.freeChannel();
     this.subscriptions.set(channel, { camera, stream, sink });
@@ -112,13 +126,18 @@ export class LiveSocket {
 
   private connect(): void {
     this.retryAt = null;
-    const socket = new WebSocket(this.url);
-    socket.binaryType = "arraybuffer";
+    const socket = this.opening();
     socket.addEventListener("open", () => this.opened(socket));
-    socket.addEventListener("message", (event: MessageEvent<ArrayBuffer | string>) => this.received(socket, event.data));
-    socket.addEventListener("close", (event) => this.closed(socket, event.code, event.reason));
     this.socket = socket;
     this.report();
+  }
+
+  private opening(): WebSocket {
+    const socket = new WebSocket(this.url);
+    socket.binaryType = "arraybuffer";
+    socket.addEventListener("message", (event: MessageEvent<ArrayBuffer | string>) => this.received(socket, event.data));
+    socket.addEventListener("close", (event) => this.closed(socket, event.code, event.reason));
+    return socket;
   }
 
   private opened(socket: WebSocket): void {
@@ -194,7 +213,7 @@ export class LiveSocket {
 
 /** A handshake refused for want of a session looks like a lost network: ask. */
 async function reloadIfSignedOut(): Promise<void> {
-  const response = await fetch("/api/v1/me", { credentials: "same-origin" }).catch(() => null);
+  const response = await fetch("/api/v1/me", { credentials: "same-origin", ...BY_ITSELF }).catch(() => null);
   if (response?.status === 401) location.reload();
 }
 

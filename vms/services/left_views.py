@@ -1,0 +1,66 @@
+"""Recordings left open at an enrolled screen: closed once the session there has locked or ended, with what was really streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from sqlalchemy.orm import Session
+
+from vms.domain.access import AccessEvent, Action, View
+from vms.domain.ids import ViewId
+from vms.domain.people import Permission, Person
+from vms.domain.timespan import Timespan
+from vms.services.access_log import DISTRICT
+from vms.services.footage import close_streamed_view
+from vms.services.sessions import Holder, holder_of
+from vms.store import access_log, views
+
+READS_LIMIT = 10_000
+_INSTANT = timedelta(microseconds=1)
+
+
+def left_views(session: Session, *, at: datetime) -> list[ViewId]:
+    """Return the open views of recordings whose session at an enrolled screen may watch none any more. Reads only."""
+    return [view.id for view, holder in _at_screens(session, at) if _why(holder)]
+
+
+def close_left_views(session: Session, *, at: datetime) -> list[ViewId]:
+    """Close them, and write down what of each was streamed and why it was closed."""
+    left = [(view, holder.person, why) for view, holder in _at_screens(session, at) if (why := _why(holder))]
+    for view, person, why in left:
+        close_streamed_view(session, person, view, intervals=streamed(_reads(session, person, view, at)), why=why, at=at)
+    return [view.id for view, _, _ in left]
+
+
+def streamed(reads: Iterable[AccessEvent]) -> list[Timespan]:
+    """Return the footage of the segments that `reads` sent.
+
+    When one is asked for, its end is not known, only that it comes within some time; where the next one that was sent begins before,
+    it ended there.
+    """
+    spans = sorted({event.span for event in reads if event.span is not None and "segment" in event.detail}, key=lambda span: span.start)
+    cut = [Timespan(one.start, min(one.end, after.start)) for one, after in pairwise(spans) if one.start < after.start]
+    return [*cut, *spans[-1:]]
+
+
+def _at_screens(session: Session, at: datetime) -> list[tuple[View, Holder]]:
+    found = views.recorded_at_screens(session, at)
+    return [(view, holder) for view, number in found if (holder := holder_of(session, number, at=at)) is not None]
+
+
+def _why(holder: Holder) -> str:
+    if not holder.is_open:
+        return "ended"
+    return "" if holder.person.may(Permission.RECORDED_VIEW) else "locked" if holder.person.locked_since else "not allowed"
+
+
+def _reads(session: Session, person: Person, view: View, at: datetime) -> list[AccessEvent]:
+    wanted = access_log.Filter(
+        camera_id=view.camera_id,
+        actions=frozenset({Action.FOOTAGE_READ}),
+        actor=person.label,
+        during=Timespan(view.opened_at, at + _INSTANT),
+    )
+    return [event for event in access_log.find(session, DISTRICT, None, wanted, limit=READS_LIMIT) if event.view_id == view.id]
