@@ -30,7 +30,7 @@ class ViewerSocket(Protocol):
 
 
 class _Deadline:
-    """Until when the view is granted; a later grant for the same stream moves it."""
+    """Until when the view is granted; a grant for the same stream that lasts longer moves it."""
 
     def __init__(self, grant: Grant, stream: StreamId, gate: Gate, clock: Clock) -> None:
         self._grant = grant
@@ -41,7 +41,9 @@ class _Deadline:
     def extend(self, token: str) -> None:
         grant = self._gate.admit_token(token)
         self._gate.check_live(grant, self._stream)
-        self._grant = grant
+        # One connection serves all windows of a stream: one that may watch shorter takes nothing from the others.
+        if grant.deadline > self._grant.deadline:
+            self._grant = grant
 
     async def passed(self) -> None:
         """Return when the grant has ended. Looked at each second: the deadline moves, and the wall clock may step."""

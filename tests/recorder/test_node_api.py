@@ -210,6 +210,16 @@ def test_a_live_only_camera_is_connected_while_it_is_watched_and_never_recorded(
     assert running.site.segments(running.live_only) == []
 
 
+def test_a_grant_that_ends_sooner_takes_nothing_from_who_may_watch_longer(running: Running) -> None:
+    """The hub has one connection for all windows of a stream, and hands over the grant of each."""
+    ends_at = CLOCK.now() + timedelta(seconds=1)
+    sooner = Grant(ViewId("w" * 22), frozenset({running.stream}), None, ends_at)
+    with running.watch(running.stream) as socket:
+        socket.send(json.dumps({"grant": issue(sooner, running.site.settings.grant_key_path.read_bytes())}))
+        while CLOCK.now() < ends_at + timedelta(seconds=2):
+            assert socket.recv(5)
+
+
 def test_a_grant_for_recordings_shows_no_live_picture(running: Running) -> None:
     headers = running.site.grant(running.stream, running.span())
     with unix_connect(
