@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     smtp_user: str | None = None
     """Its password is in secrets/smtp_password, never here."""
     mail_from: str | None = None
+    director_address: str | None = None
+    """Who is told of emergency accesses at once, beside the two below: the Director, or a list that reaches the Delegates too."""
     auditor_address: str | None = None
     """Who is told what the access log asks questions about."""
     outside_address: str | None = None
@@ -164,7 +166,7 @@ class Settings(BaseSettings):
             raise ValueError("web_database_url names a user of its own for the database of database_url, which stands beside it")
         return self
 
-    @field_validator("mail_from", "auditor_address", "outside_address")
+    @field_validator("mail_from", "director_address", "auditor_address", "outside_address")
     @classmethod
     def _mail_addresses_are_plain(cls, address: str | None) -> str | None:
         if address is not None and not is_mail_address(address):

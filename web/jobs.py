@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from vms.config import Settings, load_settings
 from vms.domain.second_person import Proposal
 from vms.errors import ConfigError, Corrupt, Unavailable, VmsError
 from vms.log import get_logger
+from vms.services import emergency
 from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
 from vms.services.due_acts import announce, carry_out_due
 from vms.services.installation import write_private
@@ -29,7 +31,7 @@ from vms.services.log_erase import due, erase_texts
 from vms.services.log_key import LogKey, read_log_key
 from vms.services.log_proof import Signed, sign_checkpoint
 from vms.services.log_witness import configured_witness
-from vms.services.outbox import send_due
+from vms.services.outbox import send_due, send_waiting
 from vms.services.own_ca import renew_if_due
 from vms.services.reviews import Known, add_digest, catch_up, count_month, file_name, gone, month_due, tell, text_of
 from vms.services.second_person import to_announce
@@ -42,6 +44,8 @@ from web.witness_client import Countersigning, countersign
 
 CHECKPOINT_MINUTES = 5
 """Between two checkpoints, whatever was done: a cadence that followed the work would tell of it."""
+NEW_MAIL_SECONDS = 5
+"""Of an emergency access others are told within 10 s."""
 REVIEW_MINUTE = 7
 """Of every hour: what is asked about is told within the hour."""
 COUNTERSIGN_MINUTE = 1
@@ -218,6 +222,28 @@ class Jobs:
         except (Unavailable, Corrupt) as err:
             log.warning("mail waits: the central database does not answer", reason=str(err))
 
+    def send_new_mail(self) -> None:
+        """Hand over what was just queued: who is to be told at once does not wait for the minute's turn, which tells what is wrong."""
+        with suppress(Unavailable, Corrupt), self._central.answering():
+            send_waiting(self._central, self._settings, self._clock, stopping=self._stopping.is_set)
+
+    def remind(self) -> None:
+        """Mail once that the review of an emergency access is overdue."""
+        at = self._clock.now()
+        try:
+            with self._central.answering():
+                self._remind(at)
+        except (Unavailable, Corrupt) as err:
+            log.warning("overdue reviews not told", reason=str(err))
+
+    def _remind(self, at: datetime) -> None:
+        """Look without holding up a writer, then write."""
+        with self._central.reading() as session:
+            if not emergency.to_remind(session, at=at):
+                return
+        with self._central.writing() as session:
+            emergency.remind(session, self._settings, at=at)
+
     def stop(self) -> None:
         """Sign once more, and begin nothing else."""
         self._stopping.set()
@@ -247,6 +273,8 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         scheduler.add_job(jobs.act_alone, CronTrigger(minute="*", second=15, timezone=UTC))
         scheduler.add_job(jobs.review, CronTrigger(minute=REVIEW_MINUTE, timezone=UTC))
         scheduler.add_job(jobs.send_mail, CronTrigger(minute="*", second=15, timezone=UTC))
+        scheduler.add_job(jobs.send_new_mail, CronTrigger(second=f"*/{NEW_MAIL_SECONDS}", timezone=UTC))
+        scheduler.add_job(jobs.remind, CronTrigger(minute="*", second=45, timezone=UTC))
         scheduler.add_job(jobs.countersign, CronTrigger(minute=COUNTERSIGN_MINUTE, timezone=UTC))
         scheduler.add_job(jobs.erase, CronTrigger(hour=f"*/{ERASE_HOURS}", minute=2, timezone=UTC))
         scheduler.add_job(jobs.renew_certificate, CronTrigger(hour=3, minute=17, timezone=UTC))

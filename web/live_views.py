@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -105,7 +105,7 @@ class LiveViews:
             (found.person, live)
             for found, window, gone in windows
             for live in window.views
-            if live.view.id not in gone and live.view.deadline - at < EXTEND_BEFORE
+            if live.view.id not in gone and _extends(found.person, live.view, at)
         ]
         if not touched and not due:
             return {}
@@ -142,16 +142,25 @@ class _Shown:
     def refused(self, person: Person, views: Sequence[LiveView]) -> dict[ViewId, Refused]:
         if not person.may(Permission.LIVE_VIEW):
             return {live.view.id: not_allowed("watch live", "the Director") for live in views}
-        answers = {live.view.id: self._of_camera(person, live.view.camera_id) for live in views}
+        answers = {live.view.id: self._of_view(person, live.view) for live in views}
         return {view: answer for view, answer in answers.items() if answer is not None}
 
+    def _of_view(self, person: Person, view: View) -> Refused | None:
+        return self._of_camera(person, view.camera_id) if footage.goes_on(view, person) else footage.EMERGENCY_OVER
+
     def _of_camera(self, person: Person, camera: CameraId) -> Refused | None:
-        key = camera, person.branches
+        key = camera, person.reach(Permission.CAMERA_LIST)
         if key not in self._known:
             details = cameras.camera_for(self.session, person, camera)
             gone = isinstance(details, Refused) or details.camera.removed_at is not None
             self._known[key] = no_such("camera") if gone else None
         return self._known[key]
+
+
+def _extends(person: Person, view: View, at: datetime) -> bool:
+    """Say whether the deadline is near and may still move: that of a view under an emergency ends with it."""
+    last = view.emergency_id is not None and person.emergency is not None and view.deadline >= person.emergency.ends_at
+    return view.deadline - at < EXTEND_BEFORE and not last
 
 
 def _looked(person: Person, ended: Mapping[ViewId, Refused], renewed: Mapping[ViewId, LiveView | Refused]) -> Looked:

@@ -156,6 +156,10 @@ _SAID: Mapping[Action, str] = {
     Action.FACTOR_REMOVE: "Removed a second factor: {kind}",
     Action.IDENTITY_LINK: "Linked the account to {issuer}",
     Action.IDENTITY_UNLINK: "Took the link to {issuer} away",
+    Action.EMERGENCY_OPEN: "Opened emergency access: {reason}",
+    Action.EMERGENCY_CLOSE: "Ended the emergency access early",
+    Action.EMERGENCY_SHOW: "Showed the screen under emergency access to {shown_to}",
+    Action.EMERGENCY_REVIEW: "Reviewed the emergency access of {of}: it was for {was_for}; right: {right}",
     Action.REVIEW_ADD: "Asked a question about who watches",
     Action.REVIEW_READ: "Reviews, {reviews} of them",
     Action.SCREEN_ADD: "Added the screen {name}, {kind}",
@@ -173,7 +177,8 @@ def _seen(event: AccessEvent, zone: str) -> str:
     detail = event.detail
     match event.action:
         case Action.VIEW_OPEN | Action.VIEW_EXTEND | Action.VIEW_CLOSE | Action.FOOTAGE_READ:
-            return "Live" if event.span is None else span_in_words(event.span, zone)
+            under = ", under emergency access" if "emergency" in detail else ""
+            return ("Live" if event.span is None else span_in_words(event.span, zone)) + under
         case Action.ACCESS_REFUSE:
             return f"Refused: {detail.get('sentence', detail.get('what', ''))}"
         case Action.SESSION_REFUSE:

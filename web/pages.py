@@ -42,6 +42,7 @@ class Pages:
             "clock": clock,
             "short_clock": short_clock,
             "day": day,
+            "iso_day": iso_day,
             "when": when,
             "last_day": last_day,
             "zone_abbr": zone_abbr,
@@ -92,6 +93,11 @@ def last_day(at: datetime, zone: str) -> str:
     """Return the last whole day before `at`, with its year."""
     before = at - timedelta(microseconds=1)
     return f"{day(before, zone)} {_local(before, zone).year}"
+
+
+def iso_day(at: datetime, zone: str) -> str:
+    """Return the day as addresses have it: 2026-11-24."""
+    return f"{_local(at, zone):%Y-%m-%d}"
 
 
 def when(at: datetime, zone: str) -> str:

@@ -117,6 +117,10 @@ PeopleEnder = Annotated[Person, need_proved(Permission.PEOPLE_END)]
 ReviewReader = Annotated[Person, need(Permission.REVIEW_READ)]
 ScreenReader = Annotated[Person, need(Permission.SCREEN_MANAGE)]
 ScreenManager = Annotated[Person, need_proved(Permission.SCREEN_MANAGE)]
+EmergencyOpener = Annotated[Person, need(Permission.EMERGENCY_OPEN)]
+ProvedEmergencyOpener = Annotated[Person, need_proved(Permission.EMERGENCY_OPEN)]
+EmergencyReviewer = Annotated[Person, need(Permission.EMERGENCY_REVIEW)]
+ProvedEmergencyReviewer = Annotated[Person, need_proved(Permission.EMERGENCY_REVIEW)]
 LogReader = Annotated[Person, need(Permission.LOG_READ)]
 ANYBODY = need(Permission.PUBLIC)
 

@@ -100,8 +100,17 @@ def timeline_window(start: datetime, end: datetime) -> Timespan:
     return window
 
 
-def timeline_stream(site: Site, person: Person, camera: CameraId) -> StreamId | Refused:
-    """Return the stream whose time a camera's timeline shows: main, or sub when that is all there is."""
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Which stream's time a timeline shows: main, or sub when that is all there is; and from when on."""
+
+    stream: StreamId
+    window: Timespan | None
+    """None where nothing of what was asked for is for this person."""
+
+
+def timeline_of(site: Site, person: Person, camera: CameraId, window: Timespan) -> Timeline | Refused:
+    """Return what of a camera's time `person` may be told: in an emergency that of the footage that it shows."""
     with site.central.reading() as session:
         details = camera_for(session, person, camera)
     if isinstance(details, Refused):
@@ -109,7 +118,8 @@ def timeline_stream(site: Site, person: Person, camera: CameraId) -> StreamId | 
     stream = leading_stream(details)
     if stream is None:
         raise NotFound("This camera has no stream.")
-    return stream.id
+    earliest = footage.emergency_from(person, details)
+    return Timeline(stream.id, window if earliest is None else Part(earliest, None).of(window))
 
 
 def _opened(site: Site, person: Person, view_id: ViewId) -> Opened | Refused:

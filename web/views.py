@@ -15,6 +15,8 @@ from vms.domain.screens import Screen, ScreenKind, SessionKind
 from vms.domain.timespan import ms_of
 from vms.services.cameras import list_cameras
 from vms.services.district import load_district
+from vms.services.emergency import opens_more, reviews_missing
+from vms.services.footage import emergency_from
 from vms.services.screens import screen_of
 from vms.services.second_person import waits_for
 from web.cameras_now import CameraNow, chip, now
@@ -42,6 +44,10 @@ SECTIONS = (
     Section("Reviews", "/reviews", Permission.REVIEW_READ),
     Section("People", "/people", Permission.PEOPLE_READ),
 )
+
+
+EMERGENCY = Section("Emergency access", "/emergency", Permission.EMERGENCY_OPEN)
+"""Only for whom it would open something."""
 
 
 class LiveCamera(TypedDict):
@@ -76,13 +82,18 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         known = list_cameras(session, person) if person else []
         waits = waits_for(session, person) if person else 0
         screen = screen_of(session, person) if person else None
+        reviews = reviews_missing(session, person) if person else []
+        emergency = person is not None and opens_more(session, person)
     states = site.node.states(site.service_token()) if known else None
     at = site.clock.now()
     return {
         "district": district.name if district else site.settings.district,
         "zone": district.timezone if district else "UTC",
         "person": None if person is None else {"name": person.name, "role": person.role.value, "role_label": ROLE_LABELS[person.role]},
-        "sections": _sections(person, path),
+        "sections": _sections(person, path, emergency=emergency),
+        "emergency": person.emergency if person else None,
+        "reviews_missing": len(reviews),
+        "reviews_overdue": sum(due <= at for due in reviews),
         "chip": chip([now(details, states) for details in known]),
         "waits": waits,
         "path": path,
@@ -134,7 +145,7 @@ def playback_data(
         "t_ms": t_ms,
         "now_ms": ms_of(at),
         "purposes": [[purpose.value, PURPOSE_LABELS[purpose]] for purpose in RECORDED_PURPOSES],
-        "look_back_ms": _look_back(person) // timedelta(milliseconds=1),
+        "look_back_ms": _look_back(person, chosen, at) // timedelta(milliseconds=1),
         "live_replay_ms": LIVE_REPLAY // timedelta(milliseconds=1),
     }
 
@@ -153,8 +164,9 @@ def moment_ms(text: str | None) -> int | None:
     return ms_of(at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
-def _look_back(person: Person) -> timedelta:
-    return LOOK_BACK.get(person.role, LONGEST_LOOK_BACK)
+def _look_back(person: Person, chosen: CameraDetails | None, at: datetime) -> timedelta:
+    earliest = None if chosen is None else emergency_from(person, chosen)
+    return LOOK_BACK.get(person.role, LONGEST_LOOK_BACK) if earliest is None else at - earliest
 
 
 def _may_show_wall(person: Person | None, screen: Screen | None) -> bool:
@@ -164,10 +176,10 @@ def _may_show_wall(person: Person | None, screen: Screen | None) -> bool:
     return person.branches is None or screen.branch_id in person.branches
 
 
-def _sections(person: Person | None, path: str) -> list[dict[str, object]]:
+def _sections(person: Person | None, path: str, *, emergency: bool) -> list[dict[str, object]]:
     if person is None:
         return []
-    mine = [section for section in SECTIONS if person.may(section.permission)]
+    mine = [section for section in SECTIONS if person.may(section.permission)] + ([EMERGENCY] if emergency else [])
     return [{"label": one.label, "href": one.href, "current": path == one.href or path.startswith(f"{one.href}/")} for one in mine]
 
 

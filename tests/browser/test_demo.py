@@ -249,7 +249,7 @@ def _settings(demo: Demo) -> Settings:
     [
         ("Desk", ["Live", "Playback"], "/cameras"),
         ("Supervisor", ["Live", "Playback"], "/log"),
-        ("Branch manager", ["Live", "Log"], "/playback"),
+        ("Branch manager", ["Live", "Log", "Emergency access"], "/playback"),
         ("Director", ["Live", "Playback", "Log", "Reviews", "People"], "/cameras"),
         ("Delegate", ["Live", "Playback", "Log"], "/people"),
         ("Counsel", [], "/log"),

@@ -34,6 +34,7 @@ PAGES = {
     "/static/{path:path}", "/nothing", "/join", "/prove", "/account", "/account/authenticator", "/account/passkeys/new", "/people",
     "/people/new", "/waiting", "/rules", "/reviews", "/login/oidc/callback",
     "/switch", "/screens", "/screens/enrol", "/wall",
+    "/emergency", "/emergency/new", "/emergency/reviews", "/emergency/{number}/review",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -14,21 +15,23 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from tests.bench.process_tree import tree
-from tests.factories import CONSOLE, NOW, a_camera, a_person, an_account
+from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, an_account, done
 from tests.fakes.mail_server import a_mail_server
 from tests.waiting import wait_until
 from tests.web.world_clock import DrivenClock
 from vms.clock import SystemClock
-from vms.config import Settings
+from vms.config import CONFIG_NAME, Settings, load_settings
 from vms.crypto import new_signing_key
 from vms.domain.access import Action, Purpose
 from vms.domain.checkpoint import read_note
+from vms.domain.emergency import EmergencyAccess
 from vms.domain.ids import PersonId
 from vms.domain.people import Role
 from vms.domain.second_person import ALONE_WAIT, Act
 from vms.domain.timespan import Timespan
 from vms.errors import ConfigError
 from vms.services.access_log import DISTRICT, record
+from vms.services.emergency import open_emergency
 from vms.services.footage import record_read
 from vms.services.log_key import read_log_key
 from vms.services.log_verify import verify_log
@@ -307,6 +310,57 @@ def test_mail_is_sent_by_a_job_of_its_own(settings: Settings, hub: Engines) -> N
             post(session, mailing, "clerk@county.example", about="test", subject="Hello", body="Hello", at=NOW)
         _jobs(mailing, hub, DrivenClock()).send_mail()
     assert [mail["to"] for mail in box.taken] == ["clerk@county.example"]
+
+
+@pytest.mark.slow
+def test_of_an_emergency_access_others_are_told_within_ten_seconds(settings: Settings, hub: Engines) -> None:
+    """By the child itself and a real mail server, measured from the commit."""
+    with a_mail_server() as box:
+        told = {"smtp_host": "127.0.0.1", "smtp_port": box.port, "smtp_security": "off", "mail_from": "custodian@library.example"}
+        told |= {f"{whose}_address": f"{whose}@library.example" for whose in ("director", "auditor", "outside")}
+        lines = [f"{name} = {json.dumps(value)}" for name, value in told.items()]
+        (settings.data_dir / CONFIG_NAME).write_text("\n".join(lines), encoding="utf-8")
+        with jobs_beside(settings.data_dir, SystemClock()):
+            wait_until(lambda: any(_is_up(pid, settings) for pid in _children(settings)), seconds=60)
+            _open_emergency(hub, load_settings(settings.data_dir))
+            began = SystemClock().monotonic()
+            wait_until(lambda: len(box.taken) == 3)
+            took = SystemClock().monotonic() - began
+    assert {mail["to"] for mail in box.taken} == {f"{whose}@library.example" for whose in ("director", "auditor", "outside")}
+    assert "fight" not in "".join(mail.as_string() for mail in box.taken)
+    assert took <= 10
+
+
+def _open_emergency(hub: Engines, settings: Settings) -> EmergencyAccess:
+    at = SystemClock().now()
+    with hub.writing() as session:
+        here = a_camera(session).branch
+        a_branch(session, "Harbor")
+        person = a_person(session, branches=frozenset({here.id}), at=at)
+    with hub.writing() as session:
+        return done(open_emergency(session, settings, person, reason="a fight", at=at))
+
+
+def test_a_review_that_is_overdue_is_mailed_by_a_job(settings: Settings, hub: Engines) -> None:
+    mailing = settings.model_copy(update={"smtp_host": "127.0.0.1", "director_address": "director@library.example"})
+    access, clock = _open_emergency(hub, settings), DrivenClock()
+    jobs = _jobs(mailing, hub, clock)
+    for at in (access.review_due_at - timedelta(seconds=1), access.review_due_at, access.review_due_at):
+        clock.at = at
+        jobs.remind()
+    with hub.reading() as session:
+        queued = session.execute(text("SELECT recipient, subject FROM mail")).all()
+    assert [tuple(row) for row in queued] == [("director@library.example", "Custodian: an emergency access was not reviewed")]
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_database_that_is_away_reminds_later_and_new_mail_says_nothing(settings: Settings, tmp_path: Path) -> None:
+    mailing = settings.model_copy(update={"smtp_host": "127.0.0.1"})
+    jobs = Jobs(mailing, make_engines(tmp_path / "no" / "central.db"), read_log_key(settings), DrivenClock())
+    with capture_logs() as lines:
+        jobs.send_new_mail()
+        jobs.remind()
+    assert [line["event"] for line in lines] == ["overdue reviews not told"]
 
 
 @pytest.mark.usefixtures("hub")

@@ -50,6 +50,9 @@ PEOPLE = (
     ("p.lindqvist", Role.AUDITOR),
 )
 BRANCH = "Central"
+FAR_BRANCH = "West"
+FAR_FROM = 3
+"""Cameras after so many stand in the second branch, which the branch manager sees in an emergency only."""
 _LOCK = "demo.lock"
 _FIRST = frozenset({CLIPS, _LOCK, f"{MARKER}.tmp"})
 """What stands there when the marker doesn't yet: the clips, and what a start that was cut short leaves."""
@@ -185,14 +188,20 @@ def _held(lock: Path) -> bool:
 
 
 def _add_people(session: Session, cli: Cli, hashes: Sequence[tuple[str, Role, PasswordHash]]) -> frozenset[PersonId]:
-    at = cli.clock.now()
+    at, branch = cli.clock.now(), _branch(session, cli)
     return frozenset(
-        allowed(add_person(session, cli.actor, _sample(name, role, at), at=at, password_hash=hashed)).id for name, role, hashed in hashes
+        allowed(add_person(session, cli.actor, _sample(name, role, branch, at), at=at, password_hash=hashed)).id
+        for name, role, hashed in hashes
     )
 
 
-def _sample(name: str, role: Role, at: datetime) -> NewAccount:
-    return NewAccount(name, role, ends_at=at + MAX_DELEGATION if role is Role.DELEGATE else None)
+def _sample(name: str, role: Role, branch: BranchId, at: datetime) -> NewAccount:
+    return NewAccount(
+        name,
+        role,
+        frozenset({branch}) if role is Role.BRANCH_MANAGER else None,
+        ends_at=at + MAX_DELEGATION if role is Role.DELEGATE else None,
+    )
 
 
 def _fit_cameras(session: Session, cli: Cli, source: Source) -> frozenset[CameraId]:
@@ -202,17 +211,30 @@ def _fit_cameras(session: Session, cli: Cli, source: Source) -> frozenset[Camera
         _follow_port(session, cli, details, source)
     shown = {_main_path(details) for details in own}
     names = {name_key(details.camera.name) for details in cameras.list_cameras(session, cli.actor)}
-    missing = [(name, key) for name, key in places(source.wanted) if f"/{key}/main" not in shown and name_key(name) not in names]
-    branch = _branch(session, cli)
-    return frozenset(
-        allowed(cameras.add_camera(session, cli.actor, _new_camera(branch, name, key, source), at=at, allow_loopback=True)).camera.id
-        for name, key in missing
-    )
+    wanted = [(number, name, key) for number, (name, key) in enumerate(places(source.wanted))]
+    missing = [
+        _new_camera(_branch_of(session, cli, number), name, key, source)
+        for number, name, key in wanted
+        if f"/{key}/main" not in shown and name_key(name) not in names
+    ]
+    return frozenset(allowed(cameras.add_camera(session, cli.actor, new, at=at, allow_loopback=True)).camera.id for new in missing)
 
 
 def _branch(session: Session, cli: Cli) -> BranchId:
+    """Return the first branch, whatever it is called by now."""
     branches = list_branches(session, cli.actor)
-    return branches[0].id if branches else allowed(add_branch(session, cli.actor, name=BRANCH, timezone=None, at=cli.clock.now())).id
+    return branches[0].id if branches else _added(session, cli, BRANCH)
+
+
+def _branch_of(session: Session, cli: Cli, number: int) -> BranchId:
+    if number < FAR_FROM:
+        return _branch(session, cli)
+    far = next((branch.id for branch in list_branches(session, cli.actor) if branch.name == FAR_BRANCH), None)
+    return far or _added(session, cli, FAR_BRANCH)
+
+
+def _added(session: Session, cli: Cli, name: str) -> BranchId:
+    return allowed(add_branch(session, cli.actor, name=name, timezone=None, at=cli.clock.now())).id
 
 
 def _new_camera(branch: BranchId, name: str, key: str, source: Source) -> NewCamera:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
-from vms.domain.ids import CameraId, StreamId, ViewId
+from vms.domain.ids import CameraId, EmergencyId, StreamId, ViewId
 from vms.domain.timespan import EPOCH, Timespan
 
 VIEW_DEADLINE = timedelta(minutes=15)
@@ -86,6 +86,12 @@ class Action(StrEnum):
     """A new authority for the pages' certificate, which every device has to trust."""
     KEY_ROTATE = "key:rotate"
     """A key that wraps others is being replaced, or was."""
+    EMERGENCY_OPEN = "emergency:open"
+    """Somebody in danger: a session sees every camera for half an hour."""
+    EMERGENCY_CLOSE = "emergency:close"
+    EMERGENCY_REVIEW = "emergency:review"
+    EMERGENCY_SHOW = "emergency:show"
+    """Whom the screen was shown to, as who used the access says."""
     LOG_EXPORT = "log:export"
     LOG_ERASE = "log:erase"
 
@@ -235,6 +241,8 @@ class View:
     """None for live."""
     opened_at: datetime
     deadline: datetime
+    emergency_id: EmergencyId | None = None
+    """Under which emergency access it was opened; None in the person's own right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,14 @@ def counts_of(watching: Watching, questions: Sequence[str]) -> list[Counts]:
     return sorted(rows, key=lambda row: (-(row.incident + row.request + row.maintenance + row.other + row.live_incident), row.name))
 
 
+def emergencies_sentence(*, reviewed: int, unreviewed: int, unreviewed_before: int) -> str:
+    """Say how many emergency accesses a month had, and how many wait for a review; nothing where there was none."""
+    if not reviewed + unreviewed + unreviewed_before:
+        return ""
+    before = f", and {unreviewed_before} of before" if unreviewed_before else ""
+    return f" Emergency accesses {reviewed + unreviewed}; without a review {unreviewed}{before}."
+
+
 def counts_text(rows: Sequence[Counts]) -> str:
     return json.dumps([asdict(row) for row in rows], ensure_ascii=False)
 

@@ -19,6 +19,7 @@ PersonId = NewType("PersonId", int)
 SessionId = NewType("SessionId", int)
 ScreenId = NewType("ScreenId", int)
 ProposalId = NewType("ProposalId", int)
+EmergencyId = NewType("EmergencyId", int)
 VolumeId = NewType("VolumeId", str)
 """UUID text, as in the volume's identity file."""
 ViewId = NewType("ViewId", str)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from vms.domain.emergency import Emergency
 from vms.domain.ids import BranchId, NodeId, PersonId, ScreenId, SessionId
 from vms.domain.screens import SessionKind
 from vms.domain.timespan import EPOCH
@@ -45,6 +46,10 @@ class Permission(StrEnum):
     """End accounts and other people's sessions."""
     SCREEN_MANAGE = "screen.manage"
     """Add, list and end enrolled screens."""
+    EMERGENCY_OPEN = "emergency.open"
+    """See every camera of the district for half an hour, when somebody is in danger."""
+    EMERGENCY_REVIEW = "emergency.review"
+    """Say whether somebody else's emergency access was right."""
     SIGNED_IN = "signed_in"
     """What every account may: its own page, the rules, the page shell."""
     SESSION_OWN = "session.own"
@@ -54,10 +59,10 @@ class Permission(StrEnum):
 
 
 _EVERYONE = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SESSION_OWN})
-_WATCHES_LIVE = _EVERYONE | {Permission.CAMERA_LIST, Permission.LIVE_VIEW}
+_WATCHES_LIVE = _EVERYONE | {Permission.CAMERA_LIST, Permission.LIVE_VIEW, Permission.EMERGENCY_OPEN}
 _WATCHES = _WATCHES_LIVE | {Permission.RECORDED_VIEW}
 _READS = {Permission.CAMERA_LIST, Permission.LOG_READ, Permission.LOG_EXPORT, Permission.REVIEW_READ, Permission.PEOPLE_READ}
-_DECIDES = _WATCHES | {Permission.HEALTH_READ, Permission.LOG_READ}
+_DECIDES = _WATCHES | {Permission.HEALTH_READ, Permission.LOG_READ, Permission.EMERGENCY_REVIEW}
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.DESK: _WATCHES,
     Role.SUPERVISOR: _WATCHES,
@@ -70,9 +75,12 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.IT: _EVERYONE
     | {Permission.CAMERA_LIST, Permission.CAMERA_MANAGE, Permission.HEALTH_READ}
     | {Permission.PEOPLE_READ, Permission.PEOPLE_PROPOSE, Permission.PEOPLE_END, Permission.SCREEN_MANAGE},
-    Role.AUDITOR: _EVERYONE | _READS,
+    Role.AUDITOR: _EVERYONE | _READS | {Permission.EMERGENCY_REVIEW},
 }
 """Nobody configures cameras and also watches them; who adds accounts confirms none; who reads everybody's log watches nobody."""
+
+IN_EMERGENCY = frozenset({Permission.LIVE_VIEW, Permission.RECORDED_VIEW, Permission.CAMERA_LIST})
+"""What an emergency access gives in the whole district: to look, and nothing that yields a file, a list of people or the log."""
 
 LOOK_BACK: dict[Role, timedelta] = {Role.DESK: timedelta(hours=72)}
 """How far back a role sees recordings; a role without a line sees all that is kept."""
@@ -119,7 +127,8 @@ class Ceremony(StrEnum):
     PROVE = "prove"
 
 
-_HARMLESS = _EVERYONE | _READS
+_HARMLESS = _EVERYONE | _READS | {Permission.EMERGENCY_REVIEW}
+"""A review opens nothing, and its page asks for a fresh proof."""
 
 
 def needs_second_factor(role: Role) -> bool:
@@ -145,6 +154,8 @@ class Person:
     """When somebody last asked for something by hand."""
     at: datetime = field(default=EPOCH, compare=False)
     """The moment at which all this was so."""
+    emergency: Emergency | None = None
+    """What this session, and no other of the person, has opened besides the person's own rights."""
 
     @property
     def label(self) -> str:
@@ -163,16 +174,32 @@ class Person:
 
     def may(self, permission: Permission) -> bool:
         """Say whether this session may do what `permission` names now; the one place that knows of the lock and of walls."""
-        return permission in (_EVERYONE if self.must_enrol else PERMISSIONS[self.role]) and permission in self._left()
+        return (self._may_by_role(permission) or self._in_emergency(permission)) and permission in self._left()
+
+    def has_right(self, permission: Permission, branch: BranchId) -> bool:
+        """Say whether the person may do it in `branch` without an emergency."""
+        return self._may_by_role(permission) and (self.branches is None or branch in self.branches)
+
+    def reach(self, permission: Permission) -> frozenset[BranchId] | None:
+        """Return the branches in which `permission` counts; None means all."""
+        return None if self._in_emergency(permission) else self.branches
+
+    def proved_lately(self, at: datetime) -> bool:
+        """Say whether a new proof is not needed yet, for acts that ask for one."""
+        return timedelta(0) <= at - self.proved_at < PROOF_LASTS
+
+    def _may_by_role(self, permission: Permission) -> bool:
+        return permission in (_EVERYONE if self.must_enrol else PERMISSIONS[self.role])
+
+    def _in_emergency(self, permission: Permission) -> bool:
+        if self.emergency is None or self.kind is SessionKind.WALL:
+            return False
+        return permission in IN_EMERGENCY and self._may_by_role(Permission.EMERGENCY_OPEN)
 
     def _left(self) -> frozenset[Permission]:
         if self.kind is SessionKind.WALL:
             return WALL_MAY
         return LOCKED_MAY if self.locked_since else frozenset(Permission)
-
-    def proved_lately(self, at: datetime) -> bool:
-        """Say whether a new proof is not needed yet, for acts that ask for one."""
-        return timedelta(0) <= at - self.proved_at < PROOF_LASTS
 
 
 class AccountState(StrEnum):
@@ -262,6 +289,6 @@ def allows(actor: Actor, permission: Permission) -> bool:
     return actor.may(permission) if isinstance(actor, Person) else permission in CONSOLE_PERMISSIONS
 
 
-def reach(actor: Actor) -> frozenset[BranchId] | None:
-    """Return the branches that exist for `actor`; None means all."""
-    return actor.branches if isinstance(actor, Person) else None
+def reach(actor: Actor, permission: Permission) -> frozenset[BranchId] | None:
+    """Return the branches that exist for `actor` where `permission` is what is asked for; None means all."""
+    return actor.reach(permission) if isinstance(actor, Person) else None

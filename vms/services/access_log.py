@@ -94,7 +94,7 @@ def list_events(  # noqa: PLR0913 - what a reader may narrow the log by
     if not isinstance(actor, Person) or not actor.may(Permission.LOG_READ):
         return refuse(session, actor, Action.LOG_READ, not_allowed("read the access log", "the Director or an auditor"), at=at)
     wanted = access_log.Filter(before, camera_id, actions, actor_label, during, purposes, watched)
-    lines = tuple(access_log.lines(session, DISTRICT, reach(actor), wanted, limit=min(limit, LIST_LIMIT)))
+    lines = tuple(access_log.lines(session, DISTRICT, reach(actor, Permission.LOG_READ), wanted, limit=min(limit, LIST_LIMIT)))
     detail = {"events": str(len(lines))} | ({"of": actor_label} if actor_label else {})
     own = record(session, actor=actor, action=Action.LOG_READ, at=at, camera_id=camera_id, span=watched or during, detail=detail)
     return LogPage(lines, own)

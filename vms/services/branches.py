@@ -22,7 +22,7 @@ from vms.store import branches
 
 def add_branch(session: Session, actor: Actor, *, name: str, timezone: str | None, at: datetime) -> Branch | Refused:
     """Add a branch, in the district's time zone unless told; InvalidInput for name or zone, Conflict when the name is taken."""
-    if not allows(actor, Permission.CAMERA_MANAGE) or reach(actor) is not None:
+    if not allows(actor, Permission.CAMERA_MANAGE) or reach(actor, Permission.CAMERA_MANAGE) is not None:
         return refuse(session, actor, Action.BRANCH_ADD, not_allowed("add a branch", "IT"), at=at)
     branch = Branch(BranchId(new_number()), checked_name(name, "branch"), checked_timezone(timezone or _district_timezone(session)))
     branches.add(session, branch, at=at)
@@ -32,7 +32,7 @@ def add_branch(session: Session, actor: Actor, *, name: str, timezone: str | Non
 
 def list_branches(session: Session, actor: Actor) -> list[Branch]:
     """Return the branches that exist for `actor`, by name."""
-    return branches.find(session, reach(actor))
+    return branches.find(session, reach(actor, Permission.CAMERA_LIST))
 
 
 def branch_named(session: Session, actor: Actor, text: str) -> Branch:

@@ -117,7 +117,7 @@ def draft_camera(session: Session, actor: Actor, new: NewCamera, *, allow_loopba
     """Check every field of a new camera and seal its password; InvalidInput says what is wrong. Writes nothing."""
     if not allows(actor, Permission.CAMERA_MANAGE):
         return not_allowed("add a camera", "IT")
-    branch = next((branch for branch in branches.find(session, reach(actor)) if branch.id == new.branch_id), None)
+    branch = next((branch for branch in branches.find(session, reach(actor, Permission.CAMERA_MANAGE)) if branch.id == new.branch_id), None)
     if branch is None:
         return no_such("branch")
     try:
@@ -181,12 +181,12 @@ def list_cameras(
     session: Session, actor: Actor, *, branch_id: BranchId | None = None, removed: Removed = Removed.HIDDEN
 ) -> list[CameraDetails]:
     """Return the cameras that exist for `actor`, by branch and name."""
-    return cameras.find(session, reach(actor), removed=removed, branch_id=branch_id)
+    return cameras.find(session, reach(actor, Permission.CAMERA_LIST), removed=removed, branch_id=branch_id)
 
 
 def camera_for(session: Session, actor: Actor, camera_id: CameraId) -> CameraDetails | Refused:
     """Return a camera within the actor's reach, removed or not."""
-    return cameras.get(session, reach(actor), camera_id) or no_such("camera")
+    return cameras.get(session, reach(actor, Permission.CAMERA_LIST), camera_id) or no_such("camera")
 
 
 def camera_named(session: Session, actor: Actor, text: str) -> CameraDetails | Refused:

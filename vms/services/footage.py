@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from vms.domain.access import LIVE_REPLAY, MAX_INCIDENT_CHARS, VIEW_DEADLINE, AccessEvent, Action, Grant, Purpose, View
 from vms.domain.camera import CameraDetails
-from vms.domain.ids import CameraId, ViewId, new_view_id
+from vms.domain.emergency import Emergency
+from vms.domain.ids import CameraId, EmergencyId, ViewId, new_view_id
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import LOOK_BACK, Actor, Permission, Person
 from vms.domain.timespan import Timespan, union
@@ -19,11 +20,16 @@ from vms.services.access_log import record, refuse
 from vms.services.cameras import camera_for
 from vms.services.names import checked_name
 from vms.services.refusals import no_such, not_allowed, sign_in_first
-from vms.store import cameras, views
+from vms.store import cameras, emergencies, views
 
 MAX_SPAN = timedelta(hours=24)
 """One view covers at most so much footage of one camera; the next day is the next view and the next event."""
 MAX_INTERVALS = 500
+NOT_OPEN = no_such("open view; open it again")
+EMERGENCY_OVER = Refused(Refusal.OUT_OF_SCOPE, "The emergency access is over.")
+BEFORE_EMERGENCY = Refused(
+    Refusal.NOT_ALLOWED, "Emergency access shows recordings from half an hour before it was opened. For older ones ask the Director."
+)
 LIMIT_GRACE = timedelta(minutes=1)
 """The desk's limit of hours moves on while a request that was drawn up just inside of it is on its way."""
 
@@ -37,9 +43,10 @@ def open_view(
     """
     _check_purpose(purpose, span, at)
     detail = {"incident": _incident(incident)} if incident.strip() else None
-    if refused := _refused(session, actor, camera_id, span, at):
-        return refuse(session, actor, Action.VIEW_OPEN, refused, at=at, camera_id=camera_id)
-    view = View(new_view_id(), actor.label, camera_id, purpose, span, at, at + VIEW_DEADLINE)
+    right = _right(session, actor, camera_id, span, at)
+    if isinstance(right, Refused):
+        return refuse(session, actor, Action.VIEW_OPEN, right, at=at, camera_id=camera_id)
+    view = View(new_view_id(), actor.label, camera_id, purpose, span, at, right.deadline(at), right.emergency_id)
     views.add(session, view, actor.session_id if isinstance(actor, Person) else None)
     _record_view(session, actor, view, Action.VIEW_OPEN, at=at, detail=detail)
     return view
@@ -52,21 +59,34 @@ def view_for(session: Session, actor: Actor, view_id: ViewId, *, at: datetime) -
         return found
     view, closed_at = found
     if closed_at is not None or at >= view.deadline:
-        return no_such("open view; open it again")
+        return NOT_OPEN
+    if view.emergency_id is not None:
+        return view if goes_on(view, actor) else EMERGENCY_OVER
     return _cut_to_limit(view, actor, at)
+
+
+def goes_on(view: View, actor: Actor) -> bool:
+    """Say whether the emergency under which `view` was opened, if any, is still that of the actor's session."""
+    return view.emergency_id in (None, _emergency_of(actor))
 
 
 def extend_view(session: Session, actor: Actor, view_id: ViewId, *, at: datetime) -> View | Refused:
     """Move the deadline to `VIEW_DEADLINE` from now, if the view is still open and the actor may still see the camera.
 
-    Footage that slipped behind the role's limit of hours meanwhile is cut off; refused when that is all of it.
+    Footage that slipped behind the role's limit of hours meanwhile is cut off; refused when that is all of it. Under an emergency
+    the deadline never lies after its end: a view that reaches it stays as it is, and nothing is written.
     """
     view = view_for(session, actor, view_id, at=at)
     if isinstance(view, Refused):
         return view
-    if refused := _refused(session, actor, view.camera_id, view.span, at):
-        return refuse(session, actor, Action.VIEW_EXTEND, refused, at=at, camera_id=view.camera_id)
-    extended = replace(view, deadline=at + VIEW_DEADLINE)
+    right = _right(session, actor, view.camera_id, view.span, at)
+    if isinstance(right, Refused):
+        return refuse(session, actor, Action.VIEW_EXTEND, right, at=at, camera_id=view.camera_id)
+    if right.emergency_id != view.emergency_id:
+        return NOT_OPEN
+    if right.emergency is not None and view.deadline >= right.deadline(at):
+        return view
+    extended = replace(view, deadline=right.deadline(at))
     views.extend(session, view_id, extended.deadline)
     _record_view(session, actor, extended, Action.VIEW_EXTEND, at=at)
     return extended
@@ -93,6 +113,13 @@ def close_streamed_view(session: Session, actor: Person, view: View, *, interval
     if view.span is not None and views.close(session, view.id, at):
         told = {"streamed": _written(_inside(intervals, view.span)), "why": why}
         _record_view(session, actor, view, Action.VIEW_CLOSE, at=at, detail=told)
+
+
+def emergency_from(person: Person, details: CameraDetails) -> datetime | None:
+    """Return from when on `person` sees recordings of a camera, where only an emergency shows any; else None."""
+    if person.emergency is None or person.has_right(Permission.RECORDED_VIEW, details.branch.id):
+        return None
+    return person.emergency.footage_from
 
 
 def grant_for(session: Session, view: View) -> Grant:
@@ -127,18 +154,55 @@ def record_read(  # noqa: PLR0913 - an event has so many parts
     )
 
 
-def _refused(session: Session, actor: Actor, camera_id: CameraId, span: Timespan | None, at: datetime) -> Refused | None:
+@dataclass(frozen=True, slots=True)
+class _Right:
+    """By what somebody may watch: the own role and branches, or else an emergency."""
+
+    emergency: Emergency | None = None
+
+    @property
+    def emergency_id(self) -> EmergencyId | None:
+        return None if self.emergency is None else self.emergency.id
+
+    def deadline(self, at: datetime) -> datetime:
+        ends_at = at + VIEW_DEADLINE
+        return ends_at if self.emergency is None else min(ends_at, self.emergency.ends_at)
+
+
+def _right(session: Session, actor: Actor, camera_id: CameraId, span: Timespan | None, at: datetime) -> _Right | Refused:
     if not isinstance(actor, Person):
         return sign_in_first("watch; the console alone doesn't say who you are")
     details = camera_for(session, actor, camera_id)
     if isinstance(details, Refused):
         return details
-    return _refused_live(actor, details) if span is None else _refused_recorded(actor, span, at)
+    permission = Permission.LIVE_VIEW if span is None else Permission.RECORDED_VIEW
+    if actor.emergency is not None and not actor.has_right(permission, details.branch.id):
+        return _refused_in_emergency(session, actor.emergency, details, span, at) or _Right(actor.emergency)
+    return (_refused_live(actor, details) if span is None else _refused_recorded(actor, span, at)) or _Right()
+
+
+def _refused_in_emergency(
+    session: Session, emergency: Emergency, details: CameraDetails, span: Timespan | None, at: datetime
+) -> Refused | None:
+    # Asked again: an open window knows it from its last look, seconds ago.
+    if not emergencies.lasts(session, emergency, at):
+        return EMERGENCY_OVER
+    if span is None:
+        return _not_in_service(details)
+    return BEFORE_EMERGENCY if span.start < emergency.footage_from else None
+
+
+def _emergency_of(actor: Actor) -> EmergencyId | None:
+    return actor.emergency.id if isinstance(actor, Person) and actor.emergency is not None else None
 
 
 def _refused_live(actor: Person, details: CameraDetails) -> Refused | None:
     if not actor.may(Permission.LIVE_VIEW):
         return not_allowed("watch live", "the Director")
+    return _not_in_service(details)
+
+
+def _not_in_service(details: CameraDetails) -> Refused | None:
     return None if details.camera.removed_at is None else no_such("camera in service")
 
 
@@ -194,6 +258,7 @@ def _own(session: Session, actor: Actor, view_id: ViewId) -> tuple[View, datetim
 def _record_view(
     session: Session, actor: Actor, view: View, action: Action, *, at: datetime, detail: Mapping[str, str] | None = None
 ) -> None:
+    under = {} if view.emergency_id is None else {"emergency": str(view.emergency_id)}
     record(
         session,
         actor=actor,
@@ -203,7 +268,7 @@ def _record_view(
         purpose=view.purpose,
         span=view.span,
         view_id=view.id,
-        detail=detail,
+        detail={**under, **(detail or {})},
     )
 
 

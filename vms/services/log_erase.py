@@ -20,7 +20,7 @@ from vms.errors import Corrupt
 from vms.services.access_log import DISTRICT, record
 from vms.services.log_key import LogKey
 from vms.services.log_proof import trusted_checkpoint
-from vms.store import access_erasing, access_tree, reviews
+from vms.store import access_erasing, access_tree, emergencies, reviews
 
 MOST_ERASED = 8_192
 """Numbers in one transaction: a fraction of a second, which whoever writes waits for."""
@@ -52,7 +52,7 @@ def due(session: Session, *, days: int, at: datetime, origin: str = DISTRICT) ->
 
 
 def erase_texts(session: Session, key: LogKey, found: Due, *, days: int, at: datetime, origin: str = DISTRICT) -> None:
-    """Erase what is due, with the reviews that are about nothing newer, and write the entry that says so.
+    """Erase what is due, with the reviews and emergency accesses that are about nothing newer, and write the entry that says so.
 
     Holds the log until the transaction ends.
 
@@ -70,6 +70,7 @@ def erase_texts(session: Session, key: LogKey, found: Due, *, days: int, at: dat
     )
     access_erasing.erase(session, origin, found.first, found.last, told_by=told.number)
     reviews.forget(session, found.last)
+    emergencies.forget(session, found.last)
 
 
 def _compare(session: Session, key: LogKey, found: Due, origin: str) -> str:

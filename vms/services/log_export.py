@@ -43,7 +43,7 @@ def export_log(session: Session, actor: Actor, wanted: access_log.Filter, *, at:
     if newest is None:
         raise NotFound("No checkpoint of the access log is signed yet: entries can be exported five minutes after they were written.")
     signed = replace(wanted, before=min(wanted.before or newest.size + 1, newest.size + 1))
-    rows = access_log.stored(session, DISTRICT, reach(actor), signed, limit=MOST_EXPORTED)
+    rows = access_log.stored(session, DISTRICT, reach(actor, Permission.LOG_EXPORT), signed, limit=MOST_EXPORTED)
     entries = _proved(session, rows, read_note(newest.note)[0])
     detail = {"events": str(len(entries)), "signed": f"{newest.size}"} | ({"of": wanted.actor} if wanted.actor else {})
     record(session, actor=actor, action=Action.LOG_EXPORT, at=at, camera_id=wanted.camera_id, span=wanted.during, detail=detail)

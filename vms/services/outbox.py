@@ -52,6 +52,11 @@ def send_due(central: Engines, settings: Settings, clock: Clock, *, stopping: Ca
     between sends that mail a second time.
     """
     tidy(central, clock.now())
+    send_waiting(central, settings, clock, stopping=stopping)
+
+
+def send_waiting(central: Engines, settings: Settings, clock: Clock, *, stopping: Callable[[], bool] = lambda: False) -> None:
+    """Try every mail that is due, and nothing else: often enough that who is to be told at once is."""
     if settings.smtp_host is None:
         return
     with central.reading() as session:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from vms.config import Settings
 from vms.domain.access import AccessEvent, Action
-from vms.domain.digest import Counts, Month, counts_from, counts_of, counts_text, lines, month_before
+from vms.domain.digest import Counts, Month, counts_from, counts_of, counts_text, emergencies_sentence, lines, month_before
 from vms.domain.ids import CameraId, new_number
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Permission, Person, System
@@ -23,7 +23,7 @@ from vms.services.access_log import DISTRICT, record, refuse
 from vms.services.district import zone_of_district
 from vms.services.outbox import post
 from vms.services.refusals import not_allowed
-from vms.store import access_log, cameras, reviews
+from vms.store import access_log, cameras, emergencies, reviews
 from vms.store.cameras import Removed
 from vms.store.reviews import Review
 
@@ -82,7 +82,7 @@ def month_due(session: Session, at: datetime) -> Month | None:
 def count_month(session: Session, month: Month) -> list[Counts]:
     """Count a month again from the log."""
     zone = zone_of_district(session)
-    during = Timespan(day_of(month.first, zone).start, day_of(month.after, zone).start)
+    during = _span_of(month, zone)
     watching = Watching(zone)
     for event in _events(session, during):
         watching.take(event)
@@ -91,7 +91,9 @@ def count_month(session: Session, month: Month) -> list[Counts]:
 
 def add_digest(session: Session, settings: Settings, month: Month, rows: list[Counts], *, at: datetime) -> Review:
     """Store a month's digest, write that into the log, queue the mail."""
+    told = emergencies.count(session, _span_of(month, zone_of_district(session)))
     said = f"Who watched in {month.name}: accounts {len(rows)}, questions told {sum(row.questions for row in rows)}."
+    said += emergencies_sentence(reviewed=told.reviewed, unreviewed=told.unreviewed, unreviewed_before=told.unreviewed_before)
     review = Review(new_number(), month.key, at, None, said, counts_text(rows), access_log.newest(session, DISTRICT))
     _add(session, settings, review, subject=f"Custodian: who watched in {month.name}", lines_=[said, "", *lines(rows)])
     record(session, actor=JOB, action=Action.REVIEW_ADD, at=at, detail={"digest": f"{month.first:%Y-%m}", "accounts": str(len(rows))})
@@ -131,6 +133,10 @@ def text_of(review: Review) -> str:
     """Return a review as text, as its mail and its file have it."""
     told = [review.sentence, "", *lines(counts_from(review.counts))] if review.counts is not None else [review.sentence]
     return "\n".join(told) + "\n"
+
+
+def _span_of(month: Month, zone: str) -> Timespan:
+    return Timespan(day_of(month.first, zone).start, day_of(month.after, zone).start)
 
 
 def _add(session: Session, settings: Settings, review: Review, *, subject: str, lines_: list[str]) -> None:

@@ -256,6 +256,7 @@ def _person(session: Session, stored: StoredSession, at: datetime) -> Person:
         stored.screen_id,
         stored.acted_at,
         at,
+        stored.emergency if stored.emergency is not None and stored.emergency.lasts(at) else None,
     )
 
 

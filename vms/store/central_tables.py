@@ -156,6 +156,13 @@ class ViewRow(Central):
         CheckConstraint("(span_start_at IS NULL) = (span_end_at IS NULL)", name="span"),
         # Every few seconds: those that may still be used.
         Index(None, "deadline_at"),
+        # What was looked at under an emergency access.
+        Index(
+            "ix_view_emergency_id",
+            "emergency_id",
+            sqlite_where=text("emergency_id IS NOT NULL"),
+            postgresql_where=text("emergency_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(22), primary_key=True)
@@ -167,6 +174,8 @@ class ViewRow(Central):
     span_end_at: Mapped[datetime | None] = mapped_column(Moment)
     opened_at: Mapped[datetime] = mapped_column(Moment)
     deadline_at: Mapped[datetime] = mapped_column(Moment)
+    emergency_id: Mapped[int | None] = mapped_column(Number)
+    """Under which emergency access; no foreign key, since its row may be forgotten first."""
     closed_at: Mapped[datetime | None] = mapped_column(Moment)
     session_id: Mapped[int | None] = mapped_column(Number)
     """In which session it was opened; None for one of an older release."""

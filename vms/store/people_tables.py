@@ -1,4 +1,4 @@
-"""Accounts, what opens them, and what waits for a second person."""
+"""Accounts, what opens them, what waits for a second person, and emergency accesses."""
 
 from __future__ import annotations
 
@@ -123,6 +123,54 @@ class ProposalRow(Central):
     """Since when the running hub has told everybody: what is done alone is done no sooner than three days after."""
     decision: Mapped[Decision | None] = mapped_column(Word(Decision))
     decided_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class EmergencyRow(Central):
+    """One emergency access: a session that saw every camera for half an hour. Whether it is open, or overdue, follows from its moments."""
+
+    __tablename__ = "emergency"
+    __table_args__ = (
+        # Every request: what the session of a token has opened. A person has at most one that nobody has closed.
+        Index(
+            "uq_emergency_person_id",
+            "person_id",
+            unique=True,
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+        # What waits for a review, for every page of a reviewer, and what is overdue.
+        Index(
+            "ix_emergency_review_due_at",
+            "review_due_at",
+            sqlite_where=text("reviewed_at IS NULL"),
+            postgresql_where=text("reviewed_at IS NULL"),
+        ),
+        # The page, newest first; a month's.
+        Index(None, "opened_at"),
+        CheckConstraint("(reviewed_at IS NULL) = (reviewed_by IS NULL) AND (reviewed_at IS NULL) = (was_right IS NULL)", name="review"),
+        CheckConstraint("reviewed_by <> person_id", name="somebody_else"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    session_id: Mapped[int] = mapped_column(ForeignKey("session.id"))
+    """It ends with that session."""
+    reason: Mapped[str] = mapped_column(Text)
+    opened_at: Mapped[datetime] = mapped_column(Moment)
+    ends_at: Mapped[datetime] = mapped_column(Moment)
+    closed_at: Mapped[datetime | None] = mapped_column(Moment)
+    """By hand, or when the next one was opened."""
+    review_due_at: Mapped[datetime] = mapped_column(Moment)
+    reminded_at: Mapped[datetime | None] = mapped_column(Moment)
+    """When it was mailed that the review is overdue."""
+    shown_to: Mapped[str] = mapped_column(Text)
+    reviewed_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    reviewed_at: Mapped[datetime | None] = mapped_column(Moment)
+    was_for: Mapped[str] = mapped_column(Text)
+    was_right: Mapped[bool | None]
+    review_note: Mapped[str] = mapped_column(Text)
+    last_number: Mapped[int] = mapped_column(Number)
+    """The newest entry of the log that it may be about: its texts go when that does."""
 
 
 class TotpRow(Central):

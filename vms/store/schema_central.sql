@@ -309,7 +309,7 @@ CREATE TABLE "view" (
   span_end_at BIGINT,
   opened_at BIGINT NOT NULL,
   deadline_at BIGINT NOT NULL,
-  closed_at BIGINT, session_id INTEGER,
+  closed_at BIGINT, session_id INTEGER, emergency_id INTEGER,
   CONSTRAINT pk_view PRIMARY KEY (id),
   CONSTRAINT ck_view_purpose CHECK (purpose IN ('live', 'live-incident', 'incident', 'maintenance', 'request')),
   CONSTRAINT ck_view_span CHECK ((span_start_at IS NULL) = (span_end_at IS NULL)),
@@ -317,6 +317,8 @@ CREATE TABLE "view" (
 );
 
 CREATE INDEX ix_view_deadline_at ON "view" (deadline_at);
+
+CREATE INDEX ix_view_emergency_id ON "view" (emergency_id) WHERE emergency_id IS NOT NULL;
 
 CREATE TABLE review (
   id INTEGER NOT NULL,
@@ -415,3 +417,34 @@ CREATE TABLE screen (
 );
 
 CREATE UNIQUE INDEX uq_screen_name_key ON screen (name_key) WHERE ended_at IS NULL;
+
+CREATE TABLE emergency (
+  id INTEGER NOT NULL,
+  person_id INTEGER NOT NULL,
+  session_id INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  opened_at BIGINT NOT NULL,
+  ends_at BIGINT NOT NULL,
+  closed_at BIGINT,
+  review_due_at BIGINT NOT NULL,
+  reminded_at BIGINT,
+  shown_to TEXT NOT NULL,
+  reviewed_by INTEGER,
+  reviewed_at BIGINT,
+  was_for TEXT NOT NULL,
+  was_right BOOLEAN,
+  review_note TEXT NOT NULL,
+  last_number INTEGER NOT NULL,
+  CONSTRAINT pk_emergency PRIMARY KEY (id),
+  CONSTRAINT ck_emergency_review CHECK ((reviewed_at IS NULL) = (reviewed_by IS NULL) AND (reviewed_at IS NULL) = (was_right IS NULL)),
+  CONSTRAINT ck_emergency_somebody_else CHECK (reviewed_by <> person_id),
+  CONSTRAINT fk_emergency_person_id FOREIGN KEY(person_id) REFERENCES person (id),
+  CONSTRAINT fk_emergency_session_id FOREIGN KEY(session_id) REFERENCES session (id),
+  CONSTRAINT fk_emergency_reviewed_by FOREIGN KEY(reviewed_by) REFERENCES person (id)
+);
+
+CREATE INDEX ix_emergency_opened_at ON emergency (opened_at);
+
+CREATE INDEX ix_emergency_review_due_at ON emergency (review_due_at) WHERE reviewed_at IS NULL;
+
+CREATE UNIQUE INDEX uq_emergency_person_id ON emergency (person_id) WHERE closed_at IS NULL;

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import Select, and_, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
-from vms.domain.ids import PersonId, ScreenId, SessionId
+from vms.domain.emergency import Emergency
+from vms.domain.ids import EmergencyId, PersonId, ScreenId, SessionId
 from vms.domain.people import Account, Proof
 from vms.domain.screens import SessionKind
 from vms.store.people import account_of
-from vms.store.people_tables import PersonRow, SessionRow
+from vms.store.people_tables import EmergencyRow, PersonRow, SessionRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,23 @@ class StoredSession:
     ended_at: datetime | None
     kind: SessionKind = SessionKind.ORDINARY
     screen_id: ScreenId | None = None
+    emergency: Emergency | None = None
+    """The one that the session has opened and nobody has ended; its time may be over."""
+
+
+# Every request and every look at a window asks this: put together once. What nobody has closed is in a small index of its own,
+# one row a person at most.
+_WHOLE = (
+    select(SessionRow, PersonRow, EmergencyRow.id, EmergencyRow.opened_at, EmergencyRow.ends_at)
+    .join(PersonRow, PersonRow.id == SessionRow.person_id)
+    .outerjoin(
+        EmergencyRow,
+        and_(EmergencyRow.person_id == SessionRow.person_id, EmergencyRow.closed_at.is_(None), EmergencyRow.session_id == SessionRow.id),
+    )
+    .execution_options(populate_existing=True)
+)
+_Whole: TypeAlias = Select[SessionRow, PersonRow, int, datetime, datetime]
+_OF_TOKEN = _WHOLE.where(SessionRow.token_sha256 == bindparam("of_token"))
 
 
 def add(session: Session, stored: StoredSession, token_sha256: bytes) -> None:
@@ -49,16 +69,13 @@ def add(session: Session, stored: StoredSession, token_sha256: bytes) -> None:
 
 
 def of_token(session: Session, token_sha256: bytes) -> StoredSession | None:
-    """Return the session that a token's digest names, with its account as it is now."""
-    query = select(SessionRow, PersonRow).join(PersonRow, PersonRow.id == SessionRow.person_id)
-    found = session.execute(query.where(SessionRow.token_sha256 == token_sha256).execution_options(populate_existing=True)).one_or_none()
-    return None if found is None else _stored(found[0], account_of(session, found[1]))
+    """Return the session that a token's digest names, with its account as it is now, and its emergency."""
+    return _whole(session, _OF_TOKEN, {"of_token": token_sha256})
 
 
 def get(session: Session, number: SessionId) -> StoredSession | None:
-    query = select(SessionRow, PersonRow).join(PersonRow, PersonRow.id == SessionRow.person_id).where(SessionRow.id == number)
-    found = session.execute(query.execution_options(populate_existing=True)).one_or_none()
-    return None if found is None else _stored(found[0], account_of(session, found[1]))
+    """Return a session, as `of_token` does."""
+    return _whole(session, _WHOLE.where(SessionRow.id == number))
 
 
 def of_person(session: Session, account: Account, *, since: datetime, limit: int) -> list[StoredSession]:
@@ -115,6 +132,19 @@ def end_at_screen(session: Session, screen: ScreenId, at: datetime) -> int:
     """End every session that was opened at a screen; return how many."""
     still_open = and_(SessionRow.screen_id == screen, SessionRow.ended_at.is_(None))
     return len(session.scalars(update(SessionRow).where(still_open).values(ended_at=at).returning(SessionRow.id)).all())
+
+
+def _whole(session: Session, query: _Whole, given: Mapping[str, object] | None = None) -> StoredSession | None:
+    found = session.execute(query, given).one_or_none()
+    if found is None:
+        return None
+    row, person, number, opened_at, ends_at = found
+    return replace(_stored(row, account_of(session, person)), emergency=_emergency(number, opened_at, ends_at))
+
+
+def _emergency(number: int | None, opened_at: datetime, ends_at: datetime) -> Emergency | None:
+    """Return what the outer join found; without a row its columns are None, whatever their types say."""
+    return None if number is None else Emergency(EmergencyId(number), opened_at, ends_at)
 
 
 def _stored(row: SessionRow, account: Account) -> StoredSession:

@@ -8,9 +8,9 @@ from sqlalchemy import and_, insert, select, update
 from sqlalchemy.orm import Session
 
 from vms.domain.access import View
-from vms.domain.ids import CameraId, SessionId, ViewId
+from vms.domain.ids import CameraId, EmergencyId, SessionId, ViewId
 from vms.domain.timespan import Timespan
-from vms.store.central_tables import ViewRow
+from vms.store.central_tables import BranchRow, CameraRow, ViewRow
 from vms.store.people_tables import SessionRow
 
 
@@ -26,6 +26,7 @@ def add(session: Session, view: View, opened_in: SessionId | None) -> None:
             opened_at=view.opened_at,
             deadline_at=view.deadline,
             session_id=opened_in,
+            emergency_id=view.emergency_id,
         )
     )
 
@@ -56,6 +57,14 @@ def close(session: Session, view_id: ViewId, at: datetime) -> bool:
     return session.scalar(update(ViewRow).where(still_open).values(closed_at=at).returning(ViewRow.id)) is not None
 
 
+def cameras_under(session: Session, emergency: EmergencyId) -> list[tuple[str, str]]:
+    """Return branch and camera of every view that was opened under an emergency access, each camera once."""
+    query = select(BranchRow.name, CameraRow.name).join(CameraRow, CameraRow.branch_id == BranchRow.id)
+    query = query.join(ViewRow, ViewRow.camera_id == CameraRow.id).where(ViewRow.emergency_id == emergency)
+    return [(branch, camera) for branch, camera in session.execute(query.distinct().order_by(BranchRow.name, CameraRow.name))]
+
+
 def _view(row: ViewRow) -> View:
     span = Timespan(row.span_start_at, row.span_end_at) if row.span_start_at and row.span_end_at else None
-    return View(ViewId(row.id), row.actor, CameraId(row.camera_id), row.purpose, span, row.opened_at, row.deadline_at)
+    emergency = None if row.emergency_id is None else EmergencyId(row.emergency_id)
+    return View(ViewId(row.id), row.actor, CameraId(row.camera_id), row.purpose, span, row.opened_at, row.deadline_at, emergency)

@@ -93,10 +93,12 @@ async def segment_octets(
 @router.get("/cameras/{camera}/timeline")
 def timeline(camera: PathId, start: datetime, end: datetime, person: RecordedViewer, site: TheSite, request: Request) -> Response:
     window = reading.timeline_window(start, end)
-    stream = reading.timeline_stream(site, person, CameraId(camera))
-    if isinstance(stream, Refused):
-        return refusal(request, stream, person=person)
-    told = site.node.timeline(site.service_token(), stream, window)
+    answer = reading.timeline_of(site, person, CameraId(camera), window)
+    if isinstance(answer, Refused):
+        return refusal(request, answer, person=person)
+    if answer.window is None:
+        return JSONResponse({"recorded": [], "gaps": [], "now_ms": ms_of(site.clock.now())})
+    told = site.node.timeline(site.service_token(), answer.stream, answer.window)
     recorded = [[span.start // TICKS_PER_MS, span.end // TICKS_PER_MS] for span in told.recorded]
     return JSONResponse({"recorded": recorded, "gaps": [_gap(gap) for gap in told.gaps], "now_ms": ms_of(site.clock.now())})
 

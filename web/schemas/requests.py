@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -105,6 +105,20 @@ class ScreenForm(BaseModel):
     name: str = Field(default="", max_length=MAX_NAME_CHARS)
     branch: BodyId | None = None
     kind: str = Field(default="", max_length=MAX_CODE_CHARS)
+
+
+class EmergencyForm(BaseModel):
+    reason: str = Field(default="", max_length=2000)
+
+
+class ShownForm(BaseModel):
+    shown_to: str = Field(default="", max_length=2000)
+
+
+class EmergencyReviewForm(BaseModel):
+    was_for: str = Field(default="", max_length=2000)
+    right: Literal["", "yes", "no"] = ""
+    note: str = Field(default="", max_length=5000)
 
 
 class CameraForm(CameraEntries):

@@ -19,12 +19,15 @@ from vms.cli.context import Cli
 from vms.cli.demo_data import Made, Source, claimed, forgettable, make_sample_rows, own_cameras, scenes_needed
 from vms.clock import SystemClock
 from vms.config import Settings, load_settings
+from vms.domain.ids import SessionId
 from vms.domain.outcome import Refused
+from vms.domain.people import Person, Role
 from vms.errors import ConfigError, Conflict
 from vms.services import cameras
 from vms.services.branches import list_branches
 from vms.services.cameras import CameraDetails, CameraEdit, NewCamera
 from vms.services.district import District
+from vms.services.emergency import opens_more
 from vms.services.installation import Installation, install
 from vms.services.people import list_people
 
@@ -140,6 +143,18 @@ def test_the_marker_names_every_row_that_the_demo_made(cli: Cli) -> None:
     assert not isinstance(people, Refused)
     assert made.people == {account.id for account in people}
     assert len(made.people) == len(demo_data.PEOPLE)
+
+
+def test_the_branch_manager_sees_the_far_branch_in_an_emergency_only(cli: Cli) -> None:
+    settings = _started(cli, wanted=4)
+    assert [details.branch.name for details in sorted(_known(cli), key=lambda one: one.camera.name)].count("West") == 1
+    with cli.reading(settings) as session:
+        people = list_people(session, cli.actor)
+        assert not isinstance(people, Refused)
+        manager = next(account for account in people if account.role is Role.BRANCH_MANAGER)
+        person = Person(manager.id, manager.name, manager.role, SessionId(1), manager.branches)
+        assert {details.branch.name for details in cameras.list_cameras(session, person)} == {"Central"}
+        assert opens_more(session, person)
 
 
 def test_a_second_start_adds_nothing_and_follows_the_port(cli: Cli) -> None:

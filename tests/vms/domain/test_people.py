@@ -32,7 +32,13 @@ def test_nobody_proposes_and_confirms_accounts(role: Role) -> None:
 @pytest.mark.parametrize("role", list(Role))
 def test_no_role_may_everything_and_the_auditor_does_nothing(role: Role) -> None:
     assert PERMISSIONS[role] < set(Permission)
-    changes = {Permission.CAMERA_MANAGE, Permission.PEOPLE_PROPOSE, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END}
+    changes = {
+        Permission.CAMERA_MANAGE,
+        Permission.EMERGENCY_OPEN,
+        Permission.PEOPLE_PROPOSE,
+        Permission.PEOPLE_CONFIRM,
+        Permission.PEOPLE_END,
+    }
     assert role is not Role.AUDITOR or not PERMISSIONS[role] & (changes | _WATCHING)
 
 
@@ -83,6 +89,7 @@ def test_who_has_no_second_factor_yet_is_let_no_further_by_a_lock() -> None:
 def test_a_person_reaches_the_branches_of_the_account() -> None:
     ours = BranchId(5)
     limited, whole = _person(Role.DESK, frozenset({ours})), _person(Role.DIRECTOR)
-    assert reach(limited) == frozenset({ours})
-    assert reach(whole) is None
-    assert reach(CONSOLE) is None
+    for permission in Permission:
+        assert reach(limited, permission) == frozenset({ours})
+        assert reach(whole, permission) is None
+        assert reach(CONSOLE, permission) is None

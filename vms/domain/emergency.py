@@ -1,0 +1,108 @@
+"""Emergency access: for half an hour one session sees every camera of the district; others are told at once, and one of them reviews it.
+
+What it opens is beside the table of roles: `vms.domain.people.IN_EMERGENCY`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from vms.domain.ids import EmergencyId, PersonId, SessionId
+from vms.domain.timespan import day_of
+
+LASTS = timedelta(minutes=30)
+LOOKS_BACK = timedelta(minutes=30)
+"""So far before its opening recordings are shown: to see how it came about, and where somebody went."""
+REVIEW_DAYS = 2
+"""Working days in which somebody else says whether it was right, the day of the opening not counted."""
+MAX_REASON_CHARS = 200
+MAX_NOTE_CHARS = 1000
+_FRIDAY = 5
+"""`date.isoweekday`. Holidays are not known here: a review that is due on one is due on one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emergency:
+    """What one session has opened, as long as nobody has ended it."""
+
+    id: EmergencyId
+    opened_at: datetime
+    ends_at: datetime
+
+    @property
+    def footage_from(self) -> datetime:
+        return self.opened_at - LOOKS_BACK
+
+    def lasts(self, at: datetime) -> bool:
+        return self.opened_at <= at < self.ends_at
+
+
+class State(StrEnum):
+    OPEN = "open"
+    UNREVIEWED = "unreviewed"
+    OVERDUE = "overdue"
+    """Not reviewed in time: who used it opens no other until it is."""
+    REVIEWED = "reviewed"
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyReview:
+    """What somebody else said of an emergency access."""
+
+    by: PersonId
+    by_name: str
+    at: datetime
+    was_for: str
+    right: bool
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyAccess:
+    """One emergency access, open or past."""
+
+    id: EmergencyId
+    person_id: PersonId
+    person_name: str
+    session_id: SessionId
+    reason: str
+    """Empty once the district's rule has erased it."""
+    opened_at: datetime
+    over_at: datetime
+    """When its time runs out, or when it was ended before: by hand, or with its session."""
+    review_due_at: datetime
+    shown_to: str = ""
+    """To whom of which agency the screen was shown, as who used it says."""
+    review: EmergencyReview | None = None
+
+    def state(self, at: datetime) -> State:
+        if self.review is not None:
+            return State.REVIEWED
+        if self.review_due_at <= at:
+            return State.OVERDUE
+        return State.OPEN if self.is_open(at) else State.UNREVIEWED
+
+    def is_open(self, at: datetime) -> bool:
+        return at < self.over_at
+
+    def is_for(self, reviewer: PersonId) -> bool:
+        """Say whether `reviewer` is somebody else than who used it."""
+        return reviewer != self.person_id
+
+
+def review_due(opened_at: datetime, zone: str) -> datetime:
+    """Return the end of the second working day, Monday to Friday in `zone`, after the day of the opening."""
+    day = opened_at.astimezone(ZoneInfo(zone)).date()
+    for _ in range(REVIEW_DAYS):
+        day = _working_day_after(day)
+    return day_of(day, zone).end
+
+
+def _working_day_after(day: date) -> date:
+    day += timedelta(days=1)
+    while day.isoweekday() > _FRIDAY:
+        day += timedelta(days=1)
+    return day
