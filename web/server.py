@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from vms.config import Settings
 from vms.services.own_ca import served_certificate
 from web.certificate import ServedCertificate
+from web.request_deadline import DeadlineProtocol
 
 SHUTDOWN_SECONDS = 3
 PING_SECONDS = 20.0
@@ -54,6 +55,7 @@ def configuration(app: FastAPI, certificate: ServedCertificate) -> uvicorn.Confi
     return uvicorn.Config(
         app,
         loop="uvloop",
+        http=DeadlineProtocol,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         ws_ping_interval=PING_SECONDS,
