@@ -1,6 +1,6 @@
 """Sign in, prove anew who one is, choose a first password. These services run their own transactions: hashes are made in none.
 
-An unknown name costs the same time and gets the same answer as a wrong password or a wrong code.
+An unknown name costs the same time, asks the database the same and gets the same answer as a wrong password or a wrong code.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from vms.services.sessions import ANY_BROWSER, Browser, SignedIn, digest, open_s
 from vms.store import people, sessions
 from vms.store.database import Engines
 
+NOBODY = PersonId(0)
+"""Whom a name stands for that no account has."""
+
 
 def sign_in(  # noqa: PLR0913 - what was entered, when, from where
     central: Engines,
@@ -36,10 +39,10 @@ def sign_in(  # noqa: PLR0913 - what was entered, when, from where
 ) -> SignedIn | Refused:
     """Open a session when name, password and, where the account has a second factor, a code fit."""
     with central.reading() as session:
-        credential = people.credential(session, name)
-    fits = passwords.fits(None if credential is None else PasswordHash(credential[1]), password)
+        whose, stored = people.credential(session, name) or (NOBODY, "")
+    fits = passwords.fits(PasswordHash(stored), password)
     with central.writing() as session:
-        person = None if credential is None or not _still(session, credential) else credential[0]
+        person = _still(session, whose, stored)
         proof = take_code(session, person, code, key=key, at=at) if person is not None and fits else None
         if person is None or proof is None:
             return refuse_sign_in(session, person, at=at, address=address)
@@ -52,7 +55,7 @@ def prove(central: Engines, person: Person, *, password: str, code: str, key: Fa
         stored = people.password_of(session, person.id)
     fits = passwords.fits(PasswordHash(stored), password)
     with central.writing() as session:
-        fits = fits and _still(session, (person.id, stored))
+        fits = _still(session, person.id, stored) is not None and fits
         proof = take_code(session, person.id, code, key=key, at=at) if fits else None
         if proof is None:
             refused = refuse_sign_in(session, person.id, at=at, address="")
@@ -68,7 +71,7 @@ def join(
     with central.writing() as session:
         person = _invited(people.credential(session, name))
         code = digest(invitation.replace("-", "").replace(" ", "").casefold())
-        if person is None or not people.take_invitation(session, person, code, at):
+        if not people.take_invitation(session, person or NOBODY, code, at) or person is None:
             refuse_sign_in(session, person, at=at, address=address)
             return Refused(Refusal.SIGN_IN, "Name or invitation is wrong, or the invitation has run out. Ask IT for a new one.")
         people.set_password(session, person, hashed, before=NO_PASSWORD)
@@ -101,10 +104,11 @@ def has_password(session: Session, person: PersonId) -> bool:
     return bool(people.password_of(session, person))
 
 
-def _still(session: Session, credential: tuple[PersonId, str]) -> bool:
-    """Say whether the password that was looked at is still the account's, and hold the account: a reset may have come between."""
-    people.lock(session, credential[0])
-    return people.password_of(session, credential[0]) == credential[1]
+def _still(session: Session, person: PersonId, password_hash: str) -> PersonId | None:
+    """Return who it is if the password that was looked at is still theirs, and hold the account: a reset may have come between."""
+    people.lock(session, person)
+    same = people.password_of(session, person) == password_hash
+    return person if same and person != NOBODY else None
 
 
 def _invited(credential: tuple[PersonId, str] | None) -> PersonId | None:
