@@ -98,6 +98,12 @@ def world(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Migrated) -
         yield world
 
 
+@pytest.fixture(scope="module")
+def stranger(world: World) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=world.address, headers=OWN_PAGE | {"accept": "text/html"}, timeout=20) as stranger:
+        yield stranger
+
+
 def _account(session: Session, kind: str) -> PersonId:
     number = PersonId(new_number())
     confirmed = None if kind == "waiting" else NOW
@@ -107,32 +113,35 @@ def _account(session: Session, kind: str) -> PersonId:
     return number
 
 
-def _try(world: World, way: str, name: str, monkeypatch: pytest.MonkeyPatch) -> Tried:
+def _try(world: World, stranger: httpx.Client, way: str, name: str, monkeypatch: pytest.MonkeyPatch) -> Tried:
     method, path = way.split()[:2]
     entries = WAYS[way] | {"name": name}
     as_json = path.startswith("/api/")
     hasher = CountingHasher()
     with monkeypatch.context() as patched, statements(world.site.central) as said:
         patched.setattr(passwords, "_HASHER", hasher)
-        with httpx.Client(base_url=world.address, headers=OWN_PAGE | {"accept": "text/html"}, timeout=20) as stranger:
-            answer = stranger.request(method, path, json=entries if as_json else None, data=None if as_json else entries)
+        answer = stranger.request(method, path, json=entries if as_json else None, data=None if as_json else entries)
     headers = {key: value for key, value in answer.headers.items() if key not in ("date", "content-length")}
     return Tried(answer.status_code, tuple(headers.items()), answer.text.replace(name, "NAME"), hasher.count, tuple(said))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("way", WAYS)
-def test_a_name_that_is_there_is_answered_like_one_that_is_not(world: World, way: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_is_there_is_answered_like_one_that_is_not(
+    world: World, stranger: httpx.Client, way: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.clock.step(A_WHILE)
-    there, missing = _try(world, way, kind, monkeypatch), _try(world, way, NOBODY, monkeypatch)
+    there, missing = _try(world, stranger, way, kind, monkeypatch), _try(world, stranger, way, NOBODY, monkeypatch)
     assert there == missing
     assert (there.status, there.hashes) == (401, 1)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_name_that_has_to_wait_is_answered_like_one_that_is_not_there(world: World, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_has_to_wait_is_answered_like_one_that_is_not_there(
+    world: World, stranger: httpx.Client, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.clock.step(A_WHILE)
-    tried = {name: [_try(world, way, name, monkeypatch) for _ in range(OF_PERSON_HERE.free + 1)] for name in (KINDS[0], NOBODY)}
+    tried = {name: [_try(world, stranger, way, name, monkeypatch) for _ in range(OF_PERSON_HERE.free + 1)] for name in (KINDS[0], NOBODY)}
     assert tried[KINDS[0]] == tried[NOBODY]
     assert (tried[NOBODY][-1].status, tried[NOBODY][-1].hashes) == (429, 0)
 
