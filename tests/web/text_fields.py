@@ -116,20 +116,25 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 
 def on_routes() -> dict[str, tuple[str, ...]]:
     """Return the texts that each operation takes, from the routes themselves."""
+    texts = {operation: tuple(sorted(name for name, kind in taken.items() if "string" in kind)) for operation, taken in entries().items()}
+    return {operation: names for operation, names in texts.items() if names}
+
+
+def entries() -> dict[str, dict[str, frozenset[str]]]:
+    """Return by name what each operation takes, in its address, headers and body, with the JSON types that it may be of."""
     app = FastAPI(openapi_url=None)
     for router in ROUTERS:
         app.include_router(router)
     document = app.openapi()
     schemas = document["components"]["schemas"]
-    found = {}
+    found: dict[str, dict[str, frozenset[str]]] = {}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            names = {one["name"] for one in operation.get("parameters", ()) if _takes_text(one["schema"], schemas)}
+            taken = {one["name"]: _types(one["schema"], schemas) for one in operation.get("parameters", ())}
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 fields = _resolved(content["schema"], schemas).get("properties", {})
-                names |= {name for name, schema in fields.items() if _takes_text(schema, schemas)}
-            if names:
-                found[f"{method.upper()} {path}"] = tuple(sorted(names))
+                taken |= {name: _types(schema, schemas) for name, schema in fields.items()}
+            found[f"{method.upper()} {path}"] = taken
     return found
 
 
@@ -153,10 +158,11 @@ def _is_text(hint: object) -> bool:
     return hint is str or any(_is_text(inner) for inner in get_args(hint))
 
 
-def _takes_text(schema: Schema, schemas: Mapping[str, Schema]) -> bool:
+def _types(schema: Schema, schemas: Mapping[str, Schema]) -> frozenset[str]:
+    """Return the types of a schema and of what it is made of."""
     schema = _resolved(schema, schemas)
     inner = [*_several(schema.get("anyOf")), *_several(schema.get("prefixItems")), *_several([schema.get("items")])]
-    return schema.get("type") == "string" or any(_takes_text(one, schemas) for one in inner)
+    return frozenset({str(schema.get("type"))}).union(*(_types(one, schemas) for one in inner))
 
 
 def _several(value: object) -> list[Schema]:

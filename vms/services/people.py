@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from vms.domain.access import Action
 from vms.domain.ids import BranchId, PersonId, new_number
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import MAX_DELEGATION, Account, Actor, OsUser, Permission, Person, Role, System, allows
+from vms.domain.people import MAX_DELEGATION, Account, Actor, OsUser, Permission, Person, Role, System, allows, reach
 from vms.domain.second_person import Act, Alone, Proposal
 from vms.domain.timespan import day_of
 from vms.errors import InvalidInput
@@ -219,7 +219,7 @@ def _may_not_add(session: Session, actor: Actor, new: NewAccount, board_paper: s
         return not_allowed("add an account", "IT")
     if board_paper and not (isinstance(actor, OsUser) and new.role is Role.DIRECTOR):
         return Refused(Refusal.NOT_ALLOWED, "The Board's paper appoints a Director, at the console alone.")
-    known = {branch.id for branch in branch_rows.find(session, None)}
+    known = {branch.id for branch in branch_rows.find(session, reach(actor))}
     return None if new.branches is None or new.branches <= known else no_such("branch")
 
 

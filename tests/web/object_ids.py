@@ -1,0 +1,170 @@
+"""T2: every place where somebody names a stored object, found on the routes and the socket's messages, and each entered here by hand.
+
+`test_objects.py` refuses an entry whose name is not known here, and a place that is not entered. Whoever adds a route or a message that
+takes an id adds it here, and it is asked for what belongs to others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, get_args
+
+from tests.web import text_fields
+from web.live_gateway import Message
+
+IDS = frozenset({"before", "branch", "camera", "number", "person", "segment", "view"})
+"""Names of what an id is taken by."""
+NOT_IDS = frozenset(
+    {
+        *("act", "brand", "certificate", "code", "credential", "day", "done", "end", "error", "firm", "host", "incident", "intervals"),
+        *("invitation", "iss", "kind", "label", "main_path", "name", "new", "next", "old", "password", "path", "port", "purpose", "q"),
+        *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
+        *("username", "version"),
+    }
+)
+
+
+class Kind(Enum):
+    """What an id is of."""
+
+    CAMERA = auto()
+    BRANCH = auto()
+    VIEW = auto()
+    SEGMENT = auto()
+    SESSION = auto()
+    PASSKEY = auto()
+    PROPOSAL = auto()
+    ACCOUNT = auto()
+    """Of the district: those who see accounts see all, so what is foreign here is what is none."""
+    LOG_ROW = auto()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an id of `kind` is taken, and what else is to be said there so that nothing but the id is at fault."""
+
+    kind: Kind
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 404
+    """For what does not exist."""
+    is_cursor: bool = False
+    """Whether it says from where on to list: other ids show other parts of what is one's own."""
+
+
+CAMERA = {"name": "Gate", "host": "10.20.1.77", "main_path": "/main", "version": 1, "branch": "OWN"}
+SPAN = {"start": "2026-03-14T14:00:00Z", "end": "2026-03-14T15:00:00Z"}
+SECOND = {"range": "bytes=0-99"}
+LOG = {
+    "camera": Place(Kind.CAMERA, status=200),
+    "person": Place(Kind.ACCOUNT, status=200),
+    "before": Place(Kind.LOG_ROW, status=200, is_cursor=True),
+}
+OBJECTS: Mapping[str, Mapping[str, Place]] = {
+    "GET /playback": {"camera": Place(Kind.CAMERA)},
+    "GET /cameras": {"branch": Place(Kind.BRANCH, status=200)},
+    "POST /cameras/new": {"branch": Place(Kind.BRANCH, CAMERA)},
+    "GET /cameras/{camera}": {"camera": Place(Kind.CAMERA)},
+    "POST /cameras/{camera}": {"camera": Place(Kind.CAMERA, CAMERA), "branch": Place(Kind.BRANCH, CAMERA | {"camera": "OWN"}, 422)},
+    "POST /cameras/{camera}/remove": {"camera": Place(Kind.CAMERA)},
+    "POST /api/v1/cameras": {"branch": Place(Kind.BRANCH, CAMERA)},
+    "POST /api/v1/cameras/test": {"camera": Place(Kind.CAMERA, CAMERA), "branch": Place(Kind.BRANCH, CAMERA)},
+    "PATCH /api/v1/cameras/{camera}": {"camera": Place(Kind.CAMERA, {"version": 1, "name": "Taken over"})},
+    "DELETE /api/v1/cameras/{camera}": {"camera": Place(Kind.CAMERA)},
+    "GET /api/v1/cameras/{camera}/timeline": {"camera": Place(Kind.CAMERA, SPAN)},
+    "POST /api/v1/views": {"camera": Place(Kind.CAMERA, SPAN | {"purpose": "incident"})},
+    "POST /api/v1/views/{view}/extend": {"view": Place(Kind.VIEW)},
+    "POST /api/v1/views/{view}/close": {"view": Place(Kind.VIEW, {"intervals": []})},
+    "GET /api/v1/views/{view}/main.m3u8": {"view": Place(Kind.VIEW)},
+    "GET /api/v1/views/{view}/segments/{segment}": {
+        "view": Place(Kind.VIEW, SECOND | {"segment": "FOREIGN"}),
+        "segment": Place(Kind.SEGMENT, SECOND | {"view": "OWN"}),
+    },
+    "POST /account/sessions/{number}/end": {"number": Place(Kind.SESSION, status=303)},
+    "POST /account/passkeys/{number}/rename": {"number": Place(Kind.PASSKEY, {"label": "Taken over"})},
+    "POST /account/passkeys/{number}/remove": {"number": Place(Kind.PASSKEY)},
+    "POST /waiting/{number}/stop": {"number": Place(Kind.PROPOSAL)},
+    "POST /people/new": {"branch": Place(Kind.BRANCH, {"name": "Mole", "role": "desk"})},
+    "POST /people/{number}/confirm": {"number": Place(Kind.ACCOUNT)},
+    "POST /people/{number}/end": {"number": Place(Kind.ACCOUNT)},
+    "POST /people/{number}/sign-out": {"number": Place(Kind.ACCOUNT)},
+    "POST /people/{number}/invite": {"number": Place(Kind.ACCOUNT)},
+    "POST /people/{number}/reset": {"number": Place(Kind.ACCOUNT)},
+    "POST /people/{number}/reset/finish": {"number": Place(Kind.ACCOUNT)},
+    "GET /log": LOG,
+    "GET /api/v1/log": LOG,
+}
+MESSAGES: Mapping[str, frozenset[str]] = {"Subscribe": frozenset({"camera"}), "Unsubscribe": frozenset(), "Ping": frozenset()}
+"""Of the live socket, by what they name; `ch` is the window's own."""
+NOT_NAMING = frozenset({"t", "ch", "stream"})
+
+
+def unknown_names() -> set[str]:
+    """Return what the routes take by a name that is neither an id's nor known to be none."""
+    return {name for taken in text_fields.entries().values() for name in taken} - IDS - NOT_IDS
+
+
+def on_routes() -> dict[str, set[str]]:
+    """Return which ids each operation takes, from the routes themselves."""
+    found = {operation: {name for name in taken if name in IDS} for operation, taken in text_fields.entries().items()}
+    return {operation: names for operation, names in found.items() if names}
+
+
+def on_socket() -> dict[str, frozenset[str]]:
+    """Return what each message of the live socket names, from the messages themselves."""
+    kinds = get_args(get_args(Message)[0])
+    return {kind.__name__: frozenset(kind.model_fields) - NOT_NAMING for kind in kinds}
+
+
+Alias = Callable[[str], str]
+ALIASES: Mapping[str, Alias] = {
+    "itself": str,
+    "a zero before": lambda told: f"0{told}",
+    "zeros before": lambda told: told.rjust(16, "0"),
+    "many zeros before": lambda told: told.rjust(40, "0"),
+    "a plus": lambda told: f"+{told}",
+    "a minus": lambda told: f"-{told}",
+    "a space before": lambda told: f" {told}",
+    "a space after": lambda told: f"{told} ",
+    "a tab": lambda told: f"{told}\t",
+    "a line break": lambda told: f"{told}\n",
+    "a NUL": lambda told: f"{told}\0",
+    "no break": lambda told: f"\u00a0{told}",
+    "full width": lambda told: told.translate({48 + n: 0xFF10 + n for n in range(10)}),
+    "Arabic digits": lambda told: told.translate({48 + n: 0x0660 + n for n in range(10)}),
+    "Thai digits": lambda told: told.translate({48 + n: 0x0E50 + n for n in range(10)}),
+    "mathematical digits": lambda told: told.translate({48 + n: 0x1D7CE + n for n in range(10)}),
+    "a fraction": lambda told: f"{told}.0",
+    "an exponent": lambda told: f"{told}e0",
+    "an underscore": lambda told: f"{told[:1]}_{told[1:]}",
+    "a comma": lambda told: f"{told[:1]},{told[1:]}",
+    "quoted": lambda told: f'"{told}"',
+    "a list": lambda told: f"[{told}]",
+    "two of them": lambda told: f"{told},{told}",
+    "a comment": lambda told: f"{told}--",
+    "or true": lambda told: f"{told} OR 1=1",
+    "twice encoded": lambda told: "".join(f"%{octet:02x}" for octet in told.encode()),
+    "an encoded slash": lambda told: f"{told}%2f",
+    "a suffix": lambda told: f"{told}.mp4",
+    "upper case": str.upper,
+    "swapped case": str.swapcase,
+    "padded": lambda told: f"{told}==",
+    "without its last": lambda told: told[:-1],
+    "its last twice": lambda told: told + told[-1:],
+    "backwards": lambda told: told[::-1],
+    "in hex": lambda told: hex(int(told)) if told.isdecimal() else told.encode().hex(),
+    "a path around it": lambda told: f"./{told}",
+    "a way up": lambda told: f"none/../{told}",
+    "a byte order mark": lambda told: f"\ufeff{told}",
+    "wrapped around 64 bits": lambda told: str(int(told) + (1 << 64)) if told.isdecimal() else told * 2,
+    "wrapped around 53 bits": lambda told: str(int(told) + (1 << 53)) if told.isdecimal() else told * 3,
+    "wrapped around 32 bits": lambda told: str(int(told) & 0xFFFFFFFF) if told.isdecimal() else told * 4,
+}
+"""Other ways to write an id."""
+
+
+def beside_it(told: str) -> Iterator[str]:
+    """Yield the numbers around an id and those that are none: whoever guesses counts."""
+    near = int(told) if told.isdecimal() else 0
+    yield from (str(number) for number in (near - 2, near - 1, near + 1, near + 2, 0, 1, -1, (1 << 52) - 1, 1 << 53, 1 << 63, 10**30))

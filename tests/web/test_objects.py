@@ -1,0 +1,230 @@
+"""T2: what belongs to others answers like what does not exist, however its id is written: no octet of it, and no other work done."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from html import escape
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import httpx
+import pytest
+from sqlalchemy import text
+from websockets.exceptions import ConnectionClosed
+
+from tests.factories import NOW, a_branch, a_camera, a_person, an_account, done
+from tests.web import object_ids
+from tests.web.conftest import Migrated
+from tests.web.footage import record
+from tests.web.object_ids import ALIASES, OBJECTS, Kind, beside_it
+from tests.web.statements import statements
+from tests.web.test_injection import DECLARED
+from tests.web.world import OWN_PAGE, World, a_world, cookie
+from vms.config import Settings
+from vms.domain.people import PERMISSIONS, Proof, Role
+from vms.domain.second_person import Act, Alone
+from vms.services.access_log import DISTRICT
+from vms.services.second_person import propose
+from vms.services.sessions import open_session
+from vms.store import access_log, passkeys
+from vms.store.central_tables import SCHEMA
+from vms.store.migrate import Which
+from vms.store.passkeys import Passkey
+
+pytestmark = pytest.mark.slow
+
+ELSEWHERE = "Vault at another branch"
+SOMEBODY = "r.castellanos"
+PHONE = "Somebody's phone"
+PLACES = [(operation, name) for operation, places in OBJECTS.items() for name in places]
+EVERY = pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.long)])
+"""Each eighth alias in `make test`, all of them in `make test-long`."""
+
+
+@dataclass(frozen=True)
+class Others:
+    """What belongs to others in a world, an id of the same form that nothing has, and what belongs to those who ask."""
+
+    world: World
+    foreign: Mapping[Kind, str]
+    missing: Mapping[Kind, str]
+    own: Mapping[str, str]
+    browsers: Mapping[Role, httpx.Client]
+
+    def asker(self, operation: str) -> httpx.Client:
+        return self.browsers[next(role for role in Role if DECLARED[operation] in PERMISSIONS[role])]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came, without what the asker typed himself, and what was asked of the databases and the node for it."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    statements: tuple[str, ...]
+    of_node: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Migrated) -> Iterator[Others]:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("objects"))
+    migrated_sqlite(Which.CENTRAL, settings.central_path).dispose()
+    with a_world(settings) as world, ExitStack() as opened:
+        foreign = _furnished(world)
+        mine = frozenset({world.branch.id})
+        browsers = {role: opened.enter_context(world.client(role, branches=mine)) for role in Role}
+        camera = world.camera.camera.id
+        own = {"branch": str(world.branch.id), "camera": str(camera), "view": _view(browsers[Role.DESK], camera)}
+        missing = {kind: _missing(kind, told) for kind, told in foreign.items()}
+        yield Others(world, foreign, missing, own, browsers)
+
+
+def _furnished(world: World) -> Mapping[Kind, str]:
+    """Let others have one of everything, and return the ids."""
+    with world.site.central.writing() as session:
+        elsewhere = a_branch(session, "Elsewhere")
+        vault = a_camera(session, elsewhere, ELSEWHERE).camera
+        somebody = an_account(session, Role.DESK, name=SOMEBODY, branches=frozenset({elsewhere.id}))
+        opened = done(open_session(session, person_id=somebody.id, at=NOW, proof=Proof.TOTP))
+        passkeys.add(session, Passkey(7_777_777, somebody.id, bytes(32), b"key", "localhost", 0, PHONE, NOW))
+        proposal = propose(session, a_person(session, Role.IT), Act.PERSON_RESET, somebody.id, at=NOW, alone=Alone.NEVER)
+    for stream in (vault.streams[0].id, world.main):
+        record(world.node, stream, NOW - timedelta(minutes=30))
+    with httpx.Client(base_url=world.address, headers={**OWN_PAGE, **cookie(opened.token)}) as browser:
+        view = _view(browser, vault.id)
+    ids = {
+        Kind.CAMERA: vault.id,
+        Kind.BRANCH: elsewhere.id,
+        Kind.VIEW: view,
+        Kind.SEGMENT: world.node.segments[vault.streams[0].id][0]["id"],
+        Kind.SESSION: opened.person.session_id,
+        Kind.PASSKEY: 7_777_777,
+        Kind.PROPOSAL: proposal.id,
+        Kind.ACCOUNT: vault.id,
+        Kind.LOG_ROW: world.events()[-1].number,
+    }
+    return {kind: str(told) for kind, told in ids.items()}
+
+
+def _missing(kind: Kind, told: str) -> str:
+    """Return an id that nothing has, and that is as long as `told`: what is refused for its length alone proves nothing."""
+    match kind:
+        case Kind.VIEW:
+            return "AbCdEfGhIjKlMnOpQrSt_-"
+        case Kind.SEGMENT:
+            return f"{7:016x}{19_000_000:016x}"
+    return str(int(told) ^ 0x55)
+
+
+def _view(browser: httpx.Client, camera: int) -> str:
+    answer = browser.post("/api/v1/views", json={**object_ids.SPAN, "camera": camera, "purpose": "incident"})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["view"])
+
+
+def _ask(others: Others, operation: str, name: str, told: str) -> Answer:
+    place = OBJECTS[operation][name]
+    method, path = operation.split()
+    said = {key: _filled(others, key, value) for key, value in place.beside.items()} | {name: told}
+    address = re.sub(r"\{(\w+)\}", lambda found: quote(str(said.pop(found[1])), safe=""), path)
+    headers = {"range": str(said.pop("range"))} if "range" in said else {}
+    as_json, in_address = path.startswith("/api/"), method in ("GET", "DELETE")
+    node = others.world.node
+    node.asked.clear()
+    with statements(others.world.site.central) as asked:
+        answer = others.asker(operation).request(
+            method,
+            address,
+            headers=headers,
+            params=said if in_address else None,
+            json=said if as_json and not in_address else None,
+            data=said if not as_json and not in_address else None,
+        )
+    shown = {key: _untyped(value, told) for key, value in answer.headers.items() if key not in ("date", "content-length")}
+    return Answer(answer.status_code, shown, _unnumbered(others, _untyped(answer.text, told)), tuple(asked), tuple(node.asked))
+
+
+def _filled(others: Others, name: str, value: Any) -> Any:  # noqa: ANN401 - whatever an entry may be
+    match value:
+        case "OWN":
+            return others.own[name]
+        case "FOREIGN":
+            return others.foreign[Kind[name.upper()]]
+    return value
+
+
+def _untyped(text: str, told: str) -> str:
+    """Return `text` without what was typed, as it may be written in a page, an address or JSON."""
+    forms = {told, escape(told), quote(told, safe=""), quote_plus(told), json.dumps(told)[1:-1]}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, "TYPED")
+    return text
+
+
+def _unnumbered(others: Others, text: str) -> str:
+    """Return `text` without the number that the reading of the log itself has in the log."""
+    with others.world.site.central.reading() as session:
+        newest = access_log.newest(session, DISTRICT)
+    return re.sub(rf"\b{newest}\b", "NEWEST", text)
+
+
+def _pairs(others: Others, kind: Kind) -> list[tuple[str, str]]:
+    """Return ids of what others have, each beside one of the same form of what nobody has."""
+    foreign, missing = others.foreign[kind], others.missing[kind]
+    written = [(alias(foreign), alias(missing)) for alias in ALIASES.values()]
+    return [*written, *zip(beside_it(foreign), beside_it(missing), strict=True)]
+
+
+def _rows(world: World) -> dict[str, list[object]]:
+    """Return every row of the central database but the log's own."""
+    with world.site.central.reading() as session:
+        tables = [table.name for table in SCHEMA.sorted_tables if not table.name.startswith("access_")]
+        return {table: [tuple(row) for row in session.execute(text(f"SELECT * FROM {table}"))] for table in tables}  # noqa: S608
+
+
+def test_every_place_that_takes_an_id_is_entered() -> None:
+    assert object_ids.unknown_names() == set()
+    assert object_ids.on_routes() == {operation: set(places) for operation, places in OBJECTS.items()}
+    assert object_ids.on_socket() == object_ids.MESSAGES
+
+
+@EVERY
+@pytest.mark.parametrize(("operation", "name"), PLACES)
+def test_what_belongs_to_others_answers_like_what_does_not_exist(others: Others, operation: str, name: str, every: int) -> None:
+    place = OBJECTS[operation][name]
+    before = _rows(others.world)
+    assert _ask(others, operation, name, others.missing[place.kind]).status == place.status
+    for foreign, missing in _pairs(others, place.kind)[::every]:
+        answer = _ask(others, operation, name, foreign)
+        assert set(answer.of_node) <= {"states"}, foreign
+        assert not any(secret in answer.text for secret in (ELSEWHERE, SOMEBODY, PHONE)), foreign
+        assert place.is_cursor or answer == _ask(others, operation, name, missing), foreign
+    assert _rows(others.world) == before
+
+
+@EVERY
+def test_a_window_is_denied_what_belongs_to_others_like_what_does_not_exist(others: Others, every: int) -> None:
+    for foreign, missing in _pairs(others, Kind.CAMERA)[::every]:
+        assert _subscribe(others, foreign) == _subscribe(others, missing), foreign
+    assert others.world.node.connected == {}
+
+
+def _subscribe(others: Others, told: str) -> tuple[str, list[str]]:
+    """Ask for a camera in a window of its own and return what came, or how it ended, and what the database was asked."""
+    world = others.world
+    token = others.browsers[Role.DESK].headers["cookie"].partition("=")[2]
+    with world.socket(token) as socket, statements(world.site.central) as asked:
+        socket.send('{"t": "ping"}')
+        socket.recv(10)
+        asked.clear()
+        socket.send(json.dumps({"t": "sub", "ch": 1, "camera": told, "stream": "main"}))
+        try:
+            return str(socket.recv(10)), asked
+        except ConnectionClosed:
+            return str(socket.close_code), asked
