@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from tests.factories import CONSOLE, a_branch, a_camera, done
@@ -368,11 +368,6 @@ def test_a_message_that_is_none_ends_the_window(world: World, window: Open, mess
     one.socket.send(message)
     assert one.close_code() == 4400
     assert world.events(Action.VIEW_OPEN) == []
-
-
-def test_another_sites_page_can_not_open_the_socket(world: World) -> None:
-    with pytest.raises(InvalidStatus, match="403"), world.socket(world.token(Role.DESK), origin="http://evil.example"):
-        pass
 
 
 def test_a_window_shows_at_most_so_many_pictures(world: World, window: Open) -> None:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from html import escape
 from typing import Any
@@ -68,7 +68,8 @@ class Answer:
     headers: Mapping[str, str]
     text: str
     statements: tuple[str, ...]
-    of_node: tuple[str, ...]
+    of_node: tuple[str, ...] = field(compare=False)
+    """Its states are kept for a while by whoever asked first."""
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,8 @@ def _missing(kind: Kind, told: str) -> str:
             return "AbCdEfGhIjKlMnOpQrSt_-"
         case Kind.SEGMENT:
             return f"{7:016x}{19_000_000:016x}"
-    return str(int(told) ^ 0x55)
+    middle = len(told) // 2
+    return f"{told[:middle]}{(int(told[middle]) + 5) % 10}{told[middle + 1 :]}"
 
 
 def _view(browser: httpx.Client, camera: int) -> str:
@@ -210,6 +212,7 @@ def test_what_belongs_to_others_answers_like_what_does_not_exist(others: Others,
 
 @EVERY
 def test_a_window_is_denied_what_belongs_to_others_like_what_does_not_exist(others: Others, every: int) -> None:
+    _subscribe(others, others.missing[Kind.CAMERA])  # the first refusal of a minute is an entry of the log
     for foreign, missing in _pairs(others, Kind.CAMERA)[::every]:
         assert _subscribe(others, foreign) == _subscribe(others, missing), foreign
     assert others.world.node.connected == {}
