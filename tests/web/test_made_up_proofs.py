@@ -9,19 +9,18 @@ import pyotp
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.factories import NOW, PASSWORD, after, an_account, done
+from tests.factories import FACTOR_KEY, NOW, PASSWORD, after, an_account, done
 from tests.web.payloads import PAYLOADS
 from tests.web.world import OWN_PAGE, World
 from vms.domain.ids import PersonId
 from vms.domain.people import Ceremony, Proof, Role
 from vms.services.passkeys import browser_holder
-from vms.services.second_factor import STEP_SECONDS, FactorKey, enrol_totp, offer_totp, take_code
+from vms.services.second_factor import STEP_SECONDS, enrol_totp, offer_totp, take_code
 from vms.services.sessions import SignedIn, digest, open_session, session_for_token
 from vms.store import passkeys, people
 from vms.store.database import Engines
 from web.security import COOKIE
 
-KEY = FactorKey(bytes(range(32)))
 RANDOM = 5_000
 MAGIC = (
     *("", " ", "constructor", "__proto__", "toString", "null", "undefined", "None", "true", "0", "-1", "NaN", "[]", "{}", "admin"),
@@ -37,7 +36,7 @@ def _session(session: Session, _person: PersonId, told: str) -> bool:
 
 def _code(session: Session, person: PersonId, told: str) -> bool:
     """An authenticator's code or one on paper; a random one of six digits may be right, so the right ones are left out."""
-    return take_code(session, person, told, key=KEY, at=NOW) is not None
+    return take_code(session, person, told, key=FACTOR_KEY, at=NOW) is not None
 
 
 def _invitation(session: Session, person: PersonId, told: str) -> bool:
@@ -58,9 +57,9 @@ def person(central_sqlite: Engines) -> tuple[PersonId, frozenset[str]]:
     with central_sqlite.writing() as session:
         account = an_account(session, Role.DESK)
         opened: SignedIn = done(open_session(session, person_id=account.id, proof=Proof.PASSWORD, at=NOW))
-        secret = done(offer_totp(session, opened.person, key=KEY)).secret
+        secret = done(offer_totp(session, opened.person, key=FACTOR_KEY)).secret
         codes = [pyotp.TOTP(secret).at(after(step * STEP_SECONDS)) for step in (-1, 0, 1)]
-        done(enrol_totp(session, opened.person, codes[0], key=KEY, at=NOW))
+        done(enrol_totp(session, opened.person, codes[0], key=FACTOR_KEY, at=NOW))
         people.invite(session, account.id, digest(secrets.token_hex(10)), NOW.replace(year=NOW.year + 1))
     return account.id, frozenset(codes)
 
@@ -79,12 +78,12 @@ def test_codes_of_two_steps_away_and_used_ones_are_not_taken(central_sqlite: Eng
     with central_sqlite.writing() as session:
         account = an_account(session, Role.DESK)
         opened = done(open_session(session, person_id=account.id, proof=Proof.PASSWORD, at=NOW))
-        authenticator = pyotp.TOTP(done(offer_totp(session, opened.person, key=KEY)).secret)
-        done(enrol_totp(session, opened.person, authenticator.at(NOW), key=KEY, at=NOW))
+        authenticator = pyotp.TOTP(done(offer_totp(session, opened.person, key=FACTOR_KEY)).secret)
+        done(enrol_totp(session, opened.person, authenticator.at(NOW), key=FACTOR_KEY, at=NOW))
         told = [authenticator.at(after(step * STEP_SECONDS)) for step in (-2, 2, -1, 0)]
-        assert [take_code(session, account.id, code, key=KEY, at=NOW) for code in told] == [None] * 4
-        assert take_code(session, account.id, authenticator.at(after(STEP_SECONDS)), key=KEY, at=NOW) is Proof.TOTP
-        assert take_code(session, account.id, authenticator.at(after(STEP_SECONDS)), key=KEY, at=NOW) is None
+        assert [take_code(session, account.id, code, key=FACTOR_KEY, at=NOW) for code in told] == [None] * 4
+        assert take_code(session, account.id, authenticator.at(after(STEP_SECONDS)), key=FACTOR_KEY, at=NOW) is Proof.TOTP
+        assert take_code(session, account.id, authenticator.at(after(STEP_SECONDS)), key=FACTOR_KEY, at=NOW) is None
 
 
 COOKIES = {

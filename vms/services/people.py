@@ -219,8 +219,10 @@ def _may_not_add(session: Session, actor: Actor, new: NewAccount, board_paper: s
         return not_allowed("add an account", "IT")
     if board_paper and not (isinstance(actor, OsUser) and new.role is Role.DIRECTOR):
         return Refused(Refusal.NOT_ALLOWED, "The Board's paper appoints a Director, at the console alone.")
-    known = {branch.id for branch in branch_rows.find(session, reach(actor))}
-    return None if new.branches is None or new.branches <= known else no_such("branch")
+    mine = reach(actor, Permission.PEOPLE_PROPOSE)
+    if new.branches is None:
+        return None if mine is None else not_allowed("add an account of the whole district", "IT of the whole district")
+    return None if new.branches <= {branch.id for branch in branch_rows.find(session, mine)} else no_such("branch")
 
 
 def _confirmed(session: Session, actor: Actor, account: Account, at: datetime) -> Account:
