@@ -19,6 +19,7 @@ IDS = frozenset({"before", "branch", "camera", "number", "person", "segment", "v
 NOT_IDS = frozenset(
     {
         *("act", "brand", "certificate", "code", "credential", "day", "done", "end", "error", "firm", "host", "incident", "intervals"),
+        *("note", "reason", "right", "shown_to", "was_for"),
         *("invitation", "iss", "kind", "label", "main_path", "name", "new", "next", "old", "password", "path", "port", "purpose", "q"),
         *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
         *("username", "version"),
@@ -39,6 +40,8 @@ class Kind(Enum):
     ACCOUNT = auto()
     """Of the district: those who see accounts see all, so what is foreign here is what is none."""
     LOG_ROW = auto()
+    SCREEN = auto()
+    EMERGENCY = auto()
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,12 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /people/{number}/invite": {"number": Place(Kind.ACCOUNT)},
     "POST /people/{number}/reset": {"number": Place(Kind.ACCOUNT)},
     "POST /people/{number}/reset/finish": {"number": Place(Kind.ACCOUNT)},
+    "POST /screens": {"branch": Place(Kind.BRANCH, {"name": "Mole", "kind": "wall"})},
+    "POST /screens/{number}/end": {"number": Place(Kind.SCREEN)},
+    "POST /emergency/{number}/close": {"number": Place(Kind.EMERGENCY)},
+    "POST /emergency/{number}/shown": {"number": Place(Kind.EMERGENCY, {"shown_to": "A mole"})},
+    "GET /emergency/{number}/review": {"number": Place(Kind.EMERGENCY)},
+    "POST /emergency/{number}/review": {"number": Place(Kind.EMERGENCY, {"was_for": "Nothing", "right": "yes"})},
     "GET /log": LOG,
     "GET /api/v1/log": LOG,
 }

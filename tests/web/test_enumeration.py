@@ -84,7 +84,7 @@ class CountingHasher(PasswordHasher):
 def world(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Migrated) -> Iterator[World]:
     settings = Settings(data_dir=tmp_path_factory.mktemp("names"))
     migrated_sqlite(Which.CENTRAL, settings.central_path).dispose()
-    with a_world(settings) as world:
+    with a_world(settings, looks=False) as world:
         with world.site.central.writing() as session:
             ids = {kind: _account(session, kind) for kind in KINDS}
             opened = done(open_session(session, person_id=ids["with an authenticator"], proof=Proof.PASSWORD, at=NOW)).person

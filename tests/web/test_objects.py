@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import text
 from websockets.exceptions import ConnectionClosed
 
-from tests.factories import NOW, a_branch, a_camera, a_person, an_account, done
+from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, an_account, done
 from tests.web import object_ids
 from tests.web.conftest import Migrated
 from tests.web.footage import record
@@ -27,8 +27,11 @@ from tests.web.test_injection import DECLARED
 from tests.web.world import OWN_PAGE, World, a_world, cookie
 from vms.config import Settings
 from vms.domain.people import PERMISSIONS, Proof, Role
+from vms.domain.screens import ScreenKind
 from vms.domain.second_person import Act, Alone
 from vms.services.access_log import DISTRICT
+from vms.services.emergency import open_emergency
+from vms.services.screens import add_screen
 from vms.services.second_person import propose
 from vms.services.sessions import open_session
 from vms.store import access_log, passkeys
@@ -41,6 +44,8 @@ pytestmark = pytest.mark.slow
 ELSEWHERE = "Vault at another branch"
 SOMEBODY = "r.castellanos"
 PHONE = "Somebody's phone"
+SCREEN = "Wall at another branch"
+REASON = "Somebody shouts at another branch"
 PLACES = [(operation, name) for operation, places in OBJECTS.items() for name in places]
 EVERY = pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.long)])
 """Each eighth alias in `make test`, all of them in `make test-long`."""
@@ -76,7 +81,7 @@ class Answer:
 def others(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Migrated) -> Iterator[Others]:
     settings = Settings(data_dir=tmp_path_factory.mktemp("objects"))
     migrated_sqlite(Which.CENTRAL, settings.central_path).dispose()
-    with a_world(settings) as world, ExitStack() as opened:
+    with a_world(settings, looks=False) as world, ExitStack() as opened:
         foreign = _furnished(world)
         mine = frozenset({world.branch.id})
         browsers = {role: opened.enter_context(world.client(role, branches=mine)) for role in Role}
@@ -94,6 +99,8 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         somebody = an_account(session, Role.DESK, name=SOMEBODY, branches=frozenset({elsewhere.id}))
         opened = done(open_session(session, person_id=somebody.id, at=NOW, proof=Proof.TOTP))
         passkeys.add(session, Passkey(7_777_777, somebody.id, bytes(32), b"key", "localhost", 0, PHONE, NOW))
+        screen = done(add_screen(session, CONSOLE, name=SCREEN, branch=elsewhere.id, kind=ScreenKind.WALL, at=NOW)).screen
+        emergency = done(open_emergency(session, world.site.settings, opened.person, reason=REASON, at=NOW))
         proposal = propose(session, a_person(session, Role.IT), Act.PERSON_RESET, somebody.id, at=NOW, alone=Alone.NEVER)
     for stream in (vault.streams[0].id, world.main):
         record(world.node, stream, NOW - timedelta(minutes=30))
@@ -108,6 +115,8 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         Kind.PASSKEY: 7_777_777,
         Kind.PROPOSAL: proposal.id,
         Kind.ACCOUNT: vault.id,
+        Kind.SCREEN: screen.id,
+        Kind.EMERGENCY: emergency.id,
         Kind.LOG_ROW: world.events()[-1].number,
     }
     return {kind: str(told) for kind, told in ids.items()}
@@ -205,7 +214,7 @@ def test_what_belongs_to_others_answers_like_what_does_not_exist(others: Others,
     for foreign, missing in _pairs(others, place.kind)[::every]:
         answer = _ask(others, operation, name, foreign)
         assert set(answer.of_node) <= {"states"}, foreign
-        assert not any(secret in answer.text for secret in (ELSEWHERE, SOMEBODY, PHONE)), foreign
+        assert not any(secret in answer.text for secret in (ELSEWHERE, SOMEBODY, PHONE, SCREEN, REASON)), foreign
         assert place.is_cursor or answer == _ask(others, operation, name, missing), foreign
     assert _rows(others.world) == before
 

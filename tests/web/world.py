@@ -106,14 +106,19 @@ class World:
 
 
 @contextmanager
-def a_world(settings: Settings, sock: socket.socket | None = None) -> Iterator[World]:
-    """Serve the pages of a data directory that holds a migrated central database, on a socket of its own unless one is given."""
+def a_world(settings: Settings, sock: socket.socket | None = None, *, looks: bool = True) -> Iterator[World]:
+    """Serve the pages of a data directory that holds a migrated central database, on a socket of its own unless one is given.
+
+    Without `looks` nothing is done by the clock: the database is asked for requests alone.
+    """
     for folder in (settings.secrets_dir, settings.run_dir):
         folder.mkdir(exist_ok=True)
     settings.grant_key_path.write_bytes(new_signing_key())
     clock = DrivenClock()
     node = FakeNode(verifying_key(settings.grant_key_path.read_bytes()), clock)
     site = open_site(settings, clock)
+    if not looks:
+        site.left.look_seconds = 1e6
     with site.central.writing() as session:
         save_district(session, CONSOLE, District("Alder County Library District", "America/Los_Angeles", 14, "Helen Marsh"), at=NOW)
         branch = a_branch(session)

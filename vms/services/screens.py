@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from vms.domain.access import Action
 from vms.domain.ids import BranchId, ScreenId, new_number
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import Actor, Permission, Person, System, allows
+from vms.domain.people import Actor, Permission, Person, System, allows, reach
 from vms.domain.screens import CODE_LASTS, Screen, ScreenKind
 from vms.services.access_log import record, refuse
 from vms.services.names import checked_name
@@ -44,7 +44,7 @@ def add_screen(session: Session, actor: Actor, *, name: str, branch: BranchId, k
     if not allows(actor, Permission.SCREEN_MANAGE):
         return refuse(session, actor, Action.SCREEN_ADD, not_allowed("add a screen", "IT"), at=at)
     plain = checked_name(name, "screen")
-    if branch not in {one.id for one in branches.find(session, None)}:
+    if branch not in {one.id for one in branches.find(session, reach(actor, Permission.SCREEN_MANAGE))}:
         return no_such("branch")
     code = secrets.token_hex(10)
     screen = Screen(ScreenId(new_number()), plain, branch, kind, at, code_ends_at=at + CODE_LASTS)
@@ -66,17 +66,17 @@ def enrol_screen(session: Session, code: str, *, at: datetime, address: str = ""
 
 
 def list_screens(session: Session, actor: Actor) -> list[Screen] | Refused:
-    """Return the screens in use, by name."""
+    """Return the screens in use in the actor's branches, by name."""
     if not allows(actor, Permission.SCREEN_MANAGE):
         return not_allowed("list the screens", "IT")
-    return screens.find(session, limit=LIST_LIMIT)
+    return screens.find(session, reach(actor, Permission.SCREEN_MANAGE), limit=LIST_LIMIT)
 
 
 def end_screen(session: Session, actor: Actor, number: ScreenId, *, at: datetime) -> Screen | Refused:
     """End a screen and every session opened at it: whoever watches there is out within seconds."""
     if not allows(actor, Permission.SCREEN_MANAGE):
         return refuse(session, actor, Action.SCREEN_END, not_allowed("end a screen", "IT"), at=at)
-    screen = screens.get(session, number)
+    screen = screens.get(session, number, reach=reach(actor, Permission.SCREEN_MANAGE))
     if screen is None:
         return no_such("screen")
     if screens.end(session, number, at):

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 from vms.domain.ids import BranchId, ScreenId
 from vms.domain.names import name_key
 from vms.domain.screens import Screen
+from vms.store.branches import within
+from vms.store.central_tables import BranchRow
 from vms.store.database import unique
 from vms.store.screen_tables import ScreenRow
 
@@ -31,14 +33,15 @@ def add(session: Session, screen: Screen, code_sha256: bytes) -> None:
         )
 
 
-def find(session: Session, *, limit: int) -> list[Screen]:
-    """Return the screens in use, by name."""
-    query = select(ScreenRow).where(ScreenRow.ended_at.is_(None)).order_by(ScreenRow.name_key).limit(limit)
+def find(session: Session, reach: frozenset[BranchId] | None, *, limit: int) -> list[Screen]:
+    """Return the screens in use in the branches within `reach` (None: all), by name."""
+    query = select(ScreenRow).join(BranchRow).where(ScreenRow.ended_at.is_(None), within(reach)).order_by(ScreenRow.name_key).limit(limit)
     return [_screen(row) for row in session.scalars(query.execution_options(populate_existing=True))]
 
 
-def get(session: Session, number: ScreenId) -> Screen | None:
-    row = session.scalar(select(ScreenRow).where(ScreenRow.id == number).execution_options(populate_existing=True))
+def get(session: Session, number: ScreenId, *, reach: frozenset[BranchId] | None = None) -> Screen | None:
+    query = select(ScreenRow).join(BranchRow).where(ScreenRow.id == number, within(reach))
+    row = session.scalar(query.execution_options(populate_existing=True))
     return None if row is None else _screen(row)
 
 
