@@ -68,6 +68,18 @@ def _proposed(engines: Engines) -> tuple[Account, Person]:
         return an_account(session, name="Ana"), director
 
 
+def test_it_of_one_branch_adds_accounts_of_that_branch_alone(central: Engines) -> None:
+    with central.writing() as session:
+        ours, theirs = a_branch(session, "Ours"), a_branch(session, "Theirs")
+        ana = a_person(session, Role.IT, branches=frozenset({ours.id}))
+        told = refused(add_person(session, ana, NewAccount("Ben", Role.DESK, None), at=NOW))
+        assert (told.refusal, "IT of the whole district" in told.sentence) == (Refusal.NOT_ALLOWED, True)
+        assert (
+            refused(add_person(session, ana, NewAccount("Ben", Role.DESK, frozenset({theirs.id})), at=NOW)).refusal is Refusal.OUT_OF_SCOPE
+        )
+        assert done(add_person(session, ana, NewAccount("Ben", Role.DESK, frozenset({ours.id})), at=NOW)).branches == {ours.id}
+
+
 def test_once_a_director_signed_in_the_console_only_proposes(central: Engines) -> None:
     proposed, _ = _proposed(central)
     assert proposed.confirmed_at is None
