@@ -26,15 +26,17 @@ from sqlalchemy import text
 
 from tests.bench.report import Row, publish
 from tests.databases import postgresql_tools, started_cluster
+from tests.factories import an_account, done
 from vms.crypto import sign
 from vms.domain.access import Action
 from vms.domain.checkpoint import Checkpoint, read_note, signed_note
 from vms.domain.merkle import includes, root
-from vms.domain.people import OsUser
+from vms.domain.people import OsUser, Permission, Proof, Role
 from vms.services.access_log import DISTRICT, record
 from vms.services.log_key import LogKey
 from vms.services.log_proof import prove_entry, sign_checkpoint
 from vms.services.log_verify import verify_log
+from vms.services.sessions import OpenSession, open_session, session_for_token
 from vms.store import access_log, access_tree
 from vms.store.access_tree import StoredCheckpoint
 from vms.store.database import Engines, make_engines
@@ -48,6 +50,7 @@ CHUNK = 1 << 18
 TILED_AT_ONCE = 1 << 16
 APPEND_SHARE, BATCH_SHARE = 0.5, 10.0
 PROOF_MS, VERIFY_A_SECOND = 1.0, 200_000
+LOOK_UPS, LOOK_UP_US, CHECK_US = 2000, 50.0, 20.0
 DESKS, TILES, HOURS, VIEW_MINUTES = 20, 36, 13, 15
 """Each tile is a view, opened, extended before each deadline and closed."""
 
@@ -60,6 +63,8 @@ def main() -> int:
     rows = list(_sqlite(wanted.rounds)) + list(_postgresql(wanted.rounds))
     with _database() as central:
         rows += [_verification(central), _growth(central)]
+    with _database() as central:
+        rows += _admission(central)
     with _database() as central:
         rows.append(_proof(central, wanted.entries))
     return publish("log", rows)
@@ -150,6 +155,22 @@ def _growth(central: Engines) -> Row:
     }
 
 
+def _admission(central: Engines) -> list[Row]:
+    """What each request costs before its own work: whose session it is, in a transaction of its own, and whether the person may."""
+    with central.writing() as session:
+        account = an_account(session, Role.DESK)
+        token = done(open_session(session, person_id=account.id, at=NOW, proof=Proof.TOTP)).token
+
+    def look_up() -> OpenSession:
+        with central.reading() as session:
+            return done(session_for_token(session, token, at=NOW))
+
+    person = look_up().person
+    limits = {"a session looked up": (look_up, LOOK_UP_US), "a permission checked": (lambda: person.may(Permission.LIVE_VIEW), CHECK_US)}
+    measured = {what: (1e6 / _rate(act, LOOK_UPS), limit) for what, (act, limit) in limits.items()}
+    return [{"what": what, "n": LOOK_UPS, "us": took, "ratio_to_limit": took / limit} for what, (took, limit) in measured.items()]
+
+
 def _proof(central: Engines, entries: int) -> Row:
     """Prove entries here and there in a log whose bodies don't matter: its hashes are those of their numbers."""
     with central.writing() as session:
@@ -202,7 +223,7 @@ def _write_and_sync(file: int) -> None:
     os.fdatasync(file)
 
 
-def _rate(act: Callable[[], None], times: int) -> float:
+def _rate(act: Callable[[], object], times: int) -> float:
     began = time.perf_counter()
     for _ in range(times):
         act()

@@ -58,6 +58,7 @@ class Permission(StrEnum):
     """Needs no account: sign-in page, static files, liveness."""
 
 
+_ALL = frozenset(Permission)
 _EVERYONE = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SESSION_OWN})
 _WATCHES_LIVE = _EVERYONE | {Permission.CAMERA_LIST, Permission.LIVE_VIEW, Permission.EMERGENCY_OPEN}
 _WATCHES = _WATCHES_LIVE | {Permission.RECORDED_VIEW}
@@ -199,7 +200,7 @@ class Person:
     def _left(self) -> frozenset[Permission]:
         if self.kind is SessionKind.WALL:
             return WALL_MAY
-        return LOCKED_MAY if self.locked_since else frozenset(Permission)
+        return LOCKED_MAY if self.locked_since else _ALL
 
 
 class AccountState(StrEnum):

@@ -77,7 +77,7 @@ def test_it_of_one_branch_adds_accounts_of_that_branch_alone(central: Engines) -
         assert (
             refused(add_person(session, ana, NewAccount("Ben", Role.DESK, frozenset({theirs.id})), at=NOW)).refusal is Refusal.OUT_OF_SCOPE
         )
-        assert done(add_person(session, ana, NewAccount("Ben", Role.DESK, frozenset({ours.id})), at=NOW)).branches == {ours.id}
+        assert done(add_person(session, ana, NewAccount("Ben", Role.DESK, frozenset({ours.id})), at=NOW)).branches == frozenset({ours.id})
 
 
 def test_once_a_director_signed_in_the_console_only_proposes(central: Engines) -> None:
