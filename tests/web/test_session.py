@@ -140,6 +140,17 @@ def test_what_a_page_asks_by_itself_keeps_no_session_alive(world: World) -> None
         problem(client.get("/api/v1/cameras", headers={POLL_HEADER: "1"}), 401)
 
 
+def test_the_sign_in_page_says_that_a_session_has_ended_and_what_keeps_one(world: World) -> None:
+    with world.client(Role.DESK, page=True) as client:
+        assert "has ended" not in client.get("/login?next=/live").text
+        world.clock.step(timedelta(minutes=16))
+        assert "only at a screen that IT has enrolled" in client.get("/login?next=/live").text
+        elsewhere = client.get("/login?next=/playback").text
+        assert "has ended" in elsewhere
+        assert "enrolled" not in elsewhere
+    assert "has ended" not in httpx.get(f"{world.address}/login?next=/live", headers=PAGE).text
+
+
 def test_a_form_sent_after_the_session_ended_leads_to_sign_in_and_to_the_start(world: World) -> None:
     answer = httpx.post(f"{world.address}/logout", headers=PAGE)
     assert (answer.status_code, answer.headers["location"]) == (303, "/login")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -17,12 +18,12 @@ from vms.services.passkeys import passkeys_of
 from vms.services.second_factor import factors_of
 from vms.services.sessions import Browser
 from vms.services.sessions import SignedIn as NewSession
-from web.deps import Site, TheSite, Tx
+from web.deps import Site, TheSite, Tx, Use
 from web.errors import REFUSALS, problem
 from web.permissions import ANYBODY, SessionOwner
 from web.relying_party import relying_party
 from web.schemas.requests import JoinForm, Proof, ProofForm, SignIn, SignInForm
-from web.screen_cookie import browser_of, keep_screen_cookie, switching_browser_of
+from web.screen_cookie import SCREEN_COOKIE, browser_of, keep_screen_cookie, switching_browser_of
 from web.security import COOKIE
 from web.views import shell
 from web.words import ROLE_LABELS
@@ -198,15 +199,24 @@ def _hurried(response: Response, site: Site, request: Request, entries: SignIn, 
 
 def render_sign_in(site: Site, request: Request, *, next_path: str, name: str = "", refused: Refused | None = None) -> Response:
     """Return the page on which people sign in, by whatever way is left to them."""
+    back = own_path(next_path) if next_path else ""
     context = shell(site, None, path=request.url.path) | {
         "name": name,
-        "next": own_path(next_path) if next_path else "",
+        "next": back,
+        "ended": refused is None and _has_ended(site, request),
+        "watched": urlsplit(back).path == "/live" and SCREEN_COOKIE not in request.cookies,
         "own_ca": site.authority is not None,
         "passkeys": relying_party(request) is not None,
         "error": refused.sentence if refused else None,
         "oidc_label": site.settings.oidc_label if site.oidc else None,
     }
     return site.pages.render("login.html", context, person=None, status=REFUSALS[refused.refusal] if refused else 200)
+
+
+def _has_ended(site: Site, request: Request) -> bool:
+    """Say whether this browser had a session that ended otherwise than by signing out, which takes the cookie away."""
+    token = request.cookies.get(COOKIE)
+    return token is not None and isinstance(site.signed_in(token, Use.BY_PAGE), Refused)
 
 
 def render_switch(
