@@ -18,6 +18,8 @@ LOOKS_BACK = timedelta(minutes=30)
 """So far before its opening recordings are shown: to see how it came about, and where somebody went."""
 REVIEW_DAYS = 2
 """Working days in which somebody else says whether it was right, the day of the opening not counted."""
+MOST_UNREVIEWED = 3
+"""Of one person's that wait for a review: one after the other they would open the district for days before the first is overdue."""
 MAX_REASON_CHARS = 200
 MAX_NOTE_CHARS = 1000
 _FRIDAY = 5

@@ -293,3 +293,9 @@ def allows(actor: Actor, permission: Permission) -> bool:
 def reach(actor: Actor, permission: Permission) -> frozenset[BranchId] | None:
     """Return the branches that exist for `actor` where `permission` is what is asked for; None means all."""
     return actor.reach(permission) if isinstance(actor, Person) else None
+
+
+def covers(actor: Actor, account: Account, permission: Permission) -> bool:
+    """Say whether all that `account` reaches lies where `permission` counts for `actor`: nobody acts on an account that sees more."""
+    mine = reach(actor, permission)
+    return mine is None or (account.branches is not None and account.branches <= mine)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from vms.config import Settings
 from vms.domain.access import Action
-from vms.domain.emergency import LASTS, MAX_NOTE_CHARS, MAX_REASON_CHARS, EmergencyAccess, EmergencyReview, review_due
+from vms.domain.emergency import LASTS, MAX_NOTE_CHARS, MAX_REASON_CHARS, MOST_UNREVIEWED, EmergencyAccess, EmergencyReview, review_due
 from vms.domain.ids import EmergencyId, PersonId, new_number
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import PERMISSIONS, Permission, Person
@@ -198,7 +198,13 @@ def _may_not_open(session: Session, person: Person, before: EmergencyAccess | No
         )
     if not opens_more(session, person):
         return NOTHING_MORE
-    return _suspended(session, person, at)
+    return _suspended(session, person, at) or _too_many(session, person, at)
+
+
+def _too_many(session: Session, person: Person, at: datetime) -> Refused | None:
+    if emergencies.count_unreviewed(session, person.id) < MOST_UNREVIEWED:
+        return None
+    return Refused(Refusal.NOT_ALLOWED, f"{MOST_UNREVIEWED} of your emergency accesses wait for a review. {_ask(session, person.id, at)}")
 
 
 def _suspended(session: Session, person: Person, at: datetime) -> Refused | None:

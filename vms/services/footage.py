@@ -27,6 +27,7 @@ MAX_SPAN = timedelta(hours=24)
 MAX_INTERVALS = 500
 NOT_OPEN = no_such("open view; open it again")
 EMERGENCY_OVER = Refused(Refusal.OUT_OF_SCOPE, "The emergency access is over.")
+LOCKED = Refused(Refusal.NOT_ALLOWED, "Nobody has acted at this workstation for a while: unlock it before you open another camera.")
 BEFORE_EMERGENCY = Refused(
     Refusal.NOT_ALLOWED, "Emergency access shows recordings from half an hour before it was opened. For older ones ask the Director."
 )
@@ -44,6 +45,8 @@ def open_view(
     _check_purpose(purpose, span, at)
     detail = {"incident": _incident(incident)} if incident.strip() else None
     right = _right(session, actor, camera_id, span, at)
+    if isinstance(right, _Right) and right.emergency is not None and _has_locked(actor):
+        right = LOCKED
     if isinstance(right, Refused):
         return refuse(session, actor, Action.VIEW_OPEN, right, at=at, camera_id=camera_id)
     view = View(new_view_id(), actor.label, camera_id, purpose, span, at, right.deadline(at), right.emergency_id)
@@ -176,9 +179,11 @@ def _right(session: Session, actor: Actor, camera_id: CameraId, span: Timespan |
     if isinstance(details, Refused):
         return details
     permission = Permission.LIVE_VIEW if span is None else Permission.RECORDED_VIEW
+    if not actor.may(permission):
+        return not_allowed("watch live" if span is None else "watch recordings", "the Director")
     if actor.emergency is not None and not actor.has_right(permission, details.branch.id):
         return _refused_in_emergency(session, actor.emergency, details, span, at) or _Right(actor.emergency)
-    return (_refused_live(actor, details) if span is None else _refused_recorded(actor, span, at)) or _Right()
+    return (_not_in_service(details) if span is None else _refused_recorded(actor, span, at)) or _Right()
 
 
 def _refused_in_emergency(
@@ -196,10 +201,9 @@ def _emergency_of(actor: Actor) -> EmergencyId | None:
     return actor.emergency.id if isinstance(actor, Person) and actor.emergency is not None else None
 
 
-def _refused_live(actor: Person, details: CameraDetails) -> Refused | None:
-    if not actor.may(Permission.LIVE_VIEW):
-        return not_allowed("watch live", "the Director")
-    return _not_in_service(details)
+def _has_locked(actor: Actor) -> bool:
+    """Say whether nobody is there: what is open under an emergency goes on, and whoever passes by opens nothing more."""
+    return isinstance(actor, Person) and actor.locked_since is not None
 
 
 def _not_in_service(details: CameraDetails) -> Refused | None:
@@ -207,8 +211,6 @@ def _not_in_service(details: CameraDetails) -> Refused | None:
 
 
 def _refused_recorded(actor: Person, span: Timespan, at: datetime) -> Refused | None:
-    if not actor.may(Permission.RECORDED_VIEW):
-        return not_allowed("watch recordings", "the Director")
     earliest = _earliest(actor, at)
     return _beyond_limit(actor) if earliest is not None and span.start < earliest else None
 

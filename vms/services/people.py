@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from vms.domain.access import Action
 from vms.domain.ids import BranchId, PersonId, new_number
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import MAX_DELEGATION, Account, Actor, OsUser, Permission, Person, Role, System, allows, reach
+from vms.domain.people import MAX_DELEGATION, Account, Actor, OsUser, Permission, Person, Role, System, allows, covers, reach
 from vms.domain.second_person import Act, Alone, Proposal
 from vms.domain.timespan import day_of
 from vms.errors import InvalidInput
@@ -19,7 +19,7 @@ from vms.services import second_person
 from vms.services.access_log import record, refuse
 from vms.services.names import checked_name
 from vms.services.passwords import NO_PASSWORD, PasswordHash
-from vms.services.refusals import no_such, not_allowed
+from vms.services.refusals import BEYOND, no_such, not_allowed
 from vms.services.sessions import digest
 from vms.store import branches as branch_rows
 from vms.store import factors, identities, people, sessions
@@ -86,6 +86,8 @@ def confirm_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
         return no_such("account")
     if account.confirmed_at is not None:
         return account
+    if not covers(actor, account, Permission.PEOPLE_CONFIRM):
+        return refuse(session, actor, Action.PERSON_CONFIRM, BEYOND, at=at)
     approved = second_person.approve(session, actor, Act.PERSON_CONFIRM, person_id, at=at)
     if isinstance(approved, Refused):
         return approved
@@ -102,6 +104,8 @@ def propose_reset(session: Session, actor: Actor, person_id: PersonId, *, at: da
     account = people.get(session, person_id)
     if account is None or not account.in_use(at):
         return no_such("account in use")
+    if not covers(actor, account, Permission.PEOPLE_PROPOSE):
+        return refuse(session, actor, Action.PERSON_RESET, BEYOND, at=at)
     if account.role is Role.DIRECTOR and not second_person.others_hold(session, Act.PERSON_RESET, actor, person_id, at=at):
         sentence = "Nobody else could finish this. A new Director's account begins at the console, with the Board's paper."
         return refuse(session, actor, Action.PERSON_RESET, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
@@ -113,6 +117,8 @@ def finish_reset(session: Session, actor: Person, person_id: PersonId, *, at: da
     account = people.get(session, person_id)
     if account is None:
         return no_such("account")
+    if not covers(actor, account, Permission.PEOPLE_CONFIRM):
+        return refuse(session, actor, Action.PERSON_RESET, BEYOND, at=at)
     approved = second_person.approve(session, actor, Act.PERSON_RESET, person_id, at=at)
     return approved if isinstance(approved, Refused) else _reset(session, actor, account, at)
 
@@ -132,6 +138,8 @@ def disable_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
     account = people.get(session, person_id)
     if account is None:
         return no_such("account")
+    if not covers(actor, account, Permission.PEOPLE_END):
+        return refuse(session, actor, Action.PERSON_DISABLE, BEYOND, at=at)
     if account.role is Role.DIRECTOR and account.confirmed_at is not None and not allows(actor, Permission.PEOPLE_CONFIRM):
         return refuse(session, actor, Action.PERSON_DISABLE, not_allowed("end the Director's account", "the Director"), at=at)
     if people.disable(session, person_id, at):
@@ -152,6 +160,8 @@ def invite_person(session: Session, actor: Actor, person_id: PersonId, *, at: da
     account = people.get(session, person_id)
     if account is None or account.disabled_at is not None:
         return no_such("account in use")
+    if not covers(actor, account, Permission.PEOPLE_PROPOSE):
+        return refuse(session, actor, Action.PERSON_INVITE, BEYOND, at=at)
     if identities.of_person(session, person_id) is not None:
         sentence = f"{account.name} comes by the district's sign-in. An invitation would let somebody else choose a password for it."
         return refuse(session, actor, Action.PERSON_INVITE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)

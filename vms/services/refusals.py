@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from vms.domain.outcome import Refusal, Refused
 
+BEYOND = Refused(Refusal.NOT_ALLOWED, "This account reaches beyond your branches. Ask IT or the Director of the whole district.")
+
 
 def not_allowed(act: str, whom: str) -> Refused:
     """Refuse an act within reach that this role doesn't have."""

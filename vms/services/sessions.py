@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from vms.domain.access import Action
 from vms.domain.ids import BranchId, PersonId, ScreenId, SessionId, new_number
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import IDLE_LIMITS, SESSION_LIMITS, WALL_LIMIT, Account, AccountState, Permission, Person, Proof, System
+from vms.domain.people import IDLE_LIMITS, SESSION_LIMITS, WALL_LIMIT, Account, AccountState, Permission, Person, Proof, System, covers
 from vms.domain.screens import Screen, ScreenKind, SessionKind
 from vms.services.access_log import record, refuse
-from vms.services.refusals import no_such, not_allowed, sign_in_first
+from vms.services.refusals import BEYOND, no_such, not_allowed, sign_in_first
 from vms.store import people, screens, sessions
 from vms.store.sessions import StoredSession
 
@@ -152,9 +152,9 @@ def holder_of(session: Session, number: SessionId, *, at: datetime) -> Holder | 
 
 def touch_session(session: Session, session_id: SessionId, *, at: datetime, screen: ScreenId | None = None) -> None:
     """Count a request, or a live picture watched at `screen`, against the idle limit."""
-    sessions.seen(session, session_id, at)
-    if screen is not None:
+    if screen is not None:  # first, as who signs in at a screen or ends it holds the screen before any session
         screens.seen(session, screen, at)
+    sessions.seen(session, session_id, at)
 
 
 def act_in_session(session: Session, person: Person, *, at: datetime) -> None:
@@ -199,8 +199,10 @@ def revoke_sessions(session: Session, actor: Person, person_id: PersonId, *, at:
     account = people.get(session, person_id)
     if account is None:
         return no_such("account")
-    if not _may_end(actor, person_id):
+    if actor.id != person_id and not actor.may(Permission.PEOPLE_END):
         return refuse(session, actor, Action.SESSION_REVOKE, not_allowed("end somebody else's session", "IT or the Director"), at=at)
+    if not covers(actor, account, Permission.PEOPLE_END):
+        return refuse(session, actor, Action.SESSION_REVOKE, BEYOND, at=at)
     people.lock(session, person_id)
     ended = (
         sessions.end_all(session, person_id, at, but=actor.session_id) if only is None else sessions.end_of(session, person_id, only, at)
@@ -214,10 +216,6 @@ def revoke_sessions(session: Session, actor: Person, person_id: PersonId, *, at:
 def digest(token: str) -> bytes:
     """Return what a token or a code is known by here."""
     return hashlib.sha256(token.encode(errors="replace")).digest()
-
-
-def _may_end(actor: Person, person_id: PersonId) -> bool:
-    return actor.id == person_id or actor.may(Permission.PEOPLE_END)
 
 
 def _ends_at(stored: StoredSession) -> datetime:

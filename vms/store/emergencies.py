@@ -87,6 +87,10 @@ def oldest_overdue(session: Session, person: PersonId, at: datetime) -> Emergenc
     return next(iter(_found(session, query.limit(1))), None)
 
 
+def count_unreviewed(session: Session, person: PersonId) -> int:
+    return _count(session, and_(EmergencyRow.person_id == person, EmergencyRow.reviewed_at.is_(None)))
+
+
 def due_reviews(session: Session, reviewer: PersonId) -> list[datetime]:
     """Return when each review is due that is missing and that `reviewer` could write, the first one first."""
     query = select(EmergencyRow.review_due_at).where(EmergencyRow.reviewed_at.is_(None), EmergencyRow.person_id != reviewer)

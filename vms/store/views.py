@@ -39,9 +39,9 @@ def get(session: Session, view_id: ViewId) -> tuple[View, datetime | None] | Non
     return _view(row), row.closed_at
 
 
-def recorded_at_screens(session: Session, at: datetime) -> list[tuple[View, SessionId]]:
-    """Return the views of recordings that may still be used at `at` and were opened at an enrolled screen, each with its session."""
-    usable = and_(ViewRow.deadline_at > at, ViewRow.closed_at.is_(None), ViewRow.span_start_at.is_not(None))
+def recorded_at_screens(session: Session, since: datetime) -> list[tuple[View, SessionId]]:
+    """Return the open views of recordings that were opened at an enrolled screen and could be used after `since`, with their sessions."""
+    usable = and_(ViewRow.deadline_at > since, ViewRow.closed_at.is_(None), ViewRow.span_start_at.is_not(None))
     query = select(ViewRow, SessionRow.id).join(SessionRow, SessionRow.id == ViewRow.session_id)
     rows = session.execute(query.where(usable, SessionRow.screen_id.is_not(None)).execution_options(populate_existing=True))
     return [(_view(row), SessionId(number)) for row, number in rows]

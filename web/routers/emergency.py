@@ -21,7 +21,7 @@ from vms.services.cameras import list_cameras
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, refusal
 from web.numbers import PathId, id_of
-from web.permissions import EmergencyOpener, EmergencyReviewer, ProvedEmergencyOpener, ProvedEmergencyReviewer
+from web.permissions import EmergencyOpener, EmergencyReviewer, ProvedEmergencyOpener, ProvedEmergencyReviewer, SessionOwner
 from web.schemas.requests import EmergencyForm, EmergencyReviewForm, ShownForm
 from web.views import shell
 
@@ -67,7 +67,7 @@ def open_emergency(
 
 
 @router.post("/{number}/close")
-def close_emergency(number: PathId, person: EmergencyOpener, site: TheSite, tx: Tx, request: Request) -> Response:
+def close_emergency(number: PathId, person: SessionOwner, site: TheSite, tx: Tx, request: Request) -> Response:
     answer = emergency.close_emergency(tx, person, EmergencyId(number), at=site.clock.now())
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/emergency?done=closed", 303)
 

@@ -23,7 +23,7 @@ from web import playlist, reading
 from web.deps import TheSite, Tx
 from web.errors import problem, refusal
 from web.numbers import PathId
-from web.permissions import RecordedPlayer, RecordedViewer
+from web.permissions import Player, RecordedPlayer, RecordedViewer
 from web.schemas.node import NodeGap
 from web.schemas.requests import CloseView, OpenView
 from web.words import GAP_SENTENCES
@@ -48,7 +48,7 @@ def extend_view(view: str, person: RecordedPlayer, tx: Tx, site: TheSite, reques
 
 
 @router.post("/views/{view}/close", status_code=204)
-def close_view(view: str, told: CloseView, person: RecordedPlayer, tx: Tx, site: TheSite, request: Request) -> Response:
+def close_view(view: str, told: CloseView, person: Player, tx: Tx, site: TheSite, request: Request) -> Response:
     intervals = [Timespan(start, end) for start, end in told.intervals if start.tzinfo and end.tzinfo and start < end]
     answer = footage.close_view(tx, person, ViewId(view), intervals=intervals, at=site.clock.now())
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else Response(status_code=204)

@@ -14,10 +14,11 @@ from tests.factories import CONSOLE, NOW, a_branch, a_camera, after, an_account,
 from vms.config import Settings
 from vms.domain.access import VIEW_DEADLINE, AccessEvent, Action, Purpose, View
 from vms.domain.camera import CameraDetails
-from vms.domain.emergency import LASTS, EmergencyAccess, EmergencyReview
-from vms.domain.ids import BranchId, EmergencyId, SessionId
+from vms.domain.emergency import LASTS, MOST_UNREVIEWED, Emergency, EmergencyAccess, EmergencyReview
+from vms.domain.ids import BranchId, EmergencyId, ScreenId, SessionId
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Account, Permission, Person, Proof, Role
+from vms.domain.screens import SessionKind
 from vms.domain.timespan import Timespan
 from vms.errors import InvalidInput
 from vms.services import emergency
@@ -517,3 +518,30 @@ def test_a_clock_that_is_set_back_leaves_one_to_end_and_no_error(scene: Scene) -
 def test_a_person_is_the_session_it_was_opened_in(scene: Scene) -> None:
     access = scene.opened()
     assert access.session_id == scene.person().session_id != SessionId(0)
+
+
+def test_at_a_workstation_that_has_locked_nothing_more_is_opened_and_what_runs_goes_on(scene: Scene) -> None:
+    scene.opened()
+    view = done(scene.view(scene.theirs))
+    absent = replace(scene.person(900), kind=SessionKind.WORKSTATION, screen_id=ScreenId(1), acted_at=NOW, at=after(900))
+    assert "unlock" in refused(scene.view(scene.theirs, at=900, person=absent)).sentence
+    assert refused(scene.view(scene.theirs, span(-600, 0), at=900, person=absent)).refusal is Refusal.NOT_ALLOWED
+    with scene.engines.writing() as session:
+        done(extend_view(session, absent, view.id, at=after(890)))
+
+
+def test_whose_role_opens_none_sees_nothing_by_one_either(lite: Scene) -> None:
+    """The routes ask first; the service does not count on it."""
+    access = lite.opened()
+    auditor = replace(lite.signed_in(Role.AUDITOR), emergency=Emergency(access.id, access.opened_at, access.over_at))
+    for recorded in (None, span(-600, 0)):
+        assert refused(lite.view(lite.theirs, recorded, person=auditor)).refusal is Refusal.NOT_ALLOWED
+
+
+def test_a_fourth_waits_until_one_of_three_is_reviewed(scene: Scene) -> None:
+    director = scene.signed_in(Role.DIRECTOR, "helen")
+    first, *_ = [scene.opened(at=number * 1800) for number in range(MOST_UNREVIEWED)]
+    told = refused(scene.open(at=MOST_UNREVIEWED * 1800)).sentence
+    assert told == "3 of your emergency accesses wait for a review. Who can review it: helen."
+    done(scene.review(director, first.id, at=MOST_UNREVIEWED * 1800))
+    scene.opened(at=MOST_UNREVIEWED * 1800)

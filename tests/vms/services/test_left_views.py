@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_screen, after, an_account, done, span
+from vms.config import Settings
 from vms.domain.access import AccessEvent, Action, Purpose, View
 from vms.domain.people import IDLE_LIMITS, Person, Proof, Role
 from vms.services.access_log import DISTRICT
-from vms.services.footage import close_view, open_view, record_read
+from vms.services.emergency import close_emergency, open_emergency
+from vms.services.footage import close_view, extend_view, open_view, record_read
 from vms.services.left_views import close_left_views, left_views
 from vms.services.screens import Enrolled, end_screen
-from vms.services.sessions import Browser, digest, open_session, sign_out, touch_session
+from vms.services.sessions import (
+    Browser,
+    OpenSession,
+    act_in_session,
+    digest,
+    open_session,
+    session_for_token,
+    sign_out,
+    touch_session,
+)
 from vms.store import access_log
 from vms.store.database import Engines
 
@@ -105,3 +117,38 @@ def test_a_live_picture_is_left_to_the_gateway(central_sqlite: Engines) -> None:
         done(open_view(session, scene.person, camera_id=scene.view.camera_id, purpose=Purpose.LIVE, span=None, at=after(_IDLE - 55)))
     scene.watch_on(_IDLE - 1)
     assert [event.view_id for event in scene.closes(_IDLE)] == [scene.view.id]
+
+
+@pytest.mark.parametrize(("ended_at", "closed_at"), [(600, 601), (None, 1800)])
+def test_a_recording_under_an_emergency_is_closed_when_that_is_over(central: Engines, ended_at: int | None, closed_at: int) -> None:
+    with central.writing() as session:
+        here, there = a_branch(session, "East"), a_branch(session, "West")
+        theirs, screen = a_camera(session, there).camera.id, a_screen(session, here)
+        account = an_account(session, Role.DESK, branches=frozenset({here.id}))
+        opened = done(open_session(session, person_id=account.id, proof=Proof.TOTP, at=NOW, browser=Browser(digest(screen.token))))
+        access = done(open_emergency(session, Settings(data_dir=Path("/nowhere")), opened.person, reason="fire", at=NOW))
+
+    def person(seconds: float) -> Person:
+        with central.writing() as session:
+            found = session_for_token(session, opened.token, at=after(seconds))
+            assert isinstance(found, OpenSession)
+            act_in_session(session, found.person, at=after(seconds))
+            return found.person
+
+    who = person(0)
+    with central.writing() as session:
+        view = done(open_view(session, who, camera_id=theirs, purpose=Purpose.INCIDENT, span=span(-600, 0), at=NOW))
+    for seconds in range(300, closed_at, 300):
+        who = person(seconds)
+        with central.writing() as session:
+            done(extend_view(session, who, view.id, at=after(seconds)))
+            assert close_left_views(session, at=after(seconds)) == []
+        if seconds == ended_at:
+            with central.writing() as session:
+                done(close_emergency(session, who, access.id, at=after(seconds)))
+    with central.writing() as session:
+        assert close_left_views(session, at=after(closed_at)) == [view.id]
+        assert close_left_views(session, at=after(closed_at + 1)) == []
+    with central.reading() as session:
+        (event,) = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.VIEW_CLOSE})), limit=9)
+    assert (event.view_id, event.detail["why"]) == (view.id, "emergency over")

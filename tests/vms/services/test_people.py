@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,11 +22,14 @@ from vms.services.people import (
     add_person,
     confirm_person,
     disable_person,
+    finish_reset,
     invite_person,
     last_day,
     list_people,
+    propose_reset,
 )
-from vms.services.sessions import SignedIn, open_session, session_for_token
+from vms.services.refusals import BEYOND
+from vms.services.sessions import SignedIn, open_session, revoke_sessions, session_for_token
 from vms.services.sign_in import join, sign_in
 from vms.store import access_log
 from vms.store.database import Engines
@@ -78,6 +82,28 @@ def test_it_of_one_branch_adds_accounts_of_that_branch_alone(central: Engines) -
             refused(add_person(session, ana, NewAccount("Ben", Role.DESK, frozenset({theirs.id})), at=NOW)).refusal is Refusal.OUT_OF_SCOPE
         )
         assert done(add_person(session, ana, NewAccount("Ben", Role.DESK, frozenset({ours.id})), at=NOW)).branches == frozenset({ours.id})
+
+
+def test_who_sees_one_branch_acts_on_no_account_that_sees_more(central: Engines) -> None:
+    with central.writing() as session:
+        ours = a_branch(session, "Ours")
+        mine = frozenset({ours.id})
+        wide, ana = a_person(session, Role.SUPERVISOR, name="wide"), a_person(session, Role.IT, branches=mine)
+        unused = an_account(session, Role.SUPERVISOR, name="unused")
+        director = a_person(session, Role.DIRECTOR, branches=mine)
+        waiting = done(add_person(session, ana, NewAccount("Ben", Role.DESK, mine), at=NOW))
+        for answer in (
+            invite_person(session, ana, unused.id, at=NOW),
+            propose_reset(session, ana, wide.id, at=NOW),
+            finish_reset(session, director, wide.id, at=NOW),
+            confirm_person(session, director, done(add_person(session, CONSOLE, NewAccount("Cy", Role.DESK), at=NOW)).id, at=NOW),
+            disable_person(session, director, wide.id, at=NOW),
+            revoke_sessions(session, ana, wide.id, at=NOW),
+        ):
+            assert refused(answer) == replace(BEYOND, logged=True)
+        done(confirm_person(session, director, waiting.id, at=NOW))
+        done(invite_person(session, ana, waiting.id, at=NOW))
+        assert revoke_sessions(session, wide, wide.id, at=NOW) == 0
 
 
 def test_once_a_director_signed_in_the_console_only_proposes(central: Engines) -> None:

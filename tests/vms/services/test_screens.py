@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from tests.factories import CONSOLE, NOW, a_branch, a_person, a_screen, after, an_account, done, refused
+from tests.waiting import wait_until
 from vms.domain.access import AccessEvent, Action
 from vms.domain.camera import Branch
 from vms.domain.ids import BranchId, PersonId, ScreenId, SessionId
@@ -28,9 +31,10 @@ from vms.services.sessions import (
     open_session,
     prove_session,
     session_for_token,
+    sign_out,
     touch_session,
 )
-from vms.store import access_log, people
+from vms.store import access_log, people, screens, sessions
 from vms.store.database import Engines
 
 _IDLE = IDLE_LIMITS[Role.DESK]
@@ -328,3 +332,31 @@ def test_every_role_keeps_its_permissions_at_a_workstation(central_sqlite: Engin
     for role in Role:
         person = _now(central_sqlite, _sign_in(central_sqlite, enrolled, role).token, 1).person
         assert {one for one in Permission if person.may(one)} == PERMISSIONS[role]
+
+
+def test_watching_at_a_screen_and_a_change_of_shift_there_take_turns(central_postgresql: Engines) -> None:
+    """Who signs in at a screen holds it before the session that gives way; so does what counts the watching, or the two would block."""
+    with central_postgresql.writing() as session:
+        enrolled = a_screen(session, a_branch(session))
+        account = an_account(session)
+        browser = Browser(digest(enrolled.token))
+        person = done(open_session(session, person_id=account.id, proof=Proof.TOTP, at=NOW, browser=browser)).person
+
+    def watch() -> None:
+        with central_postgresql.writing() as session:
+            touch_session(session, person.session_id, at=after(90), screen=enrolled.screen.id)
+
+    watching = threading.Thread(target=watch)
+    with central_postgresql.writing() as session:
+        assert screens.held_for_token(session, digest(enrolled.token)) is not None
+        watching.start()
+        wait_until(lambda: _is_waiting(central_postgresql))
+        sign_out(session, person, at=after(90))
+    watching.join()
+    with central_postgresql.reading() as session:
+        assert not sessions.is_open(session, person.session_id)
+
+
+def _is_waiting(engines: Engines) -> bool:
+    with engines.reading() as session:
+        return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
