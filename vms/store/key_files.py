@@ -6,6 +6,8 @@
   g  `NAME.next` renamed over `NAME`                                                          one key or both: the disk decides
   h  folder synced                                                                            the new key alone
 
+A process that finds a next key which it does not hold yet syncs the folder before it uses it: the kill may have come before b's sync.
+
 The steps between are those of `vms/services/key_rotation.py`. What is sealed or wrapped anew goes under the newest key that is
 there, so b makes the next key count, and both open until g.
 """
@@ -42,7 +44,10 @@ class KeyFiles:
         return self._held or self.fresh()
 
     def fresh(self) -> tuple[bytes, ...]:
-        """Read the current key and, while a rotation is open, the next one behind it."""
+        """Read the current key and, while a rotation is open, the next one behind it.
+
+        Whoever meets a next key makes it durable first: nothing may go under one that a power cut takes away.
+        """
         # The next one first: a rotation that ends between the two reads has moved it to where the second looks.
         following = _read(self.next_path)
         current = _read(self.path)
@@ -50,8 +55,11 @@ class KeyFiles:
             raise ConfigError(
                 f"{self.path} is gone. Put it back from the backup of secrets/: without it nothing that it wraps can be read."
             )
-        self._held = (current,) if following in (None, current) else (current, following)
-        return self._held
+        found = (current,) if following in (None, current) else (current, following)
+        if len(found) > 1 and following not in self._held:
+            self._sync_folder()
+        self._held = found
+        return found
 
     def is_rotating(self) -> bool:
         """Say whether a rotation is open."""
@@ -87,16 +95,13 @@ class KeyFiles:
             yield
 
     def begin(self) -> None:
-        """Make the next key durable, or the one that an interrupted rotation left; Unavailable, and no new key, when the disk refuses."""
+        """Make the next key, or go on with the one that an interrupted rotation left; Unavailable when the disk refuses."""
         try:
             if not self.is_rotating():
                 _write_key(self.next_path)
-            # One that was left may have been killed before its sync: nothing may go under a key that a power cut takes away.
-            _sync(self.next_path)
         except OSError as err:
-            raise Unavailable(
-                f"{self.next_path} can't be written ({err.strerror}). No key was changed. Look at its disk, then run again."
-            ) from err
+            left = "Both keys stay" if self.is_rotating() else "No key was changed"
+            raise Unavailable(f"{self.next_path} can't be written ({err.strerror}). {left}. Look at its disk, then run again.") from err
         self.fresh()
         failpoint("rotate:b")
 
@@ -110,6 +115,12 @@ class KeyFiles:
             raise Unavailable(f"{self.path} can't be replaced ({err.strerror}). Both keys stay. Look at its disk, then run again.") from err
         self.fresh()
         failpoint("rotate:h")
+
+    def _sync_folder(self) -> None:
+        try:
+            fsync_dir(self.path.parent)
+        except OSError as err:
+            raise ConfigError(f"{self.next_path} can't be used yet: its disk does not keep it ({err.strerror}). Look at the disk.") from err
 
 
 def _read(path: Path) -> bytes | None:
@@ -143,12 +154,6 @@ def _write_key(path: Path) -> None:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise
-    fsync_dir(path.parent)
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
     fsync_dir(path.parent)
 
 

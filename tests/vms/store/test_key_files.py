@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vms.errors import ConfigError, Conflict
+from vms.errors import ConfigError, Conflict, Unavailable
 from vms.store.key_files import KeyFiles
 
 
@@ -82,6 +83,41 @@ def test_a_next_key_is_read_behind_the_current_one_and_takes_its_place(tmp_path:
     assert running.fresh() == (second,) != (first,)
     assert stat.S_IMODE(files.path.stat().st_mode) == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["key"]
+
+
+def test_a_next_key_is_used_by_nobody_before_its_name_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, running = KeyFiles(tmp_path / "key"), KeyFiles(tmp_path / "key")
+    first = _made(files.path)
+    synced: list[Path] = []
+
+    def beside(folder: Path) -> None:
+        monkeypatch.setattr("vms.store.key_files.fsync_dir", synced.append)
+        assert running.fresh()[0] == first
+        assert synced == [folder]
+        running.fresh()
+        assert synced == [folder]
+
+    monkeypatch.setattr("vms.store.key_files.fsync_dir", beside)
+    files.begin()
+    assert running.held() == files.fresh()
+
+
+def test_a_next_key_that_the_disk_does_not_keep_is_not_used_and_the_sentence_tells_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, running = KeyFiles(tmp_path / "key"), KeyFiles(tmp_path / "key")
+    first = _made(files.path)
+    assert running.held() == (first,)
+    monkeypatch.setattr("vms.store.key_files.fsync_dir", _fails)
+    with pytest.raises(Unavailable, match="Both keys stay"):
+        files.begin()
+    with pytest.raises(ConfigError, match="can't be used yet"):
+        running.fresh()
+    assert running.held() == (first,)
+
+
+def _fails(_folder: Path) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def test_a_rotation_that_was_cut_short_goes_on_with_the_next_key_that_it_left(tmp_path: Path) -> None:
