@@ -52,6 +52,9 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
 def rotate(
     context: typer.Context,
     keys: Annotated[list[RotatedKey], typer.Argument(help="node: cameras' passwords; factors: authenticators; footage: keys of footage.")],
+    leave_unopenable: Annotated[
+        bool, typer.Option("--leave-unopenable", help="Go on past keys of footage that no key here opens: that footage stays unreadable.")
+    ] = False,
 ) -> None:
     """Put a new key in the place of an old one while everything goes on; run again, it goes on where it was cut short.
 
@@ -60,19 +63,23 @@ def rotate(
     cli: Cli = context.obj
     for key in dict.fromkeys(keys):
         with sentences():
-            _print(_rotated(cli, key))
+            _print(_rotated(cli, key, leave_unopenable=leave_unopenable))
     err.print("The old keys are removed. Copies of them, as in a backup of secrets/, still open copies of the data from before.")
 
 
-def _rotated(cli: Cli, key: RotatedKey) -> Rotated:
+def _rotated(cli: Cli, key: RotatedKey, *, leave_unopenable: bool) -> Rotated:
     settings = cli.settings()
     arm(settings.failpoint)
-    with cli.central(settings) as central, _rotation_of(cli, key, settings, central) as rotation, working(f"Rotating {key}:") as work:
+    with (
+        cli.central(settings) as central,
+        _rotation_of(cli, key, settings, central, leave_unopenable=leave_unopenable) as rotation,
+        working(f"Rotating {key}:") as work,
+    ):
         return carry_out(rotation, central, actor=cli.actor, clock=cli.clock, tell=work.tell)
 
 
 @contextmanager
-def _rotation_of(cli: Cli, key: RotatedKey, settings: Settings, central: Engines) -> Iterator[Rotation]:
+def _rotation_of(cli: Cli, key: RotatedKey, settings: Settings, central: Engines, *, leave_unopenable: bool) -> Iterator[Rotation]:
     match key:
         case RotatedKey.NODE:
             with cli.index(settings) as index:
@@ -82,7 +89,7 @@ def _rotation_of(cli: Cli, key: RotatedKey, settings: Settings, central: Engines
         case RotatedKey.FOOTAGE:
             store = KeyStore.open(settings.keys1_path, settings.keys2_path, KeyFiles(settings.kek_path))
             try:
-                yield footage_rotation(settings, store)
+                yield footage_rotation(settings, store, leave_unopenable=leave_unopenable)
             finally:
                 store.close()
 

@@ -4,7 +4,7 @@
   R2 the next key is durable beside the current one         `rotate:b`  both open; what is new goes under the next one
   R3 node: the hub's row names the next key's public half   `rotate:c`  passwords that come now are sealed to the next one
   R4 one page of secrets is under the next key, committed   `rotate:d`  some need the old key, some the next: both are there
-  R5 node: its own copy is the hub's newest;                `rotate:e`  nothing needs the old key
+  R5 node: its own copy is the hub's newest;                `rotate:e`  nothing comes under the old key
      footage: both copies' check values (`vms/store/keys.py`)
   R6 every secret was read; the access log says so          `rotate:f`  the same, proved
   R7 the next key's file took the current one's name        `rotate:g`  one key or both: the disk decides
@@ -36,6 +36,7 @@ from vms.domain.access import Action
 from vms.domain.camera import password_aad
 from vms.domain.ids import DeviceId, NodeId, PersonId
 from vms.domain.people import AccountState, Actor
+from vms.domain.timespan import datetime_of_ms
 from vms.errors import ConfigError, Conflict, Corrupt, NotFound, Unavailable
 from vms.services.access_log import record
 from vms.services.hub_link import LocalHub
@@ -75,6 +76,13 @@ class RotatedKey(StrEnum):
         return {"node": "cameras' passwords", "factors": "authenticators' secrets", "footage": "keys of footage"}[self]
 
 
+_WAYS_OUT = {
+    RotatedKey.NODE: "enter it anew (vms camera edit)",
+    RotatedKey.FACTORS: "reset that account (vms user reset)",
+    RotatedKey.FOOTAGE: "let that footage stay unreadable (--leave-unopenable)",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class KeyShown:
     """What may be told of a key."""
@@ -106,7 +114,7 @@ class Wrapped(Protocol):
         """Bring everything under the key `new`, R3 to R5, and return how many were brought; what nobody needs and no key opens stays."""
         ...
 
-    def lost(self, session: Session, keys: Keys) -> list[str]:
+    def lost(self, keys: Keys) -> list[str]:
         """Return what none of `keys` opens though somebody needs it, by name."""
         ...
 
@@ -150,30 +158,32 @@ def factor_rotation(settings: Settings, central: Engines, *, at: datetime) -> Ro
     return Rotation(RotatedKey.FACTORS, files, _AuthenticatorSecrets(central, files, at))
 
 
-def footage_rotation(settings: Settings, keys: KeyStore) -> Rotation:
-    return Rotation(RotatedKey.FOOTAGE, key_files(settings)[RotatedKey.FOOTAGE], _HourKeys(keys))
+def footage_rotation(settings: Settings, keys: KeyStore, *, leave_unopenable: bool = False) -> Rotation:
+    """Return the rotation of the key store's key. `leave_unopenable`: keys of footage that nothing here opens don't stop it and stay."""
+    files = key_files(settings)[RotatedKey.FOOTAGE]
+    return Rotation(RotatedKey.FOOTAGE, files, _HourKeys(keys, files, leave_unopenable=leave_unopenable))
 
 
 def carry_out(rotation: Rotation, central: Engines, *, actor: Actor, clock: Clock, tell: Progress) -> Rotated:
     """Begin a rotation, or go on with the one that was cut short, and end it.
 
-    Conflict when something opens with neither key, or another rotation is at work; ConfigError and Unavailable say what is missing.
+    Conflict when something opens with no key, or another rotation is at work; ConfigError and Unavailable say what is missing.
     Both keys stay then, and nothing is lost.
     """
     files = rotation.files
     with files.rotating():
         resumed = files.is_rotating()
+        _refuse_to_lose(rotation, rotation.wrapped.lost(files.fresh()))
         with central.writing() as session:
-            _refuse_to_lose(rotation, rotation.wrapped.lost(session, files.fresh()))
             _log(session, rotation, "resumed" if resumed else "begun", actor=actor, at=clock.now())
         failpoint("rotate:a")
         files.begin()
         new = files.fresh()[-1]
         count = rotation.wrapped.seal_anew(new, tell)
         failpoint("rotate:e")
+        _refuse_to_end(rotation, rotation.wrapped.lost((new,)))
+        finger = _fingerprint(rotation.key, new)
         with central.writing() as session:
-            _refuse_to_lose(rotation, rotation.wrapped.lost(session, (new,)))
-            finger = _fingerprint(rotation.key, new)
             _log(session, rotation, "finished", actor=actor, at=clock.now(), new_key=finger, sealed=str(count))
         failpoint("rotate:f")
         files.finish()
@@ -213,13 +223,15 @@ class _CameraPasswords:
         self._refuse_old_copy(new)
         return count
 
-    def lost(self, session: Session, keys: Keys) -> list[str]:
-        node, names, after = self._node(session), set[str](), DeviceId(0)
-        while found := camera_passwords.page(session, node.id, after, PAGE):
-            after = found[-1].device
-            for one in found:
-                if not _opens(keys, one.sealed, password_aad(one.device, one.address)):
-                    names.update(camera_passwords.cameras_of(session, one.device))
+    def lost(self, keys: Keys) -> list[str]:
+        names, after = set[str](), DeviceId(0)
+        with self._central.writing() as session:
+            node = self._node(session)
+            while found := camera_passwords.page(session, node.id, after, PAGE):
+                after = found[-1].device
+                for one in found:
+                    if not _opens(keys, one.sealed, password_aad(one.device, one.address)):
+                        names.update(camera_passwords.cameras_of(session, one.device))
         return [f"the password of ‘{name}’" for name in sorted(names)]
 
     def _node(self, session: Session) -> NodeRecord:
@@ -304,9 +316,10 @@ class _AuthenticatorSecrets:
             tell(done, len(accounts))
         return count
 
-    def lost(self, session: Session, keys: Keys) -> list[str]:
-        working = (account for account in people.find(session) if account.state(self._at) is not AccountState.ENDED)
-        return [f"the authenticator of {account.name}" for account in working if self._is_lost(session, account.id, keys)]
+    def lost(self, keys: Keys) -> list[str]:
+        with self._central.reading() as session:
+            working = (account for account in people.find(session) if account.state(self._at) is not AccountState.ENDED)
+            return [f"the authenticator of {account.name}" for account in working if self._is_lost(session, account.id, keys)]
 
     def _is_lost(self, session: Session, person: PersonId, keys: Keys) -> bool:
         stored = factors.totp(session, person)
@@ -328,8 +341,10 @@ class _AuthenticatorSecrets:
 class _HourKeys:
     """Wrapped under the node's key-encryption key, in both copies of the key store."""
 
-    def __init__(self, store: KeyStore) -> None:
+    def __init__(self, store: KeyStore, files: KeyFiles, *, leave_unopenable: bool) -> None:
         self._store = store
+        self._files = files
+        self._leave_unopenable = leave_unopenable
 
     def seal_anew(self, _new: bytes, tell: Progress) -> int:
         total, count, after = self._store.count(), 0, None
@@ -343,18 +358,33 @@ class _HourKeys:
         self._store.settle()
         return count
 
-    def lost(self, _session: Session, _keys: Keys) -> list[str]:
-        return []  # the store refuses to open, or to settle, when there is any
+    def lost(self, keys: Keys) -> list[str]:
+        lost = self._store.unopenable(keys)
+        if lost and self._leave_unopenable:
+            lost -= self._store.unopenable(self._files.fresh())
+        return [f"the footage key of camera {camera}, {_hour(hour)}" for camera, hour in sorted(lost)]
 
 
 def _refuse_to_lose(rotation: Rotation, left: list[str]) -> None:
     if not left:
         return
-    named = ", ".join(left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
     raise Conflict(
-        f"No key that is here opens {named}. Put back the {rotation.files.path.name} that it was made with, or enter it anew; "
-        f"then run again: vms keys rotate {rotation.key}. Nothing is taken away until then."
+        f"No key that is here opens {_few(left)}. Put back the {rotation.files.path.name} that it was made with, "
+        f"or {_WAYS_OUT[rotation.key]}; then run again: vms keys rotate {rotation.key}. Nothing is taken away until then."
     )
+
+
+def _refuse_to_end(rotation: Rotation, left: list[str]) -> None:
+    if left:
+        raise Unavailable(f"The new key does not open {_few(left)} yet. Both keys stay. Run again: vms keys rotate {rotation.key}")
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _hour(since_epoch: int) -> str:
+    return f"{datetime_of_ms(since_epoch * 3_600_000):%Y-%m-%d %H:00} UTC"
 
 
 def _opens(keys: Keys, sealed: bytes, aad: bytes) -> bool:

@@ -21,7 +21,7 @@ Rotation of the KEK: a key opens whose KEK is there, whichever copy and row it i
   W2 the page in copy 1   `keys:rewrap:b`     the same keys in both copies, wrapped differently: the same key all the same
   W3 the page in copy 2   `keys:rewrap:c`     the page needs the new KEK alone; so does the next, until none is left
   W4 check value, copy 1  `keys:rewrap:d`     copy 2 still names the old KEK; both files open while both KEKs are there
-  W5 check value, copy 2  `keys:rewrap:e`     nothing needs the old KEK: it may go
+  W5 check value, copy 2  `keys:rewrap:e`     nobody wraps under the old KEK; it may go when both copies were read and none needs it
 Reconciliation at `open` is the same merge over all rows, under the lock; cut short, it begins again. A tombstone stays for
 ever: a copy restored from an old backup loses the key again. Two different keys of one hour mean that the copies belong to
 different stores: nothing is guessed, `open` refuses. Damage here is `Unavailable`, never `Corrupt`: it says nothing about the
@@ -195,31 +195,43 @@ class KeyStore:
             return self._copies[0].count()
 
     def rewrap(self, after: KeyName | None = None) -> Rewrapped:
-        """Wrap the page of keys behind `after` under the newest KEK, those that are not."""
+        """Wrap the page of keys behind `after` under the newest KEK, those that are not; one that opens with none stays as it is."""
         with self._writing() as (first, second):
-            names = first.page(after, REWRAP_PAGE)
+            names = list(first.page(after, REWRAP_PAGE))
             held = first.entries(names), second.entries(names)
             newest = self._keks.fresh()[-1]
             merged = _merged(*held, self._keks)
             old = {name: e.wrapped for name, e in merged.items() if e.wrapped is not None and _unwrapped_by(newest, e.wrapped) is None}
-            merged |= {name: _Entry(aes_key_wrap(newest, key), None) for name, wrapped in old.items() if (key := self._opened(wrapped))}
+            anew = {
+                name: _Entry(aes_key_wrap(newest, key), None) for name, wrapped in old.items() if (key := _unwrapped(self._keks, wrapped))
+            }
+            merged |= anew
             first.put(_changes(held[0], merged))  # W2
             failpoint("keys:rewrap:b")
             second.put(_changes(held[1], merged))  # W3
             failpoint("keys:rewrap:c")
-        return Rewrapped(names[-1] if names else None, len(old))
+        return Rewrapped(names[-1] if names else None, len(anew))
+
+    def unopenable(self, keks: tuple[bytes, ...]) -> set[KeyName]:
+        """Return the keys that none of `keks` opens in one of the copies. It takes no lock: a page at a time is read."""
+        found: set[KeyName] = set()
+        for copy in self._copies:
+            after: KeyName | None = None
+            while True:
+                with self._threads:
+                    page = copy.page(after, REWRAP_PAGE)
+                if not page:
+                    break
+                found.update(name for name, wrapped in page.items() if all(_unwrapped_by(kek, wrapped) is None for kek in keks))
+                after = max(page)
+        return found
 
     def settle(self) -> None:
-        """Name the newest KEK as the one that the store needs. Unavailable when a key in either copy is still under another."""
+        """Name the newest KEK as the one that the store needs: from then on nobody wraps under another."""
         with self._writing() as copies:
-            newest = self._keks.fresh()[-1]
-            for copy in copies:
-                wrapped = (entry.wrapped for entry in copy.entries().values())
-                left = sum(cell is not None and _unwrapped_by(newest, cell) is None for cell in wrapped)
-                if left:
-                    raise Unavailable(f"{left} keys in {copy.path} are not under the new key yet. Run again: vms keys rotate footage")
+            check = aes_key_wrap(self._keks.fresh()[-1], _KEK_CHECK)
             for copy, step in zip(copies, ("keys:rewrap:d", "keys:rewrap:e"), strict=True):
-                copy.name_kek(aes_key_wrap(newest, _KEK_CHECK))  # W4, W5
+                copy.name_kek(check)  # W4, W5
                 failpoint(step)
 
     def close(self) -> None:
@@ -297,13 +309,13 @@ class _Copy:
             row = self._connection.execute("SELECT count(*) FROM hour_key WHERE wrapped IS NOT NULL").fetchone()
         return int(str(row[0])) if row else 0
 
-    def page(self, after: KeyName | None, limit: int) -> list[KeyName]:
-        """Return the names of the next keys behind `after`, in order; destroyed ones are left out."""
+    def page(self, after: KeyName | None, limit: int) -> dict[KeyName, bytes]:
+        """Return the next keys behind `after`, wrapped, in order; destroyed ones are left out."""
         query = "SELECT camera, hour, wrapped, destroyed_ms FROM hour_key WHERE wrapped IS NOT NULL"
         behind = "" if after is None else " AND (camera, hour) > (?, ?)"
         with self._sentences():
             rows = self._connection.execute(f"{query}{behind} ORDER BY camera, hour LIMIT ?", (*(after or ()), limit))
-            return [(CameraId(camera), hour) for camera, hour, _, _ in rows]
+            return {(CameraId(camera), hour): wrapped for camera, hour, wrapped, _ in rows if wrapped is not None}
 
     def entries(self, names: Iterable[KeyName] | None = None) -> dict[KeyName, _Entry]:
         """Return the rows of these keys, or all rows."""

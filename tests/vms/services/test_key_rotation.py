@@ -5,33 +5,36 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap
+from pysqlite3 import dbapi2
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from tests.factories import CONSOLE, NOW, FixedKeys, a_person, done
-from tests.vms.services.sealed_branch import SealedBranch, fill, password_of, sealed_branch
+from tests.vms.services.sealed_branch import CLOCK, SealedBranch, fill, password_of, sealed_branch
 from tests.waiting import wait_until
 from vms.config import load_settings
 from vms.crypto import new_sealing_key, sealing_public_key
 from vms.domain.access import AccessEvent, Action
 from vms.domain.camera import CameraDetails
+from vms.domain.ids import CameraId
 from vms.errors import ConfigError, Conflict, Unavailable
 from vms.services.access_log import DISTRICT
 from vms.services.cameras import CameraEdit, NewCamera, camera_for, draft_camera, edit_camera, save_draft
-from vms.services.key_rotation import STEPS, Rotated, RotatedKey, half_done, show_keys
+from vms.services.key_rotation import STEPS, Rotated, RotatedKey, carry_out, footage_rotation, half_done, show_keys
 from vms.services.nodes import nodes
 from vms.services.second_factor import offer_totp
 from vms.store import access_log, camera_passwords, factors
 from vms.store import cameras as camera_rows
 from vms.store.database import Engines
 from vms.store.failpoints import armed
-from vms.store.keys import REWRAP_STEPS
+from vms.store.keys import REWRAP_STEPS, KeyStore, Rewrapped
 
 ALL_STEPS = (*STEPS, *REWRAP_STEPS)
 pytestmark = pytest.mark.slow
@@ -308,6 +311,38 @@ def _put(branch: SealedBranch, camera: object, sealed: bytes) -> None:
     with branch.central.writing() as session:
         details = done(camera_for(session, CONSOLE, camera))  # type: ignore[arg-type]
         camera_passwords.put(session, details.device.id, sealed)
+
+
+def test_an_hour_key_that_no_key_opens_is_named_before_anything_is_begun_and_may_be_left(branch: SealedBranch) -> None:
+    fill(branch)
+    camera, hour = next(iter(branch.hours))
+    _wrap_under_no_key(branch, camera, hour)
+    with pytest.raises(Conflict, match=rf"the footage key of camera {camera}, 1970-01-01 00:00 UTC.*--leave-unopenable"):
+        branch.rotate(RotatedKey.FOOTAGE)
+    assert half_done(branch.settings) == []
+    del branch.hours[camera, hour]
+    with branch.store() as store:
+        rotation = footage_rotation(branch.settings, store, leave_unopenable=True)
+        assert carry_out(rotation, branch.central, actor=CONSOLE, clock=CLOCK, tell=lambda *_: None).sealed_anew == 5
+    assert (half_done(branch.settings), branch.lost()) == ([], [])
+
+
+def test_an_hour_key_under_the_old_key_is_never_left(branch: SealedBranch, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(branch)
+    monkeypatch.setattr(KeyStore, "rewrap", lambda *_: Rewrapped(None, 0))
+    with branch.store() as store:
+        rotation = footage_rotation(branch.settings, store, leave_unopenable=True)
+        with pytest.raises(Unavailable, match="Run again"):
+            carry_out(rotation, branch.central, actor=CONSOLE, clock=CLOCK, tell=lambda *_: None)
+    assert branch.lost() == []
+
+
+def _wrap_under_no_key(branch: SealedBranch, camera: CameraId, hour: int) -> None:
+    """Put a key under one that nobody has in both copies, as a process did that knew nothing of a rotation."""
+    wrapped = aes_key_wrap(new_sealing_key(), new_sealing_key())
+    for path in (branch.settings.keys1_path, branch.settings.keys2_path):
+        with closing(dbapi2.connect(str(path), isolation_level=None)) as connection:
+            connection.execute("UPDATE hour_key SET wrapped = ? WHERE camera = ? AND hour = ?", (wrapped, camera, hour))
 
 
 def test_the_hub_seals_to_the_next_key_from_the_moment_that_the_node_has_it(branch: SealedBranch) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import fcntl
 import os
-import re
 import shutil
 import stat
 import threading
@@ -17,11 +17,12 @@ from pysqlite3 import dbapi2
 from tests.factories import FixedKeys
 from tests.vms.store.keys_child import CAMERA, DESTROYED_AT, KEK
 from tests.vms.store.killed import killed_at
+from vms.crypto import KeySource
 from vms.domain.ids import CameraId
 from vms.errors import ConfigError, Unavailable
 from vms.store.failpoints import armed
 from vms.store.key_files import KeyFiles
-from vms.store.keys import CREATE_STEPS, DESTROY_STEPS, REWRAP_STEPS, KeyStore, Rewrapped
+from vms.store.keys import CREATE_STEPS, DESTROY_STEPS, LOCK_NAME, REWRAP_STEPS, KeyName, KeyStore, Rewrapped, _Copy
 
 CHILD = "tests.vms.store.keys_child"
 NEXT = bytes(range(32, 64))
@@ -42,6 +43,14 @@ class Copies:
             yield opened
         finally:
             opened.close()
+
+    def lock_is_free(self) -> bool:
+        with (self.one.parent / LOCK_NAME).open("rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
 
 
 @pytest.fixture
@@ -292,18 +301,53 @@ def test_a_rotated_store_opens_with_the_new_key_alone_and_holds_the_same_keys(co
         pass
 
 
-def test_a_store_is_not_settled_while_a_key_in_either_copy_needs_the_old_one(copies: Copies) -> None:
+def test_what_a_key_does_not_open_in_either_copy_is_named(copies: Copies, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vms.store.keys.REWRAP_PAGE", 2)
     with copies.store(KEK) as store:
-        store.ensure(CAMERA, [1])
+        store.ensure(CAMERA, range(5))
+        store.destroy(CAMERA, 2, at=DESTROYED_AT)
+    left = {(CAMERA, hour) for hour in (0, 1, 3, 4)}
     with copies.store(KEK, NEXT) as store:
-        with pytest.raises(Unavailable, match=r"1 keys in .* are not under the new key yet"):
-            store.settle()
+        assert store.unopenable((NEXT,)) == left
         with armed("keys:rewrap:b", _fail), pytest.raises(Failed):
             store.rewrap()
-        with pytest.raises(Unavailable, match=re.escape(str(copies.two))):
-            store.settle()
-    with pytest.raises(Unavailable, match="different keys"), copies.store(KEK):
-        pass
+        assert store.unopenable((NEXT,)) == left
+        store.rewrap()
+        assert store.unopenable((NEXT,)) == {(CAMERA, 3), (CAMERA, 4)}
+        assert store.unopenable((KEK, NEXT)) == set()
+
+
+def test_no_process_waits_while_a_rotation_reads_every_key(copies: Copies, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a million of them take seconds."""
+    page = _Copy.page
+    found: list[bytes] = []
+    with _opened(copies, FixedKeys((KEK,))) as running, _opened(copies, FixedKeys((KEK, NEXT))) as rotating:
+        running.ensure(CAMERA, [1])
+
+        def beside(copy: _Copy, after: KeyName | None, limit: int) -> dict[KeyName, bytes]:
+            assert copies.lock_is_free()
+            found.append(running.ensure(CAMERA, [1])[1])
+            return page(copy, after, limit)
+
+        monkeypatch.setattr(_Copy, "page", beside)
+        assert rotating.unopenable((NEXT,)) == {(CAMERA, 1)}
+    assert len(found) == 4
+
+
+def test_a_process_whose_key_file_is_away_for_a_moment_wraps_nothing_under_the_old_key_behind_the_proof(
+    copies: Copies, tmp_path: Path
+) -> None:
+    files = KeyFiles(tmp_path / "kek")
+    files.make_if_none()
+    with _opened(copies, KeyFiles(files.path)) as running, _opened(copies, files) as rotating:
+        running.ensure(CAMERA, [1])
+        files.begin()
+        _rotate(rotating)
+        away = files.path.rename(tmp_path / "away")
+        with pytest.raises(Unavailable, match="No key for a new hour"):
+            running.ensure(CAMERA, [2])
+        away.rename(files.path)
+        assert rotating.unopenable(files.fresh()[1:]) == set()
 
 
 @pytest.mark.parametrize("step", REWRAP_STEPS)
@@ -365,7 +409,7 @@ def _rotate(store: KeyStore) -> None:
 
 
 @contextmanager
-def _opened(copies: Copies, keks: KeyFiles) -> Iterator[KeyStore]:
+def _opened(copies: Copies, keks: KeySource) -> Iterator[KeyStore]:
     store = KeyStore.open(copies.one, copies.two, keks)
     try:
         yield store
