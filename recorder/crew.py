@@ -79,14 +79,18 @@ class Crew:
         for task in self._watching:
             task.cancel()
 
-    async def restart(self, number: int, stored: Stored) -> None:
-        """Start a worker again and give it back its streams; one that keeps dying waits longer each time."""
+    async def restart(self, number: int) -> None:
+        """Start a worker again, which then needs `supply`; one that keeps dying waits longer each time."""
         lived = self._node.clock.monotonic() - self._started_at.get(number, 0.0)
         pause = self._pauses.get(number, 0.0) if lived < QUICK_DEATH_SECONDS else 0.0
         self._pauses[number] = min(max(0.5, pause * 2), LONGEST_PAUSE_SECONDS)
         await asyncio.sleep(pause)
         async with self._supplying:
             await self._start_worker(replace(self._plan(number), failpoint=""))
+
+    async def supply(self, number: int, stored: Stored) -> None:
+        """Give a worker that was started again its streams. Unavailable, to be tried again, when keys or index do not answer."""
+        async with self._supplying:
             mine = [stream for stream in self._streams.values() if self._camera_worker[stream.camera_id] == number]
             await self._hand_over(mine, stored)
 

@@ -131,10 +131,16 @@ class Node:
             volumes.set_state(connection, volume, state)
 
     def password(self, stream: StreamConfig) -> str:
-        """Open the sealed password; empty when there is none. Raises Corrupt when it was sealed for another device or node."""
+        """Open the sealed password; empty when there is none.
+
+        Corrupt when it was sealed for another device or node, Unavailable while the key's file can't be read.
+        """
         if not stream.password_sealed:
             return ""
-        return open_with(self.node_key, stream.password_sealed, password_aad(stream.device_id, stream.address)).decode()
+        try:
+            return open_with(self.node_key, stream.password_sealed, password_aad(stream.device_id, stream.address)).decode()
+        except ConfigError as err:
+            raise Unavailable(f"The password of {stream.camera_name} can't be opened now: {err}") from err
 
     def passwords(self, streams: Iterable[StreamConfig]) -> dict[StreamId, str]:
         """Return the password of each stream's camera; empty for one that can't be opened."""
@@ -143,7 +149,7 @@ class Node:
     def _password_or_none(self, stream: StreamConfig) -> str:
         try:
             return self.password(stream)
-        except (Corrupt, ConfigError):
+        except Corrupt:
             # The camera then answers "wrong password", which is what a person has to mend.
             log.error("camera password can't be opened; enter it again", camera=stream.camera_name, stream=stream.stream_id)
             return ""

@@ -23,7 +23,7 @@ from recorder.ledger import Ledger
 from recorder.lock import NodeLock
 from recorder.node import Node, open_node
 from recorder.node_api_process import NodeApiProcess
-from recorder.recovery import Recovered, note_clean, recover, salvage_streams
+from recorder.recovery import note_clean, recover, salvage_streams
 from recorder.supervisor_socket import SupervisorSocket
 from recorder.wire import ClockStepped, FromWorker, Indexed, VolumeChanged
 from recorder.worker_process import WorkerProcess
@@ -105,7 +105,7 @@ class Supervisor:
         await self._crew.start()
         await self._socket.start()
         self._api.start()
-        await self._configure(await self._stored(self._node.stored_configuration))
+        await self._turn(self._use_stored)
         chores = [
             asyncio.create_task(self._regularly(COMMIT_SECONDS, self._commit), name="commit"),
             asyncio.create_task(self._regularly(LIFE_SECONDS, self._live), name="sign of life"),
@@ -183,7 +183,12 @@ class Supervisor:
         if written:
             self._crew.broadcast(Indexed(list(written)))
 
+    async def _use_stored(self) -> None:
+        await self._configure(await self._stored(self._node.stored_configuration))
+
     async def _ask_hub(self) -> None:
+        if not self._crew.version:  # it was put off at the start, or there is none yet
+            await self._use_stored()
         try:
             newer = await self._asked(partial(self._node.newer_configuration, self._crew.version))
         except VmsError as err:
@@ -249,18 +254,20 @@ class Supervisor:
 
     async def _restart(self, number: int, streams: frozenset[StreamId], ended_ms: int) -> None:
         await self._commit()
-        salvaged = await self._salvaged(streams, ended_ms)
+        # Before anything is recorded again.
+        salvaged = await self._until_done(partial(self._stored, partial(salvage_streams, self._node, streams, lived_ms=ended_ms)))
         self._ledger.worker_died(streams, salvaged.ends)
         await self._commit()
-        await self._crew.restart(number, self._stored)
+        await self._crew.restart(number)
+        await self._until_done(partial(self._crew.supply, number, self._stored))
 
-    async def _salvaged(self, streams: frozenset[StreamId], ended_ms: int) -> Recovered:
-        """Salvage before anything is recorded again; while index or keys don't answer, their turn comes again."""
+    async def _until_done(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Do what no other turn does; while index or keys do not answer, again and again."""
         while True:
             try:
-                return await self._stored(partial(salvage_streams, self._node, streams, lived_ms=ended_ms))
+                return await act()
             except Unavailable as err:
-                log.error("salvage waits: the index does not answer", reason=str(err))
+                log.error("worker waits: index or keys do not answer", reason=str(err))
                 await asyncio.sleep(COMMIT_SECONDS)
 
     async def _stored(self, act: Callable[[], T]) -> T:

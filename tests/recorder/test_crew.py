@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
@@ -11,13 +12,16 @@ import pytest_asyncio
 
 from recorder.crew import Crew
 from recorder.node import open_node
-from recorder.wire import FromWorker
+from recorder.wire import FromWorker, ToWorker
 from recorder.worker_client import ask_socket
 from recorder.worker_process import WorkerProcess
 from tests.recorder.site import CLOCK, Site
 from tests.waiting import is_listening
-from vms.domain.camera import Address, NodeConfiguration, RecordingMode, Scheme, StreamConfig, StreamRole
+from vms.crypto import seal, sealing_public_key
+from vms.domain.camera import Address, NodeConfiguration, RecordingMode, Scheme, StreamConfig, StreamRole, password_aad
 from vms.domain.ids import CameraId, DeviceId, StreamId
+from vms.errors import Unavailable
+from vms.store.key_files import KeyFiles
 
 T = TypeVar("T")
 
@@ -104,7 +108,30 @@ async def test_a_camera_that_is_removed_while_its_worker_is_started_again_is_not
 
         return work()
 
-    await told.crew.restart(0, meanwhile)
+    await told.crew.restart(0)
+    await told.crew.supply(0, meanwhile)
     await removal[0]
 
     assert await told.streams(once=StreamId(6)) == {6}
+
+
+async def test_a_key_file_that_can_not_be_read_for_a_moment_disconnects_no_camera(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[ToWorker] = []
+    monkeypatch.setattr(WorkerProcess, "send", lambda _worker, message: sent.append(message))
+    files = KeyFiles(told.node.settings.node_key_path)
+    stream = _sealed(a_stream(5), files)
+    await told.crew.configure(NodeConfiguration(1, (stream,)), at_once)
+    files.begin()
+    resealed = NodeConfiguration(2, (_sealed(stream, files),))
+    files.next_path.chmod(0o640)
+    sent.clear()
+    with pytest.raises(Unavailable, match="chmod 600"):
+        await told.crew.configure(resealed, at_once)
+    files.next_path.chmod(0o600)
+    await told.crew.configure(resealed, at_once)
+    assert (sent, told.crew.version) == ([], 2)
+
+
+def _sealed(stream: StreamConfig, files: KeyFiles) -> StreamConfig:
+    sealed = seal(sealing_public_key(files.fresh()[-1]), b"canary", password_aad(stream.device_id, stream.address))
+    return replace(stream, password_sealed=sealed)

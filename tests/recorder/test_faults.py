@@ -160,7 +160,7 @@ def test_an_index_that_is_locked_for_long_keeps_no_camera_from_being_recorded_ag
         wait_until(lambda: any(whole_pictures(part) for part in site.volume().path.rglob("*.part")))
         (worker,) = site.children("recorder.worker")
         os.kill(worker, signal.SIGKILL)
-        for event in ("salvage waits: the index does not answer", "put off: index or keys do not answer"):
+        for event in ("worker waits: index or keys do not answer", "put off: index or keys do not answer"):
             wait_until(lambda event=event: event in {line.get("event") for line in site.log_lines()}, seconds=BUSY_SECONDS * 8)  # type: ignore[misc]
 
     wait_until(lambda: len(site.runs(stream)) == 2, seconds=90)

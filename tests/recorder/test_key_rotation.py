@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from itertools import pairwise
 
 import pytest
@@ -16,6 +17,7 @@ from vms.domain.footage import GapReason, Segment
 from vms.domain.ids import StreamId
 from vms.domain.timespan import TICKS_PER_MS, Timespan, ms_of, ticks_of
 from vms.services.key_rotation import half_done, show_keys
+from vms.store.key_files import KeyFiles
 
 pytestmark = pytest.mark.slow
 
@@ -68,6 +70,23 @@ def test_a_rotation_beside_a_running_recorder_costs_no_picture_and_a_new_worker_
 
     assert site.runs(stream)[0].end_reason is GapReason.RECORDER_CRASHED
     assert "camera password can't be opened; enter it again" not in {line["event"] for line in site.log_lines()}
+    assert site.check().violations == ()
+
+
+def test_a_key_file_that_can_not_be_read_while_a_worker_is_started_again_is_waited_for(site: Site, cameras: Cameras) -> None:
+    stream = stream_of(site.add_camera("Entrance", cameras.demo.port, cameras.demo.path(cameras.demo.keys[0])))
+    site.start()
+    site.wait_for_segments(stream, 1)
+    files = KeyFiles(site.settings.kek_path)
+    files.begin()
+    with closing(site.keys()) as keys:
+        keys.rewrap()
+    files.path.chmod(0o640)
+    os.kill(site.children("recorder.worker")[0], signal.SIGKILL)
+    wait_until(lambda: "worker waits: index or keys do not answer" in {line.get("event") for line in site.log_lines()})
+    files.path.chmod(0o600)
+    wait_until(lambda: len(site.runs(stream)) == 2)
+    assert site.stop() == 0
     assert site.check().violations == ()
 
 

@@ -437,8 +437,11 @@ def _same_key(ours: bytes, theirs: bytes, keks: KeySource) -> bool:
 
 
 def _unwrapped(keks: KeySource, wrapped: bytes) -> bytes | None:
-    """Return a key, None when it opens with no KEK that is there."""
-    return first_fitting(keks, lambda kek: _unwrapped_by(kek, wrapped))
+    """Return a key, None when it opens with no KEK that is there; Unavailable while these can't be read."""
+    try:
+        return first_fitting(keks, lambda kek: _unwrapped_by(kek, wrapped))
+    except ConfigError as err:
+        raise Unavailable(f"A key of footage can't be opened now: {err}") from err
 
 
 def _unwrapped_by(kek: bytes, wrapped: bytes) -> bytes | None:

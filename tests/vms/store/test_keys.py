@@ -403,6 +403,22 @@ def test_a_store_whose_key_file_is_away_makes_no_key_under_one_that_was_removed(
             running.ensure(CAMERA, [1])
 
 
+def test_a_key_whose_file_is_away_after_a_rotation_is_unavailable_and_comes_back_with_it(copies: Copies, tmp_path: Path) -> None:
+    files = KeyFiles(tmp_path / "kek")
+    files.make_if_none()
+    with _opened(copies, KeyFiles(files.path)) as running, _opened(copies, files) as rotating:
+        made = running.ensure(CAMERA, [1])
+        files.begin()
+        rotating.rewrap()
+        away = files.path.rename(tmp_path / "away")
+        with pytest.raises(Unavailable, match="is gone"):
+            running.ensure(CAMERA, [1])
+        with pytest.raises(Unavailable, match="is gone"):
+            running.hour_key(CAMERA, 1)
+        away.rename(files.path)
+        assert running.ensure(CAMERA, [1]) == made
+
+
 def _rotate(store: KeyStore) -> None:
     store.rewrap()
     store.settle()
