@@ -77,9 +77,9 @@ class RotatedKey(StrEnum):
 
 
 _WAYS_OUT = {
-    RotatedKey.NODE: "enter it anew (vms camera edit)",
-    RotatedKey.FACTORS: "reset that account (vms user reset)",
-    RotatedKey.FOOTAGE: "let that footage stay unreadable (--leave-unopenable)",
+    RotatedKey.NODE: "Enter it anew (vms camera edit)",
+    RotatedKey.FACTORS: "Reset that account (vms user reset)",
+    RotatedKey.FOOTAGE: "Let that footage stay unreadable (--leave-unopenable)",
 }
 
 
@@ -368,9 +368,15 @@ class _HourKeys:
 def _refuse_to_lose(rotation: Rotation, left: list[str]) -> None:
     if not left:
         return
+    files = rotation.files
+    by_key = (
+        ""
+        if files.is_rotating()
+        else f"With the key that it was made with: rename {files.path} to {files.next_path.name}, and put that key in its place. Without: "
+    )
     raise Conflict(
-        f"No key that is here opens {_few(left)}. Put back the {rotation.files.path.name} that it was made with, "
-        f"or {_WAYS_OUT[rotation.key]}; then run again: vms keys rotate {rotation.key}. Nothing is taken away until then."
+        f"No key that is here opens {_few(left)}. Nothing was taken away. {by_key}{_WAYS_OUT[rotation.key]}. "
+        f"Then run again: vms keys rotate {rotation.key}"
     )
 
 

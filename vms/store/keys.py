@@ -400,12 +400,15 @@ def _identify(first: _Copy, second: _Copy, keks: KeySource) -> None:
             raise ConfigError(f"{copy.path} has format {number}; this program knows format {FORMAT}.")
     strange = [copy for copy, (_, _, check) in found.items() if check not in known]
     if strange and len(strange) < len(found):
+        fitting = next(copy for copy in found if copy not in strange)
         raise ConfigError(
-            f"{strange[0].path} is from before the key that wraps its keys was rotated. Move it away; it is made again from the other copy."
+            f"{strange[0].path} needs another key than {fitting.path}. If secrets/ was put back from a backup, put back the newer "
+            f"node_kek.key; only if {strange[0].path} itself was put back, move it away."
         )
     if strange:
         raise ConfigError(
-            f"{strange[0].path} was made with another node key. Put back secrets/node_kek.key; without it the footage can't be read."
+            f"{strange[0].path} was made with another node key. Keep secrets/node_kek.key under another name and put back the right one; "
+            "without that the footage can't be read."
         )
     ids = {store_id for _, store_id, _ in found.values()}
     if len(ids) > 1:

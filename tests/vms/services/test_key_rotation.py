@@ -20,16 +20,16 @@ from tests.factories import CONSOLE, NOW, FixedKeys, a_person, done
 from tests.vms.services.sealed_branch import CLOCK, SealedBranch, fill, password_of, sealed_branch
 from tests.waiting import wait_until
 from vms.config import load_settings
-from vms.crypto import new_sealing_key, sealing_public_key
+from vms.crypto import new_sealing_key, seal, sealing_public_key
 from vms.domain.access import AccessEvent, Action
-from vms.domain.camera import CameraDetails
+from vms.domain.camera import CameraDetails, password_aad
 from vms.domain.ids import CameraId
 from vms.errors import ConfigError, Conflict, Unavailable
 from vms.services.access_log import DISTRICT
 from vms.services.cameras import CameraEdit, NewCamera, camera_for, draft_camera, edit_camera, save_draft
 from vms.services.key_rotation import STEPS, Rotated, RotatedKey, carry_out, footage_rotation, half_done, show_keys
 from vms.services.nodes import nodes
-from vms.services.second_factor import offer_totp
+from vms.services.second_factor import bound_to, offer_totp
 from vms.store import access_log, camera_passwords, factors
 from vms.store import cameras as camera_rows
 from vms.store.database import Engines
@@ -244,7 +244,7 @@ def test_a_wrong_key_file_is_refused_and_nothing_is_begun(branch: SealedBranch, 
     path = branch.files(key).path
     right = path.read_bytes()
     path.write_bytes(new_sealing_key())
-    with pytest.raises((ConfigError, Conflict), match=r"[Pp]ut back|Put it back"):
+    with pytest.raises((ConfigError, Conflict), match=r"put back|Put it back|put that key in its place"):
         branch.rotate(key)
     assert half_done(branch.settings) == []
     path.write_bytes(right)
@@ -316,7 +316,7 @@ def _put(branch: SealedBranch, camera: object, sealed: bytes) -> None:
 def test_an_hour_key_that_no_key_opens_is_named_before_anything_is_begun_and_may_be_left(branch: SealedBranch) -> None:
     fill(branch)
     camera, hour = next(iter(branch.hours))
-    _wrap_under_no_key(branch, camera, hour)
+    _put_wrapped(branch, camera, hour, aes_key_wrap(new_sealing_key(), new_sealing_key()))
     with pytest.raises(Conflict, match=rf"the footage key of camera {camera}, 1970-01-01 00:00 UTC.*--leave-unopenable"):
         branch.rotate(RotatedKey.FOOTAGE)
     assert half_done(branch.settings) == []
@@ -337,9 +337,52 @@ def test_an_hour_key_under_the_old_key_is_never_left(branch: SealedBranch, monke
     assert branch.lost() == []
 
 
-def _wrap_under_no_key(branch: SealedBranch, camera: CameraId, hour: int) -> None:
-    """Put a key under one that nobody has in both copies, as a process did that knew nothing of a rotation."""
-    wrapped = aes_key_wrap(new_sealing_key(), new_sealing_key())
+@EVERY_KEY
+def test_a_key_that_is_found_again_is_put_before_the_current_one_and_everything_comes_under_that(
+    branch: SealedBranch, key: RotatedKey
+) -> None:
+    fill(branch)
+    files, found = branch.files(key), new_sealing_key()
+    (current,) = files.fresh()
+    _seal_one_to(branch, key, found)
+    with pytest.raises(Conflict, match=rf"rename {files.path} to {files.next_path.name}, and put that key in its place"):
+        branch.rotate(key)
+    files.path.rename(files.next_path)
+    files.path.write_bytes(found)
+    files.path.chmod(0o600)
+    assert branch.rotate(key).resumed
+    assert branch.keys(key) == (current,)
+    assert branch.lost() == []
+
+
+@EVERY_KEY
+def test_no_key_is_to_be_renamed_while_there_are_two(branch: SealedBranch, key: RotatedKey) -> None:
+    fill(branch)
+    assert _fails_at(branch, key, "rotate:b")
+    _seal_one_to(branch, key, new_sealing_key())
+    with pytest.raises(Conflict, match=r"Nothing was taken away\. (Enter|Reset|Let)"):
+        branch.rotate(key)
+
+
+def _seal_one_to(branch: SealedBranch, key: RotatedKey, another: bytes) -> None:
+    """Have one of the secrets be under another key than it should."""
+    public = sealing_public_key(another)
+    match key:
+        case RotatedKey.NODE:
+            camera, password = next(iter(branch.passwords.items()))
+            with branch.central.reading() as session:
+                device = done(camera_for(session, CONSOLE, camera)).device
+            _put(branch, camera, seal(public, password.encode(), password_aad(device.id, device.address)))
+        case RotatedKey.FACTORS:
+            person, secret = next(iter(branch.authenticators.items()))
+            with branch.central.writing() as session:
+                factors.put_secret(session, person, seal(public, secret.encode(), bound_to(person)))
+        case RotatedKey.FOOTAGE:
+            (camera, hour), hour_key = next(iter(branch.hours.items()))
+            _put_wrapped(branch, camera, hour, aes_key_wrap(another, hour_key))
+
+
+def _put_wrapped(branch: SealedBranch, camera: CameraId, hour: int, wrapped: bytes) -> None:
     for path in (branch.settings.keys1_path, branch.settings.keys2_path):
         with closing(dbapi2.connect(str(path), isolation_level=None)) as connection:
             connection.execute("UPDATE hour_key SET wrapped = ? WHERE camera = ? AND hour = ?", (wrapped, camera, hour))

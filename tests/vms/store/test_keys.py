@@ -350,6 +350,26 @@ def test_a_process_whose_key_file_is_away_for_a_moment_wraps_nothing_under_the_o
         assert rotating.unopenable(files.fresh()[1:]) == set()
 
 
+@pytest.mark.parametrize("put_back", ["one", "two"])
+def test_copies_that_need_different_keys_are_refused_and_neither_is_called_the_older(copies: Copies, tmp_path: Path, put_back: str) -> None:
+    """After `secrets/` and one copy were put back the other is the newer one, and the only one with the latest keys."""
+    path = copies.one if put_back == "one" else copies.two
+    with copies.store(KEK) as store:
+        store.ensure(CAMERA, [1])
+    shutil.copy(path, tmp_path / "backup")
+    with copies.store(KEK, NEXT) as store:
+        _rotate(store)
+    with copies.store(NEXT) as store:
+        store.ensure(CAMERA, [2])
+    shutil.copy(tmp_path / "backup", path)
+    for kek in (KEK, NEXT):
+        with (
+            pytest.raises(ConfigError, match=r"needs another key than .* put back the newer node_kek\.key; only if .* itself was put back"),
+            copies.store(kek),
+        ):
+            pass
+
+
 @pytest.mark.parametrize("step", REWRAP_STEPS)
 def test_the_next_open_goes_on_with_what_a_rotation_that_failed_left(copies: Copies, step: str) -> None:
     with copies.store(KEK) as store:
