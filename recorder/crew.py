@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from recorder.node import HoursDue, Node
 from recorder.wire import FromWorker, Record, Release, Stop, ToWorker, VolumeChanged
 from recorder.worker import WorkerPlan
 from recorder.worker_process import WorkerProcess
+from vms.crypto import KEY_BYTES, random_bytes
 from vms.domain.camera import NodeConfiguration, StreamConfig
 from vms.domain.ids import CameraId, StreamId
 from vms.log import get_logger
@@ -51,8 +53,9 @@ class Crew:
         self._workers: dict[int, WorkerProcess] = {}
         self._camera_worker: dict[CameraId, int] = {}
         self._streams: dict[StreamId, StreamConfig] = {}
-        self._passwords: dict[StreamId, str] = {}
-        """What each stream's camera is asked for with."""
+        self._passwords: dict[StreamId, bytes] = {}
+        """The mark of the password that each stream's camera is asked for with: only whether it is the same has to be known."""
+        self._mark_key = random_bytes(KEY_BYTES)
         self._hours: dict[CameraId, tuple[int, ...]] = {}
         """Whose keys the camera's worker has."""
         self._started_at: dict[int, float] = {}
@@ -134,13 +137,17 @@ class Crew:
                 self._send(stream.camera_id, Release(stream.stream_id))
         # Last: when keys or index did not answer above, the next turn finds everything still to be done.
         self._streams = wanted
+        self._passwords = {stream: mark for stream, mark in self._passwords.items() if stream in wanted}
         self.version = configuration.version
 
     async def _only_resealed(self, changed: list[StreamConfig], stored: Stored) -> set[StreamId]:
         """Return the streams of which nothing changed but the key that the same password is sealed to: their cameras notice nothing."""
         alike = [stream for stream in changed if self._like_before(stream)]
         passwords = await stored(partial(self._node.passwords, alike)) if alike else {}
-        return {stream for stream, password in passwords.items() if password == self._passwords.get(stream)}
+        return {stream for stream, password in passwords.items() if self._mark(password) == self._passwords.get(stream)}
+
+    def _mark(self, password: str) -> bytes:
+        return hmac.digest(self._mark_key, password.encode(), "sha256")
 
     def _like_before(self, stream: StreamConfig) -> bool:
         before = self._streams.get(stream.stream_id)
@@ -153,7 +160,7 @@ class Crew:
         orders: list[Record] = await stored(partial(self._node.orders, streams))
         for order in orders:
             self._send(order.camera_id, order)
-            self._passwords[order.stream_id] = order.password
+            self._passwords[order.stream_id] = self._mark(order.password)
 
     async def _give_keys(self, due: HoursDue, stored: Stored) -> None:
         if not due:

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from recorder.crew import Crew
 from recorder.node import open_node
-from recorder.wire import FromWorker, ToWorker
+from recorder.wire import FromWorker, Record, ToWorker
 from recorder.worker_client import ask_socket
 from recorder.worker_process import WorkerProcess
 from tests.recorder.site import CLOCK, Site
@@ -130,6 +130,19 @@ async def test_a_key_file_that_can_not_be_read_for_a_moment_disconnects_no_camer
     files.next_path.chmod(0o600)
     await told.crew.configure(resealed, at_once)
     assert (sent, told.crew.version) == ([], 2)
+
+
+async def test_the_supervisor_keeps_no_password_in_clear_and_nothing_of_a_camera_that_was_removed(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[ToWorker] = []
+    monkeypatch.setattr(WorkerProcess, "send", lambda _worker, message: sent.append(message))
+    files = KeyFiles(told.node.settings.node_key_path)
+    await told.crew.configure(NodeConfiguration(1, (_sealed(a_stream(5), files), _sealed(a_stream(6), files))), at_once)
+    assert [order.password for order in sent if isinstance(order, Record)] == ["canary", "canary"]
+    assert "canary" not in repr(vars(told.crew))
+    await told.crew.configure(NodeConfiguration(2, ()), at_once)
+    assert told.crew._passwords == {}
 
 
 def _sealed(stream: StreamConfig, files: KeyFiles) -> StreamConfig:
