@@ -37,7 +37,7 @@ from vms.domain.camera import password_aad
 from vms.domain.ids import DeviceId, NodeId, PersonId
 from vms.domain.people import AccountState, Actor
 from vms.domain.timespan import datetime_of_ms
-from vms.errors import ConfigError, Conflict, Corrupt, NotFound, Unavailable
+from vms.errors import Conflict, Corrupt, Unavailable
 from vms.services.access_log import record
 from vms.services.hub_link import LocalHub
 from vms.services.nodes import node_of
@@ -47,7 +47,6 @@ from vms.store.database import Engines
 from vms.store.failpoints import failpoint
 from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
-from vms.store.nodes import NodeRecord
 
 STEPS = ("rotate:a", "rotate:b1", "rotate:b", "rotate:c", "rotate:d", "rotate:e", "rotate:f", "rotate:g", "rotate:h")
 PAGE = 50
@@ -154,6 +153,7 @@ def factor_rotation(settings: Settings, central: Engines, *, at: datetime) -> Ro
     with central.reading() as session:
         is_needed = factors.count_totp(session) > 0
     if not is_needed:
+        files.refuse_another_account()
         files.make_if_none()
     return Rotation(RotatedKey.FACTORS, files, _AuthenticatorSecrets(central, files, at))
 
@@ -184,7 +184,7 @@ def carry_out(rotation: Rotation, central: Engines, *, actor: Actor, clock: Cloc
         _refuse_to_end(rotation, rotation.wrapped.lost((new,)))
         finger = _fingerprint(rotation.key, new)
         with central.writing() as session:
-            _log(session, rotation, "finished", actor=actor, at=clock.now(), new_key=finger, sealed=str(count))
+            _log(session, rotation, "all sealed anew", actor=actor, at=clock.now(), new_key=finger, sealed=str(count))
         failpoint("rotate:f")
         files.finish()
     return Rotated(rotation.key, finger, count, resumed)
@@ -202,7 +202,7 @@ class _CameraPasswords:
     def seal_anew(self, new: bytes, tell: Progress) -> int:
         public = sealing_public_key(new)
         with self._central.writing() as session:
-            node = self._node(session)
+            node = node_of(session, self._keys)
             if node.public_key != public:
                 nodes.set_public_key(session, node.id, public)  # R3
             total = camera_passwords.count(session, node.id)
@@ -226,21 +226,13 @@ class _CameraPasswords:
     def lost(self, keys: Keys) -> list[str]:
         names, after = set[str](), DeviceId(0)
         with self._central.writing() as session:
-            node = self._node(session)
+            node = node_of(session, self._keys)
             while found := camera_passwords.page(session, node.id, after, PAGE):
                 after = found[-1].device
                 for one in found:
                     if not _opens(keys, one.sealed, password_aad(one.device, one.address)):
                         names.update(camera_passwords.cameras_of(session, one.device))
         return [f"the password of ‘{name}’" for name in sorted(names)]
-
-    def _node(self, session: Session) -> NodeRecord:
-        try:
-            return node_of(session, self._keys)
-        except NotFound as err:
-            raise ConfigError(
-                f"{self._keys.path} is not the key that this machine is known with. Put it back from the backup of secrets/."
-            ) from err
 
     def _brought(self, session: Session, one: camera_passwords.SealedPassword, new: bytes, public: bytes) -> bool:
         aad = password_aad(one.device, one.address)
@@ -278,7 +270,13 @@ class _CameraPasswords:
 
     def _stored_for(self, node: NodeId) -> bool:
         """Store the newest configuration unless a recorder runs, which alone may then; none starts meanwhile."""
-        lock = os.open(self._recorder_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._recorder_lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(self._recorder_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as err:
+            raise Unavailable(
+                f"{self._recorder_lock} can't be opened ({err.strerror}). Both keys stay. Mend that, then run again."
+            ) from err
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with self._index.read.begin() as connection:

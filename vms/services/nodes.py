@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from vms.crypto import KeySource, sealing_public_key
+from vms.crypto import KeySource, first_fitting, sealing_public_key
 from vms.domain.ids import NodeId, new_number
-from vms.errors import Conflict, NotFound, Unavailable
+from vms.errors import ConfigError, Conflict, NotFound, Unavailable
 from vms.store import nodes as node_rows
 from vms.store.nodes import NodeRecord
 
@@ -40,11 +40,20 @@ def node(session: Session, node_id: NodeId) -> NodeRecord:
 
 
 def node_of(session: Session, keys: KeySource) -> NodeRecord:
-    """Return the node with the public half of one of these keys: how a machine finds itself, whatever it is called today."""
-    mine = {sealing_public_key(key) for key in keys.fresh()}
-    found = next((node for node in node_rows.find(session) if node.public_key in mine), None)
-    if found is None:
+    """Return the node with the public half of one of these keys: how a machine finds itself, whatever it is called today.
+
+    NotFound when there is no node, ConfigError when there are others.
+    """
+    # The rows first: a rotation has its next key in place before a row names it.
+    known = {node.public_key: node for node in node_rows.find(session)}
+    if not known:
         raise NotFound("This machine is not known as a node. Run: vms init")
+    found = first_fitting(keys, lambda key: known.get(sealing_public_key(key)))
+    if found is None:
+        raise ConfigError(
+            "secrets/node_x25519.key is not the key that this machine is known with. "
+            "Keep it under another name and put back the right one from the backup of secrets/."
+        )
     return found
 
 

@@ -81,12 +81,17 @@ class KeyFiles:
             if not self.path.exists():
                 _write_key(self.path)
 
+    def refuse_another_account(self) -> None:
+        """Raise ConfigError where the key, or the folder that it will stand in, belongs to another account."""
+        owned = self.path if self.path.exists() else self.path.parent
+        if owned.stat().st_uid != os.geteuid():
+            raise ConfigError(f"{owned} belongs to another account, which could not read a key of yours. Run this as that account.")
+
     @contextmanager
     def rotating(self) -> Iterator[None]:
         """Be the only one that rotates a key of this folder. Conflict when another process does, ConfigError for another's files."""
         self.fresh()
-        if self.path.stat().st_uid != os.geteuid():
-            raise ConfigError(f"{self.path} belongs to another account, which could not read a key of yours. Run this as that account.")
+        self.refuse_another_account()
         with ExitStack() as lock:
             try:
                 lock.enter_context(_locked(self.path.parent, fcntl.LOCK_EX | fcntl.LOCK_NB))
@@ -106,13 +111,19 @@ class KeyFiles:
         failpoint("rotate:b")
 
     def finish(self) -> None:
-        """Let the next key take the current one's place, which is gone then. Unavailable when the disk refuses: both stay."""
+        """Let the next key take the current one's place, which is gone then. Unavailable says what is left when the disk refuses."""
         try:
             self.next_path.rename(self.path)
+        except OSError as err:
+            raise Unavailable(f"{self.path} can't be replaced ({err.strerror}). Both keys stay. Look at its disk, then run again.") from err
+        try:
             failpoint("rotate:g")
             fsync_dir(self.path.parent)
         except OSError as err:
-            raise Unavailable(f"{self.path} can't be replaced ({err.strerror}). Both keys stay. Look at its disk, then run again.") from err
+            raise Unavailable(
+                f"The new key is in place as {self.path}, but may not survive a power cut, which would bring both back "
+                f"({err.strerror}). Look at its disk."
+            ) from err
         self.fresh()
         failpoint("rotate:h")
 

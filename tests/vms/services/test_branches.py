@@ -7,7 +7,7 @@ import pytest
 from tests.factories import CONSOLE, NODE_PRIVATE_KEY, NOW, FixedKeys, a_branch, a_node, a_person, done, elsewhere, refused
 from vms.domain.outcome import Refusal
 from vms.domain.people import Role
-from vms.errors import Conflict, InvalidInput, NotFound, Unavailable
+from vms.errors import ConfigError, Conflict, InvalidInput, NotFound, Unavailable
 from vms.services.branches import add_branch, branch_named, list_branches
 from vms.services.district import District, load_district, save_district
 from vms.services.nodes import node_of, nodes, recording_node, register_node
@@ -92,9 +92,16 @@ def test_a_node_with_another_key_is_a_conflict(central: Engines) -> None:
             register_node(session, name="branch-server", public_key=bytes(32), at=NOW)
 
 
+def test_a_machine_whose_key_is_another_one_is_not_told_to_begin_anew(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        a_node(session)
+        with pytest.raises(ConfigError, match=r"node_x25519\.key is not the key that this machine is known with"):
+            node_of(session, FixedKeys((bytes(range(1, 33)),)))
+
+
 def test_a_machine_that_is_not_known_is_told_what_to_run(central_sqlite: Engines) -> None:
     with central_sqlite.reading() as session:
         with pytest.raises(NotFound, match="vms init"):
-            node_of(session, FixedKeys((bytes(32),)))
+            node_of(session, FixedKeys((NODE_PRIVATE_KEY,)))
         with pytest.raises(Unavailable, match="vms init"):
             recording_node(session)

@@ -28,12 +28,13 @@ from vms.errors import ConfigError, Conflict, Unavailable
 from vms.services.access_log import DISTRICT
 from vms.services.cameras import CameraEdit, NewCamera, camera_for, draft_camera, edit_camera, save_draft
 from vms.services.key_rotation import STEPS, Rotated, RotatedKey, carry_out, footage_rotation, half_done, show_keys
-from vms.services.nodes import nodes
+from vms.services.nodes import node_of, nodes
 from vms.services.second_factor import bound_to, offer_totp
 from vms.store import access_log, camera_passwords, factors
 from vms.store import cameras as camera_rows
 from vms.store.database import Engines
 from vms.store.failpoints import armed
+from vms.store.key_files import KeyFiles
 from vms.store.keys import REWRAP_STEPS, KeyStore, Rewrapped
 
 ALL_STEPS = (*STEPS, *REWRAP_STEPS)
@@ -227,9 +228,14 @@ def test_the_access_log_tells_who_began_a_rotation_who_went_on_and_how_it_ended(
     assert _fails_at(branch, RotatedKey.NODE, "rotate:c")
     branch.rotate(RotatedKey.NODE)
     begun, resumed, finished = _told(branch)
-    assert [event.detail["step"] for event in (begun, resumed, finished)] == ["begun", "resumed", "finished"]
+    assert [event.detail["step"] for event in (begun, resumed, finished)] == ["begun", "resumed", "all sealed anew"]
     assert {event.actor for event in (begun, resumed, finished)} == {CONSOLE.label}
-    assert finished.detail == {"key": "node", "step": "finished", "new_key": show_keys(branch.settings)[0].fingerprint, "sealed": "2"}
+    assert finished.detail == {
+        "key": "node",
+        "step": "all sealed anew",
+        "new_key": show_keys(branch.settings)[0].fingerprint,
+        "sealed": "2",
+    }
 
 
 def _told(branch: SealedBranch) -> list[AccessEvent]:
@@ -405,11 +411,56 @@ def test_a_disk_that_refuses_the_next_key_is_told_and_leaves_nothing(sqlite_bran
     assert sqlite_branch.lost() == []
 
 
-def test_a_disk_that_refuses_the_last_step_is_told_and_both_keys_stay(sqlite_branch: SealedBranch) -> None:
+def test_a_disk_that_does_not_keep_the_last_step_is_told(sqlite_branch: SealedBranch) -> None:
     fill(sqlite_branch)
-    with armed("rotate:g", _no_room), pytest.raises(Unavailable, match="Both keys stay"):
+    with armed("rotate:g", _no_room), pytest.raises(Unavailable, match=r"The new key is in place.*may not survive a power cut"):
         sqlite_branch.rotate(RotatedKey.FACTORS)
     assert sqlite_branch.lost() == []
+
+
+def test_a_rotation_where_no_recorder_ever_ran_brings_the_nodes_copy_all_the_same(branch: SealedBranch) -> None:
+    fill(branch)
+    branch.settings.run_dir.rmdir()
+    branch.rotate(RotatedKey.NODE)
+    assert branch.lost() == []
+
+
+def test_a_run_folder_that_can_not_be_made_is_told_and_both_keys_stay(branch: SealedBranch) -> None:
+    fill(branch)
+    branch.settings.run_dir.rmdir()
+    branch.settings.run_dir.write_bytes(b"in the way")
+    with pytest.raises(Unavailable, match="Both keys stay"):
+        branch.rotate(RotatedKey.NODE)
+    assert half_done(branch.settings) == [RotatedKey.NODE]
+    assert branch.lost() == []
+
+
+def test_a_machine_that_starts_while_a_rotation_begins_knows_itself(branch: SealedBranch) -> None:
+    """The rotation's key and row come between the reading of the one and of the other."""
+    fill(branch)
+
+    class Late(KeyFiles):
+        def fresh(self) -> tuple[bytes, ...]:
+            keys = super().fresh()
+            if not half_done(branch.settings):
+                assert _fails_at(branch, RotatedKey.NODE, "rotate:c")
+            return keys
+
+    with branch.central.reading() as session:
+        assert node_of(session, Late(branch.settings.node_key_path)) is not None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_another_account_makes_no_first_key_either(branch: SealedBranch) -> None:
+    path = branch.files(RotatedKey.FACTORS).path
+    path.unlink()
+    os.chown(path.parent, 65534, -1)
+    with pytest.raises(ConfigError, match="belongs to another account"):
+        branch.rotate(RotatedKey.FACTORS)
+    assert not path.exists()
+    os.chown(path.parent, 0, -1)
+    branch.rotate(RotatedKey.FACTORS)
+    assert path.exists()
 
 
 class Failed(Exception):
