@@ -52,7 +52,7 @@ def test_a_rotation_beside_a_running_recorder_costs_no_picture_and_a_new_worker_
 
     rotated_at = ticks_of(CLOCK.now())
     wait_until(lambda: _recorded_until(site, stream) > rotated_at)
-    assert "node: 1 " in said
+    assert "node: cameras' passwords sealed anew: 1;" in said
     assert half_done(site.settings) == []
     assert {key.fingerprint for key in before}.isdisjoint(key.fingerprint for key in show_keys(site.settings))
     assert len(site.runs(stream)) == 1

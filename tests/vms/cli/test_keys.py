@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pysqlite3 import dbapi2
 from typer.testing import CliRunner, Result
 
 from tests.factories import CONSOLE
@@ -13,9 +15,12 @@ from vms.cli import app
 from vms.clock import SystemClock
 from vms.config import Settings
 from vms.crypto import sealing_public_key
+from vms.domain.ids import CameraId
 from vms.services.district import District
 from vms.services.installation import Installation, install
 from vms.store.failpoints import arm
+from vms.store.key_files import KeyFiles
+from vms.store.keys import KeyStore
 
 pytestmark = pytest.mark.slow
 
@@ -88,6 +93,18 @@ def test_only_keys_that_there_are_can_be_rotated(settings: Settings, words: tupl
     before = _shown(settings)
     assert _vms(settings, "keys", "rotate", *words).exit_code == 2
     assert _shown(settings) == before
+
+
+def test_footage_whose_key_nothing_opens_is_left_only_when_that_is_said(settings: Settings) -> None:
+    with closing(KeyStore.open(settings.keys1_path, settings.keys2_path, KeyFiles(settings.kek_path))) as store:
+        store.ensure(CameraId(7), [490_000, 490_001])
+    for path in (settings.keys1_path, settings.keys2_path):
+        with closing(dbapi2.connect(str(path), isolation_level=None)) as connection:
+            connection.execute("UPDATE hour_key SET wrapped = ? WHERE hour = 490000", (bytes(40),))
+    refused = _vms(settings, "keys", "rotate", "footage")
+    assert (refused.exit_code, "camera 7, 2025-11-24 16:00 UTC" in " ".join(refused.stderr.split())) == (2, True)
+    said = _vms(settings, "keys", "rotate", "footage", "--leave-unopenable")
+    assert (said.exit_code, "keys of footage sealed anew: 1;" in said.stdout) == (0, True)
 
 
 def test_a_key_that_is_gone_is_a_sentence(settings: Settings) -> None:
