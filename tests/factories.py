@@ -148,9 +148,10 @@ def an_account(
     name: str | None = None,
     branches: frozenset[BranchId] | None = None,
     at: datetime = NOW,
+    password_hash: PasswordHash | None = None,
 ) -> Account:
     new = NewAccount(name or f"{role} person", role, branches, ends_at=at + timedelta(days=30) if role is Role.DELEGATE else None)
-    return done(add_person(session, CONSOLE, new, at=at, password_hash=quick_hash()))
+    return done(add_person(session, CONSOLE, new, at=at, password_hash=quick_hash() if password_hash is None else password_hash))
 
 
 def a_screen(

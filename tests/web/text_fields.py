@@ -159,10 +159,11 @@ def _is_text(hint: object) -> bool:
 
 
 def _types(schema: Schema, schemas: Mapping[str, Schema]) -> frozenset[str]:
-    """Return the types of a schema and of what it is made of."""
+    """Return the types of a schema and of what it is made of; `secret` for a text that is never shown again."""
     schema = _resolved(schema, schemas)
+    kinds = {str(schema.get("type"))} | ({"secret"} if schema.get("format") == "password" else set())
     inner = [*_several(schema.get("anyOf")), *_several(schema.get("prefixItems")), *_several([schema.get("items")])]
-    return frozenset({str(schema.get("type"))}).union(*(_types(one, schemas) for one in inner))
+    return frozenset(kinds).union(*(_types(one, schemas) for one in inner))
 
 
 def _several(value: object) -> list[Schema]:
