@@ -32,6 +32,8 @@ class Mailbox:
     answers: list[str] = field(default_factory=list)
     """For the next mails, one each: "" takes it, "hang up" ends the connection, anything else is the answer."""
     refused_recipient: str = ""
+    password: str = PASSWORD
+    """The one that is right."""
     passwords: list[str] = field(default_factory=list)
 
     async def handle_RCPT(self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802
@@ -55,7 +57,7 @@ class Mailbox:
     def sign_in(self, _server: object, _session: object, _envelope: object, _mechanism: str, data: object) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.passwords.append(data.password.decode())
-        return AuthResult(success=(data.login.decode(), data.password.decode()) == (USER, PASSWORD), handled=False)
+        return AuthResult(success=(data.login.decode(), data.password.decode()) == (USER, self.password), handled=False)
 
 
 @dataclass(frozen=True)
