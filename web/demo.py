@@ -8,7 +8,7 @@ import ipaddress
 import os
 import socket
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, TypeVar
@@ -34,7 +34,7 @@ from web.errors import refusal
 from web.jobs_process import jobs_beside
 from web.permissions import ANYBODY
 from web.routers.session import address_of, with_cookie
-from web.screen_cookie import SCREEN_COOKIE, browser_of, switching_browser_of, with_screen_cookie
+from web.screen_cookie import SCREEN_COOKIE, browser_of, screen_sha256, with_screen_cookie
 from web.security import COOKIE
 from web.server import serve
 from web.words import ROLE_LABELS
@@ -98,7 +98,7 @@ def _router(code: OneTimeCode, made: Collection[PersonId]) -> APIRouter:
             refused = Refused(Refusal.SIGN_IN, "This code was used or is not the one of this start. Start the demo again for a new one.")
             return refusal(request, refused, person=None)
         token = _desk(tx, site, request)
-        opened = _open(tx, site, made, FIRST_ROLE, request, Browser(digest(token)))
+        opened = _open(tx, site, made, FIRST_ROLE, request, replace(browser_of(request), screen_sha256=digest(token)))
         response = _opened(request, Response(status_code=204), opened)
         return with_screen_cookie(response, token) if token else response
 
@@ -110,7 +110,7 @@ def _router(code: OneTimeCode, made: Collection[PersonId]) -> APIRouter:
             return refusal(request, person, person=None)
         if not _is_here(request):
             return refusal(request, Refused(Refusal.NOT_ALLOWED, "The demo's bar works on this machine only."), person=person)
-        return _opened(request, RedirectResponse("/", 303), _open(tx, site, made, role, request, switching_browser_of(request)))
+        return _opened(request, RedirectResponse("/", 303), _open(tx, site, made, role, request, browser_of(request)))
 
     return router
 
@@ -120,7 +120,7 @@ def _desk(session: Session, site: Site, request: Request) -> str:
 
     Empty where the demo has no branch yet.
     """
-    if screen_of_browser(session, browser_of(request)) is not None:
+    if screen_of_browser(session, screen_sha256(request)) is not None:
         return request.cookies[SCREEN_COOKIE]
     at, branch = site.clock.now(), next(iter(list_branches(session, _SETTER_UP)), None)
     if branch is None:

@@ -15,6 +15,7 @@ from threading import Lock
 from vms.clock import Clock
 from vms.config import Settings
 from vms.domain.identity import Identity, Places, parse_places
+from vms.domain.ids import SessionId
 from vms.errors import ConfigError
 from vms.services.oidc_provider import Provider, Secrets, open_provider
 from vms.services.sessions import ANY_BROWSER, Browser
@@ -40,8 +41,8 @@ class Flow:
     wanted: For
     secrets: Secrets
     next_path: str
-    session_sha256: bytes = b""
-    """The session in which a proof or a link was asked for."""
+    session: SessionId | None = None
+    """The session in which a proof or a link was asked for, by number: a proof meanwhile changes its token."""
     identity: Identity | None = None
     """Who came back, while a code of their authenticator is waited for."""
     codes_left: int = MAX_CODES

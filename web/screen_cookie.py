@@ -7,7 +7,9 @@ from datetime import timedelta
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from vms.domain.people import Person
 from vms.services.sessions import MAX_TOKEN_CHARS, Browser, digest
+from web.deps import Use, site_of
 from web.security import COOKIE
 
 SCREEN_COOKIE = "__Host-screen"
@@ -16,12 +18,15 @@ LASTS = timedelta(days=400)
 
 
 def browser_of(connection: HTTPConnection) -> Browser:
-    return Browser(screen_sha256=_digest(connection.cookies.get(SCREEN_COOKIE, "")))
+    """Return the screen that a browser is enrolled as, and the session in it that ends once another one opens here. Blocks."""
+    before = site_of(connection).signed_in(connection.cookies.get(COOKIE), Use.BY_PAGE)
+    return Browser(screen_sha256(connection), before.session_id if isinstance(before, Person) else None)
 
 
-def switching_browser_of(connection: HTTPConnection) -> Browser:
-    """Return the same, with the session that ends once another one opens here."""
-    return Browser(_digest(connection.cookies.get(SCREEN_COOKIE, "")), _digest(connection.cookies.get(COOKIE, "")))
+def screen_sha256(connection: HTTPConnection) -> bytes:
+    """Return the digest of a browser's screen token; empty where it has none."""
+    token = connection.cookies.get(SCREEN_COOKIE, "")
+    return digest(token) if 0 < len(token) <= MAX_TOKEN_CHARS else b""
 
 
 def with_screen_cookie(response: Response, token: str) -> Response:
@@ -33,7 +38,3 @@ def with_screen_cookie(response: Response, token: str) -> Response:
 def keep_screen_cookie(connection: HTTPConnection, response: Response) -> Response:
     token = connection.cookies.get(SCREEN_COOKIE, "")
     return with_screen_cookie(response, token) if 0 < len(token) <= MAX_TOKEN_CHARS else response
-
-
-def _digest(token: str) -> bytes:
-    return digest(token) if 0 < len(token) <= MAX_TOKEN_CHARS else b""

@@ -21,10 +21,12 @@ from tests.web.district import a_district, confirmed, oidc_settings
 from tests.web.serving import loopback_socket
 from tests.web.world import OWN_PAGE, World, a_world
 from vms.domain.access import AccessEvent, Action
+from vms.domain.outcome import Refused
 from vms.domain.people import PROOF_LASTS, Proof, Role
 from vms.services.oidc_provider import CALLBACK
-from vms.services.sessions import open_session
+from vms.services.sessions import open_session, prove_session, session_for_token
 from vms.store import people
+from web.deps import Use
 from web.oidc_flows import FLOW_COOKIE
 from web.security import COOKIE
 
@@ -149,6 +151,35 @@ def test_a_confirmed_account_is_opened_and_leads_on(world: World) -> None:
     assert browser.get("/cameras").status_code == 200
     event = newest(world, Action.SESSION_OPEN)
     assert (event.actor_name, event.detail["how"]) == ("ben", "oidc")
+
+
+@pytest.mark.parametrize("door", ["/login/oidc", "/switch/oidc"])
+def test_who_comes_from_the_provider_takes_the_place_of_who_was_signed_in_here_whatever_that_one_proved_meanwhile(
+    world: World, door: str
+) -> None:
+    """A new proof goes on under another token, which the browser that is at the provider has by then."""
+    name = f"ines {door.split('/')[1]}"
+    coming = known(world, name)
+    before = with_password(world, f"{name} before")
+    coming.cookies[COOKIE] = before.cookies[COOKIE]
+    back = coming.at_provider(coming.post(door))
+    with world.site.central.writing() as session:
+        person = done(session_for_token(session, before.cookies[COOKIE], at=world.clock.now())).person
+        coming.cookies[COOKIE] = prove_session(session, person, Proof.TOTP, at=world.clock.now()).token
+    proved = coming.cookies[COOKIE]
+    coming.come_back(back)
+    assert newest(world, Action.SESSION_OPEN).actor_name == name
+    assert isinstance(world.site.signed_in(proved, Use.BY_PAGE), Refused)
+    assert newest(world, Action.SESSION_CLOSE).actor_name == f"{name} before by hand"
+
+
+def test_a_link_begun_before_a_new_proof_is_of_the_same_session(world: World) -> None:
+    browser = with_password(world, "iris")
+    back = browser.at_provider(browser.post("/account/oidc"))
+    with world.site.central.writing() as session:
+        person = done(session_for_token(session, browser.cookies[COOKIE], at=world.clock.now())).person
+        browser.cookies[COOKIE] = prove_session(session, person, Proof.TOTP, at=world.clock.now()).token
+    assert onward(browser.come_back(back)) == "/account?done=linked"
 
 
 def test_one_factor_at_the_provider_asks_for_a_second_one_here(world: World) -> None:

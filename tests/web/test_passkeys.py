@@ -12,6 +12,7 @@ from tests.factories import PASSWORD, an_account, done
 from tests.fakes.authenticator import Authenticator, Lie
 from tests.web.world import OWN_PAGE, World, problem
 from vms.domain.access import Action
+from vms.domain.outcome import Refused
 from vms.domain.people import PROOF_LASTS, Person, Proof, Role
 from vms.domain.sign_in_pace import OF_PERSON_HERE
 from vms.services.sessions import open_session
@@ -83,6 +84,18 @@ def test_a_passkey_signs_in_and_leads_on(world: World, browser: Browser) -> None
     assert (answer.status_code, answer.headers["location"]) == (303, "/playback")
     assert browser.ask("GET", "/playback").status_code == 200
     assert world.events(Action.SESSION_OPEN)[-1].detail["how"] == "passkey"
+
+
+def test_whoever_signs_in_by_a_passkey_takes_the_place_of_who_was_signed_in(world: World, browser: Browser) -> None:
+    browser.add()
+    with world.site.central.writing() as session:
+        person = an_account(session, Role.COUNSEL, name="c.ito").id
+        before = done(open_session(session, person_id=person, proof=Proof.PASSWORD, at=world.clock.now())).token
+    browser.token = before
+    answer = browser.device.get(browser.options("sign-in"))
+    assert browser.ask("POST", "/login/passkey", {"credential": answer}).status_code == 303
+    assert isinstance(world.site.signed_in(before, Use.BY_PAGE), Refused)
+    assert [event.actor_name for event in world.events(Action.SESSION_CLOSE)] == ["c.ito"]
 
 
 def test_the_challenge_is_bound_to_a_cookie_that_no_script_reads(browser: Browser) -> None:

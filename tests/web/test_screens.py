@@ -10,7 +10,7 @@ import httpx
 import pyotp
 import pytest
 
-from tests.factories import PASSWORD, a_branch, a_person, an_account, done
+from tests.factories import CONSOLE, PASSWORD, a_branch, a_person, an_account, done
 from tests.waiting import wait_until
 from tests.web.footage import record
 from tests.web.test_permissions import _bare, _path
@@ -18,6 +18,7 @@ from tests.web.world import OWN_PAGE, World, cookie, problem
 from vms.domain.access import Action
 from vms.domain.people import LOCKED_MAY, PERMISSIONS, Permission, Role
 from vms.domain.screens import ScreenKind
+from vms.services.people import NewAccount, add_person, invite_person
 from vms.services.second_factor import enrol_totp, offer_totp
 from vms.services.sessions import OpenSession, session_for_token, touch_session
 from web.deps import POLL_HEADER
@@ -286,6 +287,35 @@ def test_the_next_person_takes_the_place_of_the_one_before_also_when_that_is_loc
         problem(client.get("/api/v1/me"), 401)
     closed = world.events(Action.SESSION_CLOSE)
     assert [(event.actor_name, event.detail) for event in closed] == [("desk 0", {"why": "switched"})]
+
+
+@pytest.mark.parametrize("path", ["/login", "/api/v1/session"])
+def test_who_signs_in_by_another_door_takes_the_place_of_the_one_before_all_the_same(world: World, path: str) -> None:
+    token, client = _at_a_workstation(world, page=path == "/login")
+    coming = Next(world).entries()
+    if path != "/login":
+        del coming["next"]
+    with client:
+        wrong = coming | {"password": "wrong"}
+        assert (client.post(path, data=wrong) if path == "/login" else client.post(path, json=wrong)).status_code == 401
+        assert _open(world, token).person.name == "desk 0"
+        answer = client.post(path, data=coming) if path == "/login" else client.post(path, json=coming)
+    assert _open(world, answer.cookies[COOKIE]).person.name == "n.ruiz"
+    with _browser(world, cookie(token)) as client:
+        problem(client.get("/api/v1/me"), 401)
+    assert [(event.actor_name, event.detail) for event in world.events(Action.SESSION_CLOSE)] == [("desk 0", {"why": "switched"})]
+
+
+def test_who_joins_takes_the_place_of_the_one_before(world: World) -> None:
+    token, client = _at_a_workstation(world, page=True)
+    with world.site.central.writing() as session:
+        account = done(add_person(session, CONSOLE, NewAccount("n.ruiz", Role.DESK), at=world.clock.now()))
+        invitation = done(invite_person(session, CONSOLE, account.id, at=world.clock.now()))
+    with client:
+        answer = client.post("/join", data={"name": "n.ruiz", "invitation": invitation, "password": "a long enough phrase 7"})
+    assert answer.status_code == 303
+    with _browser(world, cookie(token)) as client:
+        problem(client.get("/api/v1/me"), 401)
 
 
 @pytest.mark.parametrize("wrong", [{"password": "wrong"}, {"code": "000000"}, {"code": ""}, {"name": "nobody"}])

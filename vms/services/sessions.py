@@ -37,12 +37,12 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """What a browser brings along to a sign-in, besides its address; digests of tokens, empty where it has none."""
+    """What a browser brings along to a sign-in, besides its address."""
 
     screen_sha256: bytes = b""
-    """Of the screen that it was enrolled as."""
-    gives_way_sha256: bytes = b""
-    """Of the session that ends when the new one opens: another person takes its place."""
+    """The digest of its token, where it was enrolled as a screen."""
+    gives_way: SessionId | None = None
+    """The session that was open in it, and ends when the new one opens: another person takes its place."""
 
 
 ANY_BROWSER = Browser()
@@ -101,7 +101,7 @@ def open_session(  # noqa: PLR0913 - who came, by what, from where
     if screen is not None:
         screens.seen(session, screen.id, at)
     person = _person(session, stored, at)
-    _give_way(session, browser.gives_way_sha256, at)
+    _give_way(session, browser.gives_way, at)
     detail = _origin(address) | {"how": how or proof.value} | ({"screen": screen.name} if screen else {})
     record(session, actor=person, action=Action.SESSION_OPEN, at=at, detail=detail)
     return SignedIn(token, person)
@@ -120,12 +120,7 @@ def session_for_token(session: Session, token: str, *, at: datetime) -> OpenSess
 
     Reads only; roles and branches are those of this moment.
     """
-    return session_for_digest(session, digest(token) if 0 < len(token) <= MAX_TOKEN_CHARS else b"", at=at)
-
-
-def session_for_digest(session: Session, token_sha256: bytes, *, at: datetime) -> OpenSession | Refused:
-    """Do the same for who remembers a token's digest alone."""
-    stored = sessions.of_token(session, token_sha256)
+    stored = sessions.of_token(session, digest(token) if 0 < len(token) <= MAX_TOKEN_CHARS else b"")
     if stored is None or stored.ended_at is not None or not stored.account.in_use(at):
         return sign_in_first("go on")
     ends_at = _ends_at(stored)
@@ -177,9 +172,9 @@ def sign_out(session: Session, person: Person, *, at: datetime) -> None:
         record(session, actor=person, action=Action.SESSION_CLOSE, at=at)
 
 
-def screen_of_browser(session: Session, browser: Browser) -> Screen | None:
-    """Return the screen that a browser is, if it still is one."""
-    return screens.for_token(session, browser.screen_sha256) if browser.screen_sha256 else None
+def screen_of_browser(session: Session, token_sha256: bytes) -> Screen | None:
+    """Return the screen that a browser is by its token's digest, if it still is one."""
+    return screens.for_token(session, token_sha256) if token_sha256 else None
 
 
 def list_sessions(session: Session, person: Person, *, at: datetime) -> list[StoredSession]:
@@ -225,10 +220,10 @@ def _ends_at(stored: StoredSession) -> datetime:
     return ends if account_ends is None else min(ends, account_ends)
 
 
-def _give_way(session: Session, token_sha256: bytes, at: datetime) -> None:
+def _give_way(session: Session, number: SessionId | None, at: datetime) -> None:
     """End the session whose place another person takes; its open views are closed when they are next looked at."""
-    before = session_for_digest(session, token_sha256, at=at) if token_sha256 else None
-    if isinstance(before, OpenSession) and sessions.end(session, before.person.session_id, at):
+    before = None if number is None else holder_of(session, number, at=at)
+    if before is not None and before.is_open and sessions.end(session, before.person.session_id, at):
         record(session, actor=before.person, action=Action.SESSION_CLOSE, at=at, detail={"why": "switched"})
 
 

@@ -14,19 +14,19 @@ from starlette.responses import RedirectResponse, Response
 
 from vms.domain.identity import Identity, Linked
 from vms.domain.outcome import Refusal, Refused
+from vms.domain.people import Person
 from vms.errors import InvalidInput, NotFound, Unavailable
 from vms.services.identities import CodeWanted, Coming, come_in, link_identity, prove_by_identity, unlink_identity
 from vms.services.oidc_provider import CALLBACK, Return
 from vms.services.sessions import SignedIn as NewSession
-from vms.services.sessions import digest, session_for_digest
+from vms.services.sessions import holder_of
 from web.deps import Site, TheSite, Tx
 from web.errors import REFUSALS, refusal
 from web.oidc_flows import FLOW_COOKIE, FLOW_SECONDS, DistrictSignIn, Flow, For, new_secrets
 from web.permissions import ANYBODY, ProvedPerson, SessionOwner
 from web.routers.session import address_of, after_pause, own_path, render_proof, render_sign_in, render_switch, with_cookie
 from web.schemas.requests import CodeForm, NextForm
-from web.screen_cookie import browser_of, switching_browser_of
-from web.security import COOKIE
+from web.screen_cookie import browser_of
 from web.views import shell
 
 router = APIRouter()
@@ -49,7 +49,7 @@ def begin_sign_in(site: TheSite, request: Request, form: Annotated[NextForm, For
 
 @router.post("/switch/oidc")
 def begin_switch(person: SessionOwner, site: TheSite, request: Request, form: Annotated[NextForm, Form()]) -> Response:
-    there, browser = _district(site), switching_browser_of(request)
+    there, browser = _district(site), browser_of(request)
     try:
         # Asked there anew: whoever is signed in at the provider may be the one who leaves.
         return _lead_away(site, request, there, Flow(For.SIGN_IN, new_secrets(), own_path(form.next), browser=browser), prompt="login")
@@ -62,7 +62,7 @@ def begin_switch(person: SessionOwner, site: TheSite, request: Request, form: An
 def begin_proof(person: SessionOwner, site: TheSite, request: Request, form: Annotated[NextForm, Form()]) -> Response:
     there = _district(site)
     try:
-        return _lead_away(site, request, there, _in_session(request, For.PROVE, own_path(form.next)))
+        return _lead_away(site, request, there, _in_session(person, For.PROVE, own_path(form.next)))
     except Unavailable as err:
         refused = Refused(Refusal.PROVE, str(err))
         return _with_status(render_proof(site, request, person, next_path=form.next, refused=refused), 503)
@@ -70,8 +70,7 @@ def begin_proof(person: SessionOwner, site: TheSite, request: Request, form: Ann
 
 @router.post("/account/oidc")
 def begin_link(person: ProvedPerson, site: TheSite, request: Request) -> Response:
-    del person
-    return _lead_away(site, request, _district(site), _in_session(request, For.LINK, "/account?done=linked"))
+    return _lead_away(site, request, _district(site), _in_session(person, For.LINK, "/account?done=linked"))
 
 
 @router.post("/account/oidc/remove")
@@ -116,6 +115,7 @@ def enter_code(site: TheSite, request: Request, form: Annotated[CodeForm, Form()
     return _answer(site, request, there, left, outcome)
 
 
+ENDED = Refused(Refusal.SIGN_IN, "The session has ended. Sign in again.")
 NO_CODE = Refused(Refusal.SIGN_IN, "Enter the code that your authenticator shows.")
 
 
@@ -125,8 +125,8 @@ def _district(site: Site) -> DistrictSignIn:
     return site.oidc
 
 
-def _in_session(request: Request, wanted: For, next_path: str) -> Flow:
-    return Flow(wanted, new_secrets(), next_path, digest(request.cookies.get(COOKIE, "")))
+def _in_session(person: Person, wanted: For, next_path: str) -> Flow:
+    return Flow(wanted, new_secrets(), next_path, person.session_id)
 
 
 def _outcome(site: Site, request: Request, there: DistrictSignIn, flow: Flow, identity: Identity, *, code: str) -> Outcome:
@@ -134,9 +134,9 @@ def _outcome(site: Site, request: Request, there: DistrictSignIn, flow: Flow, id
     with site.central.writing() as session:
         if flow.wanted is For.SIGN_IN:
             return come_in(session, coming, there.places)
-        found = session_for_digest(session, flow.session_sha256, at=coming.at)
-        if isinstance(found, Refused):
-            return found
+        found = None if flow.session is None else holder_of(session, flow.session, at=coming.at)
+        if found is None or not found.is_open:
+            return ENDED
         if flow.wanted is For.PROVE:
             return prove_by_identity(session, found.person, coming)
         return link_identity(session, found.person, identity, at=coming.at)

@@ -16,7 +16,6 @@ from vms.services import passkeys
 from vms.services.district import load_district
 from vms.services.passkeys import CHALLENGE_LASTS, browser_holder
 from vms.services.second_factor import Enrolled, refuse_factor_change
-from vms.services.sessions import Browser
 from vms.services.sessions import SignedIn as NewSession
 from vms.services.webauthn import Options, RelyingParty, credential_id
 from web.deps import Site, TheSite, Tx
@@ -26,7 +25,7 @@ from web.permissions import ANYBODY, ProvedPerson, SessionOwner, SignedIn
 from web.relying_party import NO_PASSKEYS, relying_party
 from web.routers.session import address_of, after_pause, own_path, render_proof, render_sign_in, render_switch, with_cookie
 from web.schemas.requests import LabelForm, NewPasskeyForm, PasskeyAnswerForm
-from web.screen_cookie import browser_of, keep_screen_cookie, switching_browser_of
+from web.screen_cookie import browser_of, keep_screen_cookie
 from web.views import shell
 
 router = APIRouter()
@@ -48,7 +47,7 @@ def ask_to_sign_in(tx: Tx, site: TheSite, request: Request) -> Response:
 
 @router.post("/login/passkey", dependencies=[ANYBODY])
 def sign_in_by_passkey(site: TheSite, request: Request, form: Annotated[PasskeyAnswerForm, Form()]) -> Response:
-    match _sign_in(site, request, form, browser_of(request)):
+    match _sign_in(site, request, form):
         case NewSession() as opened:
             return keep_screen_cookie(request, with_cookie(RedirectResponse(own_path(form.next), 303), opened))
         case Refused() as refused:
@@ -57,7 +56,7 @@ def sign_in_by_passkey(site: TheSite, request: Request, form: Annotated[PasskeyA
 
 @router.post("/switch/passkey")
 def switch_by_passkey(person: SessionOwner, site: TheSite, request: Request, form: Annotated[PasskeyAnswerForm, Form()]) -> Response:
-    match _sign_in(site, request, form, switching_browser_of(request)):
+    match _sign_in(site, request, form):
         case NewSession() as opened:
             return keep_screen_cookie(request, with_cookie(RedirectResponse(own_path(form.next), 303), opened))
         case Refused() as refused:
@@ -133,9 +132,9 @@ def _added(site: Site, person: Person, rp: RelyingParty, form: NewPasskeyForm) -
         return passkeys.add_passkey(session, person, rp, form.credential, label=form.label, at=site.clock.now())
 
 
-def _sign_in(site: Site, request: Request, form: PasskeyAnswerForm, browser: Browser) -> NewSession | Refused:
+def _sign_in(site: Site, request: Request, form: PasskeyAnswerForm) -> NewSession | Refused:
     def act(rp: RelyingParty) -> NewSession | Refused:
-        holder, at = browser_holder(request.cookies.get(COOKIE, "")), site.clock.now()
+        holder, browser, at = browser_holder(request.cookies.get(COOKIE, "")), browser_of(request), site.clock.now()
         with site.central.writing() as session:
             return passkeys.sign_in_by_passkey(session, rp, holder, form.credential, at=at, address=address_of(request), browser=browser)
 

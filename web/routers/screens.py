@@ -22,7 +22,7 @@ from web.numbers import PathId
 from web.permissions import ANYBODY, LiveViewer, ScreenManager, ScreenReader
 from web.routers.session import address_of, after_pause
 from web.schemas.requests import CodeForm, ScreenForm
-from web.screen_cookie import browser_of, with_screen_cookie
+from web.screen_cookie import screen_sha256, with_screen_cookie
 from web.views import cameras_now, live_data, shell
 
 router = APIRouter()
@@ -130,6 +130,6 @@ def _list(
 
 def _enrolment(site: Site, request: Request, *, error: str | None = None, status: int = 200) -> Response:
     with site.central.reading() as session:
-        here = screen_of_browser(session, browser_of(request))
+        here = screen_of_browser(session, screen_sha256(request))
     context = shell(site, None, path=request.url.path) | {"here": here, "kinds": KINDS, "error": error}
     return site.pages.render("enrol.html", context, person=None, status=status)

@@ -16,14 +16,13 @@ from vms.services import sessions, sign_in
 from vms.services.identities import identity_of
 from vms.services.passkeys import passkeys_of
 from vms.services.second_factor import factors_of
-from vms.services.sessions import Browser
 from vms.services.sessions import SignedIn as NewSession
 from web.deps import Site, TheSite, Tx, Use
 from web.errors import REFUSALS, problem
 from web.permissions import ANYBODY, SessionOwner
 from web.relying_party import relying_party
 from web.schemas.requests import JoinForm, Proof, ProofForm, SignIn, SignInForm
-from web.screen_cookie import SCREEN_COOKIE, browser_of, keep_screen_cookie, switching_browser_of
+from web.screen_cookie import SCREEN_COOKIE, browser_of, keep_screen_cookie
 from web.security import COOKIE
 from web.views import shell
 from web.words import ROLE_LABELS
@@ -40,7 +39,7 @@ def sign_in_page(site: TheSite, request: Request, next: str = "") -> Response:  
 
 @router.post("/login", dependencies=[ANYBODY])
 def sign_in_by_form(site: TheSite, request: Request, form: Annotated[SignInForm, Form()]) -> Response:
-    match _sign_in(site, request, form, browser_of(request)):
+    match _sign_in(site, request, form):
         case NewSession() as opened:
             return keep_screen_cookie(request, with_cookie(RedirectResponse(own_path(form.next), 303), opened))
         case Refused() as refused:
@@ -55,8 +54,8 @@ def switch_page(person: SessionOwner, site: TheSite, request: Request, next: str
 
 @router.post("/switch")
 def switch_by_form(person: SessionOwner, site: TheSite, request: Request, form: Annotated[SignInForm, Form()]) -> Response:
-    """Sign somebody else in; their session takes the place of the one that is open here, or nothing changes."""
-    match _sign_in(site, request, form, switching_browser_of(request)):
+    """Sign somebody else in, from a page over the pictures that go on."""
+    match _sign_in(site, request, form):
         case NewSession() as opened:
             return keep_screen_cookie(request, with_cookie(RedirectResponse(own_path(form.next), 303), opened))
         case Refused() as refused:
@@ -112,7 +111,7 @@ def join_by_form(site: TheSite, request: Request, form: Annotated[JoinForm, Form
 
 @router.post("/api/v1/session", dependencies=[ANYBODY])
 def sign_in_by_json(site: TheSite, request: Request, entries: SignIn) -> Response:
-    match _sign_in(site, request, entries, browser_of(request)):
+    match _sign_in(site, request, entries):
         case NewSession() as opened:
             return with_cookie(JSONResponse(_me(opened.person)), opened)
         case Refused() as refused:
@@ -144,7 +143,9 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def _sign_in(site: Site, request: Request, entries: SignIn, browser: Browser) -> NewSession | Refused:
+def _sign_in(site: Site, request: Request, entries: SignIn) -> NewSession | Refused:
+    """Open a session in the place of the one that is open in this browser, or change nothing."""
+
     def act() -> NewSession | Refused:
         return sign_in.sign_in(
             site.central,
@@ -154,7 +155,7 @@ def _sign_in(site: Site, request: Request, entries: SignIn, browser: Browser) ->
             key=site.factor_key,
             at=site.clock.now(),
             address=address_of(request),
-            browser=browser,
+            browser=browser_of(request),
         )
 
     return after_pause(site, request, entries.name, act)

@@ -55,8 +55,8 @@ def _sign_in(
         return done(open_session(session, person_id=account.id, proof=Proof.TOTP, at=NOW, browser=_browser(screen)))
 
 
-def _browser(screen: Enrolled | None, gives_way: str = "") -> Browser:
-    return Browser(digest(screen.token) if screen else b"", digest(gives_way) if gives_way else b"")
+def _browser(screen: Enrolled | None, gives_way: SignedIn | None = None) -> Browser:
+    return Browser(digest(screen.token) if screen else b"", gives_way.person.session_id if gives_way else None)
 
 
 def _now(engines: Engines, token: str, seconds: float) -> OpenSession:
@@ -307,7 +307,7 @@ def test_the_next_person_takes_the_place_of_the_one_before(central: Engines) -> 
     before = _sign_in(central, enrolled)
     with central.writing() as session:
         account = an_account(session, Role.SUPERVISOR, name="next")
-        browser = _browser(enrolled, before.token)
+        browser = _browser(enrolled, before)
         opened = done(open_session(session, person_id=account.id, proof=Proof.TOTP, at=after(5), browser=browser))
     with central.reading() as session:
         refused(session_for_token(session, before.token, at=after(6)))
@@ -321,7 +321,7 @@ def test_who_may_not_sign_in_takes_nobodys_place(central: Engines) -> None:
     _, enrolled = _scene(central)
     before = _sign_in(central, enrolled)
     with central.writing() as session:
-        browser = _browser(enrolled, before.token)
+        browser = _browser(enrolled, before)
         refused(open_session(session, person_id=PersonId(1), proof=Proof.TOTP, at=after(5), browser=browser))
     assert _now(central, before.token, 6).person == before.person
     assert _events(central, Action.SESSION_CLOSE) == []
