@@ -256,6 +256,18 @@ def test_no_wall_is_shown_elsewhere(world: World) -> None:
         assert "This browser is the wall" not in client.get("/live").text
 
 
+def test_a_wall_is_ended_in_its_own_browser(world: World) -> None:
+    token = _wall(world)
+    with _browser(world, cookie(token), page=True) as client:
+        assert "supervisor 0 is signed in in this browser until you are." in client.get("/login").text
+        answer = client.post("/logout")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+        assert COOKIE in answer.headers["set-cookie"]
+        assert client.get("/wall").headers["location"] == "/login?next=%2Fwall"
+    assert [event.actor_name for event in world.events(Action.SESSION_CLOSE)] == ["supervisor 0"]
+    assert world.events(Action.ACCESS_REFUSE) == []
+
+
 class Next:
     """Somebody who comes to the screen, with an authenticator."""
 

@@ -63,9 +63,12 @@ def switch_by_form(person: SessionOwner, site: TheSite, request: Request, form: 
             return _hurried(page, site, request, form, refused)
 
 
-@router.post("/logout")
-def sign_out_by_form(person: SessionOwner, tx: Tx, site: TheSite) -> Response:
-    sessions.sign_out(tx, person, at=site.clock.now())
+@router.post("/logout", dependencies=[ANYBODY])
+def sign_out_by_form(tx: Tx, site: TheSite, request: Request) -> Response:
+    """End the session of this browser, a wall's too, which may nothing else."""
+    person = _here(site, request)
+    if isinstance(person, Person):
+        sessions.sign_out(tx, person, at=site.clock.now())
     return without_cookie(RedirectResponse("/login", 303))
 
 
@@ -201,10 +204,12 @@ def _hurried(response: Response, site: Site, request: Request, entries: SignIn, 
 def render_sign_in(site: Site, request: Request, *, next_path: str, name: str = "", refused: Refused | None = None) -> Response:
     """Return the page on which people sign in, by whatever way is left to them."""
     back = own_path(next_path) if next_path else ""
+    here = _here(site, request)
     context = shell(site, None, path=request.url.path) | {
         "name": name,
         "next": back,
-        "ended": refused is None and _has_ended(site, request),
+        "ended": refused is None and isinstance(here, Refused),
+        "here": here.name if isinstance(here, Person) else None,
         "watched": urlsplit(back).path == "/live" and SCREEN_COOKIE not in request.cookies,
         "own_ca": site.authority is not None,
         "passkeys": relying_party(request) is not None,
@@ -214,10 +219,10 @@ def render_sign_in(site: Site, request: Request, *, next_path: str, name: str = 
     return site.pages.render("login.html", context, person=None, status=REFUSALS[refused.refusal] if refused else 200)
 
 
-def _has_ended(site: Site, request: Request) -> bool:
-    """Say whether this browser had a session that ended otherwise than by signing out, which takes the cookie away."""
+def _here(site: Site, request: Request) -> Person | Refused | None:
+    """Return whose session is open in this browser; None where none was, or it was signed out, which takes the cookie away."""
     token = request.cookies.get(COOKIE)
-    return token is not None and isinstance(site.signed_in(token, Use.BY_PAGE), Refused)
+    return None if token is None else site.signed_in(token, Use.BY_PAGE)
 
 
 def render_switch(

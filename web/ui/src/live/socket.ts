@@ -1,5 +1,5 @@
 /* The one WebSocket of a window: numbered channels, reconnection, and every subscription restored after it. */
-import { BY_ITSELF } from "../api.ts";
+import { freshPage } from "../fresh_page.ts";
 import { heard } from "../server_clock.ts";
 import { backoff } from "./backoff.ts";
 
@@ -177,7 +177,7 @@ export class LiveSocket {
     if (socket !== this.socket) return;
     this.socket = null;
     this.reason = reason;
-    if (this.attempt > 0) void reloadIfSignedOut();
+    if (this.attempt > 0) void freshPage(); // a handshake refused for want of a session looks like a lost network: where this page leads says it
     if (FINAL_CODES.has(code)) {
       location.reload(); // the server answers with the sign-in page, or says why not
       return;
@@ -209,12 +209,6 @@ export class LiveSocket {
   private report(): void {
     this.changed({ connected: this.socket?.readyState === WebSocket.OPEN, attempt: this.attempt, retryAt: this.retryAt, reason: this.reason });
   }
-}
-
-/** A handshake refused for want of a session looks like a lost network: ask. */
-async function reloadIfSignedOut(): Promise<void> {
-  const response = await fetch("/api/v1/me", { credentials: "same-origin", ...BY_ITSELF }).catch(() => null);
-  if (response?.status === 401) location.reload();
 }
 
 function initOf(message: ServerMessage): Init {
