@@ -416,7 +416,7 @@ CREATE TABLE screen (
   CONSTRAINT fk_screen_branch_id FOREIGN KEY(branch_id) REFERENCES branch (id)
 );
 
-CREATE UNIQUE INDEX uq_screen_name_key ON screen (name_key) WHERE ended_at IS NULL;
+CREATE UNIQUE INDEX uq_screen_branch_id_name_key ON screen (branch_id, name_key) WHERE ended_at IS NULL;
 
 CREATE TABLE emergency (
   id INTEGER NOT NULL,

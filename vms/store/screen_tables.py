@@ -24,9 +24,14 @@ class ScreenRow(Central):
         # Enrolling, and each sign-in at a screen.
         UniqueConstraint("code_sha256"),
         UniqueConstraint("token_sha256"),
-        # A name is free again once its screen has ended.
+        # In its branch, so that nobody learns names of another's; free again once the screen has ended.
         Index(
-            "uq_screen_name_key", "name_key", unique=True, sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")
+            "uq_screen_branch_id_name_key",
+            "branch_id",
+            "name_key",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
         ),
     )
 

@@ -17,8 +17,8 @@ from vms.store.screen_tables import ScreenRow
 
 
 def add(session: Session, screen: Screen, code_sha256: bytes) -> None:
-    """Insert `screen`; Conflict when one in use has its name."""
-    with unique(f"There is a screen ‘{screen.name}’ already. Choose another name."):
+    """Insert `screen`; Conflict when one in use in its branch has its name."""
+    with unique(f"There is a screen ‘{screen.name}’ in this branch already. Choose another name."):
         session.execute(
             insert(ScreenRow).values(
                 id=screen.id,

@@ -116,6 +116,13 @@ def test_an_ended_screens_code_enrols_nothing(central_sqlite: Engines) -> None:
         refused(enrol_screen(session, new.code, at=after(1)))
 
 
+def test_a_name_is_free_in_every_branch_so_that_nobody_learns_of_anothers(central: Engines) -> None:
+    with central.writing() as session:
+        for name in ("Harbor", "West"):
+            branch = a_branch(session, name).id
+            done(add_screen(session, CONSOLE, name="Desk 1", branch=branch, kind=ScreenKind.WORKSTATION, at=NOW))
+
+
 def test_a_name_is_one_screens_until_that_ends(central: Engines) -> None:
     branch, enrolled = _scene(central)
 

@@ -44,7 +44,9 @@ def upgrade() -> None:
         sa.CheckConstraint("(code_sha256 IS NULL) = (code_ends_at IS NULL)", name=op.f("ck_screen_code_ends")),
     )
     in_use = sa.text("ended_at IS NULL")
-    op.create_index("uq_screen_name_key", "screen", ["name_key"], unique=True, sqlite_where=in_use, postgresql_where=in_use)
+    op.create_index(
+        "uq_screen_branch_id_name_key", "screen", ["branch_id", "name_key"], unique=True, sqlite_where=in_use, postgresql_where=in_use
+    )
     if op.get_bind().dialect.name == "sqlite":
         _rebuild()
     else:
