@@ -143,6 +143,7 @@ def playback_data(
         "camera": None if chosen is None else _playback_camera(chosen),
         "branches": tree(cameras),
         "t_ms": t_ms,
+        "session": str(person.session_id),
         "now_ms": ms_of(at),
         "purposes": [[purpose.value, PURPOSE_LABELS[purpose]] for purpose in RECORDED_PURPOSES],
         "look_back_ms": _look_back(person, chosen, at) // timedelta(milliseconds=1),

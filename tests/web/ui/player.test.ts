@@ -56,7 +56,6 @@ let asked: Asked[] = [];
 let timers: (() => void)[] = [];
 const page = { hidden: false, documentElement: { dataset: { nowMs: String(NOW) } }, createElement: () => new Video() };
 world.document = page;
-Object.assign(globalThis, { sessionStorage: { getItem: (key: string) => (key === "custodian.incident" ? "2027-014" : null) } });
 world.window = { setInterval: (act: () => void) => timers.push(act), clearInterval: () => undefined };
 world.fetch = async (path: string, init: RequestInit) => {
   asked.push({ method: String(init.method), path, body: init.body ? JSON.parse(String(init.body)) : {}, headers: (init.headers ?? {}) as Record<string, string> });
@@ -76,10 +75,10 @@ beforeEach(() => {
 const settled = (): Promise<void> => new Promise((done) => setImmediate(done));
 
 /** A player that was started on footage of the last `hours`; its first picture is on the screen. */
-async function playing(at: number, lookBackMs: number, hours = 100, purpose = "incident"): Promise<ThePlayer> {
+async function playing(at: number, lookBackMs: number, hours = 100, purpose = "incident", incident = ""): Promise<ThePlayer> {
   const player = new Player(1, at, { lookBackMs, replayMs: 5 * MINUTE }, { changed() {}, jumped() {}, attached: (video) => videos.push(video as unknown as Video) });
   player.coverage = { recorded: [[serverNow() - hours * HOUR, serverNow()]], gaps: [] };
-  player.start(purpose);
+  player.start({ purpose, incident });
   await settled();
   arrive(player.at);
   return player;
@@ -106,7 +105,7 @@ test("a view at the edge of the role's time begins inside of it, by the server's
 });
 
 test("a view carries the number of the report, and what was just live carries none", async () => {
-  const player = await playing(serverNow() - HOUR, 72 * HOUR);
+  const player = await playing(serverNow() - HOUR, 72 * HOUR, 100, "incident", "2027-014");
   assert.equal(opened()[0]?.body["incident"], "2027-014");
   player.close();
   const replay = await playing(serverNow() - MINUTE, 72 * HOUR, 100, "live-incident");
@@ -120,7 +119,7 @@ test("what was just live begins no earlier than five minutes ago, and going furt
   player.seek(serverNow() - HOUR);
   assert.equal(player.started, false);
   assert.equal(opened().length, 1);
-  player.start("incident");
+  player.start({ purpose: "incident", incident: "" });
   await settled();
   assert.equal(opened()[1]?.body["purpose"], "incident");
   assert.ok(Math.abs(player.at - (serverNow() - HOUR)) < 20_000);

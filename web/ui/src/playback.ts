@@ -8,7 +8,7 @@ import { isRecorded, refreshed, type Coverage, type Gap, type Span } from "./pla
 import { Player } from "./playback/player.ts";
 import type { VmsTimeline } from "./playback/timeline.ts";
 import "./playback/timeline.ts";
-import { rememberedIncident, rememberedPurpose, rememberPurpose, REPLAY } from "./playback/view.ts";
+import { rememberedReason, rememberReason, REPLAY } from "./playback/view.ts";
 import { heard, serverNow } from "./server_clock.ts";
 import { abbreviation, clock, day, fieldValue, momentsOf, span } from "./times.ts";
 
@@ -24,6 +24,8 @@ interface PlaybackData {
   branches: LiveBranch[];
   t_ms: number | null;
   purposes: [string, string][];
+  /** Which session this is, known to its own person. */
+  session: string;
   /** How far back this role sees recordings. */
   look_back_ms: number;
   /** So far back from a live picture nobody is asked why. */
@@ -98,9 +100,9 @@ class VmsPlayback extends LitElement {
 
   private async begin(): Promise<void> {
     await this.refresh();
-    if (this.data.replay && (this.data.t_ms ?? 0) > serverNow() - this.data.live_replay_ms) return this.player?.start(REPLAY);
-    const purpose = rememberedPurpose();
-    if (purpose && this.data.purposes.some(([value]) => value === purpose)) this.player?.start(purpose);
+    if (this.data.replay && (this.data.t_ms ?? 0) > serverNow() - this.data.live_replay_ms) return this.player?.start({ purpose: REPLAY, incident: "" });
+    const reason = rememberedReason(this.data.session);
+    if (reason && this.data.purposes.some(([value]) => value === reason.purpose)) this.player?.start(reason);
   }
 
   /** Fetch what was recorded: all of it once, then what has changed since. */
@@ -173,8 +175,9 @@ class VmsPlayback extends LitElement {
   }
 
   private choosePurpose(purpose: string): void {
-    rememberPurpose(purpose, this.querySelector<HTMLInputElement>("#incident")?.value.trim() ?? "");
-    this.player?.start(purpose);
+    const reason = { purpose, incident: this.querySelector<HTMLInputElement>("#incident")?.value.trim() ?? "" };
+    rememberReason(this.data.session, reason);
+    this.player?.start(reason);
     void this.updateComplete.then(() => this.querySelector<HTMLElement>("#play")?.focus());
   }
 
@@ -265,7 +268,7 @@ class VmsPlayback extends LitElement {
     return html`<div class="message purposes" role="group" aria-labelledby="purpose-question">
       <p class="line" id="purpose-question">What is it for?</p>
       <p class="buttons">${this.data.purposes.map(([value, label]) => html`<button class="button" data-purpose=${value} @click=${() => this.choosePurpose(value)}>${label}</button>`)}</p>
-      <p class="buttons"><label for="incident">Report number <span class="optional">may be empty</span></label><input id="incident" maxlength="40" autocomplete="off" .value=${rememberedIncident()}></p>
+      <p class="buttons"><label for="incident">Report number <span class="optional">may be empty</span></label><input id="incident" maxlength="40" autocomplete="off" .value=${rememberedReason(this.data.session)?.incident ?? ""}></p>
       <p class="reason">It is written into the access log with your name, this camera and the time you watch.</p>
     </div>`;
   }

@@ -4,7 +4,7 @@ import { serverNow } from "../server_clock.ts";
 import { gapAt, isRecorded, jumpedOver, newest, nextRecorded, type Coverage, type Gap } from "./coverage.ts";
 import { Reel, type ReelEvents } from "./reel.ts";
 import { within, type Range } from "./scale.ts";
-import { REPLAY, View } from "./view.ts";
+import { REPLAY, View, type Reason } from "./view.ts";
 
 const HOUR_MS = 3_600_000;
 /** A playlist is asked for again when less than this is left of it. */
@@ -39,7 +39,7 @@ export class Player {
   private readonly lookBackMs: number;
   private readonly replayMs: number;
   private readonly events: PlayerEvents;
-  private purpose: string | null = null;
+  private reason: Reason | null = null;
   private view: View | null = null;
   private reel: Reel | null = null;
   /** The reel has failed: its last picture stays, the next one comes from another. */
@@ -57,8 +57,8 @@ export class Player {
   }
 
   /** Begin: from now on every seek shows a picture. */
-  start(purpose: string): void {
-    this.purpose = purpose;
+  start(reason: Reason): void {
+    this.reason = reason;
     this.playing = true;
     this.seek(this.at);
   }
@@ -66,18 +66,18 @@ export class Player {
   /** Ask anew what it is for: what was just live reaches no further back. */
   private stop(): void {
     this.close();
-    this.purpose = null;
+    this.reason = null;
     this.playing = false;
     this.screen = { kind: "blank" };
   }
 
   get started(): boolean {
-    return this.purpose !== null;
+    return this.reason !== null;
   }
 
   /** The oldest moment that may be seen; it moves with the clock, as the server's own limit does. */
   private get earliest(): number {
-    return serverNow() - (this.purpose === REPLAY ? this.replayMs : this.lookBackMs) + SLACK_MS;
+    return serverNow() - (this.reason?.purpose === REPLAY ? this.replayMs : this.lookBackMs) + SLACK_MS;
   }
 
   toggle(): void {
@@ -117,9 +117,9 @@ export class Player {
   }
 
   seek(at: number): void {
-    if (this.purpose === REPLAY && at < this.earliest) this.stop();
+    if (this.reason?.purpose === REPLAY && at < this.earliest) this.stop();
     this.at = Math.min(Math.max(at, this.earliest), serverNow() - 1_000);
-    if (this.purpose === null) return this.events.changed();
+    if (this.reason === null) return this.events.changed();
     if (isRecorded(this.coverage, this.at)) return this.show(this.at);
     const gap = gapAt(this.coverage, this.at);
     if (this.playing && gap.end !== null) {
@@ -173,7 +173,7 @@ export class Player {
     const left = this.view ? this.view.span.end - at : 0;
     if (this.view && !this.view.over && at >= this.view.span.start && left > EDGE_MS) return this.view;
     const bounds: Range = { start: this.earliest, end: serverNow() + 2 * HOUR_MS };
-    const view = await View.open(this.camera, this.purpose ?? "", within({ start: at - HOUR_MS, end: at + 2 * HOUR_MS }, bounds), () => this.playing || !document.hidden);
+    const view = await View.open(this.camera, this.reason ?? { purpose: "", incident: "" }, within({ start: at - HOUR_MS, end: at + 2 * HOUR_MS }, bounds), () => this.playing || !document.hidden);
     this.view?.close();
     this.view = view;
     return view;

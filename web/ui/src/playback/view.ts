@@ -10,24 +10,24 @@ interface Opened {
 }
 
 const EXTEND_EVERY_MS = 5 * 60_000;
-const PURPOSE_KEY = "custodian.purpose";
-const INCIDENT_KEY = "custodian.incident";
+const REASON_KEY = "custodian.reason";
 /** The purpose of looking again at what was just live: nobody is asked, and it reaches minutes back. */
 export const REPLAY = "live-incident";
 
-/** The purpose given in this window; it is asked for once per session. */
-export function rememberedPurpose(): string | null {
-  return sessionStorage.getItem(PURPOSE_KEY);
+export interface Reason {
+  purpose: string;
+  /** The number of a report that goes with it; empty for none. */
+  incident: string;
 }
 
-/** The number of a report that goes with it; empty for none. */
-export function rememberedIncident(): string {
-  return sessionStorage.getItem(INCIDENT_KEY) ?? "";
+/** The reason given in this window under `session`; another session there is asked anew. */
+export function rememberedReason(session: string): Reason | null {
+  const kept = JSON.parse(sessionStorage.getItem(REASON_KEY) ?? "null") as (Reason & { session: string }) | null;
+  return kept?.session === session ? { purpose: kept.purpose, incident: kept.incident } : null;
 }
 
-export function rememberPurpose(purpose: string, incident: string): void {
-  sessionStorage.setItem(PURPOSE_KEY, purpose);
-  sessionStorage.setItem(INCIDENT_KEY, incident);
+export function rememberReason(session: string, reason: Reason): void {
+  sessionStorage.setItem(REASON_KEY, JSON.stringify({ session, ...reason }));
 }
 
 export class View {
@@ -48,8 +48,8 @@ export class View {
   }
 
   /** Write the access event first; throws Refusal with the reason when this span may not be seen. It is extended while `watched` says so. */
-  static async open(camera: number, purpose: string, span: Range, watched: () => boolean): Promise<View> {
-    const opened = await call<Opened>("POST", "/api/v1/views", { camera, purpose, start: iso(span.start), end: iso(span.end), incident: purpose === REPLAY ? "" : rememberedIncident() });
+  static async open(camera: number, { purpose, incident }: Reason, span: Range, watched: () => boolean): Promise<View> {
+    const opened = await call<Opened>("POST", "/api/v1/views", { camera, purpose, start: iso(span.start), end: iso(span.end), incident });
     return new View(opened, span, watched);
   }
 
