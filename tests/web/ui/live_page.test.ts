@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Announcements } from "../../../web/ui/src/announce.ts";
 import { backoff } from "../../../web/ui/src/live/backoff.ts";
-import { layoutOf, neighbour, placed, queryOf, resized, sizeFor } from "../../../web/ui/src/live/model.ts";
+import { cleared, layoutOf, neighbour, placed, queryOf, resized, sameCameras, sizeFor, type LiveBranch } from "../../../web/ui/src/live/model.ts";
 
 test("the wall starts with the smallest grid that shows every camera", () => {
   assert.equal(sizeFor(0), 1);
@@ -18,6 +18,19 @@ test("the address brings the same wall back", () => {
 
 test("cameras that this person does not reach leave their place empty", () => {
   assert.deepEqual(layoutOf(new URLSearchParams("grid=4&cams=1,99,abc"), [1]).places, [1, null, null, null]);
+});
+
+const branch = (id: number, cameras: number[], state = "recording"): LiveBranch => ({
+  id, name: `Branch ${id}`, zone: "UTC", areas: [{ name: null, cameras: cameras.map((camera) => ({ id: camera, name: `Camera ${camera}`, state, since_ms: null, sub: true })) }],
+});
+
+test("another state of a camera is no other set of cameras, another branch of an emergency is", () => {
+  assert.equal(sameCameras([branch(1, [1, 2])], [branch(1, [1, 2], "offline")]), true);
+  assert.equal(sameCameras([branch(1, [1, 2])], [branch(1, [1, 2]), branch(2, [9])]), false);
+});
+
+test("after an emergency the places of what it showed are empty and the others stay", () => {
+  assert.deepEqual(cleared({ size: 4, places: [9, 1, null, 2] }, [branch(1, [1, 2])]).places, [null, 1, null, 2]);
 });
 
 test("a camera stands in one place only", () => {

@@ -3,7 +3,7 @@ import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { announce } from "./announce.ts";
 import { freshPage, takeOver } from "./fresh_page.ts";
-import { everyCamera, layoutOf, neighbour, placed, queryOf, resized, SIZES, type Layout, type LiveData, type Placed, type Size } from "./live/model.ts";
+import { cleared, everyCamera, layoutOf, neighbour, placed, queryOf, resized, sameCameras, SIZES, type Layout, type LiveData, type Placed, type Size } from "./live/model.ts";
 import { LiveSocket, type Connection, type StreamState } from "./live/socket.ts";
 import type { VmsTile } from "./live/tile.ts";
 import "./live/tile.ts";
@@ -67,11 +67,14 @@ class VmsLive extends LitElement {
     this.addEventListener("stream-state", (event) => this.onStreamState((event as CustomEvent<{ camera: number; state: StreamState }>).detail));
   }
 
-  /** What stands around the wall and changes while it runs: how many cameras record, what may be opened, the lock. */
+  /** What stands around the wall and changes while it runs: how many cameras record, what may be opened and seen, the lock, an emergency. */
   private takeFrame(page: Document): void {
-    for (const part of [".top .chip", ".top .sections", "#lock"]) takeOver(page, part);
-    const { may_playback } = pageData<LiveData>(page);
+    for (const part of [".top .chip", ".top .sections", "#announcements"]) takeOver(page, part);
+    const { may_playback, branches } = pageData<LiveData>(page);
     if (may_playback !== this.data.may_playback) this.data = { ...this.data, may_playback };
+    if (sameCameras(this.data.branches, branches)) return;
+    this.data = { ...this.data, branches };
+    this.layout = cleared(this.layout, branches);
   }
 
   /** "Switch user" and "Unlock" open over the pictures, which go on. */
@@ -86,8 +89,8 @@ class VmsLive extends LitElement {
   private goOn(page: Document, url: URL): void {
     if (url.pathname !== location.pathname || !page.getElementById("page-data")) return location.assign(url);
     for (const part of [".demo-bar", ".top .person summary"]) takeOver(page, part);
-    this.data = pageData<LiveData>(page);
     this.takeFrame(page);
+    this.data = pageData<LiveData>(page);
     this.socket.renew();
   }
 

@@ -42,6 +42,18 @@ export function everyCamera(branches: readonly LiveBranch[]): Placed[] {
   return branches.flatMap((branch) => branch.areas.flatMap((area) => area.cameras.map((camera) => ({ camera, branch }))));
 }
 
+/** Whether both list the same cameras, in whatever state. */
+export function sameCameras(ours: readonly LiveBranch[], newer: readonly LiveBranch[]): boolean {
+  const names = (branches: readonly LiveBranch[]): string => JSON.stringify(everyCamera(branches).map(({ camera, branch }) => [branch.id, branch.name, camera.id, camera.name]));
+  return names(ours) === names(newer);
+}
+
+/** The same places without cameras that are not there any more. */
+export function cleared(layout: Layout, branches: readonly LiveBranch[]): Layout {
+  const known = new Set(everyCamera(branches).map(({ camera }) => camera.id));
+  return { ...layout, places: layout.places.map((camera) => (camera !== null && known.has(camera) ? camera : null)) };
+}
+
 /** The smallest grid that shows `count` cameras. */
 export function sizeFor(count: number): Size {
   return SIZES.find((size) => size >= count) ?? 16;
