@@ -11,7 +11,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from tests.factories import a_branch, a_camera
+from tests.factories import a_branch, a_camera, an_account
 from tests.waiting import wait_until
 from tests.web.footage import live_init, live_pictures, live_state, record
 from tests.web.test_live import Window, _seen_at
@@ -133,6 +133,32 @@ def test_while_open_its_pages_show_the_other_branches_and_until_when(district: D
     assert "in another of your sign-ins" in district.page(district.other, "/emergency")
     assert district.post(district.token, f"/emergency/{number}/close").status_code == 303
     assert "Pier" not in district.page(district.token, "/live")
+
+
+def test_what_everybody_is_told_stands_in_the_part_of_the_page_that_open_live_pages_take_over(district: District) -> None:
+    district.open()
+    for token, told in ((district.token, "Emergency access until"), (district.reviewer, "An emergency access waits")):
+        page = district.page(token, "/live")
+        found = re.search(r'<div id="announcements">(.*?)\n</div>', page, re.DOTALL)
+        assert found is not None, page
+        assert told in found[1]
+
+
+def test_a_session_is_told_apart_by_what_opens_nothing(district: District) -> None:
+    """So that a window asks the next person anew what the watching is for."""
+    mine, other = (json.loads(_page_data(district.page(token, "/playback")))["session"] for token in (district.token, district.other))
+    assert mine == str(district.person().session_id) != other
+
+
+def test_a_list_of_people_names_the_branches_of_the_own_right_alone(world: World) -> None:
+    district = District(world, Role.DIRECTOR)
+    with world.site.central.writing() as session:
+        both = frozenset({world.branch.id, district.camera.branch.id})
+        an_account(session, Role.DESK, name="b.oth", branches=both)
+    before = district.page(district.token, "/people")
+    district.open()
+    after = district.page(district.token, "/people")
+    assert ("b.oth" in after, "Harbor" in after) == ("b.oth" in before, "Harbor" in before)
 
 
 def test_playback_of_another_branch_reaches_half_an_hour_back(district: District) -> None:

@@ -42,7 +42,7 @@ def people_page(person: PeopleReader, site: TheSite, rx: Rx, request: Request, d
     accounts = people.list_people(rx, person)
     if isinstance(accounts, Refused):
         return refusal(request, accounts, person=person)
-    branches = {branch.id: branch.name for branch in list_branches(rx, person)}
+    branches = {branch.id: branch.name for branch in list_branches(rx, person, Permission.PEOPLE_READ)}
     context = shell(site, person, path=request.url.path) | {
         "people": person_rows(accounts, branches, list_waiting(rx, person), person, site.clock.now()),
         "may_propose": person.may(Permission.PEOPLE_PROPOSE),
@@ -131,7 +131,7 @@ def _form(
         **around,
         "form": form,
         "roles": [(role.value, ROLE_LABELS[role]) for role in Role],
-        "branches": list_branches(session, person),
+        "branches": list_branches(session, person, Permission.PEOPLE_PROPOSE),
         "error": error,
     }
     return site.pages.render("person_form.html", context, person=person, status=status)

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from vms.domain.ids import BranchId, ScreenId
 from vms.domain.outcome import Refused
-from vms.domain.people import Person
+from vms.domain.people import Permission, Person
 from vms.domain.screens import ScreenKind, SessionKind
 from vms.errors import Conflict, InvalidInput
 from vms.services import screens
@@ -113,7 +113,7 @@ def _list(
 ) -> Response:
     with site.central.reading() as session:
         known = screens.list_screens(session, person)
-        places = {branch.id: branch.name for branch in list_branches(session, person)}
+        places = {branch.id: branch.name for branch in list_branches(session, person, Permission.SCREEN_MANAGE)}
     if isinstance(known, Refused):
         return refusal(request, known, person=person)
     context = shell(site, person, path=request.url.path) | {
