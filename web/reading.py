@@ -9,13 +9,13 @@ from vms.domain.access import View
 from vms.domain.camera import StreamRole
 from vms.domain.ids import CameraId, SegmentId, StreamId, ViewId, split_segment_id
 from vms.domain.outcome import Refused
-from vms.domain.people import Person
+from vms.domain.people import Permission, Person
 from vms.domain.timespan import EPOCH, Timespan, datetime_of_ms
 from vms.errors import InvalidInput, NotFound
 from vms.services import footage
 from vms.services.cameras import camera_for
 from web.cameras_now import leading_stream
-from web.deps import Site
+from web.deps import Site, Use
 from web.playlist import Reach, media_playlist
 
 FOLLOWS_WITHIN = timedelta(seconds=2)
@@ -80,8 +80,8 @@ def playlist(site: Site, person: Person, view_id: ViewId, *, role: StreamRole, p
     return text
 
 
-def open_segment(site: Site, person: Person, view_id: ViewId, segment: SegmentId) -> str | Refused:
-    """Return the token under which the node shows `segment`; its event is committed when this returns."""
+def open_segment(site: Site, person: Person, view_id: ViewId, segment: SegmentId) -> Opened | Refused:
+    """Return under what the node shows `segment`; its event is committed when this returns."""
     opened = _opened(site, person, view_id)
     if isinstance(opened, Refused):
         return opened
@@ -89,7 +89,16 @@ def open_segment(site: Site, person: Person, view_id: ViewId, segment: SegmentId
     if span is None:
         raise NotFound("There is no footage here, or none that this view covers.")
     _write_read(site, person, opened.view, span, ("segment", view_id, segment), {"segment": segment})
-    return opened.token
+    return opened
+
+
+def goes_on_until(site: Site, cookie: str, view_id: ViewId) -> datetime | None:
+    """Return the deadline of a view under which octets are being sent; None when session, right, emergency or view are over."""
+    person = site.signed_in(cookie, Use.BY_PAGE)
+    if isinstance(person, Refused) or not person.may(Permission.RECORDED_VIEW):
+        return None
+    opened = _opened(site, person, view_id)
+    return None if isinstance(opened, Refused) or opened.view.deadline <= site.clock.now() else opened.view.deadline
 
 
 def timeline_window(start: datetime, end: datetime) -> Timespan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -11,12 +12,15 @@ from types import MappingProxyType
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from tests.factories import a_branch, a_camera
 from tests.web.footage import SEGMENT_SECONDS, record
 from tests.web.world import World, cookie, problem
 from vms.domain.access import Action
+from vms.domain.ids import SegmentId
 from vms.domain.people import Role
+from vms.domain.timespan import ms_of
 
 pytestmark = pytest.mark.slow
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -92,6 +96,56 @@ def test_a_range_carries_the_octets_that_the_playlist_names(world: World) -> Non
     assert answer.content == next(iter(world.node.octets.values()))[first : first + length]
     assert answer.headers["content-range"] == f"bytes {first}-{first + length - 1}/*"
     assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("how", ["signed out", "view closed", "deadline"])
+def test_a_range_that_is_read_slowly_ends_within_seconds_of_what_it_was_opened_under(world: World, how: str) -> None:
+    segment, length = _large(world)
+    with _slow_reader(world) as client, client.stream("GET", _of_large(world, client, segment, length)) as answer:
+        octets = answer.iter_raw()
+        received = [len(next(octets))]
+        with world.site.central.writing() as session:
+            if how == "signed out":
+                session.execute(text("UPDATE session SET ended_at = seen_at"))
+            elif how == "view closed":
+                session.execute(text("UPDATE view SET closed_at = deadline_at"))
+            else:
+                session.execute(text("UPDATE view SET deadline_at = :now"), {"now": ms_of(world.clock.now()) * 1000})
+        world.clock.step(timedelta(seconds=5))
+        with pytest.raises(httpx.RemoteProtocolError):
+            received.extend(map(len, octets))
+    assert sum(received) < length // 2
+    (event,) = world.events(Action.FOOTAGE_READ)
+    assert event.detail == {"segment": segment}
+
+
+def test_a_range_that_is_read_slowly_arrives_whole_while_it_may(world: World) -> None:
+    segment, length = _large(world)
+    with _slow_reader(world) as client, client.stream("GET", _of_large(world, client, segment, length)) as answer:
+        received = 0
+        for chunk in answer.iter_raw():
+            received += len(chunk)
+            world.clock.step(timedelta(seconds=0.1))
+    assert received == length
+
+
+def _large(world: World) -> tuple[SegmentId, int]:
+    record(world.node, world.main, _ago(world, 60))
+    segment, length = next(iter(world.node.octets)), 16 * 1024 * 1024
+    world.node.octets[segment] = bytes(length)
+    return segment, length
+
+
+def _slow_reader(world: World) -> httpx.Client:
+    """Return a browser whose machine takes little at once."""
+    headers = {**cookie(world.token(Role.DESK)), "sec-fetch-site": "same-origin"}
+    transport = httpx.HTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)])
+    return httpx.Client(base_url=world.address, headers=headers, transport=transport, timeout=20)
+
+
+def _of_large(world: World, client: httpx.Client, segment: SegmentId, length: int) -> str:
+    client.headers["range"] = f"bytes=0-{length - 1}"
+    return f"/api/v1/views/{_view(world, client, seconds=(90, 30))}/segments/{segment}"
 
 
 def test_each_read_is_one_event_whose_span_lies_in_the_view(world: World) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -12,6 +14,7 @@ from fastapi import APIRouter, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Send
 
 from vms.domain.access import View
 from vms.domain.camera import StreamRole
@@ -20,12 +23,14 @@ from vms.domain.outcome import Refused
 from vms.domain.timespan import TICKS_PER_MS, Timespan, ms_of
 from vms.services import footage
 from web import playlist, reading
-from web.deps import TheSite, Tx
+from web.deps import Site, TheSite, Tx
 from web.errors import problem, refusal
+from web.live_gateway import LOOK_SECONDS
 from web.numbers import PathId
 from web.permissions import Player, RecordedPlayer, RecordedViewer
 from web.schemas.node import NodeGap
 from web.schemas.requests import CloseView, OpenView
+from web.security import COOKIE
 from web.words import GAP_SENTENCES
 
 router = APIRouter(prefix="/api/v1")
@@ -85,9 +90,10 @@ async def segment_octets(
     answer = await run_in_threadpool(reading.open_segment, site, person, ViewId(view), name)
     if isinstance(answer, Refused):
         return await run_in_threadpool(refusal, request, answer, person=person)
-    octets = await site.node.octets(answer, name, first, last - first + 1)
+    octets = await site.node.octets(answer.token, name, first, last - first + 1)
+    sending = _Sending(site, request.cookies.get(COOKIE, ""), answer.view.id, answer.view.deadline, site.clock.monotonic())
     headers = {"Content-Range": f"bytes {first}-{last}/*", "Content-Length": str(last - first + 1), "Accept-Ranges": "bytes"}
-    return StreamingResponse(_passed_on(octets), 206, headers=headers, media_type="video/mp4")
+    return _Octets(sending.passed_on(octets), 206, headers=headers, media_type="video/mp4")
 
 
 @router.get("/cameras/{camera}/timeline")
@@ -103,12 +109,47 @@ def timeline(camera: PathId, start: datetime, end: datetime, person: RecordedVie
     return JSONResponse({"recorded": recorded, "gaps": [_gap(gap) for gap in told.gaps], "now_ms": ms_of(site.clock.now())})
 
 
-async def _passed_on(octets: httpx.Response) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in octets.aiter_raw():
-            yield chunk
-    finally:
-        await octets.aclose()
+class _Over(Exception):
+    """What is being sent may be sent no longer."""
+
+
+class _Octets(StreamingResponse):
+    """Octets that may end early: the connection is cut, so that nobody takes a part for the whole."""
+
+    async def stream_response(self, send: Send) -> None:
+        with suppress(_Over):
+            await super().stream_response(send)
+
+
+@dataclass(slots=True)
+class _Sending:
+    """One range on its way to a browser that may read as slowly as it likes."""
+
+    site: Site
+    cookie: str
+    view: ViewId
+    deadline: datetime
+    looked_at: float
+    """Monotonic."""
+
+    async def passed_on(self, octets: httpx.Response) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in octets.aiter_raw():
+                await self._look()
+                yield chunk
+        finally:
+            await octets.aclose()
+
+    async def _look(self) -> None:
+        """Ask again, `LOOK_SECONDS` after the last time or at the deadline, whether sending may go on."""
+        clock = self.site.clock
+        if clock.monotonic() - self.looked_at < LOOK_SECONDS and clock.now() < self.deadline:
+            return
+        self.looked_at = clock.monotonic()
+        until = await run_in_threadpool(reading.goes_on_until, self.site, self.cookie, self.view)
+        if until is None:
+            raise _Over
+        self.deadline = until
 
 
 def _view(view: View) -> dict[str, str]:
