@@ -32,13 +32,13 @@ from vms.services import screens
 from vms.services.passkeys import add_passkey, ask_to_sign_in, browser_holder, offer_passkey, sign_in_by_passkey
 from vms.services.passwords import NO_PASSWORD, fits
 from vms.services.second_factor import STEP_SECONDS, enrol_totp, offer_totp, take_code
-from vms.services.sessions import Browser, SignedIn, digest, open_session, screen_of_browser, session_for_digest, session_for_token
+from vms.services.sessions import SignedIn, digest, open_session, screen_of_browser, session_for_token
 from vms.services.webauthn import RelyingParty
 from vms.store import passkeys, people
 from vms.store.database import Engines
 from vms.store.migrate import Which
 from web.oidc_flows import Flow, Flows, For, new_secrets
-from web.screen_cookie import SCREEN_COOKIE, browser_of
+from web.screen_cookie import SCREEN_COOKIE, screen_sha256
 from web.security import COOKIE
 
 RANDOM = 5_000
@@ -84,7 +84,7 @@ def _command_line(session: Session, somebody: Somebody, told: str) -> bool:
 
 def _screen(session: Session, _somebody: Somebody, told: str) -> bool:
     header = f"{SCREEN_COOKIE}={told}".encode(errors="replace")
-    return screen_of_browser(session, browser_of(HTTPConnection({"type": "http", "headers": [(b"cookie", header)]}))) is not None
+    return screen_of_browser(session, screen_sha256(HTTPConnection({"type": "http", "headers": [(b"cookie", header)]}))) is not None
 
 
 def _enrolment_code(session: Session, _somebody: Somebody, told: str) -> bool:
@@ -322,5 +322,5 @@ def test_no_cookie_is_the_one_that_the_browser_brought(tmp_path: Path, migrated_
             assert given.keys() == proofs.cookies_set()
             assert CHOSEN not in given.values()
             with world.site.central.reading() as session:
-                assert session_for_digest(session, digest(CHOSEN), at=NOW) == session_for_digest(session, b"", at=NOW)
-                assert screen_of_browser(session, Browser(digest(CHOSEN))) is None
+                assert session_for_token(session, CHOSEN, at=NOW) == session_for_token(session, "", at=NOW)
+                assert screen_of_browser(session, digest(CHOSEN)) is None
