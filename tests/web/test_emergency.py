@@ -161,6 +161,15 @@ def test_a_list_of_people_names_the_branches_of_the_own_right_alone(world: World
     assert ("b.oth" in after, "Harbor" in after) == ("b.oth" in before, "Harbor" in before)
 
 
+def test_the_page_says_who_is_told_and_by_what(district: District) -> None:
+    """In this district no mail is set up."""
+    assert "each page of the Director and the Auditor; no mail is set up." in district.page(district.token, "/emergency")
+    district.open()
+    page = district.page(district.token, "/emergency?done=opened")
+    assert "No mail is set up, so nobody is told by mail: call them." in page
+    assert "are being told" not in page
+
+
 def test_playback_of_another_branch_reaches_half_an_hour_back(district: District) -> None:
     district.open()
     shown = district.page(district.token, f"/playback?camera={district.camera.camera.id}")

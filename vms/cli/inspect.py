@@ -32,6 +32,7 @@ from vms.services.footage import record_read
 from vms.services.key_rotation import half_done
 from vms.services.log_key import read_log_key
 from vms.services.log_witness import configured_witness, witness_state
+from vms.services.outbox import told_by_mail
 from vms.services.smtp import greet
 from vms.services.status import status_document
 from vms.store import segments, volumes
@@ -42,6 +43,10 @@ from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
 
 LANDLOCK = "Landlock"
+UNTOLD = (
+    "nobody is told of an emergency access by mail, it stands on the pages of Director and Auditor alone: set smtp_host, mail_from and "
+    "director_address, auditor_address or outside_address"
+)
 """Not every kernel has this layer of the sandbox, and the others refuse the same."""
 
 segment_app = typer.Typer(help="Segment files.", no_args_is_help=True)
@@ -244,6 +249,8 @@ def _findings(cli: Cli) -> Iterator[Finding]:
     yield _try("access log's key", lambda: f"signs as {read_log_key(settings).public.hex()[:16]}…")
     if settings.smtp_host is not None:
         yield _try("mail server", lambda: greet(settings))
+    if not told_by_mail(settings):
+        yield Finding("mail of emergencies", True, UNTOLD)
     if settings.witness_url is not None:
         yield _try("access log's witness", lambda: _countersigned(cli, settings))
     if (folder := settings.checkpoint_dir) is not None:

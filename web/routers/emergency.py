@@ -18,6 +18,7 @@ from vms.domain.people import Permission, Person
 from vms.errors import InvalidInput
 from vms.services import emergency
 from vms.services.cameras import list_cameras
+from vms.services.outbox import told_by_mail
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, refusal
 from web.numbers import PathId, id_of
@@ -27,7 +28,6 @@ from web.views import shell
 
 router = APIRouter(prefix="/emergency")
 NOTICES = {
-    "opened": "Open. The Director and the Auditor are being told.",
     "closed": "Ended. What was open closes within seconds.",
     "shown": "Written down.",
 }
@@ -46,7 +46,7 @@ class AccessRow(TypedDict):
 
 @router.get("")
 def emergency_page(person: EmergencyOpener, site: TheSite, rx: Rx, request: Request, done: str = "") -> Response:
-    return _own_page(site, shell(site, person, path=request.url.path), rx, person, notice=NOTICES.get(done))
+    return _own_page(site, shell(site, person, path=request.url.path), rx, person, notice=_notice(site, done))
 
 
 @router.get("/new")
@@ -165,8 +165,17 @@ def _own_page(
         "notice": notice,
         "error": error,
         "reviews": emergency.reviews_others(person),
+        "told_to": told_by_mail(site.settings),
     }
     return site.pages.render("emergency.html", context, person=person, status=status)
+
+
+def _notice(site: Site, done: str) -> str | None:
+    if done != "opened":
+        return NOTICES.get(done)
+    told = told_by_mail(site.settings)
+    mail = f"A mail goes to {', '.join(told)}" if told else "No mail is set up, so nobody is told by mail: call them"
+    return f"Open. It stands on each page of the Director and the Auditor. {mail}."
 
 
 def _branches(session: Session, person: Person) -> list[tuple[str, list[dict[str, object]]]]:

@@ -62,3 +62,16 @@ def test_doctor_tries_the_server_and_egress_names_it(settings: Settings, box: Ma
     assert found["mail server"] == {"what": "mail server", "ok": True, "detail": f"127.0.0.1:{box.port} takes mail"}
     assert "Nothing connects to other machines" in _say(settings, "doctor", "--egress").stdout  # it is on this one
     assert box.taken == []
+
+
+def test_doctor_says_that_nobody_is_told_of_an_emergency_by_mail_as_long_as_nobody_is(settings: Settings, box: Mailbox) -> None:
+    def told() -> list[dict[str, str]]:
+        return [one for one in json.loads(_say(settings, "doctor", "--json").stdout) if one["what"] == "mail of emergencies"]
+
+    (finding,) = told()
+    assert finding["detail"].startswith("nobody is told")
+    _mailing(settings, box.port)
+    assert told() != []
+    config = settings.data_dir / "config.toml"
+    config.write_text(f'director_address = "director@library.example"\n{config.read_text(encoding="utf-8")}', encoding="utf-8")
+    assert told() == []
