@@ -73,7 +73,8 @@ class WatchedProduct(Product):
                 content, place = _readable(path), path.relative_to(self.data).as_posix()
                 self.evidence.keep(place, content)
                 if path.parent.name == "secrets" and f"file {path.name}" not in NO_SECRETS:
-                    homes = (place, place.removesuffix(".next"))  # the next key takes the name of the one before
+                    current = place.removesuffix(".next")
+                    homes = (current, f"{current}.next")  # the next key takes the name of the one before
                     self.evidence.plant(FILES[path.name], *secrets_in(path.name, content), homes=homes)
 
 
@@ -132,7 +133,9 @@ class Visitor(httpx.Client):
         assert self.post("/account/authenticator").status_code == 303
         shown = re.search(r'class="mono">([A-Z2-7 ]+)<', self.get("/account/authenticator").text)
         assert shown is not None
-        self._evidence.plant("authenticator's secret", *totp_spellings(shown[1]), homes=(self.place,))
+        # The page comes back with it until a code fits.
+        homes = (self.place, "POST /account/authenticator/code 403")
+        self._evidence.plant("authenticator's secret", *totp_spellings(shown[1]), homes=homes)
         authenticator = Authenticator(pyotp.TOTP(shown[1].replace(" ", "")))
         assert self.post("/account/authenticator/code", data={"code": "000000"}).status_code in (200, 403, 422)
         return authenticator, self.shown("recovery code", self.post("/account/authenticator/code", data={"code": authenticator.code()}))
@@ -189,8 +192,10 @@ def set_up(day: Day, listeners: dict[str, Eavesdropper]) -> str:
     day.trusted.load_verify_locations(cadata=product.must("tls", "show", "--pem").out)
     for password in (CAMERA_PASSWORD, NEW_CAMERA_PASSWORD, WRONG_CAMERA_PASSWORD):
         evidence.plant("camera's password", password, more=digest_forms(password))
-    for password in (*PASSWORDS.values(), WRONG_PASSWORD):
+    for password in PASSWORDS.values():
         evidence.plant("person's password", password)
+    # Typed where the name goes, too: the form comes back with it.
+    evidence.plant("person's password", WRONG_PASSWORD, homes=("POST /login 401",))
     product.must("user", "add", IT, "--role", "it", "--password-stdin", stdin=PASSWORDS[IT] + "\n")
     invited = product.must("user", "add", DIRECTOR, "--role", "director")
     code = invited.out.partition("Invitation: ")[2].strip()

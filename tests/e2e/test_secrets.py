@@ -131,7 +131,8 @@ def test_what_was_searched_is_what_was_said_and_shown(watched: Watched) -> None:
 
 @pytest.mark.slow
 def test_no_secret_stands_where_it_has_no_business(watched: Watched) -> None:
-    assert watched.evidence.leaks() == []
+    leaks = watched.evidence.leaks()
+    assert not leaks, "\n".join(leaks)
 
 
 @pytest.mark.slow

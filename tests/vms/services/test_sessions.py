@@ -96,7 +96,7 @@ def test_a_password_alone_opens_nothing_for_who_watches_or_changes_things(centra
     person = _signed_in(central_sqlite, role, Proof.PASSWORD).person
     assert person.must_enrol is needs_second_factor(role)
     for permission in Permission:
-        always = permission in (Permission.PUBLIC, Permission.SIGNED_IN)
+        always = permission in (Permission.PUBLIC, Permission.SIGNED_IN, Permission.SESSION_OWN)
         assert person.may(permission) is (always or (permission in PERMISSIONS[role] and not person.must_enrol))
 
 
