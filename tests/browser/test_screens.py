@@ -129,7 +129,10 @@ def test_the_next_person_takes_the_desk_over_and_the_pictures_go_on(watched: Wat
 
 def test_a_desk_that_nobody_touches_locks_and_its_pictures_go_on(watched: Watched, demo: Demo, ruiz: Ruiz) -> None:
     page = watched.page
-    page.goto(f"{demo.origin}/live")
+    page.goto(f"{demo.origin}/login?next=/live")
+    ruiz.enter(page)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/live")
     expect(page.locator("vms-tile[data-state=live]")).to_have_count(4, timeout=30_000)
     with _central(demo) as session:
         session.execute(text("UPDATE session SET acted_at = acted_at - 3600000000 WHERE ended_at IS NULL"))

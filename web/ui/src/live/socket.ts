@@ -68,6 +68,8 @@ export class LiveSocket {
   private timer = 0;
   private heardAt = 0;
   private stopped = true;
+  /** Whether the socket before was closed for want of a session. */
+  private refused = false;
 
   constructor(path: string, changed: (connection: Connection) => void) {
     this.url = new URL(path, location.href).href.replace(/^http/, "ws");
@@ -150,6 +152,7 @@ export class LiveSocket {
   private received(socket: WebSocket, data: ArrayBuffer | string): void {
     if (socket !== this.socket) return;
     this.heardAt = performance.now();
+    this.refused = false;
     if (this.attempt > 0) {
       this.attempt = 0; // not before: a server that accepts and closes at once is not to be asked twice a second
       this.report();
@@ -178,11 +181,16 @@ export class LiveSocket {
     this.socket = null;
     this.reason = reason;
     if (this.attempt > 0) void freshPage(); // a handshake refused for want of a session looks like a lost network: where this page leads says it
-    if (FINAL_CODES.has(code)) {
+    if (FINAL_CODES.has(code) && (this.refused || this.stopped)) {
       location.reload(); // the server answers with the sign-in page, or says why not
       return;
     }
     if (this.stopped) return;
+    if (FINAL_CODES.has(code)) {
+      this.refused = true; // the browser may have another session by now, by a new proof or a change of shift
+      this.connect();
+      return;
+    }
     this.attempt += 1;
     const wait = backoff(this.attempt, Math.random());
     this.retryAt = performance.now() + wait;
