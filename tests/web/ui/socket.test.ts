@@ -15,8 +15,11 @@ class FakeSocket extends EventTarget {
     sockets.push(this);
   }
   close(): void {}
-  lose(): void {
-    this.dispatchEvent(Object.assign(new Event("close"), { code: 1006, reason: "" }));
+  lose(code = 1006): void {
+    this.dispatchEvent(Object.assign(new Event("close"), { code, reason: "" }));
+  }
+  hear(): void {
+    this.dispatchEvent(Object.assign(new Event("message"), { data: '{"t":"pong","now":0}' }));
   }
 }
 Object.assign(globalThis, {
@@ -59,5 +62,21 @@ test("it goes where its page leads once the session has ended", async () => {
   socket.tryNow();
   sockets.at(-1)?.lose();
   await settled();
+  assert.equal(reloads, 1);
+});
+
+test("closed for want of a session it tries the one that the browser has by now, and goes where that is refused too", async () => {
+  reloads = 0;
+  const socket = new LiveSocket("/api/v1/ws", () => undefined);
+  socket.start();
+  for (let proofs = 0; proofs < 2; proofs += 1) {
+    const before = sockets.length;
+    sockets.at(-1)?.lose(4401);
+    assert.equal(sockets.length, before + 1);
+    sockets.at(-1)?.hear();
+  }
+  assert.equal(reloads, 0);
+  sockets.at(-1)?.lose(4401);
+  sockets.at(-1)?.lose(4401);
   assert.equal(reloads, 1);
 });

@@ -53,7 +53,7 @@ const PING_MS = 10_000;
 const SILENCE_MS = 25_000;
 const HEADER_BYTES = 3;
 const KEYFRAME = 1;
-/** Close codes after which trying again is useless: the session has ended or may not watch. */
+/** Close codes that say that the session has ended or may not watch. */
 const FINAL_CODES = new Set([4401, 4403]);
 
 export class LiveSocket {
@@ -68,7 +68,7 @@ export class LiveSocket {
   private timer = 0;
   private heardAt = 0;
   private stopped = true;
-  /** Whether the socket before was closed for want of a session. */
+  /** Whether the socket before was closed with one of `FINAL_CODES`, and nothing has come since. */
   private refused = false;
 
   constructor(path: string, changed: (connection: Connection) => void) {
@@ -181,21 +181,20 @@ export class LiveSocket {
     this.socket = null;
     this.reason = reason;
     if (this.attempt > 0) void freshPage(); // a handshake refused for want of a session looks like a lost network: where this page leads says it
-    if (FINAL_CODES.has(code) && (this.refused || this.stopped)) {
-      location.reload(); // the server answers with the sign-in page, or says why not
-      return;
-    }
+    if (FINAL_CODES.has(code)) return this.goOn();
     if (this.stopped) return;
-    if (FINAL_CODES.has(code)) {
-      this.refused = true; // the browser may have another session by now, by a new proof or a change of shift
-      this.connect();
-      return;
-    }
     this.attempt += 1;
     const wait = backoff(this.attempt, Math.random());
     this.retryAt = performance.now() + wait;
     this.timer = window.setTimeout(() => this.connect(), wait);
     this.report();
+  }
+
+  /** The browser may have another session by now, by a new proof or a change of shift: only where that is refused too the page goes. */
+  private goOn(): void {
+    if (this.refused) return location.reload(); // the server answers with the sign-in page, or says why not
+    this.refused = true;
+    this.connect();
   }
 
   private checkAlive(): void {
