@@ -80,6 +80,23 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield Demo(product, url)
 
 
+@pytest.fixture(scope="module")
+def context(browser: Browser, demo: Demo) -> Iterator[BrowserContext]:
+    """The visitor's browser, signed in by the code of this start."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    with watching(context) as watched:
+        watched.page.goto(demo.url)
+        watched.page.wait_for_url("**/live")
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def watched(context: BrowserContext) -> Iterator[Watched]:
+    with watching(context) as watched:
+        yield watched
+
+
 def keep_picture(page: Page, name: str) -> None:
     """Keep what the window shows now."""
     PICTURES.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -39,23 +38,6 @@ window.WebSocket = class extends WebSocket {
 };
 """
 """A script of a page that is told to go away as soon as it has asked for its WebSocket."""
-
-
-@pytest.fixture(scope="module")
-def context(browser: Browser, demo: Demo) -> Iterator[BrowserContext]:
-    """The visitor's browser, signed in by the code of this start."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    with watching(context) as watched:
-        watched.page.goto(demo.url)
-        watched.page.wait_for_url("**/live")
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def watched(context: BrowserContext) -> Iterator[Watched]:
-    with watching(context) as watched:
-        yield watched
 
 
 def _act_as(watched: Watched, demo: Demo, role: str) -> None:

@@ -182,15 +182,21 @@ def test_a_link_begun_before_a_new_proof_is_of_the_same_session(world: World) ->
     assert onward(browser.come_back(back)) == "/account?done=linked"
 
 
-def test_one_factor_at_the_provider_asks_for_a_second_one_here(world: World) -> None:
-    browser = known(world, "cleo", amr="pwd")
-    browser.sign_in()
-    assert browser.get("/cameras").headers["location"] == "/account/authenticator"
+def _set_up(world: World, browser: Browser) -> pyotp.TOTP:
+    """Set up an authenticator for who is signed in."""
     browser.post("/account/authenticator")
     shown = re.search(r'class="mono">([A-Z2-7 ]+)<', browser.get("/account/authenticator").text)
     assert shown is not None
     totp = pyotp.TOTP(shown[1].replace(" ", ""))
     assert browser.post("/account/authenticator/code", code=totp.at(world.clock.now())).status_code == 200
+    return totp
+
+
+def test_one_factor_at_the_provider_asks_for_a_second_one_here(world: World) -> None:
+    browser = known(world, "cleo", amr="pwd")
+    browser.sign_in()
+    assert browser.get("/cameras").headers["location"] == "/account/authenticator"
+    totp = _set_up(world, browser)
 
     again = Browser(world, "cleo", "cameras-it", "pwd")
     world.clock.step(timedelta(minutes=1))
@@ -205,10 +211,7 @@ def test_one_factor_at_the_provider_asks_for_a_second_one_here(world: World) -> 
 def test_codes_are_not_to_be_guessed(world: World) -> None:
     browser = known(world, "dora", amr="pwd")
     browser.sign_in()
-    browser.post("/account/authenticator")
-    shown = re.search(r'class="mono">([A-Z2-7 ]+)<', browser.get("/account/authenticator").text)
-    assert shown is not None
-    browser.post("/account/authenticator/code", code=pyotp.TOTP(shown[1].replace(" ", "")).at(world.clock.now()))
+    _set_up(world, browser)
     guesser = Browser(world, "dora", "cameras-it", "pwd")
     guesser.sign_in()
     answers = [guesser.post("/login/oidc/code", code="000000") for _ in range(6)]
@@ -222,10 +225,7 @@ def test_an_empty_code_is_a_try_that_failed(world: World) -> None:
     """Asked on without one, a guesser's wrong codes would be forgiven."""
     browser = known(world, "faye", amr="pwd")
     browser.sign_in()
-    browser.post("/account/authenticator")
-    shown = re.search(r'class="mono">([A-Z2-7 ]+)<', browser.get("/account/authenticator").text)
-    assert shown is not None
-    browser.post("/account/authenticator/code", code=pyotp.TOTP(shown[1].replace(" ", "")).at(world.clock.now()))
+    _set_up(world, browser)
     guesser = Browser(world, "faye", "cameras-it", "pwd")
     guesser.sign_in()
     for code in ("000000", "000000", "000000", ""):
