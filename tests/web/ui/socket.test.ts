@@ -67,8 +67,10 @@ test("it goes where its page leads once the session has ended", async () => {
 
 test("closed for want of a session it tries the one that the browser has by now, and goes where that is refused too", async () => {
   reloads = 0;
-  const socket = new LiveSocket("/api/v1/ws", () => undefined);
+  let reports = 0;
+  const socket = new LiveSocket("/api/v1/ws", () => (reports += 1));
   socket.start();
+  reports = 0;
   for (let proofs = 0; proofs < 2; proofs += 1) {
     const before = sockets.length;
     sockets.at(-1)?.lose(4401);
@@ -76,6 +78,7 @@ test("closed for want of a session it tries the one that the browser has by now,
     sockets.at(-1)?.hear();
   }
   assert.equal(reloads, 0);
+  assert.equal(reports, 0);
   sockets.at(-1)?.lose(4401);
   sockets.at(-1)?.lose(4401);
   assert.equal(reloads, 1);

@@ -128,10 +128,14 @@ export class LiveSocket {
 
   private connect(): void {
     this.retryAt = null;
+    this.follow();
+    this.report();
+  }
+
+  private follow(): void {
     const socket = this.opening();
     socket.addEventListener("open", () => this.opened(socket));
     this.socket = socket;
-    this.report();
   }
 
   private opening(): WebSocket {
@@ -194,7 +198,7 @@ export class LiveSocket {
   private goOn(): void {
     if (this.refused) return location.reload(); // the server answers with the sign-in page, or says why not
     this.refused = true;
-    this.connect();
+    this.follow(); // nothing is reported: the tiles' own clocks say when a picture is late
   }
 
   private checkAlive(): void {
