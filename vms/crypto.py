@@ -55,11 +55,6 @@ def first_fitting(source: KeySource, attempt: Callable[[bytes], Opened | None]) 
     return None
 
 
-def new_sealing_key() -> bytes:
-    """Return a new X25519 private key."""
-    return X25519PrivateKey.generate().private_bytes_raw()
-
-
 def sealing_public_key(private_key: bytes) -> bytes:
     """Return the public half of an X25519 key; ConfigError when it is none."""
     try:

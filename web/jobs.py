@@ -26,7 +26,6 @@ from vms.log import get_logger
 from vms.services import emergency
 from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
 from vms.services.due_acts import announce, carry_out_due
-from vms.services.installation import write_private
 from vms.services.log_erase import due, erase_texts
 from vms.services.log_key import LogKey, read_log_key
 from vms.services.log_proof import Signed, sign_checkpoint
@@ -39,6 +38,7 @@ from vms.services.signed_notes import SignedNotes
 from vms.store import review_files
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, require_current
+from vms.store.private_files import write_private
 from vms.store.reviews import Review
 from web.witness_client import Countersigning, countersign
 

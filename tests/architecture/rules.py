@@ -17,7 +17,7 @@ ERASERS = frozenset({"unlink", "remove", "rmtree", "removedirs", "rmdir"})
 MAY_ERASE = {
     "vms.store.erase": "the one deleter of published footage",
     "vms.store.files": "its own .part and .tmp names",
-    "vms.store.key_files": "its own .tmp names",
+    "vms.store.private_files": "its own .tmp names",
     "vms.store.review_files": "what was asked about entries that are erased",
 }
 CLOCK = "vms.clock"

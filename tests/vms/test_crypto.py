@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vms.crypto import new_sealing_key, new_signing_key, open_sealed, random_bytes, seal, sealing_public_key, verifying_key
+from vms.crypto import KEY_BYTES, new_signing_key, open_sealed, random_bytes, seal, sealing_public_key, verifying_key
 from vms.errors import ConfigError, Corrupt, InvalidInput
 
 PRIVATE = bytes(range(32))
@@ -23,7 +23,7 @@ def test_sealing_twice_never_looks_alike() -> None:
 def test_another_key_or_another_context_opens_nothing() -> None:
     sealed = seal(PUBLIC, b"password", b"device 1")
     with pytest.raises(Corrupt, match="Enter the password again"):
-        open_sealed(new_sealing_key(), sealed, b"device 1")
+        open_sealed(random_bytes(KEY_BYTES), sealed, b"device 1")
     with pytest.raises(Corrupt, match="Enter the password again"):
         open_sealed(PRIVATE, sealed, b"device 2")
 
@@ -58,7 +58,7 @@ def test_private_keys_of_a_wrong_length_are_named() -> None:
 
 
 def test_new_keys_have_32_octets_and_differ() -> None:
-    made = [new_sealing_key(), new_sealing_key(), new_signing_key(), new_signing_key(), random_bytes(32)]
+    made = [random_bytes(KEY_BYTES), random_bytes(KEY_BYTES), new_signing_key(), new_signing_key(), random_bytes(32)]
     assert {len(key) for key in made} == {32}
     assert len(set(made)) == len(made)
     assert len(verifying_key(made[2])) == 32

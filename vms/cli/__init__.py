@@ -78,7 +78,7 @@ def _demo(
         bool, typer.Option("--forgettable", help="Only say, by the exit code, whether the demo's data may be removed.")
     ] = False,
 ) -> None:
-    """Show the product with demo cameras, a sample branch and sample people, in a directory that the demo itself sets up."""
+    """Show the product with demo cameras, two sample branches and sample people, in a directory that the demo itself sets up."""
     from vms.cli import demo, demo_data  # noqa: PLC0415 - nothing of the demo is loaded by any other command
 
     raise SystemExit(demo_data.forgettable(context.obj) if forgettable else demo.demo(context.obj, cameras=cameras, listen=listen))

@@ -21,13 +21,13 @@ from vms.domain.people import Person
 from vms.errors import InvalidInput
 from vms.services.access_log import LIST_LIMIT, list_events
 from vms.services.cameras import camera_named
-from vms.services.installation import write_private
 from vms.services.log_export import ExportReport, export_log, verify_export
 from vms.services.log_key import read_log_key
 from vms.services.log_proof import prove_entry
 from vms.services.log_verify import MAX_FINDINGS, LogReport, verify_log
 from vms.services.signed_notes import SignedNotes
 from vms.store.access_log import Filter
+from vms.store.private_files import write_private
 
 app = typer.Typer(help="The access log and its proof.", no_args_is_help=True)
 Since = Annotated[str | None, typer.Option(help="ISO 8601 with offset, as 2026-11-25T18:00-08:00.")]

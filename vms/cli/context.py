@@ -22,10 +22,10 @@ from vms.config import Settings, load_settings
 from vms.domain.outcome import Refused
 from vms.domain.people import OsUser, Person
 from vms.errors import ConfigError, InvalidInput, VmsError
-from vms.services.installation import write_private
 from vms.services.sessions import session_for_token, touch_session
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, require_current
+from vms.store.private_files import write_private
 
 DEFAULT_DATA = "vms-data"
 DEMO_DATA = "vms-demo-data"

@@ -1,4 +1,4 @@
-"""`vms demo`: the same processes as `vms up`, plus demo cameras, one sample branch and sample people.
+"""`vms demo`: the same processes as `vms up`, plus demo cameras, two sample branches and sample people.
 
 Nothing here is reachable from `vms up`; the sign-in code exists only in the processes that this module starts.
 """
@@ -34,9 +34,10 @@ from vms.domain.camera import CameraState
 from vms.domain.ids import CameraId
 from vms.errors import ConfigError
 from vms.services.district import District
-from vms.services.installation import Installation, install, migrate_all, write_private
+from vms.services.installation import Installation, install, migrate_all
 from vms.services.status import status_document
 from vms.store.database import Engines
+from vms.store.private_files import write_private
 
 MAX_BYTES = 2_000_000_000
 CAMERA_PORT = 8554
@@ -83,7 +84,7 @@ def _start(cli: Cli, children: Children, step: _Step, *, cameras: int, listen: s
         shown = demo_data.scenes_needed(demo_data.own_cameras(session, cli), wanted=cameras)
     served = _DemoCameras(free_port(CAMERA_PORT), _camera_password(settings), settings.data_dir / demo_data.CLIPS, shown)
     prepare_clips(shown, served.cache, DemoSettings(), lambda share, text: step(text, share))
-    step("Adding the sample branch, people and cameras")
+    step("Adding the sample branches, people and cameras")
     own = demo_data.make_sample_rows(cli, settings, demo_data.Source(served.port, cameras, served.password))
     sock = bind_next_free(settings, *where(listen))
     code_file, code = _sign_in_code(settings)

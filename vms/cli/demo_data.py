@@ -30,9 +30,10 @@ from vms.errors import ConfigError, Conflict, NotFound, VmsError
 from vms.services import cameras
 from vms.services.branches import add_branch, list_branches
 from vms.services.cameras import CameraDetails, CameraEdit, NewCamera
-from vms.services.installation import make_private, write_private
+from vms.services.installation import make_private
 from vms.services.passwords import PasswordHash, hash_password
 from vms.services.people import NewAccount, add_person, list_people
+from vms.store.private_files import write_private
 
 MARKER = "demo.json"
 CLIPS = "demo-cameras"

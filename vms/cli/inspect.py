@@ -28,11 +28,11 @@ from vms.services import egress
 from vms.services.cameras import list_cameras
 from vms.services.check import Depth
 from vms.services.check import check as run_check
+from vms.services.emergency import told_by_mail
 from vms.services.footage import record_read
 from vms.services.key_rotation import half_done
 from vms.services.log_key import read_log_key
 from vms.services.log_witness import configured_witness, witness_state
-from vms.services.outbox import told_by_mail
 from vms.services.smtp import greet
 from vms.services.status import status_document
 from vms.store import segments, volumes
@@ -43,11 +43,11 @@ from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
 
 LANDLOCK = "Landlock"
+"""Not every kernel has this layer of the sandbox, and the others refuse the same."""
 UNTOLD = (
     "nobody is told of an emergency access by mail, it stands on the pages of Director and Auditor alone: set smtp_host, mail_from and "
     "director_address, auditor_address or outside_address"
 )
-"""Not every kernel has this layer of the sandbox, and the others refuse the same."""
 
 segment_app = typer.Typer(help="Segment files.", no_args_is_help=True)
 

@@ -16,9 +16,9 @@ from vms.domain.emergency import LASTS, MAX_NOTE_CHARS, MAX_REASON_CHARS, MOST_U
 from vms.domain.ids import EmergencyId, PersonId, new_number
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import PERMISSIONS, Permission, Person
-from vms.errors import InvalidInput
 from vms.services.access_log import DISTRICT, record, refuse
 from vms.services.district import zone_of_district
+from vms.services.names import checked_words
 from vms.services.outbox import post
 from vms.services.refusals import no_such, not_allowed, sign_in_first
 from vms.store import access_log, branches, emergencies, people, sessions, views
@@ -127,6 +127,11 @@ def review_emergency(
     return access
 
 
+def told_by_mail(settings: Settings) -> list[str]:
+    """Return who is told of an emergency access by mail, in words; empty when no server or no address is set."""
+    return [] if settings.smtp_host is None else [who for who, address in _addresses(settings).items() if address is not None]
+
+
 def reviewable(session: Session, person: Person, number: EmergencyId, *, at: datetime) -> EmergencyAccess | Refused:
     """Return an emergency access that `person` may review now."""
     access = emergencies.get(session, number)
@@ -145,7 +150,8 @@ class Own:
 
     opened: EmergencyAccess | None
     """Open now, in this session or another of the person."""
-    suspended: Refused | None
+    barred: Refused | None
+    """Why no other can be opened now."""
     accesses: tuple[EmergencyAccess, ...]
     """The newest first."""
 
@@ -153,7 +159,7 @@ class Own:
 def own_accesses(session: Session, person: Person, *, at: datetime) -> Own:
     before = emergencies.unclosed(session, person.id)
     opened = before if before is not None and before.is_open(at) else None
-    return Own(opened, _suspended(session, person, at), tuple(emergencies.of_person(session, person.id, limit=OWN_LIMIT)))
+    return Own(opened, _barred(session, person, at), tuple(emergencies.of_person(session, person.id, limit=OWN_LIMIT)))
 
 
 def list_accesses(session: Session, person: Person, *, skip: int = 0) -> list[EmergencyAccess] | Refused:
@@ -198,6 +204,11 @@ def _may_not_open(session: Session, person: Person, before: EmergencyAccess | No
         )
     if not opens_more(session, person):
         return NOTHING_MORE
+    return _barred(session, person, at)
+
+
+def _barred(session: Session, person: Person, at: datetime) -> Refused | None:
+    """Say why no other is opened before others have been reviewed."""
     return _suspended(session, person, at) or _too_many(session, person, at)
 
 
@@ -241,10 +252,19 @@ def _tell(session: Session, settings: Settings, access: EmergencyAccess, at: dat
 
 
 def _post(session: Session, settings: Settings, about: str, subject: str, told: list[str], at: datetime) -> None:
-    page = f"{(settings.public_url or '').rstrip('/')}/emergency/reviews"
+    page = f"{settings.public_url or ''}/emergency/reviews"
     body = "\n\n".join([*told, f"Why, and what was looked at: sign in and open {page}"]) + "\n"
-    for address in {settings.director_address, settings.auditor_address, settings.outside_address}:
+    for address in set(_addresses(settings).values()):
         post(session, settings, address, about=about, subject=subject, body=body, at=at)
+
+
+def _addresses(settings: Settings) -> dict[str, str | None]:
+    """Return to whom a mail goes at once, by who that is."""
+    return {
+        "the Director": settings.director_address,
+        "the Auditor": settings.auditor_address,
+        "the address outside": settings.outside_address,
+    }
 
 
 def _own(session: Session, person: Person, number: EmergencyId) -> EmergencyAccess | Refused:
@@ -257,10 +277,7 @@ def _record(session: Session, person: Person, action: Action, access: EmergencyA
 
 
 def _text(text: str, what: str, most: int) -> str:
-    plain = " ".join(text.split())
-    if not plain or len(plain) > most or not plain.isprintable():
-        raise InvalidInput(f"{what}, in up to {most} characters; it stands in the access log.")
-    return plain
+    return checked_words(text, most, f"{what}, in up to {most} characters; it stands in the access log.")
 
 
 def _moment(at: datetime) -> str:

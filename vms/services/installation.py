@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vms.clock import Clock
 from vms.config import Settings, load_settings
-from vms.crypto import new_sealing_key, new_signing_key, sealing_public_key
+from vms.crypto import new_signing_key, sealing_public_key
 from vms.domain.people import Actor
 from vms.errors import ConfigError, Conflict
 from vms.services.access_log import DISTRICT
@@ -23,6 +23,7 @@ from vms.store.files import Volume
 from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
 from vms.store.migrate import Which, migrate
+from vms.store.private_files import write_private
 from vms.store.volumes import register
 from vms.store.web_role import grant_to_web
 
@@ -112,32 +113,17 @@ def make_private(data_dir: Path) -> None:
     )
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner reads, whole or not at all."""
-    part = path.with_suffix(path.suffix + ".tmp")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, SECRET_MODE), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
 def _make_secrets(settings: Settings) -> None:
     settings.secrets_dir.mkdir(mode=FOLDER_MODE, exist_ok=True)
     for path, make in (
         (settings.grant_key_path, new_signing_key),
         (settings.log_key_path, new_signing_key),
-        (settings.node_key_path, new_sealing_key),
     ):
         if not path.exists():
             write_private(path, make())
     kek = KeyFiles(settings.kek_path)
-    kek.make_if_none()
+    for key in (KeyFiles(settings.node_key_path), kek):
+        key.make_if_none()
     for folder in (settings.keys1_path.parent, settings.keys2_path.parent, settings.run_dir):
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     KeyStore.open(settings.keys1_path, settings.keys2_path, kek).close()

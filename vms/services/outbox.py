@@ -45,16 +45,6 @@ def post(  # noqa: PLR0913 - a mail has so many parts
         mails.add(session, Letter(new_number(), about, to, subject, body, at, attachment=attachment))
 
 
-def told_by_mail(settings: Settings) -> list[str]:
-    """Return who is told by mail of what is told at once, in words; empty when no server or no address is set."""
-    addresses = {
-        "the Director": settings.director_address,
-        "the Auditor": settings.auditor_address,
-        "the address outside": settings.outside_address,
-    }
-    return [] if settings.smtp_host is None else [who for who, address in addresses.items() if address is not None]
-
-
 def send_due(central: Engines, settings: Settings, clock: Clock, *, stopping: Callable[[], bool] = lambda: False) -> None:
     """Try every mail that is due, give up what is too old, forget what is done with.
 

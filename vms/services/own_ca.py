@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from vms.config import Settings
 from vms.domain.certificate import spelled_fingerprint
 from vms.errors import ConfigError, InvalidInput
-from vms.services.installation import write_private
+from vms.store.private_files import write_private
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 """Always vouched for. A kind of name with no permitted name at all would be free, so there is one of each kind."""

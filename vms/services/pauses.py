@@ -15,6 +15,7 @@ from vms.domain.people import Actor
 from vms.errors import InvalidInput
 from vms.services.access_log import record, refuse
 from vms.services.cameras import manageable
+from vms.services.names import checked_words
 from vms.store import cameras
 
 MAX_PAUSE = timedelta(hours=12)
@@ -63,9 +64,5 @@ def _with(details: CameraDetails, pause: Pause | None) -> CameraDetails:
 
 
 def _checked_reason(reason: str) -> str:
-    plain = " ".join(reason.split())
-    if not plain or len(plain) > MAX_REASON_CHARS or not plain.isprintable():
-        raise InvalidInput(
-            f"Say in up to {MAX_REASON_CHARS} characters why the camera is paused; it stands in the timeline and the access log."
-        )
-    return plain
+    sentence = f"Say in up to {MAX_REASON_CHARS} characters why the camera is paused; it stands in the timeline and the access log."
+    return checked_words(reason, MAX_REASON_CHARS, sentence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vms.config import Settings
 from vms.errors import Corrupt
-from vms.services.installation import write_private
+from vms.store.private_files import write_private
 
 _BETWEEN = "\n====\n"
 

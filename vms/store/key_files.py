@@ -1,4 +1,6 @@
-"""The file of a key that wraps others and, beside it while a rotation is open, that of the next. Neither is ever written over.
+"""The file of a key that wraps others and, beside it while a rotation is open, that of the next.
+
+No key is written over but by the rename that ends a rotation.
 
 `NAME` is the current key, `NAME.next` the next one: 32 octets each, for their owner alone. What a kill or power cut leaves:
 
@@ -18,7 +20,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from vms.domain.timespan import datetime_of_ms
 from vms.errors import ConfigError, Conflict, Unavailable
 from vms.store.failpoints import failpoint
 from vms.store.files import fsync_dir
+from vms.store.private_files import write_private
 
 _OWNER_ONLY = 0o600
 
@@ -152,20 +155,7 @@ def _read(path: Path) -> bytes | None:
 
 def _write_key(path: Path) -> None:
     """Write a new key whole or not at all; when this returns it is durable."""
-    part = path.with_name(f"{path.name}.tmp")
-    try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _OWNER_ONLY), "wb") as file:
-            os.fchmod(file.fileno(), _OWNER_ONLY)  # a part left by somebody else may have had another mode
-            file.write(random_bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        failpoint("rotate:b1")
-        part.rename(path)
-    except OSError:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
-    fsync_dir(path.parent)
+    write_private(path, random_bytes(KEY_BYTES), written=lambda: failpoint("rotate:b1"))
 
 
 @contextmanager

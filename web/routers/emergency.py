@@ -18,7 +18,6 @@ from vms.domain.people import Permission, Person
 from vms.errors import InvalidInput
 from vms.services import emergency
 from vms.services.cameras import list_cameras
-from vms.services.outbox import told_by_mail
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, refusal
 from web.numbers import PathId, id_of
@@ -155,7 +154,7 @@ def _own_page(
         **around,
         "opened": own.opened,
         "here": here,
-        "suspended": own.suspended.sentence if own.suspended else None,
+        "barred": own.barred.sentence if own.barred else None,
         "more": emergency.opens_more(session, person),
         "branches": _branches(session, person) if here else [],
         "rows": [_row(session, one, person, at) for one in own.accesses],
@@ -165,7 +164,7 @@ def _own_page(
         "notice": notice,
         "error": error,
         "reviews": emergency.reviews_others(person),
-        "told_to": told_by_mail(site.settings),
+        "told_to": emergency.told_by_mail(site.settings),
     }
     return site.pages.render("emergency.html", context, person=person, status=status)
 
@@ -173,7 +172,7 @@ def _own_page(
 def _notice(site: Site, done: str) -> str | None:
     if done != "opened":
         return NOTICES.get(done)
-    told = told_by_mail(site.settings)
+    told = emergency.told_by_mail(site.settings)
     mail = f"A mail goes to {', '.join(told)}" if told else "No mail is set up, so nobody is told by mail: call them"
     return f"Open. It stands on each page of the Director and the Auditor. {mail}."
 

@@ -503,7 +503,7 @@ def test_the_rule_of_days_forgets_what_was_reviewed_and_only_the_texts_of_what_w
         assert {one.reason for one in done(emergency.list_accesses(session, director))} == {"fire in West"}
         emergencies.forget(session, newest)
         assert [(one.id, one.reason) for one in done(emergency.list_accesses(session, director))] == [(waiting.id, "")]
-        assert emergency.own_accesses(session, person, at=_LATE).suspended is not None
+        assert emergency.own_accesses(session, person, at=_LATE).barred is not None
 
 
 def test_a_clock_that_is_set_back_leaves_one_to_end_and_no_error(scene: Scene) -> None:
@@ -545,3 +545,13 @@ def test_a_fourth_waits_until_one_of_three_is_reviewed(scene: Scene) -> None:
     assert told == "3 of your emergency accesses wait for a review. Who can review it: helen."
     done(scene.review(director, first.id, at=MOST_UNREVIEWED * 1800))
     scene.opened(at=MOST_UNREVIEWED * 1800)
+
+
+def test_who_is_told_by_mail_follows_from_the_server_and_the_addresses(tmp_path: Path) -> None:
+    nobody = Settings(data_dir=tmp_path)
+    addresses = {"director_address": "director@library.example", "outside_address": "board@county.example"}
+    assert emergency.told_by_mail(nobody) == emergency.told_by_mail(nobody.model_copy(update=addresses)) == []
+    assert emergency.told_by_mail(nobody.model_copy(update=addresses | {"smtp_host": "127.0.0.1"})) == [
+        "the Director",
+        "the address outside",
+    ]

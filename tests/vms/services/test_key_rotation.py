@@ -20,7 +20,7 @@ from tests.factories import CONSOLE, NOW, FixedKeys, a_person, done
 from tests.vms.services.sealed_branch import CLOCK, SealedBranch, fill, password_of, sealed_branch
 from tests.waiting import wait_until
 from vms.config import load_settings
-from vms.crypto import new_sealing_key, seal, sealing_public_key
+from vms.crypto import KEY_BYTES, random_bytes, seal, sealing_public_key
 from vms.domain.access import AccessEvent, Action
 from vms.domain.camera import CameraDetails, password_aad
 from vms.domain.ids import CameraId
@@ -249,7 +249,7 @@ def test_a_wrong_key_file_is_refused_and_nothing_is_begun(branch: SealedBranch, 
     fill(branch)
     path = branch.files(key).path
     right = path.read_bytes()
-    path.write_bytes(new_sealing_key())
+    path.write_bytes(random_bytes(KEY_BYTES))
     with pytest.raises((ConfigError, Conflict), match=r"put back|Put it back|put that key in its place"):
         branch.rotate(key)
     assert half_done(branch.settings) == []
@@ -297,7 +297,7 @@ def test_what_nobody_needs_any_more_holds_no_rotation_up(branch: SealedBranch) -
     branch.remove_camera(camera)
     with branch.central.writing() as session:
         person = a_person(session, name="never came back")
-        done(offer_totp(session, person, key=FixedKeys((new_sealing_key(),))))
+        done(offer_totp(session, person, key=FixedKeys((random_bytes(KEY_BYTES),))))
     branch.rotate(RotatedKey.NODE)
     branch.rotate(RotatedKey.FACTORS)
     del branch.passwords[camera]
@@ -322,7 +322,7 @@ def _put(branch: SealedBranch, camera: object, sealed: bytes) -> None:
 def test_an_hour_key_that_no_key_opens_is_named_before_anything_is_begun_and_may_be_left(branch: SealedBranch) -> None:
     fill(branch)
     camera, hour = next(iter(branch.hours))
-    _put_wrapped(branch, camera, hour, aes_key_wrap(new_sealing_key(), new_sealing_key()))
+    _put_wrapped(branch, camera, hour, aes_key_wrap(random_bytes(KEY_BYTES), random_bytes(KEY_BYTES)))
     with pytest.raises(Conflict, match=rf"the footage key of camera {camera}, 1970-01-01 00:00 UTC.*--leave-unopenable"):
         branch.rotate(RotatedKey.FOOTAGE)
     assert half_done(branch.settings) == []
@@ -348,7 +348,7 @@ def test_a_key_that_is_found_again_is_put_before_the_current_one_and_everything_
     branch: SealedBranch, key: RotatedKey
 ) -> None:
     fill(branch)
-    files, found = branch.files(key), new_sealing_key()
+    files, found = branch.files(key), random_bytes(KEY_BYTES)
     (current,) = files.fresh()
     _seal_one_to(branch, key, found)
     with pytest.raises(Conflict, match=rf"rename {files.path} to {files.next_path.name}, and put that key in its place"):
@@ -365,7 +365,7 @@ def test_a_key_that_is_found_again_is_put_before_the_current_one_and_everything_
 def test_no_key_is_to_be_renamed_while_there_are_two(branch: SealedBranch, key: RotatedKey) -> None:
     fill(branch)
     assert _fails_at(branch, key, "rotate:b")
-    _seal_one_to(branch, key, new_sealing_key())
+    _seal_one_to(branch, key, random_bytes(KEY_BYTES))
     with pytest.raises(Conflict, match=r"Nothing was taken away\. (Enter|Reset|Let)"):
         branch.rotate(key)
 

@@ -18,7 +18,7 @@ from tests.vms.store.killed import killed_at
 from tests.web.world_clock import DrivenClock
 from vms.config import Settings
 from vms.errors import Unavailable
-from vms.services.outbox import GIVE_UP_AFTER, KEPT, LONGEST_PAUSE, post, send_due, told_by_mail
+from vms.services.outbox import GIVE_UP_AFTER, KEPT, LONGEST_PAUSE, post, send_due
 from vms.services.smtp import greet, mail_server, message_of
 from vms.store.database import Engines
 from vms.store.mails import Letter
@@ -79,13 +79,6 @@ def test_without_a_server_or_an_address_nothing_is_queued(central_sqlite: Engine
     _post(central_sqlite, _settings(tmp_path, 25), to=None)
     send_due(central_sqlite, none, DrivenClock())
     assert _rows(central_sqlite) == []
-
-
-def test_who_is_told_by_mail_follows_from_the_server_and_the_addresses(tmp_path: Path) -> None:
-    nobody = Settings(data_dir=tmp_path)
-    addresses = {"director_address": "director@library.example", "outside_address": "board@county.example"}
-    assert told_by_mail(nobody) == told_by_mail(nobody.model_copy(update=addresses)) == []
-    assert told_by_mail(nobody.model_copy(update=addresses | {"smtp_host": "127.0.0.1"})) == ["the Director", "the address outside"]
 
 
 def test_a_temporary_failure_is_tried_again_later_and_later(central: Engines, settings: Settings, box: Mailbox) -> None:

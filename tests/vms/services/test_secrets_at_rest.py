@@ -15,7 +15,7 @@ from tests.factories import FixedKeys
 from tests.vms.media.segment_samples import CAMERA, HOUR, SALT, SEGMENT, joined
 from tests.vms.services.sealed_branch import SealedBranch, fill, sealed_branch
 from vms.config import Settings, load_settings
-from vms.crypto import new_sealing_key
+from vms.crypto import KEY_BYTES, random_bytes
 from vms.domain.camera import NodeConfiguration
 from vms.errors import ConfigError, Corrupt, VmsError
 from vms.media.segment_file import SegmentEncoder, SegmentReader
@@ -63,7 +63,7 @@ def test_the_search_for_secrets_finds_one_that_lies_open(branch: SealedBranch) -
 
 
 def test_a_copy_without_the_key_files_opens_nothing_with_keys_made_for_it(branch: SealedBranch) -> None:
-    guessed = FixedKeys((new_sealing_key(), new_sealing_key()))
+    guessed = FixedKeys((random_bytes(KEY_BYTES), random_bytes(KEY_BYTES)))
     assert [branch.opened(key, guessed) for key in RotatedKey] == [0, 0, 0]
     with pytest.raises(ConfigError, match=r"node_kek\.key"), branch.store(guessed):
         pass

@@ -97,7 +97,7 @@ def test_a_next_key_is_used_by_nobody_before_its_name_survives_a_power_cut(tmp_p
         running.fresh()
         assert synced == [folder]
 
-    monkeypatch.setattr("vms.store.key_files.fsync_dir", beside)
+    monkeypatch.setattr("vms.store.private_files.fsync_dir", beside)
     files.begin()
     assert running.held() == files.fresh()
 
@@ -108,7 +108,8 @@ def test_a_next_key_that_the_disk_does_not_keep_is_not_used_and_the_sentence_tel
     files, running = KeyFiles(tmp_path / "key"), KeyFiles(tmp_path / "key")
     first = _made(files.path)
     assert running.held() == (first,)
-    monkeypatch.setattr("vms.store.key_files.fsync_dir", _fails)
+    for module in ("private_files", "key_files"):
+        monkeypatch.setattr(f"vms.store.{module}.fsync_dir", _fails)
     with pytest.raises(Unavailable, match="Both keys stay"):
         files.begin()
     with pytest.raises(ConfigError, match="can't be used yet"):
