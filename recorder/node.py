@@ -144,9 +144,9 @@ class Node:
 
     def passwords(self, streams: Iterable[StreamConfig]) -> dict[StreamId, str]:
         """Return the password of each stream's camera; empty for one that can't be opened."""
-        return {stream.stream_id: self._password_or_none(stream) for stream in streams}
+        return {stream.stream_id: self._password_or_empty(stream) for stream in streams}
 
-    def _password_or_none(self, stream: StreamConfig) -> str:
+    def _password_or_empty(self, stream: StreamConfig) -> str:
         try:
             return self.password(stream)
         except Corrupt:
@@ -164,7 +164,7 @@ class Node:
             port=stream.address.port,
             path=stream.path,
             username=stream.username,
-            password=self._password_or_none(stream),
+            password=self._password_or_empty(stream),
             mode=str(stream.recording_mode),
             not_before=not_before,
             certificate=(stream.certificate_sha256 or b"").hex(),

@@ -152,7 +152,7 @@ def _open(
 
 
 def _opened(request: Request, response: Response, answer: sessions.SignedIn | Refused) -> Response:
-    return refusal(request, answer, person=None) if isinstance(answer, Refused) else with_cookie(response, answer)
+    return refusal(request, answer, person=None) if isinstance(answer, Refused) else with_cookie(request, response, answer)
 
 
 def _bar(person: Person | None) -> Mapping[str, object]:

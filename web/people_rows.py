@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from vms.domain.ids import BranchId
-from vms.domain.people import Account, AccountState, Permission, Person, Role
+from vms.domain.people import Account, AccountState, Permission, Person, Role, covers
 from vms.domain.second_person import Act, Proposal
 from vms.services.identities import OIDC
 from web.words import ROLE_LABELS
@@ -53,7 +53,10 @@ def _row(
     account: Account, branches: Mapping[BranchId, str], confirm: Proposal | None, reset: Proposal | None, reader: Person, at: datetime
 ) -> PersonRow:
     state = account.state(at)
+    within = covers(reader, account, Permission.PEOPLE_READ)
+    may_propose = within and reader.may(Permission.PEOPLE_PROPOSE)
     directors = account.role is Role.DIRECTOR and state is AccountState.WORKS
+    may_end = within and reader.may(Permission.PEOPLE_CONFIRM if directors else Permission.PEOPLE_END)
     return PersonRow(
         id=account.id,
         name=account.name,
@@ -65,11 +68,11 @@ def _row(
         ends_at=account.ends_at,
         firm=account.firm,
         from_provider=confirm is not None and confirm.by == OIDC.label,
-        may_confirm=confirm is not None and confirm.may_approve(reader),
-        may_end=state is not AccountState.ENDED and reader.may(Permission.PEOPLE_CONFIRM if directors else Permission.PEOPLE_END),
-        may_reset=state is AccountState.WORKS and reset is None and reader.may(Permission.PEOPLE_PROPOSE),
-        may_finish_reset=reset is not None and reset.earliest_at <= at and reset.may_approve(reader),
-        may_invite=state is not AccountState.ENDED and account.first_signed_in_at is None and reader.may(Permission.PEOPLE_PROPOSE),
+        may_confirm=within and confirm is not None and confirm.may_approve(reader),
+        may_end=may_end and state is not AccountState.ENDED,
+        may_reset=may_propose and state is AccountState.WORKS and reset is None,
+        may_finish_reset=within and reset is not None and reset.earliest_at <= at and reset.may_approve(reader),
+        may_invite=may_propose and state is not AccountState.ENDED and account.first_signed_in_at is None,
         own=account.id == reader.id,
     )
 

@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from vms.domain.people import Person
-from vms.services.sessions import MAX_TOKEN_CHARS, Browser, digest
+from vms.services.sessions import Browser, token_digest
 from web.deps import Use, site_of
 from web.security import COOKIE
 
@@ -25,8 +25,7 @@ def browser_of(connection: HTTPConnection) -> Browser:
 
 def screen_sha256(connection: HTTPConnection) -> bytes:
     """Return the digest of a browser's screen token; empty where it has none."""
-    token = connection.cookies.get(SCREEN_COOKIE, "")
-    return digest(token) if 0 < len(token) <= MAX_TOKEN_CHARS else b""
+    return token_digest(connection.cookies.get(SCREEN_COOKIE, ""))
 
 
 def with_screen_cookie(response: Response, token: str) -> Response:
@@ -36,5 +35,4 @@ def with_screen_cookie(response: Response, token: str) -> Response:
 
 
 def keep_screen_cookie(connection: HTTPConnection, response: Response) -> Response:
-    token = connection.cookies.get(SCREEN_COOKIE, "")
-    return with_screen_cookie(response, token) if 0 < len(token) <= MAX_TOKEN_CHARS else response
+    return with_screen_cookie(response, connection.cookies[SCREEN_COOKIE]) if screen_sha256(connection) else response

@@ -17,7 +17,7 @@ from tests.factories import CONSOLE, a_branch, a_camera
 from tests.web.test_cameras import SECRET, entries, state
 from tests.web.world import World
 from vms.domain.access import Action
-from vms.domain.people import PERMISSIONS, Permission, Role
+from vms.domain.people import OF_EVERYBODY, PERMISSIONS, Permission, Role
 from vms.errors import ConfigError
 from vms.services import cameras
 from web.pages import Pages, clock, day, short_clock, when, zone_abbr
@@ -68,7 +68,7 @@ def test_the_navigation_shows_only_what_the_role_opens(shared_world: World, role
 def test_the_rules_are_shown_as_they_are_in_force(shared_world: World, role: Role) -> None:
     with shared_world.client(role, page=True) as client:
         page = client.get("/rules").text
-    for permission in set(Permission) - {Permission.PUBLIC, Permission.SIGNED_IN, Permission.SESSION_OWN, Permission.HEALTH_READ}:
+    for permission in set(Permission) - {*OF_EVERYBODY, Permission.HEALTH_READ}:
         row = page.partition(f">{html.escape(ACTS[permission].capitalize())}<")[2].partition("</tr>")[0]
         assert [cell != "" for cell in re.findall(r"<td>(.*?)</td>", row)] == [permission in PERMISSIONS[one] for one in Role]
     assert all(html.escape(sentence) in page for sentence in PURPOSE_SENTENCES.values())

@@ -59,8 +59,9 @@ class Permission(StrEnum):
 
 
 _ALL = frozenset(Permission)
-_EVERYONE = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SESSION_OWN})
-_WATCHES_LIVE = _EVERYONE | {Permission.CAMERA_LIST, Permission.LIVE_VIEW, Permission.EMERGENCY_OPEN}
+OF_EVERYBODY = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SESSION_OWN})
+"""What every account may, whatever its role."""
+_WATCHES_LIVE = OF_EVERYBODY | {Permission.CAMERA_LIST, Permission.LIVE_VIEW, Permission.EMERGENCY_OPEN}
 _WATCHES = _WATCHES_LIVE | {Permission.RECORDED_VIEW}
 _READS = {Permission.CAMERA_LIST, Permission.LOG_READ, Permission.LOG_EXPORT, Permission.REVIEW_READ, Permission.PEOPLE_READ}
 _DECIDES = _WATCHES | {Permission.HEALTH_READ, Permission.LOG_READ, Permission.EMERGENCY_REVIEW}
@@ -72,11 +73,11 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     | {Permission.LOG_EXPORT, Permission.REVIEW_READ}
     | {Permission.PEOPLE_READ, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END, Permission.SCREEN_MANAGE},
     Role.DELEGATE: _DECIDES,
-    Role.COUNSEL: _EVERYONE,
-    Role.IT: _EVERYONE
+    Role.COUNSEL: OF_EVERYBODY,
+    Role.IT: OF_EVERYBODY
     | {Permission.CAMERA_LIST, Permission.CAMERA_MANAGE, Permission.HEALTH_READ}
     | {Permission.PEOPLE_READ, Permission.PEOPLE_PROPOSE, Permission.PEOPLE_END, Permission.SCREEN_MANAGE},
-    Role.AUDITOR: _EVERYONE | _READS | {Permission.EMERGENCY_REVIEW},
+    Role.AUDITOR: OF_EVERYBODY | _READS | {Permission.EMERGENCY_REVIEW},
 }
 """Nobody configures cameras and also watches them; who adds accounts confirms none; who reads everybody's log watches nobody."""
 
@@ -128,7 +129,7 @@ class Ceremony(StrEnum):
     PROVE = "prove"
 
 
-_HARMLESS = _EVERYONE | _READS | {Permission.EMERGENCY_REVIEW}
+_HARMLESS = OF_EVERYBODY | _READS | {Permission.EMERGENCY_REVIEW}
 """A review opens nothing, and its page asks for a fresh proof."""
 
 
@@ -174,7 +175,7 @@ class Person:
         return self.proof is Proof.PASSWORD and needs_second_factor(self.role)
 
     def may(self, permission: Permission) -> bool:
-        """Say whether this session may do what `permission` names now; the one place that knows of the lock and of walls."""
+        """Say whether this session may do what `permission` names now: by role or an emergency, less what a lock or a wall takes away."""
         return (self._may_by_role(permission) or self._in_emergency(permission)) and permission in self._left()
 
     def has_right(self, permission: Permission, branch: BranchId) -> bool:
@@ -190,7 +191,7 @@ class Person:
         return timedelta(0) <= at - self.proved_at < PROOF_LASTS
 
     def _may_by_role(self, permission: Permission) -> bool:
-        return permission in (_EVERYONE if self.must_enrol else PERMISSIONS[self.role])
+        return permission in (OF_EVERYBODY if self.must_enrol else PERMISSIONS[self.role])
 
     def _in_emergency(self, permission: Permission) -> bool:
         if self.emergency is None or self.kind is SessionKind.WALL:

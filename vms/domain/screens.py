@@ -38,4 +38,3 @@ class Screen:
     enrolled_at: datetime | None = None
     seen_at: datetime | None = None
     """When somebody last signed in, acted or watched there."""
-    ended_at: datetime | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -17,6 +16,7 @@ from vms.domain.timespan import day_of
 from vms.errors import InvalidInput
 from vms.services import second_person
 from vms.services.access_log import record, refuse
+from vms.services.codes import grouped, new_code
 from vms.services.names import checked_name
 from vms.services.passwords import NO_PASSWORD, PasswordHash
 from vms.services.refusals import BEYOND, no_such, not_allowed
@@ -251,10 +251,10 @@ def _reset(session: Session, actor: Actor, account: Account, at: datetime) -> st
 
 
 def _invited(session: Session, actor: Actor, account: Account, at: datetime) -> str:
-    code = secrets.token_hex(10)
+    code = new_code()
     people.invite(session, account.id, digest(code), at + INVITATION_LASTS)
     record(session, actor=actor, action=Action.PERSON_INVITE, at=at, detail=_named(account))
-    return "-".join(code[start : start + 5] for start in range(0, len(code), 5))
+    return grouped(code)
 
 
 def _told(account: Account) -> dict[str, str]:

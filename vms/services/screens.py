@@ -15,6 +15,7 @@ from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Actor, Permission, Person, System, allows, reach
 from vms.domain.screens import CODE_LASTS, Screen, ScreenKind
 from vms.services.access_log import record, refuse
+from vms.services.codes import grouped, new_code, plain_code
 from vms.services.names import checked_name
 from vms.services.refusals import no_such, not_allowed
 from vms.services.sessions import digest
@@ -46,18 +47,17 @@ def add_screen(session: Session, actor: Actor, *, name: str, branch: BranchId, k
     plain = checked_name(name, "screen")
     if branch not in {one.id for one in branches.find(session, reach(actor, Permission.SCREEN_MANAGE))}:
         return no_such("branch")
-    code = secrets.token_hex(10)
+    code = new_code()
     screen = Screen(ScreenId(new_number()), plain, branch, kind, at, code_ends_at=at + CODE_LASTS)
     screens.add(session, screen, digest(code))
     record(session, actor=actor, action=Action.SCREEN_ADD, at=at, detail=_told(screen))
-    return NewScreen(screen, "-".join(code[start : start + 5] for start in range(0, len(code), 5)))
+    return NewScreen(screen, grouped(code))
 
 
 def enrol_screen(session: Session, code: str, *, at: datetime, address: str = "") -> Enrolled | Refused:
     """Make the browser that says a screen's code that screen."""
     token = secrets.token_urlsafe(32)
-    plain = code.replace("-", "").replace(" ", "").casefold()
-    screen = screens.enrol(session, digest(plain), digest(token), at)
+    screen = screens.enrol(session, digest(plain_code(code)), digest(token), at)
     if screen is None:
         return refuse(session, System("enrolment"), Action.SCREEN_ENROL, Refused(Refusal.NOT_ALLOWED, WRONG_CODE), at=at)
     told = _told(screen) | ({"address": address} if address else {})

@@ -20,6 +20,8 @@ from vms.domain.ids import PersonId
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Person, Proof
 from vms.services.access_log import record
+from vms.services.codes import grouped, new_code, plain_code
+from vms.services.refusals import SESSION_ENDED
 from vms.services.sessions import SignedIn, digest, prove_session
 from vms.store import factors, passkeys, people, sessions
 from vms.store.key_files import KeyFiles
@@ -31,7 +33,6 @@ DRIFT_STEPS = 1
 """A phone's clock may be off by half a minute."""
 CODE_DIGITS = 6
 RECOVERY_CODES = 10
-_RECOVERY_BYTES = 10
 ISSUER = "Custodian"
 
 
@@ -114,9 +115,9 @@ def enrol_totp(session: Session, person: Person, code: str, *, key: FactorKey, a
 
 def new_recovery_codes(session: Session, person: PersonId) -> tuple[str, ...]:
     """Return new codes for paper, as they are to be written down; those that were there open nothing any more."""
-    codes = tuple(secrets.token_hex(_RECOVERY_BYTES) for _ in range(RECOVERY_CODES))
+    codes = [new_code() for _ in range(RECOVERY_CODES)]
     factors.set_recovery_codes(session, person, [digest(code) for code in codes])
-    return tuple("-".join(code[start : start + 5] for start in range(0, len(code), 5)) for code in codes)
+    return tuple(map(grouped, codes))
 
 
 def refuse_factor_change(session: Session, person: Person) -> Refused | None:
@@ -127,7 +128,7 @@ def refuse_factor_change(session: Session, person: Person) -> Refused | None:
     """
     people.lock(session, person.id)
     if not sessions.is_open(session, person.session_id):
-        return Refused(Refusal.SIGN_IN, "The session has ended. Sign in again.")
+        return SESSION_ENDED
     if person.proof is not Proof.PASSWORD or not factors_of(session, person.id).any:
         return None
     return Refused(Refusal.PROVE, "This account has a second factor. Show first that you have it.")
@@ -142,7 +143,7 @@ def take_code(session: Session, person: PersonId, code: str, *, key: FactorKey, 
     secret = stored.secret if stored is not None and stored.confirmed_at is not None else None
     if secret is None and not passkeys.has_any(session, person):
         return Proof.PASSWORD
-    plain = code.replace(" ", "").replace("-", "").casefold()
+    plain = plain_code(code)
     if secret is not None and _take_totp(session, person, secret, plain, key=key, at=at):
         return Proof.TOTP
     if factors.take_recovery_code(session, person, digest(plain), at):

@@ -15,7 +15,7 @@ from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import IDLE_LIMITS, SESSION_LIMITS, WALL_LIMIT, Account, AccountState, Permission, Person, Proof, System, covers
 from vms.domain.screens import Screen, ScreenKind, SessionKind
 from vms.services.access_log import record, refuse
-from vms.services.refusals import BEYOND, no_such, not_allowed, sign_in_first
+from vms.services.refusals import BEYOND, SESSION_ENDED, no_such, not_allowed, sign_in_first
 from vms.store import people, screens, sessions
 from vms.store.sessions import StoredSession
 
@@ -58,8 +58,8 @@ class OpenSession:
 
     @property
     def watching_counts(self) -> bool:
-        """Say whether a live picture that is watched keeps the session open: at an enrolled screen alone."""
-        return self.person.kind is not SessionKind.ORDINARY
+        """Say whether a live picture that is watched keeps the session open: at an enrolled screen, and under an emergency, alone."""
+        return self.person.kind is not SessionKind.ORDINARY or self.person.emergency is not None
 
     def touch_due(self, at: datetime) -> bool:
         """Say whether it is time to write this request down (`touch_session`)."""
@@ -95,7 +95,19 @@ def open_session(  # noqa: PLR0913 - who came, by what, from where
     kind = SessionKind.WORKSTATION if screen is not None and screen.kind is ScreenKind.WORKSTATION else SessionKind.ORDINARY
     token, number = secrets.token_urlsafe(32), SessionId(new_number())
     proved = min(at, proved_at or at)
-    stored = StoredSession(number, account, proof, address[:64], at, proved, at, at, None, kind, screen.id if screen else None)
+    stored = StoredSession(
+        number,
+        account,
+        proof,
+        address[:64],
+        opened_at=at,
+        proved_at=proved,
+        seen_at=at,
+        acted_at=at,
+        ended_at=None,
+        kind=kind,
+        screen_id=screen.id if screen else None,
+    )
     sessions.add(session, stored, digest(token))
     people.signed_in(session, account.id, at)
     if screen is not None:
@@ -120,12 +132,12 @@ def session_for_token(session: Session, token: str, *, at: datetime) -> OpenSess
 
     Reads only; roles and branches are those of this moment.
     """
-    stored = sessions.of_token(session, digest(token) if 0 < len(token) <= MAX_TOKEN_CHARS else b"")
+    stored = sessions.of_token(session, token_digest(token))
     if stored is None or stored.ended_at is not None or not stored.account.in_use(at):
         return sign_in_first("go on")
     ends_at = _ends_at(stored)
     if not stored.opened_at <= at < ends_at:
-        return Refused(Refusal.SIGN_IN, "The session has ended. Sign in again.")
+        return SESSION_ENDED
     return OpenSession(_person(session, stored, at), stored.seen_at, ends_at)
 
 
@@ -208,6 +220,11 @@ def revoke_sessions(session: Session, actor: Person, person_id: PersonId, *, at:
     return ended
 
 
+def token_digest(token: str) -> bytes:
+    """Return the digest by which a browser's token is found; empty for what can be none."""
+    return digest(token) if 0 < len(token) <= MAX_TOKEN_CHARS else b""
+
+
 def digest(token: str) -> bytes:
     """Return what a token or a code is known by here."""
     return hashlib.sha256(token.encode(errors="replace")).digest()
@@ -242,14 +259,14 @@ def _person(session: Session, stored: StoredSession, at: datetime) -> Person:
         account.name,
         account.role,
         stored.id,
-        _reach(session, stored),
-        stored.proof,
-        stored.proved_at,
-        stored.kind,
-        stored.screen_id,
-        stored.acted_at,
-        at,
-        stored.emergency if stored.emergency is not None and stored.emergency.lasts(at) else None,
+        branches=_reach(session, stored),
+        proof=stored.proof,
+        proved_at=stored.proved_at,
+        kind=stored.kind,
+        screen_id=stored.screen_id,
+        acted_at=stored.acted_at,
+        at=at,
+        emergency=stored.emergency if stored.emergency is not None and stored.emergency.lasts(at) else None,
     )
 
 

@@ -15,6 +15,7 @@ from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Person, Proof, System
 from vms.services import passwords
 from vms.services.access_log import record
+from vms.services.codes import plain_code
 from vms.services.passwords import NO_PASSWORD, PasswordHash, hash_password
 from vms.services.refusals import sign_in_first
 from vms.services.second_factor import FactorKey, take_code
@@ -70,7 +71,7 @@ def join(
     hashed = hash_password(password)
     with central.writing() as session:
         person = _invited(people.credential(session, name))
-        code = digest(invitation.replace("-", "").replace(" ", "").casefold())
+        code = digest(plain_code(invitation))
         if not people.take_invitation(session, person or NOBODY, code, at) or person is None:
             refuse_sign_in(session, person, at=at, address=address)
             return Refused(Refusal.SIGN_IN, "Name or invitation is wrong, or the invitation has run out. Ask IT for a new one.")

@@ -87,5 +87,4 @@ def _screen(row: ScreenRow) -> Screen:
         code_ends_at=row.code_ends_at,
         enrolled_at=row.enrolled_at,
         seen_at=row.seen_at,
-        ended_at=row.ended_at,
     )

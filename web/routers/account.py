@@ -89,7 +89,7 @@ def enrol_authenticator(person: ProvedPerson, site: TheSite, request: Request, f
     if isinstance(answer, Refused):
         return _authenticator(site, request, person, error=answer.sentence, status=REFUSALS[answer.refusal])
     context = shell(site, answer.signed_in.person, path=request.url.path) | {"codes": answer.recovery_codes, "kind": "totp"}
-    return with_cookie(site.pages.render("recovery_codes.html", context, person=answer.signed_in.person), answer.signed_in)
+    return with_cookie(request, site.pages.render("recovery_codes.html", context, person=answer.signed_in.person), answer.signed_in)
 
 
 def _account(

@@ -18,6 +18,7 @@ from vms.domain.people import Person
 from vms.errors import InvalidInput, NotFound, Unavailable
 from vms.services.identities import CodeWanted, Coming, come_in, link_identity, prove_by_identity, unlink_identity
 from vms.services.oidc_provider import CALLBACK, Return
+from vms.services.refusals import SESSION_ENDED
 from vms.services.sessions import SignedIn as NewSession
 from vms.services.sessions import holder_of
 from web.deps import Site, TheSite, Tx
@@ -26,7 +27,7 @@ from web.oidc_flows import FLOW_COOKIE, FLOW_SECONDS, DistrictSignIn, Flow, For,
 from web.permissions import ANYBODY, ProvedPerson, SessionOwner
 from web.routers.session import address_of, after_pause, own_path, render_proof, render_sign_in, render_switch, with_cookie
 from web.schemas.requests import CodeForm, NextForm
-from web.screen_cookie import browser_of
+from web.screen_cookie import browser_of, keep_screen_cookie
 from web.views import shell
 
 router = APIRouter()
@@ -115,7 +116,6 @@ def enter_code(site: TheSite, request: Request, form: Annotated[CodeForm, Form()
     return _answer(site, request, there, left, outcome)
 
 
-ENDED = Refused(Refusal.SIGN_IN, "The session has ended. Sign in again.")
 NO_CODE = Refused(Refusal.SIGN_IN, "Enter the code that your authenticator shows.")
 
 
@@ -136,7 +136,7 @@ def _outcome(site: Site, request: Request, there: DistrictSignIn, flow: Flow, id
             return come_in(session, coming, there.places)
         found = None if flow.session is None else holder_of(session, flow.session, at=coming.at)
         if found is None or not found.is_open:
-            return ENDED
+            return SESSION_ENDED
         if flow.wanted is For.PROVE:
             return prove_by_identity(session, found.person, coming)
         return link_identity(session, found.person, identity, at=coming.at)
@@ -145,7 +145,7 @@ def _outcome(site: Site, request: Request, there: DistrictSignIn, flow: Flow, id
 def _answer(site: Site, request: Request, there: DistrictSignIn, flow: Flow, outcome: Outcome) -> Response:
     match outcome:
         case NewSession() as opened:
-            return with_cookie(_without_flow(_page(site, request, "Signed in", flow.next_path)), opened)
+            return with_cookie(request, _without_flow(_page(site, request, "Signed in", flow.next_path)), opened)
         case CodeWanted():
             return _ask_code(site, request, there, flow)
         case Linked():
@@ -170,7 +170,8 @@ def _refused(site: Site, request: Request, flow: Flow | None, refused: Refused) 
 
 def _lead_away(site: Site, request: Request, there: DistrictSignIn, flow: Flow, *, prompt: str = "login") -> Response:
     page = _page(site, request, site.settings.oidc_label, there.provider.address_for(flow.secrets, prompt=prompt))
-    return _with_flow(page, there, flow)
+    # Here, as the way back comes from another site, without the cookies that are for this one alone.
+    return keep_screen_cookie(request, _with_flow(page, there, flow))
 
 
 def _page(site: Site, request: Request, heading: str, onward: str, *, error: str | None = None, wants_code: bool = False) -> Response:

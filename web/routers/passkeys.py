@@ -25,7 +25,7 @@ from web.permissions import ANYBODY, ProvedPerson, SessionOwner, SignedIn
 from web.relying_party import NO_PASSKEYS, relying_party
 from web.routers.session import address_of, after_pause, own_path, render_proof, render_sign_in, render_switch, with_cookie
 from web.schemas.requests import LabelForm, NewPasskeyForm, PasskeyAnswerForm
-from web.screen_cookie import browser_of, keep_screen_cookie
+from web.screen_cookie import browser_of
 from web.views import shell
 
 router = APIRouter()
@@ -49,7 +49,7 @@ def ask_to_sign_in(tx: Tx, site: TheSite, request: Request) -> Response:
 def sign_in_by_passkey(site: TheSite, request: Request, form: Annotated[PasskeyAnswerForm, Form()]) -> Response:
     match _sign_in(site, request, form):
         case NewSession() as opened:
-            return keep_screen_cookie(request, with_cookie(RedirectResponse(own_path(form.next), 303), opened))
+            return with_cookie(request, RedirectResponse(own_path(form.next), 303), opened)
         case Refused() as refused:
             return render_sign_in(site, request, next_path=form.next, refused=refused)
 
@@ -58,7 +58,7 @@ def sign_in_by_passkey(site: TheSite, request: Request, form: Annotated[PasskeyA
 def switch_by_passkey(person: SessionOwner, site: TheSite, request: Request, form: Annotated[PasskeyAnswerForm, Form()]) -> Response:
     match _sign_in(site, request, form):
         case NewSession() as opened:
-            return keep_screen_cookie(request, with_cookie(RedirectResponse(own_path(form.next), 303), opened))
+            return with_cookie(request, RedirectResponse(own_path(form.next), 303), opened)
         case Refused() as refused:
             return render_switch(site, request, person, next_path=form.next, refused=refused)
 
@@ -78,7 +78,7 @@ def prove_by_passkey(person: SessionOwner, site: TheSite, request: Request, form
 
     match _after_pause(site, request, form, act):
         case NewSession() as proved:
-            return with_cookie(RedirectResponse(own_path(form.next), 303), proved)
+            return with_cookie(request, RedirectResponse(own_path(form.next), 303), proved)
         case Refused() as refused:
             return render_proof(site, request, person, next_path=form.next, refused=refused)
 
@@ -110,9 +110,9 @@ def add_passkey(person: ProvedPerson, site: TheSite, request: Request, form: Ann
         return _new_passkey(site, request, person, error=answer.sentence, status=REFUSALS[answer.refusal])
     now = answer.signed_in.person
     if not answer.recovery_codes:
-        return with_cookie(RedirectResponse("/account?done=passkey", 303), answer.signed_in)
+        return with_cookie(request, RedirectResponse("/account?done=passkey", 303), answer.signed_in)
     context = shell(site, now, path=request.url.path) | {"codes": answer.recovery_codes, "kind": "passkey"}
-    return with_cookie(site.pages.render("recovery_codes.html", context, person=now), answer.signed_in)
+    return with_cookie(request, site.pages.render("recovery_codes.html", context, person=now), answer.signed_in)
 
 
 @router.post("/account/passkeys/{number}/rename")

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from vms.domain.access import Purpose
-from vms.domain.people import IDLE_LIMITS, LOOK_BACK, PERMISSIONS, SESSION_LIMITS, Permission, Role, needs_second_factor
+from vms.domain.people import IDLE_LIMITS, LOOK_BACK, OF_EVERYBODY, PERMISSIONS, SESSION_LIMITS, Permission, Role, needs_second_factor
 from web.deps import TheSite
 from web.permissions import SignedIn
 from web.views import LONGEST_LOOK_BACK, shell
 from web.words import ACTS, PURPOSE_LABELS, PURPOSE_SENTENCES, ROLE_LABELS
 
 router = APIRouter()
-UNSAID = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SESSION_OWN, Permission.HEALTH_READ})
+UNSAID = OF_EVERYBODY | {Permission.HEALTH_READ}
 """Everybody's, and what no page asks for yet."""
 
 

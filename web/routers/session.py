@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import PERMISSIONS, Permission, Person
+from vms.domain.people import OF_EVERYBODY, PERMISSIONS, Person
 from vms.errors import InvalidInput
 from vms.services import sessions, sign_in
 from vms.services.identities import identity_of
@@ -28,7 +28,6 @@ from web.views import shell
 from web.words import ROLE_LABELS
 
 router = APIRouter()
-OF_EVERYBODY = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SESSION_OWN})
 T = TypeVar("T")
 
 
@@ -41,7 +40,7 @@ def sign_in_page(site: TheSite, request: Request, next: str = "") -> Response:  
 def sign_in_by_form(site: TheSite, request: Request, form: Annotated[SignInForm, Form()]) -> Response:
     match _sign_in(site, request, form):
         case NewSession() as opened:
-            return keep_screen_cookie(request, with_cookie(RedirectResponse(own_path(form.next), 303), opened))
+            return with_cookie(request, RedirectResponse(own_path(form.next), 303), opened)
         case Refused() as refused:
             page = render_sign_in(site, request, next_path=form.next, name=form.name, refused=refused)
             return _hurried(page, site, request, form, refused)
@@ -57,7 +56,7 @@ def switch_by_form(person: SessionOwner, site: TheSite, request: Request, form: 
     """Sign somebody else in, from a page over the pictures that go on."""
     match _sign_in(site, request, form):
         case NewSession() as opened:
-            return keep_screen_cookie(request, with_cookie(RedirectResponse(own_path(form.next), 303), opened))
+            return with_cookie(request, RedirectResponse(own_path(form.next), 303), opened)
         case Refused() as refused:
             page = render_switch(site, request, person, next_path=form.next, name=form.name, refused=refused)
             return _hurried(page, site, request, form, refused)
@@ -81,7 +80,7 @@ def proof_page(person: SessionOwner, site: TheSite, request: Request, next: str 
 def prove_by_form(person: SessionOwner, site: TheSite, request: Request, form: Annotated[ProofForm, Form()]) -> Response:
     match _prove(site, request, person, form):
         case NewSession() as proved:
-            return with_cookie(RedirectResponse(own_path(form.next), 303), proved)
+            return with_cookie(request, RedirectResponse(own_path(form.next), 303), proved)
         case Refused() as refused:
             return render_proof(site, request, person, next_path=form.next, refused=refused)
 
@@ -90,7 +89,7 @@ def prove_by_form(person: SessionOwner, site: TheSite, request: Request, form: A
 def prove(person: SessionOwner, site: TheSite, request: Request, entries: Proof) -> Response:
     match _prove(site, request, person, entries):
         case NewSession() as proved:
-            return with_cookie(JSONResponse(_me(proved.person)), proved)
+            return with_cookie(request, JSONResponse(_me(proved.person)), proved)
         case Refused() as refused:
             return problem(REFUSALS[refused.refusal], refused.sentence)
 
@@ -109,14 +108,14 @@ def join_by_form(site: TheSite, request: Request, form: Annotated[JoinForm, Form
         return _join_page(site, request, name=form.name, error=str(err), status=422)
     if isinstance(answer, Refused):
         return _join_page(site, request, name=form.name, error=answer.sentence, status=REFUSALS[answer.refusal])
-    return with_cookie(RedirectResponse("/", 303), answer)
+    return with_cookie(request, RedirectResponse("/", 303), answer)
 
 
 @router.post("/api/v1/session", dependencies=[ANYBODY])
 def sign_in_by_json(site: TheSite, request: Request, entries: SignIn) -> Response:
     match _sign_in(site, request, entries):
         case NewSession() as opened:
-            return with_cookie(JSONResponse(_me(opened.person)), opened)
+            return with_cookie(request, JSONResponse(_me(opened.person)), opened)
         case Refused() as refused:
             return _hurried(problem(REFUSALS[refused.refusal], refused.sentence), site, request, entries, refused)
 
@@ -132,9 +131,10 @@ def me(person: SessionOwner) -> dict[str, object]:
     return _me(person)
 
 
-def with_cookie(response: Response, opened: NewSession) -> Response:
+def with_cookie(request: Request, response: Response, opened: NewSession) -> Response:
+    """Give the browser its session's token, and its screen's for another year, if it is one."""
     response.set_cookie(COOKIE, opened.token, path="/", secure=True, httponly=True, samesite="strict")
-    return response
+    return keep_screen_cookie(request, response)
 
 
 def without_cookie(response: Response) -> Response:

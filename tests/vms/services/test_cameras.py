@@ -19,7 +19,7 @@ from tests.factories import (
     elsewhere,
     refused,
 )
-from vms.crypto import new_sealing_key, open_sealed
+from vms.crypto import KEY_BYTES, open_sealed, random_bytes
 from vms.domain.access import AccessEvent, Action
 from vms.domain.camera import CameraDetails, RecordingMode, StreamRole, password_aad
 from vms.domain.certificate import spelled_fingerprint
@@ -92,7 +92,7 @@ def test_only_the_node_of_the_camera_reads_its_password(central_sqlite: Engines)
         added = a_camera(session, password="naïve secret")
     assert _password(added) == "naïve secret"
     with pytest.raises(Corrupt):
-        _password(added, new_sealing_key())
+        _password(added, random_bytes(KEY_BYTES))
 
 
 def test_a_password_moved_to_another_host_does_not_open(central_sqlite: Engines) -> None:

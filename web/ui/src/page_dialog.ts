@@ -2,7 +2,7 @@
 import { enhancePasskeys } from "./passkey_boxes.ts";
 
 /** What came after a form in the dialog was taken: the page to which it led. */
-export type Taken = (page: Document, url: URL) => void;
+type Taken = (page: Document, url: URL) => void;
 
 /** Open the page of `link` over this one; false when it can't be shown so, and the link is to be followed. */
 export async function openInDialog(link: HTMLAnchorElement, taken: Taken): Promise<boolean> {

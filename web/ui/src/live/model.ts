@@ -1,5 +1,8 @@
 /* The cameras of the live page by branch and area, and which of them stand in which place of the wall: plain data and pure functions. */
 
+/** States of a stream in which it has no picture though it should have one. */
+export const WITHOUT_PICTURE = new Set(["offline", "refused", "silent", "stalled", "disk_full"]);
+
 export interface LiveCamera {
   id: number;
   name: string;

@@ -1,5 +1,6 @@
 /* What a tile shows: pure. Neither a frozen picture nor one of the past must look live: 2 s take the disc, 5 s without a frame the picture. */
 import { clock } from "../times.ts";
+import { WITHOUT_PICTURE } from "./model.ts";
 import type { StreamState } from "./socket.ts";
 
 export const DISC_LOST_MS = 2_000;
@@ -33,8 +34,6 @@ export interface TileFace {
   reason: string;
 }
 
-const LOST = new Set(["offline", "refused", "silent", "stalled", "disk_full"]);
-
 export function tileFace(facts: TileFacts): TileFace {
   const said = facts.stream?.sentence ?? "";
   if (facts.stream?.state === "denied") return { state: "denied", glyph: "refused", line: said || "Not shown", reason: "" };
@@ -47,7 +46,7 @@ export function tileFace(facts: TileFacts): TileFace {
 
 function beforeFirst(facts: TileFacts, said: string): TileFace {
   if (!facts.connected) return { state: "connecting", glyph: "connecting", line: "Connecting", reason: facts.lostLine };
-  if (facts.stream && LOST.has(facts.stream.state)) return noPicture(facts.stream.sinceMs, facts.zone, said);
+  if (facts.stream && WITHOUT_PICTURE.has(facts.stream.state)) return noPicture(facts.stream.sinceMs, facts.zone, said);
   return { state: "connecting", glyph: "connecting", line: "Connecting", reason: said };
 }
 

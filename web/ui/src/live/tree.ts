@@ -2,7 +2,7 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { icon } from "../page.ts";
 import { minutes } from "../times.ts";
-import type { LiveBranch, LiveCamera } from "./model.ts";
+import { type LiveBranch, type LiveCamera, WITHOUT_PICTURE } from "./model.ts";
 
 interface Row {
   key: string;
@@ -17,7 +17,6 @@ interface Row {
 }
 
 const GLYPHS: Record<string, string> = { recording: "live" };
-const TROUBLE = new Set(["offline", "refused", "silent", "stalled", "disk_full"]);
 
 export class VmsTree extends LitElement {
   static override properties = {
@@ -152,13 +151,13 @@ export class VmsTree extends LitElement {
 }
 
 function groupRow(key: string, level: number, label: string, cameras: LiveCamera[], parent: string | null, open: boolean): Row {
-  const lost = cameras.filter((camera) => TROUBLE.has(camera.state)).length;
+  const lost = cameras.filter((camera) => WITHOUT_PICTURE.has(camera.state)).length;
   const count = lost > 0 ? `${cameras.length - lost} of ${cameras.length}` : String(cameras.length);
   return { key, level, label, camera: null, zone: "", open, count, trouble: lost > 0, parent };
 }
 
 function cameraRow(camera: LiveCamera, level: number, zone: string, parent: string): Row {
-  const trouble = TROUBLE.has(camera.state);
+  const trouble = WITHOUT_PICTURE.has(camera.state);
   const count = trouble && camera.since_ms !== null ? minutes(camera.since_ms, zone) : "";
   return { key: `c${camera.id}`, level, label: camera.name, camera, zone, open: null, count, trouble, parent };
 }

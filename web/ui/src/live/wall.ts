@@ -2,13 +2,11 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { icon } from "../page.ts";
 import { minutes } from "../times.ts";
-import { everyCamera, type LiveData } from "./model.ts";
-
-const TROUBLE = new Set(["offline", "refused", "silent", "stalled", "disk_full"]);
+import { everyCamera, type LiveData, WITHOUT_PICTURE } from "./model.ts";
 
 /** The cameras that have no picture, the one that went first first. */
-export function troubles(data: LiveData): string[] {
-  const lost = everyCamera(data.branches).filter(({ camera }) => TROUBLE.has(camera.state));
+function troubles(data: LiveData): string[] {
+  const lost = everyCamera(data.branches).filter(({ camera }) => WITHOUT_PICTURE.has(camera.state));
   const sorted = lost.sort((one, other) => (one.camera.since_ms ?? 0) - (other.camera.since_ms ?? 0));
   return sorted.map(({ camera, branch }) => `${camera.name}: no picture${camera.since_ms === null ? "" : ` since ${minutes(camera.since_ms, branch.zone)}`}`);
 }
