@@ -14,7 +14,7 @@ from vms.errors import ConfigError, InvalidInput
 from vms.services.smtp import mail_server
 from vms.store.mails import Letter
 
-app = typer.Typer(help="Mail to the auditor and to somebody outside.", no_args_is_help=True)
+app = typer.Typer(help="Mail to the Director, the auditor and somebody outside.", no_args_is_help=True)
 
 
 @app.callback()

@@ -61,7 +61,10 @@ def install(data_dir: Path, installation: Installation, *, actor: Actor, clock: 
 
 
 def migrate_all(settings: Settings) -> None:
-    """Bring both databases to this version's schema, and make the key that signs the access log where an older version made none."""
+    """Bring both databases to this version's schema, give the web server's role its rights, and make the access log's key if there is none.
+
+    ConfigError when that role is missing or could change the log, or when the key is gone of a log that was signed.
+    """
     for where, which in ((settings.central_where, Which.CENTRAL), (settings.index_path, Which.INDEX)):
         engines = make_engines(where)
         try:

@@ -52,6 +52,7 @@ def _shown(settings: Settings) -> dict[str, dict[str, object]]:
 def test_every_key_is_rotated_and_shown_with_another_fingerprint(settings: Settings) -> None:
     before = _shown(settings)
     assert before.keys() == {"node", "footage"}
+    assert before["node"]["since"] == KeyFiles(settings.node_key_path).since()[0].isoformat()
     said = _vms(settings, "keys", "rotate", "node", "factors", "footage")
     assert said.exit_code == 0
     assert "node: cameras' passwords sealed anew: 1;" in said.stdout
