@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from vms.clock import Clock
 from vms.domain.access import Action, Purpose, View
 from vms.domain.camera import StreamRole
-from vms.domain.ids import BranchId, CameraId, StreamId, ViewId
+from vms.domain.ids import CameraId, StreamId, ViewId
 from vms.domain.outcome import Refused
 from vms.domain.people import Permission, Person
+from vms.domain.reach import Reach
 from vms.domain.timespan import Timespan
 from vms.services import cameras, footage, grants, sessions
 from vms.services.refusals import no_such, not_allowed
@@ -81,8 +82,8 @@ class LiveViews:
     def look(self, windows: Sequence[Glance]) -> list[Looked | Refused]:
         """Check sessions, roles and reach again, and extend what is due; refused where the session has ended.
 
-        One transaction for all windows. At an enrolled screen watching counts as use of the session, so that a desk keeps its wall for a
-        shift; the limit of hours since sign-in stays.
+        One transaction for all windows. At an enrolled screen, and while an emergency access is open, watching counts as use of the
+        session, so that a desk keeps its wall for a shift; the limit of hours since sign-in stays.
         """
         at = self.clock.now()
         with self.central.reading() as session:
@@ -137,7 +138,7 @@ class _Shown:
     """Which cameras may still be shown, each asked for once in a look."""
 
     session: Session
-    _known: dict[tuple[CameraId, frozenset[BranchId] | None], Refused | None] = field(default_factory=dict)
+    _known: dict[tuple[CameraId, Reach | None], Refused | None] = field(default_factory=dict)
 
     def refused(self, person: Person, views: Sequence[LiveView]) -> dict[ViewId, Refused]:
         if not person.may(Permission.LIVE_VIEW):

@@ -9,10 +9,10 @@ export class Refusal extends Error {
   }
 }
 
-/** Call the API; null for an empty answer. Throws Refusal with the server's sentence, or TypeError when there is no connection. */
 /** For what a page asks by itself: it keeps no session alive. */
 export const BY_ITSELF: RequestInit = { headers: { "vms-poll": "1" } };
 
+/** Call the API; null for an empty answer. Throws Refusal with the server's sentence, or TypeError when there is no connection. */
 export async function call<T>(method: string, path: string, body?: object, options: RequestInit = {}): Promise<T> {
   const init: RequestInit = { method, credentials: "same-origin", ...options };
   if (body) Object.assign(init, { body: JSON.stringify(body), headers: { "content-type": "application/json" } });

@@ -14,6 +14,7 @@ function enhance(box: HTMLElement, root: ParentNode): void {
   for (const beside of root.querySelectorAll<HTMLElement>("[data-beside-passkey]")) beside.hidden = false;
   for (const second of root.querySelectorAll("[data-second]")) second.classList.remove("primary");
   form.addEventListener("submit", (event) => {
+    if (credentialOf(form).value) return; // it brings the answer, to the page or to the dialog that listens
     event.preventDefault();
     void use(box, form);
   });
@@ -27,14 +28,19 @@ async function use(box: HTMLElement, form: HTMLFormElement): Promise<void> {
   fault.hidden = true;
   try {
     const asked = await call<unknown>("POST", box.dataset["ask"] ?? "");
-    (form.elements.namedItem("credential") as HTMLInputElement).value = await answer(box.dataset["passkey"] === "create", asked);
-    form.submit();
+    credentialOf(form).value = await answer(box.dataset["passkey"] === "create", asked);
+    form.requestSubmit();
+    credentialOf(form).value = ""; // sent: pressed again, the button asks anew
   } catch (error) {
     const sentence = (error instanceof DOMException && passkeyFault(error.name)) || sentenceFor(error);
     fault.querySelector("span")?.replaceChildren(sentence);
     fault.hidden = false;
     button.disabled = false;
   }
+}
+
+function credentialOf(form: HTMLFormElement): HTMLInputElement {
+  return form.elements.namedItem("credential") as HTMLInputElement;
 }
 
 async function answer(create: boolean, asked: unknown): Promise<string> {
