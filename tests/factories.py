@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from vms.crypto import sealing_public_key
 from vms.domain.camera import Branch, CameraDetails, RecordingMode
 from vms.domain.footage import FragmentEntry, Gap, GapReason, Run, Segment, SegmentFlag, SegmentState
-from vms.domain.ids import BranchId, StreamId, VolumeId
+from vms.domain.ids import AreaId, BranchId, StreamId, VolumeId
 from vms.domain.outcome import Refused
 from vms.domain.people import Account, OsUser, Person, Proof, Role
 from vms.domain.screens import ScreenKind
@@ -125,6 +125,7 @@ def a_camera(
     password: str = "camera secret",
     sub_path: str | None = "/sub",
     recording_mode: RecordingMode = RecordingMode.ALWAYS,
+    area: str = "",
     at: datetime = NOW,
 ) -> CameraDetails:
     a_node(session)
@@ -137,6 +138,7 @@ def a_camera(
         username="viewer",
         password=password,
         recording_mode=recording_mode,
+        area=area,
     )
     return done(add_camera(session, CONSOLE, new, at=at, allow_loopback=False))
 
@@ -147,10 +149,12 @@ def an_account(
     *,
     name: str | None = None,
     branches: frozenset[BranchId] | None = None,
+    areas: frozenset[AreaId] = frozenset(),
     at: datetime = NOW,
     password_hash: PasswordHash | None = None,
 ) -> Account:
-    new = NewAccount(name or f"{role} person", role, branches, ends_at=at + timedelta(days=30) if role is Role.DELEGATE else None)
+    ends_at = at + timedelta(days=30) if role is Role.DELEGATE else None
+    new = NewAccount(name or f"{role} person", role, branches, ends_at, areas=areas)
     return done(add_person(session, CONSOLE, new, at=at, password_hash=quick_hash() if password_hash is None else password_hash))
 
 
@@ -168,10 +172,11 @@ def a_person(
     *,
     name: str | None = None,
     branches: frozenset[BranchId] | None = None,
+    areas: frozenset[AreaId] = frozenset(),
     at: datetime = NOW,
 ) -> Person:
     """Return somebody who is signed in by two factors."""
-    account = an_account(session, role, name=name, branches=branches, at=at)
+    account = an_account(session, role, name=name, branches=branches, areas=areas, at=at)
     return done(open_session(session, person_id=account.id, at=at, proof=Proof.TOTP)).person
 
 

@@ -13,7 +13,7 @@ from vms.domain.certificate import fingerprint
 from vms.domain.ids import BranchId
 from vms.domain.names import plain_name
 from vms.errors import Conflict, VmsError
-from vms.services.cameras import CameraEdit, NewCamera
+from vms.services.cameras import CameraEdit, NewCamera, area_name
 from web.numbers import id_of
 
 _ANY_HOST = "192.0.2.1"
@@ -28,6 +28,7 @@ class CameraEntries(BaseModel):
 
     name: Text = ""
     branch: Text | int = ""
+    area: Text = ""
     scheme: Text = Scheme.RTSP.value
     host: Text = ""
     port: Text | int = DEFAULT_RTSP_PORT
@@ -80,6 +81,7 @@ class CameraEntries(BaseModel):
         checks: dict[str, Callable[[], object]] = {
             "name": lambda: plain_name(self.name, "camera"),
             "branch": lambda: self.branch_id,
+            "area": lambda: area_name(self.area),
             "scheme": lambda: address(self.scheme, _ANY_HOST, DEFAULT_RTSP_PORT, allow_loopback=allow_loopback),
             "host": lambda: _host(self.host, allow_loopback=allow_loopback),
             "port": lambda: address(Scheme.RTSP, _ANY_HOST, self.port_number, allow_loopback=allow_loopback),
@@ -104,6 +106,7 @@ class CameraEntries(BaseModel):
             password=self.password.get_secret_value(),
             recording_mode=RecordingMode(self.recording_mode),
             certificate_sha256=self.certificate_sha256,
+            area=self.area,
         )
 
     def edit(self, version: int, password: str | None) -> CameraEdit:
@@ -120,6 +123,7 @@ class CameraEntries(BaseModel):
             password=password,
             recording_mode=RecordingMode(self.recording_mode),
             certificate_sha256=self.certificate_sha256,
+            area=self.area,
         )
 
     def shown(self) -> dict[str, object]:

@@ -20,6 +20,7 @@ class CameraRow(TypedDict):
     id: int
     name: str
     branch: str
+    area: str
     address: str
     main: str
     mbit: float | None
@@ -35,6 +36,7 @@ def row(one: CameraNow) -> CameraRow:
         id=camera.id,
         name=camera.name,
         branch=one.details.branch.name,
+        area=area_of(one.details) or "",
         address=spelled(one.details.device.address),
         main=_sends(figures) if figures else "",
         mbit=figures.bitrate / 1e6 if figures and figures.bitrate else None,
@@ -52,7 +54,7 @@ def _sends(figures: NodeState) -> str:
 
 def fits(one: CameraNow, *, text: str, branch: str, state: str) -> bool:
     """Say whether the filter of the cameras page keeps this camera."""
-    words = f"{one.details.camera.name} {spelled(one.details.device.address)}".casefold()
+    words = f"{one.details.camera.name} {area_of(one.details) or ''} {spelled(one.details.device.address)}".casefold()
     return text.casefold().strip() in words and branch in ("", str(one.details.branch.id)) and state in ("", one.state.value)
 
 
@@ -64,7 +66,7 @@ def document(one: CameraNow, person: Person) -> dict[str, object]:
         "id": camera.id,
         "name": camera.name,
         "branch": {"id": branch.id, "name": branch.name, "zone": branch.timezone},
-        "area": None,
+        "area": area_of(details),
         "streams": [stream.role.value for stream in camera.streams],
         "recording_mode": camera.recording_mode.value,
         "state": one.state.value,
@@ -80,6 +82,7 @@ def form_of(details: CameraDetails) -> dict[str, object]:
     return {
         "name": camera.name,
         "branch": details.branch.id,
+        "area": area_of(details) or "",
         "scheme": where.scheme.value,
         "host": where.host,
         "port": where.port,
@@ -90,6 +93,10 @@ def form_of(details: CameraDetails) -> dict[str, object]:
         "recording_mode": camera.recording_mode.value,
         "brand": "",
     }
+
+
+def area_of(details: CameraDetails) -> str | None:
+    return None if details.area is None else details.area.name
 
 
 def trusted(details: CameraDetails) -> str | None:

@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import TypedDict
 
 from vms.domain.ids import BranchId
-from vms.domain.people import Account, AccountState, Permission, Person, Role, covers
+from vms.domain.people import Account, AccountState, Permission, Person, Role, covers, reach
 from vms.domain.second_person import Act, Proposal
 from vms.services.identities import OIDC
 from web.words import ROLE_LABELS
+
+ELSEWHERE = "another branch"
 
 
 class PersonRow(TypedDict):
@@ -61,7 +63,7 @@ def _row(
         id=account.id,
         name=account.name,
         role=ROLE_LABELS[account.role],
-        where=_where(account, branches),
+        where=_where(account, branches, reader),
         state=state,
         alone_at=confirm.alone_at if confirm else None,
         reset_from=reset.earliest_at if reset else None,
@@ -77,7 +79,13 @@ def _row(
     )
 
 
-def _where(account: Account, branches: Mapping[BranchId, str]) -> str:
+def _where(account: Account, branches: Mapping[BranchId, str], reader: Person) -> str:
     if account.branches is None:
         return "Whole district"
-    return ", ".join(sorted(branches.get(branch, "another branch") for branch in account.branches)) or "No branch"
+    whole = {branches.get(branch, ELSEWHERE) for branch in account.branches}
+    seen = reach(reader, Permission.PEOPLE_READ)
+    parts = {
+        f"{branches.get(area.branch_id, ELSEWHERE)}, {area.name}" if seen is None or seen.has(area.branch_id, area.id) else ELSEWHERE
+        for area in account.areas
+    }
+    return "; ".join(sorted(whole | parts)) or "No branch"

@@ -10,6 +10,7 @@ from typing import TypedDict
 
 from vms.domain.access import LIVE_REPLAY
 from vms.domain.camera import CameraDetails, StreamRole
+from vms.domain.names import name_key
 from vms.domain.people import LOOK_BACK, Permission, Person
 from vms.domain.screens import Screen, ScreenKind, SessionKind
 from vms.domain.timespan import ms_of
@@ -19,6 +20,7 @@ from vms.services.emergency import opens_more, reviews_missing
 from vms.services.footage import emergency_from
 from vms.services.screens import screen_of
 from vms.services.second_person import waits_for
+from web.camera_views import area_of
 from web.cameras_now import CameraNow, chip, now
 from web.deps import Site
 from web.words import PURPOSE_LABELS, RECORDED_PURPOSES, ROLE_LABELS
@@ -117,14 +119,14 @@ def cameras_now(site: Site, person: Person) -> list[CameraNow]:
 
 
 def tree(cameras: Sequence[CameraNow]) -> list[BranchTree]:
-    """Return cameras by branch, as Live and Playback list them. Areas have no names yet."""
+    """Return cameras by branch and area, as Live and Playback list them; first those that are in none."""
     by_branch = groupby(cameras, key=lambda one: one.details.branch)
-    return [
-        BranchTree(
-            id=branch.id, name=branch.name, zone=branch.timezone, areas=[Area(name=None, cameras=[_live_camera(one) for one in group])]
-        )
-        for branch, group in by_branch
-    ]
+    return [BranchTree(id=branch.id, name=branch.name, zone=branch.timezone, areas=_areas([*group])) for branch, group in by_branch]
+
+
+def _areas(cameras: Sequence[CameraNow]) -> list[Area]:
+    by_area = groupby(sorted(cameras, key=lambda one: name_key(area_of(one.details) or "")), key=lambda one: area_of(one.details))
+    return [Area(name=name, cameras=[_live_camera(one) for one in group]) for name, group in by_area]
 
 
 def live_data(cameras: Sequence[CameraNow], person: Person, zone: str) -> dict[str, object]:
@@ -174,7 +176,7 @@ def _may_show_wall(person: Person | None, screen: Screen | None) -> bool:
     """Say whether this browser is a wall screen of whose branch the person may show the pictures."""
     if person is None or screen is None or screen.kind is not ScreenKind.WALL or not person.may(Permission.LIVE_VIEW):
         return False
-    return person.branches is None or screen.branch_id in person.branches
+    return person.own_reach is None or person.own_reach.touches(screen.branch_id)
 
 
 def _sections(person: Person | None, path: str, *, emergency: bool) -> list[dict[str, object]]:
@@ -192,4 +194,4 @@ def _live_camera(one: CameraNow) -> LiveCamera:
 
 def _playback_camera(details: CameraDetails) -> dict[str, object]:
     camera, branch = details.camera, details.branch
-    return {"id": camera.id, "name": camera.name, "branch": branch.name, "area": None, "zone": branch.timezone}
+    return {"id": camera.id, "name": camera.name, "branch": branch.name, "area": area_of(details), "zone": branch.timezone}

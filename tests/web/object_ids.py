@@ -14,12 +14,12 @@ from typing import Any, get_args
 from tests.web import text_fields
 from web.live_gateway import Message
 
-IDS = frozenset({"before", "branch", "camera", "number", "person", "segment", "view"})
+IDS = frozenset({"areas", "before", "branch", "camera", "number", "person", "segment", "view"})
 """Names of what an id is taken by."""
 NOT_IDS = frozenset(
     {
         *("act", "brand", "certificate", "code", "credential", "day", "done", "end", "error", "firm", "host", "incident", "intervals"),
-        *("note", "reason", "right", "shown_to", "was_for"),
+        *("area", "note", "reason", "right", "shown_to", "was_for"),
         *("invitation", "iss", "kind", "label", "main_path", "name", "new", "next", "old", "password", "path", "port", "purpose", "q"),
         *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
         *("username", "version"),
@@ -32,6 +32,7 @@ class Kind(Enum):
 
     CAMERA = auto()
     BRANCH = auto()
+    AREA = auto()
     VIEW = auto()
     SEGMENT = auto()
     SESSION = auto()
@@ -88,7 +89,10 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /account/passkeys/{number}/rename": {"number": Place(Kind.PASSKEY, {"label": "Taken over"})},
     "POST /account/passkeys/{number}/remove": {"number": Place(Kind.PASSKEY)},
     "POST /waiting/{number}/stop": {"number": Place(Kind.PROPOSAL)},
-    "POST /people/new": {"branch": Place(Kind.BRANCH, {"name": "Mole", "role": "desk"})},
+    "POST /people/new": {
+        "branch": Place(Kind.BRANCH, {"name": "Mole", "role": "desk"}),
+        "areas": Place(Kind.AREA, {"name": "Mole", "role": "desk"}),
+    },
     "POST /people/{number}/confirm": {"number": Place(Kind.ACCOUNT)},
     "POST /people/{number}/end": {"number": Place(Kind.ACCOUNT)},
     "POST /people/{number}/sign-out": {"number": Place(Kind.ACCOUNT)},

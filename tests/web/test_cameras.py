@@ -119,6 +119,16 @@ def test_a_change_keeps_what_it_does_not_name(world: World) -> None:
     assert (changed["name"], changed["main_path"], changed["has_password"], changed["version"]) == ("Front door", "/main", True, 2)
 
 
+def test_a_camera_goes_into_an_area_and_out_of_it(world: World) -> None:
+    with world.client(Role.IT) as client:
+        added = client.post("/api/v1/cameras", json=entries(world, area="Lobby")).json()
+        assert added["area"] == "Lobby"
+        address = f"/api/v1/cameras/{added['id']}"
+        assert client.patch(address, json={"version": 1, "name": "Other"}).json()["area"] == "Lobby"
+        assert client.patch(address, json={"version": 2, "area": ""}).json()["area"] is None
+        assert "area" in str(problem(client.patch(address, json={"version": 3, "area": "x" * 300}), 422)["errors"])
+
+
 def test_a_change_based_on_an_old_version_is_refused(world: World) -> None:
     camera = world.camera.camera
     with world.client(Role.IT) as client:

@@ -45,6 +45,7 @@ ELSEWHERE = "Vault at another branch"
 SOMEBODY = "r.castellanos"
 PHONE = "Somebody's phone"
 SCREEN = "Wall at another branch"
+AREA = "Cellar of another branch"
 REASON = "Somebody shouts at another branch"
 PLACES = [(operation, name) for operation, places in OBJECTS.items() for name in places]
 EVERY = pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.long)])
@@ -95,7 +96,9 @@ def _furnished(world: World) -> Mapping[Kind, str]:
     """Let others have one of everything, and return the ids."""
     with world.site.central.writing() as session:
         elsewhere = a_branch(session, "Elsewhere")
-        vault = a_camera(session, elsewhere, ELSEWHERE).camera
+        details = a_camera(session, elsewhere, ELSEWHERE, area=AREA)
+        vault, area = details.camera, details.area
+        assert area is not None
         somebody = an_account(session, Role.DESK, name=SOMEBODY, branches=frozenset({elsewhere.id}))
         opened = done(open_session(session, person_id=somebody.id, at=NOW, proof=Proof.TOTP))
         passkeys.add(session, Passkey(7_777_777, somebody.id, bytes(32), b"key", "localhost", 0, PHONE, NOW))
@@ -109,6 +112,7 @@ def _furnished(world: World) -> Mapping[Kind, str]:
     ids = {
         Kind.CAMERA: vault.id,
         Kind.BRANCH: elsewhere.id,
+        Kind.AREA: area.id,
         Kind.VIEW: view,
         Kind.SEGMENT: world.node.segments[vault.streams[0].id][0]["id"],
         Kind.SESSION: opened.person.session_id,
@@ -214,7 +218,7 @@ def test_what_belongs_to_others_answers_like_what_does_not_exist(others: Others,
     for foreign, missing in _pairs(others, place.kind)[::every]:
         answer = _ask(others, operation, name, foreign)
         assert set(answer.of_node) <= {"states"}, foreign
-        assert not any(secret in answer.text for secret in (ELSEWHERE, SOMEBODY, PHONE, SCREEN, REASON)), foreign
+        assert not any(secret in answer.text for secret in (ELSEWHERE, SOMEBODY, PHONE, SCREEN, REASON, AREA)), foreign
         assert place.is_cursor or answer == _ask(others, operation, name, missing), foreign
     assert _rows(others.world) == before
 

@@ -111,6 +111,19 @@ def test_live_lists_the_cameras_of_the_persons_branches_only(world: World) -> No
     assert [camera["name"] for area in data["branches"][0]["areas"] for camera in area["cameras"]] == ["Pier"]
 
 
+def test_live_lists_a_branchs_cameras_by_area_first_those_in_none(world: World) -> None:
+    with world.site.central.writing() as session:
+        for name, area in (("Crib", "Children's room"), ("Door", "Lobby"), ("Aisle", "children's ROOM")):
+            a_camera(session, world.branch, name, area=area)
+    with world.client(Role.DESK, page=True) as client:
+        (branch,) = _data(client.get("/live"))["branches"]
+    assert [(area["name"], [camera["name"] for camera in area["cameras"]]) for area in branch["areas"]] == [
+        (None, ["Entrance"]),
+        ("Children's room", ["Aisle", "Crib"]),
+        ("Lobby", ["Door"]),
+    ]
+
+
 def test_playback_opens_at_the_camera_and_moment_of_its_address(shared_world: World) -> None:
     camera = shared_world.camera.camera
     with shared_world.client(Role.DESK, page=True) as client:
@@ -164,6 +177,17 @@ def test_a_camera_is_added_by_a_plain_form(world: World) -> None:
         assert (answer.status_code, answer.headers["location"]) == (303, "/cameras?done=added")
         assert "Camera added." in client.get(answer.headers["location"]).text
     assert world.events(Action.CAMERA_ADD)[-1].detail["name"] == "Lobby, north"
+
+
+def test_the_form_puts_a_camera_into_an_area_and_names_those_there_are(world: World) -> None:
+    with world.client(Role.IT, page=True) as client:
+        assert client.post("/cameras/new", data=_form(world, area="Lobby")).status_code == 303
+        assert '<option value="Lobby">' in client.get("/cameras/new").text
+        assert "Main Street, Lobby" in client.get("/cameras", params={"q": "lobby"}).text
+        wrong = client.post("/cameras/new", data=_form(world, name="Other", area="x" * 300))
+        assert wrong.status_code == 422
+        assert 'id="area-fault"' in wrong.text
+    assert world.events(Action.CAMERA_ADD)[-1].detail["area"] == "Lobby"
 
 
 def test_a_form_with_mistakes_keeps_its_entries_but_for_the_password(world: World) -> None:

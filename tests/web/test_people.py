@@ -8,13 +8,15 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.factories import PASSWORD, a_branch
+from tests.factories import PASSWORD, a_branch, a_camera, a_person, an_account
 from tests.web.world import OWN_PAGE, World
 from vms.domain.access import Action
 from vms.domain.ids import PersonId
 from vms.domain.people import Account, Role
+from vms.domain.reach import Reach
 from vms.services.people import RESET_WAIT
 from vms.store import people
+from web.people_rows import person_rows
 from web.security import COOKIE
 
 FORM = {"name": "k.iyer", "role": "desk"}
@@ -71,6 +73,31 @@ def test_it_adds_the_director_confirms_and_the_invited_chooses_a_password(world:
     )
     assert signed_in.status_code == 303
     assert [event.actor_name for event in world.events(Action.PERSON_CONFIRM)] == ["director 1"]
+
+
+def test_an_account_is_limited_to_an_area(world: World, it: httpx.Client) -> None:
+    with world.site.central.writing() as session:
+        shelves = a_camera(session, world.branch, "Shelves", area="Children's room").area
+    assert shelves is not None
+    assert "Main Street, Children&#39;s room only" in it.get("/people/new").text
+    wrong = it.post("/people/new", data={**FORM, "role": "", "areas": str(shelves.id)}).text
+    assert f'name="areas" value="{shelves.id}" checked' in wrong
+    assert it.post("/people/new", data={**FORM, "areas": str(shelves.id)}).status_code == 200
+    account = _account(world)
+    assert account.reach == Reach(frozenset(), frozenset({shelves}))
+    assert "Main Street, Children&#39;s room" in it.get("/people").text
+
+
+def test_the_name_of_an_area_is_shown_to_nobody_who_does_not_reach_it(world: World) -> None:
+    with world.site.central.writing() as session:
+        ours = a_camera(session, world.branch, "Shelves", area="Children's room").area
+        theirs = a_camera(session, world.branch, "Safe", area="Cellar").area
+        assert ours is not None
+        assert theirs is not None
+        person = a_person(session, Role.AUDITOR, branches=frozenset(), areas=frozenset({ours.id}))
+        accounts = [an_account(session, name=area.name, branches=frozenset(), areas=frozenset({area.id})) for area in (ours, theirs)]
+    rows = person_rows(accounts, {world.branch.id: "Main Street"}, [], person, world.clock.now())
+    assert {row["name"]: row["where"] for row in rows} == {"Cellar": "another branch", "Children's room": "Main Street, Children's room"}
 
 
 def test_the_invited_signs_in_by_choosing_a_password(world: World, it: httpx.Client) -> None:

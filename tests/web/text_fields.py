@@ -16,6 +16,7 @@ from vms.cli import app as vms
 from web.app import ROUTERS
 
 CAMERA = (
+    "area",
     "brand",
     "branch",
     "certificate",
@@ -88,8 +89,8 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
 }
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "branch add": ("name", "timezone"),
-    "camera add": ("branch", "certificate", "name", "sub_url", "url", "user"),
-    "camera edit": ("camera", "certificate", "name", "sub_url", "url", "user"),
+    "camera add": ("area", "branch", "certificate", "name", "sub_url", "url", "user"),
+    "camera edit": ("area", "camera", "certificate", "name", "sub_url", "url", "user"),
     "camera list": ("branch",),
     "camera pause": ("camera", "length", "reason", "until"),
     "camera remove": ("camera",),
@@ -97,6 +98,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "camera test": ("camera", "certificate", "url", "user"),
     "demo": ("listen",),
     "init": ("director", "name", "timezone"),
+    "screen add": ("branch", "name"),
+    "screen end": ("screen",),
     "segment cat": ("segment",),
     "serve": ("listen",),
     "tls init": ("hosts",),
@@ -106,7 +109,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "log verify": ("key",),
     "login": ("name", "otp"),
     "mail test": ("address",),
-    "user add": ("board_paper", "branch", "firm", "name", "until"),
+    "user add": ("area", "board_paper", "branch", "firm", "name", "until"),
     "user confirm": ("name",),
     "user end": ("name",),
     "user invite": ("name",),

@@ -50,6 +50,7 @@ def add(
     name: Annotated[str, typer.Argument(help="As people call the place, such as 'Main entrance'.")],
     branch: Annotated[str, typer.Option(help="Name or id of its branch.")],
     url: Url,
+    area: Annotated[str, typer.Option(help="Part of the branch, such as Entrance; added where there is none of that name.")] = "",
     sub_url: Annotated[str | None, typer.Option(help="Address of the sub-stream, on the same device.")] = None,
     user: User = "",
     password_stdin: PasswordStdin = False,
@@ -67,6 +68,7 @@ def add(
             new = NewCamera(
                 name=name, branch_id=branch_named(session, cli.actor, branch).id, host=source.host, port=source.port, scheme=source.scheme,
                 main_path=source.path, sub_path=sub_path, username=user, password=password, certificate_sha256=_trusted(certificate),
+                area=area,
             )  # fmt: skip
             answer = cameras.add_camera(session, cli.actor, new, at=cli.clock.now(), allow_loopback=settings.allow_loopback_cameras)
         details = allowed(answer)
@@ -85,9 +87,9 @@ def list_(
     if as_json:
         print_json([_document(details) for details in found])
         return
-    rows = [(str(d.camera.id), d.camera.name, d.branch.name, _address(d.device.address), str(d.camera.recording_mode)) for d in found]
+    rows = [(str(d.camera.id), d.camera.name, _place(d), _address(d.device.address), str(d.camera.recording_mode)) for d in found]
     print_table(
-        ("id", "camera", "branch", "address", "records"),
+        ("id", "camera", "place", "address", "records"),
         rows,
         empty="No cameras yet. Add one: vms camera add NAME --branch B --url rtsp://HOST/PATH",
     )
@@ -98,6 +100,7 @@ def edit(
     context: typer.Context,
     camera: CameraNamed,
     name: Annotated[str | None, typer.Option(help="New name.")] = None,
+    area: Annotated[str | None, typer.Option(help="New part of the branch; '' for none.")] = None,
     url: Annotated[str | None, typer.Option(help="New address; a new host or port asks for password and certificate again.")] = None,
     sub_url: Annotated[str | None, typer.Option(help="New sub-stream address; '' removes it.")] = None,
     user: Annotated[str | None, typer.Option("--user", help="New user name at the camera.")] = None,
@@ -114,7 +117,7 @@ def edit(
         with cli.writing(settings) as session:
             before = allowed(cameras.camera_named(session, cli.actor, camera))
             change = CameraEdit(
-                version=before.camera.version, name=name, username=user, password=password, recording_mode=recording_mode,
+                version=before.camera.version, name=name, username=user, password=password, recording_mode=recording_mode, area=area,
                 certificate_sha256=_trusted(certificate),
                 scheme=source.scheme if source else None, host=source.host if source else None, port=source.port if source else None,
                 main_path=source.path if source else None, sub_path=None if sub_url is None else sub_url and _split(sub_url).path,
@@ -281,7 +284,7 @@ def _print(details: CameraDetails, *, as_json: bool) -> None:
     if as_json:
         print_json(_document(details))
         return
-    out.print(f"{details.camera.name} at {details.branch.name}, {_address(details.device.address)}, id {details.camera.id}", markup=False)
+    out.print(f"{details.camera.name} at {_place(details)}, {_address(details.device.address)}, id {details.camera.id}", markup=False)
 
 
 def _document(details: CameraDetails) -> dict[str, object]:
@@ -290,12 +293,17 @@ def _document(details: CameraDetails) -> dict[str, object]:
         "id": camera.id,
         "name": camera.name,
         "branch": details.branch.name,
+        "area": details.area.name if details.area else None,
         "address": _address(details.device.address),
         "username": details.device.username,
         "certificate": spelled_fingerprint(certificate) if (certificate := details.device.certificate_sha256) else None,
         "recording_mode": camera.recording_mode,
         "streams": [{"id": stream.id, "role": stream.role, "path": stream.path} for stream in camera.streams],
     }
+
+
+def _place(details: CameraDetails) -> str:
+    return f"{details.branch.name}, {details.area.name}" if details.area else details.branch.name
 
 
 def _address(where: Address) -> str:

@@ -52,6 +52,7 @@ PEOPLE = (
 )
 BRANCH = "Central"
 FAR_BRANCH = "West"
+AREAS = {"Main entrance": "Ground floor", "Returns desk": "Ground floor", "Children's room": "Upper floor"}
 FAR_FROM = 3
 """Cameras after so many stand in the second branch, which the branch manager sees in an emergency only."""
 _LOCK = "demo.lock"
@@ -248,6 +249,7 @@ def _new_camera(branch: BranchId, name: str, key: str, source: Source) -> NewCam
         sub_path=f"/{key}/sub",
         username=CAMERA_USER,
         password=source.password,
+        area=AREAS.get(name, ""),
     )
 
 

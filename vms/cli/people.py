@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session
 from vms.cli.context import Cli, allowed, password_from_stdin
 from vms.cli.options import AccountNamed, AsJson, PasswordStdin
 from vms.cli.output import err, out, print_json, print_table, sentences
-from vms.domain.ids import PersonId
+from vms.domain.ids import AreaId, PersonId
 from vms.domain.outcome import Refused
 from vms.domain.people import Account, AccountState, Actor, Role
+from vms.errors import InvalidInput
 from vms.services import people, sign_in
+from vms.services.areas import area_named
 from vms.services.branches import branch_named
 from vms.services.district import zone_of_district
 from vms.services.passwords import NO_PASSWORD, hash_password
@@ -37,6 +39,7 @@ def user_add(
     name: Annotated[str, typer.Argument(help="Sign-in name, such as d.nakamura.")],
     role: Annotated[Role, typer.Option(help="What the account may do; the table is in web/README.md.")],
     branch: Annotated[list[str] | None, typer.Option(help="A branch the account is limited to; repeat for several.")] = None,
+    area: Annotated[list[str] | None, typer.Option(help="BRANCH/AREA: that part of another branch alone; repeat for several.")] = None,
     until: Annotated[str, typer.Option(help="Last day, 2026-12-31; a delegate and a contractor need one.")] = "",
     firm: Annotated[str, typer.Option(help="The firm of a contractor.")] = "",
     board_paper: Annotated[
@@ -56,8 +59,10 @@ def user_add(
         hashed = hash_password(password_from_stdin()) if password_stdin else NO_PASSWORD
         with cli.writing(settings) as session:
             actor: Actor = cli.person_if_any(session) or cli.actor
-            branches = frozenset(branch_named(session, cli.actor, text).id for text in branch) if branch else None
-            new = NewAccount(name, role, branches, last_day(until, zone_of_district(session)), firm)
+            branches = frozenset(branch_named(session, cli.actor, text).id for text in branch or ())
+            areas = frozenset(_area(session, cli, text) for text in area or ())
+            ends_at = last_day(until, zone_of_district(session))
+            new = NewAccount(name, role, branches if branches or areas else None, ends_at, firm, areas)
             answer = people.add_person(session, actor, new, at=cli.clock.now(), password_hash=hashed, board_paper=board_paper)
             code = None
             if isinstance(answer, Account) and not password_stdin:
@@ -160,6 +165,13 @@ def logout(context: typer.Context) -> None:
     out.print("Signed out." if person else "Nobody was signed in.")
 
 
+def _area(session: Session, cli: Cli, text: str) -> AreaId:
+    branch, slash, area = text.partition("/")
+    if not slash:
+        raise InvalidInput(f"‘{text}’ names no area. Give branch and area, such as 'Harbor/Entrance'.")
+    return area_named(session, cli.actor, branch_named(session, cli.actor, branch), area).id
+
+
 class _Act(Protocol[Done_co]):
     def __call__(self, session: Session, actor: Actor, person_id: PersonId, /, *, at: datetime) -> Done_co | Refused: ...
 
@@ -186,6 +198,7 @@ def _document(account: Account, at: datetime) -> dict[str, object]:
         "name": account.name,
         "role": account.role.value,
         "branches": None if account.branches is None else sorted(account.branches),
+        "areas": sorted(area.id for area in account.areas),
         "state": account.state(at).value,
         "until": account.ends_at,
         "firm": account.firm,

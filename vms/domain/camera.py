@@ -62,6 +62,8 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Area:
+    """A part of a branch, such as the entrance or the children's room."""
+
     id: AreaId
     branch_id: BranchId
     name: str
@@ -141,11 +143,12 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class CameraDetails:
-    """A camera with its branch and the hardware behind it."""
+    """A camera with its place and the hardware behind it."""
 
     camera: Camera
     branch: Branch
     device: Device
+    area: Area | None = None
 
 
 @dataclass(frozen=True, slots=True)

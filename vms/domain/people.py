@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from vms.domain.camera import Area
 from vms.domain.emergency import Emergency
-from vms.domain.ids import BranchId, NodeId, PersonId, ScreenId, SessionId
+from vms.domain.ids import AreaId, BranchId, NodeId, PersonId, ScreenId, SessionId
+from vms.domain.reach import Reach
 from vms.domain.screens import SessionKind
 from vms.domain.timespan import EPOCH
 
@@ -158,6 +160,8 @@ class Person:
     """The moment at which all this was so."""
     emergency: Emergency | None = None
     """What this session, and no other of the person, has opened besides the person's own rights."""
+    areas: frozenset[Area] = frozenset()
+    """Of other branches than `branches`."""
 
     @property
     def label(self) -> str:
@@ -178,13 +182,18 @@ class Person:
         """Say whether this session may do what `permission` names now: by role or an emergency, less what a lock or a wall takes away."""
         return (self._may_by_role(permission) or self._in_emergency(permission)) and permission in self._left()
 
-    def has_right(self, permission: Permission, branch: BranchId) -> bool:
-        """Say whether the person may do it in `branch` without an emergency."""
-        return self._may_by_role(permission) and (self.branches is None or branch in self.branches)
+    def has_right(self, permission: Permission, branch: BranchId, area: AreaId | None) -> bool:
+        """Say whether the person may do it in this area of `branch` (None: in what is in none) without an emergency."""
+        own = self.own_reach
+        return self._may_by_role(permission) and (own is None or own.has(branch, area))
 
-    def reach(self, permission: Permission) -> frozenset[BranchId] | None:
-        """Return the branches in which `permission` counts; None means all."""
-        return None if self._in_emergency(permission) else self.branches
+    @property
+    def own_reach(self) -> Reach | None:
+        return None if self.branches is None else Reach(self.branches, self.areas)
+
+    def reach(self, permission: Permission) -> Reach | None:
+        """Return where `permission` counts; None means the whole district."""
+        return None if self._in_emergency(permission) else self.own_reach
 
     def proved_lately(self, at: datetime) -> bool:
         """Say whether a new proof is not needed yet, for acts that ask for one."""
@@ -230,6 +239,12 @@ class Account:
     firm: str = ""
     """A contractor's."""
     first_signed_in_at: datetime | None = None
+    areas: frozenset[Area] = frozenset()
+    """Of other branches than these."""
+
+    @property
+    def reach(self) -> Reach | None:
+        return None if self.branches is None else Reach(self.branches, self.areas)
 
     def state(self, at: datetime) -> AccountState:
         if self.disabled_at is not None or (self.ends_at is not None and self.ends_at <= at):
@@ -291,12 +306,12 @@ def allows(actor: Actor, permission: Permission) -> bool:
     return actor.may(permission) if isinstance(actor, Person) else permission in CONSOLE_PERMISSIONS
 
 
-def reach(actor: Actor, permission: Permission) -> frozenset[BranchId] | None:
-    """Return the branches that exist for `actor` where `permission` is what is asked for; None means all."""
+def reach(actor: Actor, permission: Permission) -> Reach | None:
+    """Return what exists for `actor` where `permission` is what is asked for; None means the whole district."""
     return actor.reach(permission) if isinstance(actor, Person) else None
 
 
 def covers(actor: Actor, account: Account, permission: Permission) -> bool:
     """Say whether all that `account` reaches lies where `permission` counts for `actor`: nobody acts on an account that sees more."""
     mine = reach(actor, permission)
-    return mine is None or (account.branches is not None and account.branches <= mine)
+    return mine is None or (account.reach is not None and mine.covers(account.reach))

@@ -12,6 +12,7 @@ from vms.crypto import seal
 from vms.domain.access import AccessEvent, Action
 from vms.domain.camera import (
     Address,
+    Area,
     Branch,
     Camera,
     CameraDetails,
@@ -32,6 +33,7 @@ from vms.domain.people import Actor, Permission, allows, reach
 from vms.errors import Conflict, InvalidInput
 from vms.services import nodes
 from vms.services.access_log import record, refuse
+from vms.services.areas import area_for_camera
 from vms.services.refusals import no_such, not_allowed
 from vms.store import branches, camera_passwords, cameras
 from vms.store.cameras import Removed, stream_configs
@@ -83,6 +85,8 @@ class NewCamera:
     channel: int = 1
     certificate_sha256: bytes | None = None
     """The fingerprint trusted over rtsps; needed there, without meaning over rtsp."""
+    area: str = ""
+    """Which part of the branch it looks at, such as the entrance; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,8 @@ class CameraEdit:
     recording_mode: RecordingMode | None = None
     certificate_sha256: bytes | None = None
     """A new scheme, host or port asks for it again: the stored one was trusted at the old address."""
+    area: str | None = None
+    """An empty text takes the camera out of its area."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ class CameraDraft:
 
     details: CameraDetails
     password: str = field(repr=False)
+    area: str = ""
 
 
 def draft_camera(session: Session, actor: Actor, new: NewCamera, *, allow_loopback: bool) -> CameraDraft | Refused:
@@ -121,14 +128,17 @@ def draft_camera(session: Session, actor: Actor, new: NewCamera, *, allow_loopba
     if branch is None:
         return no_such("branch")
     try:
-        return CameraDraft(_drawn_up(session, new, branch, allow_loopback=allow_loopback), new.password)
+        return CameraDraft(_drawn_up(session, new, branch, allow_loopback=allow_loopback), new.password, area_name(new.area))
     except ValueError as err:
         raise InvalidInput(str(err)) from err
 
 
-def save_draft(session: Session, actor: Actor, draft: CameraDraft, *, at: datetime) -> CameraDetails:
+def save_draft(session: Session, actor: Actor, draft: CameraDraft, *, at: datetime) -> CameraDetails | Refused:
     """Write a draft; recording starts when the node next asks. Conflict when its name is taken, InvalidInput without a certificate."""
-    details = replace(draft.details, camera=replace(draft.details.camera, placement_approved_at=at))
+    area = area_for_camera(session, actor, draft.details.branch.id, draft.area)
+    if isinstance(area, Refused):
+        return refuse(session, actor, Action.CAMERA_ADD, area, at=at)
+    details = _in_area(replace(draft.details, camera=replace(draft.details.camera, placement_approved_at=at)), area)
     if details.device.address.scheme is Scheme.RTSPS and details.device.certificate_sha256 is None:
         raise InvalidInput(NO_CERTIFICATE)
     cameras.add(session, details, at=at)
@@ -156,8 +166,12 @@ def edit_camera(
         raise Conflict(f"‘{before.camera.name}’ was changed by somebody else in the meantime. Load it again and repeat your change.")
     try:
         after = _edited(session, before, edit, allow_loopback=allow_loopback)
+        area = before.area if edit.area is None else area_for_camera(session, actor, before.branch.id, area_name(edit.area))
     except ValueError as err:
         raise InvalidInput(str(err)) from err
+    if isinstance(area, Refused):
+        return refuse(session, actor, Action.CAMERA_EDIT, area, at=at, camera_id=camera_id)
+    after = _in_area(after, area)
     cameras.change(session, after, at=at)
     if edit.password is not None:
         after = _sealed_anew(session, after, edit.password)
@@ -252,6 +266,15 @@ def _edited(session: Session, before: CameraDetails, edit: CameraEdit, *, allow_
     return replace(before, camera=camera, device=_edited_device(session, before.device, edit, allow_loopback=allow_loopback))
 
 
+def area_name(text: str) -> str:
+    """Return the name of an area as it is kept; "" for none. ValueError for a name that can't be."""
+    return plain_name(text, "area") if text.strip() else ""
+
+
+def _in_area(details: CameraDetails, area: Area | None) -> CameraDetails:
+    return replace(details, camera=replace(details.camera, area_id=None if area is None else area.id), area=area)
+
+
 def _edited_streams(session: Session, camera: Camera, edit: CameraEdit) -> list[Stream]:
     streams = []
     for role, path in ((StreamRole.MAIN, edit.main_path), (StreamRole.SUB, edit.sub_path)):
@@ -323,7 +346,8 @@ def _has_control(text: str) -> bool:
 
 def _described(details: CameraDetails) -> dict[str, str]:
     where, certificate = details.device.address, details.device.certificate_sha256
-    described = {"name": details.camera.name, "branch": details.branch.name, "address": f"{where.scheme}://{where.host}:{where.port}"}
+    described = {"name": details.camera.name, "branch": details.branch.name} | ({"area": details.area.name} if details.area else {})
+    described |= {"address": f"{where.scheme}://{where.host}:{where.port}"}
     return described | ({"certificate": spelled_fingerprint(certificate)} if certificate else {})
 
 

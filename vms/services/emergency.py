@@ -41,7 +41,7 @@ def opens_more(session: Session, person: Person) -> bool:
     if not person.may(Permission.EMERGENCY_OPEN):
         return False
     return any(
-        not person.has_right(permission, branch.id)
+        not person.has_right(permission, branch.id, None)
         for branch in branches.find(session, None)
         for permission in (Permission.LIVE_VIEW, Permission.RECORDED_VIEW)
     )

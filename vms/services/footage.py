@@ -120,7 +120,7 @@ def close_streamed_view(session: Session, actor: Person, view: View, *, interval
 
 def emergency_from(person: Person, details: CameraDetails) -> datetime | None:
     """Return from when on `person` sees recordings of a camera, where only an emergency shows any; else None."""
-    if person.emergency is None or person.has_right(Permission.RECORDED_VIEW, details.branch.id):
+    if person.emergency is None or person.has_right(Permission.RECORDED_VIEW, details.branch.id, details.camera.area_id):
         return None
     return person.emergency.footage_from
 
@@ -181,7 +181,7 @@ def _right(session: Session, actor: Actor, camera_id: CameraId, span: Timespan |
     permission = Permission.LIVE_VIEW if span is None else Permission.RECORDED_VIEW
     if not actor.may(permission):
         return not_allowed("watch live" if span is None else "watch recordings", "the Director")
-    if actor.emergency is not None and not actor.has_right(permission, details.branch.id):
+    if actor.emergency is not None and not actor.has_right(permission, details.branch.id, details.camera.area_id):
         return _refused_in_emergency(session, actor.emergency, details, span, at) or _Right(actor.emergency)
     return (_not_in_service(details) if span is None else _refused_recorded(actor, span, at)) or _Right()
 

@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from vms.domain.access import Action
-from vms.domain.ids import BranchId, PersonId, new_number
+from vms.domain.camera import Area
+from vms.domain.ids import AreaId, BranchId, PersonId, new_number
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import MAX_DELEGATION, Account, Actor, OsUser, Permission, Person, Role, System, allows, covers, reach
 from vms.domain.second_person import Act, Alone, Proposal
@@ -21,6 +22,7 @@ from vms.services.names import checked_name
 from vms.services.passwords import NO_PASSWORD, PasswordHash
 from vms.services.refusals import BEYOND, no_such, not_allowed
 from vms.services.sessions import digest
+from vms.store import areas as area_rows
 from vms.store import branches as branch_rows
 from vms.store import factors, identities, people, sessions
 
@@ -40,6 +42,8 @@ class NewAccount:
     """None means the whole district."""
     ends_at: datetime | None = None
     firm: str = ""
+    areas: frozenset[AreaId] = frozenset()
+    """Of branches besides `branches`."""
 
 
 def add_person(
@@ -59,6 +63,9 @@ def add_person(
     """
     if refused := _may_not_add(session, actor, new, board_paper):
         return refuse(session, actor, Action.PERSON_ADD, refused, at=at) if refused.refusal is Refusal.NOT_ALLOWED else refused
+    areas = _areas(session, actor, new)
+    if isinstance(areas, Refused):
+        return areas
     waits = not isinstance(actor, OsUser) or people.has_signed_in(session, Role.DIRECTOR)
     account = Account(
         PersonId(new_number()),
@@ -69,6 +76,7 @@ def add_person(
         confirmed_at=None if waits else at,
         ends_at=_end(new, at),
         firm=checked_name(new.firm, "firm") if new.firm.strip() else "",
+        areas=areas,
     )
     people.add(session, account, password_hash=password_hash)
     record(session, actor=actor, action=Action.PERSON_ADD, at=at, detail=_told(account))
@@ -232,7 +240,17 @@ def _may_not_add(session: Session, actor: Actor, new: NewAccount, board_paper: s
     mine = reach(actor, Permission.PEOPLE_PROPOSE)
     if new.branches is None:
         return None if mine is None else not_allowed("add an account of the whole district", "IT of the whole district")
-    return None if new.branches <= {branch.id for branch in branch_rows.find(session, mine)} else no_such("branch")
+    return None if new.branches <= {branch.id for branch in branch_rows.find_whole(session, mine)} else no_such("branch")
+
+
+def _areas(session: Session, actor: Actor, new: NewAccount) -> frozenset[Area] | Refused:
+    """Return the areas that an account is limited to, without those of its own branches."""
+    if new.branches is None or not new.areas:
+        return frozenset()
+    known = {area.id: area for area in area_rows.find(session, reach(actor, Permission.PEOPLE_PROPOSE))}
+    if not new.areas <= known.keys():
+        return no_such("area")
+    return frozenset(known[number] for number in new.areas if known[number].branch_id not in new.branches)
 
 
 def _confirmed(session: Session, actor: Actor, account: Account, at: datetime) -> Account:

@@ -45,7 +45,7 @@ def add_screen(session: Session, actor: Actor, *, name: str, branch: BranchId, k
     if not allows(actor, Permission.SCREEN_MANAGE):
         return refuse(session, actor, Action.SCREEN_ADD, not_allowed("add a screen", "IT"), at=at)
     plain = checked_name(name, "screen")
-    if branch not in {one.id for one in branches.find(session, reach(actor, Permission.SCREEN_MANAGE))}:
+    if branch not in {one.id for one in branches.find_whole(session, reach(actor, Permission.SCREEN_MANAGE))}:
         return no_such("branch")
     code = new_code()
     screen = Screen(ScreenId(new_number()), plain, branch, kind, at, code_ends_at=at + CODE_LASTS)
@@ -66,7 +66,7 @@ def enrol_screen(session: Session, code: str, *, at: datetime, address: str = ""
 
 
 def list_screens(session: Session, actor: Actor) -> list[Screen] | Refused:
-    """Return the screens in use in the actor's branches, by name."""
+    """Return the screens in use of branches that are the actor's as a whole, by name."""
     if not allows(actor, Permission.SCREEN_MANAGE):
         return not_allowed("list the screens", "IT")
     return screens.find(session, reach(actor, Permission.SCREEN_MANAGE), limit=LIST_LIMIT)
@@ -103,7 +103,7 @@ def show_wall(session: Session, person: Person, *, at: datetime) -> Screen | Ref
     screen = screen_of(session, person)
     if screen is None or screen.kind is not ScreenKind.WALL:
         return refuse(session, person, Action.WALL_SHOW, NO_WALL, at=at)
-    if person.branches is not None and screen.branch_id not in person.branches:
+    if person.own_reach is not None and not person.own_reach.touches(screen.branch_id):
         refused = Refused(Refusal.NOT_ALLOWED, "This wall shows a branch that is not yours. Ask the Director.")
         return refuse(session, person, Action.WALL_SHOW, refused, at=at)
     sessions.show_wall(session, person.session_id)

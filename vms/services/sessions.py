@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from vms.domain.access import Action
-from vms.domain.ids import BranchId, PersonId, ScreenId, SessionId, new_number
+from vms.domain.ids import PersonId, ScreenId, SessionId, new_number
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import IDLE_LIMITS, SESSION_LIMITS, WALL_LIMIT, Account, AccountState, Permission, Person, Proof, System, covers
+from vms.domain.reach import Reach
 from vms.domain.screens import Screen, ScreenKind, SessionKind
 from vms.services.access_log import record, refuse
 from vms.services.refusals import BEYOND, SESSION_ENDED, no_such, not_allowed, sign_in_first
@@ -254,12 +255,14 @@ def _origin(address: str) -> dict[str, str]:
 
 def _person(session: Session, stored: StoredSession, at: datetime) -> Person:
     account: Account = stored.account
+    reach = _reach(session, stored)
     return Person(
         account.id,
         account.name,
         account.role,
         stored.id,
-        branches=_reach(session, stored),
+        branches=None if reach is None else reach.branches,
+        areas=frozenset() if reach is None else reach.areas,
         proof=stored.proof,
         proved_at=stored.proved_at,
         kind=stored.kind,
@@ -270,11 +273,12 @@ def _person(session: Session, stored: StoredSession, at: datetime) -> Person:
     )
 
 
-def _reach(session: Session, stored: StoredSession) -> frozenset[BranchId] | None:
-    """Return the branches of the account; on a wall, of those the screen's alone."""
-    mine = stored.account.branches
+def _reach(session: Session, stored: StoredSession) -> Reach | None:
+    """Return the reach of the account; on a wall, what of it is in the screen's branch."""
+    mine = stored.account.reach
     if stored.kind is not SessionKind.WALL or stored.screen_id is None:
         return mine
     screen = screens.get(session, stored.screen_id)
-    here = frozenset({screen.branch_id}) if screen else frozenset()
-    return here if mine is None else here & mine
+    if screen is None:
+        return Reach(frozenset())
+    return Reach(frozenset({screen.branch_id})) if mine is None else mine.inside(screen.branch_id)

@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session, aliased
 from vms.crypto import random_bytes
 from vms.domain.access import VIEW_DEADLINE, AccessEvent, Action, ErasedEntry, LogLine, Purpose, body_of, line_of, microseconds
 from vms.domain.checkpoint import SALT_BYTES
-from vms.domain.ids import BranchId, CameraId
+from vms.domain.ids import CameraId
 from vms.domain.log_erasure import told_in
+from vms.domain.reach import Reach
 from vms.domain.timespan import Timespan
 from vms.store.central_tables import CameraRow
 from vms.store.database import insert_into
 from vms.store.log_tables import AccessEventRow, AccessLogRow, told
+from vms.store.reach import cameras_within
 
 _NAME_BYTES = 8
 PAGE = 1024
@@ -64,8 +66,8 @@ def append(session: Session, event: AccessEvent) -> AccessEvent:
     return numbered
 
 
-def lines(session: Session, origin: str, reach: frozenset[BranchId] | None, wanted: Filter, *, limit: int) -> Sequence[LogLine]:
-    """Return what the log holds, newest first; a reader with a limited reach sees events about cameras of his branches.
+def lines(session: Session, origin: str, reach: Reach | None, wanted: Filter, *, limit: int) -> Sequence[LogLine]:
+    """Return what the log holds, newest first; a reader with a limited reach sees events about the cameras within it.
 
     What was erased, or can't be read, stands there by its number; a filter that asks for more than a number leaves the erased out.
     """
@@ -76,12 +78,12 @@ def lines(session: Session, origin: str, reach: frozenset[BranchId] | None, want
     return [line_of(row.number, row.body) if row.erased_by is None else _erased(row.number, told.get(row.erased_by)) for row in rows]
 
 
-def find(session: Session, origin: str, reach: frozenset[BranchId] | None, wanted: Filter, *, limit: int) -> Sequence[AccessEvent]:
+def find(session: Session, origin: str, reach: Reach | None, wanted: Filter, *, limit: int) -> Sequence[AccessEvent]:
     """Return the events among `lines`."""
     return [line for line in lines(session, origin, reach, wanted, limit=limit) if isinstance(line, AccessEvent)]
 
 
-def stored(session: Session, origin: str, reach: frozenset[BranchId] | None, wanted: Filter, *, limit: int) -> Sequence[Stored]:
+def stored(session: Session, origin: str, reach: Reach | None, wanted: Filter, *, limit: int) -> Sequence[Stored]:
     """Return number, salt, text and by what they were erased of entries, newest first, as `lines` narrows them."""
     row = AccessEventRow
     query = select(row.number, row.salt, row.body, row.erased_by).where(row.origin == origin)
@@ -151,9 +153,9 @@ def _count(session: Session, origin: str, numbers: int) -> int:
     return _count(session, origin, numbers)
 
 
-def _narrowed(query: Select[*Cells], reach: frozenset[BranchId] | None, wanted: Filter) -> Select[*Cells]:
+def _narrowed(query: Select[*Cells], reach: Reach | None, wanted: Filter) -> Select[*Cells]:
     if reach is not None:
-        query = query.where(AccessEventRow.camera_id.in_(select(CameraRow.id).where(CameraRow.branch_id.in_(sorted(reach)))))
+        query = query.where(AccessEventRow.camera_id.in_(select(CameraRow.id).where(cameras_within(reach))))
     if wanted.before is not None:
         query = query.where(AccessEventRow.number < wanted.before)
     if wanted.camera_id is not None:

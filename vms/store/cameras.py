@@ -24,11 +24,13 @@ from vms.domain.camera import (
 )
 from vms.domain.ids import AreaId, BranchId, CameraId, DeviceId, NodeId, StreamId
 from vms.domain.names import name_key
+from vms.domain.reach import Reach
 from vms.errors import Conflict, NotFound
 from vms.store import nodes
-from vms.store.branches import within
-from vms.store.central_tables import BranchRow, CameraRow, DeviceRow, StreamRow
+from vms.store.areas import area_of
+from vms.store.central_tables import AreaRow, BranchRow, CameraRow, DeviceRow, StreamRow
 from vms.store.database import unique
+from vms.store.reach import cameras_within
 
 
 class Removed(Enum):
@@ -70,16 +72,16 @@ def change(session: Session, details: CameraDetails, *, at: datetime) -> None:
 
 
 def find(
-    session: Session, reach: frozenset[BranchId] | None, *, removed: Removed = Removed.HIDDEN, branch_id: BranchId | None = None
+    session: Session, reach: Reach | None, *, removed: Removed = Removed.HIDDEN, branch_id: BranchId | None = None
 ) -> list[CameraDetails]:
     """Return the cameras within `reach` (None: all), by branch and name."""
     shown = true() if removed is Removed.INCLUDED else CameraRow.removed_at.is_(None)
-    return _details(session, and_(within(reach), shown, true() if branch_id is None else CameraRow.branch_id == branch_id))
+    return _details(session, and_(cameras_within(reach), shown, true() if branch_id is None else CameraRow.branch_id == branch_id))
 
 
-def get(session: Session, reach: frozenset[BranchId] | None, camera_id: CameraId) -> CameraDetails | None:
+def get(session: Session, reach: Reach | None, camera_id: CameraId) -> CameraDetails | None:
     """Return a camera, removed or not; None when it does not exist within `reach`."""
-    return next(iter(_details(session, and_(within(reach), CameraRow.id == camera_id))), None)
+    return next(iter(_details(session, and_(cameras_within(reach), CameraRow.id == camera_id))), None)
 
 
 def stream_id(session: Session, camera_id: CameraId, role: StreamRole) -> StreamId | None:
@@ -171,16 +173,17 @@ def _take_away(session: Session, camera: Camera, *, at: datetime) -> None:
 
 def _details(session: Session, condition: ColumnElement[bool]) -> list[CameraDetails]:
     query = (
-        select(CameraRow, BranchRow, DeviceRow)
+        select(CameraRow, BranchRow, AreaRow, DeviceRow)
         .join(BranchRow, BranchRow.id == CameraRow.branch_id)
+        .outerjoin(AreaRow, AreaRow.id == CameraRow.area_id)
         .join(DeviceRow, DeviceRow.id == CameraRow.device_id)
         .where(condition)
         .order_by(BranchRow.name_key, CameraRow.name_key, CameraRow.id)
         .execution_options(populate_existing=True)
     )
     rows = session.execute(query).all()
-    streams = _streams(session, [camera.id for camera, _, _ in rows])
-    return [_one(camera, branch, device, tuple(streams.get(camera.id, ()))) for camera, branch, device in rows]
+    streams = _streams(session, [row[0].id for row in rows])
+    return [_one(camera, branch, area, device, tuple(streams.get(camera.id, ()))) for camera, branch, area, device in rows]
 
 
 def _streams(session: Session, cameras: Sequence[int]) -> dict[int, list[Stream]]:
@@ -192,7 +195,7 @@ def _streams(session: Session, cameras: Sequence[int]) -> dict[int, list[Stream]
     return found
 
 
-def _one(camera: CameraRow, branch: BranchRow, device: DeviceRow, streams: tuple[Stream, ...]) -> CameraDetails:
+def _one(camera: CameraRow, branch: BranchRow, area: AreaRow | None, device: DeviceRow, streams: tuple[Stream, ...]) -> CameraDetails:
     return CameraDetails(
         Camera(
             id=CameraId(camera.id),
@@ -218,4 +221,5 @@ def _one(camera: CameraRow, branch: BranchRow, device: DeviceRow, streams: tuple
             password_sealed=device.password_sealed,
             certificate_sha256=device.certificate_sha256,
         ),
+        None if area is None else area_of(area),
     )

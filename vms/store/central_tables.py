@@ -114,6 +114,8 @@ class CameraRow(Central):
             sqlite_where=text("removed_at IS NULL"),
             postgresql_where=text("removed_at IS NULL"),
         ),
+        # Those of an area, for who sees no more of its branch.
+        Index(None, "area_id", sqlite_where=text("area_id IS NOT NULL"), postgresql_where=text("area_id IS NOT NULL")),
         # The cameras that a device feeds, when its address changes.
         Index(None, "device_id"),
     )

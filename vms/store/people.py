@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import and_, delete, exists, insert, select, update
+from sqlalchemy import CompoundSelect, and_, bindparam, delete, exists, insert, null, select, union_all, update
 from sqlalchemy.orm import Session
 
-from vms.domain.ids import BranchId, PersonId
+from vms.domain.camera import Area
+from vms.domain.ids import AreaId, BranchId, PersonId
 from vms.domain.names import name_key
 from vms.domain.people import Account, Role
+from vms.domain.reach import Reach
+from vms.store.central_tables import AreaRow
 from vms.store.database import insert_into, unique
-from vms.store.people_tables import InvitationRow, PersonBranchRow, PersonRow
+from vms.store.people_tables import InvitationRow, PersonAreaRow, PersonBranchRow, PersonRow
+
+# Every request of who does not see the whole district asks this: put together once.
+_REACH: CompoundSelect[int, int | None, str] = union_all(
+    select(PersonBranchRow.branch_id, null(), null()).where(PersonBranchRow.person_id == bindparam("of_person")),
+    select(AreaRow.branch_id, AreaRow.id, AreaRow.name)
+    .join(PersonAreaRow, PersonAreaRow.area_id == AreaRow.id)
+    .where(PersonAreaRow.person_id == bindparam("of_person")),
+)
 
 
 def add(session: Session, account: Account, *, password_hash: str) -> None:
@@ -33,6 +44,9 @@ def add(session: Session, account: Account, *, password_hash: str) -> None:
         )
     if account.branches:
         session.execute(insert(PersonBranchRow), [{"person_id": account.id, "branch_id": branch} for branch in sorted(account.branches)])
+    if account.areas:
+        areas = sorted(area.id for area in account.areas)
+        session.execute(insert(PersonAreaRow), [{"person_id": account.id, "area_id": area} for area in areas])
 
 
 def get(session: Session, person: PersonId) -> Account | None:
@@ -111,21 +125,27 @@ def has_signed_in(session: Session, role: Role) -> bool:
 
 
 def account_of(session: Session, row: PersonRow) -> Account:
+    reach = None if row.whole_district else _reach(session, row.id)
     return Account(
         PersonId(row.id),
         row.name,
         row.role,
-        None if row.whole_district else _branches(session, row.id),
+        None if reach is None else reach.branches,
         row.created_at,
         confirmed_at=row.confirmed_at,
         disabled_at=row.disabled_at,
         ends_at=row.ends_at,
         firm=row.firm,
         first_signed_in_at=row.first_signed_in_at,
+        areas=frozenset() if reach is None else reach.areas,
     )
 
 
-def _branches(session: Session, person: int) -> frozenset[BranchId]:
-    return frozenset(
-        BranchId(branch) for branch in session.scalars(select(PersonBranchRow.branch_id).where(PersonBranchRow.person_id == person))
-    )
+def _reach(session: Session, person: int) -> Reach:
+    branches, areas = set(), set()
+    for branch, area, name in session.execute(_REACH, {"of_person": person}):
+        if area is None:
+            branches.add(BranchId(branch))
+        else:
+            areas.add(Area(AreaId(area), BranchId(branch), name))
+    return Reach(frozenset(branches), frozenset(areas))

@@ -34,7 +34,7 @@ class PersonRow(Central):
     name_key: Mapped[str] = mapped_column(String(NAME_CHARS * 3))
     role: Mapped[Role] = mapped_column(Word(Role))
     whole_district: Mapped[bool]
-    """Else `person_branch` lists the branches, which may be none."""
+    """Else `person_branch` lists the branches and `person_area` areas of others; both may be empty."""
     firm: Mapped[str] = mapped_column(String(NAME_CHARS))
     """A contractor's; else empty."""
     password_hash: Mapped[str] = mapped_column(String(256))
@@ -54,6 +54,15 @@ class PersonBranchRow(Central):
 
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, autoincrement=False)
     branch_id: Mapped[int] = mapped_column(ForeignKey("branch.id"), primary_key=True, autoincrement=False)
+
+
+class PersonAreaRow(Central):
+    """The areas that a person sees of branches that are not theirs as a whole."""
+
+    __tablename__ = "person_area"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, autoincrement=False)
+    area_id: Mapped[int] = mapped_column(ForeignKey("area.id"), primary_key=True, autoincrement=False)
 
 
 class SessionRow(Central):

@@ -143,6 +143,8 @@ CREATE TABLE camera (
   CONSTRAINT fk_camera_device_id FOREIGN KEY(device_id) REFERENCES device (id)
 );
 
+CREATE INDEX ix_camera_area_id ON camera (area_id) WHERE area_id IS NOT NULL;
+
 CREATE INDEX ix_camera_device_id ON camera (device_id);
 
 CREATE UNIQUE INDEX uq_camera_branch_id_name_key ON camera (branch_id, name_key) WHERE removed_at IS NULL;
@@ -448,3 +450,11 @@ CREATE INDEX ix_emergency_opened_at ON emergency (opened_at);
 CREATE INDEX ix_emergency_review_due_at ON emergency (review_due_at) WHERE reviewed_at IS NULL;
 
 CREATE UNIQUE INDEX uq_emergency_person_id ON emergency (person_id) WHERE closed_at IS NULL;
+
+CREATE TABLE person_area (
+  person_id INTEGER NOT NULL,
+  area_id INTEGER NOT NULL,
+  CONSTRAINT pk_person_area PRIMARY KEY (person_id, area_id),
+  CONSTRAINT fk_person_area_person_id FOREIGN KEY(person_id) REFERENCES person (id),
+  CONSTRAINT fk_person_area_area_id FOREIGN KEY(area_id) REFERENCES area (id)
+);

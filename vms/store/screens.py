@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from vms.domain.ids import BranchId, ScreenId
 from vms.domain.names import name_key
+from vms.domain.reach import Reach
 from vms.domain.screens import Screen
-from vms.store.branches import within
 from vms.store.central_tables import BranchRow
 from vms.store.database import unique
+from vms.store.reach import whole_branches
 from vms.store.screen_tables import ScreenRow
 
 
@@ -33,14 +34,20 @@ def add(session: Session, screen: Screen, code_sha256: bytes) -> None:
         )
 
 
-def find(session: Session, reach: frozenset[BranchId] | None, *, limit: int) -> list[Screen]:
-    """Return the screens in use in the branches within `reach` (None: all), by name."""
-    query = select(ScreenRow).join(BranchRow).where(ScreenRow.ended_at.is_(None), within(reach)).order_by(ScreenRow.name_key).limit(limit)
+def find(session: Session, reach: Reach | None, *, limit: int) -> list[Screen]:
+    """Return the screens in use in branches that are within `reach` (None: all) as a whole, by name."""
+    query = (
+        select(ScreenRow)
+        .join(BranchRow)
+        .where(ScreenRow.ended_at.is_(None), whole_branches(reach))
+        .order_by(ScreenRow.name_key)
+        .limit(limit)
+    )
     return [_screen(row) for row in session.scalars(query.execution_options(populate_existing=True))]
 
 
-def get(session: Session, number: ScreenId, *, reach: frozenset[BranchId] | None = None) -> Screen | None:
-    query = select(ScreenRow).join(BranchRow).where(ScreenRow.id == number, within(reach))
+def get(session: Session, number: ScreenId, *, reach: Reach | None = None) -> Screen | None:
+    query = select(ScreenRow).join(BranchRow).where(ScreenRow.id == number, whole_branches(reach))
     row = session.scalar(query.execution_options(populate_existing=True))
     return None if row is None else _screen(row)
 

@@ -14,6 +14,7 @@ from vms.domain.ids import CameraId
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.services import cameras
+from vms.services.areas import list_areas
 from vms.services.branches import list_branches
 from vms.services.refusals import no_such
 from web import camera_acts
@@ -129,12 +130,15 @@ def _form(
 ) -> Response:
     with site.central.reading() as session:
         branches = [details.branch] if details else list_branches(session, person)
+        here = {branch.id for branch in branches}
+        areas = sorted({area.name for area in list_areas(session, person) if area.branch_id in here})
     version = form.get("version") or (details.camera.version if details else 0)
     context = shell(site, person, path=request.url.path) | {
         "camera": {"id": details.camera.id, "version": version} if details else None,
         "form": form,
         "errors": errors or {},
         "branches": branches,
+        "areas": areas,
         "brands": brands(),
         "verdict": verdict,
         "has_password": bool(details and details.device.password_sealed),

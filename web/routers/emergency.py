@@ -14,10 +14,11 @@ from starlette.responses import RedirectResponse, Response
 from vms.domain.emergency import LOOKS_BACK, MAX_NOTE_CHARS, MAX_REASON_CHARS, EmergencyAccess, State
 from vms.domain.ids import EmergencyId
 from vms.domain.outcome import Refused
-from vms.domain.people import Permission, Person
+from vms.domain.people import Person
 from vms.errors import InvalidInput
 from vms.services import emergency
 from vms.services.cameras import list_cameras
+from vms.services.footage import emergency_from
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, refusal
 from web.numbers import PathId, id_of
@@ -179,7 +180,7 @@ def _notice(site: Site, done: str) -> str | None:
 
 def _branches(session: Session, person: Person) -> list[tuple[str, list[dict[str, object]]]]:
     """Return the cameras that only the emergency shows, live or recorded, by branch."""
-    known = [one for one in list_cameras(session, person) if not person.has_right(Permission.RECORDED_VIEW, one.branch.id)]
+    known = [one for one in list_cameras(session, person) if emergency_from(person, one) is not None]
     return [
         (name, [{"id": one.camera.id, "name": one.camera.name} for one in cameras])
         for name, cameras in groupby(known, key=lambda one: one.branch.name)

@@ -9,11 +9,13 @@ from fastapi import APIRouter, Form, Request
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
-from vms.domain.ids import BranchId, PersonId
+from vms.domain.camera import Area, Branch
+from vms.domain.ids import AreaId, BranchId, PersonId
 from vms.domain.outcome import Refused
-from vms.domain.people import Account, Permission, Person, Role
+from vms.domain.people import Account, Permission, Person, Role, reach
 from vms.errors import Conflict, InvalidInput
 from vms.services import people
+from vms.services.areas import list_areas
 from vms.services.branches import list_branches
 from vms.services.district import zone_of_district
 from vms.services.people import NewAccount
@@ -114,7 +116,18 @@ def _new_account(form: PersonForm, zone: str) -> NewAccount:
     if form.role not in set(Role):
         raise InvalidInput("Choose a role.")
     branches = frozenset(BranchId(branch) for branch in form.branch)
-    return NewAccount(form.name, Role(form.role), branches or None, people.last_day(form.until, zone), form.firm)
+    areas = frozenset(AreaId(area) for area in form.areas)
+    limited = branches if branches or areas else None
+    return NewAccount(form.name, Role(form.role), limited, people.last_day(form.until, zone), form.firm, areas)
+
+
+def _places(session: Session, person: Person) -> list[tuple[Branch, bool, list[Area]]]:
+    """Return the branches of which an account may be given a part, whether as a whole, and their areas."""
+    mine, areas = reach(person, Permission.PEOPLE_PROPOSE), list_areas(session, person, Permission.PEOPLE_PROPOSE)
+    return [
+        (branch, mine is None or branch.id in mine.branches, [area for area in areas if area.branch_id == branch.id])
+        for branch in list_branches(session, person, Permission.PEOPLE_PROPOSE)
+    ]
 
 
 def _form(
@@ -131,7 +144,7 @@ def _form(
         **around,
         "form": form,
         "roles": [(role.value, ROLE_LABELS[role]) for role in Role],
-        "branches": list_branches(session, person, Permission.PEOPLE_PROPOSE),
+        "places": _places(session, person),
         "error": error,
     }
     return site.pages.render("person_form.html", context, person=person, status=status)

@@ -93,7 +93,8 @@ class PersonForm(BaseModel):
     name: str = Field(default="", max_length=MAX_NAME_CHARS)
     role: str = Field(default="", max_length=MAX_CODE_CHARS)
     branch: Annotated[list[BodyId], Field(max_length=1000)] = []
-    """None chosen means the whole district."""
+    areas: Annotated[list[BodyId], Field(max_length=1000)] = []
+    """None chosen of both means the whole district."""
     until: str = Field(default="", max_length=MAX_CODE_CHARS)
     """The last day, 2026-12-31; empty for none."""
     firm: str = Field(default="", max_length=MAX_NAME_CHARS)
@@ -140,6 +141,7 @@ class CameraPatch(BaseModel):
 
     version: int
     name: Text | None = None
+    area: Text | None = None
     scheme: Text | None = None
     host: Text | None = None
     port: Text | int | None = None

@@ -161,3 +161,17 @@ def test_a_sign_in_of_an_hour_ago_confirms_nobody_and_takes_nothing_out(settings
         said = _say(settings, *act)
         assert (said.exit_code, "five minutes" in said.stderr) == (2, True)
     assert _say(settings, "log", "show").exit_code == 0
+
+
+def test_an_account_is_limited_to_an_area_of_a_branch(settings: Settings) -> None:
+    assert _say(settings, "branch", "add", "Harbor").exit_code == 0
+    camera = ("camera", "add", "Pier", "--branch", "Harbor", "--url", "rtsp://10.20.1.11/main", "--area", "Quay")
+    assert _say(settings, *camera).stdout.startswith("Pier at Harbor, Quay, rtsp://10.20.1.11:554")
+    for wrong, sentence in (("Quay", "names no area"), ("Harbor/Dock", "Areas: ‘Quay’"), ("Dock/Quay", "Branches: ‘Harbor’")):
+        said = _add(settings, "n.ruiz", "desk", "--area", wrong)
+        assert (said.exit_code, sentence in said.stderr.replace("\n", " ")) == (2, True), said.stderr
+    assert _add(settings, "n.ruiz", "desk", "--area", "Harbor/quay").exit_code == 0
+    (person,) = json.loads(_say(settings, "user", "list", "--json").stdout)["people"]
+    assert (person["branches"], len(person["areas"])) == ([], 1)
+    assert _say(settings, "camera", "edit", "Pier", "--area", "").stdout.startswith("Pier at Harbor, rtsp://")
+    assert json.loads(_say(settings, "camera", "list", "--json").stdout)[0]["area"] is None

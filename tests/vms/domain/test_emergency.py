@@ -14,6 +14,7 @@ from vms.domain.digest import emergencies_sentence
 from vms.domain.emergency import LASTS, Emergency, EmergencyAccess, EmergencyReview, State, review_due
 from vms.domain.ids import BranchId, EmergencyId, PersonId, SessionId
 from vms.domain.people import IN_EMERGENCY, PERMISSIONS, Permission, Person, Proof, Role, reach
+from vms.domain.reach import Reach
 
 _OURS, _THEIRS = BranchId(5), BranchId(6)
 _OPENED = Emergency(EmergencyId(9), NOW, NOW + LASTS)
@@ -35,7 +36,7 @@ def test_it_widens_looking_and_nothing_else(role: Role, permission: Permission) 
         assert reach(widened, permission) is None
     else:
         assert widened.may(permission) is plain.may(permission)
-        assert reach(widened, permission) == reach(plain, permission) == frozenset({_OURS})
+        assert reach(widened, permission) == reach(plain, permission) == Reach(frozenset({_OURS}))
 
 
 def test_who_watches_live_may_open_one_and_nobody_else() -> None:
@@ -50,8 +51,8 @@ def test_who_opens_one_and_does_not_decide_does_not_review() -> None:
 @pytest.mark.parametrize("permission", sorted(IN_EMERGENCY))
 def test_the_own_rights_stay_what_they_are(permission: Permission) -> None:
     manager = _person(Role.BRANCH_MANAGER, _OPENED)
-    assert manager.has_right(permission, _OURS) is (permission is not Permission.RECORDED_VIEW)
-    assert not manager.has_right(permission, _THEIRS)
+    assert manager.has_right(permission, _OURS, None) is (permission is not Permission.RECORDED_VIEW)
+    assert not manager.has_right(permission, _THEIRS, None)
 
 
 def test_a_password_alone_opens_nothing_in_an_emergency_either() -> None:

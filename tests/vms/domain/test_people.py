@@ -10,6 +10,7 @@ import pytest
 from tests.factories import CONSOLE, NOW
 from vms.domain.ids import BranchId, NodeId, PersonId, SessionId
 from vms.domain.people import IDLE_LIMITS, PERMISSIONS, Actor, Node, Permission, Person, Proof, Role, System, allows, reach
+from vms.domain.reach import Reach
 from vms.domain.screens import SessionKind
 
 _WATCHING = {Permission.LIVE_VIEW, Permission.RECORDED_VIEW}
@@ -90,6 +91,6 @@ def test_a_person_reaches_the_branches_of_the_account() -> None:
     ours = BranchId(5)
     limited, whole = _person(Role.DESK, frozenset({ours})), _person(Role.DIRECTOR)
     for permission in Permission:
-        assert reach(limited, permission) == frozenset({ours})
+        assert reach(limited, permission) == Reach(frozenset({ours}))
         assert reach(whole, permission) is None
         assert reach(CONSOLE, permission) is None

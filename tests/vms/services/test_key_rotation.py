@@ -123,7 +123,7 @@ def test_a_camera_that_was_tried_before_a_rotation_and_saved_after_it_has_its_pa
         draft = done(draft_camera(session, CONSOLE, new, allow_loopback=False))
     branch.rotate(RotatedKey.NODE)
     with branch.central.writing() as session:
-        saved = save_draft(session, CONSOLE, draft, at=NOW)
+        saved = done(save_draft(session, CONSOLE, draft, at=NOW))
     assert password_of(saved, branch.files(RotatedKey.NODE)) == "canary slow"
     branch.passwords[saved.camera.id] = "canary slow"
     assert branch.lost() == []

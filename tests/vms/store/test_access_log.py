@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from tests.factories import NOW, after, span
 from vms.domain.access import AccessEvent, Action, Purpose
 from vms.domain.ids import CameraId, ViewId
+from vms.domain.reach import Reach
 from vms.domain.timespan import Timespan
 from vms.store import access_log
 from vms.store.access_log import Filter
@@ -182,4 +183,4 @@ def test_who_watched_another_camera_is_not_found(central: Engines) -> None:
 def test_a_reader_of_one_branch_sees_no_other(central: Engines) -> None:
     with central.writing() as session:
         access_log.append(session, _event())
-        assert list(access_log.find(session, "district", frozenset(), Filter(), limit=10)) == []
+        assert list(access_log.find(session, "district", Reach(frozenset()), Filter(), limit=10)) == []

@@ -2,7 +2,7 @@
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { icon } from "../page.ts";
 import { minutes } from "../times.ts";
-import { type LiveBranch, type LiveCamera, WITHOUT_PICTURE } from "./model.ts";
+import { type LiveArea, type LiveBranch, type LiveCamera, WITHOUT_PICTURE } from "./model.ts";
 
 interface Row {
   key: string;
@@ -61,8 +61,8 @@ export class VmsTree extends LitElement {
 
   private branchRows(branch: LiveBranch): Row[] {
     const key = `b${branch.id}`;
-    const inside = branch.areas.flatMap((area) => this.areaRows(branch, area.name, this.found(area.cameras), key));
-    const shown = branch.areas.flatMap((area) => this.found(area.cameras));
+    const inside = branch.areas.flatMap((area) => this.areaRows(branch, area.name, this.found(area), key));
+    const shown = branch.areas.flatMap((area) => this.found(area));
     if (this.find && shown.length === 0) return [];
     const row = groupRow(key, 1, branch.name, shown, null, this.isOpen(key));
     return row.open ? [row, ...inside] : [row];
@@ -76,9 +76,10 @@ export class VmsTree extends LitElement {
     return row.open ? [row, ...cameras.map((camera) => cameraRow(camera, 3, branch.zone, key))] : [row];
   }
 
-  private found(cameras: LiveCamera[]): LiveCamera[] {
+  private found(area: LiveArea): LiveCamera[] {
     const text = this.find.trim().toLowerCase();
-    return text ? cameras.filter((camera) => camera.name.toLowerCase().includes(text)) : cameras;
+    const named = (area.name ?? "").toLowerCase().includes(text);
+    return named ? area.cameras : area.cameras.filter((camera) => camera.name.toLowerCase().includes(text));
   }
 
   private isOpen(key: string): boolean {
