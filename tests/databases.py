@@ -138,6 +138,24 @@ def central_postgresql(cluster: Cluster, migrated_postgresql: str) -> Iterator[E
     cluster.empty(migrated_postgresql)
 
 
+@pytest.fixture
+def new_role(cluster: Cluster) -> Iterator[Callable[[str], str]]:
+    """Return a function that makes a role, which is dropped when the test ends."""
+    made: list[str] = []
+
+    def make(options: str = "") -> str:
+        name = f"Web role {next(cluster.numbers)}"
+        cluster.run("postgres", f'CREATE ROLE "{name}" LOGIN {options}')
+        made.append(name)
+        return name
+
+    yield make
+    for name in reversed(made):
+        for database in cluster.databases():
+            cluster.run(database, f'DROP OWNED BY "{name}"')
+        cluster.run("postgres", f'DROP ROLE "{name}"')
+
+
 def started_cluster(tools: Path) -> Cluster:
     folder = Path(tempfile.mkdtemp(prefix="custodian-pg-"))
     if os.geteuid() == 0:

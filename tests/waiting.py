@@ -8,6 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy import text
+
+from vms.store.database import Engines
+
 Found = TypeVar("Found")
 
 PAUSE_SECONDS = 0.02
@@ -27,3 +31,9 @@ def is_listening(path: Path) -> bool:
     """Say whether somebody takes connections on a Unix socket."""
     with socket.socket(socket.AF_UNIX) as sock:
         return sock.connect_ex(str(path)) == 0
+
+
+def is_somebody_locked_out(engines: Engines) -> bool:
+    """Say whether a transaction on PostgreSQL waits for another to end."""
+    with engines.reading() as session:
+        return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))

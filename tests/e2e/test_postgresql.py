@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -14,11 +15,10 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.slow
 
 
-def test_an_installation_on_postgresql_records_and_shows(tmp_path: Path, cluster: Cluster) -> None:
+def test_an_installation_on_postgresql_records_and_shows(tmp_path: Path, cluster: Cluster, new_role: Callable[..., str]) -> None:
     """No central.db is made; status comes from the recorder's reports in PostgreSQL; a person signs in by a role that changes no log."""
-    database = cluster.new_database()
-    cluster.run("postgres", "CREATE ROLE custodian_web LOGIN")
-    urls = {"VMS_DATABASE_URL": cluster.url(database), "VMS_WEB_DATABASE_URL": cluster.url(database, role="custodian_web")}
+    database, role = cluster.new_database(), new_role()
+    urls = {"VMS_DATABASE_URL": cluster.url(database), "VMS_WEB_DATABASE_URL": cluster.url(database, role=role)}
     product = Product(tmp_path / "data", **urls)
     product.init()
     product.must("user", "add", "t.okafor", "--role", "it", "--password-stdin", stdin="a long enough password\n")
@@ -37,7 +37,7 @@ def test_an_installation_on_postgresql_records_and_shows(tmp_path: Path, cluster
     assert signed_in.json()["role"] == "it"
     assert not (product.data / "central.db").exists()
     assert product.must("check", "--deep", "--json").document()["ok"] is True
-    assert "custodian_web" in product.must("doctor").out
+    assert role in product.must("doctor").out
     product.must("log", "verify")
 
 

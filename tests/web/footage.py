@@ -1,4 +1,4 @@
-"""Real recorded pictures for the fake node: segment files as the recorder writes them, and the list of their fragments."""
+"""Real pictures: segment files as the recorder writes them, for the fake node, live ones, and what a window is sent of those."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import base64
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
+
+from websockets.sync.client import ClientConnection
 
 from tests.vms.media.pictures import FRAME_TICKS, Recipe, Sample, clip, samples_of
 from tests.web.fake_node import FakeNode
@@ -42,6 +44,13 @@ def live_pictures(count: int, *, first: int = 0, recipe: Recipe = RECIPE) -> lis
     """Return live pictures `first` to `first + count`, each flags ‖ fragment; every 25th is a keyframe."""
     samples = clip(recipe).samples
     return [_live_picture(number, samples[number % len(samples)]) for number in range(first, first + count)]
+
+
+def next_picture(window: ClientConnection) -> bytes:
+    """Return the next picture that a window is sent; what it is told besides is passed over."""
+    while not isinstance(message := window.recv(10), bytes):
+        pass
+    return message
 
 
 def _live_picture(number: int, sample: Sample) -> bytes:

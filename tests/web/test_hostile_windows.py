@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection
 
 from tests.factories import a_branch
 from tests.waiting import wait_until
-from tests.web.footage import live_init, live_pictures, live_state
+from tests.web.footage import live_init, live_pictures, live_state, next_picture
 from tests.web.world import World
 from vms.domain.people import SESSION_LIMITS, Role
 from vms.services.sessions import OpenSession, revoke_sessions, session_for_token
@@ -47,21 +47,15 @@ def viewer(world: World) -> Iterator[Callable[[], None]]:
         def sees_the_next() -> None:
             (picture,) = live_pictures(1, first=next(sent))
             world.node.send(world.main, picture)
-            wait_until(lambda: _picture(window)[3:] == picture[1:])
+            wait_until(lambda: next_picture(window)[3:] == picture[1:])
 
-        _picture(window)
+        next_picture(window)
         yield sees_the_next
         sees_the_next()
 
 
 def _watch(world: World, window: ClientConnection) -> None:
     window.send(json.dumps({"t": "sub", "ch": 1, "camera": world.camera.camera.id, "stream": "main"}))
-
-
-def _picture(window: ClientConnection) -> bytes:
-    while not isinstance(message := window.recv(10), bytes):
-        pass
-    return message
 
 
 def _ended(window: ClientConnection) -> int | None:
@@ -99,20 +93,20 @@ def test_a_session_that_is_over_opens_no_window(world: World) -> None:
 def test_a_session_that_is_over_ends_its_window_and_no_other(world: World) -> None:
     with world.socket(world.token(Role.DESK)) as window:
         _watch(world, window)
-        _picture(window)
+        next_picture(window)
         world.clock.step(SESSION_LIMITS[Role.DESK])
         with world.socket(world.token(Role.DESK)) as later:
             _watch(world, later)
             wait_until(lambda: _closed(window))
             assert window.close_code == 4401
-            _picture(later)
+            next_picture(later)
 
 
 def test_a_window_whose_session_was_ended_gets_no_picture_more(world: World, viewer: Callable[[], None]) -> None:
     token, of_it = world.token(Role.DESK), world.token(Role.IT)
     with world.socket(token) as window:
         _watch(world, window)
-        _picture(window)
+        next_picture(window)
         with world.site.central.writing() as session:
             found = session_for_token(session, token, at=world.clock.now())
             it = session_for_token(session, of_it, at=world.clock.now())

@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection
 
 from tests.factories import CONSOLE, a_branch, a_camera, done
 from tests.waiting import wait_until
-from tests.web.footage import GOP, live_init, live_pictures, live_state
+from tests.web.footage import GOP, live_init, live_pictures, live_state, next_picture
 from tests.web.world import World
 from vms.domain.access import Action
 from vms.domain.people import SESSION_LIMITS, Role
@@ -67,12 +67,7 @@ class Window:
         return document
 
     def pictures(self, count: int) -> list[bytes]:
-        found: list[bytes] = []
-        while len(found) < count:
-            message = self.socket.recv(10)
-            if isinstance(message, bytes):
-                found.append(message)
-        return found
+        return [next_picture(self.socket) for _ in range(count)]
 
     def close_code(self) -> int | None:
         with suppress(ConnectionClosed):

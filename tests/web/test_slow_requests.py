@@ -9,10 +9,9 @@ from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
-from websockets.sync.client import ClientConnection
 
 from tests.waiting import wait_until
-from tests.web.footage import live_init, live_pictures, live_state
+from tests.web.footage import live_init, live_pictures, live_state, next_picture
 from tests.web.world import World
 from vms.domain.people import Role
 from web import request_deadline
@@ -102,13 +101,13 @@ def test_five_hundred_of_them_keep_nobody_waiting(world: World, monkeypatch: pyt
     world.node.live[world.main] = [live_state(), live_init(), *live_pictures(1)]
     with world.socket(world.token(Role.DESK)) as viewer, ExitStack() as slow:
         viewer.send(json.dumps({"t": "sub", "ch": 1, "camera": world.camera.camera.id, "stream": "main"}))
-        _picture(viewer)
+        next_picture(viewer)
         halves = [HALVES["half a head"], HALVES["half a body"]]
         for number in range(MANY):
             slow.enter_context(_sent(world, halves[number % 2]))
             if number % 10 == 9:
                 world.node.send(world.main, *live_pictures(1, first=1 + number // 10))
-                _picture(viewer)
+                next_picture(viewer)
         with world.client(Role.DESK, page=True) as browser:
             assert browser.get("/live").status_code == 200
 
@@ -118,8 +117,3 @@ def _asked(browser: httpx.Client) -> object:
     answer = browser.get("/healthz")
     assert answer.status_code == 200
     return answer.extensions["network_stream"].get_extra_info("client_addr")
-
-
-def _picture(viewer: ClientConnection) -> None:
-    while not isinstance(viewer.recv(10), bytes):
-        pass

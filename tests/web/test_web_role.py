@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -22,20 +22,19 @@ from vms.store.web_role import grant_to_web
 from web.app import open_site
 
 pytestmark = pytest.mark.slow
-_ROLE = "web_of_the_pages"
 
 
 @pytest.fixture
-def settings(tmp_path: Path, cluster: Cluster, central_postgresql: Engines, migrated_postgresql: str) -> Iterator[Settings]:
-    cluster.run("postgres", f"CREATE ROLE {_ROLE} LOGIN")
-    grant_to_web(central_postgresql, _ROLE)
-    yield Settings(
+def settings(
+    tmp_path: Path, cluster: Cluster, central_postgresql: Engines, migrated_postgresql: str, new_role: Callable[..., str]
+) -> Settings:
+    role = new_role()
+    grant_to_web(central_postgresql, role)
+    return Settings(
         data_dir=tmp_path,
         database_url=SecretStr(cluster.url(migrated_postgresql)),
-        web_database_url=SecretStr(cluster.url(migrated_postgresql, role=_ROLE)),
+        web_database_url=SecretStr(cluster.url(migrated_postgresql, role=role)),
     )
-    cluster.run(migrated_postgresql, f"DROP OWNED BY {_ROLE}")
-    cluster.run("postgres", f"DROP ROLE {_ROLE}")
 
 
 @pytest.fixture

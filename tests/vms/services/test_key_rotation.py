@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from pysqlite3 import dbapi2
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from tests.factories import CONSOLE, NOW, FixedKeys, a_person, done
 from tests.vms.services.sealed_branch import CLOCK, SealedBranch, fill, password_of, sealed_branch
-from tests.waiting import wait_until
+from tests.waiting import is_somebody_locked_out, wait_until
 from vms.config import load_settings
 from vms.crypto import KEY_BYTES, random_bytes, seal, sealing_public_key
 from vms.domain.access import AccessEvent, Action
@@ -178,7 +177,7 @@ def test_a_rotation_waits_for_a_password_that_is_on_its_way(central_postgresql: 
             edit = CameraEdit(version=version, password="canary late")
             done(edit_camera(session, CONSOLE, camera, edit, at=NOW, allow_loopback=False))
             go_on.set()
-            wait_until(lambda: _somebody_waits(branch))
+            wait_until(lambda: is_somebody_locked_out(branch.central))
     branch.passwords[camera] = "canary late"
     assert branch.lost() == []
 
@@ -191,7 +190,7 @@ def test_a_rotation_waits_for_an_authenticator_that_is_on_its_way(central_postgr
     with ExitStack() as beside, branch.central.writing() as session:
         offer = done(offer_totp(session, person, key=branch.files(RotatedKey.FACTORS)))
         beside.enter_context(_rotating_beside(branch, RotatedKey.FACTORS, "", _fail))
-        wait_until(lambda: _somebody_waits(branch))
+        wait_until(lambda: is_somebody_locked_out(branch.central))
     branch.authenticators[person.id] = offer.secret
     assert branch.lost() == []
 
@@ -206,11 +205,6 @@ def _rotating_beside(branch: SealedBranch, key: RotatedKey, step: str, action: C
         yield
         thread.join(30)
     assert [rotated.key for rotated in ended] == [key]
-
-
-def _somebody_waits(branch: SealedBranch) -> bool:
-    with branch.central.reading() as session:
-        return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 def test_more_passwords_than_fit_a_page_and_more_keys_are_all_brought(sqlite_branch: SealedBranch, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
 
 from tests.factories import CONSOLE, NOW, a_branch, a_person, a_screen, after, an_account, done, refused
-from tests.waiting import wait_until
+from tests.waiting import is_somebody_locked_out, wait_until
 from vms.domain.access import AccessEvent, Action
 from vms.domain.camera import Branch
 from vms.domain.ids import BranchId, PersonId, ScreenId, SessionId
@@ -357,13 +356,8 @@ def test_watching_at_a_screen_and_a_change_of_shift_there_take_turns(central_pos
     with central_postgresql.writing() as session:
         assert screens.held_for_token(session, digest(enrolled.token)) is not None
         watching.start()
-        wait_until(lambda: _is_waiting(central_postgresql))
+        wait_until(lambda: is_somebody_locked_out(central_postgresql))
         sign_out(session, person, at=after(90))
     watching.join()
     with central_postgresql.reading() as session:
         assert not sessions.is_open(session, person.session_id)
-
-
-def _is_waiting(engines: Engines) -> bool:
-    with engines.reading() as session:
-        return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))

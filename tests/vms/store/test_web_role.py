@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import count
 
 import pytest
 from sqlalchemy import text
@@ -18,26 +17,7 @@ from vms.store.central_tables import SCHEMA
 from vms.store.database import Engines, make_engines
 from vms.store.web_role import grant_to_web, require_append_only
 
-_ROLES = count()
 _LOG = ("access_event", "access_log", "access_tile", "access_checkpoint", "access_cosignature", "review")
-
-
-@pytest.fixture
-def new_role(cluster: Cluster) -> Iterator[Callable[[str], str]]:
-    """Return a function that makes a role, which is dropped when the test ends."""
-    made: list[str] = []
-
-    def make(options: str = "") -> str:
-        name = f"Web role {next(_ROLES)}"
-        cluster.run("postgres", f'CREATE ROLE "{name}" LOGIN {options}')
-        made.append(name)
-        return name
-
-    yield make
-    for name in reversed(made):
-        for database in cluster.databases():
-            cluster.run(database, f'DROP OWNED BY "{name}"')
-        cluster.run("postgres", f'DROP ROLE "{name}"')
 
 
 @pytest.fixture
