@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -10,13 +11,14 @@ import httpx
 import pyotp
 import pytest
 
-from tests.factories import CONSOLE, PASSWORD, a_branch, a_person, an_account, done
+from tests.factories import CONSOLE, PASSWORD, a_branch, a_camera, a_person, an_account, done
 from tests.waiting import wait_until
 from tests.web.footage import record
+from tests.web.test_live import Window
 from tests.web.test_permissions import _bare, _path
 from tests.web.world import OWN_PAGE, World, cookie, problem
 from vms.domain.access import Action
-from vms.domain.people import LOCKED_MAY, PERMISSIONS, Permission, Role
+from vms.domain.people import PERMISSIONS, Permission, Role
 from vms.domain.screens import ScreenKind
 from vms.services.people import NewAccount, add_person, invite_person
 from vms.services.second_factor import enrol_totp, offer_totp
@@ -27,6 +29,7 @@ from web.screen_cookie import SCREEN_COOKIE
 from web.security import COOKIE
 
 PAGE = OWN_PAGE | {"accept": "text/html"}
+OPEN_TO_A_LOCKED_ONE = {Permission.PUBLIC, Permission.SESSION_OWN, Permission.CAMERA_LIST, Permission.LIVE_VIEW}
 
 
 def _browser(world: World, *cookies: Mapping[str, str] | str, page: bool = False) -> httpx.Client:
@@ -129,7 +132,7 @@ def test_a_locked_workstation_opens_no_route_but_those_of_live_pictures_and_of_a
     _left(world, token)
     with client:
         for route in declared_permissions(_bare()):
-            if route.permission is Permission.PUBLIC or route.permission in LOCKED_MAY | set(Permission) - PERMISSIONS[role]:
+            if route.permission in OPEN_TO_A_LOCKED_ONE | set(Permission) - PERMISSIONS[role]:
                 continue
             for method in {*route.methods} - {"WEBSOCKET"}:
                 answer = client.request(method, _path(route.path))
@@ -154,13 +157,29 @@ def test_a_locked_page_leads_to_the_proof_and_says_since_when(world: World) -> N
 
 def test_nothing_but_a_proof_unlocks(world: World) -> None:
     token, client = _at_a_workstation(world)
-    _left(world, token)
     with client:
+        view = client.post("/api/v1/views", json=_order(world)).json()["view"]
+        _left(world, token)
         for path in ("/api/v1/me", "/live", "/api/v1/cameras", "/"):
             client.get(path)
             client.get(path, headers={POLL_HEADER: "1"})
+        problem(client.post(f"/api/v1/views/{view}/extend"), 401)
+        assert client.post(f"/api/v1/views/{view}/close", json={"intervals": []}).status_code == 204
+        _ping(world, token)
         problem(client.post("/api/v1/session/proof", json={"password": "wrong"}), 401)
     assert _open(world, token).person.locked_since is not None
+
+
+def _order(world: World) -> dict[str, object]:
+    start, end = world.clock.now() - timedelta(seconds=90), world.clock.now() - timedelta(seconds=30)
+    return {"camera": world.camera.camera.id, "purpose": "incident", "start": start.isoformat(), "end": end.isoformat()}
+
+
+def _ping(world: World, token: str) -> None:
+    """Open the live socket and ask whether anybody is there."""
+    with world.socket(token) as window:
+        window.send('{"t": "ping"}')
+        assert json.loads(window.recv(10))["t"] == "pong"
 
 
 def test_what_a_page_and_a_player_ask_by_themselves_puts_no_lock_off(world: World) -> None:
@@ -168,8 +187,7 @@ def test_what_a_page_and_a_player_ask_by_themselves_puts_no_lock_off(world: Worl
     token, client = _at_a_workstation(world)
     record(world.node, world.main, world.clock.now() - timedelta(minutes=1), segments=2)
     with client:
-        start, end = world.clock.now() - timedelta(seconds=90), world.clock.now() - timedelta(seconds=30)
-        order = {"camera": world.camera.camera.id, "purpose": "incident", "start": start.isoformat(), "end": end.isoformat()}
+        order = _order(world)
         view = client.post("/api/v1/views", json=order).json()["view"]
         acted = _open(world, token).person.acted_at
         world.clock.step(timedelta(minutes=5))
@@ -178,6 +196,8 @@ def test_what_a_page_and_a_player_ask_by_themselves_puts_no_lock_off(world: Worl
         assert client.get(f"/api/v1/views/{view}/segments/{name}", headers={"range": f"bytes={first}-{last}"}).status_code == 206
         assert client.post(f"/api/v1/views/{view}/extend").status_code == 200
         assert client.post("/api/v1/views", json=order).status_code == 201
+        assert client.post(f"/api/v1/views/{view}/close", json={"intervals": []}).status_code == 204
+        _ping(world, token)
         assert client.get("/live", headers={POLL_HEADER: "1"}).status_code == 200
         found = _open(world, token)
         assert (found.person.acted_at, found.seen_at) == (acted, world.clock.now())
@@ -206,7 +226,8 @@ def test_a_recording_left_playing_is_refused_and_closed_in_the_log_within_five_s
         assert client.get(octets, headers=asked).status_code == 206
         world.clock.step(timedelta(minutes=5))
         problem(client.get(octets, headers=asked), 401)
-        (event,) = wait_until(lambda: world.events(Action.VIEW_CLOSE), seconds=5)
+        (event,) = wait_until(lambda: world.events(Action.VIEW_CLOSE))
+    assert world.site.left.look_seconds < 5
     assert (event.view_id, event.detail["why"]) == (view, "locked")
     assert event.detail["streamed"].count("/") == 1
 
@@ -240,11 +261,19 @@ def test_a_wall_opens_live_pictures_and_asks_to_sign_in_for_anything_else(world:
 
 def test_a_wall_shows_its_branch_alone(world: World) -> None:
     with world.site.central.writing() as session:
-        elsewhere = a_branch(session, "Harbor")
-    with _browser(world, cookie(_wall(world, Role.DIRECTOR)), page=True) as client:
+        pier = a_camera(session, a_branch(session, "Harbor"), "Pier")
+    token = _wall(world, Role.DIRECTOR)
+    with _browser(world, cookie(token), page=True) as client:
         page = client.get("/wall").text
     assert world.branch.name in page
-    assert elsewhere.name not in page
+    assert [name for name in ("Harbor", "Pier") if name in page] == []
+    with world.socket(token) as opened:
+        window = Window(opened, token)
+        for channel, camera in enumerate((world.camera, pier), start=1):
+            window.sub(camera.camera.id, channel)
+        denied = window.state("denied")
+    assert (denied["ch"], denied["sentence"]) == (2, "There is no such camera.")
+    assert [event.camera_id for event in world.events(Action.VIEW_OPEN)] == [world.camera.camera.id]
     (event,) = world.events(Action.WALL_SHOW)
     assert (event.actor_name, event.detail["name"]) == ("director 0", "Hall")
 
