@@ -340,6 +340,15 @@ def test_a_proof_by_the_provider_opens_what_wants_a_fresh_one(world: World) -> N
     assert (newest(world, Action.SESSION_PROVE).actor_name, newest(world, Action.SESSION_PROVE).detail["how"]) == ("pia", "oidc")
 
 
+def test_who_takes_anothers_place_proves_it_to_the_provider_anew_and_who_signs_in_need_not(world: World) -> None:
+    browser = with_password(world, "rhea")
+    asked = {door: parse_qs(urlsplit(onward(browser.post(door))).query) for door in ("/switch/oidc", "/login/oidc")}
+    assert {door: (query.get("prompt"), query.get("max_age")) for door, query in asked.items()} == {
+        "/switch/oidc": (["login"], ["0"]),
+        "/login/oidc": (None, None),
+    }
+
+
 def test_a_sign_in_of_ten_minutes_ago_is_no_fresh_proof(world: World) -> None:
     browser = known(world, "quin")
     browser.sign_in()
