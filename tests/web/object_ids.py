@@ -40,6 +40,8 @@ class Kind(Enum):
     PROPOSAL = auto()
     ACCOUNT = auto()
     """Of the district: those who see accounts see all, so what is foreign here is what is none."""
+    ACTOR = auto()
+    """Somebody of another branch, by what the log has of them."""
     LOG_ROW = auto()
     SCREEN = auto()
     EMERGENCY = auto()
@@ -62,7 +64,7 @@ SPAN = {"start": "2026-03-14T14:00:00Z", "end": "2026-03-14T15:00:00Z"}
 SECOND = {"range": "bytes=0-99"}
 LOG = {
     "camera": Place(Kind.CAMERA, status=200),
-    "person": Place(Kind.ACCOUNT, status=200),
+    "person": Place(Kind.ACTOR, status=200),
     "before": Place(Kind.LOG_ROW, status=200, is_cursor=True),
 }
 OBJECTS: Mapping[str, Mapping[str, Place]] = {

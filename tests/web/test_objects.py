@@ -119,6 +119,7 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         Kind.PASSKEY: 7_777_777,
         Kind.PROPOSAL: proposal.id,
         Kind.ACCOUNT: vault.id,
+        Kind.ACTOR: somebody.id,
         Kind.SCREEN: screen.id,
         Kind.EMERGENCY: emergency.id,
         Kind.LOG_ROW: world.events()[-1].number,
