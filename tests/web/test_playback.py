@@ -17,7 +17,7 @@ from sqlalchemy import text
 from tests.factories import a_branch, a_camera
 from tests.web.footage import SEGMENT_SECONDS, record
 from tests.web.world import World, cookie, problem
-from vms.domain.access import Action
+from vms.domain.access import VIEW_DEADLINE, Action
 from vms.domain.ids import SegmentId
 from vms.domain.people import Role
 from vms.domain.timespan import ms_of
@@ -117,6 +117,17 @@ def test_a_range_that_is_read_slowly_ends_within_seconds_of_what_it_was_opened_u
     assert sum(received) < length // 2
     (event,) = world.events(Action.FOOTAGE_READ)
     assert event.detail == {"segment": segment}
+
+
+def test_a_range_stops_at_the_view_s_deadline_even_before_the_next_look(world: World) -> None:
+    segment, length = _large(world)
+    with _slow_reader(world) as client, client.stream("GET", _of_large(world, client, segment, length)) as answer:
+        octets = answer.iter_raw()
+        received = [len(next(octets))]
+        world.clock.at += VIEW_DEADLINE  # the monotonic clock of the looks stands still
+        with pytest.raises(httpx.RemoteProtocolError):
+            received.extend(map(len, octets))
+    assert sum(received) < length // 2
 
 
 def test_a_range_that_is_read_slowly_arrives_whole_while_it_may(world: World) -> None:
