@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
@@ -254,6 +255,21 @@ def test_a_database_that_is_away_is_said_and_survived(settings: Settings, tmp_pa
     with capture_logs() as lines:
         Jobs(settings, away, read_log_key(settings), DrivenClock()).checkpoint()
     assert [line["event"] for line in lines] == ["checkpoint not made"]
+
+
+@pytest.mark.usefixtures("hub")
+def test_every_job_is_scheduled_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    scheduled: list[str] = []
+
+    class Scheduler(BackgroundScheduler):  # type: ignore[misc]  # its library has no types
+        def shutdown(self, wait: bool = True) -> None:  # noqa: FBT001, FBT002 - as the library names it
+            scheduled.extend(job.func.__name__ for job in self.get_jobs())
+            super().shutdown(wait=wait)
+
+    monkeypatch.setattr("web.jobs.BackgroundScheduler", Scheduler)
+    assert run(settings, SystemClock(), lambda: None) == 0
+    methods = {name for name in vars(Jobs) if not name.startswith("_")}
+    assert sorted(scheduled) == sorted(methods - {"stop"})
 
 
 def test_it_signs_once_more_when_its_parent_ends(settings: Settings, hub: Engines) -> None:
