@@ -1,4 +1,4 @@
-"""What every test stands on: databases, demo cameras, and a process that can reach nothing but this machine."""
+"""What every test stands on: databases, demo cameras, the log, and a process that can reach nothing but this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.databases", "tests.fakes.cameras"]
+pytest_plugins = ["tests.databases", "tests.fakes.cameras", "tests.log_lines"]
 
 settings.register_profile("everyday", deadline=None, max_examples=60, print_blob=True)
 settings.load_profile("everyday")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
-import logging
 import os
 import resource
 import shutil
@@ -14,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import structlog
 
 from recorder.open_segment import Fragment, OpenSegment, SegmentPhase
 from recorder.rtp.access_unit import UNIT_BYTES
@@ -26,7 +23,6 @@ from vms.clock import Clock, SystemClock
 from vms.domain.footage import Segment, SegmentFlag
 from vms.domain.ids import CameraId, SegmentId, StreamId
 from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND
-from vms.log import configure
 from vms.media.fmp4 import ParameterSets, Samples
 from vms.media.segment_file import scan
 from vms.store.failpoints import armed
@@ -251,7 +247,7 @@ def test_a_segment_that_is_lost_takes_the_rest_of_its_run_with_it(make_desk: Cal
     assert [segment.start_ticks for segment in desk.published()] == [NOW + 2 * TICKS_PER_SECOND]
 
 
-@pytest.mark.usefixtures("plain_log")
+@pytest.mark.usefixtures("log_lines")  # as the worker logs: structlog’s own renderer opens files at its first exception
 def test_a_process_that_may_open_no_more_files_has_a_healthy_disk(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk()
     refused = a_segment()
@@ -264,18 +260,6 @@ def test_a_process_that_may_open_no_more_files_has_a_healthy_disk(make_desk: Cal
     assert desk.abandoned() == [refused]
     assert [segment.start_ticks for segment in desk.published()] == [NOW + TICKS_PER_SECOND]
     assert desk.conditions() == []
-
-
-@pytest.fixture
-def plain_log() -> Iterator[None]:
-    """Log as the worker does: structlog's own renderer opens files, modules, when it meets its first exception."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    configure("json", stream=io.StringIO())
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 @contextmanager

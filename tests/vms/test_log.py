@@ -5,29 +5,14 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vms.log import HIDDEN, configure, get_logger, redact
 
 _SECRET = "hunter2-s3cret"
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """What is logged as JSON while the test runs."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    configure("json", "debug", stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize(
@@ -53,14 +38,14 @@ def test_whatever_the_password_is_a_url_does_not_show_it(password: str) -> None:
     assert password not in redact(f"could not open rtsp://viewer:{password}@10.20.1.11/main") or password in "viewer@10.20.1.11/main"
 
 
-def test_a_line_is_an_event_with_fields(lines: io.StringIO) -> None:
+def test_a_line_is_an_event_with_fields(log_lines: io.StringIO) -> None:
     get_logger("vms.test").info("segment committed", camera=5, reason="cut")
-    line = json.loads(lines.getvalue())
+    line = json.loads(log_lines.getvalue())
     assert (line["event"], line["camera"], line["reason"], line["level"]) == ("segment committed", 5, "cut", "info")
     assert line["timestamp"].endswith("Z")
 
 
-def test_no_field_carries_a_credential(lines: io.StringIO) -> None:
+def test_no_field_carries_a_credential(log_lines: io.StringIO) -> None:
     address = f"rtsp://admin:{_SECRET}@10.20.1.11/main"
     get_logger("vms.test").warning(
         f"no answer from {address}",
@@ -69,45 +54,45 @@ def test_no_field_carries_a_credential(lines: io.StringIO) -> None:
         nested={"token": _SECRET, "tried": [address, (address,)]},
         error=OSError(address),
     )
-    assert _SECRET not in lines.getvalue()
-    assert "10.20.1.11" in lines.getvalue()
+    assert _SECRET not in log_lines.getvalue()
+    assert "10.20.1.11" in log_lines.getvalue()
 
 
-def test_no_exception_carries_a_credential(lines: io.StringIO) -> None:
+def test_no_exception_carries_a_credential(log_lines: io.StringIO) -> None:
     try:
         _fail()
     except ConnectionError:
         get_logger("vms.test").exception("camera lost")
-    line = json.loads(lines.getvalue())
-    assert _SECRET not in lines.getvalue()
+    line = json.loads(log_lines.getvalue())
+    assert _SECRET not in log_lines.getvalue()
     assert "ConnectionError" in line["exception"]
 
 
-def test_lines_of_libraries_are_redacted_too(lines: io.StringIO) -> None:
+def test_lines_of_libraries_are_redacted_too(log_lines: io.StringIO) -> None:
     library = logging.getLogger("some.library")
     library.warning("reconnecting to %s", f"rtsp://admin:{_SECRET}@10.20.1.11/main")
     try:
         _fail()
     except ConnectionError:
         library.exception("lost")
-    assert _SECRET not in lines.getvalue()
-    first, second = (json.loads(line) for line in lines.getvalue().splitlines())
+    assert _SECRET not in log_lines.getvalue()
+    first, second = (json.loads(line) for line in log_lines.getvalue().splitlines())
     assert (first["event"], first["level"]) == (f"reconnecting to rtsp://{HIDDEN}@10.20.1.11/main", "warning")
     assert "ConnectionError" in second["exception"]
 
 
-def test_a_quieter_level_leaves_lines_out(lines: io.StringIO) -> None:
-    configure("json", "warning", lines)
+def test_a_quieter_level_leaves_lines_out(log_lines: io.StringIO) -> None:
+    configure("json", "warning", log_lines)
     get_logger("vms.test").info("every second")
     logging.getLogger("some.library").info("every second")
-    assert lines.getvalue() == ""
+    assert log_lines.getvalue() == ""
 
 
-def test_the_console_shows_the_same_without_secrets(lines: io.StringIO) -> None:
-    configure("console", "info", lines)
+def test_the_console_shows_the_same_without_secrets(log_lines: io.StringIO) -> None:
+    configure("console", "info", log_lines)
     get_logger("vms.test").info("connecting", url=f"rtsp://admin:{_SECRET}@10.20.1.11/main")
-    assert "connecting" in lines.getvalue()
-    assert _SECRET not in lines.getvalue()
+    assert "connecting" in log_lines.getvalue()
+    assert _SECRET not in log_lines.getvalue()
 
 
 def _fail() -> None:
