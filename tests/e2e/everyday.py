@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.message import Message
 from pathlib import Path
 from time import time
 from urllib.parse import parse_qs, urlsplit
@@ -137,7 +138,7 @@ class Visitor(httpx.Client):
         homes = (self.place, "POST /account/authenticator/code 403")
         self._evidence.plant("authenticator's secret", *totp_spellings(shown[1]), homes=homes)
         authenticator = Authenticator(pyotp.TOTP(shown[1].replace(" ", "")))
-        assert self.post("/account/authenticator/code", data={"code": "000000"}).status_code in (200, 403, 422)
+        assert self.post("/account/authenticator/code", data={"code": "000000"}).status_code == 403
         return authenticator, self.shown("recovery code", self.post("/account/authenticator/code", data={"code": authenticator.code()}))
 
 
@@ -251,7 +252,7 @@ def _sign_in_in_every_way(it: Visitor) -> None:
     assert it.post("/login", data=entries).status_code == 401
     assert it.post("/login", data=entries | {"code": papers[0]}).status_code == 303
     assert it.post("/switch", data=entries | {"code": authenticator.code()}).status_code == 303
-    assert it.post("/prove", data={"password": PASSWORDS[IT], "code": papers[0]}).status_code in (401, 403)
+    assert it.post("/prove", data={"password": PASSWORDS[IT], "code": papers[0]}).status_code == 401
     assert it.post("/prove", data={"password": PASSWORDS[IT], "code": authenticator.code()}).status_code == 303
     assert it.post("/api/v1/session/proof", json={"password": PASSWORDS[IT], "code": papers[1]}).status_code == 200
     assert it.post("/api/v1/passkeys/sign-in").status_code == 200
@@ -326,7 +327,7 @@ def _come_by_the_provider(day: Day) -> None:
             day.provider.sign(claims)
             told = {"code": "of the provider", "state": asked["state"], "iss": day.provider.issuer}
             back = browser.get("/login/oidc/callback", params=told)
-            assert back.status_code in (401, 503), back.text
+            assert back.status_code == 401, back.text
             refusal = json.dumps({"error": "invalid_client", "error_description": "unknown"}).encode()
             day.provider.answers["/token"] = type(day.provider.document())(refusal, 401)
     assert day.provider.forms, "the provider was asked for no token"
@@ -422,12 +423,24 @@ def keep_processes(up: Running, evidence: Evidence) -> int:
     return len(processes)
 
 
+def _decoded(part: Message) -> bytes:
+    """Return what a part says: on its way a quoted-printable line may be cut in the middle of a secret."""
+    octets = part.get_payload(decode=True)
+    assert isinstance(octets, bytes)
+    return octets
+
+
 def keep_what_is_left(day: Day, up: Running) -> None:
     """Keep the log, the mails, the export and the files, once everything has ended."""
     evidence = day.evidence
     evidence.keep("log", "".join(up.lines).encode())
     for letter in day.mail.taken:
         evidence.keep("mail", letter.as_bytes())
+        for name, value in letter.items():
+            evidence.keep(f"mail's {name}", value.encode())
+        for part in letter.walk():
+            if not part.is_multipart():
+                evidence.keep("mail's part", _decoded(part))
     evidence.keep("export", (day.folder / "export.jsonl").read_bytes())
     for path in (day.folder / "state").rglob("*.session"):
         evidence.keep("state", path.read_bytes())
