@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -17,8 +19,11 @@ from tests.factories import FixedKeys
 from tests.vms.services.rotation_child import SEPARATOR
 from tests.vms.services.sealed_branch import SealedBranch, fill, sealed_branch
 from vms.config import load_settings
+from vms.services import key_rotation
 from vms.services.key_rotation import RotatedKey
+from vms.store import key_files
 from vms.store.database import Engines, make_engines
+from vms.store.keys import REWRAP_STEPS
 from vms.store.migrate import Which
 
 pytestmark = pytest.mark.slow
@@ -76,12 +81,24 @@ def branch(migrated_sqlite: Migrated, tmp_path: Path) -> Iterator[SealedBranch]:
     index.dispose()
 
 
+def test_every_step_of_a_rotation_kills_a_process_here() -> None:
+    """Whoever adds a step enters it above; one that the modules reach and that nobody listed is found too."""
+    killed = {_whole(step) for steps in STEPS.values() for step in steps}
+    assert {step.partition("@")[0] for step in killed} == {*key_rotation.STEPS, *REWRAP_STEPS}
+    sources = "".join(inspect.getsource(module) for module in (key_rotation, key_files))
+    assert {*re.findall(r'failpoint\("([^"]+)"\)', sources)} == {*key_rotation.STEPS}
+
+
+def _whole(step: str) -> str:
+    return step if ":" in step else f"rotate:{step}"
+
+
 @pytest.mark.parametrize("key", list(RotatedKey))
 def test_a_kill_after_any_step_loses_nothing_and_the_next_run_goes_on(branch: SealedBranch, victims: Victims, key: RotatedKey) -> None:
     """One rotation, killed again and again, each time a step later."""
     old = branch.keys(key)
     for step in STEPS[key]:
-        victims.killed_at(step if ":" in step else f"rotate:{step}", branch, key)
+        victims.killed_at(_whole(step), branch, key)
         assert branch.lost() == [], step
     _ends_well(branch, key, old)
 
