@@ -17,7 +17,7 @@ from vms.domain.camera import CameraDetails
 from vms.domain.emergency import LASTS, MOST_UNREVIEWED, Emergency, EmergencyAccess, EmergencyReview
 from vms.domain.ids import BranchId, EmergencyId, ScreenId, SessionId
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import Account, Permission, Person, Proof, Role
+from vms.domain.people import IDLE_LIMITS, Account, Permission, Person, Proof, Role
 from vms.domain.screens import SessionKind
 from vms.domain.timespan import Timespan
 from vms.errors import InvalidInput
@@ -28,7 +28,17 @@ from vms.services.district import District, save_district
 from vms.services.footage import close_view, extend_view, open_view, view_for
 from vms.services.people import disable_person
 from vms.services.reviews import add_digest, count_month, month_due
-from vms.services.sessions import OpenSession, SignedIn, digest, open_session, prove_session, revoke_sessions, session_for_token, sign_out
+from vms.services.sessions import (
+    OpenSession,
+    SignedIn,
+    digest,
+    open_session,
+    prove_session,
+    revoke_sessions,
+    session_for_token,
+    sign_out,
+    touch_session,
+)
 from vms.store import access_log, emergencies, people, sessions
 from vms.store.database import Engines
 
@@ -528,6 +538,26 @@ def test_at_a_workstation_that_has_locked_nothing_more_is_opened_and_what_runs_g
     assert refused(scene.view(scene.theirs, span(-600, 0), at=900, person=absent)).refusal is Refusal.NOT_ALLOWED
     with scene.engines.writing() as session:
         done(extend_view(session, absent, view.id, at=after(890)))
+
+
+def test_watching_alone_keeps_an_ordinary_session_while_one_is_open_and_no_longer(lite: Scene) -> None:
+    idle = int(IDLE_LIMITS[Role.DESK].total_seconds())
+    lite.opened()
+    assert [_watched(lite, at) for at in (idle - 1, 2 * idle - 2)] == [True, True]
+    assert _watched(lite, 2 * idle) is False  # the half hour is over, the minutes without a request begin to count
+    assert _watched(lite, 3 * idle - 3) is False
+    with lite.engines.reading() as session:
+        assert refused(session_for_token(session, lite.token, at=after(3 * idle - 2))).refusal is Refusal.SIGN_IN
+
+
+def _watched(scene: Scene, at: int) -> bool:
+    """Look at a window that shows something and in which nobody asks for anything; return whether that kept the session."""
+    with scene.engines.writing() as session:
+        found = done(session_for_token(session, scene.token, at=after(at)))
+        assert found.person.kind is SessionKind.ORDINARY
+        if found.watching_counts:
+            touch_session(session, found.person.session_id, at=after(at))
+        return found.watching_counts
 
 
 def test_whose_role_opens_none_sees_nothing_by_one_either(lite: Scene) -> None:
