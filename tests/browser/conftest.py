@@ -1,4 +1,4 @@
-"""A Chromium that reports every console error and every breach of the content security policy, and a running demo."""
+"""A Chromium that reports every console error and every breach of the content security policy, a running demo, and a world of pages."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests.product import Product, running_demo
+from tests.web.conftest import Migrated
+from tests.web.world import World, a_world
+from vms.config import Settings
+from vms.services.screens import Enrolled
+from vms.store.migrate import Which
+from web.screen_cookie import SCREEN_COOKIE
+from web.security import COOKIE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PICTURES = Path(__file__).parents[2] / ".cache" / "pictures"
@@ -95,6 +102,26 @@ def context(browser: Browser, demo: Demo) -> Iterator[BrowserContext]:
 def watched(context: BrowserContext) -> Iterator[Watched]:
     with watching(context) as watched:
         yield watched
+
+
+@pytest.fixture
+def world(tmp_path: Path, migrated_sqlite: Migrated) -> Iterator[World]:
+    """The pages beside a node made of memory, whose clock a test drives."""
+    settings = Settings(data_dir=tmp_path)
+    migrated_sqlite(Which.CENTRAL, settings.central_path).dispose()
+    with a_world(settings) as world:
+        yield world
+
+
+@contextmanager
+def on_pages(browser: Browser, world: World, token: str = "", screen: Enrolled | None = None) -> Iterator[BrowserContext]:
+    """Open a browser profile on the world's pages under a host name: in the session of `token`, enrolled as `screen`."""
+    context = browser.new_context(base_url=world.address.replace("127.0.0.1", "localhost"), viewport={"width": 1280, "height": 800})
+    for name, value in ((COOKIE, token), (SCREEN_COOKIE, screen.token if screen else "")):
+        if value:
+            context.add_cookies([{"name": name, "value": value, "url": "https://localhost"}])
+    yield context
+    context.close()
 
 
 def keep_picture(page: Page, name: str) -> None:

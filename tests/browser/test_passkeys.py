@@ -2,93 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.browser.conftest import keep_picture, watching
-from tests.factories import PASSWORD, an_account
-from tests.web.world import World, a_world
-from vms.config import Settings
+from tests.browser.conftest import keep_picture, on_pages, watching
+from tests.browser.passkey_device import Device, add_passkey, sign_in_by_password, sign_out
+from tests.factories import an_account
+from tests.web.world import World
 from vms.domain.access import Action
 from vms.domain.people import PROOF_LASTS, Role
 from vms.store import factors, people
-from vms.store.database import Engines
-from vms.store.migrate import Which
 
 pytestmark = pytest.mark.slow
 WITHOUT_PASSKEYS = "delete window.PublicKeyCredential"
 
 
 @pytest.fixture
-def world(tmp_path: Path, migrated_sqlite: Callable[[Which, Path], Engines]) -> Iterator[World]:
-    settings = Settings(data_dir=tmp_path)
-    migrated_sqlite(Which.CENTRAL, settings.central_path).dispose()
-    with a_world(settings) as world:
-        with world.site.central.writing() as session:
-            an_account(session, Role.IT, name="t.okafor")
-        yield world
+def world(world: World) -> World:
+    with world.site.central.writing() as session:
+        an_account(session, Role.IT, name="t.okafor")
+    return world
 
 
 @pytest.fixture
 def context(browser: Browser, world: World) -> Iterator[BrowserContext]:
-    """A browser profile on the world's pages under a host name."""
-    context = browser.new_context(base_url=world.address.replace("127.0.0.1", "localhost"), viewport={"width": 1280, "height": 800})
-    yield context
-    context.close()
-
-
-class Device:
-    """A virtual authenticator of a window: a phone that keeps passkeys and checks its owner."""
-
-    def __init__(self, page: Page) -> None:
-        self._cdp: CDPSession = page.context.new_cdp_session(page)
-        self._cdp.send("WebAuthn.enable")
-        options = {
-            "protocol": "ctap2",
-            "transport": "internal",
-            "hasResidentKey": True,
-            "hasUserVerification": True,
-            "isUserVerified": True,
-        }
-        answer = self._cdp.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-        self._id = answer["authenticatorId"]
-
-    def know_owner(self, *, known: bool) -> None:
-        self._cdp.send("WebAuthn.setUserVerified", {"authenticatorId": self._id, "isUserVerified": known})
-
-
-def _sign_in_by_password(page: Page) -> None:
-    page.goto("/login")
-    page.get_by_label("Name").fill("t.okafor")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url("**/account")
-
-
-def _add_passkey(page: Page) -> None:
-    page.get_by_role("link", name="Add a passkey").click()
-    page.get_by_label("Name").fill("Phone")
-    keep_picture(page, "passkey-add")
-    page.get_by_role("button", name="Add a passkey").click()
-    expect(page.get_by_text("Your passkey works.")).to_be_visible()
-
-
-def _sign_out(page: Page) -> None:
-    page.locator("details.person summary").click()
-    page.get_by_role("button", name="Sign out", exact=True).click()
-    page.wait_for_url("**/login")
+    with on_pages(browser, world) as context:
+        yield context
 
 
 def test_a_passkey_is_added_signs_in_and_proves_anew(context: BrowserContext, world: World) -> None:
     with watching(context) as watched:
         page = watched.page
         Device(page)
-        _sign_in_by_password(page)
+        sign_in_by_password(page, "t.okafor")
         keep_picture(page, "passkey-account-before")
-        _add_passkey(page)
+        add_passkey(page)
         keep_picture(page, "passkey-codes")
         page.goto("/account")
         keep_picture(page, "passkey-account")
@@ -96,7 +46,7 @@ def test_a_passkey_is_added_signs_in_and_proves_anew(context: BrowserContext, wo
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         keep_picture(page, "passkey-account-narrow")
         page.set_viewport_size({"width": 1280, "height": 800})
-        _sign_out(page)
+        sign_out(page)
         keep_picture(page, "passkey-sign-in")
         page.get_by_role("button", name="Sign in with a passkey").click()
         page.wait_for_url("**/cameras")
@@ -114,12 +64,12 @@ def test_an_error_is_a_sentence_at_the_button_and_the_next_try_works(context: Br
     with watching(context) as watched:
         page = watched.page
         device = Device(page)
-        _sign_in_by_password(page)
-        _add_passkey(page)
+        sign_in_by_password(page, "t.okafor")
+        add_passkey(page)
         page.goto("/account/passkeys/new")
         page.get_by_role("button", name="Add a passkey").click()
         expect(page.get_by_role("alert")).to_contain_text("has a passkey for this account already")
-        _sign_out(page)
+        sign_out(page)
         device.know_owner(known=False)
         page.get_by_role("button", name="Sign in with a passkey").click()
         expect(page.locator("[data-passkey] .fault")).to_contain_text("No passkey was used. Try again")
@@ -136,9 +86,9 @@ def test_a_passkey_that_was_taken_away_is_refused_on_the_page(context: BrowserCo
     with watching(context) as watched:
         page = watched.page
         Device(page)
-        _sign_in_by_password(page)
-        _add_passkey(page)
-        _sign_out(page)
+        sign_in_by_password(page, "t.okafor")
+        add_passkey(page)
+        sign_out(page)
         with world.site.central.writing() as session:
             factors.forget(session, credential[0])
         watched.foresee(401)
@@ -154,7 +104,7 @@ def test_a_browser_without_passkeys_is_told_and_signs_in_as_before(context: Brow
         expect(page.get_by_text("Passkeys need the pages under a host name")).to_be_visible()
         expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()
         keep_picture(page, "passkey-none")
-        _sign_in_by_password(page)
+        sign_in_by_password(page, "t.okafor")
 
 
 def test_without_javascript_there_is_no_dead_button(browser: Browser, world: World) -> None:
@@ -163,7 +113,7 @@ def test_without_javascript_there_is_no_dead_button(browser: Browser, world: Wor
         page = watched.page
         page.goto("/login")
         expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()
-        _sign_in_by_password(page)
+        sign_in_by_password(page, "t.okafor")
         page.get_by_role("link", name="Add a passkey").click()
         expect(page.get_by_text("Adding a passkey needs JavaScript.")).to_be_visible()
     context.close()
