@@ -27,6 +27,10 @@ CLOCK = SystemClock()
 DAY_SECONDS = 86_400
 PRODUCTION_SEGMENT_SECONDS = 60
 DESK = "d.nakamura Desk"
+DIRECTORS_PAGES = (
+    *("/account", "/account/authenticator", "/people", "/reviews", "/rules", "/waiting", "/log", "/switch"),
+    *("/screens", "/screens/enrol", "/emergency", "/emergency/reviews"),
+)
 LEAVE_WHILE_CONNECTING = """
 window.sockets = [];
 window.WebSocket = class extends WebSocket {
@@ -260,7 +264,7 @@ def test_no_page_is_wider_than_a_phone(watched: Watched, demo: Demo) -> None:
     page.set_viewport_size({"width": 360, "height": 800})
     try:
         widths = {}
-        for path in ("/account", "/account/authenticator", "/people", "/reviews", "/rules", "/waiting", "/log"):
+        for path in DIRECTORS_PAGES:
             page.goto(f"{demo.origin}{path}")
             widths[path] = page.evaluate("document.documentElement.scrollWidth")
         assert {path for path, width in widths.items() if width > 360} == set()

@@ -1,4 +1,4 @@
-"""An emergency access on live pages that stand open: who opened it and who reviews it see it come and go without a reload."""
+"""An emergency access in a real browser: its lines on live pages that stand open, and its pages on a phone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import on_pages, watching
+from tests.browser.conftest import keep_picture, on_pages, watching
 from tests.factories import a_branch, a_camera, done
 from tests.web.world import World
 from vms.domain.emergency import EmergencyAccess
@@ -16,6 +16,7 @@ from vms.services import emergency
 from vms.services.sessions import session_for_token
 
 pytestmark = pytest.mark.slow
+REASON = "a fight in the lobby of Harbor, police called, ambulance on its way"
 ASKS_AGAIN_MS = 10_000
 """So often an open live page asks what stands around its pictures."""
 
@@ -35,7 +36,7 @@ class Incident:
     def open(self) -> EmergencyAccess:
         site, person = self.world.site, self.who(self.token)
         with site.central.writing() as session:
-            return done(emergency.open_emergency(session, site.settings, person, reason="a fight", at=self.world.clock.now()))
+            return done(emergency.open_emergency(session, site.settings, person, reason=REASON, at=self.world.clock.now()))
 
     def close(self, access: EmergencyAccess) -> None:
         person = self.who(self.token)
@@ -53,6 +54,19 @@ def incident(world: World) -> Incident:
     with world.site.central.writing() as session:
         a_camera(session, a_branch(session, "Harbor"), "Pier")
     return Incident(world, world.token(Role.DESK, branches=frozenset({world.branch.id})), world.token(Role.DIRECTOR))
+
+
+@pytest.mark.parametrize("whose", ["the opener's", "the reviewer's"])
+def test_a_page_with_one_in_it_is_no_wider_than_a_phone(browser: Browser, world: World, incident: Incident, whose: str) -> None:
+    incident.close(incident.open())
+    token, path = (incident.token, "/emergency") if whose == "the opener's" else (incident.reviewer, "/emergency/reviews")
+    with on_pages(browser, world, token) as context, watching(context) as watched:
+        page = watched.page
+        page.set_viewport_size({"width": 360, "height": 800})
+        page.goto(path)
+        expect(page.get_by_role("main")).to_contain_text(REASON)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        keep_picture(page, f"emergency-narrow-{path.rpartition('/')[2]}")
 
 
 def _open_live(page: Page) -> None:

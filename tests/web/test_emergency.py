@@ -297,7 +297,7 @@ def test_a_branch_manager_plays_recordings_while_it_lasts(world: World) -> None:
         assert client.get("/playback").status_code == 403
 
 
-def test_nothing_that_is_a_file_or_a_list_of_people_opens(district: District) -> None:
+def test_it_opens_no_page_of_the_log_of_people_of_cameras_or_of_reviews(district: District) -> None:
     district.open()
     with district.client(district.token) as client:
         answers = {path: client.get(path).status_code for path in ("/log", "/people", "/cameras", "/reviews", "/emergency/reviews")}

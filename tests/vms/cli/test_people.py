@@ -149,13 +149,13 @@ def test_the_log_is_not_shown_to_who_may_not_read_it(settings: Settings) -> None
     assert _say(settings, "log", "show").exit_code == 2
 
 
-def test_a_sign_in_of_an_hour_ago_confirms_nobody_and_takes_nothing_out(settings: Settings, tmp_path: Path) -> None:
+def test_a_sign_in_of_six_minutes_ago_confirms_nobody_and_takes_nothing_out(settings: Settings, tmp_path: Path) -> None:
     _add(settings, "h.marsh", "director")
     _login(settings, "h.marsh", "--otp", _authenticator(settings, "h.marsh"))
     _add(settings, "d.nakamura", "desk")
     engines = make_engines(settings.central_path)
     with engines.writing() as session:
-        session.execute(text("UPDATE session SET proved_at = proved_at - 360000000"))  # six minutes
+        session.execute(text("UPDATE session SET proved_at = proved_at - 360000000"))
     engines.dispose()
     for act in (("user", "confirm", "d.nakamura"), ("log", "export", str(tmp_path / "file"))):
         said = _say(settings, *act)
