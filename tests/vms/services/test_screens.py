@@ -284,6 +284,15 @@ def test_a_wall_reaches_its_branch_alone_and_lasts_its_hours(central: Engines) -
         refused(session_for_token(session, opened.token, at=NOW + WALL_LIMIT))
 
 
+def test_a_wall_shows_nothing_once_its_branch_is_not_its_persons_any_more(central_sqlite: Engines) -> None:
+    branch, enrolled = _scene(central_sqlite, ScreenKind.WALL)
+    opened = _sign_in(central_sqlite, enrolled, branches=frozenset({branch.id}))
+    with central_sqlite.writing() as session:
+        done(show_wall(session, opened.person, at=after(1)))
+        session.execute(text("DELETE FROM person_branch"))
+    assert _now(central_sqlite, opened.token, 2).person.branches == frozenset()
+
+
 def test_a_wall_that_is_not_heard_from_ends(central_sqlite: Engines) -> None:
     _, enrolled = _scene(central_sqlite, ScreenKind.WALL)
     opened = _sign_in(central_sqlite, enrolled)
