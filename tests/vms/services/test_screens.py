@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from tests.factories import CONSOLE, NOW, a_branch, a_person, a_screen, after, an_account, done, refused
 from tests.waiting import is_somebody_locked_out, wait_until
