@@ -13,7 +13,8 @@ from vms.domain.certificate import fingerprint
 from vms.domain.ids import BranchId
 from vms.domain.names import plain_name
 from vms.errors import Conflict, VmsError
-from vms.services.cameras import CameraEdit, NewCamera, area_name
+from vms.services.areas import ELSEWHERE, checked_area
+from vms.services.cameras import CameraEdit, NewCamera
 from web.numbers import id_of
 
 _ANY_HOST = "192.0.2.1"
@@ -81,7 +82,7 @@ class CameraEntries(BaseModel):
         checks: dict[str, Callable[[], object]] = {
             "name": lambda: plain_name(self.name, "camera"),
             "branch": lambda: self.branch_id,
-            "area": lambda: area_name(self.area),
+            "area": lambda: checked_area(self.area),
             "scheme": lambda: address(self.scheme, _ANY_HOST, DEFAULT_RTSP_PORT, allow_loopback=allow_loopback),
             "host": lambda: _host(self.host, allow_loopback=allow_loopback),
             "port": lambda: address(Scheme.RTSP, _ANY_HOST, self.port_number, allow_loopback=allow_loopback),
@@ -136,6 +137,8 @@ def fault_of(err: VmsError) -> dict[str, str]:
     sentence = str(err)
     if isinstance(err, Conflict):
         return {"name" if "name" in sentence and "changed by" not in sentence else "form": sentence}
+    if sentence == ELSEWHERE:
+        return {"area": sentence}
     if "certificate" in sentence:
         return {"certificate": sentence}
     return {"password" if "password" in sentence else "username" if "user name" in sentence else "form": sentence}

@@ -147,7 +147,8 @@ class _Shown:
         return {view: answer for view, answer in answers.items() if answer is not None}
 
     def _of_view(self, person: Person, view: View) -> Refused | None:
-        return self._of_camera(person, view.camera_id) if footage.goes_on(view, person) else footage.EMERGENCY_OVER
+        viewer = footage.viewer_of(view, person)
+        return footage.EMERGENCY_OVER if viewer is None else self._of_camera(viewer, view.camera_id)
 
     def _of_camera(self, person: Person, camera: CameraId) -> Refused | None:
         key = camera, person.reach(Permission.CAMERA_LIST)

@@ -12,7 +12,7 @@ from vms.domain.second_person import Act, Proposal
 from vms.services.identities import OIDC
 from web.words import ROLE_LABELS
 
-ELSEWHERE = "another branch"
+ELSEWHERE = "elsewhere"
 
 
 class PersonRow(TypedDict):

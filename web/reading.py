@@ -137,7 +137,7 @@ def _opened(site: Site, person: Person, view_id: ViewId) -> Opened | Refused:
         view = footage.view_for(session, person, view_id, at=site.clock.now())
         if isinstance(view, Refused):
             return view
-        details = camera_for(session, person, view.camera_id)
+        details = footage.camera_in_view(session, view, person)
         if isinstance(details, Refused):
             return details
         if view.span is None:

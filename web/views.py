@@ -10,7 +10,6 @@ from typing import TypedDict
 
 from vms.domain.access import LIVE_REPLAY
 from vms.domain.camera import CameraDetails, StreamRole
-from vms.domain.names import name_key
 from vms.domain.people import LOOK_BACK, Permission, Person
 from vms.domain.screens import Screen, ScreenKind, SessionKind
 from vms.domain.timespan import ms_of
@@ -111,7 +110,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
 
 
 def cameras_now(site: Site, person: Person) -> list[CameraNow]:
-    """Return the cameras that exist for `person`, by branch and name, with what they do now."""
+    """Return the cameras that exist for `person`, by branch, area and name, with what they do now."""
     with site.central.reading() as session:
         known = list_cameras(session, person)
     states = site.node.states(site.service_token())
@@ -125,7 +124,7 @@ def tree(cameras: Sequence[CameraNow]) -> list[BranchTree]:
 
 
 def _areas(cameras: Sequence[CameraNow]) -> list[Area]:
-    by_area = groupby(sorted(cameras, key=lambda one: name_key(area_of(one.details) or "")), key=lambda one: area_of(one.details))
+    by_area = groupby(cameras, key=lambda one: area_of(one.details))
     return [Area(name=name, cameras=[_live_camera(one) for one in group]) for name, group in by_area]
 
 

@@ -198,7 +198,7 @@ def _document(account: Account, at: datetime) -> dict[str, object]:
         "name": account.name,
         "role": account.role.value,
         "branches": None if account.branches is None else sorted(account.branches),
-        "areas": sorted(area.id for area in account.areas),
+        "areas": [{"id": area.id, "branch": area.branch_id, "name": area.name} for area in sorted(account.areas, key=lambda one: one.id)],
         "state": account.state(at).value,
         "until": account.ends_at,
         "firm": account.firm,

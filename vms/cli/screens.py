@@ -9,9 +9,8 @@ import typer
 from vms.cli.context import Cli, allowed
 from vms.cli.options import AsJson
 from vms.cli.output import err, out, print_json, print_table, sentences
-from vms.domain.names import name_key
+from vms.domain.outcome import Refused
 from vms.domain.screens import CODE_LASTS, Screen, ScreenKind
-from vms.errors import NotFound
 from vms.services import screens
 from vms.services.branches import branch_named, list_branches
 
@@ -27,9 +26,11 @@ def add(
 ) -> None:
     """Add a screen and print the code that enrols its browser."""
     cli: Cli = context.obj
-    with sentences(), cli.writing(cli.settings()) as session:
-        where = branch_named(session, cli.actor, branch)
-        added = allowed(screens.add_screen(session, cli.actor, name=name, branch=where.id, kind=kind, at=cli.clock.now()))
+    with sentences():
+        with cli.writing(cli.settings()) as session:
+            where = branch_named(session, cli.actor, branch)
+            answer = screens.add_screen(session, cli.actor, name=name, branch=where.id, kind=kind, at=cli.clock.now())
+        added = allowed(answer)
     out.print(f"Code: {added.code}")
     minutes = int(CODE_LASTS.total_seconds()) // 60
     err.print(f"Type it on the page /screens/enrol in the browser of {added.screen.name}, once, within {minutes} minutes.", markup=False)
@@ -55,13 +56,13 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
 def end(context: typer.Context, screen: Annotated[str, typer.Argument(help="Name or id; vms screen list shows them.")]) -> None:
     """End a screen; whoever is signed in at it is out within seconds."""
     cli: Cli = context.obj
-    with sentences(), cli.writing(cli.settings()) as session:
-        known = allowed(screens.list_screens(session, cli.actor))
-        number = next((one.id for one in known if screen == str(one.id) or name_key(screen) == name_key(one.name)), None)
-        if number is None:
-            raise NotFound(f"There is no screen ‘{screen}’; vms screen list shows them.")
-        ended = allowed(screens.end_screen(session, cli.actor, number, at=cli.clock.now()))
-    out.print(f"{ended.name} is ended.", markup=False)
+    with sentences():
+        with cli.writing(cli.settings()) as session:
+            found = screens.screen_named(session, cli.actor, screen)
+            answer = found if isinstance(found, Refused) else screens.end_screen(session, cli.actor, found.id, at=cli.clock.now())
+            branches = {branch.id: branch.name for branch in list_branches(session, cli.actor)}
+        ended = allowed(answer)
+    out.print(f"{ended.name} at {branches[ended.branch_id]} is ended.", markup=False)
 
 
 def _document(screen: Screen) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -194,6 +194,10 @@ class Person:
     def reach(self, permission: Permission) -> Reach | None:
         """Return where `permission` counts; None means the whole district."""
         return None if self._in_emergency(permission) else self.own_reach
+
+    @property
+    def without_emergency(self) -> Person:
+        return replace(self, emergency=None)
 
     def proved_lately(self, at: datetime) -> bool:
         """Say whether a new proof is not needed yet, for acts that ask for one."""

@@ -87,7 +87,7 @@ def list_events(  # noqa: PLR0913 - what a reader may narrow the log by
     watched: Timespan | None = None,
     limit: int = 100,
 ) -> LogPage | Refused:
-    """Return events newest first, within the actor's branches; the reading itself is written as `log:read`.
+    """Return events newest first, within the actor's reach; the reading itself is written as `log:read`.
 
     `during`: written in that time. `watched`: about watching of that time, footage of it or live while it was.
     """

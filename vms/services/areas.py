@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy.orm import Session
 
 from vms.domain.camera import Area, Branch
 from vms.domain.ids import BranchId
-from vms.domain.names import name_key
-from vms.domain.outcome import Refusal, Refused
+from vms.domain.names import name_key, plain_name
 from vms.domain.people import Actor, Permission, reach
-from vms.errors import NotFound
+from vms.errors import InvalidInput, NotFound
 from vms.store import areas
 
-ELSEWHERE = Refused(Refusal.NOT_ALLOWED, "You look after a part of this branch. Choose one of your areas, or ask IT of the whole branch.")
+ELSEWHERE = "You look after an area of this branch, not all of it. Choose one of your areas, or ask IT of the whole branch."
 
 
 def list_areas(session: Session, actor: Actor, permission: Permission = Permission.CAMERA_LIST) -> list[Area]:
@@ -30,13 +31,28 @@ def area_named(session: Session, actor: Actor, branch: Branch, name: str) -> Are
     return found
 
 
-def area_for_camera(session: Session, actor: Actor, branch: BranchId, name: str) -> Area | Refused | None:
+def checked_area(text: str) -> str:
+    """Return the name of an area as it is kept; "" for none. ValueError for a name that can't be."""
+    return plain_name(text, "area") if text.strip() else ""
+
+
+def area_for_camera(session: Session, actor: Actor, branch: BranchId, name: str) -> Area | None:
     """Return where a camera is to stand: the area of that name, added where there is none; None for an empty name.
 
-    Who looks after a part of the branch puts cameras into that part alone.
+    Who looks after an area puts cameras into that alone: InvalidInput for any other.
     """
     mine = reach(actor, Permission.CAMERA_MANAGE)
     if mine is None or branch in mine.branches:
         return areas.named(session, branch, name) if name else None
-    own = mine.inside(branch).areas
-    return next((area for area in own if name_key(area.name) == name_key(name)), ELSEWHERE)
+    found = next((area for area in mine.inside(branch).areas if name_key(area.name) == name_key(name)), None)
+    if found is None:
+        raise InvalidInput(ELSEWHERE)
+    return found
+
+
+def offered_areas(session: Session, actor: Actor, branches: Collection[BranchId]) -> list[str]:
+    """Return names of areas of `branches` for a camera to stand in: those there are, or the own of who looks after those alone."""
+    mine = reach(actor, Permission.CAMERA_MANAGE)
+    own = frozenset() if mine is None else mine.areas
+    names = {area.name for area in [*list_areas(session, actor, Permission.CAMERA_MANAGE), *own] if area.branch_id in branches}
+    return sorted(names, key=name_key)

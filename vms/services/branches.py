@@ -35,6 +35,11 @@ def list_branches(session: Session, actor: Actor, permission: Permission = Permi
     return branches.find(session, reach(actor, permission))
 
 
+def list_whole_branches(session: Session, actor: Actor, permission: Permission) -> list[Branch]:
+    """Return those of them of which `permission` covers all."""
+    return branches.find_whole(session, reach(actor, permission))
+
+
 def branch_named(session: Session, actor: Actor, text: str) -> Branch:
     """Return the branch with this name or number; NotFound lists those there are."""
     known = list_branches(session, actor)

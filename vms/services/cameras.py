@@ -33,7 +33,7 @@ from vms.domain.people import Actor, Permission, allows, reach
 from vms.errors import Conflict, InvalidInput
 from vms.services import nodes
 from vms.services.access_log import record, refuse
-from vms.services.areas import area_for_camera
+from vms.services.areas import area_for_camera, checked_area
 from vms.services.refusals import no_such, not_allowed
 from vms.store import branches, camera_passwords, cameras
 from vms.store.cameras import Removed, stream_configs
@@ -128,16 +128,14 @@ def draft_camera(session: Session, actor: Actor, new: NewCamera, *, allow_loopba
     if branch is None:
         return no_such("branch")
     try:
-        return CameraDraft(_drawn_up(session, new, branch, allow_loopback=allow_loopback), new.password, area_name(new.area))
+        return CameraDraft(_drawn_up(session, new, branch, allow_loopback=allow_loopback), new.password, checked_area(new.area))
     except ValueError as err:
         raise InvalidInput(str(err)) from err
 
 
-def save_draft(session: Session, actor: Actor, draft: CameraDraft, *, at: datetime) -> CameraDetails | Refused:
+def save_draft(session: Session, actor: Actor, draft: CameraDraft, *, at: datetime) -> CameraDetails:
     """Write a draft; recording starts when the node next asks. Conflict when its name is taken, InvalidInput without a certificate."""
     area = area_for_camera(session, actor, draft.details.branch.id, draft.area)
-    if isinstance(area, Refused):
-        return refuse(session, actor, Action.CAMERA_ADD, area, at=at)
     details = _in_area(replace(draft.details, camera=replace(draft.details.camera, placement_approved_at=at)), area)
     if details.device.address.scheme is Scheme.RTSPS and details.device.certificate_sha256 is None:
         raise InvalidInput(NO_CERTIFICATE)
@@ -166,11 +164,9 @@ def edit_camera(
         raise Conflict(f"‘{before.camera.name}’ was changed by somebody else in the meantime. Load it again and repeat your change.")
     try:
         after = _edited(session, before, edit, allow_loopback=allow_loopback)
-        area = before.area if edit.area is None else area_for_camera(session, actor, before.branch.id, area_name(edit.area))
+        area = before.area if edit.area is None else area_for_camera(session, actor, before.branch.id, checked_area(edit.area))
     except ValueError as err:
         raise InvalidInput(str(err)) from err
-    if isinstance(area, Refused):
-        return refuse(session, actor, Action.CAMERA_EDIT, area, at=at, camera_id=camera_id)
     after = _in_area(after, area)
     cameras.change(session, after, at=at)
     if edit.password is not None:
@@ -194,7 +190,7 @@ def remove_camera(session: Session, actor: Actor, camera_id: CameraId, *, at: da
 def list_cameras(
     session: Session, actor: Actor, *, branch_id: BranchId | None = None, removed: Removed = Removed.HIDDEN
 ) -> list[CameraDetails]:
-    """Return the cameras that exist for `actor`, by branch and name."""
+    """Return the cameras that exist for `actor`, by branch, area and name."""
     return cameras.find(session, reach(actor, Permission.CAMERA_LIST), removed=removed, branch_id=branch_id)
 
 
@@ -264,11 +260,6 @@ def _edited(session: Session, before: CameraDetails, edit: CameraEdit, *, allow_
         version=before.camera.version + 1,
     )
     return replace(before, camera=camera, device=_edited_device(session, before.device, edit, allow_loopback=allow_loopback))
-
-
-def area_name(text: str) -> str:
-    """Return the name of an area as it is kept; "" for none. ValueError for a name that can't be."""
-    return plain_name(text, "area") if text.strip() else ""
 
 
 def _in_area(details: CameraDetails, area: Area | None) -> CameraDetails:

@@ -64,13 +64,24 @@ def view_for(session: Session, actor: Actor, view_id: ViewId, *, at: datetime) -
     if closed_at is not None or at >= view.deadline:
         return NOT_OPEN
     if view.emergency_id is not None:
-        return view if goes_on(view, actor) else EMERGENCY_OVER
+        return view if _emergency_of(actor) == view.emergency_id else EMERGENCY_OVER
     return _cut_to_limit(view, actor, at)
 
 
-def goes_on(view: View, actor: Actor) -> bool:
-    """Say whether the emergency under which `view` was opened, if any, is still that of the actor's session."""
-    return view.emergency_id in (None, _emergency_of(actor))
+def viewer_of(view: View, person: Person) -> Person | None:
+    """Return by what rights `person` goes on with `view`: the own, or those of the emergency it was opened in; None once that is over.
+
+    What was opened by own right is not brought back by an emergency that came later, when the camera has left the own area meanwhile.
+    """
+    if view.emergency_id is None:
+        return person.without_emergency
+    return person if _emergency_of(person) == view.emergency_id else None
+
+
+def camera_in_view(session: Session, view: View, person: Person) -> CameraDetails | Refused:
+    """Return the camera that `view` shows, while `person` reaches it by the right that the view was opened by."""
+    viewer = viewer_of(view, person)
+    return EMERGENCY_OVER if viewer is None else camera_for(session, viewer, view.camera_id)
 
 
 def extend_view(session: Session, actor: Actor, view_id: ViewId, *, at: datetime) -> View | Refused:
@@ -159,7 +170,7 @@ def record_read(  # noqa: PLR0913 - an event has so many parts
 
 @dataclass(frozen=True, slots=True)
 class _Right:
-    """By what somebody may watch: the own role and branches, or else an emergency."""
+    """By what somebody may watch: the own role and reach, or else an emergency."""
 
     emergency: Emergency | None = None
 

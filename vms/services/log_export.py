@@ -33,7 +33,7 @@ class Export:
 
 
 def export_log(session: Session, actor: Actor, wanted: access_log.Filter, *, at: datetime) -> Export | Refused:
-    """Return signed entries newest first, within the actor's branches, each with its proof; writing it down is `log:export`.
+    """Return signed entries newest first, within the actor's reach, each with its proof; writing it down is `log:export`.
 
     NotFound when nothing is signed yet, Corrupt when the stored tree can't prove an entry.
     """

@@ -245,8 +245,10 @@ def _may_not_add(session: Session, actor: Actor, new: NewAccount, board_paper: s
 
 def _areas(session: Session, actor: Actor, new: NewAccount) -> frozenset[Area] | Refused:
     """Return the areas that an account is limited to, without those of its own branches."""
-    if new.branches is None or not new.areas:
+    if not new.areas:
         return frozenset()
+    if new.branches is None:
+        raise InvalidInput("An account of the whole district is limited to no area. Give its branches, or none of them, beside the areas.")
     known = {area.id: area for area in area_rows.find(session, reach(actor, Permission.PEOPLE_PROPOSE))}
     if not new.areas <= known.keys():
         return no_such("area")
@@ -277,6 +279,9 @@ def _invited(session: Session, actor: Actor, account: Account, at: datetime) -> 
 
 def _told(account: Account) -> dict[str, str]:
     told = _named(account) | {"role": account.role.value, "confirmed": "no" if account.confirmed_at is None else "yes"}
+    told["branches"] = "all" if account.branches is None else " ".join(str(branch) for branch in sorted(account.branches))
+    if account.areas:
+        told["areas"] = " ".join(str(area.id) for area in sorted(account.areas, key=lambda area: area.id))
     if account.ends_at is not None:
         told["until"] = account.ends_at.isoformat()
     return told | ({"firm": account.firm} if account.firm else {})

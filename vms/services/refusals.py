@@ -5,7 +5,7 @@ from __future__ import annotations
 from vms.domain.outcome import Refusal, Refused
 
 SESSION_ENDED = Refused(Refusal.SIGN_IN, "The session has ended. Sign in again.")
-BEYOND = Refused(Refusal.NOT_ALLOWED, "This account reaches beyond your branches. Ask IT or the Director of the whole district.")
+BEYOND = Refused(Refusal.NOT_ALLOWED, "This account reaches further than yours. Ask IT or the Director of the whole district.")
 
 
 def not_allowed(act: str, whom: str) -> Refused:

@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 
 from vms.domain.access import Action
 from vms.domain.ids import BranchId, ScreenId, new_number
+from vms.domain.names import name_key
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Actor, Permission, Person, System, allows, reach
 from vms.domain.screens import CODE_LASTS, Screen, ScreenKind
+from vms.errors import Conflict
 from vms.services.access_log import record, refuse
 from vms.services.codes import grouped, new_code, plain_code
 from vms.services.names import checked_name
@@ -70,6 +72,20 @@ def list_screens(session: Session, actor: Actor) -> list[Screen] | Refused:
     if not allows(actor, Permission.SCREEN_MANAGE):
         return not_allowed("list the screens", "IT")
     return screens.find(session, reach(actor, Permission.SCREEN_MANAGE), limit=LIST_LIMIT)
+
+
+def screen_named(session: Session, actor: Actor, text: str) -> Screen | Refused:
+    """Return the screen in use with this name or number; Conflict when branches share the name."""
+    known = list_screens(session, actor)
+    if isinstance(known, Refused):
+        return known
+    by_number = [screen for screen in known if str(screen.id) == text]
+    found = by_number or [screen for screen in known if name_key(screen.name) == name_key(" ".join(text.split()))]
+    if len(found) > 1:
+        names = {branch.id: branch.name for branch in branches.find(session, None)}
+        places = ", ".join(f"{screen.id} at {names[screen.branch_id]}" for screen in found)
+        raise Conflict(f"Several branches have a screen ‘{text}’. Name it by its number: {places}.")
+    return found[0] if found else no_such(f"screen ‘{text}’; vms screen list shows them")
 
 
 def end_screen(session: Session, actor: Actor, number: ScreenId, *, at: datetime) -> Screen | Refused:

@@ -10,7 +10,6 @@ from vms.domain.ids import AreaId, BranchId, new_number
 from vms.domain.names import name_key
 from vms.domain.reach import Reach
 from vms.store.central_tables import AreaRow, BranchRow, CameraRow
-from vms.store.database import unique
 from vms.store.reach import cameras_within
 
 
@@ -22,14 +21,14 @@ def find(session: Session, reach: Reach | None) -> list[Area]:
 
 
 def named(session: Session, branch: BranchId, name: str) -> Area:
-    """Return the area of `branch` with that name, whatever the case; added where there is none. Conflict when somebody else just did."""
+    """Return the area of `branch` with that name, whatever the case; added where there is none. Who adds one holds the branch."""
+    session.execute(select(BranchRow.id).where(BranchRow.id == branch).with_for_update())
     known = [area_of(row) for row in session.scalars(select(AreaRow).where(AreaRow.branch_id == branch))]
     found = next((area for area in known if name_key(area.name) == name_key(name)), None)
     if found is not None:
         return found
     area = Area(AreaId(new_number()), branch, name)
-    with unique(f"Somebody else has just added the area ‘{name}’. Save again."):
-        session.execute(insert(AreaRow).values(id=area.id, branch_id=branch, name=name))
+    session.execute(insert(AreaRow).values(id=area.id, branch_id=branch, name=name))
     return area
 
 

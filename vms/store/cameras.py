@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from enum import Enum, auto
 
-from sqlalchemy import ColumnElement, and_, insert, select, true, update
+from sqlalchemy import ColumnElement, and_, func, insert, select, true, update
 from sqlalchemy.orm import Session
 
 from vms.domain.camera import (
@@ -74,7 +74,7 @@ def change(session: Session, details: CameraDetails, *, at: datetime) -> None:
 def find(
     session: Session, reach: Reach | None, *, removed: Removed = Removed.HIDDEN, branch_id: BranchId | None = None
 ) -> list[CameraDetails]:
-    """Return the cameras within `reach` (None: all), by branch and name."""
+    """Return the cameras within `reach` (None: all), by branch, area and name; first those in no area."""
     shown = true() if removed is Removed.INCLUDED else CameraRow.removed_at.is_(None)
     return _details(session, and_(cameras_within(reach), shown, true() if branch_id is None else CameraRow.branch_id == branch_id))
 
@@ -178,7 +178,7 @@ def _details(session: Session, condition: ColumnElement[bool]) -> list[CameraDet
         .outerjoin(AreaRow, AreaRow.id == CameraRow.area_id)
         .join(DeviceRow, DeviceRow.id == CameraRow.device_id)
         .where(condition)
-        .order_by(BranchRow.name_key, CameraRow.name_key, CameraRow.id)
+        .order_by(BranchRow.name_key, func.lower(func.coalesce(AreaRow.name, "")), CameraRow.area_id, CameraRow.name_key, CameraRow.id)
         .execution_options(populate_existing=True)
     )
     rows = session.execute(query).all()

@@ -14,7 +14,7 @@ from vms.domain.ids import CameraId
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.services import cameras
-from vms.services.areas import list_areas
+from vms.services.areas import offered_areas
 from vms.services.branches import list_branches
 from vms.services.refusals import no_such
 from web import camera_acts
@@ -130,8 +130,7 @@ def _form(
 ) -> Response:
     with site.central.reading() as session:
         branches = [details.branch] if details else list_branches(session, person)
-        here = {branch.id for branch in branches}
-        areas = sorted({area.name for area in list_areas(session, person) if area.branch_id in here})
+        areas = offered_areas(session, person, {branch.id for branch in branches})
     version = form.get("version") or (details.camera.version if details else 0)
     context = shell(site, person, path=request.url.path) | {
         "camera": {"id": details.camera.id, "version": version} if details else None,

@@ -12,11 +12,11 @@ from starlette.responses import RedirectResponse, Response
 from vms.domain.camera import Area, Branch
 from vms.domain.ids import AreaId, BranchId, PersonId
 from vms.domain.outcome import Refused
-from vms.domain.people import Account, Permission, Person, Role, reach
+from vms.domain.people import Account, Permission, Person, Role
 from vms.errors import Conflict, InvalidInput
 from vms.services import people
 from vms.services.areas import list_areas
-from vms.services.branches import list_branches
+from vms.services.branches import list_branches, list_whole_branches
 from vms.services.district import zone_of_district
 from vms.services.people import NewAccount
 from vms.services.second_person import list_waiting
@@ -123,9 +123,9 @@ def _new_account(form: PersonForm, zone: str) -> NewAccount:
 
 def _places(session: Session, person: Person) -> list[tuple[Branch, bool, list[Area]]]:
     """Return the branches of which an account may be given a part, whether as a whole, and their areas."""
-    mine, areas = reach(person, Permission.PEOPLE_PROPOSE), list_areas(session, person, Permission.PEOPLE_PROPOSE)
+    whole, areas = list_whole_branches(session, person, Permission.PEOPLE_PROPOSE), list_areas(session, person, Permission.PEOPLE_PROPOSE)
     return [
-        (branch, mine is None or branch.id in mine.branches, [area for area in areas if area.branch_id == branch.id])
+        (branch, branch in whole, [area for area in areas if area.branch_id == branch.id])
         for branch in list_branches(session, person, Permission.PEOPLE_PROPOSE)
     ]
 

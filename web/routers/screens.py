@@ -13,7 +13,7 @@ from vms.domain.people import Permission, Person
 from vms.domain.screens import ScreenKind, SessionKind
 from vms.errors import Conflict, InvalidInput
 from vms.services import screens
-from vms.services.branches import list_branches
+from vms.services.branches import list_whole_branches
 from vms.services.screens import Enrolled, NewScreen
 from vms.services.sessions import digest, screen_of_browser
 from web.deps import Site, TheSite, Tx
@@ -113,7 +113,7 @@ def _list(
 ) -> Response:
     with site.central.reading() as session:
         known = screens.list_screens(session, person)
-        places = {branch.id: branch.name for branch in list_branches(session, person, Permission.SCREEN_MANAGE)}
+        places = {branch.id: branch.name for branch in list_whole_branches(session, person, Permission.SCREEN_MANAGE)}
     if isinstance(known, Refused):
         return refusal(request, known, person=person)
     context = shell(site, person, path=request.url.path) | {

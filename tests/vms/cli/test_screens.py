@@ -49,8 +49,20 @@ def test_a_screen_is_added_with_a_code_that_enrols_its_browser_and_ended_by_its_
         assert str(done(enrol_screen(session, code, at=SystemClock().now())).screen.id) == str(screen["id"])
     central.dispose()
     assert "enrolled" in _say(settings, "screen", "list").stdout
-    assert _say(settings, "screen", "end", "desk 1").stdout == "Desk 1 is ended.\n"
+    assert _say(settings, "screen", "end", " desk  1").stdout == "Desk 1 at Harbor is ended.\n"
     assert _screens(settings) == []
+
+
+def test_of_two_screens_of_a_name_the_one_whose_number_is_given_is_ended(settings: Settings) -> None:
+    assert _say(settings, "branch", "add", "Central").exit_code == 0
+    for branch in ("Harbor", "Central"):
+        assert _say(settings, "screen", "add", "Desk 1", "--branch", branch, "--kind", "wall").exit_code == 0
+    refused = _say(settings, "screen", "end", "Desk 1")
+    assert refused.exit_code == 2
+    assert "Several branches have a screen ‘Desk 1’" in " ".join(refused.stderr.split())
+    one, other = _screens(settings)
+    assert _say(settings, "screen", "end", str(one["id"])).exit_code == 0
+    assert _screens(settings) == [other]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +71,7 @@ def test_a_screen_is_added_with_a_code_that_enrols_its_browser_and_ended_by_its_
         (("add", "Desk 1", "--branch", "Nowhere", "--kind", "wall"), "Branches: ‘Harbor’"),
         (("add", "Desk 1", "--branch", "Harbor", "--kind", "door"), "door"),
         (("add", "\n", "--branch", "Harbor", "--kind", "wall"), "screen"),
-        (("end", "Desk 1"), "There is no screen ‘Desk 1’"),
+        (("end", "Desk 1"), "There is no such screen ‘Desk 1’"),
     ],
 )
 def test_what_can_not_be_is_a_sentence_and_nothing_is_added(settings: Settings, words: tuple[str, ...], sentence: str) -> None:

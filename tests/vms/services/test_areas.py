@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, a_screen, after, an_account, done, refused
-from vms.domain.access import Action
+from vms.config import Settings
+from vms.domain.access import Action, Purpose
 from vms.domain.camera import Area, Branch, CameraDetails
-from vms.domain.ids import AreaId, CameraId
+from vms.domain.emergency import LASTS, Emergency
+from vms.domain.ids import AreaId, CameraId, EmergencyId
 from vms.domain.outcome import Refusal
 from vms.domain.people import Permission, Person, Proof, Role
 from vms.domain.reach import Reach
 from vms.domain.screens import ScreenKind
+from vms.domain.timespan import Timespan
 from vms.errors import InvalidInput
 from vms.services.access_log import DISTRICT, list_events
-from vms.services.areas import ELSEWHERE, list_areas
+from vms.services.areas import list_areas, offered_areas
 from vms.services.branches import list_branches
 from vms.services.cameras import CameraEdit, NewCamera, add_camera, camera_for, edit_camera, list_cameras, remove_camera
-from vms.services.emergency import opens_more
+from vms.services.emergency import open_emergency, opens_more
+from vms.services.footage import camera_in_view, extend_view, open_view
 from vms.services.people import NewAccount, add_person, disable_person
 from vms.services.refusals import BEYOND
 from vms.services.screens import add_screen, show_wall
@@ -106,7 +112,7 @@ def test_a_whole_branch_and_an_area_of_another_go_together(district: District) -
     desk = district.somebody(Role.DESK, district.door, district.pier, branches=frozenset({district.branch}))
     assert desk.own_reach == Reach(frozenset({district.branch.id}), frozenset({area_of(district.pier)}))
     with district.engines.reading() as session:
-        assert list_cameras(session, desk) == [district.crib, district.door, district.yard, district.pier]
+        assert list_cameras(session, desk) == [district.yard, district.crib, district.door, district.pier]
 
 
 def test_a_camera_that_leaves_the_area_leaves_their_sight(district: District) -> None:
@@ -144,14 +150,49 @@ def test_who_looks_after_an_area_puts_cameras_into_it_alone(district: District) 
     new = NewCamera(name="Slide", branch_id=district.branch.id, host="10.20.1.12", main_path="/main")
     with district.engines.writing() as session:
         for area in ("", "Entrance", "Of my own"):
-            answer = add_camera(session, it, replace(new, area=area), at=NOW, allow_loopback=False)
-            assert refused(answer).sentence == ELSEWHERE.sentence
+            with pytest.raises(InvalidInput, match="Choose one of your areas"):
+                add_camera(session, it, replace(new, area=area), at=NOW, allow_loopback=False)
         added = done(add_camera(session, it, replace(new, area="children's ROOM"), at=NOW, allow_loopback=False))
         assert added.area == district.crib.area
         assert {area.name for area in areas.find(session, None)} == {"Children's room", "Entrance"}
     for area in ("Entrance", ""):
-        assert refused(district.edit(it, added, area)).sentence == ELSEWHERE.sentence
+        with pytest.raises(InvalidInput, match="Choose one of your areas"):
+            district.edit(it, added, area)
     assert refused(district.edit(it, district.door, "Children's room")).refusal is Refusal.OUT_OF_SCOPE
+
+
+def test_who_looks_after_an_area_is_offered_it_also_when_its_last_camera_is_gone(district: District) -> None:
+    it = district.somebody(Role.IT, district.crib)
+    with district.engines.writing() as session:
+        here = {district.branch.id, district.other.id}
+        assert offered_areas(session, CONSOLE, here) == ["Children's room", "Entrance"]
+        done(remove_camera(session, CONSOLE, district.crib.camera.id, at=NOW))
+        assert offered_areas(session, it, here) == ["Children's room"]
+
+
+def test_an_account_of_the_whole_district_is_limited_to_no_area(district: District) -> None:
+    new = NewAccount("n.ruiz", Role.DESK, areas=frozenset({area_of(district.crib).id}))
+    with pytest.raises(InvalidInput, match="whole district"), district.engines.writing() as session:
+        add_person(session, CONSOLE, new, at=NOW)
+
+
+def test_what_was_opened_in_an_area_is_not_brought_back_by_an_emergency_when_the_camera_has_left(
+    district: District, tmp_path: Path
+) -> None:
+    supervisor = district.somebody(Role.SUPERVISOR, district.crib)
+    span = Timespan(NOW - timedelta(hours=20), NOW - timedelta(hours=19))
+    with district.engines.writing() as session:
+        number = district.crib.camera.id
+        view = done(open_view(session, supervisor, camera_id=number, purpose=Purpose.INCIDENT, span=span, at=NOW))
+        assert done(camera_in_view(session, view, supervisor)).camera.id == number
+        edit = CameraEdit(version=1, area="Entrance")
+        done(edit_camera(session, CONSOLE, number, edit, at=after(1), allow_loopback=False))
+        missing = refused(camera_in_view(session, view, supervisor))
+        done(open_emergency(session, Settings(data_dir=tmp_path), supervisor, reason="a fire", at=after(2)))
+        widened = replace(supervisor, emergency=Emergency(EmergencyId(1), after(2), after(2) + LASTS))
+        assert done(camera_for(session, widened, number)).camera.id == number
+        assert refused(camera_in_view(session, view, widened)) == missing
+        assert refused(extend_view(session, widened, view.id, at=after(3))).refusal is Refusal.OUT_OF_SCOPE
 
 
 def test_an_account_is_limited_to_areas_that_whoever_adds_it_reaches(district: District) -> None:
