@@ -6,6 +6,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
@@ -122,6 +123,8 @@ class Settings(BaseSettings):
     """Group → role, or role at branch; the first that fits counts. `vms.domain.identity.parse_places` reads it."""
     oidc_second_factor: tuple[str, ...] = ("mfa",)
     """Values of amr or acr with which the provider says that it saw a second factor."""
+    holidays: tuple[date, ...] = ()
+    """Days that are no working days, besides Saturdays and Sundays: what people are to do in working days is due later."""
     district: str = "Library District"
     failpoint: str = ""
     """Crash tests only: the step at which this process kills itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,7 @@ def test_the_data_directory_is_the_one_that_was_asked_for(tmp_path: Path, monkey
         ('database_url = "postgresql://vms@db/vms"\nweb_database_url = "postgresql://db/vms"', "a user of its own"),
         ('database_url = "postgresql://vms@db/vms"\nweb_database_url = "web:hunter2@db/vms"', "web_database_url begins with"),
         ("[[volumes]]\nmax_bytes = 5", "path"),
+        ('holidays = ["Christmas"]', "holidays"),
         ('oidc_issuer = "http://sso.example.org"', "https://"),
         ('oidc_issuer = "https://pat:hunter2@sso.example.org"', "https://"),
         ('oidc_issuer = "https://sso.example.org?tenant=1"', "https://"),
@@ -81,6 +83,11 @@ def test_a_mistake_is_named_with_its_setting(tmp_path: Path, text: str, sentence
         load_settings(_configured(tmp_path, text))
     assert "hunter2" not in str(failure.value)
     assert "config.toml" in str(failure.value)
+
+
+def test_holidays_are_days(tmp_path: Path) -> None:
+    settings = load_settings(_configured(tmp_path, "holidays = [2026-12-25, 2027-01-01]"))
+    assert settings.holidays == (date(2026, 12, 25), date(2027, 1, 1))
 
 
 def test_a_secret_does_not_show(tmp_path: Path) -> None:

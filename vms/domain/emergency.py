@@ -5,13 +5,13 @@ What it opens is beside the table of roles: `vms.domain.people.IN_EMERGENCY`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from vms.domain.ids import EmergencyId, PersonId, SessionId
-from vms.domain.timespan import day_of
+from vms.domain.working_days import end_of_working_day
 
 LASTS = timedelta(minutes=30)
 LOOKS_BACK = timedelta(minutes=30)
@@ -22,8 +22,6 @@ MOST_UNREVIEWED = 3
 """Of one person's that wait for a review: one after the other they would open the district for days before the first is overdue."""
 MAX_REASON_CHARS = 200
 MAX_NOTE_CHARS = 1000
-_FRIDAY = 5
-"""`date.isoweekday`. Holidays are not known here: a review that is due on one is due on one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +93,6 @@ class EmergencyAccess:
         return reviewer != self.person_id
 
 
-def review_due(opened_at: datetime, zone: str) -> datetime:
-    """Return the end of the second working day, Monday to Friday in `zone`, after the day of the opening."""
-    day = opened_at.astimezone(ZoneInfo(zone)).date()
-    for _ in range(REVIEW_DAYS):
-        day = _working_day_after(day)
-    return day_of(day, zone).end
-
-
-def _working_day_after(day: date) -> date:
-    day += timedelta(days=1)
-    while day.isoweekday() > _FRIDAY:
-        day += timedelta(days=1)
-    return day
+def review_due(opened_at: datetime, zone: str, holidays: Collection[date]) -> datetime:
+    """Return the end of the second working day in `zone` after the day of the opening."""
+    return end_of_working_day(opened_at, REVIEW_DAYS, zone, holidays)

@@ -71,7 +71,7 @@ def open_emergency(session: Session, settings: Settings, person: Person, *, reas
         why,
         at,
         at + LASTS,
-        review_due(at, zone_of_district(session)),
+        review_due(at, zone_of_district(session), settings.holidays),
     )
     emergencies.add(session, access, last_number=access_log.newest(session, DISTRICT))
     _tell(session, settings, access, at)

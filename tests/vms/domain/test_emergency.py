@@ -81,7 +81,7 @@ def test_it_lasts_from_its_opening_for_half_an_hour_and_shows_half_an_hour_befor
 )
 def test_a_review_is_due_when_the_second_working_day_is_over(opened: str, last_day: str) -> None:
     at = datetime.fromisoformat(opened).replace(tzinfo=ZoneInfo(_ZONE)).astimezone(UTC)
-    due = review_due(at, _ZONE).astimezone(ZoneInfo(_ZONE))
+    due = review_due(at, _ZONE, ()).astimezone(ZoneInfo(_ZONE))
     assert (due - timedelta(microseconds=1)).date() == date.fromisoformat(last_day)
     assert (due.hour, due.minute) == (0, 0)
 
@@ -89,20 +89,29 @@ def test_a_review_is_due_when_the_second_working_day_is_over(opened: str, last_d
 def test_the_day_is_the_districts_and_not_utcs() -> None:
     """Sunday evening there is Monday in UTC."""
     sunday = datetime(2026, 3, 16, 2, 0, tzinfo=UTC)
-    assert review_due(sunday, _ZONE) == datetime(2026, 3, 18, 7, 0, tzinfo=UTC)
-    assert review_due(sunday, "Etc/UTC") == datetime(2026, 3, 19, tzinfo=UTC)
+    assert review_due(sunday, _ZONE, ()) == datetime(2026, 3, 18, 7, 0, tzinfo=UTC)
+    assert review_due(sunday, "Etc/UTC", ()) == datetime(2026, 3, 19, tzinfo=UTC)
 
 
-@given(st.integers(0, 36_500 * 24 * 60), st.sampled_from(sorted(available_timezones())))
-def test_two_working_days_lie_before_every_review(minutes: int, zone: str) -> None:
+def test_a_holiday_is_not_counted() -> None:
+    wednesday = datetime(2026, 12, 23, 18, 0, tzinfo=UTC)
+    due = review_due(wednesday, _ZONE, {date(2026, 12, 25), date(2026, 12, 26)})
+    assert due.astimezone(ZoneInfo(_ZONE)) == datetime(2026, 12, 29, tzinfo=ZoneInfo(_ZONE))  # Thursday and Monday
+    assert due == review_due(wednesday, _ZONE, ()) + timedelta(days=3)
+
+
+@given(st.integers(0, 36_500 * 24 * 60), st.sampled_from(sorted(available_timezones())), st.sets(st.integers(-1, 9), max_size=5))
+def test_two_working_days_lie_before_every_review(minutes: int, zone: str, off: set[int]) -> None:
     at = datetime(2000, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
     there = ZoneInfo(zone)
-    due, first = review_due(at, zone), at.astimezone(there).date()
+    first = at.astimezone(there).date()
+    holidays = {first + timedelta(days=number) for number in off}
+    due = review_due(at, zone, holidays)
     last = (due - timedelta(microseconds=1)).astimezone(there).date()
     days = [first + timedelta(days=number) for number in range(1, (last - first).days + 1)]
-    assert sum(day.isoweekday() <= 5 for day in days) == 2
-    assert last.isoweekday() <= 5
-    assert timedelta(days=1) < due - at <= timedelta(days=5)
+    working = [day for day in days if day.isoweekday() <= 5 and day not in holidays]
+    assert len(working) == 2
+    assert working[-1] == last
 
 
 def _access(review: EmergencyReview | None = None) -> EmergencyAccess:
