@@ -18,6 +18,7 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from recorder.demo.scene import Planes, Scene
+from recorder.process import die_with_the_parent
 
 LOOP_SECONDS = 60
 CACHE_VERSION = 1
@@ -120,7 +121,7 @@ def _encode_in_children(orders: Sequence[ClipOrder], cache: Path, processes: int
     context = multiprocessing.get_context("spawn")
     done: SimpleQueue[tuple[ClipOrder, int]] = context.SimpleQueue()
     tally = _Tally(orders, report)
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_join, initargs=(done,)) as children:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_join, initargs=(done, os.getpid())) as children:
         pending: set[Future[None]] = {children.submit(_encode_here, order, cache) for order in orders}
         while pending:
             finished, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_EXCEPTION)
@@ -134,7 +135,8 @@ _told: SimpleQueue[tuple[ClipOrder, int]] | None = None
 """Where a child process tells what it has done; set once when it starts."""
 
 
-def _join(done: SimpleQueue[tuple[ClipOrder, int]]) -> None:
+def _join(done: SimpleQueue[tuple[ClipOrder, int]], parent: int) -> None:
+    die_with_the_parent(parent)
     global _told  # noqa: PLW0603 - an executor hands its children a queue only through an initializer
     _told = done
 

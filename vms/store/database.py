@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pysqlite3.dbapi2
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -37,6 +37,8 @@ class _DriverConnection(Protocol):
 @dataclass(frozen=True, slots=True)
 class Engines:
     """The two ways into one database. Neither is made at import time; the program's entry makes and disposes of them.
+
+    What they complain of names statements, never what was in them: digests of passwords and tokens would stand in logs.
 
     SQLite: `write` begins every transaction with BEGIN IMMEDIATE, so that what a transaction has read can't change before it
     writes; `read` begins deferred and refuses to write. PostgreSQL: `write` is READ COMMITTED, `read` read-only and REPEATABLE READ.
@@ -134,6 +136,7 @@ def _sqlite_engine(path: Path, *, begin: str, pragmas: tuple[str, ...]) -> Engin
         URL.create("sqlite", database=str(path)),
         module=pysqlite3.dbapi2,
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
+        hide_parameters=True,
     )
     common = (f"page_size = {PAGE_BYTES}", "journal_mode = WAL", "foreign_keys = ON", "mmap_size = 0", "trusted_schema = OFF")
 
@@ -154,8 +157,9 @@ def _sqlite_engine(path: Path, *, begin: str, pragmas: tuple[str, ...]) -> Engin
 def _postgresql_engines(address: str) -> Engines:
     try:
         url = make_url(address).set(drivername="postgresql+psycopg")
-        write = create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True)
-        read = create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True, execution_options={"postgresql_readonly": True})
+        options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
+        write = create_engine(url, isolation_level="READ COMMITTED", **options)
+        read = create_engine(url, isolation_level="REPEATABLE READ", execution_options={"postgresql_readonly": True}, **options)
     except ArgumentError as err:
         raise ConfigError("database_url can't be read. It looks like postgresql://USER:PASSWORD@HOST/DATABASE.") from err
     except ModuleNotFoundError as err:

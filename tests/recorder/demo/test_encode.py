@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -10,6 +12,8 @@ from av.video.frame import PictureType
 from recorder.demo.encode import ClipOrder, Profile, has_codec, prepare
 from recorder.demo.packets import access_units
 from tests.fakes.cameras import CACHE, TINY_H265, TINY_MAIN, code_of
+from tests.processes import descendants, is_running
+from tests.waiting import wait_until
 
 SMALL = Profile(160, 90, fps=2, gop_seconds=2)
 ORDER = ClipOrder("Returns desk", SMALL)
@@ -84,3 +88,13 @@ def test_h265_clip_is_a_minute_too() -> None:
     (path,) = prepare([ClipOrder("Main entrance", TINY_H265["main"])], CACHE, processes=0)
     times = [code_of(frame) for frame in decoded(path, "hevc")]
     assert times == [number * 200 for number in range(300)]
+
+
+def test_a_preparation_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "recorder.demo", "--listen", "127.0.0.1:0", "--cameras", "2", "--cache", str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as demo:
+        wait_until(lambda: len(list(tmp_path.glob("*.part"))) == 2, seconds=60)
+        children = descendants(demo.pid)
+        demo.kill()
+    assert len(children) >= 2
+    wait_until(lambda: not any(is_running(child) for child in children))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pysqlite3.dbapi2
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from vms.errors import ConfigError, Conflict
 from vms.store import settings
@@ -37,6 +37,12 @@ def _write_and_fail(central: Engines) -> None:
 def test_the_read_engine_refuses_to_write(central: Engines) -> None:
     with pytest.raises(DBAPIError), central.reading() as session:
         settings.put(session, {"colour": "blue"})
+
+
+def test_a_complaint_of_the_database_holds_nothing_of_what_it_was_given(central: Engines) -> None:
+    with pytest.raises(DatabaseError, match="nowhere") as failure, central.writing() as session:
+        session.execute(text("INSERT INTO nowhere VALUES (:secret)"), {"secret": "hunter2"})
+    assert "hunter2" not in str(failure.value)
 
 
 def test_readers_go_on_while_a_transaction_writes(central: Engines) -> None:
