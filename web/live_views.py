@@ -17,6 +17,7 @@ from vms.domain.people import Permission, Person
 from vms.domain.reach import Reach
 from vms.domain.timespan import Timespan
 from vms.services import cameras, footage, grants, sessions
+from vms.services.access_log import together
 from vms.services.refusals import no_such, not_allowed
 from vms.services.sessions import OpenSession
 from vms.store.database import Engines
@@ -66,7 +67,7 @@ class LiveViews:
 
     def open(self, person: Person, wanted: Sequence[CameraId]) -> list[LiveView | Refused]:
         """Open a view of each camera; their events are committed when this returns."""
-        with self.central.writing() as session:
+        with self.central.writing() as session, together(session):
             answers = [self._opened(session, person, camera) for camera in wanted]
         for answer in answers:
             if isinstance(answer, Refused) and not answer.logged:
@@ -75,7 +76,7 @@ class LiveViews:
 
     def close(self, person: Person, views: Mapping[ViewId, Sequence[Timespan]]) -> None:
         """Close views and write down what was really streamed in each."""
-        with self.central.writing() as session:
+        with self.central.writing() as session, together(session):
             for view, streamed in views.items():
                 footage.close_view(session, person, view, intervals=streamed, at=self.clock.now())
 
@@ -110,7 +111,7 @@ class LiveViews:
         ]
         if not touched and not due:
             return {}
-        with self.central.writing() as session:
+        with self.central.writing() as session, together(session):
             for person in touched:
                 sessions.touch_session(session, person.session_id, at=at, screen=person.screen_id)
             return {live.view.id: self._extended(session, person, live) for person, live in due}

@@ -32,7 +32,7 @@ from vms.domain.access import Action
 from vms.domain.checkpoint import Checkpoint, read_note, signed_note
 from vms.domain.merkle import includes, root
 from vms.domain.people import OsUser, Permission, Proof, Role
-from vms.services.access_log import DISTRICT, record
+from vms.services.access_log import DISTRICT, record, together
 from vms.services.log_key import LogKey
 from vms.services.log_proof import prove_entry, sign_checkpoint
 from vms.services.log_verify import verify_log
@@ -122,7 +122,7 @@ def _append(central: Engines) -> None:
 
 
 def _append_many(central: Engines) -> None:
-    with central.writing() as session:
+    with central.writing() as session, together(session):
         for _ in range(BATCH):
             record(session, actor=ACTOR, action=Action.CAMERA_TEST, at=NOW, detail={"address": "10.20.1.11"})
 

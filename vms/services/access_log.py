@@ -18,6 +18,9 @@ from vms.domain.people import Actor, Node, OsUser, Permission, Person, System, r
 from vms.domain.timespan import Timespan
 from vms.services.refusals import not_allowed
 from vms.store import access_log
+from vms.store.access_log import together
+
+__all__ = ["DISTRICT", "LIST_LIMIT", "LogPage", "list_events", "name_of", "record", "refuse", "together"]
 
 DISTRICT = "district"
 LIST_LIMIT = 500
@@ -36,7 +39,10 @@ def record(  # noqa: PLR0913 - an event has so many parts, and each is named whe
     detail: Mapping[str, str] | None = None,
     origin: str = DISTRICT,
 ) -> AccessEvent:
-    """Write one event and return it with its number. Call it last: it holds the log until the transaction ends."""
+    """Write one event and return it with its number. Call it last: it holds the log until the transaction ends.
+
+    Where one transaction records many, `together` writes them at once.
+    """
     name, role = _signature(actor)
     event = AccessEvent(
         number=0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias, TypeVarTuple
@@ -34,6 +35,8 @@ _COUNT = (
     .returning(AccessLogRow.last_number)
 )
 _INSERT = insert(AccessEventRow)
+_WAITING = "access_log.waiting"
+"""Of a session's `info`: the events of a `together` that is not over."""
 _WATCHING = sorted(action.value for action in (Action.VIEW_OPEN, Action.VIEW_EXTEND, Action.VIEW_CLOSE, Action.FOOTAGE_READ))
 
 
@@ -59,10 +62,34 @@ def append(session: Session, event: AccessEvent) -> AccessEvent:
     The origin's counter row stays locked until the transaction ends, so numbers follow the order of the commits and one that
     is rolled back leaves no hole. Take it last: whoever holds it waits for nobody.
     """
-    numbered = replace(event, number=_count(session, event.origin, 1))
-    session.connection().execute(
-        _INSERT, {"origin": event.origin, "number": numbered.number, "salt": random_bytes(SALT_BYTES), "body": body_of(numbered)}
-    )
+    waiting: list[AccessEvent] | None = session.info.get(_WAITING)
+    if waiting is None:
+        return _write(session, event.origin, [event])[0]
+    waiting.append(event)
+    return event
+
+
+@contextmanager
+def together(session: Session) -> Iterator[None]:
+    """Write what is appended inside at the end, by two statements for all; its numbers are not known before.
+
+    What raises inside undoes the transaction: nothing is written then.
+    """
+    waiting: list[AccessEvent] = []
+    session.info[_WAITING] = waiting
+    try:
+        yield
+    finally:
+        del session.info[_WAITING]
+    for origin in sorted({event.origin for event in waiting}):
+        _write(session, origin, [event for event in waiting if event.origin == origin])
+
+
+def _write(session: Session, origin: str, events: Sequence[AccessEvent]) -> list[AccessEvent]:
+    first = _count(session, origin, len(events)) - len(events) + 1
+    numbered = [replace(event, number=number) for number, event in enumerate(events, first)]
+    rows = [{"origin": origin, "number": one.number, "salt": random_bytes(SALT_BYTES), "body": body_of(one)} for one in numbered]
+    session.connection().execute(_INSERT, rows)
     return numbered
 
 

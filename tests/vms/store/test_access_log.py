@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from tests.factories import NOW, after, span
+from tests.web.statements import statements
 from vms.domain.access import AccessEvent, Action, Purpose
 from vms.domain.ids import CameraId, ViewId
 from vms.domain.reach import Reach
@@ -55,6 +56,36 @@ def test_numbers_start_at_one_and_count_each_origin_by_itself(central: Engines) 
     with central.writing() as session:
         numbers = [access_log.append(session, _event(origin)).number for origin in ("district", "district", "main-street", "district")]
     assert numbers == [1, 2, 1, 3]
+
+
+def test_events_written_together_are_numbered_in_their_order_by_two_statements(central: Engines) -> None:
+    with central.writing() as session:
+        assert access_log.append(session, _event(which="before")).number == 1
+        with statements(central) as asked, access_log.together(session):
+            for which in ("a", "b", "c"):
+                assert access_log.append(session, _event(which=which)).number == 0
+        assert len(asked) == 2
+        with access_log.together(session):
+            access_log.append(session, _event("main-street"))
+            access_log.append(session, _event(which="last"))
+        assert access_log.append(session, _event(which="after")).number == 6
+    told = [(event.number, event.detail["which"]) for event in reversed(_all(central))]
+    assert told == [(1, "before"), (2, "a"), (3, "b"), (4, "c"), (5, "last"), (6, "after")]
+    assert [event.number for event in _all(central, "main-street")] == [1]
+
+
+def test_of_events_that_were_to_be_written_together_none_is_when_one_of_them_fails(central: Engines) -> None:
+    def fail() -> None:
+        with central.writing() as session, access_log.together(session):
+            access_log.append(session, _event())
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with central.writing() as session, access_log.together(session):
+        pass
+    with central.writing() as session:
+        assert access_log.append(session, _event()).number == 1
 
 
 def test_a_transaction_that_fails_leaves_no_hole(central: Engines) -> None:
