@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(
-  chromium fonts-liberation                      # the browser tests, driven by Playwright
+  chromium fonts-liberation libnss3-tools        # the browser tests, driven by Playwright; certutil gives a browser an authority to trust
   e2fsprogs fuse3 libfuse2 xfsprogs              # disks that fill up, fail and lose their power: images in files, a fault file system
   ffmpeg                                         # ffprobe reads every published segment; ffmpeg is the benchmark's comparison
   gcc libc6-dev                                  # load source and floor of the benchmarks
