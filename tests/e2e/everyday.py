@@ -350,7 +350,7 @@ def use_the_command_line(day: Day) -> None:
     """Once the pages have ended, and with that signed the log."""
     product = day.product
     assert product.vms("login", DIRECTOR, "--password-stdin", stdin=WRONG_PASSWORD + "\n").code == 2
-    product.must("login", DIRECTOR, "--password-stdin", "--otp", day.papers[0], stdin=PASSWORDS[DIRECTOR] + "\n")
+    product.must("login", DIRECTOR, "--password-stdin", stdin=f"{PASSWORDS[DIRECTOR]}\n{day.papers[0]}\n")
     for path in (day.folder / "state").rglob("*.session"):
         day.evidence.plant("command line's token", path.read_text(), homes=("state",))
     key = re.findall(r"Key: (\S+)", product.must("log", "verify").out)[0]

@@ -107,7 +107,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "log export": ("camera", "since", "until"),
     "log show": ("camera", "since", "until"),
     "log verify": ("key",),
-    "login": ("name", "otp"),
+    "login": ("name",),
     "mail test": ("address",),
     "user add": ("area", "board_paper", "branch", "firm", "name", "until"),
     "user confirm": ("name",),

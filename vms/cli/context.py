@@ -162,10 +162,14 @@ def allowed(answer: Answer | Refused) -> Answer:
 
 def password_from_stdin() -> str:
     """Read one line without its end; a password never stands on a command line, where every process sees it."""
-    try:
-        line = sys.stdin.buffer.readline().decode()
-    except UnicodeDecodeError as err:
-        raise InvalidInput("The password on standard input is not UTF-8. Set the terminal or the file it comes from to UTF-8.") from err
-    if not line.strip("\r\n"):
+    if not (line := line_from_stdin()):
         raise InvalidInput("No password came on standard input. Pipe it in: printf '%s\\n' \"$PASSWORD\" | vms … --password-stdin")
-    return line.rstrip("\r\n")
+    return line
+
+
+def line_from_stdin() -> str:
+    """Read one line without its end; "" when there is none."""
+    try:
+        return sys.stdin.buffer.readline().decode().rstrip("\r\n")
+    except UnicodeDecodeError as err:
+        raise InvalidInput("What came on standard input is not UTF-8. Set the terminal or the file it comes from to UTF-8.") from err

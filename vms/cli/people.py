@@ -8,7 +8,7 @@ from typing import Annotated, Protocol, TypeVar
 import typer
 from sqlalchemy.orm import Session
 
-from vms.cli.context import Cli, allowed, password_from_stdin
+from vms.cli.context import Cli, allowed, line_from_stdin, password_from_stdin
 from vms.cli.options import AccountNamed, AsJson, PasswordStdin
 from vms.cli.output import err, out, print_json, print_table, sentences
 from vms.domain.ids import AreaId, PersonId
@@ -132,16 +132,18 @@ def login(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Sign-in name.")],
     password_stdin: PasswordStdin = False,
-    otp: Annotated[str, typer.Option(help="Code of the authenticator, or one on paper.")] = "",
 ) -> None:
-    """Act as a person in the commands that only people may give, until vms logout or the session's end."""
+    """Act as a person in the commands that only people may give, until vms logout or the session's end.
+
+    Asks for the password and for a code of the authenticator, or one on paper; from standard input both are lines of it.
+    """
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
-        password = password_from_stdin() if password_stdin else typer.prompt("Password", hide_input=True, err=True)
+        password, code = _proof_from_stdin() if password_stdin else _asked_for_proof()
         with cli.central(settings) as central:
             answer = sign_in.sign_in(
-                central, name=name, password=password, code=otp, key=read_factor_key(settings), at=cli.clock.now(), address="console"
+                central, name=name, password=password, code=code, key=read_factor_key(settings), at=cli.clock.now(), address="console"
             )
         opened = allowed(answer)
         cli.keep_token(opened.token)
@@ -150,6 +152,16 @@ def login(
         err.print(
             "This role needs a second factor. Set up an authenticator on the account's page first; until then nothing more is allowed."
         )
+
+
+def _proof_from_stdin() -> tuple[str, str]:
+    return password_from_stdin(), line_from_stdin()
+
+
+def _asked_for_proof() -> tuple[str, str]:
+    """Ask for what no command line holds, where every process of the machine would see it."""
+    password = typer.prompt("Password", hide_input=True, err=True)
+    return password, typer.prompt("Code (empty for none)", default="", show_default=False, hide_input=True, err=True)
 
 
 def logout(context: typer.Context) -> None:

@@ -43,8 +43,8 @@ def _add(settings: Settings, name: str, role: str, *more: str) -> Result:
     return _say(settings, "user", "add", name, "--role", role, "--password-stdin", *more, typed=f"{PASSWORD}\n")
 
 
-def _login(settings: Settings, name: str, *more: str, typed: str = PASSWORD) -> Result:
-    return _say(settings, "login", name, "--password-stdin", *more, typed=f"{typed}\n")
+def _login(settings: Settings, name: str, code: str = "", *, typed: str = PASSWORD) -> Result:
+    return _say(settings, "login", name, "--password-stdin", typed=f"{typed}\n{code}\n")
 
 
 def _authenticator(settings: Settings, name: str) -> str:
@@ -69,6 +69,16 @@ def test_an_account_is_added_with_an_invitation(settings: Settings) -> None:
     (person,) = json.loads(_say(settings, "user", "list", "--json").stdout)["people"]
     assert (person["name"], person["role"], person["branches"], person["state"]) == ("t.okafor", "it", None, "works")
     assert _say(settings, "user", "invite", "t.okafor").stdout.startswith("Invitation: ")
+
+
+def test_who_signs_in_by_hand_is_asked_for_password_and_code(settings: Settings) -> None:
+    _add(settings, "h.marsh", "director")
+    code = _authenticator(settings, "h.marsh")
+    said = _say(settings, "login", "h.marsh", typed=f"{PASSWORD}\n{code}\n")
+    assert (said.exit_code, said.stdout.strip()) == (0, "Signed in as h.marsh, director.")
+    assert "Password" in said.stderr
+    assert "Code (empty for none)" in said.stderr
+    assert code not in said.stdout + said.stderr
 
 
 def test_a_delegate_needs_a_last_day(settings: Settings) -> None:
@@ -96,8 +106,8 @@ def test_the_director_confirms_after_signing_in_with_both_factors(settings: Sett
     _add(settings, "h.marsh", "director")
     code = _authenticator(settings, "h.marsh")
     assert _add(settings, "d.nakamura", "desk").stdout == "d.nakamura, desk; it waits for the Director's confirmation\n"
-    assert _login(settings, "h.marsh", "--otp", "123").exit_code == 2
-    assert _login(settings, "h.marsh", "--otp", code).stdout == "Signed in as h.marsh, director.\n"
+    assert _login(settings, "h.marsh", "123").exit_code == 2
+    assert _login(settings, "h.marsh", code).stdout == "Signed in as h.marsh, director.\n"
     assert _say(settings, "user", "confirm", "d.nakamura").stdout == "d.nakamura is confirmed.\n"
     assert _say(settings, "logout").stdout == "Signed out.\n"
     assert _say(settings, "user", "confirm", "d.nakamura").exit_code == 2
@@ -145,13 +155,13 @@ def test_the_log_is_shown_and_exported_to_who_signed_in_and_may(settings: Settin
 def test_the_log_is_not_shown_to_who_may_not_read_it(settings: Settings) -> None:
     _add(settings, "t.okafor", "it")
     _authenticator(settings, "t.okafor")
-    _login(settings, "t.okafor", "--otp", "123")
+    _login(settings, "t.okafor", "123")
     assert _say(settings, "log", "show").exit_code == 2
 
 
 def test_a_sign_in_of_six_minutes_ago_confirms_nobody_and_takes_nothing_out(settings: Settings, tmp_path: Path) -> None:
     _add(settings, "h.marsh", "director")
-    _login(settings, "h.marsh", "--otp", _authenticator(settings, "h.marsh"))
+    _login(settings, "h.marsh", _authenticator(settings, "h.marsh"))
     _add(settings, "d.nakamura", "desk")
     engines = make_engines(settings.central_path)
     with engines.writing() as session:
