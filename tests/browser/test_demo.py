@@ -290,7 +290,8 @@ def test_watching_stands_in_the_log_before_the_auditor_reads_it(watched: Watched
     page.goto(f"{demo.origin}/live")
     expect(page.locator("vms-tile[data-state=live]")).to_have_count(4, timeout=15_000)
     camera = _cameras(page, demo)[1]
-    page.goto(f"{demo.origin}/playback?camera={camera['id']}")
+    _wait_for_a_segment_open_for_half_a_minute(demo, CameraId(camera["id"]), _main_stream(demo, camera))
+    page.goto(f"{demo.origin}/playback?camera={camera['id']}&t={ms_of(CLOCK.now()) - 20_000}")
     page.locator("[data-purpose=request]").click()
     code_of(page.locator("video[data-current]"))
     _act_as(watched, demo, "Auditor")
