@@ -41,11 +41,11 @@ class Watched:
 
     def refusals(self) -> list[str]:
         """Return the answers 403 that came so far and were not foreseen."""
-        return [complaint for complaint in self.complaints if "403" in complaint][self.foreseen.count("403") :]
+        return [complaint for complaint in self.complaints if _told(complaint) == "403"][self.foreseen.count("403") :]
 
     def hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.complaints.append(f"{message.type}: {message.text}")
+            self.complaints.append(f"{message.type}: {message.text} at {message.location['url']}")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,12 @@ def watching(context: BrowserContext) -> Iterator[Watched]:
     watched.page.on("pageerror", lambda error: watched.complaints.append(f"uncaught: {error}"))
     yield watched
     watched.page.close()
-    assert [_REFUSED.sub(r"\1", complaint).partition("(")[0] for complaint in watched.complaints] == watched.foreseen
+    assert [_told(complaint) for complaint in watched.complaints] == watched.foreseen, watched.complaints
+
+
+def _told(complaint: str) -> str:
+    """Return the status alone of an answer that the console complains of; anything else as it stands."""
+    return _REFUSED.sub(r"\1", complaint).partition("(")[0]
 
 
 @dataclass(frozen=True)

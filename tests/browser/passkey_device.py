@@ -28,6 +28,14 @@ class Device:
         self._cdp.send("WebAuthn.setUserVerified", {"authenticatorId": self._id, "isUserVerified": known})
 
 
+def get_passkey(page: Page, name: str) -> None:
+    """Let somebody who has no second factor yet keep a passkey in this window's authenticator, and sign out."""
+    Device(page)
+    sign_in_by_password(page, name)
+    add_passkey(page)
+    sign_out(page)
+
+
 def sign_in_by_password(page: Page, name: str) -> None:
     """Sign in as somebody who has no second factor yet."""
     page.goto("/login")

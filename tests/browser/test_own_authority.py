@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Playwright, sync_playwright
 
 from tests.browser.conftest import CHROMIUM, watching
-from tests.browser.passkey_device import Device, add_passkey, sign_in_by_password, sign_out
+from tests.browser.passkey_device import get_passkey
 from tests.factories import an_account
 from tests.web.conftest import Migrated
 from tests.web.world import World, a_world
@@ -68,10 +68,7 @@ def test_a_passkey_belongs_to_the_host_name_and_signs_in_there(tmp_path: Path, w
         browser = _launched(_home(tmp_path / "home", world, trusts=True), playwright)
         context = browser.new_context(base_url=world.address.replace("127.0.0.1", HOST))
         with watching(context) as watched:
-            Device(watched.page)
-            sign_in_by_password(watched.page, "t.okafor")
-            add_passkey(watched.page)
-            sign_out(watched.page)
+            get_passkey(watched.page, "t.okafor")
             watched.page.get_by_role("button", name="Sign in with a passkey").click()
             watched.page.wait_for_url(f"https://{HOST}:*/cameras")
         browser.close()

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.browser.conftest import keep_picture, on_pages, watching
-from tests.browser.passkey_device import Device, add_passkey, sign_in_by_password, sign_out
+from tests.browser.passkey_device import Device, add_passkey, get_passkey, sign_in_by_password, sign_out
 from tests.factories import an_account
 from tests.web.world import World
 from vms.domain.access import Action
@@ -85,10 +85,7 @@ def test_a_passkey_that_was_taken_away_is_refused_on_the_page(context: BrowserCo
     assert credential is not None
     with watching(context) as watched:
         page = watched.page
-        Device(page)
-        sign_in_by_password(page, "t.okafor")
-        add_passkey(page)
-        sign_out(page)
+        get_passkey(page, "t.okafor")
         with world.site.central.writing() as session:
             factors.forget(session, credential[0])
         watched.foresee(401)

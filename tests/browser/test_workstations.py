@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import on_pages, watching
-from tests.browser.passkey_device import Device, add_passkey, sign_in_by_password, sign_out
+from tests.browser.passkey_device import get_passkey
 from tests.factories import an_account
 from tests.web.world import World
 from vms.domain.access import Action
@@ -99,10 +99,7 @@ def test_a_passkey_signs_in_at_a_workstation(desk: BrowserContext, world: World)
     _an_account(world, Role.SUPERVISOR, "s.ruiz")
     with watching(desk) as watched:
         page = watched.page
-        Device(page)
-        sign_in_by_password(page, "s.ruiz")
-        add_passkey(page)
-        sign_out(page)
+        get_passkey(page, "s.ruiz")
         page.get_by_role("button", name="Sign in with a passkey").click()
         page.wait_for_url("**/live")
         expect(page.locator("#lock")).to_have_count(1)  # a workstation's page has room for the line that it is locked
@@ -113,10 +110,7 @@ def test_the_next_person_takes_the_desk_over_by_a_passkey(desk: BrowserContext, 
     _an_account(world, Role.SUPERVISOR, "s.ruiz")
     with watching(desk) as watched:
         page = watched.page
-        Device(page)
-        sign_in_by_password(page, "s.ruiz")
-        add_passkey(page)
-        sign_out(page)
+        get_passkey(page, "s.ruiz")
         desk.add_cookies([{"name": COOKIE, "value": world.token(Role.DESK, screen=screen), "url": "https://localhost"}])
         page.goto("/live")
         before = page.locator("details.person summary").inner_text()

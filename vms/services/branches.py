@@ -36,7 +36,7 @@ def list_branches(session: Session, actor: Actor, permission: Permission = Permi
 
 
 def list_whole_branches(session: Session, actor: Actor, permission: Permission) -> list[Branch]:
-    """Return those of them of which `permission` covers all."""
+    """Return the branches that are the actor's as a whole where `permission` is what is asked for, by name."""
     return branches.find_whole(session, reach(actor, permission))
 
 

@@ -27,13 +27,14 @@ from vms.domain.camera import (
 )
 from vms.domain.certificate import spelled_fingerprint
 from vms.domain.ids import BranchId, CameraId, DeviceId, StreamId, new_number
-from vms.domain.names import name_key, plain_name
+from vms.domain.names import plain_name
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Permission, allows, reach
 from vms.errors import Conflict, InvalidInput
 from vms.services import nodes
 from vms.services.access_log import record, refuse
 from vms.services.areas import area_for_camera, checked_area
+from vms.services.names import named
 from vms.services.refusals import no_such, not_allowed
 from vms.store import branches, camera_passwords, cameras
 from vms.store.cameras import Removed, stream_configs
@@ -201,14 +202,8 @@ def camera_for(session: Session, actor: Actor, camera_id: CameraId) -> CameraDet
 
 def camera_named(session: Session, actor: Actor, text: str) -> CameraDetails | Refused:
     """Return the camera in use with this name or number; Conflict when branches share the name."""
-    wanted = name_key(" ".join(text.split()))
-    known = list_cameras(session, actor)
-    by_number = [details for details in known if str(details.camera.id) == text]
-    found = by_number or [details for details in known if name_key(details.camera.name) == wanted]
-    if len(found) > 1:
-        places = ", ".join(f"{details.camera.id} at {details.branch.name}" for details in found)
-        raise Conflict(f"Several branches have a camera ‘{text}’. Name it by its number: {places}.")
-    return found[0] if found else no_such(f"camera ‘{text}’")
+    known = [(one.camera.id, one.camera.name, one.branch.name, one) for one in list_cameras(session, actor)]
+    return named(text, "camera", known) or no_such(f"camera ‘{text}’")
 
 
 def record_test(session: Session, actor: Actor, *, camera_id: CameraId | None, address: Address, verdict: str, at: datetime) -> AccessEvent:

@@ -11,14 +11,12 @@ from sqlalchemy.orm import Session
 
 from vms.domain.access import Action
 from vms.domain.ids import BranchId, ScreenId, new_number
-from vms.domain.names import name_key
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Actor, Permission, Person, System, allows, reach
 from vms.domain.screens import CODE_LASTS, Screen, ScreenKind
-from vms.errors import Conflict
 from vms.services.access_log import record, refuse
 from vms.services.codes import grouped, new_code, plain_code
-from vms.services.names import checked_name
+from vms.services.names import checked_name, named
 from vms.services.refusals import no_such, not_allowed
 from vms.services.sessions import digest
 from vms.store import branches, screens, sessions
@@ -79,13 +77,9 @@ def screen_named(session: Session, actor: Actor, text: str) -> Screen | Refused:
     known = list_screens(session, actor)
     if isinstance(known, Refused):
         return known
-    by_number = [screen for screen in known if str(screen.id) == text]
-    found = by_number or [screen for screen in known if name_key(screen.name) == name_key(" ".join(text.split()))]
-    if len(found) > 1:
-        names = {branch.id: branch.name for branch in branches.find(session, None)}
-        places = ", ".join(f"{screen.id} at {names[screen.branch_id]}" for screen in found)
-        raise Conflict(f"Several branches have a screen ‘{text}’. Name it by its number: {places}.")
-    return found[0] if found else no_such(f"screen ‘{text}’; vms screen list shows them")
+    places = {branch.id: branch.name for branch in branches.find(session, None)}
+    found = named(text, "screen", [(one.id, one.name, places[one.branch_id], one) for one in known])
+    return found or no_such(f"screen ‘{text}’; vms screen list shows them")
 
 
 def end_screen(session: Session, actor: Actor, number: ScreenId, *, at: datetime) -> Screen | Refused:

@@ -145,6 +145,16 @@ def test_an_area_gives_no_right_to_the_branch_around_it(district: District) -> N
         assert disable_person(session, it, watcher.id, at=NOW) == BEYOND
 
 
+def test_nobody_of_an_area_acts_on_an_account_of_another(district: District) -> None:
+    it = district.somebody(Role.IT, district.crib)
+    with district.engines.writing() as session:
+        for camera in (district.door, district.pier):
+            beyond = an_account(session, name=camera.camera.name, branches=frozenset(), areas=frozenset({area_of(camera).id}))
+            assert disable_person(session, it, beyond.id, at=NOW) == BEYOND
+        own = an_account(session, name="own", branches=frozenset(), areas=frozenset({area_of(district.crib).id}))
+        assert done(disable_person(session, it, own.id, at=NOW)).disabled_at == NOW
+
+
 def test_who_looks_after_an_area_puts_cameras_into_it_alone(district: District) -> None:
     it = district.somebody(Role.IT, district.crib)
     new = NewCamera(name="Slide", branch_id=district.branch.id, host="10.20.1.12", main_path="/main")
