@@ -75,8 +75,7 @@ class Site:
     def signed_in(self, token: str | None, use: Use) -> Person | Refused:
         """Return who a session cookie stands for, and count the request as `use` of the session."""
         at = self.clock.now()
-        with self.central.reading() as session:
-            found = sessions.session_for_token(session, token or "", at=at)
+        found = sessions.session_for_token(self.central, token or "", at=at)
         if isinstance(found, Refused):
             return found
         if use is Use.BY_HAND and found.act_due(at):

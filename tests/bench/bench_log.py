@@ -156,14 +156,13 @@ def _growth(central: Engines) -> Row:
 
 
 def _admission(central: Engines) -> list[Row]:
-    """What each request costs before its own work: whose session it is, in a transaction of its own, and whether the person may."""
+    """What each request costs before its own work: whose session it is, as the web asks it, and whether the person may."""
     with central.writing() as session:
         account = an_account(session, Role.DESK)
         token = done(open_session(session, person_id=account.id, at=NOW, proof=Proof.TOTP)).token
 
     def look_up() -> OpenSession:
-        with central.reading() as session:
-            return done(session_for_token(session, token, at=NOW))
+        return done(session_for_token(central, token, at=NOW))
 
     person = look_up().person
     limits = {"a session looked up": (look_up, LOOK_UP_US), "a permission checked": (lambda: person.may(Permission.LIVE_VIEW), CHECK_US)}

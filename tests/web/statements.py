@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import pytest
 from sqlalchemy import event
 
-from vms.store.database import Engines
+from vms.store.database import Driver, Engines
 
 
 @contextmanager
@@ -18,10 +20,21 @@ def statements(engines: Engines) -> Iterator[list[str]]:
     def hear(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         said.append(statement)
 
+    def heard(run: Callable[..., Any]) -> Callable[..., Any]:
+        def hear_and_run(driver: Driver, statement: str, *values: object) -> object:
+            if driver.dialect is engines.read.dialect or driver.dialect is engines.write.dialect:
+                said.append(statement)
+            return run(driver, statement, *values)
+
+        return hear_and_run
+
     for engine in (engines.read, engines.write):
         event.listen(engine, "before_cursor_execute", hear)
     try:
-        yield said
+        with pytest.MonkeyPatch.context() as patched:
+            for name in ("run", "rows", "insert"):
+                patched.setattr(Driver, name, heard(getattr(Driver, name)))
+            yield said
     finally:
         for engine in (engines.read, engines.write):
             event.remove(engine, "before_cursor_execute", hear)

@@ -136,8 +136,14 @@ class UnreadableEntry:
 LogLine: TypeAlias = AccessEvent | ErasedEntry | UnreadableEntry
 
 
-def body_of(event: AccessEvent) -> str:
-    """Return the canonical text of `event`, which the log's tree is over: JSON by RFC 8785, moments in microseconds since 1970."""
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def body_of(event: AccessEvent, number: int | None = None) -> str:
+    """Return the canonical text of `event`, which the log's tree is over: JSON by RFC 8785, moments in microseconds since 1970.
+
+    `number`: the one that the log gives it, where the event has none yet.
+    """
     body = {
         "action": event.action.value,
         "actor": _storable(event.actor),
@@ -145,14 +151,14 @@ def body_of(event: AccessEvent) -> str:
         "at": microseconds(event.at),
         "camera": None if event.camera_id is None else str(event.camera_id),
         "detail": {key: _storable(value) for key, value in event.detail.items()},
-        "number": event.number,
+        "number": event.number if number is None else number,
         "origin": event.origin,
         "purpose": event.purpose,
         "role": event.role,
         "span": None if event.span is None else [microseconds(event.span.start), microseconds(event.span.end)],
         "view": event.view_id,
     }
-    return json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _CANONICAL.encode(body)
 
 
 def event_of(body: str) -> AccessEvent:
@@ -217,6 +223,8 @@ def _span(told: object) -> Timespan:
 
 def _storable(text: str) -> str:
     """Return `text` without what no database takes: NUL, and halves of surrogate pairs."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -39,10 +39,21 @@ class Checkpoint:
 
 def entry_hash(salt: bytes, body: bytes) -> bytes:
     """Return the leaf hash of an entry; `body` is `vms.domain.access.body_of` its event, in UTF-8."""
-    # `leaf_hash`, without a call of it, and begun as a copy, which is quicker than a new hash: a log is verified at this one's speed.
-    leaf = _LEAF.copy()
-    leaf.update(salt + body)
-    return leaf.digest()
+    return leaf_hash(salt + body)
+
+
+def entry_hashes_of(entries: Iterable[bytes]) -> list[bytes]:
+    """Return the leaf hashes of entries, of each its salt and body in one.
+
+    `leaf_hash`, without a call of it, and begun as a copy, which is quicker than a new hash: a log is verified at this one's speed.
+    """
+    found: list[bytes] = []
+    copy, append = _LEAF.copy, found.append
+    for entry in entries:
+        leaf = copy()
+        leaf.update(entry)
+        append(leaf.digest())
+    return found
 
 
 def padding_hash(secret: bytes, number: int) -> bytes:

@@ -30,11 +30,13 @@ def parents(row: Sequence[bytes]) -> list[bytes]:
 
     One loop, and each hash begins as a copy, which is quicker than a new one: a log is verified at its speed.
     """
-    below, found = iter(row), []
+    below = iter(row)
+    found: list[bytes] = []
+    copy, append = _NODE.copy, found.append
     for left, right in zip(below, below, strict=False):
-        node = _NODE.copy()
+        node = copy()
         node.update(left + right)
-        found.append(node.digest())
+        append(node.digest())
     return found
 
 

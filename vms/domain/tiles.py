@@ -10,8 +10,9 @@ from vms.domain.merkle import EMPTY_ROOT, HASH_BYTES, HashAt, node_hash, parents
 TILE_HEIGHT = 8
 TILE_HASHES = 1 << TILE_HEIGHT
 
-REMEMBERED = 128
-"""Tiles whose rows stay in memory, 40 KB each."""
+REMEMBERED_LEAVES, REMEMBERED_ABOVE = 32, 256
+"""Tiles of level 0, and of those above, whose rows stay in memory, 40 KB each. Over ten million entries stand 154: each of their
+proofs needs one, and those of the leaves, another for nearly each proof, do not drive them out."""
 
 Tile = Callable[[int, int], bytes]
 """The hashes of tile `number` of `level`, as many as there are, one behind the other."""
@@ -29,10 +30,13 @@ def rows_over(hashes: Sequence[bytes]) -> list[Sequence[bytes]]:
     return rows
 
 
-@lru_cache(maxsize=REMEMBERED)
 def _rows_over_tile(tile: bytes) -> list[Sequence[bytes]]:
     """Remembered by the tile's own octets: one that somebody changed is another tile."""
     return rows_over(hashes_of(tile))
+
+
+_rows_over_leaves = lru_cache(maxsize=REMEMBERED_LEAVES)(_rows_over_tile)
+_rows_above = lru_cache(maxsize=REMEMBERED_ABOVE)(_rows_over_tile)
 
 
 def complete_subtrees(tile: Tile) -> HashAt:
@@ -43,7 +47,8 @@ def complete_subtrees(tile: Tile) -> HashAt:
         tile_level, height = divmod(level, TILE_HEIGHT)
         number, first = divmod(index << height, TILE_HASHES)
         if (tile_level, number) not in known:
-            known[tile_level, number] = _rows_over_tile(tile(tile_level, number))
+            rows = _rows_above if tile_level else _rows_over_leaves
+            known[tile_level, number] = rows(tile(tile_level, number))
         return known[tile_level, number][height][first >> height]
 
     return hash_at

@@ -217,8 +217,8 @@ class _Verifying:
             count = min(TILE_HASHES - self._tree.size % TILE_HASHES, size - self._tree.size)
             own = self._rows.take(first, count)
             leaves = list(islice(self._leaves, count))
-            there = [one for one in own if isinstance(one, bytes)]
-            if len(there) == count and there == leaves:
+            there = [one for one in leaves if one is not None]
+            if len(there) == count and own == there:
                 self._entries += count
                 self._tree.add(there)
             else:

@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 from vms.domain.access import Action
 from vms.domain.ids import PersonId, ScreenId, SessionId, new_number
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import IDLE_LIMITS, SESSION_LIMITS, WALL_LIMIT, Account, AccountState, Permission, Person, Proof, System, covers
+from vms.domain.people import IDLE_LIMITS, SESSION_LIMITS, WALL_LIMIT, AccountState, Permission, Person, Proof, System, covers
 from vms.domain.reach import Reach
 from vms.domain.screens import Screen, ScreenKind, SessionKind
 from vms.services.access_log import record, refuse
 from vms.services.refusals import BEYOND, SESSION_ENDED, no_such, not_allowed, sign_in_first
 from vms.store import people, screens, sessions
+from vms.store.prepared import Source
 from vms.store.sessions import StoredSession
 
 TOUCH_EVERY = timedelta(minutes=1)
@@ -108,12 +109,13 @@ def open_session(  # noqa: PLR0913 - who came, by what, from where
         ended_at=None,
         kind=kind,
         screen_id=screen.id if screen else None,
+        screen_branch=screen.branch_id if screen else None,
     )
     sessions.add(session, stored, digest(token))
     people.signed_in(session, account.id, at)
     if screen is not None:
         screens.seen(session, screen.id, at)
-    person = _person(session, stored, at)
+    person = _person(stored, at)
     _give_way(session, browser.gives_way, at)
     detail = _origin(address) | {"how": how or proof.value} | ({"screen": screen.name} if screen else {})
     record(session, actor=person, action=Action.SESSION_OPEN, at=at, detail=detail)
@@ -128,18 +130,18 @@ def refuse_sign_in(session: Session, person: PersonId | None, *, at: datetime, a
     return Refused(Refusal.SIGN_IN, WRONG_PASSKEY if how == Proof.PASSKEY else WRONG_ENTRY, logged=True)
 
 
-def session_for_token(session: Session, token: str, *, at: datetime) -> OpenSession | Refused:
-    """Return whose session `token` opens now: what every open stream asks again within five seconds.
+def session_for_token(source: Source, token: str, *, at: datetime) -> OpenSession | Refused:
+    """Return whose session `token` opens now: what every request asks first, and every open stream again within five seconds.
 
-    Reads only; roles and branches are those of this moment.
+    Reads only, by one statement; roles and branches are those of this moment.
     """
-    stored = sessions.of_token(session, token_digest(token))
+    stored = sessions.of_token(source, token_digest(token))
     if stored is None or stored.ended_at is not None or not stored.account.in_use(at):
         return sign_in_first("go on")
     ends_at = _ends_at(stored)
     if not stored.opened_at <= at < ends_at:
         return SESSION_ENDED
-    return OpenSession(_person(session, stored, at), stored.seen_at, ends_at)
+    return OpenSession(_person(stored, at), stored.seen_at, ends_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ def holder_of(session: Session, number: SessionId, *, at: datetime) -> Holder | 
     if stored is None:
         return None
     is_open = stored.ended_at is None and stored.account.in_use(at) and stored.opened_at <= at < _ends_at(stored)
-    return Holder(_person(session, stored, at), is_open)
+    return Holder(_person(stored, at), is_open)
 
 
 def touch_session(session: Session, session_id: SessionId, *, at: datetime, screen: ScreenId | None = None) -> None:
@@ -253,9 +255,8 @@ def _origin(address: str) -> dict[str, str]:
     return {"address": address} if address else {}
 
 
-def _person(session: Session, stored: StoredSession, at: datetime) -> Person:
-    account: Account = stored.account
-    reach = _reach(session, stored)
+def _person(stored: StoredSession, at: datetime) -> Person:
+    account, reach = stored.account, _reach(stored)
     return Person(
         account.id,
         account.name,
@@ -273,12 +274,11 @@ def _person(session: Session, stored: StoredSession, at: datetime) -> Person:
     )
 
 
-def _reach(session: Session, stored: StoredSession) -> Reach | None:
+def _reach(stored: StoredSession) -> Reach | None:
     """Return the reach of the account; on a wall, what of it is in the screen's branch."""
     mine = stored.account.reach
     if stored.kind is not SessionKind.WALL or stored.screen_id is None:
         return mine
-    screen = screens.get(session, stored.screen_id)
-    if screen is None:
+    if stored.screen_branch is None:
         return Reach(frozenset())
-    return Reach(frozenset({screen.branch_id})) if mine is None else mine.inside(screen.branch_id)
+    return Reach(frozenset({stored.screen_branch})) if mine is None else mine.inside(stored.screen_branch)

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import count
 from typing import TypeAlias, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from vms.crypto import random_bytes
@@ -21,20 +22,20 @@ from vms.domain.timespan import Timespan
 from vms.store.central_tables import CameraRow
 from vms.store.database import insert_into
 from vms.store.log_tables import AccessEventRow, AccessLogRow, told
+from vms.store.prepared import Prepared, PreparedInsert
 from vms.store.reach import cameras_within
 
 _NAME_BYTES = 8
 PAGE = 1024
 Cells = TypeVarTuple("Cells")
 Stored: TypeAlias = tuple[int, bytes | None, str | None, int | None]
-# Made once: building them for each entry takes ten times what the database does.
-_COUNT = (
+_COUNT = Prepared(
     update(AccessLogRow)
     .where(AccessLogRow.origin == bindparam("log"))
     .values(last_number=AccessLogRow.last_number + bindparam("numbers"))
     .returning(AccessLogRow.last_number)
 )
-_INSERT = insert(AccessEventRow)
+_INSERT = PreparedInsert(AccessEventRow, ("origin", "number", "salt", "body"))
 _WAITING = "access_log.waiting"
 """Of a session's `info`: the events of a `together` that is not over."""
 _WATCHING = sorted(action.value for action in (Action.VIEW_OPEN, Action.VIEW_EXTEND, Action.VIEW_CLOSE, Action.FOOTAGE_READ))
@@ -64,7 +65,7 @@ def append(session: Session, event: AccessEvent) -> AccessEvent:
     """
     waiting: list[AccessEvent] | None = session.info.get(_WAITING)
     if waiting is None:
-        return _write(session, event.origin, [event])[0]
+        return replace(event, number=_write(session, event.origin, [event]))
     waiting.append(event)
     return event
 
@@ -85,12 +86,16 @@ def together(session: Session) -> Iterator[None]:
         _write(session, origin, [event for event in waiting if event.origin == origin])
 
 
-def _write(session: Session, origin: str, events: Sequence[AccessEvent]) -> list[AccessEvent]:
+def _write(session: Session, origin: str, events: Sequence[AccessEvent]) -> int:
+    """Write events and return the number of the first."""
     first = _count(session, origin, len(events)) - len(events) + 1
-    numbered = [replace(event, number=number) for number, event in enumerate(events, first)]
-    rows = [{"origin": origin, "number": one.number, "salt": random_bytes(SALT_BYTES), "body": body_of(one)} for one in numbered]
-    session.connection().execute(_INSERT, rows)
-    return numbered
+    salts = random_bytes(SALT_BYTES * len(events))
+    rows = [
+        (origin, number, salts[at : at + SALT_BYTES], body_of(event, number))
+        for number, at, event in zip(count(first), range(0, len(salts), SALT_BYTES), events, strict=False)
+    ]
+    _INSERT.add(session, rows)
+    return first
 
 
 def lines(session: Session, origin: str, reach: Reach | None, wanted: Filter, *, limit: int) -> Sequence[LogLine]:
@@ -172,9 +177,8 @@ def pad(session: Session, origin: str, numbers: int) -> None:
 
 def _count(session: Session, origin: str, numbers: int) -> int:
     """Go on by so many numbers and return the newest."""
-    newest: int | None = session.connection().scalar(_COUNT, {"log": origin, "numbers": numbers})
-    if newest is not None:
-        return newest
+    if counted := _COUNT.rows(session, {"log": origin, "numbers": numbers}):
+        return counted[0][0]
     name = f"custodian/{random_bytes(_NAME_BYTES).hex()}/{origin}"
     session.execute(insert_into(session, AccessLogRow).values(origin=origin, name=name, last_number=0).on_conflict_do_nothing())
     return _count(session, origin, numbers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, repeat
@@ -12,23 +12,44 @@ from sqlalchemy import Select, bindparam, func, insert, inspect, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from vms.domain import tiles
-from vms.domain.checkpoint import entry_hash
+from vms.domain.checkpoint import entry_hash, entry_hashes_of
 from vms.domain.merkle import HashAt
 from vms.store.database import insert_into
-from vms.store.log_tables import AccessCheckpointRow, AccessEventRow, AccessLogRow, AccessTileRow
+from vms.store.log_tables import AccessCheckpointRow, AccessEventRow, AccessLogRow, AccessTileRow, hashed
+from vms.store.prepared import Prepared
 
 PAGE = 4096
+HASHED_PAGE = 512
+"""Of entries that are hashed: they stay in the processor's cache."""
 Cells = TypeVarTuple("Cells")
 Own: TypeAlias = bytes | int
 """The leaf hash of an entry as it is stored; of one that was erased the number of the entry that says so."""
 Hashed: TypeAlias = tuple[Sequence[int], Sequence[Own]]
 """Numbers of entries, in order, and as many hashes."""
-# Made once: building it takes longer than the database takes to answer it.
-_TILE = select(AccessTileRow.hashes).where(
-    AccessTileRow.origin == bindparam("log"),
-    AccessTileRow.level == bindparam("tile_level"),
-    AccessTileRow.number == bindparam("tile_number"),
+_TILE = Prepared(
+    select(AccessTileRow.hashes).where(
+        AccessTileRow.origin == bindparam("log"),
+        AccessTileRow.level == bindparam("tile_level"),
+        AccessTileRow.number == bindparam("tile_number"),
+    )
 )
+_NEWEST_CHECKPOINT = Prepared(
+    select(AccessCheckpointRow.size, AccessCheckpointRow.note)
+    .where(AccessCheckpointRow.origin == bindparam("log"))
+    .order_by(AccessCheckpointRow.size.desc())
+    .limit(1)
+)
+_HASHED = Prepared(
+    select(AccessEventRow.number, hashed(), AccessEventRow.erased_by)
+    .where(
+        AccessEventRow.origin == bindparam("log"),
+        AccessEventRow.number > bindparam("after"),
+        AccessEventRow.number <= bindparam("until"),
+    )
+    .order_by(AccessEventRow.number)
+    .limit(HASHED_PAGE)
+)
+_END = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +91,13 @@ def entries(session: Session, origin: str, *, after: int = 0, until: int | None 
 
 def entry_hashes(session: Session, origin: str, *, after: int = 0, until: int | None = None) -> Iterator[Hashed]:
     """Yield number and leaf hash of the entries behind number `after`, up to and with `until`, in order; a page at a time, for speed."""
-    row = AccessEventRow
-    query = select(row.number, row.salt, row.body, row.erased_by).where(row.origin == origin)
-    if until is not None:
-        query = query.where(row.number <= until)
-    for page in _pages(session, query, row.number, after):
-        own = [erased_by or 0 if body is None else entry_hash(_octets(salt), _octets(body)) for _, salt, body, erased_by in page]
-        yield [one[0] for one in page], own
+    while rows := _HASHED.rows(session, {"log": origin, "after": after, "until": _END if until is None else until}):
+        numbers, entries, erased = zip(*rows, strict=True)
+        after = numbers[-1]
+        if None not in entries:
+            yield numbers, entry_hashes_of(entries)
+        else:
+            yield numbers, [by or 0 if one is None else entry_hash(b"", one) for one, by in zip(entries, erased, strict=True)]
 
 
 def body_at(session: Session, origin: str, number: int) -> str:
@@ -101,12 +122,16 @@ def not_from_the_body(session: Session) -> list[str]:
 def leaves(session: Session, origin: str) -> Iterator[bytes | None]:
     """Yield the hashes of all entries of the tree, in order; None for each that is missing before others."""
     query = select(AccessTileRow.number, AccessTileRow.hashes).where(AccessTileRow.origin == origin, AccessTileRow.level == 0)
+    return chain.from_iterable(_leaves_of_tiles(_in_pages(session, query, AccessTileRow.number, -1)))
+
+
+def _leaves_of_tiles(rows: Iterable[tuple[int, bytes]]) -> Iterator[Iterable[bytes | None]]:
     given = 0
-    for number, octets in _in_pages(session, query, AccessTileRow.number, -1):
+    for number, octets in rows:
         begin = number * tiles.TILE_HASHES
-        yield from repeat(None, begin - given)
+        yield repeat(None, begin - given)
         hashes = tiles.hashes_of(_octets(octets))[: tiles.TILE_HASHES]
-        yield from hashes
+        yield hashes
         given = begin + len(hashes)
 
 
@@ -135,9 +160,8 @@ def add_checkpoint(session: Session, origin: str, checkpoint: StoredCheckpoint, 
 
 
 def newest_checkpoint(session: Session, origin: str) -> StoredCheckpoint | None:
-    query = select(AccessCheckpointRow.size, AccessCheckpointRow.note).where(AccessCheckpointRow.origin == origin)
-    found = session.execute(query.order_by(AccessCheckpointRow.size.desc()).limit(1)).one_or_none()
-    return None if found is None else StoredCheckpoint(*found)
+    found = _NEWEST_CHECKPOINT.rows(session, {"log": origin})
+    return StoredCheckpoint(*found[0]) if found else None
 
 
 def checkpoints(session: Session, origin: str) -> Iterator[StoredCheckpoint]:
@@ -177,4 +201,5 @@ def _octets(stored: object) -> bytes:
 
 
 def _tile(session: Session, origin: str, level: int, number: int) -> bytes:
-    return _octets(session.connection().scalar(_TILE, {"log": origin, "tile_level": level, "tile_number": number}) or b"")
+    found = _TILE.rows(session, {"log": origin, "tile_level": level, "tile_number": number})
+    return _octets(found[0][0]) if found else b""

@@ -3,7 +3,7 @@
 # ruff: noqa: ARG002 - SQLAlchemy hands every type the dialect
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import TypeVar
@@ -28,8 +28,12 @@ class Moment(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
         return None if value is None else (value - EPOCH) // _MICROSECOND
 
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else EPOCH + timedelta(microseconds=value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[int | None], datetime | None]:
+        return _moment  # at once: each request makes some ten of them
+
+
+def _moment(value: int | None) -> datetime | None:
+    return None if value is None else EPOCH + value * _MICROSECOND  # half the time of a new timedelta
 
 
 class Unsigned64(TypeDecorator[int]):

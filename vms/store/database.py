@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, TypeAlias, cast
 
 import pysqlite3.dbapi2
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.engine.interfaces import DBAPICursor, DBAPIModule
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from vms.errors import ConfigError, Conflict, Corrupt, Unavailable
@@ -34,6 +36,63 @@ class _DriverConnection(Protocol):
     def cursor(self) -> _Cursor: ...
 
 
+Values: TypeAlias = Sequence[object] | Mapping[str, object]
+"""Of a statement's parameters: in order for SQLite's driver, by name for PostgreSQL's."""
+
+
+class Driver:
+    """The database's driver itself, for statements too frequent for SQLAlchemy's way of running one. Run them in a `with` block.
+
+    What the driver complains of leaves the block as SQLAlchemy says it, and a connection that is lost is used no more.
+    """
+
+    __slots__ = ("_connection", "_cursor", "_sql", "dialect")
+    _cursor: DBAPICursor
+
+    def __init__(self, connection: Connection) -> None:
+        self.dialect = connection.dialect
+        self._connection = connection
+        self._sql = ""
+
+    def run(self, sql: str, values: Values = ()) -> None:
+        self._sql = sql
+        self._cursor.execute(sql, values)
+
+    def rows(self, sql: str, values: Values) -> list[Any]:
+        """Run a statement and return its rows, all of them: nothing is left open."""
+        self._sql = sql
+        self._cursor.execute(sql, values)
+        return cast("list[Any]", self._cursor.fetchall())
+
+    def insert(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """Run an INSERT for each row on SQLite; on PostgreSQL `sql` is a COPY, which takes all rows as one stream."""
+        self._sql = sql
+        if self.dialect.name == "postgresql":
+            with self._cursor.copy(sql) as stream:
+                for row in rows:
+                    stream.write_row(row)
+        else:
+            self._cursor.executemany(sql, rows)
+
+    def __enter__(self) -> Self:
+        self._cursor = self._connection.connection.cursor()
+        return self
+
+    def __exit__(self, _kind: object, err: BaseException | None, _trace: object) -> None:
+        try:
+            if isinstance(err, self.dialect.loaded_dbapi.Error):
+                raise self._said(err) from err
+        finally:
+            self._cursor.close()
+
+    def _said(self, err: DBAPIModule.Error) -> Exception:
+        lost = self.dialect.is_disconnect(err, self._connection.connection.dbapi_connection, self._cursor)
+        if lost:
+            self._connection.invalidate(err)
+        known = self.dialect.loaded_dbapi.Error
+        return DBAPIError.instance(self._sql, None, err, known, hide_parameters=True, connection_invalidated=lost, dialect=self.dialect)
+
+
 @dataclass(frozen=True, slots=True)
 class Engines:
     """The two ways into one database. Neither is made at import time; the program's entry makes and disposes of them.
@@ -44,20 +103,41 @@ class Engines:
     writes; `read` begins deferred and refuses to write. PostgreSQL: `write` is READ COMMITTED, `read` read-only and REPEATABLE READ.
     """
 
-    write: Engine
-    read: Engine
+    _write: _Connections
+    _read: _Connections
 
-    @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """Yield a session whose transaction commits when the block ends and rolls back when it raises."""
-        with Session(self.write, expire_on_commit=False) as session, session.begin():
-            yield session
+    @property
+    def write(self) -> Engine:
+        return self._write.engine
 
-    @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """Yield a session that sees one state of the database and can't change it."""
-        with Session(self.read, expire_on_commit=False) as session, session.begin():
-            yield session
+    @property
+    def read(self) -> Engine:
+        return self._read.engine
+
+    def writing(self) -> AbstractContextManager[Session]:
+        """Give a session whose transaction commits when the block ends and rolls back when it raises; it begins when first used."""
+        return _transaction(self._write)
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """Give a session that sees one state of the database and can't change it."""
+        return _transaction(self._read)
+
+    def ask(self, sql: str, values: Values) -> list[Any]:
+        """Return the rows of one SELECT, as the driver has them; it sees one state of the database, without a transaction around it."""
+        connection = self._read.take()
+        try:
+            rows = self._asked(connection, sql, values)
+        except BaseException:
+            connection.close()
+            raise
+        self._read.give_back(connection)
+        return rows
+
+    def _asked(self, connection: Connection, sql: str, values: Values) -> list[Any]:
+        if connection.dialect.name == "postgresql":
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        with Driver(connection) as driver:
+            return driver.rows(sql, values)
 
     @contextmanager
     def answering(self) -> Iterator[None]:
@@ -80,8 +160,8 @@ class Engines:
         return str(url.database) if url.host is None else f"The database {url.database} on {url.host}"
 
     def dispose(self) -> None:
-        self.write.dispose()
-        self.read.dispose()
+        self._write.dispose()
+        self._read.dispose()
 
 
 def make_engines(where: Path | str) -> Engines:
@@ -90,6 +170,99 @@ def make_engines(where: Path | str) -> Engines:
     Raises ConfigError when SQLite is too old, the PostgreSQL driver is missing or the address can't be read.
     """
     return _sqlite_engines(where) if isinstance(where, Path) else _postgresql_engines(where)
+
+
+class _Transaction(Session):
+    """A session of one transaction, whose connection is taken and begun with the first statement.
+
+    It is bound to that connection: a session that begins and ends the transaction by itself takes twice as long for it.
+    """
+
+    def __init__(self, connections: _Connections) -> None:
+        super().__init__(expire_on_commit=False)
+        self._connections = connections
+        self._connected: Connection | None = None
+
+    def get_bind(self, *_: object, **__: object) -> Connection:
+        """Return the connection, its transaction begun: what SQLAlchemy asks of a session before each statement."""
+        if self._connected is None:
+            self._connected = self._connections.take()
+            self._connected.begin()
+        return self._connected
+
+    def rollback(self) -> None:
+        super().rollback()
+        if self._connected is not None:
+            self._connected.rollback()
+
+    def finish(self) -> None:
+        """Commit, and let the connection go."""
+        if self.in_transaction():
+            self.commit()  # what waits in the session is written; the connection's transaction goes on
+        if self._connected is not None:
+            self._connected.commit()
+            self._connections.give_back(self._connected)
+            self._connected = None
+
+    def close(self) -> None:
+        try:
+            if self.in_transaction():
+                super().close()
+        finally:
+            if self._connected is not None:
+                self._connections.undo(self._connected)
+                self._connected = None
+
+
+class _Connections:
+    """The connections of an engine. On SQLite, what comes back is kept open here: a pool's bookkeeping takes longer than a transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._kept: deque[Connection] | None = deque() if engine.dialect.name == "sqlite" else None
+
+    def take(self) -> Connection:
+        if self._kept is None:
+            return self.engine.connect()
+        try:
+            return self._kept.pop()
+        except IndexError:
+            connection = self.engine.connect()
+            connection.detach()  # else the pool would count it among those that it gives out
+            return connection
+
+    def give_back(self, connection: Connection) -> None:
+        if self._kept is None or connection.invalidated:
+            connection.close()
+        else:
+            self._kept.append(connection)
+
+    def undo(self, connection: Connection) -> None:
+        """Roll back what was not committed on a connection that `take` gave, and let it go."""
+        try:
+            connection.rollback()
+        except BaseException:
+            connection.close()
+            raise
+        self.give_back(connection)
+
+    def dispose(self) -> None:
+        while self._kept:
+            self._kept.pop().close()
+        self.engine.dispose()
+
+
+@contextmanager
+def _transaction(connections: _Connections) -> Iterator[Session]:
+    with _Transaction(connections) as session:
+        yield session
+        session.finish()
+
+
+def driver_of(session: Session) -> Driver:
+    """Return the driver in the transaction of a session."""
+    bound = session.get_bind()
+    return Driver(bound if isinstance(bound, Connection) and bound.in_transaction() else session.connection())
 
 
 @contextmanager
@@ -128,7 +301,7 @@ def _sqlite_engines(path: Path) -> Engines:
     write = _sqlite_engine(path, begin="BEGIN IMMEDIATE", pragmas=("synchronous = FULL", "secure_delete = ON"))
     # A reader never checkpoints: the processes that write do.
     read = _sqlite_engine(path, begin="BEGIN", pragmas=("query_only = ON", "wal_autocheckpoint = 0"))
-    return Engines(write, read)
+    return Engines(_Connections(write), _Connections(read))
 
 
 def _sqlite_engine(path: Path, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
@@ -149,7 +322,8 @@ def _sqlite_engine(path: Path, *, begin: str, pragmas: tuple[str, ...]) -> Engin
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        with Driver(connection) as driver:
+            driver.run(begin)
 
     return engine
 
@@ -164,4 +338,4 @@ def _postgresql_engines(address: str) -> Engines:
         raise ConfigError("database_url can't be read. It looks like postgresql://USER:PASSWORD@HOST/DATABASE.") from err
     except ModuleNotFoundError as err:
         raise ConfigError("PostgreSQL needs its driver. Run: pip install 'custodian[fleet]'") from err
-    return Engines(write, read)
+    return Engines(_Connections(write), _Connections(read))

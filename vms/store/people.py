@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypeAlias
 
 from sqlalchemy import CompoundSelect, and_, bindparam, delete, exists, insert, null, select, union_all, update
 from sqlalchemy.orm import Session
@@ -16,7 +17,21 @@ from vms.store.central_tables import AreaRow
 from vms.store.database import insert_into, unique
 from vms.store.people_tables import InvitationRow, PersonAreaRow, PersonBranchRow, PersonRow
 
-# Every request of who does not see the whole district asks this: put together once.
+AccountCells: TypeAlias = tuple[int, str, Role, bool, datetime, datetime | None, datetime | None, datetime | None, str, datetime | None]
+ACCOUNT = (
+    PersonRow.id,
+    PersonRow.name,
+    PersonRow.role,
+    PersonRow.whole_district,
+    PersonRow.created_at,
+    PersonRow.confirmed_at,
+    PersonRow.disabled_at,
+    PersonRow.ends_at,
+    PersonRow.firm,
+    PersonRow.first_signed_in_at,
+)
+"""The columns of an account, besides its reach."""
+NOWHERE = Reach(frozenset())
 _REACH: CompoundSelect[int, int | None, str] = union_all(
     select(PersonBranchRow.branch_id, null(), null()).where(PersonBranchRow.person_id == bindparam("of_person")),
     select(AreaRow.branch_id, AreaRow.id, AreaRow.name)
@@ -50,14 +65,13 @@ def add(session: Session, account: Account, *, password_hash: str) -> None:
 
 
 def get(session: Session, person: PersonId) -> Account | None:
-    row = session.scalar(select(PersonRow).where(PersonRow.id == person).execution_options(populate_existing=True))
-    return None if row is None else account_of(session, row)
+    cells = session.execute(select(*ACCOUNT).where(PersonRow.id == person)).one_or_none()
+    return None if cells is None else _with_reach(session, cells)
 
 
 def find(session: Session) -> list[Account]:
     """Return every account, by name."""
-    rows = session.scalars(select(PersonRow).order_by(PersonRow.name_key).execution_options(populate_existing=True)).all()
-    return [account_of(session, row) for row in rows]
+    return [_with_reach(session, cells) for cells in session.execute(select(*ACCOUNT).order_by(PersonRow.name_key)).all()]
 
 
 def credential(session: Session, name: str) -> tuple[PersonId, str] | None:
@@ -124,21 +138,26 @@ def has_signed_in(session: Session, role: Role) -> bool:
     return bool(session.scalar(select(exists().where(PersonRow.role == role, PersonRow.first_signed_in_at.is_not(None)))))
 
 
-def account_of(session: Session, row: PersonRow) -> Account:
-    reach = None if row.whole_district else _reach(session, row.id)
+def account_of(cells: AccountCells, reach: Reach) -> Account:
+    """Return the account of a row of `ACCOUNT`; `reach` counts where it does not see the whole district."""
+    number, name, role, whole_district, created_at, confirmed_at, disabled_at, ends_at, firm, first_signed_in_at = cells
     return Account(
-        PersonId(row.id),
-        row.name,
-        row.role,
-        None if reach is None else reach.branches,
-        row.created_at,
-        confirmed_at=row.confirmed_at,
-        disabled_at=row.disabled_at,
-        ends_at=row.ends_at,
-        firm=row.firm,
-        first_signed_in_at=row.first_signed_in_at,
-        areas=frozenset() if reach is None else reach.areas,
+        PersonId(number),
+        name,
+        role,
+        None if whole_district else reach.branches,
+        created_at,
+        confirmed_at,
+        disabled_at,
+        ends_at,
+        firm,
+        first_signed_in_at,
+        reach.areas,
     )
+
+
+def _with_reach(session: Session, cells: AccountCells) -> Account:
+    return account_of(cells, NOWHERE if cells[3] else _reach(session, cells[0]))
 
 
 def _reach(session: Session, person: int) -> Reach:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, insert, select, update
+from sqlalchemy import and_, bindparam, insert, not_, select, update
 from sqlalchemy.orm import Session
 
+from vms.domain.camera import Area
 from vms.domain.emergency import Emergency
-from vms.domain.ids import EmergencyId, PersonId, ScreenId, SessionId
+from vms.domain.ids import AreaId, BranchId, PersonId, ScreenId, SessionId
 from vms.domain.people import Account, Proof
+from vms.domain.reach import Reach
 from vms.domain.screens import SessionKind
-from vms.store.people import account_of
-from vms.store.people_tables import EmergencyRow, PersonRow, SessionRow
+from vms.store.central_tables import AreaRow
+from vms.store.people import ACCOUNT, NOWHERE, account_of
+from vms.store.people_tables import EmergencyRow, PersonAreaRow, PersonBranchRow, PersonRow, SessionRow
+from vms.store.prepared import Prepared, Source
+from vms.store.screen_tables import ScreenRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +36,52 @@ class StoredSession:
     ended_at: datetime | None
     kind: SessionKind = SessionKind.ORDINARY
     screen_id: ScreenId | None = None
+    screen_branch: BranchId | None = None
     emergency: Emergency | None = None
     """The one that the session has opened and nobody has ended; its time may be over."""
 
 
-# Every request and every look at a window asks this: put together once. What nobody has closed is in a small index of its own,
-# one row a person at most.
+_SESSION = (
+    SessionRow.id,
+    SessionRow.proof,
+    SessionRow.address,
+    SessionRow.opened_at,
+    SessionRow.proved_at,
+    SessionRow.seen_at,
+    SessionRow.acted_at,
+    SessionRow.ended_at,
+    SessionRow.kind,
+    SessionRow.screen_id,
+)
+_MORE = (
+    ScreenRow.branch_id,
+    EmergencyRow.id,
+    EmergencyRow.opened_at,
+    EmergencyRow.ends_at,
+    PersonBranchRow.branch_id,
+    AreaRow.id,
+    AreaRow.branch_id,
+    AreaRow.name,
+)
+_OWN = len(_SESSION)
+_ACCOUNT_END = _OWN + len(ACCOUNT)
+_BRANCH = -4
+# Of an emergency, what nobody has closed is in a small index of its own, one row a person at most. Who has several branches or areas
+# comes in as many rows: one statement sees all of it at one moment.
 _WHOLE = (
-    select(SessionRow, PersonRow, EmergencyRow.id, EmergencyRow.opened_at, EmergencyRow.ends_at)
+    select(*_SESSION, *ACCOUNT, *_MORE)
     .join(PersonRow, PersonRow.id == SessionRow.person_id)
+    .outerjoin(ScreenRow, ScreenRow.id == SessionRow.screen_id)
     .outerjoin(
         EmergencyRow,
         and_(EmergencyRow.person_id == SessionRow.person_id, EmergencyRow.closed_at.is_(None), EmergencyRow.session_id == SessionRow.id),
     )
-    .execution_options(populate_existing=True)
+    .outerjoin(PersonBranchRow, and_(not_(PersonRow.whole_district), PersonBranchRow.person_id == PersonRow.id))
+    .outerjoin(PersonAreaRow, and_(not_(PersonRow.whole_district), PersonAreaRow.person_id == PersonRow.id))
+    .outerjoin(AreaRow, AreaRow.id == PersonAreaRow.area_id)
 )
-_Whole: TypeAlias = Select[SessionRow, PersonRow, int, datetime, datetime]
-_OF_TOKEN = _WHOLE.where(SessionRow.token_sha256 == bindparam("of_token"))
+_OF_TOKEN = Prepared(_WHOLE.where(SessionRow.token_sha256 == bindparam("of_token")))
+_OF_ID = Prepared(_WHOLE.where(SessionRow.id == bindparam("of_id")))
 
 
 def add(session: Session, stored: StoredSession, token_sha256: bytes) -> None:
@@ -68,14 +102,14 @@ def add(session: Session, stored: StoredSession, token_sha256: bytes) -> None:
     )
 
 
-def of_token(session: Session, token_sha256: bytes) -> StoredSession | None:
-    """Return the session that a token's digest names, with its account as it is now, and its emergency."""
-    return _whole(session, _OF_TOKEN, {"of_token": token_sha256})
+def of_token(source: Source, token_sha256: bytes) -> StoredSession | None:
+    """Return the session that a token's digest names, with its account as it is now, its screen's branch and its emergency."""
+    return _whole(_OF_TOKEN.rows(source, {"of_token": token_sha256}))
 
 
 def get(session: Session, number: SessionId) -> StoredSession | None:
     """Return a session, as `of_token` does."""
-    return _whole(session, _WHOLE.where(SessionRow.id == number))
+    return _whole(_OF_ID.rows(session, {"of_id": number}))
 
 
 def of_person(session: Session, account: Account, *, since: datetime, limit: int) -> list[StoredSession]:
@@ -134,17 +168,37 @@ def end_at_screen(session: Session, screen: ScreenId, at: datetime) -> int:
     return len(session.scalars(update(SessionRow).where(still_open).values(ended_at=at).returning(SessionRow.id)).all())
 
 
-def _whole(session: Session, query: _Whole, given: Mapping[str, object] | None = None) -> StoredSession | None:
-    found = session.execute(query, given).one_or_none()
-    if found is None:
+def _whole(rows: Sequence[tuple[Any, ...]]) -> StoredSession | None:
+    """Return what the rows of one session tell."""
+    if not rows:
         return None
-    row, person, number, opened_at, ends_at = found
-    return replace(_stored(row, account_of(session, person)), emergency=_emergency(number, opened_at, ends_at))
+    own, account, more = rows[0][:_OWN], rows[0][_OWN:_ACCOUNT_END], rows[0][_ACCOUNT_END:]
+    number, proof, address, opened_at, proved_at, seen_at, acted_at, ended_at, kind, screen_id = own
+    screen_branch, emergency, emergency_opened_at, emergency_ends_at, *_ = more
+    return StoredSession(
+        number,
+        account_of(account, _reach(rows)),
+        proof,
+        address,
+        opened_at,
+        proved_at,
+        seen_at,
+        acted_at,
+        ended_at,
+        kind,
+        screen_id,
+        screen_branch,
+        None if emergency is None else Emergency(emergency, emergency_opened_at, emergency_ends_at),
+    )
 
 
-def _emergency(number: int | None, opened_at: datetime, ends_at: datetime) -> Emergency | None:
-    """Return what the outer join found; without a row its columns are None, whatever their types say."""
-    return None if number is None else Emergency(EmergencyId(number), opened_at, ends_at)
+def _reach(rows: Sequence[tuple[Any, ...]]) -> Reach:
+    """Return the branches and areas that the rows of one session list, each as often as there are of the other."""
+    if len(rows) == 1 and rows[0][_BRANCH] is None and rows[0][_BRANCH + 1] is None:
+        return NOWHERE
+    listed = [row[_BRANCH:] for row in rows]
+    areas = {Area(AreaId(area), BranchId(branch), name) for _, area, branch, name in listed if area is not None}
+    return Reach(frozenset(BranchId(one[0]) for one in listed if one[0] is not None), frozenset(areas))
 
 
 def _stored(row: SessionRow, account: Account) -> StoredSession:

@@ -1,0 +1,124 @@
+"""Statements that run for every request or every entry: compiled once for each kind of database, and handed to its driver.
+
+SQLAlchemy's way of running a statement takes several times as long as the database does for these few. They are made of the tables
+like any other, and their values pass the types of the columns; what is left out is what stands between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVarTuple
+
+from sqlalchemy import Dialect, insert
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.selectable import TypedReturnsRows
+from sqlalchemy.types import TypeEngine
+
+from vms.store.database import Engines, Values, driver_of
+
+Cells = TypeVarTuple("Cells")
+Source: TypeAlias = Session | Engines
+"""Where a SELECT is asked: in the transaction of a session, or by itself, where it sees one state of the database too."""
+_Convert: TypeAlias = Callable[[Any], Any]
+
+
+class Prepared(Generic[*Cells]):
+    """A statement that answers with rows. Its values are named by `bindparam`, and none is a list."""
+
+    def __init__(self, statement: TypedReturnsRows[*Cells]) -> None:
+        self._statement = statement
+        self._compiled: dict[str, _Compiled] = {}
+
+    def rows(self, source: Source, given: Mapping[str, object]) -> list[tuple[*Cells]]:
+        """Run it with these values and return what it answers. Only a SELECT may be asked by itself."""
+        if isinstance(source, Engines):
+            compiled = self._for(source.read.dialect)
+            return compiled.converted(source.ask(compiled.sql, compiled.values(given)))
+        with driver_of(source) as driver:
+            compiled = self._for(driver.dialect)
+            return compiled.converted(driver.rows(compiled.sql, compiled.values(given)))
+
+    def _for(self, dialect: Dialect) -> _Compiled:
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            found = self._compiled[dialect.name] = _compile(self._statement, dialect)
+        return found
+
+
+class PreparedInsert:
+    """An INSERT of some columns of a table, whose types pass values on as they are."""
+
+    def __init__(self, table: type[DeclarativeBase], columns: Sequence[str]) -> None:
+        self._table = table
+        self._columns = columns
+        self._sql: dict[str, tuple[str, str]] = {}
+
+    def add(self, session: Session, rows: Sequence[Sequence[object]]) -> None:
+        """Insert rows, their values in the order of the columns, in the transaction of a session."""
+        with driver_of(session) as driver:
+            dialect = driver.dialect
+            if dialect.name not in self._sql:
+                self._sql[dialect.name] = self._texts(dialect)
+            one, many = self._sql[dialect.name]
+            if len(rows) == 1:
+                driver.run(one, rows[0] if dialect.positional else dict(zip(self._columns, rows[0], strict=True)))
+            else:
+                driver.insert(many, rows)
+
+    def _texts(self, dialect: Dialect) -> tuple[str, str]:
+        """Return the statement for one row and that for many."""
+        one = insert(self._table).compile(dialect=dialect, column_keys=list(self._columns)).string
+        if dialect.name != "postgresql":
+            return one, one
+        quoted = dialect.identifier_preparer
+        return one, f"COPY {quoted.quote(self._table.__tablename__)} ({', '.join(map(quoted.quote, self._columns))}) FROM STDIN"
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    sql: str
+    constants: Mapping[str, object]
+    """What stands in the statement itself, by the names of its parameters."""
+    names: Sequence[str] | None
+    """Of the parameters in order, for a driver that takes them so."""
+    binds: Sequence[tuple[str, _Convert]]
+    cells: Sequence[tuple[int, _Convert]]
+
+    def values(self, given: Mapping[str, object]) -> Values:
+        found = {**self.constants, **given}
+        for name, convert in self.binds:
+            found[name] = convert(found[name])
+        return found if self.names is None else [found[name] for name in self.names]
+
+    def converted(self, rows: list[Any]) -> list[Any]:
+        return [self._row(row) for row in rows] if self.cells else rows
+
+    def _row(self, row: Sequence[object]) -> tuple[object, ...]:
+        cells = list(row)
+        for at, convert in self.cells:
+            if cells[at] is not None:  # which is None in every type of ours
+                cells[at] = convert(cells[at])
+        return tuple(cells)
+
+
+def _compile(statement: TypedReturnsRows[*Cells], dialect: Dialect) -> _Compiled:
+    compiled: SQLCompiler = dialect.statement_compiler(dialect, statement)
+    binds = [(name, _to_driver(bind.type, dialect)) for bind, name in compiled.bind_names.items()]
+    cells = [(at, _from_driver(column.type, dialect)) for at, column in enumerate(statement.exported_columns)]
+    return _Compiled(
+        sql=compiled.string,
+        constants={name: bind.value for bind, name in compiled.bind_names.items() if not bind.required},
+        names=compiled.positiontup,
+        binds=[(name, convert) for name, convert in binds if convert is not None],
+        cells=[(at, convert) for at, convert in cells if convert is not None],
+    )
+
+
+def _to_driver(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
+    return kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _from_driver(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
+    return kind.dialect_impl(dialect).result_processor(dialect, None)
