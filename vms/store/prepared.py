@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVarTuple
+from functools import lru_cache
+from typing import Any, Generic, TypeAlias, TypeVar, TypeVarTuple
 
 from sqlalchemy import Dialect, insert
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -19,6 +20,7 @@ from sqlalchemy.types import TypeEngine
 from vms.store.database import Engines, Values, driver_of
 
 Cells = TypeVarTuple("Cells")
+Made = TypeVar("Made")
 Source: TypeAlias = Session | Engines
 """Where a SELECT is asked: in the transaction of a session, or by itself, where it sees one state of the database too."""
 _Convert: TypeAlias = Callable[[Any], Any]
@@ -29,22 +31,40 @@ class Prepared(Generic[*Cells]):
 
     def __init__(self, statement: TypedReturnsRows[*Cells]) -> None:
         self._statement = statement
-        self._compiled: dict[str, _Compiled] = {}
+        self._compiled: dict[str, Compiled] = {}
 
     def rows(self, source: Source, given: Mapping[str, object]) -> list[tuple[*Cells]]:
         """Run it with these values and return what it answers. Only a SELECT may be asked by itself."""
+        compiled, found = self.answer(source, given)
+        return compiled.converted(found)
+
+    def answer(self, source: Source, given: Mapping[str, object]) -> tuple[Compiled, list[tuple[object, ...]]]:
+        """Run it as `rows` does, and return the rows as the driver has them."""
         if isinstance(source, Engines):
             compiled = self._for(source.read.dialect)
-            return compiled.converted(source.ask(compiled.sql, compiled.values(given)))
+            return compiled, source.ask(compiled.sql, compiled.values(given))
         with driver_of(source) as driver:
             compiled = self._for(driver.dialect)
-            return compiled.converted(driver.rows(compiled.sql, compiled.values(given)))
+            return compiled, driver.rows(compiled.sql, compiled.values(given))
 
-    def _for(self, dialect: Dialect) -> _Compiled:
+    def _for(self, dialect: Dialect) -> Compiled:
         found = self._compiled.get(dialect.name)
         if found is None:
             found = self._compiled[dialect.name] = _compile(self._statement, dialect)
         return found
+
+
+class Making(Generic[Made]):
+    """What is made of the rows that a SELECT answers with. The database is asked each time; the same rows are made into it once."""
+
+    def __init__(self, prepared: Prepared[*tuple[Any, ...]], make: Callable[[Sequence[tuple[Any, ...]]], Made], *, remembered: int) -> None:
+        """`remembered`: of how many answers what was made stays in memory."""
+        self._prepared = prepared
+        self._made = lru_cache(remembered)(lambda compiled, rows: make(compiled.converted(rows)))
+
+    def of(self, source: Source, given: Mapping[str, object]) -> Made:
+        compiled, rows = self._prepared.answer(source, given)
+        return self._made(compiled, tuple(rows))
 
 
 class PreparedInsert:
@@ -76,8 +96,10 @@ class PreparedInsert:
         return one, f"COPY {quoted.quote(self._table.__tablename__)} ({', '.join(map(quoted.quote, self._columns))}) FROM STDIN"
 
 
-@dataclass(frozen=True, slots=True)
-class _Compiled:
+@dataclass(frozen=True, slots=True, eq=False)
+class Compiled:
+    """A statement for one kind of database."""
+
     sql: str
     constants: Mapping[str, object]
     """What stands in the statement itself, by the names of its parameters."""
@@ -92,8 +114,8 @@ class _Compiled:
             found[name] = convert(found[name])
         return found if self.names is None else [found[name] for name in self.names]
 
-    def converted(self, rows: list[Any]) -> list[Any]:
-        return [self._row(row) for row in rows] if self.cells else rows
+    def converted(self, rows: Sequence[Any]) -> list[Any]:
+        return [self._row(row) for row in rows] if self.cells else list(rows)
 
     def _row(self, row: Sequence[object]) -> tuple[object, ...]:
         cells = list(row)
@@ -103,11 +125,11 @@ class _Compiled:
         return tuple(cells)
 
 
-def _compile(statement: TypedReturnsRows[*Cells], dialect: Dialect) -> _Compiled:
+def _compile(statement: TypedReturnsRows[*Cells], dialect: Dialect) -> Compiled:
     compiled: SQLCompiler = dialect.statement_compiler(dialect, statement)
     binds = [(name, _to_driver(bind.type, dialect)) for bind, name in compiled.bind_names.items()]
     cells = [(at, _from_driver(column.type, dialect)) for at, column in enumerate(statement.exported_columns)]
-    return _Compiled(
+    return Compiled(
         sql=compiled.string,
         constants={name: bind.value for bind, name in compiled.bind_names.items() if not bind.required},
         names=compiled.positiontup,

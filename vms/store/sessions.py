@@ -19,7 +19,7 @@ from vms.domain.screens import SessionKind
 from vms.store.central_tables import AreaRow
 from vms.store.people import ACCOUNT, NOWHERE, account_of
 from vms.store.people_tables import EmergencyRow, PersonAreaRow, PersonBranchRow, PersonRow, SessionRow
-from vms.store.prepared import Prepared, Source
+from vms.store.prepared import Making, Prepared, Source
 from vms.store.screen_tables import ScreenRow
 
 
@@ -66,6 +66,8 @@ _MORE = (
 _OWN = len(_SESSION)
 _ACCOUNT_END = _OWN + len(ACCOUNT)
 _BRANCH = -4
+_REMEMBERED = 1024
+"""Sessions that are not made of the same rows again: as many as have a request or an open window in a minute."""
 # Of an emergency, what nobody has closed is in a small index of its own, one row a person at most. Who has several branches or areas
 # comes in as many rows: one statement sees all of it at one moment.
 _WHOLE = (
@@ -80,8 +82,6 @@ _WHOLE = (
     .outerjoin(PersonAreaRow, and_(not_(PersonRow.whole_district), PersonAreaRow.person_id == PersonRow.id))
     .outerjoin(AreaRow, AreaRow.id == PersonAreaRow.area_id)
 )
-_OF_TOKEN = Prepared(_WHOLE.where(SessionRow.token_sha256 == bindparam("of_token")))
-_OF_ID = Prepared(_WHOLE.where(SessionRow.id == bindparam("of_id")))
 
 
 def add(session: Session, stored: StoredSession, token_sha256: bytes) -> None:
@@ -104,12 +104,12 @@ def add(session: Session, stored: StoredSession, token_sha256: bytes) -> None:
 
 def of_token(source: Source, token_sha256: bytes) -> StoredSession | None:
     """Return the session that a token's digest names, with its account as it is now, its screen's branch and its emergency."""
-    return _whole(_OF_TOKEN.rows(source, {"of_token": token_sha256}))
+    return _OF_TOKEN.of(source, {"of_token": token_sha256})
 
 
 def get(session: Session, number: SessionId) -> StoredSession | None:
     """Return a session, as `of_token` does."""
-    return _whole(_OF_ID.rows(session, {"of_id": number}))
+    return _OF_ID.of(session, {"of_id": number})
 
 
 def of_person(session: Session, account: Account, *, since: datetime, limit: int) -> list[StoredSession]:
@@ -199,6 +199,10 @@ def _reach(rows: Sequence[tuple[Any, ...]]) -> Reach:
     listed = [row[_BRANCH:] for row in rows]
     areas = {Area(AreaId(area), BranchId(branch), name) for _, area, branch, name in listed if area is not None}
     return Reach(frozenset(BranchId(one[0]) for one in listed if one[0] is not None), frozenset(areas))
+
+
+_OF_TOKEN = Making(Prepared(_WHOLE.where(SessionRow.token_sha256 == bindparam("of_token"))), _whole, remembered=_REMEMBERED)
+_OF_ID = Making(Prepared(_WHOLE.where(SessionRow.id == bindparam("of_id"))), _whole, remembered=_REMEMBERED)
 
 
 def _stored(row: SessionRow, account: Account) -> StoredSession:

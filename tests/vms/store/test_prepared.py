@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import bindparam, insert, select, text, update
@@ -15,7 +17,7 @@ from vms.store import database
 from vms.store.central_tables import SettingRow
 from vms.store.database import Engines, make_engines, unique
 from vms.store.people_tables import PersonRow
-from vms.store.prepared import Prepared, PreparedInsert
+from vms.store.prepared import Making, Prepared, PreparedInsert
 
 _AT = datetime(2026, 3, 14, 15, 9, 26, 535897, tzinfo=UTC)
 _PERSON = select(PersonRow.id, PersonRow.role, PersonRow.whole_district, PersonRow.created_at, PersonRow.disabled_at)
@@ -57,6 +59,26 @@ def test_it_belongs_to_the_transaction_of_its_session(central: Engines) -> None:
         assert _RENAME.rows(session, {"of": "colour", "to": "red"}) == [("red",)]
         session.rollback()
     assert _VALUE.rows(central, {"of": "colour"}) == [("blue",)]
+
+
+def test_the_same_rows_are_made_into_something_once_and_the_database_is_asked_each_time(central: Engines) -> None:
+    made: list[object] = []
+
+    def roles(rows: Sequence[tuple[Any, ...]]) -> list[Role]:
+        made.append(rows)
+        return [row[1] for row in rows]
+
+    role_of = Making(_OF_NAME, roles, remembered=8)
+    _add_person(central, 7, "Pat")
+    assert [role_of.of(central, {"of_name": "Pat"}) for _ in range(3)] == [[Role.DESK]] * 3
+    with central.reading() as session:
+        assert role_of.of(session, {"of_name": "Pat"}) == [Role.DESK]
+    assert len(made) == 1
+    with central.writing() as session:
+        session.execute(update(PersonRow).values(role=Role.IT))
+        assert role_of.of(session, {"of_name": "Pat"}) == [Role.IT]
+    assert role_of.of(central, {"of_name": "Pat"}) == [Role.IT]
+    assert role_of.of(central, {"of_name": "nobody"}) == []
 
 
 @pytest.mark.parametrize("count", [1, 2, 1000])
