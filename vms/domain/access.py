@@ -136,7 +136,8 @@ class UnreadableEntry:
 LogLine: TypeAlias = AccessEvent | ErasedEntry | UnreadableEntry
 
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+_CANONICAL = json.JSONEncoder(check_circular=False, ensure_ascii=False, separators=(",", ":"))
+"""Of what has no circles and is in the order of its keys: the encoder need look for neither."""
 
 
 def body_of(event: AccessEvent, number: int | None = None) -> str:
@@ -145,12 +146,12 @@ def body_of(event: AccessEvent, number: int | None = None) -> str:
     `number`: the one that the log gives it, where the event has none yet.
     """
     body = {
-        "action": event.action.value,
+        "action": event.action,
         "actor": _storable(event.actor),
         "actor_name": _storable(event.actor_name),
         "at": microseconds(event.at),
         "camera": None if event.camera_id is None else str(event.camera_id),
-        "detail": {key: _storable(value) for key, value in event.detail.items()},
+        "detail": {key: _storable(value) for key, value in sorted(event.detail.items())},
         "number": event.number if number is None else number,
         "origin": event.origin,
         "purpose": event.purpose,

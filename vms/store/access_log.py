@@ -20,7 +20,7 @@ from vms.domain.log_erasure import told_in
 from vms.domain.reach import Reach
 from vms.domain.timespan import Timespan
 from vms.store.central_tables import CameraRow
-from vms.store.database import insert_into
+from vms.store.database import driver_of, insert_into
 from vms.store.log_tables import AccessEventRow, AccessLogRow, told
 from vms.store.prepared import Prepared, PreparedInsert
 from vms.store.reach import cameras_within
@@ -88,14 +88,18 @@ def together(session: Session) -> Iterator[None]:
 
 def _write(session: Session, origin: str, events: Sequence[AccessEvent]) -> int:
     """Write events and return the number of the first."""
-    first = _count(session, origin, len(events)) - len(events) + 1
-    salts = random_bytes(SALT_BYTES * len(events))
-    rows = [
-        (origin, number, salts[at : at + SALT_BYTES], body_of(event, number))
-        for number, at, event in zip(count(first), range(0, len(salts), SALT_BYTES), events, strict=False)
-    ]
-    _INSERT.add(session, rows)
-    return first
+    with driver_of(session) as driver:
+        if counted := _COUNT.rows(driver, {"log": origin, "numbers": len(events)}):
+            first = counted[0][0] - len(events) + 1
+            salts = random_bytes(SALT_BYTES * len(events))
+            rows = [
+                (origin, number, salts[at : at + SALT_BYTES], body_of(event, number))
+                for number, at, event in zip(count(first), range(0, len(salts), SALT_BYTES), events, strict=False)
+            ]
+            _INSERT.add(driver, rows)
+            return first
+    _begin(session, origin)
+    return _write(session, origin, events)
 
 
 def lines(session: Session, origin: str, reach: Reach | None, wanted: Filter, *, limit: int) -> Sequence[LogLine]:
@@ -179,9 +183,14 @@ def _count(session: Session, origin: str, numbers: int) -> int:
     """Go on by so many numbers and return the newest."""
     if counted := _COUNT.rows(session, {"log": origin, "numbers": numbers}):
         return counted[0][0]
+    _begin(session, origin)
+    return _count(session, origin, numbers)
+
+
+def _begin(session: Session, origin: str) -> None:
+    """Begin a log, unless somebody else has meanwhile."""
     name = f"custodian/{random_bytes(_NAME_BYTES).hex()}/{origin}"
     session.execute(insert_into(session, AccessLogRow).values(origin=origin, name=name, last_number=0).on_conflict_do_nothing())
-    return _count(session, origin, numbers)
 
 
 def _narrowed(query: Select[*Cells], reach: Reach | None, wanted: Filter) -> Select[*Cells]:

@@ -23,7 +23,6 @@ OLDEST_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL that several connections write (sqlite.org/wal.html, "WAL-reset bug")."""
 BUSY_SECONDS = 15
 """How long a transaction waits for another process's write before it fails."""
-PAGE_BYTES = 8192
 
 
 class _Cursor(Protocol):
@@ -311,7 +310,7 @@ def _sqlite_engine(path: Path, *, begin: str, pragmas: tuple[str, ...]) -> Engin
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
         hide_parameters=True,
     )
-    common = (f"page_size = {PAGE_BYTES}", "journal_mode = WAL", "foreign_keys = ON", "mmap_size = 0", "trusted_schema = OFF")
+    common = ("journal_mode = WAL", "foreign_keys = ON", "mmap_size = 0", "trusted_schema = OFF")
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: _DriverConnection, _record: object) -> None:

@@ -17,11 +17,11 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlalchemy.types import TypeEngine
 
-from vms.store.database import Engines, Values, driver_of
+from vms.store.database import Driver, Engines, Values, driver_of
 
 Cells = TypeVarTuple("Cells")
 Made = TypeVar("Made")
-Source: TypeAlias = Session | Engines
+Source: TypeAlias = Session | Driver | Engines
 """Where a SELECT is asked: in the transaction of a session, or by itself, where it sees one state of the database too."""
 _Convert: TypeAlias = Callable[[Any], Any]
 
@@ -43,9 +43,11 @@ class Prepared(Generic[*Cells]):
         if isinstance(source, Engines):
             compiled = self._for(source.read.dialect)
             return compiled, source.ask(compiled.sql, compiled.values(given))
+        if isinstance(source, Driver):
+            compiled = self._for(source.dialect)
+            return compiled, source.rows(compiled.sql, compiled.values(given))
         with driver_of(source) as driver:
-            compiled = self._for(driver.dialect)
-            return compiled, driver.rows(compiled.sql, compiled.values(given))
+            return self.answer(driver, given)
 
     def _for(self, dialect: Dialect) -> Compiled:
         found = self._compiled.get(dialect.name)
@@ -75,17 +77,16 @@ class PreparedInsert:
         self._columns = columns
         self._sql: dict[str, tuple[str, str]] = {}
 
-    def add(self, session: Session, rows: Sequence[Sequence[object]]) -> None:
-        """Insert rows, their values in the order of the columns, in the transaction of a session."""
-        with driver_of(session) as driver:
-            dialect = driver.dialect
-            if dialect.name not in self._sql:
-                self._sql[dialect.name] = self._texts(dialect)
-            one, many = self._sql[dialect.name]
-            if len(rows) == 1:
-                driver.run(one, rows[0] if dialect.positional else dict(zip(self._columns, rows[0], strict=True)))
-            else:
-                driver.insert(many, rows)
+    def add(self, driver: Driver, rows: Sequence[Sequence[object]]) -> None:
+        """Insert rows, their values in the order of the columns, in the transaction of the driver's session."""
+        dialect = driver.dialect
+        if dialect.name not in self._sql:
+            self._sql[dialect.name] = self._texts(dialect)
+        one, many = self._sql[dialect.name]
+        if len(rows) == 1:
+            driver.run(one, rows[0] if dialect.positional else dict(zip(self._columns, rows[0], strict=True)))
+        else:
+            driver.insert(many, rows)
 
     def _texts(self, dialect: Dialect) -> tuple[str, str]:
         """Return the statement for one row and that for many."""

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import Session
 
 from vms.domain.people import Role
 from vms.errors import Conflict, Unavailable
 from vms.store import database
 from vms.store.central_tables import SettingRow
-from vms.store.database import Engines, make_engines, unique
+from vms.store.database import Engines, driver_of, make_engines, unique
 from vms.store.people_tables import PersonRow
 from vms.store.prepared import Making, Prepared, PreparedInsert
 
@@ -32,6 +33,11 @@ def _add_person(central: Engines, number: int, name: str) -> None:
     values = {"id": number, "name": name, "name_key": name, "role": Role.DESK, "whole_district": True, "firm": "", "password_hash": ""}
     with central.writing() as session:
         session.execute(insert(PersonRow).values(**values, created_at=_AT))
+
+
+def _add(session: Session, rows: Sequence[Sequence[object]]) -> None:
+    with driver_of(session) as driver:
+        _ADD.add(driver, rows)
 
 
 def test_it_answers_in_a_transaction_and_by_itself_what_sqlalchemy_answers(central: Engines) -> None:
@@ -51,7 +57,7 @@ def test_what_it_is_given_passes_the_types_of_the_columns(central: Engines) -> N
 
 def test_it_belongs_to_the_transaction_of_its_session(central: Engines) -> None:
     with central.writing() as session:
-        _ADD.add(session, [("colour", "blue")])
+        _add(session, [("colour", "blue")])
         assert _VALUE.rows(session, {"of": "colour"}) == [("blue",)]
         assert _VALUE.rows(central, {"of": "colour"}) == []
     assert _VALUE.rows(central, {"of": "colour"}) == [("blue",)]
@@ -85,7 +91,7 @@ def test_the_same_rows_are_made_into_something_once_and_the_database_is_asked_ea
 def test_rows_are_added_one_or_many_at_once(central: Engines, count: int) -> None:
     rows = [(f"key {number}", "tab\tnew line\nback\\slash \N{SNOWMAN}") for number in range(count)]
     with central.writing() as session:
-        _ADD.add(session, rows)
+        _add(session, rows)
     with central.reading() as session:
         assert sorted((row.key, row.value) for row in session.scalars(select(SettingRow))) == sorted(rows)
 
@@ -94,12 +100,12 @@ def test_rows_are_added_one_or_many_at_once(central: Engines, count: int) -> Non
 def test_a_row_that_exists_is_the_conflict_that_it_always_was(central: Engines, again: int) -> None:
     rows = [(f"key {number}", "hunter2") for number in range(again)]
     with central.writing() as session:
-        _ADD.add(session, rows)
+        _add(session, rows)
     with pytest.raises(IntegrityError) as failure, central.writing() as session:
-        _ADD.add(session, rows)
+        _add(session, rows)
     assert "hunter2" not in str(failure.value)
     with pytest.raises(Conflict, match="there already"), central.writing() as session, unique("It is there already."):
-        _ADD.add(session, rows)
+        _add(session, rows)
 
 
 def test_a_locked_database_is_said_to_be_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +120,7 @@ def test_a_locked_database_is_said_to_be_unavailable(tmp_path: Path, monkeypatch
 
 def test_readers_refuse_to_write_by_the_driver_too(central: Engines) -> None:
     with pytest.raises(DBAPIError), central.reading() as session:
-        _ADD.add(session, [("colour", "blue")])
+        _add(session, [("colour", "blue")])
 
 
 def test_a_question_leaves_postgresqls_readers_as_they_were(central_postgresql: Engines) -> None:
@@ -135,5 +141,5 @@ def test_after_a_lost_connection_the_next_question_and_transaction_work(central_
         session.rollback()
     assert _VALUE.rows(central_postgresql, {"of": "colour"}) == []
     with central_postgresql.writing() as session:
-        _ADD.add(session, [("colour", "blue")])
+        _add(session, [("colour", "blue")])
     assert _VALUE.rows(central_postgresql, {"of": "colour"}) == [("blue",)]
