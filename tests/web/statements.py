@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,9 @@ from sqlalchemy import event
 
 from vms.store.database import Driver, Engines
 
+_SAVEPOINT = re.compile(r"\bsa_savepoint_\d+\b")
+"""Numbered by how many there were on the connection."""
+
 
 @contextmanager
 def statements(engines: Engines) -> Iterator[list[str]]:
@@ -18,7 +22,7 @@ def statements(engines: Engines) -> Iterator[list[str]]:
     said: list[str] = []
 
     def hear(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        said.append(statement)
+        said.append(_SAVEPOINT.sub("savepoint", statement))
 
     def heard(run: Callable[..., Any]) -> Callable[..., Any]:
         def hear_and_run(driver: Driver, statement: str, *values: object) -> object:

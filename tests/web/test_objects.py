@@ -163,7 +163,7 @@ def _ask(others: Others, operation: str, name: str, told: str) -> Answer:
             data=said if not as_json and not in_address else None,
         )
     shown = {key: _untyped(value, told) for key, value in answer.headers.items() if key not in ("date", "content-length")}
-    return Answer(answer.status_code, shown, _unnumbered(others, _untyped(answer.text, told)), tuple(asked), tuple(node.asked))
+    return Answer(answer.status_code, shown, _untyped(_unnumbered(others, answer.text), told), tuple(asked), tuple(node.asked))
 
 
 def _filled(others: Others, name: str, value: Any) -> Any:  # noqa: ANN401 - whatever an entry may be
