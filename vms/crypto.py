@@ -22,6 +22,7 @@ KEY_BYTES = 32
 _SEALED_VERSION = b"\x01"
 _SEALED_INFO = b"custodian sealed v1"
 _SEALED_NONCE = bytes(12)  # each sealed value has a key of its own, used for this one message
+_NONCE_BYTES = 12
 _SEALED_MIN_BYTES = 1 + KEY_BYTES + 16
 Opened = TypeVar("Opened")
 
@@ -103,6 +104,20 @@ def open_with(source: KeySource, sealed: bytes, aad: bytes) -> bytes:
     if plaintext is None:
         raise failures[-1]
     return plaintext
+
+
+def encrypt(key: bytes, plaintext: bytes, aad: bytes) -> bytes:
+    """Encrypt by AES-256-GCM under a random nonce, which stands in front; 28 octets longer. 2**32 messages at most under one key."""
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plaintext, aad)
+
+
+def decrypt(key: bytes, encrypted: bytes, aad: bytes) -> bytes | None:
+    """Return what `encrypt` was given; None when it was under another key or `aad`, or was changed."""
+    try:
+        return AESGCM(key).decrypt(encrypted[:_NONCE_BYTES], encrypted[_NONCE_BYTES:], aad)
+    except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
+        return None
 
 
 def new_signing_key() -> bytes:

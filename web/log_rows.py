@@ -168,6 +168,7 @@ _SAID: Mapping[Action, str] = {
     Action.WALL_SHOW: "Showed the wall at the screen {name}",
     Action.TLS_INIT: "Made an authority for the pages of {hosts}",
     Action.KEY_ROTATE: "Rotation of the {key} key: {step}",
+    Action.LOG_UNSEAL: "Unsealed what {actor_name} did at {written}: {action}",
     Action.LOG_ERASE: "Erased entries {first} to {last}, by the rule of {days} days",
 }
 """With the parts of an entry's detail; one that is missing is a question mark."""

@@ -17,6 +17,7 @@ ERASERS = frozenset({"unlink", "remove", "rmtree", "removedirs", "rmdir"})
 MAY_ERASE = {
     "vms.store.erase": "the one deleter of published footage",
     "vms.store.files": "its own .part and .tmp names",
+    "vms.store.matter_keys": "the key of a sealed matter that ended",
     "vms.store.private_files": "its own .tmp names",
     "vms.store.review_files": "what was asked about entries that are erased",
 }

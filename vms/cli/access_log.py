@@ -1,4 +1,6 @@
-"""Commands about the access log: verify and prove show no event; show and export do, to whoever signed in by `vms login`."""
+"""Commands about the access log: verify and prove show no event; show and export do, to whoever signed in by
+`vms login`; what is sealed they show to whoever can read its matter's key.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,12 @@ from vms.services.log_export import ExportReport, export_log, verify_export
 from vms.services.log_key import read_log_key
 from vms.services.log_proof import prove_entry
 from vms.services.log_verify import MAX_FINDINGS, LogReport, verify_log
+from vms.services.sealed_log import open_matter, read_sealed, unseal
 from vms.services.signed_notes import SignedNotes
 from vms.store.access_log import Filter
 from vms.store.private_files import write_private
 
+_COLUMNS = ("Entry", "When", "Who", "Action", "Camera", "Purpose", "Detail")
 app = typer.Typer(help="The access log and its proof.", no_args_is_help=True)
 Since = Annotated[str | None, typer.Option(help="ISO 8601 with offset, as 2026-11-25T18:00-08:00.")]
 Camera = Annotated[str | None, typer.Option(help="The camera's name or id.")]
@@ -76,10 +80,17 @@ def show(
     since: Since = None,
     until: Since = None,
     limit: Annotated[int, typer.Option(min=1, max=LIST_LIMIT, help="How many, the newest first.")] = 100,
+    sealed: Annotated[
+        str | None, typer.Option(help="A sealed matter's id: its entries, for the account that can read its key. Sealed into it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print entries of the access log, the newest first; needs vms login, and is an entry itself."""
     cli: Cli = context.obj
+    if sealed is not None:
+        with sentences():
+            _show_sealed(cli, sealed, narrowed=(camera, since, until) != (None, None, None), limit=limit, as_json=as_json)
+        return
     with sentences():
         settings, at = cli.settings(), cli.clock.now()
         person, during = cli.person(settings), span_between(since, until, at=at)
@@ -92,7 +103,21 @@ def show(
     if as_json:
         print_json({"entries": [_document(line) for line in page.lines], "own": page.own.number})
         return
-    print_table(("Entry", "When", "Who", "Action", "Camera", "Purpose", "Detail"), [_row(line) for line in page.lines], empty="No entries.")
+    print_table(_COLUMNS, [_row(line) for line in page.lines], empty="No entries.")
+
+
+@app.command("unseal")
+def unseal_matter(context: typer.Context, matter: Annotated[str, typer.Argument(help="Its id.")]) -> None:
+    """Write what a sealed matter's entries say into the ordinary log, once its seal is lifted; whoever reads the log sees it then."""
+    cli: Cli = context.obj
+    with sentences():
+        settings, at = cli.settings(), cli.clock.now()
+        opened = open_matter(settings, matter)
+        with cli.writing(settings) as session:
+            done = unseal(session, opened, actor=cli.actor, at=at)
+    out.print(f"{done.published:,} sealed entries stand in the access log now.")
+    if done.waiting:
+        out.print(f"{done.waiting:,} wait for the next checkpoint. Run this again in five minutes.")
 
 
 @app.command("export")
@@ -119,6 +144,19 @@ def export_entries(
     out.print(f"{len(export.lines) - 1:,} entries are in {file}. Check it: vms log verify --export {file} --key KEY", markup=False)
 
 
+def _show_sealed(cli: Cli, matter: str, *, narrowed: bool, limit: int, as_json: bool) -> None:
+    if narrowed:
+        raise InvalidInput("A sealed matter is shown whole: leave --camera, --since and --until out.")
+    settings, at = cli.settings(), cli.clock.now()
+    opened = open_matter(settings, matter)
+    with cli.writing(settings) as session:
+        lines = read_sealed(session, opened, actor=cli.actor, at=at, limit=limit)
+    if as_json:
+        print_json({"matter": matter, "entries": [_document(line) for line in lines]})
+        return
+    print_table(_COLUMNS, [_row(line) for line in lines], empty="No entries.")
+
+
 def _camera(session: Session, person: Person, named: str | None) -> CameraId | Refused | None:
     if named is None:
         return None
@@ -134,7 +172,7 @@ def _row(line: LogLine) -> tuple[str, ...]:
             camera = "" if line.camera_id is None else str(line.camera_id)
             shown = " ".join(part for part in (span, told) if part)
             return (
-                str(line.number),
+                str(line.number) if line.number else "waits",
                 f"{line.at.astimezone():%Y-%m-%d %H:%M:%S}",
                 line.actor_name,
                 line.action,
@@ -151,7 +189,10 @@ def _row(line: LogLine) -> tuple[str, ...]:
 def _document(line: LogLine) -> dict[str, object]:
     match line:
         case AccessEvent():
-            told = asdict(line) | {"span": None if line.span is None else [line.span.start.isoformat(), line.span.end.isoformat()]}
+            told = asdict(line) | {
+                "number": line.number or None,
+                "span": None if line.span is None else [line.span.start.isoformat(), line.span.end.isoformat()],
+            }
             return told | {"at": line.at.isoformat()}
         case ErasedEntry():
             return {"number": line.number, "erased_at": None if line.at is None else line.at.isoformat(), "days": line.days}

@@ -94,6 +94,8 @@ class Action(StrEnum):
     """Whom the screen was shown to, as who used the access says."""
     LOG_EXPORT = "log:export"
     LOG_ERASE = "log:erase"
+    LOG_UNSEAL = "log:unseal"
+    """A seal was lifted: what one sealed entry said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ VolumeId = NewType("VolumeId", str)
 """UUID text, as in the volume's identity file."""
 ViewId = NewType("ViewId", str)
 """22 characters of URL-safe base64: 128 random bits."""
+MatterId = NewType("MatterId", str)
+"""32 hex digits, 128 random bits: what the key of a sealed matter is filed under."""
 SegmentId = NewType("SegmentId", str)
 """32 hex digits: stream id (8 bytes, big-endian) then start_ms (8 bytes, big-endian)."""
 
@@ -35,6 +37,10 @@ def new_number() -> int:
 
 def new_view_id() -> ViewId:
     return ViewId(secrets.token_urlsafe(16))
+
+
+def new_matter_id() -> MatterId:
+    return MatterId(secrets.token_hex(16))
 
 
 def segment_id(stream: StreamId, start_ms: int) -> SegmentId:

@@ -20,7 +20,7 @@ from vms.services.refusals import not_allowed
 from vms.store import access_log
 from vms.store.access_log import together
 
-__all__ = ["DISTRICT", "LIST_LIMIT", "LogPage", "list_events", "name_of", "record", "refuse", "together"]
+__all__ = ["DISTRICT", "LIST_LIMIT", "LogPage", "event_by", "list_events", "name_of", "record", "refuse", "together"]
 
 DISTRICT = "district"
 LIST_LIMIT = 500
@@ -43,8 +43,25 @@ def record(  # noqa: PLR0913 - an event has so many parts, and each is named whe
 
     Where one transaction records many, `together` writes them at once.
     """
+    event = event_by(actor, action, at, camera_id=camera_id, purpose=purpose, span=span, view_id=view_id, detail=detail, origin=origin)
+    return access_log.append(session, event)
+
+
+def event_by(  # noqa: PLR0913 - as `record`, which it is a part of
+    actor: Actor,
+    action: Action,
+    at: datetime,
+    *,
+    camera_id: CameraId | None = None,
+    purpose: Purpose | None = None,
+    span: Timespan | None = None,
+    view_id: ViewId | None = None,
+    detail: Mapping[str, str] | None = None,
+    origin: str = DISTRICT,
+) -> AccessEvent:
+    """Return the event without a number, as it is before the log has it."""
     name, role = _signature(actor)
-    event = AccessEvent(
+    return AccessEvent(
         number=0,
         origin=origin,
         at=at,
@@ -58,7 +75,6 @@ def record(  # noqa: PLR0913 - an event has so many parts, and each is named whe
         view_id=view_id,
         detail=dict(detail or {}),
     )
-    return access_log.append(session, event)
 
 
 def refuse(session: Session, actor: Actor, what: str, refused: Refused, *, at: datetime, camera_id: CameraId | None = None) -> Refused:

@@ -27,7 +27,7 @@ from vms.errors import Corrupt, NotFound
 from vms.services.access_log import DISTRICT
 from vms.services.log_key import LogKey
 from vms.services.signed_notes import SignedNotes
-from vms.store import access_log, access_tree
+from vms.store import access_log, access_sealed, access_tree
 from vms.store.access_tree import Own, StoredCheckpoint
 
 MOST_SIGNED = 65_536
@@ -44,7 +44,8 @@ class Signed:
 def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: SignedNotes | None = None, origin: str = DISTRICT) -> Signed:
     """Sign what was written so far, `MOST_SIGNED` numbers at most, and return the checkpoint's note.
 
-    Holds the log until the transaction ends. The size grows in steps, at least one: padding fills them. `notes` remember what was
+    Holds the log until the transaction ends. The size grows in steps, at least one: padding fills them, and sealed entries take its
+    numbers where some wait; how many do changes nothing else. `notes` remember what was
     signed last. Corrupt, and nothing is signed, when the stored tree is not the one that was signed last or an entry since
     then is gone: what somebody changed must not become what the log says.
     """
@@ -52,11 +53,14 @@ def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: Signe
     newest = access_tree.newest_checkpoint(session, origin)
     name = _name(session, origin)
     size = _trusted_size(session, key, newest, name, origin)
-    to = min(padded(max(last, size + 1)), size + MOST_SIGNED)
-    found = dict(chain.from_iterable(starmap(zip, access_tree.entry_hashes(session, origin, after=size, until=to))))
+    to = min(padded(max(last, size)), size + MOST_SIGNED)
+    found: dict[int, Own] = dict(chain.from_iterable(starmap(zip, access_tree.entry_hashes(session, origin, after=size, until=to))))
     gone = next((number for number in range(size + 1, min(last, to) + 1) if not isinstance(found.get(number), bytes)), None)
     if gone is not None:
         raise Corrupt(f"Entry {gone:,} of the access log is gone since the last checkpoint. Run: vms log verify")
+    if not access_sealed.none_is_gone(session, origin):
+        raise Corrupt("An entry of the access log is gone since the last checkpoint. Run: vms log verify")
+    found |= access_sealed.number_waiting(session, origin, range(max(last, size) + 1, to + 1))
     added = [_leaf(key, number, found.get(number)) for number in range(size + 1, to + 1)]
     access_log.pad(session, origin, max(0, to - last))
     access_tree.grow(session, origin, size, added)

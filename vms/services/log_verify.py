@@ -24,7 +24,7 @@ from vms.services.access_log import DISTRICT
 from vms.services.log_key import LogKey
 from vms.services.log_proof import is_of, is_ours, stored_root
 from vms.services.signed_notes import SignedNotes
-from vms.store import access_tree
+from vms.store import access_sealed, access_tree
 from vms.store.access_tree import Hashed, Own, StoredCheckpoint
 
 MAX_FINDINGS = 100
@@ -120,7 +120,7 @@ class _Verifying:
         self._origin = origin
         self._progress = progress
         self._tree = GrowingTree()
-        self._rows = _Numbered(access_tree.entry_hashes(session, origin))
+        self._rows = _Numbered(access_sealed.hashes_among(session, origin, access_tree.entry_hashes(session, origin)))
         self._leaves = access_tree.leaves(session, origin)
         self._in_tiles = access_tree.size_of_tree(session, origin)
         self._entries = self._padded = self._checkpoints = self._signed_to = self._found = 0
@@ -131,11 +131,13 @@ class _Verifying:
         """By the number of the entry that says so."""
 
     def report(self) -> LogReport:
+        """What is sealed was compared like any other entry, and counts as the padding that it stands for."""
+        sealed = access_sealed.numbered(self._session, self._origin, until=self._signed_to)
         return LogReport(
             name=self._name,
             key=verifier_key(self._name, self._key.public),
-            entries=self._entries,
-            padding=self._padded,
+            entries=self._entries - sealed,
+            padding=self._padded + sealed,
             erased=sum(run.count for run in self._erased.values()),
             checkpoints=self._checkpoints,
             signed_to=self._signed_to,
@@ -153,6 +155,7 @@ class _Verifying:
         stored = self._compare_checkpoints(kept, last)
         self._compare_newest(stored, kept, notes)
         self._compare_unsigned(last)
+        self._look_at_what_waits()
         self._look_at_what_was_erased()
 
     def _look_at_what_was_erased(self) -> None:
@@ -163,6 +166,13 @@ class _Verifying:
             covered = erasure.first <= run.first and run.last <= erasure.last < told_by
             if not (covered and is_signed(self._key.public, erasure.signed_text(self._name), signature)):
                 self._find(run.first, f"{run.named} erased, and no entry of the log's own says so.")
+
+    def _look_at_what_waits(self) -> None:
+        first = self._signed_to + 1
+        if not access_sealed.none_is_gone(self._session, self._origin):
+            self._find(first, "An entry was taken away before it was signed, or one was put in.")
+        if strays := access_sealed.astray(self._session, self._origin, signed_to=self._signed_to):
+            self._find(first, f"{strays:,} rows have a number that was not signed: whoever signs gave it to none of them.")
 
     def _look_at_the_table(self) -> None:
         for column in access_tree.not_from_the_body(self._session):

@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from vms.domain import tiles
 from vms.domain.checkpoint import entry_hash, entry_hashes_of
 from vms.domain.merkle import HashAt
+from vms.domain.sealed_entry import leaf_octets
 from vms.store.database import insert_into
 from vms.store.log_tables import AccessCheckpointRow, AccessEventRow, AccessLogRow, AccessTileRow, hashed
 from vms.store.prepared import Prepared
@@ -198,6 +199,11 @@ def _octets(stored: object) -> bytes:
     if type(stored) is str:
         return stored.encode()
     return bytes(stored) if isinstance(stored, memoryview) else str(stored).encode()
+
+
+def sealed_leaf(salt: object, *parts: object) -> bytes:
+    """Return the leaf hash of a sealed entry as it is stored; `parts`: its position, its matter and what is sealed."""
+    return entry_hash(_octets(salt), leaf_octets(*map(_octets, parts)))
 
 
 def _tile(session: Session, origin: str, level: int, number: int) -> bytes:

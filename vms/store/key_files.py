@@ -52,8 +52,8 @@ class KeyFiles:
         Whoever meets a next key makes it durable first: nothing may go under one that a power cut takes away.
         """
         # The next one first: a rotation that ends between the two reads has moved it to where the second looks.
-        following = _read(self.next_path)
-        current = _read(self.path)
+        following = read_key(self.next_path)
+        current = read_key(self.path)
         if current is None:
             raise ConfigError(
                 f"{self.path} is gone. Put it back from the backup of secrets/: without it nothing that it wraps can be read."
@@ -137,7 +137,7 @@ class KeyFiles:
             raise ConfigError(f"{self.next_path} can't be used yet: its disk does not keep it ({err.strerror}). Look at the disk.") from err
 
 
-def _read(path: Path) -> bytes | None:
+def read_key(path: Path) -> bytes | None:
     """Return the key in `path`, None when there is no such file."""
     try:
         with path.open("rb") as file:

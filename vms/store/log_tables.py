@@ -15,7 +15,9 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Text,
+    UniqueConstraint,
     event,
+    text,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
@@ -34,6 +36,8 @@ class AccessLogRow(Central):
     name: Mapped[str] = mapped_column(String(120))
     """Its name in the world, random and for good: what checkpoints are signed for."""
     last_number: Mapped[int] = mapped_column(Number)
+    last_sealed: Mapped[int] = mapped_column(Number, server_default=text("0"))
+    """The position of its newest sealed entry."""
 
 
 class _FromBody(ColumnElement[object]):
@@ -144,6 +148,35 @@ class AccessEventRow(Central):
     purpose: Mapped[str | None] = mapped_column(Text, Computed(_FromBody("purpose"), persisted=True))
 
 
+class AccessSealedRow(Central):
+    """An entry that only the holder of its matter's key can read. Triggers let it get its number, once, and refuse all else.
+
+    To every reader of `access_event` its number is padding. There is no moment and no name here: a row says that it is, and nothing more.
+    """
+
+    __tablename__ = "access_sealed"
+    __table_args__ = (
+        # What a matter holds, in order.
+        Index(None, "matter", "position"),
+        # What has a number, for verifying; what waits for one, for signing.
+        UniqueConstraint("origin", "number"),
+        CheckConstraint("number > 0", name="number"),
+        CheckConstraint("length(matter) = 16", name="matter"),
+        CheckConstraint("length(salt) = 16", name="salt"),
+    )
+
+    origin: Mapped[str] = mapped_column(String(64), primary_key=True)
+    position: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    """From 1, without a gap: one that is taken away before it has its number is missed."""
+    number: Mapped[int | None] = mapped_column(Number)
+    """None until a checkpoint is signed that has room."""
+    matter: Mapped[bytes] = mapped_column(LargeBinary)
+    """Its id, 16 octets."""
+    salt: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    """Nonce, ciphertext and tag: AES-256-GCM."""
+
+
 class AccessTileRow(Central):
     """Hashes of a log's tree, 256 in a row: level 0 those of entries, level n+1 those of whole tiles of level n."""
 
@@ -208,7 +241,9 @@ class AccessCosignatureRow(Central):
 
 # Append-only in the database itself: a slip in code, or a hand at the console, is refused too. The same statements stand in
 # the migrations; the drift test compares the two.
-def _sqlite_append_only(table: str, key: str, *, but: str) -> tuple[str, ...]:
+def _sqlite_append_only(table: str, keys: tuple[str, ...], *, but: str) -> tuple[str, ...]:
+    same = " OR ".join(f"{key} = NEW.{key}" for key in keys)
+    same = f"({same})" if len(keys) > 1 else same
     unless = f" WHEN ({but}) IS NOT TRUE" if but else ""
     return tuple(
         f"CREATE TRIGGER {table}_no_{verb} BEFORE {moment} BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
@@ -216,7 +251,7 @@ def _sqlite_append_only(table: str, key: str, *, but: str) -> tuple[str, ...]:
             ("update", f"UPDATE ON {table}{unless}"),
             ("delete", f"DELETE ON {table}"),
             # INSERT OR REPLACE deletes without firing the trigger above.
-            ("replace", f"INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE origin = NEW.origin AND {key} = NEW.{key})"),  # noqa: S608
+            ("replace", f"INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE origin = NEW.origin AND {same})"),  # noqa: S608
         )
     )
 
@@ -232,10 +267,10 @@ def _postgresql_append_only(table: str, *, but: str) -> tuple[str, ...]:
     )
 
 
-def _append_only(table: FromClause, key: str, *, but: str = "") -> None:
+def _append_only(table: FromClause, *keys: str, but: str = "") -> None:
     """Refuse every change of a row of `table`, unless `but` holds for an update."""
     name = str(table)
-    statements = {"sqlite": _sqlite_append_only(name, key, but=but), "postgresql": _postgresql_append_only(name, but=but)}
+    statements = {"sqlite": _sqlite_append_only(name, keys, but=but), "postgresql": _postgresql_append_only(name, but=but)}
     for dialect, of_dialect in statements.items():
         for statement in of_dialect:
             # SQLAlchemy's DDL() carries no annotations yet (2.1.9).
@@ -251,3 +286,11 @@ _ERASING = (
 """Salt and text go, nothing else, once an entry stands there that says so."""
 _append_only(AccessEventRow.__table__, "number", but=_ERASING)
 _append_only(AccessCheckpointRow.__table__, "size")
+_NUMBERING = (
+    "OLD.number IS NULL AND NEW.number IS NOT NULL AND NEW.origin = OLD.origin AND NEW.position = OLD.position "
+    "AND NEW.matter = OLD.matter AND NEW.salt = OLD.salt AND NEW.sealed = OLD.sealed "
+    # UPDATE OR REPLACE takes the row away that has the number.
+    "AND NOT EXISTS (SELECT 1 FROM access_sealed AS other WHERE other.origin = NEW.origin AND other.number = NEW.number)"
+)
+"""A number is given to one that has none, and nothing else."""
+_append_only(AccessSealedRow.__table__, "position", "number", but=_NUMBERING)

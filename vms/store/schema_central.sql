@@ -172,7 +172,7 @@ CREATE TABLE person_branch (
 CREATE TABLE access_log (
   origin VARCHAR(64) NOT NULL,
   name VARCHAR(120) NOT NULL,
-  last_number INTEGER NOT NULL,
+  last_number INTEGER NOT NULL, last_sealed INTEGER DEFAULT 0 NOT NULL,
   CONSTRAINT pk_access_log PRIMARY KEY (origin)
 );
 
@@ -458,3 +458,25 @@ CREATE TABLE person_area (
   CONSTRAINT fk_person_area_person_id FOREIGN KEY(person_id) REFERENCES person (id),
   CONSTRAINT fk_person_area_area_id FOREIGN KEY(area_id) REFERENCES area (id)
 );
+
+CREATE TABLE access_sealed (
+  origin VARCHAR(64) NOT NULL,
+  position INTEGER NOT NULL,
+  number INTEGER,
+  matter BLOB NOT NULL,
+  salt BLOB NOT NULL,
+  sealed BLOB NOT NULL,
+  CONSTRAINT pk_access_sealed PRIMARY KEY (origin, position),
+  CONSTRAINT uq_access_sealed_origin_number UNIQUE (origin, number),
+  CONSTRAINT ck_access_sealed_number CHECK (number > 0),
+  CONSTRAINT ck_access_sealed_matter CHECK (length(matter) = 16),
+  CONSTRAINT ck_access_sealed_salt CHECK (length(salt) = 16)
+);
+
+CREATE TRIGGER access_sealed_no_delete BEFORE DELETE ON access_sealed BEGIN SELECT RAISE(ABORT, 'access_sealed is append-only'); END;
+
+CREATE TRIGGER access_sealed_no_replace BEFORE INSERT ON access_sealed WHEN EXISTS (SELECT 1 FROM access_sealed WHERE origin = NEW.origin AND (position = NEW.position OR number = NEW.number)) BEGIN SELECT RAISE(ABORT, 'access_sealed is append-only'); END;
+
+CREATE TRIGGER access_sealed_no_update BEFORE UPDATE ON access_sealed WHEN (OLD.number IS NULL AND NEW.number IS NOT NULL AND NEW.origin = OLD.origin AND NEW.position = OLD.position AND NEW.matter = OLD.matter AND NEW.salt = OLD.salt AND NEW.sealed = OLD.sealed AND NOT EXISTS (SELECT 1 FROM access_sealed AS other WHERE other.origin = NEW.origin AND other.number = NEW.number)) IS NOT TRUE BEGIN SELECT RAISE(ABORT, 'access_sealed is append-only'); END;
+
+CREATE INDEX ix_access_sealed_matter_position ON access_sealed (matter, position);

@@ -9,12 +9,22 @@ from sqlalchemy import Connection, text
 from vms.errors import ConfigError
 from vms.store.central_tables import SCHEMA
 from vms.store.database import Engines
-from vms.store.log_tables import AccessCheckpointRow, AccessCosignatureRow, AccessEventRow, AccessLogRow, AccessTileRow, ReviewRow
+from vms.store.log_tables import (
+    AccessCheckpointRow,
+    AccessCosignatureRow,
+    AccessEventRow,
+    AccessLogRow,
+    AccessSealedRow,
+    AccessTileRow,
+    ReviewRow,
+)
 
 _OF_THE_LOG = {
     AccessEventRow.__tablename__: ("SELECT", "INSERT"),
-    # The counter of a log goes on with each entry. Its name, which checkpoints are signed for, stays.
-    AccessLogRow.__tablename__: ("SELECT", "INSERT", "UPDATE (last_number)"),
+    # The counters of a log go on with each entry. Its name, which checkpoints are signed for, stays.
+    AccessLogRow.__tablename__: ("SELECT", "INSERT", "UPDATE (last_number, last_sealed)"),
+    # Its number is given by whoever signs.
+    AccessSealedRow.__tablename__: ("SELECT", "INSERT (origin, position, matter, salt, sealed)"),
     # The jobs child signs, has countersigned and reviews.
     AccessTileRow.__tablename__: ("SELECT",),
     AccessCheckpointRow.__tablename__: ("SELECT",),
@@ -62,7 +72,8 @@ def _grants(role: str) -> Iterator[str]:
 
 
 def _can_change_entries(connection: Connection, role: str) -> bool:
-    return bool(connection.scalar(text(_TOO_MUCH), {"role": role, "entries": AccessEventRow.__tablename__}))
+    tables = (AccessEventRow.__tablename__, AccessSealedRow.__tablename__)
+    return any(connection.scalar(text(_TOO_MUCH), {"role": role, "entries": table}) for table in tables)
 
 
 def _sentence(role: str) -> str:

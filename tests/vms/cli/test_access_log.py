@@ -16,14 +16,18 @@ from tests.factories import CONSOLE, a_person, done
 from vms.cli import app
 from vms.clock import SystemClock
 from vms.config import Settings
+from vms.domain.access import Action
 from vms.domain.checkpoint import verifier_key
 from vms.domain.cosignature import Witness
 from vms.domain.people import Role
+from vms.services.access_log import DISTRICT as DISTRICT_LOG
 from vms.services.district import District
 from vms.services.installation import Installation, install, migrate_all
 from vms.services.log_export import export_log
 from vms.services.log_key import read_log_key
 from vms.services.log_proof import sign_checkpoint
+from vms.services.sealed_log import new_matter, record_sealed
+from vms.store import access_log
 from vms.store.access_log import Filter
 from vms.store.database import Engines, make_engines
 
@@ -180,3 +184,43 @@ def test_an_export_that_can_not_be_verified_is_said(tmp_path: Path, words: tuple
 
 def _verify_export(tmp_path: Path, file: Path, *words: str) -> Result:
     return CliRunner().invoke(app, ["--data", str(tmp_path / "nowhere"), "log", "verify", "--export", str(file), *words])
+
+
+def test_who_can_read_a_matter_s_key_is_shown_its_entries_and_the_reading_is_one(settings: Settings, central: Engines) -> None:
+    matter = new_matter(settings)
+    with central.writing() as session:
+        record_sealed(session, matter, actor=CONSOLE, action=Action.CAMERA_TEST, at=SystemClock().now(), detail={"order": "26-CR-114"})
+    before = _say(settings, "verify").stdout
+    waiting = json.loads(_say(settings, "show", "--sealed", matter.id, "--json").stdout)
+    assert [(one["number"], one["action"], one["detail"]) for one in waiting["entries"]] == [(None, "camera:test", {"order": "26-CR-114"})]
+    _sign(settings, central)
+    said = _say(settings, "show", "--sealed", matter.id)
+    assert said.exit_code == 0
+    assert "26-CR-114" in said.stdout
+    assert "log:read" in said.stdout
+    assert _say(settings, "show", "--sealed", matter.id, "--limit", "1").stdout.count("waits") == 1
+    assert before.splitlines()[0].split(" entries")[0] == _say(settings, "verify").stdout.split(" entries")[0]
+
+
+def test_a_matter_that_is_not_there_is_one_sentence(settings: Settings, central: Engines) -> None:
+    matter = new_matter(settings)
+    for words in (("show", "--sealed", "0" * 32), ("unseal", "0" * 32)):
+        said = _say(settings, *words)
+        assert (said.exit_code, "There is no key of a matter 0000" in " ".join(said.stderr.split())) == (2, True)
+    narrowed = _say(settings, "show", "--sealed", matter.id, "--camera", "Lobby")
+    assert (narrowed.exit_code, "is shown whole" in narrowed.stderr) == (2, True)
+    with central.reading() as session:
+        assert session.scalar(text("SELECT count(*) FROM access_sealed")) == 0
+
+
+def test_an_unsealed_matter_s_entries_stand_in_the_ordinary_log(settings: Settings, central: Engines) -> None:
+    matter = new_matter(settings)
+    with central.writing() as session:
+        record_sealed(session, matter, actor=CONSOLE, action=Action.CAMERA_TEST, at=SystemClock().now())
+    assert "1 wait for the next checkpoint" in _say(settings, "unseal", matter.id).stdout
+    _sign(settings, central)
+    said = _say(settings, "unseal", matter.id)
+    assert said.stdout.splitlines() == ["1 sealed entries stand in the access log now."]
+    with central.reading() as session:
+        (event,) = access_log.find(session, DISTRICT_LOG, None, Filter(actions=frozenset({Action.LOG_UNSEAL})), limit=9)
+    assert (event.role, event.detail["action"]) == ("console", "camera:test")

@@ -91,7 +91,7 @@ def test_a_log_that_nobody_touched_is_as_it_was_signed(central: Engines) -> None
 
 def test_a_checkpoint_holds_all_that_was_written_and_grows_each_time(central: Engines) -> None:
     sizes = [read_note(note)[0].size for note in _signed(central, 3, 0, PADDING, PADDING + 1)]
-    assert sizes == [PADDING, 2 * PADDING, 3 * PADDING, 5 * PADDING]
+    assert sizes == [PADDING, 2 * PADDING, 4 * PADDING, 6 * PADDING]
 
 
 def test_entries_after_a_checkpoint_take_the_numbers_behind_its_padding(central: Engines) -> None:

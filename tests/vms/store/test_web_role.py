@@ -11,8 +11,10 @@ from sqlalchemy.exc import ProgrammingError
 from tests.databases import Cluster
 from tests.factories import CONSOLE, NOW
 from vms.domain.access import Action
+from vms.domain.ids import MatterId
 from vms.errors import ConfigError
 from vms.services.access_log import record
+from vms.services.sealed_log import Matter, record_sealed
 from vms.store.central_tables import SCHEMA
 from vms.store.database import Engines, make_engines
 from vms.store.web_role import grant_to_web, require_append_only
@@ -30,13 +32,17 @@ def web(cluster: Cluster, central_postgresql: Engines, migrated_postgresql: str,
     engines = make_engines(cluster.url(migrated_postgresql, role=role))
     with engines.writing() as session:
         record(session, actor=CONSOLE, action=Action.BRANCH_ADD, at=NOW)
+        record_sealed(session, Matter(MatterId("0" * 32), bytes(32)), actor=CONSOLE, action=Action.BRANCH_ADD, at=NOW)
     yield engines
     engines.dispose()
 
 
 def test_it_adds_entries_and_reads_them(web: Engines) -> None:
     with web.reading() as session:
-        assert session.execute(text("SELECT last_number, (SELECT count(*) FROM access_event) FROM access_log")).one() == (1, 1)
+        counted = (
+            "SELECT last_number, last_sealed, (SELECT count(*) FROM access_event), (SELECT count(*) FROM access_sealed) FROM access_log"
+        )
+        assert session.execute(text(counted)).one() == (1, 1, 1, 1)
     require_append_only(web)
 
 
@@ -51,6 +57,10 @@ def test_it_adds_entries_and_reads_them(web: Engines) -> None:
         "ALTER TABLE access_event DISABLE TRIGGER ALL",
         "CREATE TRIGGER mine BEFORE INSERT ON access_event FOR EACH ROW EXECUTE FUNCTION access_event_append_only()",
         "SET session_replication_role = replica",
+        "UPDATE access_sealed SET number = 2",
+        "INSERT INTO access_sealed (origin, position, number, matter, salt, sealed) VALUES ('district', 2, 2, '', '', '')",
+        "DELETE FROM access_sealed",
+        "TRUNCATE access_sealed",
         "UPDATE access_log SET name = 'another'",
         "UPDATE access_log SET origin = 'another'",
         "DELETE FROM access_log",
@@ -75,9 +85,10 @@ def test_each_verb_works_on_each_table_that_it_is_meant_for_and_on_no_other(web:
     )
     with web.read.begin() as connection:
         granted = {(table, verb) for table, verb in connection.execute(text(privileges), {"verbs": [*_VERBS]})}
-    written = {*SCHEMA.tables} - {*_ONLY_READ, *_ADDED_TO}
+    written = {*SCHEMA.tables} - {*_ONLY_READ, *_ADDED_TO, "access_sealed"}
     assert granted == {
         *((table, "SELECT") for table in _ONLY_READ),
+        ("access_sealed", "SELECT"),  # of its columns all but the number are inserted, too
         *((table, verb) for table in _ADDED_TO for verb in ("SELECT", "INSERT")),
         *((table, verb) for table in written for verb in ("SELECT", "INSERT", "UPDATE", "DELETE")),
     }
@@ -85,14 +96,14 @@ def test_each_verb_works_on_each_table_that_it_is_meant_for_and_on_no_other(web:
     assert [table for table in written if table.startswith(("access_", "review"))] == []
 
 
-def test_of_the_log_s_tables_only_the_counter_is_updated(web: Engines) -> None:
+def test_of_the_log_s_tables_only_the_counters_are_updated(web: Engines) -> None:
     columns = (
         "SELECT table_name, column_name FROM information_schema.columns "
         "WHERE table_name = ANY(:tables) AND has_column_privilege(quote_ident(table_name), column_name, 'UPDATE')"
     )
     with web.read.begin() as connection:
-        changed = [tuple(row) for row in connection.execute(text(columns), {"tables": [*_ONLY_READ, *_ADDED_TO]})]
-    assert changed == [("access_log", "last_number")]
+        changed = [tuple(row) for row in connection.execute(text(columns), {"tables": [*_ONLY_READ, *_ADDED_TO, "access_sealed"]})]
+    assert sorted(changed) == [("access_log", "last_number"), ("access_log", "last_sealed")]
 
 
 def test_granting_again_takes_away_what_somebody_added(central_postgresql: Engines, new_role: Callable[..., str]) -> None:
@@ -119,7 +130,9 @@ def test_a_role_that_is_not_there_is_named(central_postgresql: Engines) -> None:
         grant_to_web(central_postgresql, "nobody")
 
 
-@pytest.mark.parametrize("given", ["UPDATE (body) ON access_event", "DELETE ON access_event", "TRUNCATE ON access_event"])
+@pytest.mark.parametrize(
+    "given", ["UPDATE (body) ON access_event", "DELETE ON access_event", "DELETE ON access_sealed", "TRUNCATE ON access_event"]
+)
 def test_a_web_server_whose_role_was_given_more_does_not_start(web: Engines, central_postgresql: Engines, given: str) -> None:
     with web.read.begin() as connection:
         role = connection.scalar(text("SELECT current_user"))
