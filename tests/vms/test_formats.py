@@ -4,19 +4,22 @@ import re
 import tempfile
 from pathlib import Path
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 import vms
-from vms.crypto import is_signed, open_sealed, sealing_public_key, sign
+from vms.crypto import decrypt, is_signed, open_sealed, sealing_public_key, sign
 from vms.domain.access import body_of, event_of
 from vms.domain.checkpoint import PADDING, entry_hash, padding_hash, read_note, signatures_by, signed_note
 from vms.domain.footage import FragmentEntry, unpack_fragments
-from vms.domain.ids import CameraId, SegmentId, split_segment_id
+from vms.domain.ids import CameraId, MatterId, SegmentId, split_segment_id
+from vms.domain.sealed_entry import bound_to, filled, text_in
 from vms.domain.tiles import GrowingTree
 from vms.media.boxes import read_fragment
 from vms.media.segment_file import SegmentEncoder, SegmentReader, derive_key, digest_file, scan
 from vms.media.segment_layout import CHUNK_BYTES, HEADER_BYTES, MAX_RECORD_BYTES
 from vms.services.log_key import LogKey
+from vms.store import access_tree
 from vms.store.keys import _KEK_CHECK
 
 PAGE = (Path(vms.__file__).parent / "FORMATS.md").read_text(encoding="utf-8")
@@ -91,6 +94,18 @@ def test_the_log_of_the_vector_is_signed_as_it_says() -> None:
     assert (checkpoint.size, checkpoint.root) == (PADDING, vector["root"])
     assert signed_note(text, checkpoint.name, key.public, sign(key.private, text.encode())) == note
     assert [is_signed(key.public, text.encode(), one) for one in signatures_by(note, checkpoint.name, key.public)] == [True]
+
+
+def test_the_sealed_entry_of_the_vector_is_ours() -> None:
+    vector = _vector("sealed_entry")
+    body, matter, position = vector["body"].decode(), MatterId(vector["matter"].hex()), int(vector["position"])
+    aad = bound_to("district", matter, position)
+    sealed = vector["nonce"] + AESGCM(vector["matter_key"]).encrypt(vector["nonce"], filled(body), aad)
+    opened = decrypt(vector["matter_key"], sealed, aad)
+    assert opened is not None
+    assert body_of(event_of(text_in(opened))) == body
+    assert sealed[-16:] == vector["tag"]
+    assert access_tree.sealed_leaf(vector["salt"], position, vector["matter"], sealed) == vector["leaf"]
 
 
 def _vector(name: str) -> dict[str, bytes]:

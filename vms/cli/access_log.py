@@ -1,5 +1,6 @@
-"""Commands about the access log: verify and prove show no event; show and export do, to whoever signed in by
-`vms login`; what is sealed they show to whoever can read its matter's key.
+"""Commands about the access log: verify and prove show no event; show and export do, to whoever signed in by `vms login`.
+
+What is sealed is shown and unsealed by the account that can read its matter's key.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def show(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print entries of the access log, the newest first; needs vms login, and is an entry itself."""
+    """Print entries of the access log, the newest first; needs vms login, but with --sealed, and is an entry itself."""
     cli: Cli = context.obj
     if sealed is not None:
         with sentences():
@@ -172,7 +173,7 @@ def _row(line: LogLine) -> tuple[str, ...]:
             camera = "" if line.camera_id is None else str(line.camera_id)
             shown = " ".join(part for part in (span, told) if part)
             return (
-                str(line.number) if line.number else "waits",
+                _number(line),
                 f"{line.at.astimezone():%Y-%m-%d %H:%M:%S}",
                 line.actor_name,
                 line.action,
@@ -183,7 +184,11 @@ def _row(line: LogLine) -> tuple[str, ...]:
         case ErasedEntry():
             return str(line.number), "", "", "", "", "", f"erased by the rule of {line.days} days"
         case UnreadableEntry():
-            return str(line.number), "", "", "", "", "", "can't be read; run: vms log verify"
+            return _number(line), "", "", "", "", "", "can't be read; run: vms log verify"
+
+
+def _number(line: AccessEvent | UnreadableEntry) -> str:
+    return str(line.number) if line.number else "waits"
 
 
 def _document(line: LogLine) -> dict[str, object]:
@@ -197,7 +202,7 @@ def _document(line: LogLine) -> dict[str, object]:
         case ErasedEntry():
             return {"number": line.number, "erased_at": None if line.at is None else line.at.isoformat(), "days": line.days}
         case UnreadableEntry():
-            return {"number": line.number, "unreadable": True}
+            return {"number": line.number or None, "unreadable": True}
 
 
 def _verify_export(path: Path, key: str | None, *, as_json: bool) -> NoReturn:

@@ -44,10 +44,10 @@ class Signed:
 def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: SignedNotes | None = None, origin: str = DISTRICT) -> Signed:
     """Sign what was written so far, `MOST_SIGNED` numbers at most, and return the checkpoint's note.
 
-    Holds the log until the transaction ends. The size grows in steps, at least one: padding fills them, and sealed entries take its
-    numbers where some wait; how many do changes nothing else. `notes` remember what was
-    signed last. Corrupt, and nothing is signed, when the stored tree is not the one that was signed last or an entry since
-    then is gone: what somebody changed must not become what the log says.
+    Holds the log until the transaction ends. The size grows in steps, at least one: padding fills them, and sealed entries that wait
+    take its numbers; how many do changes nothing else. `notes` remember what was signed last. Corrupt, and nothing is signed, when
+    the stored tree is not the one that was signed last or an entry since then is gone: what somebody changed must not become
+    what the log says.
     """
     last = access_log.last_number(session, origin)
     newest = access_tree.newest_checkpoint(session, origin)

@@ -93,7 +93,8 @@ def none_is_gone(session: Session, origin: str) -> bool:
     """Say whether every entry behind the newest one with a number is there and waits, and no other: the oldest get theirs first."""
     row = AccessSealedRow
     last = session.scalar(select(AccessLogRow.last_sealed).where(AccessLogRow.origin == origin)) or 0
-    newest = session.scalar(select(func.max(row.position)).where(row.origin == origin, row.number.is_not(None))) or 0
+    with_number = select(row.position).where(row.origin == origin, row.number.is_not(None))
+    newest = session.scalar(with_number.order_by(row.position.desc()).limit(1)) or 0
     places = func.count().filter(row.position.between(newest + 1, last))
     waiting, in_place = session.execute(select(func.count(), places).where(row.origin == origin, row.number.is_(None))).one()
     return (waiting, in_place) == (last - newest, last - newest)
