@@ -17,11 +17,12 @@ from sqlalchemy.orm import Session
 from tests.factories import CONSOLE, NOW, after, span
 from tests.vms.store.killed import killed_at
 from vms.config import Settings
+from vms.crypto import encrypt
 from vms.domain.access import AccessEvent, Action, Purpose, UnreadableEntry
 from vms.domain.checkpoint import PADDING, entry_hash, read_note
 from vms.domain.ids import CameraId, MatterId
 from vms.domain.merkle import includes
-from vms.domain.sealed_entry import leaf_octets
+from vms.domain.sealed_entry import bound_to, leaf_octets
 from vms.errors import ConfigError, Corrupt, NotFound
 from vms.services.access_log import DISTRICT, record
 from vms.services.log_key import LogKey
@@ -38,7 +39,7 @@ from vms.services.sealed_log import (
     record_sealed,
     unseal,
 )
-from vms.store import access_log
+from vms.store import access_log, access_sealed
 from vms.store.central_tables import SCHEMA
 from vms.store.database import Engines
 
@@ -317,6 +318,21 @@ def test_hundreds_of_changes_are_all_found_and_the_first_entry_of_each_is_named(
         assert findings[0].number == number, (statement, findings)
 
 
+def test_many_entries_are_read_verified_and_unsealed_page_by_page(central: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("access_log", "access_tree"):
+        monkeypatch.setattr(f"vms.store.{module}.PAGE", 4)
+    for entries in (3, 21, 0):
+        _seal(central, 9)
+        _sign(central, entries=entries)
+    while None in _numbers(central):
+        _sign(central)
+    report = _verify(central)
+    assert (report.findings, report.entries, report.padding) == ((), 24, report.signed_to - 24)
+    with central.writing() as session:
+        assert unseal(session, _MATTER, actor=CONSOLE, at=NOW) == Unsealed(published=27, waiting=0)
+        assert unseal(session, _MATTER, actor=CONSOLE, at=NOW) == Unsealed(published=0, waiting=0)
+
+
 def test_another_key_is_said_to_be_one_in_one_sentence(central: Engines, settings: Settings) -> None:
     matter = new_matter(settings)
     _seal(central, 3, matter=matter)
@@ -335,6 +351,18 @@ def test_one_entry_that_does_not_open_stands_there_by_its_number_and_is_not_unse
         unseal(session, _MATTER, actor=CONSOLE, at=NOW)
     with central.reading() as session:
         assert access_log.find(session, DISTRICT, None, access_log.Filter(), limit=9) == []
+
+
+@pytest.mark.parametrize("plaintext", [b"\xff", b"", b"{}"])
+def test_what_opens_and_is_no_event_stands_there_by_its_number(central_sqlite: Engines, plaintext: bytes) -> None:
+    """A newer program may have written it, or somebody who has the key."""
+    _seal(central_sqlite)
+    with central_sqlite.writing() as session:
+        position = access_sealed.next_position(session, DISTRICT)
+        sealed = encrypt(_MATTER.key, plaintext, bound_to(DISTRICT, _MATTER.id, position))
+        access_sealed.add(session, DISTRICT, position, _MATTER.id, salt=bytes(16), sealed=sealed)
+    _sign(central_sqlite)
+    assert _read(central_sqlite)[0] == UnreadableEntry(2)
 
 
 def test_an_entry_opens_at_no_other_place_and_under_no_other_matter(central_sqlite: Engines) -> None:
