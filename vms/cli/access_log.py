@@ -28,8 +28,9 @@ from vms.services.log_export import ExportReport, export_log, verify_export
 from vms.services.log_key import read_log_key
 from vms.services.log_proof import prove_entry
 from vms.services.log_verify import MAX_FINDINGS, LogReport, verify_log
-from vms.services.sealed_log import open_matter, read_sealed, unseal
+from vms.services.sealed_log import open_matter, read_sealed
 from vms.services.signed_notes import SignedNotes
+from vms.services.unsealing import Unsealing
 from vms.store.access_log import Filter
 from vms.store.private_files import write_private
 
@@ -84,15 +85,20 @@ def show(
     sealed: Annotated[
         str | None, typer.Option(help="A sealed matter's id: its entries, for the account that can read its key. Sealed into it.")
     ] = None,
+    before: Annotated[int | None, typer.Option(min=1, help="With --sealed: its older entries, as the page before says.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print entries of the access log, the newest first; needs vms login, but with --sealed, and is an entry itself."""
     cli: Cli = context.obj
     if sealed is not None:
         with sentences():
-            _show_sealed(cli, sealed, narrowed=(camera, since, until) != (None, None, None), limit=limit, as_json=as_json)
+            if (camera, since, until) != (None, None, None):
+                raise InvalidInput("A sealed matter is shown page by page: leave --camera, --since and --until out.")
+            _show_sealed(cli, sealed, before=before, limit=limit, as_json=as_json)
         return
     with sentences():
+        if before is not None:
+            raise InvalidInput("--before goes on in a sealed matter: name it by --sealed.")
         settings, at = cli.settings(), cli.clock.now()
         person, during = cli.person(settings), span_between(since, until, at=at)
         with cli.writing(settings) as session:
@@ -109,16 +115,26 @@ def show(
 
 @app.command("unseal")
 def unseal_matter(context: typer.Context, matter: Annotated[str, typer.Argument(help="Its id.")]) -> None:
-    """Write what a sealed matter's entries say into the ordinary log, once its seal is lifted; whoever reads the log sees it then."""
+    """Write what a sealed matter's entries say into the ordinary log, once its seal is lifted, and destroy its key then."""
     cli: Cli = context.obj
     with sentences():
         settings, at = cli.settings(), cli.clock.now()
-        opened = open_matter(settings, matter)
-        with cli.writing(settings) as session:
-            done = unseal(session, opened, actor=cli.actor, at=at)
-    out.print(f"{done.published:,} sealed entries stand in the access log now.")
+        unsealing = Unsealing(open_matter(settings, matter), actor=cli.actor, at=at)
+        with cli.central(settings) as central:
+            follows = True
+            while follows:
+                with central.writing() as session:
+                    follows = unsealing.publish_page(session)
+            with central.writing() as session:
+                done = unsealing.end(session, settings)
+    out.print(f"{done.published:,} sealed entries were written into the access log.")
     if done.waiting:
-        out.print(f"{done.waiting:,} wait for the next checkpoint. Run this again in five minutes.")
+        out.print(f"{done.waiting:,} wait for the next checkpoint, and the key stays. Run this again in five minutes.")
+    if done.unreadable:
+        err.print(f"!! The key opens {_numbers(done.unreadable)} not: it stays. Run: vms log verify", markup=False)
+    if done.over:
+        out.print("Nothing of the matter is secret any more: its key is destroyed.")
+    raise SystemExit(Exit.WRONG if done.unreadable else Exit.DONE)
 
 
 @app.command("export")
@@ -145,17 +161,22 @@ def export_entries(
     out.print(f"{len(export.lines) - 1:,} entries are in {file}. Check it: vms log verify --export {file} --key KEY", markup=False)
 
 
-def _show_sealed(cli: Cli, matter: str, *, narrowed: bool, limit: int, as_json: bool) -> None:
-    if narrowed:
-        raise InvalidInput("A sealed matter is shown whole: leave --camera, --since and --until out.")
+def _numbers(numbers: tuple[int, ...]) -> str:
+    more = f" and {len(numbers) - MAX_FINDINGS:,} more" if len(numbers) > MAX_FINDINGS else ""
+    return f"{'entry' if len(numbers) == 1 else 'entries'} {', '.join(f'{one:,}' for one in numbers[:MAX_FINDINGS])}{more}"
+
+
+def _show_sealed(cli: Cli, matter: str, *, before: int | None, limit: int, as_json: bool) -> None:
     settings, at = cli.settings(), cli.clock.now()
     opened = open_matter(settings, matter)
     with cli.writing(settings) as session:
-        lines = read_sealed(session, opened, actor=cli.actor, at=at, limit=limit)
+        page = read_sealed(session, opened, actor=cli.actor, at=at, before=before, limit=limit)
     if as_json:
-        print_json({"matter": matter, "entries": [_document(line) for line in lines]})
+        print_json({"matter": matter, "entries": [_document(line) for line in page.lines], "older": page.older})
         return
-    print_table(_COLUMNS, [_row(line) for line in lines], empty="No entries.")
+    print_table(_COLUMNS, [_row(line) for line in page.lines], empty="No entries.")
+    if page.older is not None:
+        out.print(f"Older ones: vms log show --sealed {matter} --before {page.older}", markup=False)
 
 
 def _camera(session: Session, person: Person, named: str | None) -> CameraId | Refused | None:

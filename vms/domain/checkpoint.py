@@ -62,7 +62,10 @@ def padding_hash(secret: bytes, number: int) -> bytes:
 
 
 def padded(size: int) -> int:
-    """Return the size of the next checkpoint over `size` numbers: one number at least is padding, so sealed entries always find room."""
+    """Return the size of the next checkpoint over `size` numbers: one number at least is padding, room for a sealed entry.
+
+    A checkpoint that is cut short, since there is too much to sign at once, ends before and has none.
+    """
     return (size // PADDING + 1) * PADDING
 
 

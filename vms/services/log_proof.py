@@ -38,7 +38,7 @@ MOST_SIGNED = 65_536
 class Signed:
     note: str
     complete: bool
-    """Whether everything that was written is signed; else another checkpoint follows at once."""
+    """Whether everything that was written is signed, and padding behind it; else another checkpoint follows at once."""
 
 
 def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: SignedNotes | None = None, origin: str = DISTRICT) -> Signed:
@@ -58,9 +58,10 @@ def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: Signe
     gone = next((number for number in range(size + 1, min(last, to) + 1) if not isinstance(found.get(number), bytes)), None)
     if gone is not None:
         raise Corrupt(f"Entry {gone:,} of the access log is gone since the last checkpoint. Run: vms log verify")
-    if not access_sealed.none_is_gone(session, origin):
-        raise Corrupt("An entry of the access log is gone since the last checkpoint. Run: vms log verify")
-    found |= access_sealed.number_waiting(session, origin, range(max(last, size) + 1, to + 1))
+    sealed = access_sealed.number_waiting(session, origin, range(max(last, size) + 1, to + 1), signed_to=size)
+    if sealed is None:
+        raise Corrupt("An entry of the access log is gone since the last checkpoint, or was moved. Run: vms log verify")
+    found |= sealed
     added = [_leaf(key, number, found.get(number)) for number in range(size + 1, to + 1)]
     access_log.pad(session, origin, max(0, to - last))
     access_tree.grow(session, origin, size, added)
@@ -69,7 +70,7 @@ def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: Signe
     access_tree.add_checkpoint(session, origin, StoredCheckpoint(to, note), at)
     if notes is not None:
         notes.about_to_commit(newest.note if newest else "", note)
-    return Signed(note, complete=to >= last)
+    return Signed(note, complete=to > last)
 
 
 def _leaf(key: LogKey, number: int, own: Own | None) -> bytes:

@@ -171,8 +171,11 @@ class _Verifying:
         first = self._signed_to + 1
         if not access_sealed.none_is_gone(self._session, self._origin):
             self._find(first, "An entry was taken away before it was signed, or one was put in.")
-        if strays := access_sealed.astray(self._session, self._origin, signed_to=self._signed_to):
+        if strays := access_sealed.astray(self._session, self._origin, signed_to=max(self._signed_to, self._in_tiles)):
             self._find(first, f"{strays:,} rows have a number that was not signed: whoever signs gave it to none of them.")
+        other = access_sealed.of_another_type(self._session, self._origin)
+        if other.rows:
+            self._find(other.first or first, f"{other.rows:,} rows hold what is of another type than the log writes: they were changed.")
 
     def _look_at_the_table(self) -> None:
         for column in access_tree.not_from_the_body(self._session):
@@ -277,18 +280,20 @@ class _Verifying:
             self._find(first, f"The tree is not the one that was signed at {stored.size:,}: something up to there was changed.")
 
     def _compare_unsigned(self, last: int) -> None:
+        """Go on behind the newest checkpoint, where no sealed entry has a number."""
+        unsigned = _Numbered(access_tree.entry_hashes(self._session, self._origin, after=self._tree.size))
         for number in range(self._tree.size + 1, last + 1):
-            (own,) = self._rows.take(number, 1)
+            (own,) = unsigned.take(number, 1)
             if isinstance(own, int):
                 self._count_erased(number, own)
             elif own is not None:
                 self._entries += 1
-            elif self._rows.ended:
+            elif unsigned.ended:
                 self._find(number, f"Entry {number:,} was taken away, and what followed up to {last:,}.")
                 break
             else:
                 self._find(number, f"Entry {number:,} was taken away.")
-        for number in self._rows.rest():
+        for number in unsigned.rest():
             self._find(number, f"Entry {number:,} stands behind the end of the log, which is {last:,}.")
         self._progress(last, last)
 

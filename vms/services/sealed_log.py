@@ -21,8 +21,8 @@ from vms.domain.people import Actor
 from vms.domain.sealed_entry import bound_to, filled, text_in
 from vms.domain.timespan import Timespan
 from vms.errors import Corrupt
-from vms.services.access_log import DISTRICT, LIST_LIMIT, event_by, record, together
-from vms.store import access_log, access_sealed, matter_keys
+from vms.services.access_log import DISTRICT, LIST_LIMIT, event_by
+from vms.store import access_sealed, matter_keys
 from vms.store.access_sealed import SealedEntry
 
 SealedLine: TypeAlias = AccessEvent | UnreadableEntry
@@ -38,11 +38,12 @@ class Matter:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsealed:
-    """How many entries now stand in the ordinary log, and how many wait for a checkpoint before they can."""
+class SealedPage:
+    """Events of a matter, newest first."""
 
-    published: int
-    waiting: int
+    lines: tuple[SealedLine, ...]
+    older: int | None
+    """What to ask for `before` to read on; None when nothing is older."""
 
 
 def new_matter(settings: Settings) -> Matter:
@@ -85,79 +86,47 @@ def record_sealed(  # noqa: PLR0913 - as `record`
 
 
 def read_sealed(
-    session: Session, matter: Matter, *, actor: Actor, at: datetime, limit: int = 100, origin: str = DISTRICT
-) -> Sequence[SealedLine]:
+    session: Session, matter: Matter, *, actor: Actor, at: datetime, before: int | None = None, limit: int = 100, origin: str = DISTRICT
+) -> SealedPage:
     """Return the matter's events, newest first; the reading itself is sealed into the same matter.
 
-    Corrupt when the key opens none of them.
+    `before`: `SealedPage.older` of the page before. Corrupt when the key opens none of the matter's entries.
     """
-    lines = _opened(matter, access_sealed.of_matter(session, origin, matter.id, limit=min(limit, LIST_LIMIT)), origin)
+    size = min(limit, LIST_LIMIT)
+    found = access_sealed.of_matter(session, origin, matter.id, before=before, limit=size + 1)
+    entries = found[:size]
+    require_key(session, matter, entries, origin)
+    lines = tuple(line_in(matter, one, origin) for one in entries)
     record_sealed(session, matter, actor=actor, action=Action.LOG_READ, at=at, detail={"events": str(len(lines))}, origin=origin)
-    return lines
+    return SealedPage(lines, entries[-1].position if len(found) > size else None)
 
 
-def unseal(session: Session, matter: Matter, *, actor: Actor, at: datetime, origin: str = DISTRICT) -> Unsealed:
-    """Write for each sealed entry that has a number an ordinary one that says what it said, and when; nothing twice.
-
-    Corrupt, and nothing is written, when one can't be read.
-    """
-    access_log.last_number(session, origin)  # two at once would publish everything twice
-    told = _unsealed_before(session, matter, origin)
-    found = [one for one in access_sealed.following(session, origin, matter.id) if str(one.number) not in told]
-    events = _opened(matter, [one for one in found if one.number is not None], origin)
-    with together(session):
-        for event in events:
-            if isinstance(event, UnreadableEntry):
-                raise Corrupt(f"Sealed entry {event.number:,} can't be read: nothing is unsealed. Run: vms log verify")
-            _publish(session, matter, event, actor=actor, at=at)
-    return Unsealed(len(events), len(found) - len(events))
-
-
-def _unsealed_before(session: Session, matter: Matter, origin: str) -> frozenset[str]:
-    """Return the numbers of the entries that stand in the ordinary log already."""
-    published = access_log.following(session, origin, frozenset({Action.LOG_UNSEAL}), after=0)
-    return frozenset(event.detail.get("entry", "") for event in published if event.detail.get("matter") == matter.id)
-
-
-def _publish(session: Session, matter: Matter, event: AccessEvent, *, actor: Actor, at: datetime) -> None:
-    said = {
-        "matter": matter.id,
-        "entry": str(event.number),
-        "written": event.at.isoformat(),
-        "action": event.action.value,
-        "actor": event.actor,
-        "actor_name": event.actor_name,
-        "role": event.role,
-    }
-    record(
-        session,
-        actor=actor,
-        action=Action.LOG_UNSEAL,
-        at=at,
-        camera_id=event.camera_id,
-        purpose=event.purpose,
-        span=event.span,
-        view_id=event.view_id,
-        detail=said | {f"detail.{name}": value for name, value in event.detail.items()},
-        origin=event.origin,
-    )
-
-
-def _opened(matter: Matter, entries: Sequence[SealedEntry], origin: str) -> list[SealedLine]:
-    lines = [_line(matter, one, origin) for one in entries]
-    if lines and all(isinstance(line, UnreadableEntry) for line in lines):
+def require_key(session: Session, matter: Matter, entries: Sequence[SealedEntry], origin: str) -> None:
+    """Raise Corrupt when the key opens none of `entries`, nor any of the matter's first and last ones: it is another key."""
+    if not entries or _opens_one(matter, entries, origin):
+        return
+    oldest = access_sealed.page_of_matter(session, origin, matter.id)
+    newest = access_sealed.of_matter(session, origin, matter.id, limit=LIST_LIMIT)
+    if not (_opens_one(matter, oldest, origin) or _opens_one(matter, newest, origin)):
         raise Corrupt(
             f"The key of the matter {matter.id} opens none of its entries: it is another one. "
             f"Put secrets/{matter.id}.key back from the backup of secrets/."
         )
-    return lines
 
 
-def _line(matter: Matter, entry: SealedEntry, origin: str) -> SealedLine:
-    number = entry.number or 0
-    plaintext = decrypt(matter.key, entry.sealed, bound_to(origin, matter.id, entry.position))
+def line_in(matter: Matter, entry: SealedEntry, origin: str) -> SealedLine:
+    """Return what a sealed entry says, or that it can't be read."""
+    number, plaintext = entry.number or 0, _plaintext(matter, entry, origin)
     try:
         line = line_of(0, None if plaintext is None else text_in(plaintext))
     except ValueError:
         return UnreadableEntry(number)
     return replace(line, number=number)
+
+
+def _opens_one(matter: Matter, entries: Sequence[SealedEntry], origin: str) -> bool:
+    return any(_plaintext(matter, one, origin) is not None for one in entries)
+
+
+def _plaintext(matter: Matter, entry: SealedEntry, origin: str) -> bytes | None:
+    return decrypt(matter.key, entry.sealed, bound_to(origin, matter.id, entry.position))

@@ -209,21 +209,23 @@ def _narrowed(query: Select[*Cells], reach: Reach | None, wanted: Filter) -> Sel
     if wanted.purposes is not None:
         query = query.where(AccessEventRow.purpose.in_(sorted(wanted.purposes)))
     if wanted.watched is not None:
-        query = query.where(AccessEventRow.action.in_(_WATCHING), _touches(wanted.watched, wanted.camera_id))
+        query = query.where(_touches(wanted.watched, wanted.camera_id))
     return query
 
 
 def _touches(span: Timespan, camera_id: CameraId | None) -> ColumnElement[bool]:
-    """Say of an event of watching whether it is about footage of `span`, or about a live view that ran in it.
+    """Say of an event whether it is of watching, unsealed ones too, and about footage of `span`, or about a live view that ran in it.
 
     An opened or extended live view runs to its close, or to its deadline; so it does not touch the span when it was closed before.
     """
     row, other = AccessEventRow, aliased(AccessEventRow)
     begin, end, view = told(row.body, "span", 0), told(row.body, "span", 1), told(row.body, "view")
-    recorded = and_(begin < microseconds(span.end), end > microseconds(span.start))
+    watching = row.action.in_(_WATCHING)
+    unsealed = and_(row.action == Action.LOG_UNSEAL.value, told(row.body, "detail", "action").in_(_WATCHING))
+    recorded = and_(or_(watching, unsealed), begin < microseconds(span.end), end > microseconds(span.start))
     closed = select(told(other.body, "view")).where(other.action == Action.VIEW_CLOSE.value, other.at <= span.start)
     closed = closed.where(other.at > span.start - VIEW_DEADLINE, told(other.body, "view").is_not(None))
     if camera_id is not None:
         closed = closed.where(other.camera_id == camera_id)
     ran = and_(row.at > span.start - VIEW_DEADLINE, row.at < span.end, view.not_in(closed))
-    return or_(recorded, and_(end.is_(None), ran))
+    return or_(recorded, and_(watching, end.is_(None), ran))

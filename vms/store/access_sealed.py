@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from sqlalchemy import LargeBinary, bindparam, cast, func, insert, or_, select, update
+from sqlalchemy import LargeBinary, Select, and_, bindparam, cast, func, insert, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from vms.domain.ids import MatterId
 from vms.store import access_log, access_tree
 from vms.store.access_tree import Hashed, Own
+from vms.store.columns import Number
 from vms.store.log_tables import AccessLogRow, AccessSealedRow
 
 _Kept: TypeAlias = tuple[int, bytes, bytes, bytes]
@@ -21,11 +22,9 @@ _NUMBER = (
     .where(AccessSealedRow.origin == bindparam("log"), AccessSealedRow.position == bindparam("place"))
     .values(number=bindparam("given"))
 )
-# Cast, since a hand at SQLite can leave text there that is no UTF-8.
-_KEPT = (
-    AccessSealedRow.position,
-    *(cast(one, LargeBinary) for one in (AccessSealedRow.matter, AccessSealedRow.salt, AccessSealedRow.sealed)),
-)
+# Cast, since a hand at SQLite can leave cells of any type there, and a text that is no UTF-8 can't be read.
+_POSITION, _GIVEN = cast(AccessSealedRow.position, Number), cast(AccessSealedRow.number, Number)
+_KEPT = (_POSITION, *(cast(one, LargeBinary) for one in (AccessSealedRow.matter, AccessSealedRow.salt, AccessSealedRow.sealed)))
 _LAST_NUMBER = 2**62
 """SQLite holds a text for greater than any number."""
 _TWO_OF_ONE_NUMBER = b""
@@ -38,6 +37,20 @@ class SealedEntry:
     number: int | None
     """None: it waits for a checkpoint that has room."""
     sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OtherType:
+    """Rows with a cell that nobody wrote through the program."""
+
+    rows: int
+    first: int | None
+    """The least number of one; None when none has a number."""
+
+
+class _Place(NamedTuple):
+    number: int
+    position: int
 
 
 def next_position(session: Session, origin: str) -> int:
@@ -53,51 +66,93 @@ def add(session: Session, origin: str, position: int, matter: MatterId, *, salt:
     )
 
 
-def of_matter(session: Session, origin: str, matter: MatterId, *, limit: int) -> Sequence[SealedEntry]:
-    """Return a matter's newest entries, newest first."""
+def of_matter(session: Session, origin: str, matter: MatterId, *, limit: int, before: int | None = None) -> Sequence[SealedEntry]:
+    """Return a matter's newest entries, or the newest before a position; newest first."""
+    until = _LAST_NUMBER if before is None else before - 1
+    return _entries(session, _of_matter(origin, matter, 1, until).order_by(AccessSealedRow.position.desc()).limit(limit))
+
+
+def page_of_matter(session: Session, origin: str, matter: MatterId, *, after: int = 0) -> Sequence[SealedEntry]:
+    """Return a matter's oldest entries behind a position, in order, as many as are read at a time."""
+    return _entries(session, _of_matter(origin, matter, after + 1, _LAST_NUMBER).order_by(AccessSealedRow.position).limit(access_log.PAGE))
+
+
+def _of_matter(origin: str, matter: MatterId, first: int, last: int) -> Select[int, int | None, bytes]:
     row = AccessSealedRow
-    query = select(row.position, row.number, row.sealed).where(row.matter == bytes.fromhex(matter), row.origin == origin)
-    return [SealedEntry(*found) for found in session.execute(query.order_by(row.position.desc()).limit(limit))]
+    query = select(_POSITION, _GIVEN, cast(row.sealed, LargeBinary)).where(row.origin == origin, row.matter == bytes.fromhex(matter))
+    return query.where(row.position.between(first, last))
 
 
-def following(session: Session, origin: str, matter: MatterId) -> Iterator[SealedEntry]:
-    """Yield a matter's entries in order, a page in memory at a time."""
-    row, after = AccessSealedRow, 0
-    query = (
-        select(row.position, row.number, row.sealed).where(row.matter == bytes.fromhex(matter), row.origin == origin).order_by(row.position)
-    )
-    while page := [SealedEntry(*found) for found in session.execute(query.where(row.position > after).limit(access_log.PAGE))]:
-        yield from page
-        after = page[-1].position
+def _entries(session: Session, query: Select[int, int | None, bytes]) -> Sequence[SealedEntry]:
+    return [SealedEntry(position, number or None, sealed) for position, number, sealed in session.execute(query)]
 
 
-def number_waiting(session: Session, origin: str, numbers: Sequence[int]) -> dict[int, bytes]:
+def number_waiting(session: Session, origin: str, numbers: Sequence[int], *, signed_to: int) -> dict[int, bytes] | None:
     """Give `numbers` to the entries that have waited longest, as far as both go; return the leaf hash of each number that was given.
 
-    Call it with the log held.
+    None, and nothing is given, unless the greatest number there is was signed, those that get one stand without a gap behind it and
+    wait, and the newest is the one that the log's row tells of. Call it with the log held; it looks at no more rows than `numbers`.
     """
-    row = AccessSealedRow
-    query = select(*_KEPT).where(row.origin == origin, row.number.is_(None))
+    last, newest = _last(session, origin), _newest_numbered(session, origin)
+    if newest is None or newest.number > signed_to or _newest_position(session, origin) != last:
+        return None
+    row, first = AccessSealedRow, newest.position + 1
+    query = select(row.number.is_(None), *_KEPT).where(row.origin == origin, row.position >= first)
     query = query.order_by(row.position).limit(len(numbers))
-    waiting: Sequence[_Kept] = session.connection().execute(query).cursor.fetchall()
-    if waiting:
-        given = [{"log": origin, "place": one[0], "given": number} for one, number in zip(waiting, numbers, strict=False)]
-        session.connection().execute(_NUMBER, given)
+    found: Sequence[tuple[bool, *_Kept]] = session.connection().execute(query).cursor.fetchall()
+    given = dict(zip(numbers, range(first, last + 1), strict=False))
+    if [(waits, position) for waits, position, *_ in found] != [(True, position) for position in given.values()]:
+        return None
+    if given:
+        session.connection().execute(_NUMBER, [{"log": origin, "place": place, "given": number} for number, place in given.items()])
     return {
         number: access_tree.sealed_leaf(salt, position, matter, sealed)
-        for (position, matter, salt, sealed), number in zip(waiting, numbers, strict=False)
+        for number, (_, position, matter, salt, sealed) in zip(given, found, strict=True)
     }
 
 
 def none_is_gone(session: Session, origin: str) -> bool:
     """Say whether every entry behind the newest one with a number is there and waits, and no other: the oldest get theirs first."""
-    row = AccessSealedRow
-    last = session.scalar(select(AccessLogRow.last_sealed).where(AccessLogRow.origin == origin)) or 0
+    row, last = AccessSealedRow, _last(session, origin)
     with_number = select(row.position).where(row.origin == origin, row.number.is_not(None))
-    newest = session.scalar(with_number.order_by(row.position.desc()).limit(1)) or 0
+    newest = session.scalar(with_number.where(row.position.between(1, _LAST_NUMBER)).order_by(row.position.desc()).limit(1)) or 0
     places = func.count().filter(row.position.between(newest + 1, last))
     waiting, in_place = session.execute(select(func.count(), places).where(row.origin == origin, row.number.is_(None))).one()
     return (waiting, in_place) == (last - newest, last - newest)
+
+
+def _last(session: Session, origin: str) -> int:
+    """Return the position of the newest entry, as the log's row says."""
+    return session.scalar(select(AccessLogRow.last_sealed).where(AccessLogRow.origin == origin)) or 0
+
+
+def _newest_numbered(session: Session, origin: str) -> _Place | None:
+    """Return where the greatest number stands, number 0 at position 0 when there is none; None when no log gave such a number."""
+    row = AccessSealedRow
+    query = select(_GIVEN, _POSITION).where(row.origin == origin, row.number.is_not(None)).order_by(row.number.desc()).limit(1)
+    found = session.execute(query).one_or_none()
+    if found is None:
+        return _Place(0, 0)
+    return _Place(*found) if found[0] > 0 else None
+
+
+def _newest_position(session: Session, origin: str) -> int:
+    row = AccessSealedRow
+    return session.scalar(select(_POSITION).where(row.origin == origin).order_by(row.position.desc()).limit(1)) or 0
+
+
+def of_another_type(session: Session, origin: str) -> OtherType:
+    """Count the rows with a cell that is not of its column's type: on SQLite a hand can leave any there."""
+    if session.get_bind().dialect.name != "sqlite":
+        return OtherType(0, None)
+    row, whole = AccessSealedRow, func.typeof(AccessSealedRow.number) == "integer"
+    fits = and_(
+        func.typeof(row.position) == "integer",
+        or_(row.number.is_(None), whole),
+        *(func.typeof(one) == "blob" for one in (row.matter, row.salt, row.sealed)),
+    )
+    query = select(func.count(), func.min(row.number).filter(whole)).where(row.origin == origin, not_(fits))
+    return OtherType(*session.execute(query).one())
 
 
 def numbered(session: Session, origin: str, *, until: int) -> int:
@@ -131,7 +186,7 @@ def hashes_among(session: Session, origin: str, entries: Iterable[Hashed]) -> It
 
 
 def _hashes(session: Session, origin: str) -> Iterator[tuple[int, bytes]]:
-    """Yield number and leaf hash of the entries that have a number, in order; a page in memory at a time."""
+    """Yield number and leaf hash of the entries that have a whole number, in order; a page in memory at a time."""
     row, after = AccessSealedRow, 0
     query = select(row.number, *_KEPT).where(row.origin == origin).order_by(row.number)
     while True:
@@ -140,5 +195,7 @@ def _hashes(session: Session, origin: str) -> Iterator[tuple[int, bytes]]:
         )
         if not page:
             return
-        yield from ((number, access_tree.sealed_leaf(salt, position, matter, sealed)) for number, position, matter, salt, sealed in page)
-        after = page[-1][0]
+        for number, position, matter, salt, sealed in page:
+            if type(number) is int:
+                yield number, access_tree.sealed_leaf(salt, position, matter, sealed)
+        after = int(page[-1][0])

@@ -163,6 +163,8 @@ class AccessSealedRow(Central):
         CheckConstraint("number > 0", name="number"),
         CheckConstraint("length(matter) = 16", name="matter"),
         CheckConstraint("length(salt) = 16", name="salt"),
+        # With one, INSERT OR REPLACE by rowid takes a row away and no trigger sees it.
+        {"sqlite_with_rowid": False},
     )
 
     origin: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -193,6 +195,7 @@ class AccessCheckpointRow(Central):
     """Every size of a log that was signed. Append-only, like the entries."""
 
     __tablename__ = "access_checkpoint"
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     origin: Mapped[str] = mapped_column(String(64), primary_key=True)
     size: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)

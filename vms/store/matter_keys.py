@@ -24,12 +24,10 @@ def make(folder: Path) -> MatterId:
 
 def read(folder: Path, matter: str) -> tuple[MatterId, bytes]:
     """Return a matter's id and key. NotFound in one sentence when there never was such a matter, and when its key was destroyed."""
-    named = MatterId(matter)
-    key = read_key(_path(folder, named)) if _ID.fullmatch(matter) else None
-    if key is None:
-        raise NotFound(
-            f"There is no key of a matter {matter} in {folder}: either there was none, or what it sealed can't be read any more."
-        )
+    named = MatterId(matter) if _ID.fullmatch(matter) else None
+    key = None if named is None else read_key(_path(folder, named))
+    if named is None or key is None:
+        raise NotFound(f"There is no key of a matter {matter} in {folder}: there was none, the seal was lifted, or the key was destroyed.")
     return named, key
 
 

@@ -261,20 +261,6 @@ CREATE TABLE access_tile (
   CONSTRAINT pk_access_tile PRIMARY KEY (origin, level, number)
 );
 
-CREATE TABLE access_checkpoint (
-  origin VARCHAR(64) NOT NULL,
-  size INTEGER NOT NULL,
-  at BIGINT NOT NULL,
-  note TEXT NOT NULL,
-  CONSTRAINT pk_access_checkpoint PRIMARY KEY (origin, size)
-);
-
-CREATE TRIGGER access_checkpoint_no_delete BEFORE DELETE ON access_checkpoint BEGIN SELECT RAISE(ABORT, 'access_checkpoint is append-only'); END;
-
-CREATE TRIGGER access_checkpoint_no_replace BEFORE INSERT ON access_checkpoint WHEN EXISTS (SELECT 1 FROM access_checkpoint WHERE origin = NEW.origin AND size = NEW.size) BEGIN SELECT RAISE(ABORT, 'access_checkpoint is append-only'); END;
-
-CREATE TRIGGER access_checkpoint_no_update BEFORE UPDATE ON access_checkpoint BEGIN SELECT RAISE(ABORT, 'access_checkpoint is append-only'); END;
-
 CREATE TABLE session (
   id INTEGER NOT NULL,
   person_id INTEGER NOT NULL,
@@ -471,7 +457,7 @@ CREATE TABLE access_sealed (
   CONSTRAINT ck_access_sealed_number CHECK (number > 0),
   CONSTRAINT ck_access_sealed_matter CHECK (length(matter) = 16),
   CONSTRAINT ck_access_sealed_salt CHECK (length(salt) = 16)
-);
+) WITHOUT ROWID;
 
 CREATE TRIGGER access_sealed_no_delete BEFORE DELETE ON access_sealed BEGIN SELECT RAISE(ABORT, 'access_sealed is append-only'); END;
 
@@ -480,3 +466,17 @@ CREATE TRIGGER access_sealed_no_replace BEFORE INSERT ON access_sealed WHEN EXIS
 CREATE TRIGGER access_sealed_no_update BEFORE UPDATE ON access_sealed WHEN (OLD.number IS NULL AND NEW.number IS NOT NULL AND NEW.origin = OLD.origin AND NEW.position = OLD.position AND NEW.matter = OLD.matter AND NEW.salt = OLD.salt AND NEW.sealed = OLD.sealed AND NOT EXISTS (SELECT 1 FROM access_sealed AS other WHERE other.origin = NEW.origin AND other.number = NEW.number)) IS NOT TRUE BEGIN SELECT RAISE(ABORT, 'access_sealed is append-only'); END;
 
 CREATE INDEX ix_access_sealed_matter_position ON access_sealed (matter, position);
+
+CREATE TABLE access_checkpoint (
+  origin VARCHAR(64) NOT NULL,
+  size INTEGER NOT NULL,
+  at BIGINT NOT NULL,
+  note TEXT NOT NULL,
+  CONSTRAINT pk_access_checkpoint PRIMARY KEY (origin, size)
+) WITHOUT ROWID;
+
+CREATE TRIGGER access_checkpoint_no_delete BEFORE DELETE ON access_checkpoint BEGIN SELECT RAISE(ABORT, 'access_checkpoint is append-only'); END;
+
+CREATE TRIGGER access_checkpoint_no_replace BEFORE INSERT ON access_checkpoint WHEN EXISTS (SELECT 1 FROM access_checkpoint WHERE origin = NEW.origin AND size = NEW.size) BEGIN SELECT RAISE(ABORT, 'access_checkpoint is append-only'); END;
+
+CREATE TRIGGER access_checkpoint_no_update BEFORE UPDATE ON access_checkpoint BEGIN SELECT RAISE(ABORT, 'access_checkpoint is append-only'); END;

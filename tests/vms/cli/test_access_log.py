@@ -208,7 +208,9 @@ def test_a_matter_that_is_not_there_is_one_sentence(settings: Settings, central:
         said = _say(settings, *words)
         assert (said.exit_code, "There is no key of a matter 0000" in " ".join(said.stderr.split())) == (2, True)
     narrowed = _say(settings, "show", "--sealed", matter.id, "--camera", "Lobby")
-    assert (narrowed.exit_code, "is shown whole" in narrowed.stderr) == (2, True)
+    assert (narrowed.exit_code, "leave --camera" in narrowed.stderr) == (2, True)
+    alone = _say(settings, "show", "--before", "3")
+    assert (alone.exit_code, "name it by --sealed" in alone.stderr) == (2, True)
     with central.reading() as session:
         assert session.scalar(text("SELECT count(*) FROM access_sealed")) == 0
 
@@ -217,10 +219,41 @@ def test_an_unsealed_matter_s_entries_stand_in_the_ordinary_log(settings: Settin
     matter = new_matter(settings)
     with central.writing() as session:
         record_sealed(session, matter, actor=CONSOLE, action=Action.CAMERA_TEST, at=SystemClock().now())
-    assert "1 wait for the next checkpoint" in _say(settings, "unseal", matter.id).stdout
+    assert "1 wait for the next checkpoint, and the key stays" in " ".join(_say(settings, "unseal", matter.id).stdout.split())
     _sign(settings, central)
     said = _say(settings, "unseal", matter.id)
-    assert said.stdout.splitlines() == ["1 sealed entries stand in the access log now."]
+    assert said.stdout.splitlines() == [
+        "1 sealed entries were written into the access log.",
+        "Nothing of the matter is secret any more: its key is destroyed.",
+    ]
+    assert "There is no key of a matter" in _say(settings, "unseal", matter.id).stderr
     with central.reading() as session:
         (event,) = access_log.find(session, DISTRICT_LOG, None, Filter(actions=frozenset({Action.LOG_UNSEAL})), limit=9)
     assert (event.role, event.detail["action"]) == ("console", "camera:test")
+
+
+def test_older_sealed_entries_are_shown_by_what_the_page_before_says(settings: Settings, central: Engines) -> None:
+    matter = new_matter(settings)
+    with central.writing() as session:
+        for number in range(3):
+            detail = {"n": f"order {number}"}
+            record_sealed(session, matter, actor=CONSOLE, action=Action.CAMERA_TEST, at=SystemClock().now(), detail=detail)
+    said = _say(settings, "show", "--sealed", matter.id, "--limit", "2")
+    assert f"vms log show --sealed {matter.id} --before 2" in " ".join(said.stdout.split())
+    older = json.loads(_say(settings, "show", "--sealed", matter.id, "--before", "2", "--json").stdout)
+    assert ([one["detail"]["n"] for one in older["entries"]], older["older"]) == (["order 0"], None)
+
+
+def test_what_can_not_be_unsealed_is_said_by_its_number(settings: Settings, central: Engines) -> None:
+    matter = new_matter(settings)
+    with central.writing() as session:
+        for _ in range(2):
+            record_sealed(session, matter, actor=CONSOLE, action=Action.CAMERA_TEST, at=SystemClock().now())
+    _sign(settings, central)
+    with central.write.begin() as connection:
+        connection.execute(text("DROP TRIGGER access_sealed_no_update"))
+        connection.execute(text("UPDATE access_sealed SET sealed = salt WHERE position = 1"))
+        number = connection.scalar(text("SELECT number FROM access_sealed WHERE position = 1"))
+    said = _say(settings, "unseal", matter.id)
+    assert (said.exit_code, f"The key opens entry {number} not" in said.stderr) == (1, True)
+    assert settings.secrets_dir.joinpath(f"{matter.id}.key").exists()

@@ -110,6 +110,7 @@ def _seen(engines: Engines, *, sealed: tuple[int, ...]) -> Seen:
     seen["erased"] = _erased(engines)
     seen["verified after erasing"] = _verified(engines)
     seen["rows"] = _counts(engines)
+    seen["damaged"] = _damaged(engines)
     return seen
 
 
@@ -226,6 +227,20 @@ def _erased(engines: Engines) -> object:
             log_erase.erase_texts(session, _KEY, due, days=_DAYS, at=at)
             found.append(due)
     return found
+
+
+def _damaged(engines: Engines) -> object:
+    """Return what is told of a log whose newest checkpoint somebody took away."""
+    with engines.write.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+        else:
+            connection.execute(text("DROP TRIGGER access_checkpoint_no_delete"))
+        connection.execute(text("DELETE FROM access_checkpoint WHERE size = (SELECT max(size) FROM access_checkpoint)"))
+    with engines.reading() as session:
+        report = asdict(verify_log(session, _KEY))
+    assert report["found"] > 0
+    return {name: told for name, told in report.items() if name not in ("name", "key")}
 
 
 def _counts(engines: Engines) -> object:

@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tests.databases import Cluster
 from tests.factories import NOW
@@ -249,3 +249,21 @@ def test_people_and_their_sessions_of_an_older_release_are_kept(database: str, r
         assert sessions.end(session, kept.id, NOW)
         (waits,) = proposals.waiting(session, limit=9)
         assert (waits.act, waits.subject, waits.by, waits.alone_at) == (Act.PERSON_CONFIRM, 8, "os:console", None)
+
+
+@pytest.mark.parametrize("database", ["empty", "empty_postgresql"])
+def test_checkpoints_of_an_older_log_are_kept_and_stay_append_only(database: str, request: pytest.FixtureRequest) -> None:
+    engines: Engines = request.getfixturevalue(database)
+    config = _config(Which.CENTRAL)
+    with engines.write.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0013")
+        for size in (32, 16):
+            connection.execute(text(f"INSERT INTO access_checkpoint (origin, size, at, note) VALUES ('district', {size}, 7, 'n{size}')"))  # noqa: S608
+    migrate(engines, Which.CENTRAL)
+    with engines.read.begin() as connection:
+        kept = connection.execute(text("SELECT origin, size, at, note FROM access_checkpoint ORDER BY size")).all()
+    assert [tuple(row) for row in kept] == [("district", 16, 7, "n16"), ("district", 32, 7, "n32")]
+    for statement in ("DELETE FROM access_checkpoint", "UPDATE access_checkpoint SET note = ''"):
+        with pytest.raises(DBAPIError, match="append-only"), engines.write.begin() as connection:
+            connection.execute(text(statement))

@@ -1,4 +1,4 @@
-"""Keep entries of the access log that only the holder of a matter's key can read.
+"""Keep entries of the access log that only the holder of a matter's key can read; take checkpoints their row id on SQLite.
 
 The statements repeat `vms.store.log_tables` as it was at this revision.
 """
@@ -38,20 +38,41 @@ def upgrade() -> None:
         sa.CheckConstraint("number > 0", name=op.f("ck_access_sealed_number")),
         sa.CheckConstraint("length(matter) = 16", name=op.f("ck_access_sealed_matter")),
         sa.CheckConstraint("length(salt) = 16", name=op.f("ck_access_sealed_salt")),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_access_sealed_matter_position", "access_sealed", ["matter", "position"])
-    for statement in _on_sqlite() if op.get_bind().dialect.name == "sqlite" else _on_postgresql():
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    for statement in _on_sqlite("access_sealed", SAME, f" WHEN ({NUMBERING}) IS NOT TRUE") if sqlite else _on_postgresql():
+        op.execute(statement)
+    if sqlite:
+        _move_checkpoints()
+
+
+def _move_checkpoints() -> None:
+    op.execute("ALTER TABLE access_checkpoint RENAME TO access_checkpoint_before")
+    op.create_table(
+        "access_checkpoint",
+        sa.Column("origin", sa.String(64), nullable=False),
+        sa.Column("size", NUMBER, nullable=False, autoincrement=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("origin", "size", name="pk_access_checkpoint"),
+        sqlite_with_rowid=False,
+    )
+    op.execute("INSERT INTO access_checkpoint SELECT origin, size, at, note FROM access_checkpoint_before")
+    op.drop_table("access_checkpoint_before")  # with its triggers
+    for statement in _on_sqlite("access_checkpoint", "origin = NEW.origin AND size = NEW.size"):
         op.execute(statement)
 
 
-def _on_sqlite() -> tuple[str, ...]:
+def _on_sqlite(table: str, same: str, unless: str = "") -> tuple[str, ...]:
     moments = {
-        "update": f"UPDATE ON access_sealed WHEN ({NUMBERING}) IS NOT TRUE",
-        "delete": "DELETE ON access_sealed",
-        "replace": f"INSERT ON access_sealed WHEN EXISTS (SELECT 1 FROM access_sealed WHERE {SAME})",  # noqa: S608
+        "update": f"UPDATE ON {table}{unless}",
+        "delete": f"DELETE ON {table}",
+        "replace": f"INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})",  # noqa: S608
     }
     return tuple(
-        f"CREATE TRIGGER access_sealed_no_{verb} BEFORE {moment} BEGIN SELECT RAISE(ABORT, '{REFUSE}'); END"
+        f"CREATE TRIGGER {table}_no_{verb} BEFORE {moment} BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
         for verb, moment in moments.items()
     )
 
