@@ -11,6 +11,7 @@ import html
 import importlib
 import json
 import pkgutil
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from inspect import get_annotations, getmembers, isclass
@@ -60,11 +61,14 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "next key of footage keys": ("file node_kek.key.next",),
     "key of the own authority": ("file tls_ca.pem",),
     "web server's key": ("file tls_server.pem",),
+    "matter's key": (),
 }
 NO_SECRETS: Mapping[str, str] = {
     "file log_signed.txt": "what was signed last, which everybody may see",
     "entry Code.code": "of `vms demo` alone, which says it in its first line",
 }
+_OF_A_MATTER = re.compile(r"[0-9a-f]{32}\.key")
+"""A file of `secrets/` whose name is random: no setting names it."""
 COOKIES = {place.removeprefix("cookie "): kind for kind, places in KINDS.items() for place in places if place.startswith("cookie ")}
 FILES = {place.removeprefix("file "): kind for kind, places in KINDS.items() for place in places if place.startswith("file ")}
 _ALIGNMENTS = 3
@@ -130,6 +134,15 @@ def forms_of(secret: str | bytes) -> Iterator[tuple[str, bytes]]:
         yield "in JSON", json.dumps(secret)[1:-1].encode()
         yield "in HTML", html.escape(secret).encode()
         yield "in HTML of Jinja", html.escape(secret).replace("&#x27;", "&#39;").replace("&quot;", "&#34;").replace("+", "&#43;").encode()
+
+
+def kind_of_file(name: str) -> str:
+    """Return what kind of secret a file under `secrets/` keeps; KeyError when it is not entered."""
+    return "matter's key" if is_of_a_matter(name) else FILES[name]
+
+
+def is_of_a_matter(name: str) -> bool:
+    return _OF_A_MATTER.fullmatch(name) is not None
 
 
 def in_base64(octets: bytes, shift: int) -> bytes:

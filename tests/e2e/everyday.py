@@ -21,14 +21,32 @@ import pyotp
 from sqlalchemy import text, update
 
 from recorder.demo.auth import REALM
-from tests.e2e.canaries import COOKIES, FILES, NO_SECRETS, Evidence, code_spellings, forms_of, in_base64, secrets_in, totp_spellings
+from tests.e2e.canaries import (
+    COOKIES,
+    FILES,
+    NO_SECRETS,
+    Evidence,
+    code_spellings,
+    forms_of,
+    in_base64,
+    kind_of_file,
+    secrets_in,
+    totp_spellings,
+)
 from tests.e2e.forked import run_forked
 from tests.fakes.eavesdropper import Eavesdropper
 from tests.fakes.hostile_openid import CLIENT, HostileProvider
 from tests.fakes.mail_server import USER, Certificate, Mailbox
 from tests.processes import descendants
 from tests.product import CameraProcess, Product, Running, Said
+from vms.config import Settings
+from vms.domain.access import Action
+from vms.domain.people import System
+from vms.services.log_key import LogKey
+from vms.services.log_proof import sign_checkpoint
+from vms.services.sealed_log import new_matter, record_sealed
 from vms.services.second_factor import STEP_SECONDS
+from vms.services.signed_notes import SignedNotes
 from vms.store.database import make_engines
 from vms.store.people_tables import ProposalRow
 
@@ -76,7 +94,7 @@ class WatchedProduct(Product):
                 if path.parent.name == "secrets" and f"file {path.name}" not in NO_SECRETS:
                     current = place.removesuffix(".next")
                     homes = (current, f"{current}.next")  # the next key takes the name of the one before
-                    self.evidence.plant(FILES[path.name], *secrets_in(path.name, content), homes=homes)
+                    self.evidence.plant(kind_of_file(path.name), *secrets_in(path.name, content), homes=homes)
 
 
 def _readable(path: Path) -> bytes:
@@ -353,6 +371,7 @@ def use_the_command_line(day: Day) -> None:
     product.must("login", DIRECTOR, "--password-stdin", stdin=f"{PASSWORDS[DIRECTOR]}\n{day.papers[0]}\n")
     for path in (day.folder / "state").rglob("*.session"):
         day.evidence.plant("command line's token", path.read_text(), homes=("state",))
+    _seal_a_matter(day)
     key = re.findall(r"Key: (\S+)", product.must("log", "verify").out)[0]
     export = day.folder / "export.jsonl"
     product.must("log", "export", str(export))
@@ -371,6 +390,29 @@ def use_the_command_line(day: Day) -> None:
         ("user", "list", "--json"),
     ):
         product.vms(*command)
+
+
+def _seal_a_matter(day: Day) -> None:
+    """Nothing of the product writes sealed entries yet; they are read, fail to be read with another key, and are unsealed once signed."""
+    data = day.product.data
+    settings, central = Settings(data_dir=data), make_engines(data / "central.db")
+    signed = LogKey((data / "secrets" / "log_ed25519.key").read_bytes())
+    kept, lifted = new_matter(settings), new_matter(settings)
+    day.product.keep_files()
+    with central.writing() as session:
+        for matter in (kept, lifted):
+            record_sealed(session, matter, actor=System("everyday"), action=Action.CAMERA_TEST, at=datetime.now(UTC))
+    for _ in range(2):  # each has room for one at least
+        with central.writing() as session:
+            sign_checkpoint(session, signed, at=datetime.now(UTC), notes=SignedNotes(settings))
+    central.dispose()
+    day.product.must("log", "show", "--sealed", kept.id, "--json")
+    path = data / "secrets" / f"{kept.id}.key"
+    path.write_bytes(lifted.key)
+    assert day.product.vms("log", "show", "--sealed", kept.id).code != 0
+    path.write_bytes(kept.key)
+    day.product.must("log", "unseal", lifted.id)
+    assert not path.with_name(f"{lifted.id}.key").exists()
 
 
 def _rotate_keys(day: Day) -> None:
