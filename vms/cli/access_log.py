@@ -131,7 +131,7 @@ def unseal_matter(context: typer.Context, matter: Annotated[str, typer.Argument(
     if done.waiting:
         out.print(f"{done.waiting:,} wait for the next checkpoint, and the key stays. Run this again in five minutes.")
     if done.unreadable:
-        err.print(f"!! The key opens {_numbers(done.unreadable)} not: it stays. Run: vms log verify", markup=False)
+        err.print(f"!! The key does not open {_numbers(done.unreadable)}, so it stays. Run: vms log verify", markup=False)
     if done.over:
         out.print("Nothing of the matter is secret any more: its key is destroyed.")
     raise SystemExit(Exit.WRONG if done.unreadable else Exit.DONE)

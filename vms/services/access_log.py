@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NotRequired, TypedDict, Unpack
 
 from sqlalchemy.orm import Session
 
@@ -20,60 +21,51 @@ from vms.services.refusals import not_allowed
 from vms.store import access_log
 from vms.store.access_log import together
 
-__all__ = ["DISTRICT", "LIST_LIMIT", "LogPage", "event_by", "list_events", "name_of", "record", "refuse", "together"]
+__all__ = ["DISTRICT", "LIST_LIMIT", "LogPage", "Said", "event_of", "list_events", "name_of", "record", "refuse", "together"]
 
 DISTRICT = "district"
 LIST_LIMIT = 500
 
 
-def record(  # noqa: PLR0913 - an event has so many parts, and each is named where it is written
-    session: Session,
-    *,
-    actor: Actor,
-    action: Action,
-    at: datetime,
-    camera_id: CameraId | None = None,
-    purpose: Purpose | None = None,
-    span: Timespan | None = None,
-    view_id: ViewId | None = None,
-    detail: Mapping[str, str] | None = None,
-    origin: str = DISTRICT,
-) -> AccessEvent:
+class Said(TypedDict):
+    """What an event says; all but who, what and when may be left out."""
+
+    actor: Actor
+    action: Action
+    at: datetime
+    camera_id: NotRequired[CameraId | None]
+    purpose: NotRequired[Purpose | None]
+    span: NotRequired[Timespan | None]
+    view_id: NotRequired[ViewId | None]
+    detail: NotRequired[Mapping[str, str] | None]
+    origin: NotRequired[str]
+
+
+def record(session: Session, **said: Unpack[Said]) -> AccessEvent:
     """Write one event and return it with its number. Call it last: it holds the log until the transaction ends.
 
     Where one transaction records many, `together` writes them at once.
     """
-    event = event_by(actor, action, at, camera_id=camera_id, purpose=purpose, span=span, view_id=view_id, detail=detail, origin=origin)
-    return access_log.append(session, event)
+    return access_log.append(session, event_of(said))
 
 
-def event_by(  # noqa: PLR0913 - as `record`, which it is a part of
-    actor: Actor,
-    action: Action,
-    at: datetime,
-    *,
-    camera_id: CameraId | None = None,
-    purpose: Purpose | None = None,
-    span: Timespan | None = None,
-    view_id: ViewId | None = None,
-    detail: Mapping[str, str] | None = None,
-    origin: str = DISTRICT,
-) -> AccessEvent:
+def event_of(said: Said) -> AccessEvent:
     """Return the event without a number, as it is before the log has it."""
+    actor = said["actor"]
     name, role = _signature(actor)
     return AccessEvent(
         number=0,
-        origin=origin,
-        at=at,
+        origin=said.get("origin", DISTRICT),
+        at=said["at"],
         actor=actor.label,
         actor_name=name,
         role=role,
-        action=action,
-        camera_id=camera_id,
-        purpose=purpose,
-        span=span,
-        view_id=view_id,
-        detail=dict(detail or {}),
+        action=said["action"],
+        camera_id=said.get("camera_id"),
+        purpose=said.get("purpose"),
+        span=said.get("span"),
+        view_id=said.get("view_id"),
+        detail=dict(said.get("detail") or {}),
     )
 
 

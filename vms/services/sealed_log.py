@@ -5,23 +5,22 @@ To everybody else a sealed entry is padding: in lists, counts, exports, proofs, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import TypeAlias, Unpack
 
 from sqlalchemy.orm import Session
 
 from vms.config import Settings
 from vms.crypto import decrypt, encrypt, random_bytes
-from vms.domain.access import AccessEvent, Action, Purpose, UnreadableEntry, body_of, line_of
+from vms.domain.access import AccessEvent, Action, UnreadableEntry, body_of, line_of
 from vms.domain.checkpoint import SALT_BYTES
-from vms.domain.ids import CameraId, MatterId, ViewId
+from vms.domain.ids import MatterId
 from vms.domain.people import Actor
 from vms.domain.sealed_entry import bound_to, filled, text_in
-from vms.domain.timespan import Timespan
 from vms.errors import Corrupt
-from vms.services.access_log import DISTRICT, LIST_LIMIT, event_by
+from vms.services.access_log import DISTRICT, LIST_LIMIT, Said, event_of
 from vms.store import access_sealed, matter_keys
 from vms.store.access_sealed import SealedEntry
 
@@ -61,28 +60,15 @@ def destroy_matter(settings: Settings, matter: MatterId) -> None:
     matter_keys.destroy(settings.secrets_dir, matter)
 
 
-def record_sealed(  # noqa: PLR0913 - as `record`
-    session: Session,
-    matter: Matter,
-    *,
-    actor: Actor,
-    action: Action,
-    at: datetime,
-    camera_id: CameraId | None = None,
-    purpose: Purpose | None = None,
-    span: Timespan | None = None,
-    view_id: ViewId | None = None,
-    detail: Mapping[str, str] | None = None,
-    origin: str = DISTRICT,
-) -> None:
+def record_sealed(session: Session, matter: Matter, **said: Unpack[Said]) -> None:
     """Write one event that only the holder of the matter's key can read. Call it last: it holds the log until the transaction ends.
 
     It has no number before the next checkpoint.
     """
-    event = event_by(actor, action, at, camera_id=camera_id, purpose=purpose, span=span, view_id=view_id, detail=detail, origin=origin)
-    position = access_sealed.next_position(session, origin)
-    sealed = encrypt(matter.key, filled(body_of(event)), bound_to(origin, matter.id, position))
-    access_sealed.add(session, origin, position, matter.id, salt=random_bytes(SALT_BYTES), sealed=sealed)
+    event = event_of(said)
+    position = access_sealed.next_position(session, event.origin)
+    sealed = encrypt(matter.key, filled(body_of(event)), bound_to(event.origin, matter.id, position))
+    access_sealed.add(session, event.origin, position, matter.id, salt=random_bytes(SALT_BYTES), sealed=sealed)
 
 
 def read_sealed(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeAlias, cast
@@ -82,7 +82,8 @@ class Driver:
             if isinstance(err, self.dialect.loaded_dbapi.Error):
                 raise self._said(err) from err
         finally:
-            self._cursor.close()
+            with suppress(self.dialect.loaded_dbapi.Error):  # of a connection that is gone: what is told is why
+                self._cursor.close()
 
     def _said(self, err: DBAPIModule.Error) -> Exception:
         lost = self.dialect.is_disconnect(err, self._connection.connection.dbapi_connection, self._cursor)
@@ -125,12 +126,9 @@ class Engines:
         """Return the rows of one SELECT, as the driver has them; it sees one state of the database, without a transaction around it."""
         connection = self._read.take()
         try:
-            rows = self._asked(connection, sql, values)
-        except BaseException:
-            connection.close()
-            raise
-        self._read.give_back(connection)
-        return rows
+            return self._asked(connection, sql, values)
+        finally:
+            self._read.give_back(connection)
 
     def _asked(self, connection: Connection, sql: str, values: Values) -> list[Any]:
         if connection.dialect.name == "postgresql":
@@ -240,7 +238,7 @@ class _Connections:
         """Roll back what was not committed on a connection that `take` gave, and let it go."""
         try:
             connection.rollback()
-        except BaseException:
+        except BaseException:  # whatever it was: what may still be in a transaction is lent to nobody
             connection.close()
             raise
         self.give_back(connection)

@@ -255,5 +255,5 @@ def test_what_can_not_be_unsealed_is_said_by_its_number(settings: Settings, cent
         connection.execute(text("UPDATE access_sealed SET sealed = salt WHERE position = 1"))
         number = connection.scalar(text("SELECT number FROM access_sealed WHERE position = 1"))
     said = _say(settings, "unseal", matter.id)
-    assert (said.exit_code, f"The key opens entry {number} not" in said.stderr) == (1, True)
+    assert (said.exit_code, f"The key does not open entry {number}, so it stays." in said.stderr) == (1, True)
     assert settings.secrets_dir.joinpath(f"{matter.id}.key").exists()

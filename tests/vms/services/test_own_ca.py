@@ -34,13 +34,6 @@ HOSTS = ("cameras.alder.lan", "10.20.0.5")
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    settings = Settings(data_dir=tmp_path)
-    settings.secrets_dir.mkdir()
-    return settings
-
-
-@pytest.fixture
 def made(settings: Settings) -> Settings:
     make_authority(settings, HOSTS, district="Alder County Library District", at=NOW)
     return settings

@@ -36,13 +36,6 @@ from vms.store.central_tables import SCHEMA
 from vms.store.database import Engines
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    settings = Settings(data_dir=tmp_path)
-    settings.secrets_dir.mkdir()
-    return settings
-
-
 def test_an_entry_reads_back_before_it_is_signed_and_after(central: Engines) -> None:
     written = {"camera_id": CameraId(5), "purpose": Purpose.REQUEST, "span": span(-60, 0), "detail": {"note": "naïve"}}
     with central.writing() as session:

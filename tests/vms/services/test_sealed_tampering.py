@@ -29,7 +29,7 @@ _REFUSED = (
 _AGAIN = (
     "INTO access_sealed (origin, position, number, matter, salt, sealed) SELECT origin, {}, {}, matter, salt, sealed FROM access_sealed"
 )
-_BY_ROW_ID = (
+_BY_ROW_ID = (  # which the tables have not: what replaces by it takes a row away, and no trigger sees it
     (
         "INSERT OR REPLACE INTO access_sealed (rowid, origin, position, matter, salt, sealed) "
         "SELECT 1, origin, 9, matter, salt, sealed FROM access_sealed LIMIT 1"
@@ -54,24 +54,15 @@ def test_the_database_lets_a_row_have_its_number_and_nothing_else(central: Engin
         connection.execute(text(statement))
 
 
-@pytest.mark.parametrize("statement", _ON_SQLITE)
-def test_nothing_replaces_a_row(central_sqlite: Engines, statement: str) -> None:
+@pytest.mark.parametrize(
+    ("statement", "sentence"),
+    [*((statement, "append-only") for statement in _ON_SQLITE), *((statement, r"column.* rowid") for statement in _BY_ROW_ID)],
+)
+def test_nothing_replaces_a_row(central_sqlite: Engines, statement: str, sentence: str) -> None:
     seal(central_sqlite)
     sign(central_sqlite, entries=3)
     seal(central_sqlite)
-    with pytest.raises(DBAPIError, match="append-only"), central_sqlite.write.begin() as connection:
-        connection.execute(text(statement))
-
-
-@pytest.mark.parametrize("statement", _BY_ROW_ID)
-def test_nothing_replaces_a_row_by_its_row_id(central_sqlite: Engines, statement: str) -> None:
-    seal(central_sqlite)
-    sign(central_sqlite, entries=3)
-    seal(central_sqlite)
-    with (
-        pytest.raises(DBAPIError, match=r"append-only|column.* rowid"),
-        central_sqlite.write.begin() as connection,
-    ):
+    with pytest.raises(DBAPIError, match=sentence), central_sqlite.write.begin() as connection:
         connection.execute(text(statement))
     assert len(numbers(central_sqlite)) == 2
     assert verify(central_sqlite).ok

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from tests.factories import CONSOLE, NOW, after, span
 from tests.vms.services.sealing import seal, sign, unguarded, verify
@@ -19,13 +21,6 @@ from vms.services.sealed_log import Matter, new_matter, open_matter, record_seal
 from vms.services.unsealing import Unsealed, Unsealing
 from vms.store import access_log
 from vms.store.database import Engines
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    settings = Settings(data_dir=tmp_path)
-    settings.secrets_dir.mkdir()
-    return settings
 
 
 @pytest.fixture
@@ -101,6 +96,32 @@ def test_two_at_once_publish_nothing_twice(central: Engines, matter: Matter) -> 
         with central.writing() as session:
             unsealing.publish_page(session)
     assert len(_published(central)) == 2
+
+
+def test_one_that_looked_before_another_committed_looks_again_when_it_holds_the_log(
+    central_postgresql: Engines, matter: Matter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite the second begins when the first has committed."""
+    seal(central_postgresql, 2, matter=matter)
+    sign(central_postgresql)
+    looked, hold = Event(), access_log.last_number
+
+    def look_and_hold(session: Session, origin: str) -> int:
+        looked.set()
+        return hold(session, origin)
+
+    def publish() -> None:
+        with central_postgresql.writing() as session:
+            Unsealing(matter, actor=CONSOLE, at=NOW).publish_page(session)
+
+    with ThreadPoolExecutor(1) as pool:
+        with central_postgresql.writing() as session:
+            Unsealing(matter, actor=CONSOLE, at=NOW).publish_page(session)
+            monkeypatch.setattr(access_log, "last_number", look_and_hold)
+            second = pool.submit(publish)
+            assert looked.wait(30)
+        second.result(30)
+    assert len(_published(central_postgresql)) == 2
 
 
 def test_what_is_sealed_behind_the_last_page_keeps_the_key(central: Engines, settings: Settings, matter: Matter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,31 @@ def test_a_row_that_exists_is_the_conflict_that_it_always_was(central: Engines, 
     assert "hunter2" not in str(failure.value)
     with pytest.raises(Conflict, match="there already"), central.writing() as session, unique("It is there already."):
         _add(session, rows)
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_connection_that_was_closed_underneath_is_lent_to_nobody_again(central_sqlite: Engines, *, writes: bool) -> None:
+    way = central_sqlite.writing if writes else central_sqlite.reading
+
+    def use_a_closed_one() -> None:
+        with way() as session, driver_of(session) as driver:
+            held = session.connection().connection.dbapi_connection
+            assert held is not None
+            held.close()
+            driver.rows("SELECT 1", ())
+
+    for _ in range(2):
+        with pytest.raises(DBAPIError, match="closed"):
+            use_a_closed_one()
+    assert _VALUE.rows(central_sqlite, {"of": "colour"}) == []
+    with way() as session:
+        assert _VALUE.rows(session, {"of": "colour"}) == []
+
+
+def test_as_many_read_at_once_as_there_are_threads(central_sqlite: Engines) -> None:
+    with ExitStack() as stack:
+        sessions = [stack.enter_context(central_sqlite.reading()) for _ in range(40)]
+        assert [_VALUE.rows(session, {"of": "colour"}) for session in sessions] == [[]] * 40
 
 
 def test_a_locked_database_is_said_to_be_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
