@@ -218,11 +218,11 @@ def test_an_erased_entry_says_when_and_by_which_rule(world: World) -> None:
         told = access_log.record(
             session, actor=System("log-erase"), action=Action.LOG_ERASE, at=NOW, detail=Erasure(1, first.number, 760).detail(bytes(64))
         )
-    _do(world, f"salt = NULL, body = NULL, erased_by = {told.number}", first.number)
+    _do(world, f"salt = NULL, body = NULL, erased_by = {told}", first.number)
     with world.client(Role.AUDITOR, page=True) as client:
         assert "Erased on Sat 14 Mar, by the rule of 760 days" in client.get("/log").text
     seen = {entry["number"]: entry["seen"] for entry in _entries(world)}
-    assert seen[told.number] == f"Erased entries 1 to {first.number}, by the rule of 760 days"
+    assert seen[told] == f"Erased entries 1 to {first.number}, by the rule of 760 days"
     assert first.number not in [entry["number"] for entry in _entries(world, day="2026-03-14")]
 
 

@@ -108,7 +108,7 @@ def show(
             )
         page = allowed(answer)
     if as_json:
-        print_json({"entries": [_document(line) for line in page.lines], "own": page.own.number})
+        print_json({"entries": [_document(line) for line in page.lines], "own": page.own_number})
         return
     print_table(_COLUMNS, [_row(line) for line in page.lines], empty="No entries.")
 

@@ -41,10 +41,10 @@ class Said(TypedDict):
     origin: NotRequired[str]
 
 
-def record(session: Session, **said: Unpack[Said]) -> AccessEvent:
-    """Write one event and return it with its number. Call it last: it holds the log until the transaction ends.
+def record(session: Session, **said: Unpack[Said]) -> int:
+    """Write one event and return its number. Call it last: it holds the log until the transaction ends.
 
-    Where one transaction records many, `together` writes them at once.
+    Where one transaction records many, `together` writes them at once, and their numbers are not known before.
     """
     return access_log.append(session, event_of(said))
 
@@ -81,10 +81,11 @@ def refuse(session: Session, actor: Actor, what: str, refused: Refused, *, at: d
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """A page of the log, and the event that reading it wrote."""
+    """A page of the log."""
 
     lines: tuple[LogLine, ...]
-    own: AccessEvent
+    own_number: int
+    """Of the entry that reading it wrote."""
 
 
 def list_events(  # noqa: PLR0913 - what a reader may narrow the log by

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from vms.crypto import seal
-from vms.domain.access import AccessEvent, Action
+from vms.domain.access import Action
 from vms.domain.camera import (
     Address,
     Area,
@@ -206,10 +206,10 @@ def camera_named(session: Session, actor: Actor, text: str) -> CameraDetails | R
     return named(text, "camera", known) or no_such(f"camera ‘{text}’")
 
 
-def record_test(session: Session, actor: Actor, *, camera_id: CameraId | None, address: Address, verdict: str, at: datetime) -> AccessEvent:
+def record_test(session: Session, actor: Actor, *, camera_id: CameraId | None, address: Address, verdict: str, at: datetime) -> None:
     """Write down that somebody tried a camera's address, and what came of it."""
     detail = {"address": f"{address.scheme}://{address.host}:{address.port}", "verdict": verdict}
-    return record(session, actor=actor, action=Action.CAMERA_TEST, at=at, camera_id=camera_id, detail=detail)
+    record(session, actor=actor, action=Action.CAMERA_TEST, at=at, camera_id=camera_id, detail=detail)
 
 
 def manageable(session: Session, actor: Actor, camera_id: CameraId, act: str) -> CameraDetails | Refused:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from vms.domain.access import LIVE_REPLAY, MAX_INCIDENT_CHARS, VIEW_DEADLINE, AccessEvent, Action, Grant, Purpose, View
+from vms.domain.access import LIVE_REPLAY, MAX_INCIDENT_CHARS, VIEW_DEADLINE, Action, Grant, Purpose, View
 from vms.domain.camera import CameraDetails
 from vms.domain.emergency import Emergency
 from vms.domain.ids import CameraId, EmergencyId, ViewId, new_view_id
@@ -153,9 +153,9 @@ def record_read(  # noqa: PLR0913 - an event has so many parts
     at: datetime,
     view_id: ViewId | None = None,
     detail: Mapping[str, str] | None = None,
-) -> AccessEvent:
+) -> None:
     """Write `footage:read`, once for a playlist or a segment read at the console. Commit before the first byte is sent."""
-    return record(
+    record(
         session,
         actor=actor,
         action=Action.FOOTAGE_READ,

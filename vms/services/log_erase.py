@@ -68,7 +68,7 @@ def erase_texts(session: Session, key: LogKey, found: Due, *, days: int, at: dat
         detail=erasure.detail(sign(key.private, erasure.signed_text(name))),
         origin=origin,
     )
-    access_erasing.erase(session, origin, found.first, found.last, told_by=told.number)
+    access_erasing.erase(session, origin, found.first, found.last, told_by=told)
     reviews.forget(session, found.last)
     emergencies.forget(session, found.last)
 

@@ -102,10 +102,11 @@ def add_digest(session: Session, settings: Settings, month: Month, rows: list[Co
 
 @dataclass(frozen=True, slots=True)
 class ReviewPage:
-    """Reviews, newest first, and the event that reading them wrote."""
+    """Reviews, newest first."""
 
     reviews: tuple[Review, ...]
-    own: AccessEvent
+    own_number: int
+    """Of the entry that reading them wrote."""
 
 
 def list_reviews(session: Session, actor: Actor, *, at: datetime, skip: int = 0) -> ReviewPage | Refused:

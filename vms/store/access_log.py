@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from typing import TypeAlias, TypeVarTuple
@@ -57,17 +57,17 @@ class Filter:
     """Watching of this time alone: footage of it whenever, or live while it was."""
 
 
-def append(session: Session, event: AccessEvent) -> AccessEvent:
-    """Write `event` with the next number of its origin and return it with that number.
+def append(session: Session, event: AccessEvent) -> int:
+    """Write `event` with the next number of its origin and return that number; 0 inside `together`.
 
     The origin's counter row stays locked until the transaction ends, so numbers follow the order of the commits and one that
     is rolled back leaves no hole. Take it last: whoever holds it waits for nobody.
     """
     waiting: list[AccessEvent] | None = session.info.get(_WAITING)
     if waiting is None:
-        return replace(event, number=_write(session, event.origin, [event]))
+        return _write(session, event.origin, [event])
     waiting.append(event)
-    return event
+    return 0
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def log_page(person: LogReader, tx: Tx, site: TheSite, wanted: Wanted, request: 
         "cameras": [{"id": one.camera.id, "name": one.camera.name} for one in known],
         "older": wanted.address(page.lines[-1].number) if len(page.lines) == PAGE else None,
         "newer": wanted.address(None) if wanted.before else None,
-        "own_number": page.own.number,
+        "own_number": page.own_number,
     }
     return site.pages.render("log.html", context, person=person)
 
@@ -94,7 +94,7 @@ def log_entries(person: LogReader, tx: Tx, site: TheSite, wanted: Wanted, reques
         return refusal(request, page, person=person)
     rows = [line_row(line, places, zone) for line in page.lines]
     entries = [{**entry, "at": entry["at"].isoformat() if entry["at"] else None} for entry in rows]
-    return JSONResponse({"entries": entries, "next_before": rows[-1]["number"] if len(rows) == PAGE else None, "own": page.own.number})
+    return JSONResponse({"entries": entries, "next_before": rows[-1]["number"] if len(rows) == PAGE else None, "own": page.own_number})
 
 
 def _events(

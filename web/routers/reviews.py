@@ -55,7 +55,7 @@ def reviews_page(person: ReviewReader, tx: Tx, site: TheSite, request: Request, 
         "digests": [_digest(review, review.counts) for review in page.reviews if review.counts is not None],
         "older": f"/reviews?skip={skipped + LIST_LIMIT}" if len(page.reviews) == LIST_LIMIT else None,
         "newer": "/reviews" if skipped else None,
-        "own_number": page.own.number,
+        "own_number": page.own_number,
     }
     return site.pages.render("reviews.html", context, person=person)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC
 
 import pytest
 from hypothesis import given
@@ -34,6 +36,39 @@ _JSON = st.recursive(
 
 def test_an_entry_reads_back() -> None:
     assert line_of(7, body_of(_EVENT)) == _EVENT
+
+
+_TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+_EVENTS = st.builds(
+    AccessEvent,
+    number=st.integers(1),
+    origin=_TEXTS,
+    at=st.datetimes(timezones=st.just(UTC)),
+    actor=_TEXTS,
+    actor_name=_TEXTS,
+    role=_TEXTS,
+    action=st.sampled_from(Action),
+    camera_id=st.none() | st.integers(1).map(CameraId),
+    purpose=st.none() | st.sampled_from(Purpose),
+    span=st.none() | st.integers(0, 10**6).map(lambda until: span(-60, until)),
+    view_id=st.none() | _TEXTS.map(ViewId),
+    detail=st.dictionaries(_TEXTS, _TEXTS),
+)
+
+
+@given(event=_EVENTS)
+def test_the_text_is_json_in_the_order_of_its_keys_without_a_space_and_says_all_of_the_event(event: AccessEvent) -> None:
+    body = body_of(event)
+    assert body == json.dumps(json.loads(body), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    assert line_of(event.number, body) == event
+    assert body_of(replace(event, number=0), event.number) == body
+
+
+@given(text=st.text())
+def test_what_no_database_takes_is_not_in_the_text(text: str) -> None:
+    body = body_of(replace(_EVENT, actor_name=text, detail={"note": text}))
+    assert "\0" not in json.loads(body)["actor_name"]
+    assert body.encode()
 
 
 @pytest.mark.parametrize("body", ["", "null", "[]", "{}", "7", "[" * 100_000, '{"number":7}', b"{}", None, 7])

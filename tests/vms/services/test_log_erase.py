@@ -203,7 +203,7 @@ def test_an_erasure_that_the_log_s_key_did_not_sign_is_none(aged: Engines) -> No
     with aged.writing() as session:
         told = record(session, actor=CONSOLE, action=Action.LOG_ERASE, at=NOW, detail=erasure.detail(bytes(64)))
     with aged.write.begin() as connection:
-        connection.exec_driver_sql(_BY_HAND.format(told.number, 1))
+        connection.exec_driver_sql(_BY_HAND.format(told, 1))
     assert "Entry 1 was erased" in _sentences(aged)
 
 

@@ -198,6 +198,7 @@ def test_who_reads_reviews_is_written_and_only_who_may_does(central: Engines, se
     with central.writing() as session:
         auditor = a_person(session, Role.AUDITOR)
         page = done(list_reviews(session, auditor, at=NOW))
-        assert ([review.actor for review in page.reviews], page.own.action) == ([person.label], Action.REVIEW_READ)
+        (own,) = access_log.find(session, DISTRICT, None, access_log.Filter(), limit=1)
+        assert ([review.actor for review in page.reviews], own.action, own.number) == ([person.label], Action.REVIEW_READ, page.own_number)
         for other in (person, a_person(session, Role.IT), elsewhere(auditor, a_branch(session, "Harbor").id), CONSOLE):
             assert "Director or an auditor of the whole district" in refused(list_reviews(session, other, at=NOW)).sentence

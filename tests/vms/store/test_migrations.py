@@ -197,7 +197,7 @@ def test_entries_of_an_older_log_keep_number_and_words(database: str, request: p
 
     with engines.writing() as session:
         events = access_log.find(session, "district", None, access_log.Filter(camera_id=CameraId(5)), limit=2000)
-        assert access_log.append(session, events[0]).number == 1003
+        assert access_log.append(session, events[0]) == 1003
         assert verify_log(session, LogKey(bytes(32))).ok
         assert read_note(sign_checkpoint(session, LogKey(bytes(32)), at=NOW).note)[0].size == 1008
         assert verify_log(session, LogKey(bytes(32))).ok
