@@ -20,6 +20,7 @@ SessionId = NewType("SessionId", int)
 ScreenId = NewType("ScreenId", int)
 ProposalId = NewType("ProposalId", int)
 EmergencyId = NewType("EmergencyId", int)
+HoldId = NewType("HoldId", int)
 VolumeId = NewType("VolumeId", str)
 """UUID text, as in the volume's identity file."""
 ViewId = NewType("ViewId", str)
