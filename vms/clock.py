@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 
@@ -28,6 +29,16 @@ class SystemClock:
     def monotonic(self) -> float:
         return time.clock_gettime(_BOOTTIME)
 
+
+def boot_id() -> str:
+    """Return which start of the machine `monotonic` counts from: random on Linux, elsewhere the moment of it to a minute."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return f"{(time.time() - time.clock_gettime(_BOOTTIME)) / 60:.0f}"
+
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 # CLOCK_BOOTTIME counts a suspended machine's sleep, CLOCK_MONOTONIC does not; macOS has only the latter.
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

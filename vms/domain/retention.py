@@ -9,10 +9,50 @@ from datetime import timedelta
 from vms.domain.hold import HeldTime, HoldChange, joined
 from vms.domain.ids import CameraId, StreamId
 
+_MS = timedelta(milliseconds=1)
 LEASE_LASTS = timedelta(minutes=15)
 """So long a node may destroy by one answer of the hub, counted by its own clock from before it asked."""
 LEASE_MARGIN = timedelta(seconds=30) + LEASE_LASTS / 1000
 """By so much longer the hub counts it: clocks don't run alike."""
+
+
+MOST_DRIFT = timedelta(hours=1)
+"""By so much the wall clock may move against the time that has passed before nothing is destroyed by it."""
+LONGEST_OFF = timedelta(days=4)
+"""A machine that was off for longer than a long weekend, or whose clock is wrong by as much: a person says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """How a machine's clocks stood at one moment."""
+
+    boot_id: str
+    """Of the start of the machine that `uptime_ms` counts from."""
+    uptime_ms: int
+    at_ms: int
+    """By the wall clock, since 1970."""
+
+
+def lease_lasts(asked: ClockReading, now: ClockReading) -> bool:
+    """Say whether a lease that was asked for then still lasts: by the machine's uptime, whatever the wall clock says."""
+    return asked.boot_id == now.boot_id and 0 <= now.uptime_ms - asked.uptime_ms < LEASE_LASTS // _MS
+
+
+def why_not_trusted(known: ClockReading, now: ClockReading) -> str | None:
+    """Return why nothing may be destroyed by the wall clock as it is now, given when it was last right; None when it may.
+
+    Only a clock that runs ahead destroys too early. One that went back is waited for.
+    """
+    lead = (now.at_ms - known.at_ms) * _MS
+    if now.boot_id == known.boot_id:
+        lead -= (now.uptime_ms - known.uptime_ms) * _MS
+        return f"The clock went forward by {_hours(lead)} by itself." if lead > MOST_DRIFT else None
+    return f"The machine was off for {_hours(lead)}, or its clock is wrong." if lead > LONGEST_OFF else None
+
+
+def _hours(length: timedelta) -> str:
+    hours = round(length / timedelta(hours=1))
+    return f"{hours // 24} days" if hours >= 48 else f"{hours} hours"
 
 
 @dataclass(frozen=True, slots=True)

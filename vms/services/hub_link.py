@@ -11,7 +11,9 @@ from sqlalchemy.exc import OperationalError
 
 from vms.domain.camera import NodeConfiguration, StreamStatus
 from vms.domain.footage import CoverageSpan
+from vms.domain.hold import HoldAnswer
 from vms.domain.ids import NodeId
+from vms.domain.retention import Orders
 from vms.errors import NotFound, Unavailable
 from vms.store import cameras, coverage, nodes
 from vms.store.database import Engines
@@ -30,6 +32,22 @@ class HubLink(Protocol):
 
     def report_states(self, node_id: NodeId, states: Sequence[StreamStatus], *, at: datetime) -> None:
         """Store what each stream does now."""
+        ...
+
+
+class OrdersLink(Protocol):
+    """What a node's retention asks of the hub. Each call may block and may fail with Unavailable: then nothing new is condemned."""
+
+    def orders(self, node_id: NodeId, applied_seq: int, *, at: datetime) -> Orders:
+        """Return what is held and how long the rest is kept, and grant a lease; Conflict when `applied_seq` is newer than the hub."""
+        ...
+
+    def answer_holds(self, node_id: NodeId, applied_seq: int, answers: Sequence[HoldAnswer], *, at: datetime) -> None:
+        """Store up to which change holds are in force there, and what there was to keep; answering again is harmless."""
+        ...
+
+    def hold_seq(self, node_id: NodeId) -> int:
+        """Return the newest change of holds."""
         ...
 
 

@@ -6,21 +6,14 @@ clustered by stream and start: every question is about one stream and a span of 
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Text, UniqueConstraint, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.domain.camera import RecordingMode, Scheme, StreamRole
 from vms.domain.footage import GapReason, SegmentState
-from vms.store.central_base import NAMING
+from vms.store import retention_tables  # noqa: F401 - its tables join the schema
 from vms.store.columns import Unsigned64, Word, one_of, one_of_numbers
-
-_CLUSTERED = {"sqlite_with_rowid": False}
-
-
-class NodeIndex(DeclarativeBase):
-    """Base of every table of the node index."""
-
-    metadata = MetaData(naming_convention=NAMING)
+from vms.store.index_base import CLUSTERED, NodeIndex
 
 
 class VolumeRow(NodeIndex):
@@ -49,7 +42,7 @@ class SegmentRow(NodeIndex):
         one_of_numbers("state", SegmentState, "state"),
         # What is being destroyed or was lost: few, looked for at start-up and by every pass.
         Index("ix_segment_not_live", "stream_id", "start_ms", sqlite_where=text("state <> 0")),
-        _CLUSTERED,
+        CLUSTERED,
     )
 
     stream_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -70,7 +63,7 @@ class SegmentSideRow(NodeIndex):
     __tablename__ = "segment_side"
     __table_args__ = (
         CheckConstraint("length(media_sha256) = 32 AND length(file_digest) = 32", name="digests"),
-        _CLUSTERED,
+        CLUSTERED,
     )
 
     stream_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -89,7 +82,7 @@ class RunRow(NodeIndex):
     """Unbroken recording of one stream, extended in place. Runs of one stream never overlap (`runs.put`)."""
 
     __tablename__ = "run"
-    __table_args__ = (CheckConstraint("end_ms >= start_ms", name="order"), one_of("end_reason", GapReason, "end_reason"), _CLUSTERED)
+    __table_args__ = (CheckConstraint("end_ms >= start_ms", name="order"), one_of("end_reason", GapReason, "end_reason"), CLUSTERED)
 
     stream_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     start_ms: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -110,7 +103,7 @@ class GapRow(NodeIndex):
         one_of("reason", GapReason, "reason"),
         # The gaps that last, closed when footage comes again and at start-up.
         Index("ix_gap_open", "stream_id", sqlite_where=text("end_ms IS NULL")),
-        _CLUSTERED,
+        CLUSTERED,
     )
 
     stream_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -175,7 +168,7 @@ class CoverageOutboxRow(NodeIndex):
     """Runs that changed since the hub last heard of them; a run that changes again replaces its row."""
 
     __tablename__ = "coverage_outbox"
-    __table_args__ = (_CLUSTERED,)
+    __table_args__ = (CLUSTERED,)
 
     stream_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     start_ms: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)

@@ -179,15 +179,25 @@ class KeyStore:
 
     def destroy(self, camera: CameraId, hour: int, *, at: datetime) -> None:
         """Destroy a key in both copies and leave a tombstone; again, or for a key that never was, it is destroyed all the same."""
-        name = (camera, hour)
+        self.destroy_all([(camera, hour)], at=at)
+
+    def destroy_all(self, names: Iterable[KeyName], *, at: datetime) -> None:
+        """Do what `destroy` does for many keys, with one commit in each copy."""
+        wanted = list(dict.fromkeys(names))
         with self._writing() as (first, second):
-            held = first.entries([name]), second.entries([name])
+            held = first.entries(wanted), second.entries(wanted)
             failpoint("keys:destroy:a")
-            merged = {name: _Entry(None, ms_of(at)), **{n: e for n, e in _merged(*held, self._keks).items() if e.wrapped is None}}
+            gone = {name: entry for name, entry in _merged(*held, self._keks).items() if entry.wrapped is None}
+            merged = {name: _Entry(None, ms_of(at)) for name in wanted} | gone
             first.put(_changes(held[0], merged))  # D2
             failpoint("keys:destroy:b")
             second.put(_changes(held[1], merged))  # D3
             failpoint("keys:destroy:c")
+
+    def hours(self, camera: CameraId, *, before: int) -> list[int]:
+        """Return the hours (since 1970) before `before` of which a camera has a key."""
+        with self._threads:
+            return self._copies[0].hours(camera, before)
 
     def count(self) -> int:
         """Return how many keys there are."""
@@ -328,6 +338,13 @@ class _Copy:
                 for camera, hour, wrapped, gone in self._connection.execute(f"{query} WHERE camera = ? AND hour = ?", name):
                     found[CameraId(camera), hour] = _Entry(wrapped, gone)
             return found
+
+    def hours(self, camera: CameraId, before: int) -> list[int]:
+        query = (
+            "SELECT camera, hour, wrapped, destroyed_ms FROM hour_key WHERE camera = ? AND hour < ? AND wrapped IS NOT NULL ORDER BY hour"
+        )
+        with self._sentences():
+            return [hour for _, hour, _, _ in self._connection.execute(query, (camera, before))]
 
     def put(self, entries: dict[KeyName, _Entry]) -> None:
         """Write these rows in one durable commit."""

@@ -111,3 +111,64 @@ CREATE TABLE coverage_outbox (
   end_ms INTEGER NOT NULL,
   CONSTRAINT pk_coverage_outbox PRIMARY KEY (stream_id, start_ms)
 ) WITHOUT ROWID;
+
+CREATE TABLE stream_rule (
+  stream_id INTEGER NOT NULL,
+  camera_id INTEGER NOT NULL,
+  keep_ms INTEGER NOT NULL,
+  CONSTRAINT pk_stream_rule PRIMARY KEY (stream_id),
+  CONSTRAINT ck_stream_rule_keep CHECK (keep_ms > 0)
+);
+
+CREATE INDEX ix_stream_rule_camera_id ON stream_rule (camera_id);
+
+CREATE TABLE hold_replica (
+  camera_id INTEGER NOT NULL,
+  hold_id INTEGER NOT NULL,
+  start_ms INTEGER NOT NULL,
+  end_ms INTEGER,
+  answered BOOLEAN NOT NULL,
+  CONSTRAINT pk_hold_replica PRIMARY KEY (camera_id, hold_id),
+  CONSTRAINT ck_hold_replica_order CHECK (end_ms > start_ms)
+) WITHOUT ROWID;
+
+CREATE TABLE deletion_lease (
+  id INTEGER NOT NULL,
+  hold_seq INTEGER,
+  boot_id VARCHAR(64) NOT NULL,
+  uptime_ms INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL,
+  CONSTRAINT pk_deletion_lease PRIMARY KEY (id),
+  CONSTRAINT ck_deletion_lease_one CHECK (id = 1)
+);
+
+CREATE TABLE purge_log (
+  number INTEGER NOT NULL,
+  stream_id INTEGER NOT NULL,
+  camera_id INTEGER NOT NULL,
+  first_ms INTEGER NOT NULL,
+  last_ms INTEGER NOT NULL,
+  end_ms INTEGER NOT NULL,
+  segments INTEGER NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  keep_ms INTEGER NOT NULL,
+  hold_seq INTEGER NOT NULL,
+  condemned_ms INTEGER NOT NULL,
+  position INTEGER,
+  erased_ms INTEGER,
+  root BLOB,
+  hash BLOB,
+  CONSTRAINT pk_purge_log PRIMARY KEY (number),
+  CONSTRAINT ck_purge_log_batch CHECK (last_ms >= first_ms AND segments > 0),
+  CONSTRAINT ck_purge_log_closed CHECK ((position IS NULL) = (hash IS NULL) AND (position IS NULL) = (erased_ms IS NULL)),
+  CONSTRAINT ck_purge_log_root CHECK ((position IS NULL) = (root IS NULL)),
+  CONSTRAINT uq_purge_log_position UNIQUE (position)
+);
+
+CREATE INDEX ix_purge_log_stream_id_first_ms ON purge_log (stream_id, first_ms);
+
+CREATE TRIGGER purge_log_no_delete BEFORE DELETE ON purge_log BEGIN SELECT RAISE(ABORT, 'purge_log is append-only'); END;
+
+CREATE TRIGGER purge_log_no_replace BEFORE INSERT ON purge_log WHEN EXISTS (SELECT 1 FROM purge_log WHERE number = NEW.number OR position = NEW.position) BEGIN SELECT RAISE(ABORT, 'purge_log is append-only'); END;
+
+CREATE TRIGGER purge_log_no_update BEFORE UPDATE ON purge_log WHEN (OLD.position IS NULL AND NEW.position IS NOT NULL AND NEW.number = OLD.number AND NEW.stream_id = OLD.stream_id AND NEW.camera_id = OLD.camera_id AND NEW.first_ms = OLD.first_ms AND NEW.last_ms = OLD.last_ms AND NEW.end_ms = OLD.end_ms AND NEW.segments = OLD.segments AND NEW.size_bytes = OLD.size_bytes AND NEW.keep_ms = OLD.keep_ms AND NEW.hold_seq = OLD.hold_seq AND NEW.condemned_ms = OLD.condemned_ms) IS NOT TRUE BEGIN SELECT RAISE(ABORT, 'purge_log is append-only'); END;

@@ -33,7 +33,7 @@ from vms.services.log_verify import verify_log
 from vms.store import access_log, proposals, sessions
 from vms.store.central_tables import SCHEMA
 from vms.store.database import Engines, make_engines
-from vms.store.index_tables import NodeIndex
+from vms.store.index_base import NodeIndex
 from vms.store.migrate import Which, _config, migrate, require_current
 from vms.store.schema import dump_path, dump_schema, fresh_dump
 from vms.store.stream_config import load

@@ -1,0 +1,164 @@
+"""One pass: whatever is past its window and held by nothing is condemned, erased and purged. The steps stand in `vms.store.purging`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from retention.node import RetentionNode
+from retention.orders import take_orders
+from vms.domain.ids import VolumeId
+from vms.domain.purge import Batch
+from vms.domain.retention import StreamRule, lease_lasts, why_not_trusted
+from vms.errors import Unavailable, VmsError
+from vms.log import get_logger
+from vms.store import deletion_lease, purging, volumes
+from vms.store.erase import erase_published
+from vms.store.failpoints import failpoint
+from vms.store.files import Volume
+from vms.store.layout import segment_file
+from vms.store.purging import Doomed
+
+log = get_logger(__name__)
+
+_HOUR_MS = 3_600_000
+KEYS_AT_ONCE = 200
+Pause = Callable[[float], bool]
+"""Wait so many seconds; True when the process is to end."""
+
+
+@dataclass(slots=True)
+class Passed:
+    """What a pass did."""
+
+    condemned: int = 0
+    erased: int = 0
+    purged: int = 0
+    kept: int = 0
+    """Segments past their window that a hold keeps."""
+    keys_destroyed: int = 0
+    paused: str | None = None
+    """Why nothing, or not everything, could be destroyed."""
+
+
+class Deletion:
+    """Makes passes. One at a time in a data directory (`retention.process`)."""
+
+    def __init__(self, node: RetentionNode, pause: Pause) -> None:
+        self._node = node
+        self._pause = pause
+
+    def run(self) -> Passed:
+        """Finish what was condemned before, then destroy what is due."""
+        passed = Passed()
+        try:
+            for batch in self._open_batches():
+                self._destroy(batch, passed)
+            passed.paused = self._why_paused()
+            if passed.paused is None:
+                self._destroy_due(passed)
+        except VmsError as err:
+            passed.paused = str(err)
+        passed.kept = self._kept()
+        return passed
+
+    def _why_paused(self) -> str | None:
+        """Return why nothing may be condemned now; with None, there is a lease."""
+        now = self._node.reading()
+        with self._node.index.read.begin() as connection:
+            known = deletion_lease.get(connection)
+        if known is not None and (why := why_not_trusted(known.asked, now)) is not None:
+            return f"{why} Nothing is deleted until somebody says that the clock is right: vms retain --trust-clock"
+        try:
+            take_orders(self._node)
+        except VmsError as err:
+            return str(err)
+        return None
+
+    def _destroy_due(self, passed: Passed) -> None:
+        with self._node.index.read.begin() as connection:
+            due = purging.rules(connection)
+        for rule in due:
+            while (batch := self._condemned(rule)) is not None:
+                passed.condemned += batch.segments
+                if not self._destroy(batch, passed):
+                    break
+        for camera in sorted({rule.camera_id for rule in due}):
+            self._destroy_keys([rule for rule in due if rule.camera_id == camera], passed)
+
+    def _condemned(self, rule: StreamRule) -> Batch | None:
+        """Condemn a batch (R1 to R4); None when nothing of the stream is due, or the process is to end."""
+        began = self._node.clock.monotonic()
+        now = self._node.reading()
+        with self._node.index.read.begin() as connection:
+            lease = deletion_lease.get(connection)
+        if lease is None or not lease_lasts(lease.asked, now):
+            take_orders(self._node)  # a pass may take longer than a lease lasts
+            now = self._node.reading()
+        with self._node.index.write.begin() as connection:
+            batch = purging.condemn(connection, rule.stream_id, now)
+        if batch is not None:
+            failpoint("retain:condemn")
+        # The recorder has the index for as long as it was kept waiting.
+        return None if self._pause(self._node.clock.monotonic() - began) else batch
+
+    def _destroy(self, batch: Batch, passed: Passed) -> bool:
+        """Erase the files of a batch and purge its rows (R5, R6); False when a disk does not let go of them yet."""
+        with self._node.index.read.begin() as connection:
+            doomed, paths = purging.doomed(connection, batch), {known.id: known.path for known in volumes.all_volumes(connection)}
+        try:
+            passed.erased += _erase(doomed, paths)
+        except (OSError, Unavailable) as err:
+            passed.paused = f"Footage that is condemned can't be erased: {err}"
+            log.error("footage not erased", batch=batch.number, reason=str(err))
+            return False
+        failpoint("retain:erase")
+        began = self._node.clock.monotonic()
+        with self._node.index.write.begin() as connection:
+            purging.purge(connection, batch, erased_ms=self._node.reading().at_ms)
+        failpoint("retain:purge")
+        passed.purged += batch.segments
+        self._pause(self._node.clock.monotonic() - began)
+        return True
+
+    def _destroy_keys(self, rules: list[StreamRule], passed: Passed) -> None:
+        """Destroy the keys of hours of which a camera has no footage left: what a disk may still hold can't be read by anybody."""
+        now_ms, camera = self._node.reading().at_ms, rules[0].camera_id
+        before = (now_ms - max(rule.keep_ms for rule in rules)) // _HOUR_MS
+        hours = self._node.keys.hours(camera, before=before)
+        with self._node.index.read.begin() as connection:
+            empty = purging.empty_hours(connection, camera, hours, now_ms)
+        for at in range(0, len(empty), KEYS_AT_ONCE):
+            page = empty[at : at + KEYS_AT_ONCE]
+            self._node.keys.destroy_all([(camera, hour) for hour in page], at=self._node.clock.now())
+            passed.keys_destroyed += len(page)
+
+    def _open_batches(self) -> list[Batch]:
+        with self._node.index.read.begin() as connection:
+            return purging.open_batches(connection)
+
+    def _kept(self) -> int:
+        now_ms = self._node.reading().at_ms
+        with self._node.index.read.begin() as connection:
+            return sum(purging.kept(connection, rule, now_ms) for rule in purging.rules(connection))
+
+
+def due(node: RetentionNode) -> Passed:
+    """Return what a pass would do, by what is in force here now; nothing is changed."""
+    now_ms, passed = node.reading().at_ms, Passed()
+    with node.index.read.begin() as connection:
+        for rule in purging.rules(connection):
+            passed.condemned += purging.due(connection, rule, now_ms)[0]
+            passed.kept += purging.kept(connection, rule, now_ms)
+        passed.erased = passed.purged = passed.condemned + sum(batch.segments for batch in purging.open_batches(connection))
+    return passed
+
+
+def _erase(doomed: list[Doomed], paths: dict[VolumeId, Path]) -> int:
+    """Erase files and sync their folders. Unavailable for a volume that is not mounted where it was: its files would seem gone."""
+    erased = 0
+    for volume in {one.volume for one in doomed}:
+        path = Volume.open(paths[volume], expect=volume).path
+        erased += erase_published(path, [segment_file(one.id) for one in doomed if one.volume == volume])
+    return erased

@@ -1,0 +1,57 @@
+"""Take from the hub what is kept and for how long, put it into force, and answer for each hold what there is.
+
+H1 read the clocks, then ask: the lease counts from before the question
+H2 one transaction on the index: holds, rules, lease   `retain:orders`   a crash before it: the next question brings the same
+H3 read what there is of each hold without an answer
+H4 give the answers to the hub                         `retain:answer`   a crash: they are given again
+H5 note that it has them
+"""
+
+from __future__ import annotations
+
+from retention.node import RetentionNode
+from vms.domain.hold import LEAST_CLOCK_ERROR, protected
+from vms.domain.retention import why_not_trusted
+from vms.domain.timespan import datetime_of_ms
+from vms.store import deletion_lease, hold_replica
+from vms.store.deletion_lease import Lease
+from vms.store.failpoints import failpoint
+
+
+def take_orders(node: RetentionNode) -> None:
+    """Take what the hub says now, and with it a lease; while the clock is not trusted, the holds alone.
+
+    Unavailable when the hub does not answer, Conflict when it knows less than this node.
+    """
+    asked = node.reading()  # H1
+    with node.index.read.begin() as connection:
+        known = hold_replica.applied_seq(connection)
+    orders = node.hub.orders(node.node_id, known, at=datetime_of_ms(asked.at_ms))
+    with node.index.write.begin() as connection:  # H2
+        hold_replica.apply(connection, orders)
+        before = deletion_lease.get(connection)
+        if before is None or why_not_trusted(before.asked, asked) is None:
+            deletion_lease.put(connection, Lease(orders.hold_seq, asked))
+    failpoint("retain:orders")
+    answer_holds(node)
+
+
+def answer_holds(node: RetentionNode) -> None:
+    """Tell the hub what there is of each hold that it has no answer to."""
+    with node.index.read.begin() as connection:
+        applied, new = hold_replica.applied_seq(connection), hold_replica.unanswered(connection)
+        answers = [
+            hold_replica.answer(connection, hold_id, camera_id, protected(held, LEAST_CLOCK_ERROR)) for hold_id, camera_id, held in new
+        ]  # H3
+    node.hub.answer_holds(node.node_id, applied, answers, at=node.clock.now())  # H4
+    failpoint("retain:answer")
+    if answers:
+        with node.index.write.begin() as connection:  # H5
+            hold_replica.mark_answered(connection, [(answer.hold_id, answer.camera_id) for answer in answers])
+
+
+def holds_changed(node: RetentionNode) -> bool:
+    """Say whether the hub knows of a change that is not in force here, or has an answer to come."""
+    with node.index.read.begin() as connection:
+        applied, new = hold_replica.applied_seq(connection), hold_replica.unanswered(connection)
+    return bool(new) or node.hub.hold_seq(node.node_id) != applied

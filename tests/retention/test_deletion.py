@@ -1,0 +1,325 @@
+"""A pass: what is past its window and held by nothing goes, whole; everything else stays, whatever happens."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from retention.deletion import Deletion, due
+from retention.orders import take_orders
+from tests.factories import STREAM, a_gap, a_run, after
+from tests.retention.world import CAMERA, DAY, World
+from vms.domain.footage import GapReason
+from vms.domain.ids import CameraId, StreamId
+from vms.domain.purge import FIRST_HASH, root_of
+from vms.domain.retention import LEASE_LASTS
+from vms.domain.timespan import ms_of
+from vms.store import deletion_lease, hold_replica, purging, runs, volumes
+from vms.store import gaps as gap_rows
+
+_OTHER = StreamId(9_002)
+_WINDOW = 14 * DAY
+
+
+def test_footage_past_its_window_goes_with_rows_and_files_and_younger_footage_stays(world: World) -> None:
+    old = world.record(-_WINDOW - 3600, -_WINDOW - 61)
+    young = world.record(-_WINDOW - 59, -60)
+    passed = world.make_pass()
+    assert (world.left(old), world.left(young)) == ([False, False], [True, True])
+    assert (passed.condemned, passed.erased, passed.purged, passed.kept, passed.paused) == (2, 2, 2, 0, None)
+    with world.node.index.read.begin() as connection:
+        assert volumes.get(connection, world.volume.id).live_bytes == 14
+    assert world.make_pass().purged == 0
+
+
+def test_the_purge_log_says_what_went_and_each_entry_s_hash_is_over_the_one_before(world: World) -> None:
+    first = world.record(-_WINDOW - 7200, -_WINDOW - 7140)
+    world.make_pass()
+    second = world.record(-_WINDOW - 3600)
+    world.make_pass()
+    with world.node.index.read.begin() as connection:
+        entries = purging.purges(connection)
+    assert [(entry.batch.segments, entry.batch.first_ms, entry.batch.size_bytes, entry.position) for entry, _ in entries] == [
+        (2, first[0].start_ms, 14, 1),
+        (1, second[0].start_ms, 7, 2),
+    ]
+    assert entries[0][0].root == root_of([one.file_digest for one in first])
+    assert [stored for _, stored in entries] == [
+        entries[0][0].hash_after(FIRST_HASH),
+        entries[1][0].hash_after(entries[0][0].hash_after(FIRST_HASH)),
+    ]
+    assert replace(entries[0][0], erased_ms=1).hash_after(FIRST_HASH) != entries[0][1]
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE purge_log SET segments = 9", "DELETE FROM purge_log", "UPDATE purge_log SET position = NULL"]
+)
+def test_no_statement_changes_what_the_purge_log_says(world: World, statement: str) -> None:
+    world.record(-_WINDOW - 3600)
+    world.make_pass()
+    with pytest.raises(Exception, match="append-only"), world.node.index.write.begin() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def test_what_a_hold_touches_with_its_minute_and_its_clock_error_stays_and_goes_when_it_is_released(world: World) -> None:
+    base = -_WINDOW - 86_400
+    # The hold names 600 s to 660 s; 62 s more on both sides are kept.
+    made = world.record(base, base + 478 - 1, base + 540, base + 600, base + 661, base + 722, base + 800)
+    world.hub.place(1, base + 600, base + 660)
+    passed = world.make_pass()
+    assert world.left(made) == [False, False, True, True, True, False, False]
+    assert (passed.purged, passed.kept) == (4, 3)
+    world.hub.release(1)
+    assert world.make_pass().purged == 3
+    assert world.left(made) == [False] * 7
+
+
+def test_an_open_hold_keeps_everything_from_its_beginning_on_and_another_camera_s_hold_keeps_nothing_here(world: World) -> None:
+    made = world.record(-_WINDOW - 7200, -_WINDOW - 3600, -_WINDOW - 1800)
+    world.hub.place(1, -_WINDOW - 3600, None)
+    world.hub.place(2, -_WINDOW - 90_000, None, CameraId(77))
+    world.make_pass()
+    assert world.left(made) == [False, True, True]
+
+
+def test_what_two_holds_keep_stays_until_both_are_released(world: World) -> None:
+    made = world.record(-_WINDOW - 3600)
+    world.hub.place(1, -_WINDOW - 3600, -_WINDOW)
+    world.hub.place(2, -_WINDOW - 9000, None)
+    world.hub.release(2)
+    world.make_pass()
+    assert world.left(made) == [True]
+    world.hub.release(1)
+    world.make_pass()
+    assert world.left(made) == [False]
+
+
+def test_a_hold_that_comes_too_late_is_told_what_is_lost(world: World) -> None:
+    world.record(-_WINDOW - 3600)
+    world.make_pass()
+    kept = world.record(-_WINDOW + 60)
+    world.hub.place(1, -_WINDOW - 7200, -60)
+    take_orders(world.node)
+    (answer,) = world.hub.answers
+    assert (answer.kept_segments, answer.kept_bytes, answer.condemned_segments, answer.purged_segments) == (1, 7, 0, 1)
+    assert (answer.first_ms, answer.last_ms) == (kept[0].start_ms, kept[0].start_ms + 60_001)  # the end is rounded up
+    assert world.hub.applied == 1
+
+
+def test_a_hold_is_told_what_is_being_destroyed(world: World) -> None:
+    made = world.record(-_WINDOW - 3600, -_WINDOW - 3000)
+    take_orders(world.node)
+    with world.node.index.write.begin() as connection:
+        purging.condemn(connection, STREAM, world.node.reading(), most=1)
+    world.hub.place(1, -_WINDOW - 7200, None)
+    take_orders(world.node)
+    assert [(one.kept_segments, one.condemned_segments) for one in world.hub.answers] == [(1, 1)]
+    world.make_pass()
+    assert world.left(made) == [False, True]
+
+
+def test_an_answer_that_did_not_reach_the_hub_is_given_again(world: World) -> None:
+    world.record(-_WINDOW - 3600)
+    world.hub.place(1, -_WINDOW - 7200, None)
+    with world.node.index.write.begin() as connection:
+        hold_replica.apply(connection, world.hub.orders(world.node.node_id, 0, at=world.clock.now()))
+    assert world.hub.answers == []
+    take_orders(world.node)
+    assert [one.kept_segments for one in world.hub.answers] == [1]
+    take_orders(world.node)
+    assert len(world.hub.answers) == 1
+
+
+def test_a_hub_that_does_not_answer_stops_condemning_and_nothing_else(world: World) -> None:
+    first = world.record(-_WINDOW - 3600)
+    take_orders(world.node)
+    with world.node.index.write.begin() as connection:
+        purging.condemn(connection, STREAM, world.node.reading())
+    later = world.record(-_WINDOW - 1800)
+    world.hub.away = True
+    passed = world.make_pass()
+    assert (world.left(first), world.left(later)) == ([False], [True])
+    assert passed.paused == "The hub does not answer."
+    world.hub.away = False
+    assert world.make_pass().paused is None
+    assert world.left(later) == [False]
+
+
+def test_nothing_is_condemned_without_a_lease_that_lasts(world: World) -> None:
+    world.record(-_WINDOW - 3600)
+    take_orders(world.node)
+    world.clock.advance(LEASE_LASTS.total_seconds() - 0.001)
+    before = world.node.reading()
+    world.clock.advance(0.001)
+    with world.node.index.write.begin() as connection:
+        assert purging.condemn(connection, STREAM, world.node.reading()) is None
+        assert purging.condemn(connection, STREAM, replace(before, boot_id="another start")) is None
+        assert purging.condemn(connection, STREAM, before) is not None
+
+
+def test_a_lease_that_knows_more_holds_than_are_in_force_here_is_none(world: World) -> None:
+    world.record(-_WINDOW - 3600)
+    take_orders(world.node)
+    with world.node.index.write.begin() as connection:
+        lease = deletion_lease.get(connection)
+        assert lease is not None
+        deletion_lease.put(connection, replace(lease, hold_seq=1))
+        assert purging.condemn(connection, STREAM, world.node.reading()) is None
+
+
+def test_a_hub_that_was_put_back_from_a_backup_stops_deletion(world: World) -> None:
+    made = world.record(-_WINDOW - 3600)
+    world.hub.place(1, -_WINDOW - 7200, None)
+    world.make_pass()
+    world.hub.changes.clear()
+    assert world.make_pass().paused == "The hub knows fewer holds than this node."
+    assert world.left(made) == [True]
+
+
+def test_a_stream_without_a_rule_loses_nothing(world: World) -> None:
+    made = world.record(-_WINDOW - 3600, stream=_OTHER)
+    world.make_pass()
+    assert world.left(made) == [True]
+
+
+def test_a_shorter_window_takes_hold_at_the_next_pass_and_a_longer_one_too(world: World) -> None:
+    made = world.record(-9 * DAY, -5 * DAY)
+    world.hub.days = 7
+    world.make_pass()
+    assert world.left(made) == [False, True]
+    world.clock.advance(3 * DAY)
+    world.hub.days = 30
+    world.make_pass()
+    assert world.left(made) == [False, True]
+
+
+@pytest.mark.parametrize("lead", [2 * 3600, 400 * DAY])
+def test_a_clock_that_went_forward_by_itself_destroys_nothing_until_somebody_says_that_it_is_right(world: World, lead: int) -> None:
+    made = world.record(-_WINDOW + 3600)
+    assert world.make_pass().paused is None
+    world.clock.advance(60)
+    world.clock.wall += timedelta(seconds=lead)
+    world.hub.place(1, -60, None)
+    take_orders(world.node)  # holds come into force all the same, and give no lease
+    passed = world.make_pass()
+    assert "went forward by" in (passed.paused or "")
+    assert world.left(made) == [True]
+    with world.node.index.write.begin() as connection:
+        deletion_lease.put(connection, deletion_lease.Lease(None, world.node.reading()))
+    assert world.make_pass().paused is None
+    assert world.left(made) == [False]
+
+
+def test_a_machine_that_was_off_for_a_week_is_asked_about_its_clock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.make_pass()
+    world.clock.advance(7 * DAY)
+    monkeypatch.setattr("retention.node.boot_id", lambda: "another start")
+    assert "was off for 7 days" in (world.make_pass().paused or "")
+
+
+def test_a_clock_that_went_back_destroys_nothing_and_goes_on_when_it_is_right_again(world: World) -> None:
+    made = world.record(-_WINDOW - 3600)
+    world.clock.wall -= timedelta(days=2)
+    world.make_pass()
+    assert world.left(made) == [True]
+    world.clock.advance(2 * DAY)
+    world.make_pass()
+    assert world.left(made) == [False]
+
+
+def test_a_volume_that_is_not_mounted_keeps_its_rows_until_it_is_back(world: World) -> None:
+    made = world.record(-_WINDOW - 3600)
+    away = world.volume.path.with_name("away")
+    world.volume.path.rename(away)
+    world.volume.path.mkdir()
+    passed = world.make_pass()
+    assert (passed.purged, world.open_batches()) == (0, 1)
+    assert "can't be erased" in (passed.paused or "")
+    world.volume.path.rmdir()
+    away.rename(world.volume.path)
+    assert world.make_pass().purged == 1
+    assert world.left(made) == [False]
+
+
+def test_a_disk_that_refuses_keeps_the_batch_and_the_other_streams_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = world.record(-_WINDOW - 3600)
+    world.hub.streams[_OTHER] = CAMERA
+    other = world.record(-_WINDOW - 3600, stream=_OTHER)
+    unlink = os.unlink
+
+    def refuse(name: str, *, dir_fd: int | None = None) -> None:
+        if name.startswith(f"{STREAM:016x}"):
+            raise OSError(5, "Input/output error")
+        unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr("os.unlink", refuse)
+    passed = world.make_pass()
+    assert (passed.condemned, passed.purged, world.open_batches()) == (2, 1, 1)
+    monkeypatch.undo()
+    assert world.make_pass().purged == 1
+    assert (world.left(made), world.left(other)) == ([False], [False])
+
+
+def test_an_hour_s_key_goes_with_its_last_footage_of_any_stream_and_never_while_something_is_held(world: World) -> None:
+    hour = 3600
+    base = -_WINDOW - 24 * hour - 9 * 60  # NOW is nine minutes past
+    world.hub.streams[_OTHER] = CAMERA
+    world.record(base, base + hour + 600, base + 2 * hour, base + 5 * hour)
+    world.record(base + 120, stream=_OTHER)
+    world.hub.place(1, base + hour + 600, base + hour + 660)
+    passed = world.make_pass()
+    first = ms_of(after(base)) // (hour * 1000)
+    assert passed.keys_destroyed == 3
+    assert world.node.keys.hours(CAMERA, before=first + 400) == [first + 1]
+    world.hub.release(1)
+    assert world.make_pass().keys_destroyed == 1
+    assert world.node.keys.hours(CAMERA, before=first + 400) == []
+
+
+def test_runs_and_gaps_go_with_their_footage_and_stay_while_some_of_it_is_kept(world: World) -> None:
+    base = -_WINDOW - 86_400
+    world.record(base, base + 600)
+    with world.node.index.write.begin() as connection:
+        runs.put(connection, [a_run(base, base + 60, GapReason.OFFLINE), a_run(base + 600, base + 660, GapReason.OFFLINE)])
+        gap_rows.put(connection, [a_gap(base + 60, base + 600), a_gap(base + 660, base + 700)])
+    world.hub.place(1, base + 600, base + 660)
+    world.make_pass()
+    with world.node.index.read.begin() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM run").scalar_one() == 1
+        assert connection.exec_driver_sql("SELECT count(*) FROM gap").scalar_one() == 2
+    world.hub.release(1)
+    world.make_pass()
+    with world.node.index.read.begin() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM run").scalar_one() == 0
+        assert connection.exec_driver_sql("SELECT count(*) FROM gap").scalar_one() == 0
+
+
+def test_a_dry_run_says_what_a_pass_then_does(world: World) -> None:
+    made = world.record(*(-_WINDOW - 60 * minute for minute in range(1, 200)))
+    world.hub.place(1, -_WINDOW - 3000, -_WINDOW - 1800)
+    take_orders(world.node)
+    would = due(world.node)
+    assert all(world.left(made))
+    passed = world.make_pass()
+    assert (would.condemned, would.kept) == (passed.condemned, passed.kept)
+    assert passed.condemned == world.left(made).count(False) > 100
+
+
+def test_a_pass_that_is_told_to_end_leaves_nothing_half_done(world: World) -> None:
+    made = world.record(-_WINDOW - 3600)
+    asked: list[float] = []
+
+    def end(seconds: float) -> bool:
+        asked.append(seconds)
+        return True
+
+    world.deletion = Deletion(world.node, end)
+    world.make_pass()
+    assert asked
+    assert world.open_batches() == 1
+    world.deletion = Deletion(world.node, lambda _seconds: False)
+    world.make_pass()
+    assert world.left(made) == [False]

@@ -1,0 +1,137 @@
+"""A node with real files, index and keys, whose hub says what a test tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from retention.deletion import Deletion, Passed
+from retention.node import RetentionNode
+from tests.factories import NOW, STREAM, FixedKeys, a_segment, after
+from vms.domain.footage import Segment, SegmentState
+from vms.domain.hold import HeldTime, HoldAnswer, HoldChange
+from vms.domain.ids import CameraId, HoldId, NodeId, StreamId
+from vms.domain.retention import Orders, StreamRule
+from vms.domain.timespan import ms_of
+from vms.errors import Conflict, Unavailable
+from vms.store import purging, segments, volumes
+from vms.store.database import Engines
+from vms.store.files import Volume
+from vms.store.keys import KeyStore
+
+CAMERA = CameraId(31)
+DAY = 86_400
+DAYS_KEPT = 14
+KEK = bytes(range(32))
+
+
+class DrivenClock:
+    """Both clocks go on together, unless a test moves the wall clock alone."""
+
+    def __init__(self) -> None:
+        self.wall = NOW
+        self.uptime = 1000.0
+
+    def now(self) -> datetime:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.uptime
+
+    def advance(self, seconds: float) -> None:
+        self.wall += timedelta(seconds=seconds)
+        self.uptime += seconds
+
+
+@dataclass
+class ToldHub:
+    """The hub's part of `OrdersLink`, in memory."""
+
+    days: int = DAYS_KEPT
+    changes: list[HoldChange] = field(default_factory=list)
+    streams: dict[StreamId, CameraId] = field(default_factory=lambda: {STREAM: CAMERA})
+    away: bool = False
+    answers: list[HoldAnswer] = field(default_factory=list)
+    applied: int = 0
+
+    @property
+    def seq(self) -> int:
+        return len(self.changes)
+
+    def place(self, hold: int, start_s: float, end_s: float | None, camera: CameraId = CAMERA) -> None:
+        held = HeldTime(ms_of(after(start_s)), None if end_s is None else ms_of(after(end_s)))
+        self.changes.append(HoldChange(self.seq + 1, HoldId(hold), camera, held))
+
+    def release(self, hold: int, camera: CameraId = CAMERA) -> None:
+        self.changes.append(HoldChange(self.seq + 1, HoldId(hold), camera, None))
+
+    def orders(self, _node: NodeId, applied_seq: int, *, at: datetime) -> Orders:
+        assert at.tzinfo is not None
+        if self.away:
+            raise Unavailable("The hub does not answer.")
+        if applied_seq > self.seq:
+            raise Conflict("The hub knows fewer holds than this node.")
+        rules = [StreamRule(stream, camera, self.days * DAY * 1000) for stream, camera in self.streams.items()]
+        return Orders(self.seq, tuple(self.changes[applied_seq:]), tuple(rules))
+
+    def answer_holds(self, _node: NodeId, applied_seq: int, answers: Sequence[HoldAnswer], *, at: datetime) -> None:
+        assert at.tzinfo is not None
+        if self.away:
+            raise Unavailable("The hub does not answer.")
+        self.applied = applied_seq
+        self.answers += answers
+
+    def hold_seq(self, _node: NodeId) -> int:
+        if self.away:
+            raise Unavailable("The hub does not answer.")
+        return self.seq
+
+
+class World:
+    """Segments are minutes of footage; `at` is in seconds after `NOW`, where the clock stands first."""
+
+    def __init__(self, index: Engines, folder: Path) -> None:
+        self.clock, self.hub = DrivenClock(), ToldHub()
+        self.volume = Volume.create(folder / "volume")
+        with index.write.begin() as connection:
+            volumes.register(connection, self.volume.id, self.volume.path)
+        keys = KeyStore.open(folder / "keys1.db", folder / "keys2.db", FixedKeys((KEK,)))
+        self.node = RetentionNode(self.clock, index, index, keys, NodeId(5), self.hub)
+        self.deletion = Deletion(self.node, lambda _seconds: False)
+
+    def record(
+        self, *at: float, stream: StreamId = STREAM, camera: CameraId = CAMERA, seconds: float = 60, keys: bool = True
+    ) -> list[Segment]:
+        made = []
+        for start in at:
+            segment = replace(a_segment(after(start), seconds, stream=stream, volume=self.volume.id), size_bytes=7)
+            path = self.volume.segment_path(segment.id)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"footage")
+            made.append(segment)
+        if keys:
+            self.node.keys.ensure(camera, [segment.start_ms // 3_600_000 for segment in made])
+        with self.node.index.write.begin() as connection:
+            segments.put(connection, made)
+        return made
+
+    def make_pass(self) -> Passed:
+        return self.deletion.run()
+
+    def left(self, made: Sequence[Segment]) -> list[bool]:
+        """Say of each whether it is there: live, with its file. What is neither there nor wholly gone fails."""
+        with self.node.index.read.begin() as connection:
+            states = segments.states(connection, [one.id for one in made])
+        found = []
+        for one in made:
+            file = self.volume.segment_path(one.id).exists()
+            assert file == (states.get(one.id) is SegmentState.LIVE), (one, file, states.get(one.id))
+            assert one.id in states or not file
+            found.append(file)
+        return found
+
+    def open_batches(self) -> int:
+        with self.node.index.read.begin() as connection:
+            return len(purging.open_batches(connection))

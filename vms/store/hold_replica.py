@@ -1,0 +1,104 @@
+"""The node's copy of holds, and what it says of the footage that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, and_, case, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from vms.domain.footage import SegmentState
+from vms.domain.hold import HeldTime, HoldAnswer, HoldChange
+from vms.domain.ids import CameraId, HoldId
+from vms.domain.retention import Orders
+from vms.domain.timespan import TICKS_PER_MS
+from vms.store.index_tables import ReplicaRow, SegmentRow
+from vms.store.retention_tables import HoldReplicaRow, PurgeRow, StreamRuleRow
+
+_KIND = "holds"
+_ENDLESS_MS = 1 << 53
+
+
+def applied_seq(connection: Connection) -> int:
+    """Return the newest change of holds that is in force here; 0 before the first."""
+    return connection.scalar(select(ReplicaRow.version).where(ReplicaRow.kind == _KIND)) or 0
+
+
+def apply(connection: Connection, orders: Orders) -> None:
+    """Put changes of holds into force, in their order, and the rules in place of those before.
+
+    In the one transaction that condemning waits for (BEGIN IMMEDIATE): what is condemned later knows them.
+    """
+    for change in orders.changes:
+        _change(connection, change)
+    put = upsert(ReplicaRow).values(kind=_KIND, version=orders.hold_seq)
+    connection.execute(put.on_conflict_do_update(index_elements=[ReplicaRow.kind], set_={"version": put.excluded.version}))
+    connection.execute(delete(StreamRuleRow))
+    rules = [{"stream_id": rule.stream_id, "camera_id": rule.camera_id, "keep_ms": rule.keep_ms} for rule in orders.rules]
+    if rules:
+        connection.execute(upsert(StreamRuleRow), rules)
+
+
+def of_camera(connection: Connection, camera_id: CameraId) -> list[HeldTime]:
+    """Return what holds name of a camera, without roll."""
+    query = select(HoldReplicaRow.start_ms, HoldReplicaRow.end_ms).where(HoldReplicaRow.camera_id == camera_id)
+    return [HeldTime(start, end) for start, end in connection.execute(query)]
+
+
+def unanswered(connection: Connection) -> list[tuple[HoldId, CameraId, HeldTime]]:
+    """Return what the hub has no answer to yet."""
+    row = HoldReplicaRow
+    query = select(row.hold_id, row.camera_id, row.start_ms, row.end_ms).where(~row.answered).order_by(row.hold_id, row.camera_id)
+    return [(HoldId(hold), CameraId(camera), HeldTime(start, end)) for hold, camera, start, end in connection.execute(query)]
+
+
+def answer(connection: Connection, hold_id: HoldId, camera_id: CameraId, kept: HeldTime) -> HoldAnswer:
+    """Return what there is of a camera in the time that is `kept` for a hold."""
+    streams = select(StreamRuleRow.stream_id).where(StreamRuleRow.camera_id == camera_id)
+    row = SegmentRow
+    end_ms = _ENDLESS_MS if kept.end_ms is None else kept.end_ms
+    touched = and_(
+        row.stream_id.in_(streams),
+        row.start_ms < end_ms,
+        row.start_ticks + row.duration > kept.start_ms * TICKS_PER_MS,
+        row.state.in_((SegmentState.LIVE.value, SegmentState.CONDEMNED.value)),
+    )
+    live = row.state == SegmentState.LIVE.value
+    end = (row.start_ticks + row.duration + TICKS_PER_MS - 1) / TICKS_PER_MS
+    found = connection.execute(
+        select(
+            func.count(case((live, 1))),
+            func.coalesce(func.sum(case((live, row.size_bytes))), 0),
+            func.min(case((live, row.start_ms))),
+            func.max(case((live, func.cast(end, row.start_ms.type)))),
+            func.count(case((~live, 1))),
+        ).where(touched)
+    ).one()
+    purged = connection.scalar(
+        select(func.coalesce(func.sum(PurgeRow.segments), 0)).where(
+            PurgeRow.camera_id == camera_id, PurgeRow.position.is_not(None), PurgeRow.first_ms < end_ms, PurgeRow.end_ms > kept.start_ms
+        )
+    )
+    segments, size_bytes, first_ms, last_ms, condemned = found
+    return HoldAnswer(hold_id, camera_id, segments, size_bytes, first_ms, last_ms, condemned, purged or 0)
+
+
+def mark_answered(connection: Connection, answered: Iterable[tuple[HoldId, CameraId]]) -> None:
+    for hold, camera in answered:
+        named = and_(HoldReplicaRow.hold_id == hold, HoldReplicaRow.camera_id == camera)
+        connection.execute(update(HoldReplicaRow).where(named).values(answered=True))
+
+
+def all_of(connection: Connection) -> Sequence[tuple[CameraId, HeldTime]]:
+    """Return every camera's held times."""
+    row = HoldReplicaRow
+    found = connection.execute(select(row.camera_id, row.start_ms, row.end_ms).order_by(row.camera_id, row.start_ms))
+    return [(CameraId(camera), HeldTime(start, end)) for camera, start, end in found]
+
+
+def _change(connection: Connection, change: HoldChange) -> None:
+    named = and_(HoldReplicaRow.hold_id == change.hold_id, HoldReplicaRow.camera_id == change.camera_id)
+    connection.execute(delete(HoldReplicaRow).where(named))
+    if change.time is not None:
+        held = {"start_ms": change.time.start_ms, "end_ms": change.time.end_ms}
+        connection.execute(upsert(HoldReplicaRow).values(camera_id=change.camera_id, hold_id=change.hold_id, answered=False, **held))

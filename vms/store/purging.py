@@ -1,0 +1,223 @@
+"""Condemn, then purge: the two transactions of the node index around the erasing of files.
+
+Condemning (R) and putting a hold into force (`hold_replica.apply`) are both BEGIN IMMEDIATE on this one database, so one comes first:
+R1 the caller has a lease and a clock that it trusts               nothing changed
+R2 BEGIN IMMEDIATE                                                   from here on no hold comes into force
+R3 read lease, applied holds and rule again; what is free of holds   nothing changed
+R4 mark the segments, append the batch; COMMIT   `retain:condemn`    the point of no return: a hold that comes later is told so
+R5 erase the files, sync their folders           `retain:erase`      a crash: the next pass erases what is condemned again
+R6 BEGIN IMMEDIATE; delete the rows, close the batch; COMMIT `retain:purge`
+The file goes before its row: no file is left that neither a live row, nor a condemned one, nor the rule of orphans speaks of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
+
+from vms.domain.footage import SegmentState
+from vms.domain.hold import LEAST_CLOCK_ERROR, protected
+from vms.domain.ids import CameraId, SegmentId, StreamId, VolumeId, segment_id
+from vms.domain.purge import FIRST_HASH, Batch, Purge, root_of
+from vms.domain.retention import ClockReading, StreamRule, free_times, lease_lasts
+from vms.domain.timespan import TICKS_PER_MS
+from vms.store import deletion_lease, hold_replica, volumes
+from vms.store.index_tables import GapRow, RunRow, SegmentRow, SegmentSideRow, VolumeRow
+from vms.store.retention_tables import PurgeRow, StreamRuleRow
+
+MOST_AT_ONCE = 500
+"""Segments in one transaction: the recorder waits for it."""
+PURGE_STEPS = ("retain:condemn", "retain:erase", "retain:purge")
+_HOUR_MS = 3_600_000
+_END_TICKS = SegmentRow.start_ticks + SegmentRow.duration
+
+
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """A condemned segment and where its file is."""
+
+    id: SegmentId
+    volume: VolumeId
+
+
+def rules(connection: Connection) -> list[StreamRule]:
+    """Return the rule of every stream that has one."""
+    query = select(StreamRuleRow.stream_id, StreamRuleRow.camera_id, StreamRuleRow.keep_ms).order_by(StreamRuleRow.stream_id)
+    return [StreamRule(StreamId(stream), CameraId(camera), keep) for stream, camera, keep in connection.execute(query)]
+
+
+def condemn(connection: Connection, stream_id: StreamId, now: ClockReading, *, most: int = MOST_AT_ONCE) -> Batch | None:
+    """Condemn the oldest segments of a stream that are wholly past their window and free of holds; None when there are none.
+
+    Call it in a transaction that began with BEGIN IMMEDIATE. None as well without a lease that lasts: nothing may go then.
+    """
+    lease, applied = deletion_lease.get(connection), hold_replica.applied_seq(connection)
+    rule = _rule(connection, stream_id)
+    if lease is None or lease.hold_seq is None or lease.hold_seq > applied or not lease_lasts(lease.asked, now) or rule is None:
+        return None
+    if connection.scalar(select(PurgeRow.number).where(PurgeRow.stream_id == stream_id, PurgeRow.position.is_(None)).limit(1)):
+        return None  # what a disk has not given up yet goes first, so that no two batches lie over each other
+    found = _free(connection, rule, now.at_ms, most)
+    if not found:
+        return None
+    for start_ms, *_ in found:
+        named = and_(SegmentRow.stream_id == stream_id, SegmentRow.start_ms == start_ms)
+        connection.execute(update(SegmentRow).where(named).values(state=SegmentState.CONDEMNED.value))
+    batch = Batch(
+        number=(connection.scalar(select(func.max(PurgeRow.number))) or 0) + 1,
+        stream_id=stream_id,
+        camera_id=rule.camera_id,
+        first_ms=found[0][0],
+        last_ms=found[-1][0],
+        end_ms=max(-(-end_ticks // TICKS_PER_MS) for _, end_ticks, _ in found),
+        segments=len(found),
+        size_bytes=sum(size for *_, size in found),
+        keep_ms=rule.keep_ms,
+        hold_seq=applied,
+        condemned_ms=now.at_ms,
+    )
+    connection.execute(insert(PurgeRow).values({name: getattr(batch, name) for name in Batch.__dataclass_fields__}))
+    return batch
+
+
+def due(connection: Connection, rule: StreamRule, now_ms: int) -> tuple[int, int]:
+    """Return how many segments of a stream, and octets, would be condemned now; nothing is changed."""
+    segments = size_bytes = 0
+    for free in _free_wheres(connection, rule, now_ms):
+        found = connection.execute(select(func.count(), func.coalesce(func.sum(SegmentRow.size_bytes), 0)).where(free)).one()
+        segments, size_bytes = segments + found[0], size_bytes + found[1]
+    return segments, size_bytes
+
+
+def kept(connection: Connection, rule: StreamRule, now_ms: int) -> int:
+    """Return how many segments of a stream are past their window and stay because of holds."""
+    before_ms, row = now_ms - rule.keep_ms, SegmentRow
+    past = and_(row.stream_id == rule.stream_id, row.state != SegmentState.CONDEMNED.value, row.start_ms < before_ms)
+    all_past = connection.scalar(select(func.count()).where(past, before_ms * TICKS_PER_MS >= _END_TICKS)) or 0
+    return all_past - due(connection, rule, now_ms)[0]
+
+
+def open_batches(connection: Connection) -> list[Batch]:
+    """Return what was condemned and is not gone yet, in order."""
+    found = connection.execute(select(PurgeRow.__table__).where(PurgeRow.position.is_(None)).order_by(PurgeRow.number))
+    return [_batch(row) for row in found]
+
+
+def doomed(connection: Connection, batch: Batch) -> list[Doomed]:
+    """Return the segments of a batch."""
+    query = select(SegmentRow.start_ms, VolumeRow.uuid).join(VolumeRow, VolumeRow.number == SegmentRow.volume)
+    found = connection.execute(query.where(_of(batch)).order_by(SegmentRow.start_ms))
+    return [Doomed(segment_id(batch.stream_id, start), VolumeId(uuid)) for start, uuid in found]
+
+
+def purge(connection: Connection, batch: Batch, *, erased_ms: int) -> Purge:
+    """Forget the segments of a batch, whose files are gone, and close it in the log."""
+    side = and_(SegmentSideRow.stream_id == SegmentRow.stream_id, SegmentSideRow.start_ms == SegmentRow.start_ms)
+    query = select(SegmentRow.start_ms, SegmentRow.volume, SegmentRow.size_bytes, SegmentSideRow.file_digest).join(SegmentSideRow, side)
+    found = connection.execute(query.where(_of(batch)).order_by(SegmentRow.start_ms)).all()
+    newest = connection.execute(
+        select(PurgeRow.position, PurgeRow.hash).where(PurgeRow.position.is_not(None)).order_by(PurgeRow.position.desc()).limit(1)
+    ).one_or_none()
+    position, before = (0, FIRST_HASH) if newest is None else (newest[0] or 0, newest[1] or FIRST_HASH)
+    purged = Purge(batch, position + 1, erased_ms, root_of([digest for *_, digest in found]))
+    closed = {"position": purged.position, "erased_ms": erased_ms, "root": purged.root, "hash": purged.hash_after(before)}
+    connection.execute(update(PurgeRow).where(PurgeRow.number == batch.number).values(closed))
+    starts = [start for start, *_ in found]
+    for at in range(0, len(starts), 250):
+        for table in (SegmentSideRow, SegmentRow):
+            named = and_(table.stream_id == batch.stream_id, table.start_ms.in_(starts[at : at + 250]))
+            connection.execute(delete(table).where(named))
+    for number in {volume for _, volume, *_ in found}:
+        volumes.add_bytes(connection, number, -sum(size for _, volume, size, _ in found if volume == number))
+    _forget_runs(connection, batch)
+    return purged
+
+
+def purges(connection: Connection, *, after: int = 0, limit: int = 1000) -> list[tuple[Purge, bytes]]:
+    """Return closed entries of the purge log behind a position, each with the hash that stands there."""
+    query = select(PurgeRow.__table__).where(PurgeRow.position > after).order_by(PurgeRow.position).limit(limit)
+    return [(Purge(_batch(row), row.position, row.erased_ms, row.root), row.hash) for row in connection.execute(query)]
+
+
+def empty_hours(connection: Connection, camera_id: CameraId, hours: Sequence[int], now_ms: int) -> list[int]:
+    """Return those of `hours` (since 1970) of a camera that are past every window, free of holds, and hold no segment of any stream."""
+    mine = [rule for rule in rules(connection) if rule.camera_id == camera_id]
+    if not mine:
+        return []
+    free = _free_of(connection, camera_id, now_ms - max(rule.keep_ms for rule in mine))
+    found = [
+        hour for hour in hours if any((start is None or start <= hour * _HOUR_MS) and (hour + 1) * _HOUR_MS <= end for start, end in free)
+    ]
+    streams = [rule.stream_id for rule in mine]
+    return [hour for hour in found if not _holds_footage(connection, streams, hour)]
+
+
+def _holds_footage(connection: Connection, streams: Sequence[StreamId], hour: int) -> bool:
+    inside = SegmentRow.start_ms.between(hour * _HOUR_MS, (hour + 1) * _HOUR_MS - 1)
+    return connection.scalar(select(SegmentRow.start_ms).where(SegmentRow.stream_id.in_(streams), inside).limit(1)) is not None
+
+
+def _rule(connection: Connection, stream_id: StreamId) -> StreamRule | None:
+    row = connection.execute(
+        select(StreamRuleRow.camera_id, StreamRuleRow.keep_ms).where(StreamRuleRow.stream_id == stream_id)
+    ).one_or_none()
+    return None if row is None else StreamRule(stream_id, CameraId(row.camera_id), row.keep_ms)
+
+
+def _free_wheres(connection: Connection, rule: StreamRule, now_ms: int) -> list[ColumnElement[bool]]:
+    """Return a condition for the segments in each free time; a lost one goes too, its row alone."""
+    row = SegmentRow
+    standing = and_(row.stream_id == rule.stream_id, row.state != SegmentState.CONDEMNED.value)
+    return [
+        and_(standing, row.start_ms >= (start or 0), row.start_ms < before_ms, before_ms * TICKS_PER_MS >= _END_TICKS)
+        for start, before_ms in _free_of(connection, rule.camera_id, now_ms - rule.keep_ms)
+    ]
+
+
+def _free_of(connection: Connection, camera_id: CameraId, before_ms: int) -> list[tuple[int | None, int]]:
+    return free_times(before_ms, [protected(one, LEAST_CLOCK_ERROR) for one in hold_replica.of_camera(connection, camera_id)])
+
+
+def _free(connection: Connection, rule: StreamRule, now_ms: int, most: int) -> list[tuple[int, int, int]]:
+    """Return start in ms, end in ticks and octets of up to `most` segments that may go, from one free time: a batch spans no held one."""
+    query = select(SegmentRow.start_ms, _END_TICKS, SegmentRow.size_bytes).order_by(SegmentRow.start_ms).limit(most)
+    for free in _free_wheres(connection, rule, now_ms):
+        if found := connection.execute(query.where(free)).all():
+            return [(start, end, size) for start, end, size in found]
+    return []
+
+
+def _of(batch: Batch) -> ColumnElement[bool]:
+    return and_(
+        SegmentRow.stream_id == batch.stream_id,
+        SegmentRow.start_ms.between(batch.first_ms, batch.last_ms),
+        SegmentRow.state == SegmentState.CONDEMNED.value,
+    )
+
+
+def _forget_runs(connection: Connection, batch: Batch) -> None:
+    """Forget the runs and gaps that ended before the batch did and of which no footage is left."""
+    over = and_(RunRow.stream_id == batch.stream_id, RunRow.end_ms <= batch.end_ms, RunRow.end_reason.is_not(None))
+    of_run = and_(SegmentRow.stream_id == RunRow.stream_id, SegmentRow.start_ms >= RunRow.start_ms, SegmentRow.start_ms < RunRow.end_ms)
+    connection.execute(delete(RunRow).where(over, ~select(SegmentRow.start_ms).where(of_run).exists()))
+    for start, before_ms in _free_of(connection, batch.camera_id, batch.condemned_ms - batch.keep_ms):
+        inside = and_(GapRow.start_ms >= (start or 0), GapRow.end_ms <= before_ms)
+        connection.execute(delete(GapRow).where(GapRow.stream_id == batch.stream_id, inside))
+
+
+def _batch(row: Row[*tuple[object, ...]]) -> Batch:
+    return Batch(
+        row.number,
+        StreamId(row.stream_id),
+        CameraId(row.camera_id),
+        row.first_ms,
+        row.last_ms,
+        row.end_ms,
+        row.segments,
+        row.size_bytes,
+        row.keep_ms,
+        row.hold_seq,
+        row.condemned_ms,
+    )
