@@ -184,10 +184,10 @@ def _untyped(text: str, told: str) -> str:
 
 
 def _unnumbered(others: Others, text: str) -> str:
-    """Return `text` without the number that the reading of the log itself has in the log."""
+    """Return `text` without the number that the reading of the log itself has in the log; a status may be the same number."""
     with others.world.site.central.reading() as session:
         newest = access_log.newest(session, DISTRICT)
-    return re.sub(rf"\b{newest}\b", "NEWEST", text)
+    return re.sub(rf'(?<!"status":)\b{newest}\b', "NEWEST", text)
 
 
 def _pairs(others: Others, kind: Kind) -> list[tuple[str, str]]:
