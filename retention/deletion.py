@@ -10,7 +10,7 @@ from retention.node import RetentionNode
 from retention.orders import take_orders
 from vms.domain.ids import VolumeId
 from vms.domain.purge import Batch
-from vms.domain.retention import StreamRule, lease_lasts, why_not_trusted
+from vms.domain.retention import ClockReading, StreamRule, lease_lasts, why_not_trusted
 from vms.errors import Unavailable, VmsError
 from vms.log import get_logger
 from vms.store import deletion_lease, purging, volumes
@@ -22,7 +22,6 @@ from vms.store.purging import Doomed
 
 log = get_logger(__name__)
 
-_HOUR_MS = 3_600_000
 KEYS_AT_ONCE = 200
 Pause = Callable[[float], bool]
 """Wait so many seconds; True when the process is to end."""
@@ -43,7 +42,7 @@ class Passed:
 
 
 class Deletion:
-    """Makes passes. One at a time in a data directory (`retention.process`)."""
+    """Makes passes. One at a time in a data directory: whoever calls sees to it."""
 
     def __init__(self, node: RetentionNode, pause: Pause) -> None:
         self._node = node
@@ -65,16 +64,18 @@ class Deletion:
 
     def _why_paused(self) -> str | None:
         """Return why nothing may be condemned now; with None, there is a lease."""
-        now = self._node.reading()
-        with self._node.index.read.begin() as connection:
-            known = deletion_lease.get(connection)
-        if known is not None and (why := why_not_trusted(known.asked, now)) is not None:
-            return f"{why} Nothing is deleted until somebody says that the clock is right: vms retain --trust-clock"
+        if (why := self._why_not_trusted(self._node.reading())) is not None:
+            return f"{why} Nothing is deleted until somebody says that the clock is right."
         try:
             take_orders(self._node)
         except VmsError as err:
             return str(err)
         return None
+
+    def _why_not_trusted(self, now: ClockReading) -> str | None:
+        with self._node.index.read.begin() as connection:
+            known = deletion_lease.get(connection)
+        return None if known is None else why_not_trusted(known.asked, now)
 
     def _destroy_due(self, passed: Passed) -> None:
         with self._node.index.read.begin() as connection:
@@ -124,8 +125,11 @@ class Deletion:
 
     def _destroy_keys(self, rules: list[StreamRule], passed: Passed) -> None:
         """Destroy the keys of hours of which a camera has no footage left: what a disk may still hold can't be read by anybody."""
-        now_ms, camera = self._node.reading().at_ms, rules[0].camera_id
-        before = (now_ms - max(rule.keep_ms for rule in rules)) // _HOUR_MS
+        now, camera = self._node.reading(), rules[0].camera_id
+        if self._why_not_trusted(now) is not None:  # the clock moved in the middle of a pass: keys of hours to come would seem old
+            return
+        now_ms = now.at_ms
+        before = (now_ms - max(rule.keep_ms for rule in rules)) // purging.HOUR_MS
         hours = self._node.keys.hours(camera, before=before)
         with self._node.index.read.begin() as connection:
             empty = purging.empty_hours(connection, camera, hours, now_ms)

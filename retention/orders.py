@@ -28,9 +28,8 @@ def take_orders(node: RetentionNode) -> None:
         known = hold_replica.applied_seq(connection)
     orders = node.hub.orders(node.node_id, known, at=datetime_of_ms(asked.at_ms))
     with node.index.write.begin() as connection:  # H2
-        hold_replica.apply(connection, orders)
-        before = deletion_lease.get(connection)
-        if before is None or why_not_trusted(before.asked, asked) is None:
+        newest, before = hold_replica.apply(connection, orders), deletion_lease.get(connection)
+        if newest and (before is None or why_not_trusted(before.asked, asked) is None):
             deletion_lease.put(connection, Lease(orders.hold_seq, asked))
     failpoint("retain:orders")
     answer_holds(node)

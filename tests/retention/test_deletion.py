@@ -170,6 +170,17 @@ def test_a_lease_that_knows_more_holds_than_are_in_force_here_is_none(world: Wor
         assert purging.condemn(connection, STREAM, world.node.reading()) is None
 
 
+def test_while_a_batch_of_a_stream_waits_for_its_disk_no_other_is_condemned_over_it(world: World) -> None:
+    world.record(-_WINDOW - 3600, -_WINDOW - 3000)
+    take_orders(world.node)
+    with world.node.index.write.begin() as connection:
+        first = purging.condemn(connection, STREAM, world.node.reading(), most=1)
+        assert first is not None
+        assert purging.condemn(connection, STREAM, world.node.reading()) is None
+        purging.purge(connection, first, erased_ms=world.node.reading().at_ms)
+        assert purging.condemn(connection, STREAM, world.node.reading()) is not None
+
+
 def test_a_hub_that_was_put_back_from_a_backup_stops_deletion(world: World) -> None:
     made = world.record(-_WINDOW - 3600)
     world.hub.place(1, -_WINDOW - 7200, None)
@@ -211,6 +222,49 @@ def test_a_clock_that_went_forward_by_itself_destroys_nothing_until_somebody_say
         deletion_lease.put(connection, deletion_lease.Lease(None, world.node.reading()))
     assert world.make_pass().paused is None
     assert world.left(made) == [False]
+
+
+@pytest.mark.parametrize("lead", [2 * 3600, 400 * DAY])
+def test_a_clock_that_goes_forward_in_the_middle_of_a_pass_ends_it(world: World, lead: int) -> None:
+    old, young = world.record(-_WINDOW - 3600), world.record(-_WINDOW + 3600)
+    ahead = ms_of(after(3600)) // 3_600_000
+    world.node.keys.ensure(CAMERA, [ahead])
+    waits = 0
+
+    def jump(_seconds: float) -> bool:
+        nonlocal waits
+        waits += 1
+        world.clock.wall += timedelta(seconds=lead if waits == 1 else 0)
+        return False
+
+    Deletion(world.node, jump).run()
+    assert waits > 1
+    assert (world.left(old), world.left(young)) == ([False], [True])
+    assert world.node.keys.hour_key(CAMERA, ahead) is not None
+
+
+def test_orders_that_are_older_than_what_is_in_force_change_nothing(world: World) -> None:
+    made = world.record(-_WINDOW - 3600)
+    older = world.hub.orders(world.node.node_id, 0, at=world.clock.now())
+    world.hub.place(1, -_WINDOW - 7200, None)
+    take_orders(world.node)
+    with world.node.index.write.begin() as connection:
+        assert not hold_replica.apply(connection, replace(older, rules=()))
+        assert hold_replica.applied_seq(connection) == 1
+        assert len(purging.rules(connection)) == 1
+    world.make_pass()
+    assert world.left(made) == [True]
+
+
+def test_the_key_of_an_hour_stays_with_footage_of_a_stream_without_a_rule(world: World) -> None:
+    base = -_WINDOW - 86_400
+    world.record(base)
+    made = world.record(base + 120, stream=_OTHER)
+    with world.node.index.write.begin() as connection:
+        runs.put(connection, [a_run(base + 120, base + 180, GapReason.OFFLINE, stream=_OTHER)])
+    assert world.make_pass().keys_destroyed == 0
+    assert world.left(made) == [True]
+    assert world.node.keys.hour_key(CAMERA, made[0].start_ms // 3_600_000) is not None
 
 
 def test_a_machine_that_was_off_for_a_week_is_asked_about_its_clock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

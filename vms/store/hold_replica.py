@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from sqlalchemy import Connection, and_, case, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -24,11 +24,13 @@ def applied_seq(connection: Connection) -> int:
     return connection.scalar(select(ReplicaRow.version).where(ReplicaRow.kind == _KIND)) or 0
 
 
-def apply(connection: Connection, orders: Orders) -> None:
-    """Put changes of holds into force, in their order, and the rules in place of those before.
+def apply(connection: Connection, orders: Orders) -> bool:
+    """Put changes of holds into force, in their order, and the rules in place of those before; False when newer ones are in force already.
 
     In the one transaction that condemning waits for (BEGIN IMMEDIATE): what is condemned later knows them.
     """
+    if orders.hold_seq < applied_seq(connection):
+        return False
     for change in orders.changes:
         _change(connection, change)
     put = upsert(ReplicaRow).values(kind=_KIND, version=orders.hold_seq)
@@ -37,6 +39,7 @@ def apply(connection: Connection, orders: Orders) -> None:
     rules = [{"stream_id": rule.stream_id, "camera_id": rule.camera_id, "keep_ms": rule.keep_ms} for rule in orders.rules]
     if rules:
         connection.execute(upsert(StreamRuleRow), rules)
+    return True
 
 
 def of_camera(connection: Connection, camera_id: CameraId) -> list[HeldTime]:
@@ -87,13 +90,6 @@ def mark_answered(connection: Connection, answered: Iterable[tuple[HoldId, Camer
     for hold, camera in answered:
         named = and_(HoldReplicaRow.hold_id == hold, HoldReplicaRow.camera_id == camera)
         connection.execute(update(HoldReplicaRow).where(named).values(answered=True))
-
-
-def all_of(connection: Connection) -> Sequence[tuple[CameraId, HeldTime]]:
-    """Return every camera's held times."""
-    row = HoldReplicaRow
-    found = connection.execute(select(row.camera_id, row.start_ms, row.end_ms).order_by(row.camera_id, row.start_ms))
-    return [(CameraId(camera), HeldTime(start, end)) for camera, start, end in found]
 
 
 def _change(connection: Connection, change: HoldChange) -> None:

@@ -3,7 +3,7 @@
 Condemning (R) and putting a hold into force (`hold_replica.apply`) are both BEGIN IMMEDIATE on this one database, so one comes first:
 R1 the caller has a lease and a clock that it trusts               nothing changed
 R2 BEGIN IMMEDIATE                                                   from here on no hold comes into force
-R3 read lease, applied holds and rule again; what is free of holds   nothing changed
+R3 read lease, clock, holds and rule again; what is free of holds    nothing changed
 R4 mark the segments, append the batch; COMMIT   `retain:condemn`    the point of no return: a hold that comes later is told so
 R5 erase the files, sync their folders           `retain:erase`      a crash: the next pass erases what is condemned again
 R6 BEGIN IMMEDIATE; delete the rows, close the batch; COMMIT `retain:purge`
@@ -21,7 +21,7 @@ from vms.domain.footage import SegmentState
 from vms.domain.hold import LEAST_CLOCK_ERROR, protected
 from vms.domain.ids import CameraId, SegmentId, StreamId, VolumeId, segment_id
 from vms.domain.purge import FIRST_HASH, Batch, Purge, root_of
-from vms.domain.retention import ClockReading, StreamRule, free_times, lease_lasts
+from vms.domain.retention import ClockReading, StreamRule, free_times, lease_lasts, why_not_trusted
 from vms.domain.timespan import TICKS_PER_MS
 from vms.store import deletion_lease, hold_replica, volumes
 from vms.store.index_tables import GapRow, RunRow, SegmentRow, SegmentSideRow, VolumeRow
@@ -30,7 +30,7 @@ from vms.store.retention_tables import PurgeRow, StreamRuleRow
 MOST_AT_ONCE = 500
 """Segments in one transaction: the recorder waits for it."""
 PURGE_STEPS = ("retain:condemn", "retain:erase", "retain:purge")
-_HOUR_MS = 3_600_000
+HOUR_MS = 3_600_000
 _END_TICKS = SegmentRow.start_ticks + SegmentRow.duration
 
 
@@ -51,11 +51,14 @@ def rules(connection: Connection) -> list[StreamRule]:
 def condemn(connection: Connection, stream_id: StreamId, now: ClockReading, *, most: int = MOST_AT_ONCE) -> Batch | None:
     """Condemn the oldest segments of a stream that are wholly past their window and free of holds; None when there are none.
 
-    Call it in a transaction that began with BEGIN IMMEDIATE. None as well without a lease that lasts: nothing may go then.
+    Call it in a transaction that began with BEGIN IMMEDIATE. None as well without a lease that lasts, or by a clock that moved since it
+    was granted: nothing may go then.
     """
     lease, applied = deletion_lease.get(connection), hold_replica.applied_seq(connection)
     rule = _rule(connection, stream_id)
-    if lease is None or lease.hold_seq is None or lease.hold_seq > applied or not lease_lasts(lease.asked, now) or rule is None:
+    if lease is None or lease.hold_seq is None or lease.hold_seq > applied or rule is None:
+        return None
+    if not lease_lasts(lease.asked, now) or why_not_trusted(lease.asked, now) is not None:
         return None
     if connection.scalar(select(PurgeRow.number).where(PurgeRow.stream_id == stream_id, PurgeRow.position.is_(None)).limit(1)):
         return None  # what a disk has not given up yet goes first, so that no two batches lie over each other
@@ -142,20 +145,25 @@ def purges(connection: Connection, *, after: int = 0, limit: int = 1000) -> list
 
 
 def empty_hours(connection: Connection, camera_id: CameraId, hours: Sequence[int], now_ms: int) -> list[int]:
-    """Return those of `hours` (since 1970) of a camera that are past every window, free of holds, and hold no segment of any stream."""
+    """Return those of `hours` (since 1970) of a camera that are past every window, free of holds, and hold no segment of any stream.
+
+    A stream without a rule may be anybody's: its footage stays, and so does the key of its hour.
+    """
     mine = [rule for rule in rules(connection) if rule.camera_id == camera_id]
     if not mine:
         return []
     free = _free_of(connection, camera_id, now_ms - max(rule.keep_ms for rule in mine))
     found = [
-        hour for hour in hours if any((start is None or start <= hour * _HOUR_MS) and (hour + 1) * _HOUR_MS <= end for start, end in free)
+        hour for hour in hours if any((start is None or start <= hour * HOUR_MS) and (hour + 1) * HOUR_MS <= end for start, end in free)
     ]
-    streams = [rule.stream_id for rule in mine]
+    ruled = select(StreamRuleRow.stream_id)
+    unruled = connection.scalars(select(RunRow.stream_id).where(RunRow.stream_id.not_in(ruled)).distinct())
+    streams = [*(rule.stream_id for rule in mine), *map(StreamId, unruled)]
     return [hour for hour in found if not _holds_footage(connection, streams, hour)]
 
 
 def _holds_footage(connection: Connection, streams: Sequence[StreamId], hour: int) -> bool:
-    inside = SegmentRow.start_ms.between(hour * _HOUR_MS, (hour + 1) * _HOUR_MS - 1)
+    inside = SegmentRow.start_ms.between(hour * HOUR_MS, (hour + 1) * HOUR_MS - 1)
     return connection.scalar(select(SegmentRow.start_ms).where(SegmentRow.stream_id.in_(streams), inside).limit(1)) is not None
 
 

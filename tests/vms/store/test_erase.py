@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -35,6 +36,13 @@ def test_folders_of_an_hour_and_its_day_go_with_their_last_file(volume: Path) ->
     assert [path.name for path in (volume / "live/0001").iterdir()] == ["20260315"]
     assert erase_published(volume, [PurePosixPath("live/0001/20260315/01/segment.cseg")]) == 1
     assert list((volume / "live").iterdir()) == [volume / "live/0001"]
+
+
+def test_each_folder_is_synced_once_after_its_last_file_went(volume: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[list[str]] = []
+    monkeypatch.setattr("os.fsync", lambda handle: synced.append(os.listdir(handle)))  # noqa: PTH208 - a handle, no path
+    erase_published(volume, [_NAME, _OTHER])
+    assert synced == [[]]
 
 
 def test_a_file_that_is_gone_already_is_no_error(volume: Path) -> None:
