@@ -175,7 +175,7 @@ def test_what_was_done_to_the_database_is_named(central: Engines, statement: str
 def test_entries_that_changed_places_are_named(central: Engines) -> None:
     _signed(central, 5)
     with _unguarded(central) as connection:
-        rows = connection.execute(text("SELECT number, salt, body FROM access_event WHERE number IN (2, 4)")).all()
+        rows = connection.execute(text("SELECT number, salt, body FROM access_event WHERE number IN (2, 4) ORDER BY number")).all()
         for row, number in zip(rows, (4, 2), strict=True):
             statement = text("UPDATE access_event SET salt = :salt, body = :body WHERE number = :number")
             connection.execute(statement, {"salt": row.salt, "body": row.body, "number": number})
