@@ -168,6 +168,11 @@ _SAID: Mapping[Action, str] = {
     Action.WALL_SHOW: "Showed the wall at the screen {name}",
     Action.TLS_INIT: "Made an authority for the pages of {hosts}",
     Action.KEY_ROTATE: "Rotation of the {key} key: {step}",
+    Action.HOLD_PLACE: "Placed the {name} on {of}, for {matter}",
+    Action.HOLD_COVER: "The camera came under the {name}, for {matter}",
+    Action.HOLD_RELEASE: "Released the {name}, for {matter}; it protects until {until}",
+    Action.HOLD_KEEP: "Undid the release of the {name}, for {matter}",
+    Action.HOLD_END: "The {name}, for {matter}, has ended",
     Action.LOG_UNSEAL: "Unsealed what {actor_name} did at {written}: {action}",
     Action.LOG_ERASE: "Erased entries {first} to {last}, by the rule of {days} days",
 }

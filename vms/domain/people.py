@@ -52,6 +52,12 @@ class Permission(StrEnum):
     """See every camera of the district for half an hour, when somebody is in danger."""
     EMERGENCY_REVIEW = "emergency.review"
     """Say whether somebody else's emergency access was right."""
+    HOLD_READ = "hold.read"
+    """Which legal holds there are, and how far they are in force."""
+    HOLD_PLACE = "hold.place"
+    """Place legal holds, and undo the release of one."""
+    HOLD_RELEASE = "hold.release"
+    """Propose the release of a legal hold, or be the second person for it."""
     SIGNED_IN = "signed_in"
     """What every account may: its own page, the rules, the page shell."""
     SESSION_OWN = "session.own"
@@ -65,8 +71,12 @@ OF_EVERYBODY = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SE
 """What every account may, whatever its role."""
 _WATCHES_LIVE = OF_EVERYBODY | {Permission.CAMERA_LIST, Permission.LIVE_VIEW, Permission.EMERGENCY_OPEN}
 _WATCHES = _WATCHES_LIVE | {Permission.RECORDED_VIEW}
-_READS = {Permission.CAMERA_LIST, Permission.LOG_READ, Permission.LOG_EXPORT, Permission.REVIEW_READ, Permission.PEOPLE_READ}
-_DECIDES = _WATCHES | {Permission.HEALTH_READ, Permission.LOG_READ, Permission.EMERGENCY_REVIEW}
+_READS = frozenset({Permission.CAMERA_LIST, Permission.LOG_READ, Permission.LOG_EXPORT, Permission.REVIEW_READ}) | {
+    Permission.PEOPLE_READ,
+    Permission.HOLD_READ,
+}
+_HOLDS = {Permission.HOLD_READ, Permission.HOLD_PLACE, Permission.HOLD_RELEASE}
+_DECIDES = _WATCHES | _HOLDS | {Permission.HEALTH_READ, Permission.LOG_READ, Permission.EMERGENCY_REVIEW}
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.DESK: _WATCHES,
     Role.SUPERVISOR: _WATCHES,
@@ -77,7 +87,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.DELEGATE: _DECIDES,
     Role.COUNSEL: OF_EVERYBODY,
     Role.IT: OF_EVERYBODY
-    | {Permission.CAMERA_LIST, Permission.CAMERA_MANAGE, Permission.HEALTH_READ}
+    | {Permission.CAMERA_LIST, Permission.CAMERA_MANAGE, Permission.HEALTH_READ, Permission.HOLD_READ}
     | {Permission.PEOPLE_READ, Permission.PEOPLE_PROPOSE, Permission.PEOPLE_END, Permission.SCREEN_MANAGE},
     Role.AUDITOR: OF_EVERYBODY | _READS | {Permission.EMERGENCY_REVIEW},
 }
@@ -301,8 +311,9 @@ CONSOLE_PERMISSIONS = frozenset({Permission.PUBLIC, Permission.CAMERA_LIST, Perm
     Permission.PEOPLE_PROPOSE,
     Permission.PEOPLE_END,
     Permission.SCREEN_MANAGE,
+    Permission.HOLD_READ,
 }
-"""What works on the command line without `vms login`; watching and the log are acts of people."""
+"""What works on the command line without `vms login`; watching, holds and the log are acts of people."""
 
 
 def allows(actor: Actor, permission: Permission) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from vms.domain.ids import PersonId, ProposalId
+from vms.domain.ids import ProposalId
 from vms.domain.people import Permission, Person
 
 ALONE_WAIT = timedelta(hours=72)
@@ -21,10 +21,18 @@ class Act(StrEnum):
     """Let an account sign in."""
     PERSON_RESET = "person:reset"
     """Take password and second factor off an account whose owner lost them."""
+    HOLD_RELEASE = "hold:release"
+    """Let footage that a legal hold protects be destroyed again."""
 
 
-POWERS: dict[Act, Permission] = {Act.PERSON_CONFIRM: Permission.PEOPLE_CONFIRM, Act.PERSON_RESET: Permission.PEOPLE_CONFIRM}
+POWERS: dict[Act, Permission] = {
+    Act.PERSON_CONFIRM: Permission.PEOPLE_CONFIRM,
+    Act.PERSON_RESET: Permission.PEOPLE_CONFIRM,
+    Act.HOLD_RELEASE: Permission.HOLD_RELEASE,
+}
 """Who holds the permission may be the second person."""
+OF_PERSONS = frozenset({Act.PERSON_CONFIRM, Act.PERSON_RESET})
+"""Acts whose subject is an account."""
 
 
 class Alone(StrEnum):
@@ -49,8 +57,8 @@ class Proposal:
 
     id: ProposalId
     act: Act
-    subject: PersonId
-    """Whose rights it is about."""
+    subject: int
+    """Whose rights it is about, or which hold: the number of what `act` is done to."""
     reason: str
     by: str
     """`Actor.label`"""
@@ -61,9 +69,12 @@ class Proposal:
     alone_at: datetime | None
     """When it is done although nobody approved; None where somebody could."""
 
+    def is_about(self, person: Person) -> bool:
+        return self.act in OF_PERSONS and person.id == self.subject
+
     def may_approve(self, person: Person) -> bool:
-        return person.may(POWERS[self.act]) and person.label != self.by and person.id != self.subject
+        return person.may(POWERS[self.act]) and person.label != self.by and not self.is_about(person)
 
     def may_stop(self, person: Person) -> bool:
         """Say whether `person` may stop it: who could approve, who proposed, whom it is about, and everybody when it is done alone."""
-        return self.alone_at is not None or self.may_approve(person) or person.label == self.by or person.id == self.subject
+        return self.alone_at is not None or self.may_approve(person) or person.label == self.by or self.is_about(person)

@@ -12,7 +12,7 @@ from vms.domain.camera import Area
 from vms.domain.ids import AreaId, BranchId, PersonId, new_number
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import MAX_DELEGATION, Account, Actor, OsUser, Permission, Person, Role, System, allows, covers, reach
-from vms.domain.second_person import Act, Alone, Proposal
+from vms.domain.second_person import OF_PERSONS, Act, Alone, Proposal
 from vms.domain.timespan import day_of
 from vms.errors import InvalidInput
 from vms.services import second_person
@@ -133,7 +133,7 @@ def finish_reset(session: Session, actor: Person, person_id: PersonId, *, at: da
 
 def confirm_alone(session: Session, proposal: Proposal, at: datetime) -> None:
     """Let an account sign in that nobody could confirm and nobody stopped."""
-    account = people.get(session, proposal.subject)
+    account = people.get(session, PersonId(proposal.subject))
     if account is None or account.disabled_at is not None:
         return
     _confirmed(session, ALONE, account, at)
@@ -152,7 +152,7 @@ def disable_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
         return refuse(session, actor, Action.PERSON_DISABLE, not_allowed("end the Director's account", "the Director"), at=at)
     if people.disable(session, person_id, at):
         sessions.end_all(session, person_id, at)
-        for act in Act:
+        for act in OF_PERSONS:
             second_person.withdraw(session, actor, act, person_id, at=at)
         record(session, actor=actor, action=Action.PERSON_DISABLE, at=at, detail=_named(account))
     return people.get(session, person_id) or no_such("account")
@@ -190,11 +190,6 @@ def account_of(session: Session, actor: Actor, person_id: PersonId) -> Account |
     if not allows(actor, Permission.PEOPLE_READ):
         return not_allowed("see an account", "IT")
     return people.get(session, person_id) or no_such("account")
-
-
-def names_of(session: Session, persons: frozenset[PersonId]) -> dict[PersonId, str]:
-    """Return the names of accounts, for sentences about them."""
-    return {account.id: account.name for account in people.find(session) if account.id in persons}
 
 
 def account_named(session: Session, actor: Actor, name: str) -> Account | Refused:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from vms.domain.access import Action
-from vms.domain.ids import PersonId, ProposalId, new_number
+from vms.domain.ids import HoldId, PersonId, ProposalId, new_number
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import PERMISSIONS, Actor, Permission, Person, System
-from vms.domain.second_person import ALONE_WAIT, POWERS, Act, Alone, Decision, Proposal
+from vms.domain.people import PERMISSIONS, Account, Actor, Permission, Person, System
+from vms.domain.second_person import ALONE_WAIT, OF_PERSONS, POWERS, Act, Alone, Decision, Proposal
 from vms.services.access_log import name_of, record, refuse
 from vms.services.refusals import no_such
-from vms.store import people, proposals
+from vms.store import hold_names, people, proposals
 
 LIST_LIMIT = 1000
 NO_WAIT = timedelta(0)
@@ -23,19 +24,20 @@ def propose(  # noqa: PLR0913 - what an act is about, and how it waits
     session: Session,
     actor: Actor,
     act: Act,
-    subject: PersonId,
+    subject: int,
     *,
     at: datetime,
     reason: str = "",
     wait: timedelta = NO_WAIT,
     alone: Alone = Alone.WHEN_NOBODY,
+    reaches: Callable[[Account], bool] = lambda _: True,
 ) -> Proposal:
     """Let `act` about `subject` wait for a second person, and at least for `wait`.
 
     Where `alone` says so, by itself where nobody else holds the power to approve it, it is done `ALONE_WAIT` later unless somebody
-    stops it. Conflict when it waits already.
+    stops it. `reaches`: whose rights go as far as what it is about, of those who hold the power. Conflict when it waits already.
     """
-    nobody = alone is Alone.ALWAYS or (alone is Alone.WHEN_NOBODY and not others_hold(session, act, actor, subject, at=at))
+    nobody = alone is Alone.ALWAYS or (alone is Alone.WHEN_NOBODY and not others_hold(session, act, actor, subject, at=at, reaches=reaches))
     proposal = Proposal(
         ProposalId(new_number()),
         act,
@@ -52,7 +54,7 @@ def propose(  # noqa: PLR0913 - what an act is about, and how it waits
     return proposal
 
 
-def approve(session: Session, person: Person, act: Act, subject: PersonId, *, at: datetime) -> Proposal | Refused:
+def approve(session: Session, person: Person, act: Act, subject: int, *, at: datetime) -> Proposal | Refused:
     """Be the second person for what waits of `act` about `subject`; the caller does the act in the same transaction."""
     proposal = proposals.open_one(session, act, subject)
     if proposal is None:
@@ -78,7 +80,7 @@ def stop(session: Session, person: Person, number: ProposalId, *, at: datetime) 
     return proposal
 
 
-def withdraw(session: Session, actor: Actor, act: Act, subject: PersonId, *, at: datetime) -> None:
+def withdraw(session: Session, actor: Actor, act: Act, subject: int, *, at: datetime) -> None:
     """Close what waits of `act` about `subject`, when it has become pointless."""
     proposal = proposals.open_one(session, act, subject)
     if proposal is not None and proposals.decide(session, proposal.id, Decision.STOPPED, at):
@@ -104,15 +106,28 @@ def list_waiting(session: Session, person: Person) -> list[Proposal]:
     return [one for one in known if everything or one.may_stop(person)]
 
 
-def proposer(session: Session, act: Act, subject: PersonId) -> str | None:
+def proposer(session: Session, act: Act, subject: int) -> str | None:
     """Return the label of who proposed `act` about `subject` last, whatever became of it."""
     return proposals.proposer(session, act, subject)
 
 
 def to_announce(session: Session) -> list[tuple[Proposal, str]]:
-    """Return what everybody is to know of, with the name of the account it is about: acts done alone, and accounts to be taken over."""
-    known = {account.id: account.name for account in people.find(session)}
-    return [(one, known[one.subject]) for one in proposals.told_to_all(session)]
+    """Return what everybody is to know of, with the name of what it is about: acts done alone, and accounts to be taken over."""
+    told = proposals.told_to_all(session)
+    names = names_of(session, told)
+    return [(one, names[one.id]) for one in told]
+
+
+def waits_of(session: Session, act: Act, subject: int) -> bool:
+    """Say whether `act` about `subject` waits."""
+    return proposals.open_one(session, act, subject) is not None
+
+
+def names_of(session: Session, waiting: Sequence[Proposal]) -> dict[ProposalId, str]:
+    """Return what each is about, in words that everybody with an account may read."""
+    accounts: dict[int, str] = {account.id: account.name for account in people.find(session)}
+    holds = hold_names.spoken_names(session, [HoldId(one.subject) for one in waiting if one.act not in OF_PERSONS])
+    return {one.id: (accounts if one.act in OF_PERSONS else holds)[one.subject] for one in waiting}
 
 
 def mark_announced(session: Session, *, at: datetime) -> None:
@@ -125,11 +140,19 @@ def waits_for(session: Session, person: Person) -> int:
     return proposals.to_tell(session, person.id)
 
 
-def others_hold(session: Session, act: Act, actor: Actor, subject: PersonId, *, at: datetime) -> bool:
-    """Say whether anybody but `actor` and `subject` could approve `act` now."""
-    but = {actor.label, f"person:{subject}"}
+def others_hold(
+    session: Session,
+    act: Act,
+    actor: Actor,
+    subject: int,
+    *,
+    at: datetime,
+    reaches: Callable[[Account], bool] = lambda _: True,
+) -> bool:
+    """Say whether anybody but `actor`, and whom it is about, could approve `act` now."""
+    but = {actor.label} | ({f"person:{subject}"} if act in OF_PERSONS else set())
     return any(
-        account.in_use(at) and POWERS[act] in PERMISSIONS[account.role] and f"person:{account.id}" not in but
+        account.in_use(at) and POWERS[act] in PERMISSIONS[account.role] and f"person:{account.id}" not in but and reaches(account)
         for account in people.find(session)
     )
 
@@ -139,12 +162,18 @@ def _not_you() -> Refused:
 
 
 def _record(session: Session, actor: Actor, action: Action, proposal: Proposal, at: datetime) -> None:
-    account = people.get(session, proposal.subject)
-    detail = {"act": proposal.act.value, "person": str(proposal.subject), "proposed_by": proposal.by_name}
-    if account is not None:
-        detail["name"] = account.name
+    detail = {"act": proposal.act.value, "proposed_by": proposal.by_name} | _subject(session, proposal)
     if proposal.alone_at is not None:
         detail["alone_at"] = proposal.alone_at.isoformat()
     if proposal.reason:
         detail["reason"] = proposal.reason
     record(session, actor=actor, action=action, at=at, detail=detail)
+
+
+def _subject(session: Session, proposal: Proposal) -> dict[str, str]:
+    """Return the words of an entry that say what an act is about."""
+    if proposal.act in OF_PERSONS:
+        account = people.get(session, PersonId(proposal.subject))
+        return {"person": str(proposal.subject)} | ({} if account is None else {"name": account.name})
+    names = hold_names.spoken_names(session, [HoldId(proposal.subject)])
+    return {"hold": str(proposal.subject)} | ({"name": names[proposal.subject]} if proposal.subject in names else {})

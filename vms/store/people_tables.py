@@ -107,7 +107,7 @@ class ProposalRow(Central):
     __table_args__ = (
         one_of("act", Act, "act"),
         one_of("decision", Decision, "decision"),
-        # Of one act about one person at most one is open; also what waits, for every page.
+        # Of one act about one subject at most one is open; also what waits, for every page.
         Index(
             "uq_proposal_act_subject",
             "act",
@@ -120,7 +120,8 @@ class ProposalRow(Central):
 
     id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
     act: Mapped[Act] = mapped_column(Word(Act))
-    subject_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    subject_id: Mapped[int] = mapped_column(Number)
+    """An account or a hold, as the act says."""
     reason: Mapped[str] = mapped_column(Text)
     proposed_by: Mapped[str] = mapped_column(String(300))
     """`Actor.label`; whoever it was does not approve it."""

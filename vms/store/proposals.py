@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Select, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from vms.domain.ids import PersonId, ProposalId
 from vms.domain.people import Person
-from vms.domain.second_person import Act, Decision, Proposal
+from vms.domain.second_person import OF_PERSONS, POWERS, Act, Decision, Proposal
 from vms.store.database import unique
 from vms.store.people_tables import ProposalRow
 
 
 def add(session: Session, proposal: Proposal) -> None:
-    """Insert `proposal`; Conflict when the same act about the same person waits already."""
+    """Insert `proposal`; Conflict when the same act about the same subject waits already."""
     with unique("This was proposed already and waits."):
         session.execute(
             insert(ProposalRow).values(
@@ -32,7 +32,7 @@ def add(session: Session, proposal: Proposal) -> None:
         )
 
 
-def open_one(session: Session, act: Act, subject: PersonId) -> Proposal | None:
+def open_one(session: Session, act: Act, subject: int) -> Proposal | None:
     """Return what waits of `act` about `subject`."""
     row = session.scalar(
         select(ProposalRow).where(ProposalRow.act == act, ProposalRow.subject_id == subject, ProposalRow.decision.is_(None))
@@ -40,7 +40,7 @@ def open_one(session: Session, act: Act, subject: PersonId) -> Proposal | None:
     return None if row is None else _proposal(row)
 
 
-def proposer(session: Session, act: Act, subject: PersonId) -> str | None:
+def proposer(session: Session, act: Act, subject: int) -> str | None:
     query = select(ProposalRow.proposed_by).where(ProposalRow.act == act, ProposalRow.subject_id == subject)
     return session.scalar(query.order_by(ProposalRow.proposed_at.desc()).limit(1))
 
@@ -56,8 +56,9 @@ def waiting(session: Session, *, limit: int) -> list[Proposal]:
 
 
 def concerning(session: Session, person: Person, *, limit: int) -> list[Proposal]:
-    """Return what waits that is done alone, about `person`, or proposed by `person`, the oldest first."""
-    own = or_(ProposalRow.alone_at.is_not(None), ProposalRow.subject_id == person.id, ProposalRow.proposed_by == person.label)
+    """Return what waits that is done alone, about `person`, proposed by `person` or for `person` to approve, the oldest first."""
+    theirs = ProposalRow.act.in_([act for act in Act if person.may(POWERS[act])] if person.branches is None else [])
+    own = or_(ProposalRow.alone_at.is_not(None), _about(person.id), ProposalRow.proposed_by == person.label, theirs)
     return _found(session, select(ProposalRow).where(ProposalRow.decision.is_(None), own).limit(limit))
 
 
@@ -80,7 +81,7 @@ def due(session: Session, at: datetime, *, announced_by: datetime) -> list[Propo
 
 def to_tell(session: Session, person: PersonId) -> int:
     """Return how many acts wait that everybody is told of, because one person does them alone, or that are about `person`."""
-    told = and_(ProposalRow.decision.is_(None), or_(ProposalRow.alone_at.is_not(None), ProposalRow.subject_id == person))
+    told = and_(ProposalRow.decision.is_(None), or_(ProposalRow.alone_at.is_not(None), _about(person)))
     return session.scalar(select(func.count()).select_from(ProposalRow).where(told)) or 0
 
 
@@ -89,6 +90,10 @@ def decide(session: Session, number: ProposalId, decision: Decision, at: datetim
     still_open = and_(ProposalRow.id == number, ProposalRow.decision.is_(None))
     values = {"decision": decision, "decided_at": at}
     return session.scalar(update(ProposalRow).where(still_open).values(**values).returning(ProposalRow.id)) is not None
+
+
+def _about(person: PersonId) -> ColumnElement[bool]:
+    return and_(ProposalRow.act.in_(sorted(OF_PERSONS)), ProposalRow.subject_id == person)
 
 
 def _found(session: Session, query: Select[ProposalRow]) -> list[Proposal]:
@@ -100,7 +105,7 @@ def _proposal(row: ProposalRow) -> Proposal:
     return Proposal(
         id=ProposalId(row.id),
         act=row.act,
-        subject=PersonId(row.subject_id),
+        subject=row.subject_id,
         reason=row.reason,
         by=row.proposed_by,
         by_name=row.proposed_by_name,

@@ -78,9 +78,8 @@ CREATE TABLE proposal (
   decision VARCHAR(32),
   decided_at BIGINT,
   CONSTRAINT pk_proposal PRIMARY KEY (id),
-  CONSTRAINT ck_proposal_act CHECK (act IN ('person:confirm', 'person:reset')),
-  CONSTRAINT ck_proposal_decision CHECK (decision IN ('approved', 'stopped', 'alone')),
-  CONSTRAINT fk_proposal_subject_id FOREIGN KEY(subject_id) REFERENCES person (id)
+  CONSTRAINT ck_proposal_act CHECK (act IN ('person:confirm', 'person:reset', 'hold:release')),
+  CONSTRAINT ck_proposal_decision CHECK (decision IN ('approved', 'stopped', 'alone'))
 );
 
 CREATE UNIQUE INDEX uq_proposal_act_subject ON proposal (act, subject_id) WHERE decision IS NULL;
@@ -260,6 +259,45 @@ CREATE TABLE access_tile (
   hashes BLOB NOT NULL,
   CONSTRAINT pk_access_tile PRIMARY KEY (origin, level, number)
 );
+
+CREATE TABLE hold_clock (
+  id INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  CONSTRAINT pk_hold_clock PRIMARY KEY (id),
+  CONSTRAINT ck_hold_clock_one CHECK (id = 1),
+  CONSTRAINT ck_hold_clock_seq CHECK (seq >= 0)
+);
+
+CREATE TABLE legal_hold (
+  id INTEGER NOT NULL,
+  matter VARCHAR(120) NOT NULL,
+  kind VARCHAR(32) NOT NULL,
+  reason TEXT NOT NULL,
+  authority TEXT NOT NULL,
+  start_ms INTEGER NOT NULL,
+  end_ms INTEGER,
+  review_at BIGINT NOT NULL,
+  expires_at BIGINT,
+  placed_by VARCHAR(300) NOT NULL,
+  placed_by_name VARCHAR(360) NOT NULL,
+  placed_at BIGINT NOT NULL,
+  ending_at BIGINT,
+  ending_by VARCHAR(300),
+  ending_by_name VARCHAR(360),
+  ending_reason TEXT,
+  released_at BIGINT,
+  released_by VARCHAR(300),
+  CONSTRAINT pk_legal_hold PRIMARY KEY (id),
+  CONSTRAINT ck_legal_hold_kind CHECK (kind IN ('provisional', 'preservation-letter', 'litigation', 'subpoena', 'incident', 'records-request')),
+  CONSTRAINT ck_legal_hold_order CHECK (end_ms > start_ms),
+  CONSTRAINT ck_legal_hold_expiry CHECK (expires_at IS NULL OR kind = 'provisional'),
+  CONSTRAINT ck_legal_hold_ending CHECK ((ending_at IS NULL) = (ending_by IS NULL)),
+  CONSTRAINT ck_legal_hold_release CHECK ((released_at IS NULL) = (released_by IS NULL))
+);
+
+CREATE INDEX ix_legal_hold_ending_at ON legal_hold (ending_at) WHERE released_at IS NULL;
+
+CREATE INDEX ix_legal_hold_placed_at ON legal_hold (placed_at);
 
 CREATE TABLE session (
   id INTEGER NOT NULL,
@@ -480,3 +518,63 @@ CREATE TRIGGER access_checkpoint_no_delete BEFORE DELETE ON access_checkpoint BE
 CREATE TRIGGER access_checkpoint_no_replace BEFORE INSERT ON access_checkpoint WHEN EXISTS (SELECT 1 FROM access_checkpoint WHERE origin = NEW.origin AND size = NEW.size) BEGIN SELECT RAISE(ABORT, 'access_checkpoint is append-only'); END;
 
 CREATE TRIGGER access_checkpoint_no_update BEFORE UPDATE ON access_checkpoint BEGIN SELECT RAISE(ABORT, 'access_checkpoint is append-only'); END;
+
+CREATE TABLE hold_scope (
+  hold_id INTEGER NOT NULL,
+  kind VARCHAR(32) NOT NULL,
+  subject_id INTEGER NOT NULL,
+  CONSTRAINT pk_hold_scope PRIMARY KEY (hold_id, kind, subject_id),
+  CONSTRAINT ck_hold_scope_kind CHECK (kind IN ('camera', 'area', 'branch')),
+  CONSTRAINT fk_hold_scope_hold_id FOREIGN KEY(hold_id) REFERENCES legal_hold (id)
+);
+
+CREATE INDEX ix_hold_scope_kind_subject_id ON hold_scope (kind, subject_id);
+
+CREATE TABLE hold_camera (
+  hold_id INTEGER NOT NULL,
+  camera_id INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  released_seq INTEGER,
+  CONSTRAINT pk_hold_camera PRIMARY KEY (hold_id, camera_id),
+  CONSTRAINT uq_hold_camera_seq UNIQUE (seq),
+  CONSTRAINT uq_hold_camera_released_seq UNIQUE (released_seq),
+  CONSTRAINT ck_hold_camera_order CHECK (released_seq > seq),
+  CONSTRAINT fk_hold_camera_hold_id FOREIGN KEY(hold_id) REFERENCES legal_hold (id),
+  CONSTRAINT fk_hold_camera_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id)
+);
+
+CREATE INDEX ix_hold_camera_camera_id ON hold_camera (camera_id);
+
+CREATE TABLE hold_answer (
+  hold_id INTEGER NOT NULL,
+  camera_id INTEGER NOT NULL,
+  node_id INTEGER NOT NULL,
+  applied_seq INTEGER NOT NULL,
+  kept_segments INTEGER NOT NULL,
+  kept_bytes INTEGER NOT NULL,
+  first_ms INTEGER,
+  last_ms INTEGER,
+  condemned_segments INTEGER NOT NULL,
+  purged_segments INTEGER NOT NULL,
+  at BIGINT NOT NULL,
+  CONSTRAINT pk_hold_answer PRIMARY KEY (hold_id, camera_id, node_id),
+  CONSTRAINT fk_hold_answer_hold_id FOREIGN KEY(hold_id) REFERENCES legal_hold (id),
+  CONSTRAINT fk_hold_answer_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id),
+  CONSTRAINT fk_hold_answer_node_id FOREIGN KEY(node_id) REFERENCES node (id)
+);
+
+CREATE TABLE deletion_lease (
+  node_id INTEGER NOT NULL,
+  hold_seq INTEGER NOT NULL,
+  until_at BIGINT NOT NULL,
+  CONSTRAINT pk_deletion_lease PRIMARY KEY (node_id, hold_seq),
+  CONSTRAINT fk_deletion_lease_node_id FOREIGN KEY(node_id) REFERENCES node (id)
+);
+
+CREATE TABLE node_hold_state (
+  node_id INTEGER NOT NULL,
+  applied_seq INTEGER NOT NULL,
+  at BIGINT NOT NULL,
+  CONSTRAINT pk_node_hold_state PRIMARY KEY (node_id),
+  CONSTRAINT fk_node_hold_state_node_id FOREIGN KEY(node_id) REFERENCES node (id)
+);

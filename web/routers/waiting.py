@@ -12,8 +12,7 @@ from vms.domain.ids import ProposalId
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.domain.second_person import Act, Proposal
-from vms.services.people import names_of
-from vms.services.second_person import list_waiting, stop
+from vms.services.second_person import list_waiting, names_of, stop
 from web.deps import Rx, TheSite, Tx
 from web.errors import refusal
 from web.numbers import PathId
@@ -24,6 +23,7 @@ router = APIRouter(prefix="/waiting")
 ACTS = {
     Act.PERSON_CONFIRM: "The account {name} is to work.",
     Act.PERSON_RESET: "Password and second factor are to be taken off the account {name}, for somebody who lost them.",
+    Act.HOLD_RELEASE: "The {name} is to be released: a week later its footage may be destroyed.",
 }
 
 
@@ -41,9 +41,9 @@ class WaitingRow(TypedDict):
 @router.get("")
 def waiting_page(person: SignedIn, site: TheSite, rx: Rx, request: Request, done: str = "") -> Response:
     waiting = list_waiting(rx, person)
-    names = names_of(rx, frozenset(one.subject for one in waiting))
+    names = names_of(rx, waiting)
     context = shell(site, person, path=request.url.path) | {
-        "waiting": [_row(one, names[one.subject], person) for one in waiting],
+        "waiting": [_row(one, names[one.id], person) for one in waiting],
         "notice": "Stopped. It is not done." if done == "stopped" else None,
     }
     return site.pages.render("waiting.html", context, person=person)

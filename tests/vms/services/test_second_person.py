@@ -13,7 +13,7 @@ from vms.domain.access import Action
 from vms.domain.ids import PersonId, ProposalId, SessionId
 from vms.domain.outcome import Refusal
 from vms.domain.people import Account, Person, Proof, Role
-from vms.domain.second_person import ALONE_WAIT, POWERS, Act, Proposal
+from vms.domain.second_person import ALONE_WAIT, OF_PERSONS, POWERS, Act, Proposal
 from vms.errors import Conflict
 from vms.services.access_log import DISTRICT
 from vms.services.due_acts import carry_out_due
@@ -58,7 +58,7 @@ def test_who_proposed_does_not_approve(central: Engines, act: Act) -> None:
         assert refused(approve(session, approving, act, subject.id, at=NOW)).refusal is Refusal.OUT_OF_SCOPE
 
 
-@pytest.mark.parametrize("act", list(Act))
+@pytest.mark.parametrize("act", sorted(OF_PERSONS))
 def test_nobody_approves_what_is_about_the_own_account(central_sqlite: Engines, act: Act) -> None:
     with central_sqlite.writing() as session:
         director = a_person(session, Role.DIRECTOR)
@@ -74,6 +74,15 @@ def test_only_who_holds_the_power_approves(central_sqlite: Engines, act: Act, ro
         propose(session, CONSOLE, act, subject.id, at=NOW)
         answer = approve(session, _person(role), act, subject.id, at=NOW)
     assert isinstance(answer, Proposal) is _person(role).may(POWERS[act])
+
+
+def test_what_is_about_no_account_is_about_nobody(central_sqlite: Engines) -> None:
+    """A hold may have the number of an account."""
+    with central_sqlite.writing() as session:
+        director = a_person(session, Role.DIRECTOR)
+        propose(session, CONSOLE, Act.HOLD_RELEASE, director.id, at=NOW)
+        assert waits_for(session, director) == 0
+        assert done(approve(session, director, Act.HOLD_RELEASE, director.id, at=NOW)).act is Act.HOLD_RELEASE
 
 
 def test_the_same_act_about_the_same_person_waits_once(central: Engines) -> None:

@@ -1,0 +1,140 @@
+"""A legal hold as the hub keeps it: its text, which never changes, and how it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from vms.domain.hold import HeldTime, HoldAnswer, HoldKind, HoldScope
+from vms.domain.ids import CameraId, HoldId, NodeId
+
+COOL_OFF = timedelta(days=7)
+"""From the second person's yes to the release: so long it can be undone."""
+LAPSE_GRACE = timedelta(days=14)
+"""From the expiry of a provisional hold to its release: nothing goes by surprise."""
+MAX_REVIEW = timedelta(days=366)
+"""So long a hold stands at the most before somebody looks whether it is still needed."""
+DEFAULT_REVIEW = timedelta(days=90)
+MAX_MATTER_CHARS = 120
+MAX_REASON_CHARS = 500
+MAX_AUTHORITY_CHARS = 200
+
+
+class HoldState(StrEnum):
+    ACTIVE = "active"
+    LAPSING = "lapsing"
+    """Provisional and past its expiry: it protects until the grace is over."""
+    COOLING_OFF = "cooling-off"
+    """Its release was approved: it protects, and the release can be undone, until that is written."""
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A release that was approved."""
+
+    at: datetime
+    """When it is written; before it can be undone."""
+    by: str
+    """`Actor.label` of the second person, or of who waited alone."""
+    by_name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegalHold:
+    """One matter's hold. Narrowing it is a release and a new hold."""
+
+    id: HoldId
+    matter: str
+    kind: HoldKind
+    reason: str
+    authority: str
+    """Who issued the paper and under which number; may be empty."""
+    scope: HoldScope
+    time: HeldTime
+    review_at: datetime
+    expires_at: datetime | None
+    """Of a provisional hold alone."""
+    placed_by: str
+    placed_by_name: str
+    placed_at: datetime
+    ending: Ending | None = None
+    released_at: datetime | None = None
+    released_by: str = ""
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """Return from when on the release is written, by what is known now; None while nothing ends it."""
+        if self.ending is not None:
+            return self.ending.at
+        return None if self.expires_at is None else self.expires_at + LAPSE_GRACE
+
+    def state(self, at: datetime) -> HoldState:
+        if self.released_at is not None:
+            return HoldState.RELEASED
+        if self.ending is not None:
+            return HoldState.COOLING_OFF
+        return HoldState.LAPSING if self.expires_at is not None and self.expires_at <= at else HoldState.ACTIVE
+
+    @property
+    def spoken(self) -> str:
+        """Return what it is called where everybody reads: the matter may name somebody."""
+        return spoken(self.kind, self.id)
+
+
+def spoken(kind: HoldKind, number: HoldId) -> str:
+    return f"{kind.value.replace('-', ' ')} hold {number}"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCamera:
+    """A camera under a hold."""
+
+    camera_id: CameraId
+    name: str
+    branch: str
+    node_id: NodeId
+    seq: int
+    """With which it came under the hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStanding:
+    """How far a hold is in force at a node that records cameras of it."""
+
+    node_id: NodeId
+    name: str
+    applied: bool
+    """The node has put all of the hold into force."""
+    safe_from: datetime | None
+    """Until then at the latest the node may destroy by what it knew before; None when it may not at all."""
+
+    def effective(self, at: datetime) -> bool:
+        """Say whether nothing that was there when it became so is destroyed any more."""
+        return self.applied or self.safe_from is None or self.safe_from <= at
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """What a node found, and when it said so."""
+
+    node_id: NodeId
+    answer: HoldAnswer
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HoldStanding:
+    """A hold with all that is known of it."""
+
+    hold: LegalHold
+    cameras: tuple[HeldCamera, ...]
+    nodes: tuple[NodeStanding, ...]
+    answers: tuple[StoredAnswer, ...]
+    release_waits: bool
+    """Somebody proposed its release, and nobody has answered."""
+
+    def effective(self, at: datetime) -> bool:
+        return all(node.effective(at) for node in self.nodes)
