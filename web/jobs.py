@@ -23,7 +23,7 @@ from vms.config import Settings, load_settings
 from vms.domain.second_person import Proposal
 from vms.errors import ConfigError, Corrupt, Unavailable, VmsError
 from vms.log import get_logger
-from vms.services import emergency
+from vms.services import emergency, hold_release
 from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
 from vms.services.due_acts import announce, carry_out_due
 from vms.services.log_erase import due, erase_texts
@@ -51,6 +51,8 @@ REVIEW_MINUTE = 7
 COUNTERSIGN_MINUTE = 1
 """Of every hour, whatever was done."""
 ERASE_HOURS = 6
+HOLD_MINUTES = 5
+"""Between two looks at what legal holds have come to."""
 LAST_SECONDS = 8.0
 """How long the end may take: a database or a share that hangs must not leave a process behind."""
 CANT_START = 2
@@ -244,6 +246,26 @@ class Jobs:
         with self._central.writing() as session:
             emergency.remind(session, self._settings, at=at)
 
+    def end_holds(self) -> None:
+        """Write the releases of legal holds that have cooled off, and mail what is soon to be reviewed or lapses."""
+        at = self._clock.now()
+        try:
+            with self._central.answering():
+                self._end_holds(at)
+        except (Unavailable, Corrupt) as err:
+            log.warning("legal holds not looked after", reason=str(err))
+
+    def _end_holds(self, at: datetime) -> None:
+        """Look without holding up a writer, then write."""
+        with self._central.reading() as session:
+            ending, telling = hold_release.releases_due(session, at=at), hold_release.notices_due(session, at=at)
+        if ending:
+            with self._central.writing() as session:
+                hold_release.end_due(session, at=at)
+        if telling and self._settings.smtp_host is not None:
+            with self._central.writing() as session:
+                hold_release.notify(session, self._settings, at=at)
+
     def stop(self) -> None:
         """Sign once more, and begin nothing else."""
         self._stopping.set()
@@ -275,6 +297,7 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         scheduler.add_job(jobs.send_mail, CronTrigger(minute="*", second=15, timezone=UTC))
         scheduler.add_job(jobs.send_new_mail, CronTrigger(second=f"*/{NEW_MAIL_SECONDS}", timezone=UTC))
         scheduler.add_job(jobs.remind, CronTrigger(minute="*", second=45, timezone=UTC))
+        scheduler.add_job(jobs.end_holds, CronTrigger(minute=f"*/{HOLD_MINUTES}", second=50, timezone=UTC))
         scheduler.add_job(jobs.countersign, CronTrigger(minute=COUNTERSIGN_MINUTE, timezone=UTC))
         scheduler.add_job(jobs.erase, CronTrigger(hour=f"*/{ERASE_HOURS}", minute=2, timezone=UTC))
         scheduler.add_job(jobs.renew_certificate, CronTrigger(hour=3, minute=17, timezone=UTC))

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from tests.bench.process_tree import tree
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, an_account, done
 from tests.fakes.mail_server import a_mail_server
+from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from tests.waiting import wait_until
 from tests.web.world_clock import DrivenClock
 from vms.clock import SystemClock
@@ -26,6 +27,7 @@ from vms.crypto import new_signing_key
 from vms.domain.access import Action, Purpose
 from vms.domain.checkpoint import read_note
 from vms.domain.emergency import EmergencyAccess
+from vms.domain.hold import HoldKind
 from vms.domain.ids import PersonId
 from vms.domain.people import Role
 from vms.domain.second_person import ALONE_WAIT, Act
@@ -39,7 +41,7 @@ from vms.services.log_verify import verify_log
 from vms.services.outbox import post
 from vms.services.own_ca import SERVER_DAYS, make_authority
 from vms.services.second_person import propose
-from vms.store import access_tree, people, reviews
+from vms.store import access_tree, holds, people, reviews
 from vms.store.database import Engines, make_engines
 from web.jobs import Jobs, run
 from web.jobs_process import jobs_beside
@@ -135,6 +137,32 @@ def test_what_waits_is_mailed_once_to_each_address_outside(settings: Settings, h
         ("clerk@county.example", "Custodian: the account new director is to work"),
     ]
     assert "minutes of 2026-03-10" in queued[0][2]
+
+
+def test_holds_that_have_lapsed_end_and_reviews_are_mailed(settings: Settings, hub: Engines) -> None:
+    mailing = settings.model_copy(update={"smtp_host": "127.0.0.1", "director_address": "director@alder.example"})
+    with hub.writing() as session:
+        scope, director = of_cameras(a_camera(session).camera.id), a_person(session, Role.DIRECTOR)
+        a_hold(session, director, a_new_hold(scope, review_at=NOW + timedelta(days=40)))
+        provisional = a_new_hold(scope, kind=HoldKind.PROVISIONAL, expires_at=NOW + timedelta(days=1), review_at=NOW + timedelta(days=90))
+        lapses = a_hold(session, director, provisional)
+    clock = DrivenClock()
+    jobs = _jobs(mailing, hub, clock)
+    for days in (0, 15, 0):
+        clock.step(timedelta(days=days))
+        jobs.end_holds()
+    with hub.reading() as session:
+        assert lapses.id not in {hold.id for hold in holds.unreleased(session)}
+        told = session.execute(text("SELECT about FROM mail ORDER BY at")).all()
+    assert [row.about.partition("/")[2].partition("/")[2] for row in told] == ["expiry/1", "review/30"]
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_database_that_is_away_keeps_holds(settings: Settings, tmp_path: Path) -> None:
+    jobs = Jobs(settings, make_engines(tmp_path / "nowhere" / "central.db"), read_log_key(settings), DrivenClock())
+    with capture_logs() as lines:
+        jobs.end_holds()
+    assert [line["event"] for line in lines] == ["legal holds not looked after"]
 
 
 @pytest.mark.usefixtures("hub")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from vms.cli import access_log, cameras, inspect, keys, mail, people, run, screens, setup, tls
+from vms.cli import access_log, cameras, holds, inspect, keys, mail, people, run, screens, setup, tls
 from vms.cli.context import DEFAULT_DATA, DEMO_DATA, Cli
 from vms.cli.output import Exit, err
 
@@ -43,6 +43,7 @@ app.add_typer(inspect.segment_app, name="segment")
 app.add_typer(access_log.app, name="log")
 app.add_typer(keys.app, name="keys")
 app.add_typer(screens.app, name="screen")
+app.add_typer(holds.app, name="hold")
 app.add_typer(tls.app, name="tls")
 app.add_typer(mail.app, name="mail")
 for _command in (

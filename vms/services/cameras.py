@@ -34,9 +34,10 @@ from vms.errors import Conflict, InvalidInput
 from vms.services import nodes
 from vms.services.access_log import record, refuse
 from vms.services.areas import area_for_camera, checked_area
+from vms.services.holds import cover_camera, note_covered
 from vms.services.names import named
 from vms.services.refusals import no_such, not_allowed
-from vms.store import branches, camera_passwords, cameras
+from vms.store import branches, camera_passwords, cameras, holds
 from vms.store.cameras import Removed, stream_configs
 
 __all__ = [
@@ -135,14 +136,20 @@ def draft_camera(session: Session, actor: Actor, new: NewCamera, *, allow_loopba
 
 
 def save_draft(session: Session, actor: Actor, draft: CameraDraft, *, at: datetime) -> CameraDetails:
-    """Write a draft; recording starts when the node next asks. Conflict when its name is taken, InvalidInput without a certificate."""
+    """Write a draft; recording starts when the node next asks. Conflict when its name is taken, InvalidInput without a certificate.
+
+    A hold on its branch or area that reaches into the future covers it from the same commit on.
+    """
+    holds.lock(session)
     area = area_for_camera(session, actor, draft.details.branch.id, draft.area)
     details = _in_area(replace(draft.details, camera=replace(draft.details.camera, placement_approved_at=at)), area)
     if details.device.address.scheme is Scheme.RTSPS and details.device.certificate_sha256 is None:
         raise InvalidInput(NO_CERTIFICATE)
     cameras.add(session, details, at=at)
     details = _sealed_anew(session, details, draft.password)
+    covered = cover_camera(session, details, at=at)
     record(session, actor=actor, action=Action.CAMERA_ADD, at=at, camera_id=details.camera.id, detail=_described(details))
+    note_covered(session, actor, details.camera.id, covered, at=at)
     return details
 
 
@@ -157,12 +164,16 @@ def add_camera(session: Session, actor: Actor, new: NewCamera, *, at: datetime, 
 def edit_camera(
     session: Session, actor: Actor, camera_id: CameraId, edit: CameraEdit, *, at: datetime, allow_loopback: bool
 ) -> CameraDetails | Refused:
-    """Change a camera. Conflict when somebody changed it meanwhile or the name is taken; InvalidInput says what is wrong."""
+    """Change a camera. Conflict when somebody changed it meanwhile or the name is taken; InvalidInput says what is wrong.
+
+    A hold on the area it comes to covers it from the same commit on; one that it was under before goes on covering it.
+    """
     before = manageable(session, actor, camera_id, "change a camera")
     if isinstance(before, Refused):
         return refuse(session, actor, Action.CAMERA_EDIT, before, at=at, camera_id=camera_id)
     if before.camera.version != edit.version:
         raise Conflict(f"‘{before.camera.name}’ was changed by somebody else in the meantime. Load it again and repeat your change.")
+    holds.lock(session)
     try:
         after = _edited(session, before, edit, allow_loopback=allow_loopback)
         area = before.area if edit.area is None else area_for_camera(session, actor, before.branch.id, checked_area(edit.area))
@@ -172,7 +183,9 @@ def edit_camera(
     cameras.change(session, after, at=at)
     if edit.password is not None:
         after = _sealed_anew(session, after, edit.password)
+    covered = cover_camera(session, after, at=at)
     record(session, actor=actor, action=Action.CAMERA_EDIT, at=at, camera_id=camera_id, detail=_changes(before, after, edit))
+    note_covered(session, actor, camera_id, covered, at=at)
     return after
 
 

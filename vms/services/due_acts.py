@@ -8,12 +8,20 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from vms.config import Settings
-from vms.domain.second_person import Act, Proposal
-from vms.services import people, second_person
+from vms.domain.second_person import OF_PERSONS, Act, Proposal
+from vms.services import hold_release, people, second_person
+from vms.services.access_log import together
 from vms.services.outbox import post
 
-_WORDS = {Act.PERSON_CONFIRM: "the account {name} is to work", Act.PERSON_RESET: "the account {name} is to be reset"}
-_CARRY_OUT: dict[Act, Callable[[Session, Proposal, datetime], None]] = {Act.PERSON_CONFIRM: people.confirm_alone}
+_WORDS = {
+    Act.PERSON_CONFIRM: "the account {name} is to work",
+    Act.PERSON_RESET: "the account {name} is to be reset",
+    Act.HOLD_RELEASE: "the {name} is to be released",
+}
+_CARRY_OUT: dict[Act, Callable[[Session, Proposal, datetime], None]] = {
+    Act.PERSON_CONFIRM: people.confirm_alone,
+    Act.HOLD_RELEASE: hold_release.release_alone,
+}
 """An act without a line is never done alone."""
 
 
@@ -28,17 +36,20 @@ def announce(session: Session, settings: Settings, *, at: datetime) -> None:
 
 def carry_out_due(session: Session, *, at: datetime) -> list[Proposal]:
     """Do every act whose time has come and return them; marks and acts commit together."""
-    due = second_person.take_due(session, at=at)
-    for proposal in due:
-        _CARRY_OUT[proposal.act](session, proposal, at)
+    with together(session):  # the log is the last that is locked
+        due = second_person.take_due(session, at=at)
+        for proposal in due:
+            _CARRY_OUT[proposal.act](session, proposal, at)
     return due
 
 
 def _body(proposal: Proposal, subject: str) -> str:
     when = proposal.alone_at or proposal.earliest_at
+    # Why a hold is needed no more may name somebody.
+    reason = f" Reason: {proposal.reason}" if proposal.reason and proposal.act in OF_PERSONS else ""
     lines = [
         f"{subject}.",
-        f"Proposed by {proposal.by_name} on {proposal.at:%Y-%m-%d %H:%M} UTC." + (f" Reason: {proposal.reason}" if proposal.reason else ""),
+        f"Proposed by {proposal.by_name} on {proposal.at:%Y-%m-%d %H:%M} UTC.{reason}",
         f"It is done from {when:%Y-%m-%d %H:%M} UTC on"
         + (
             ", although nobody else could approve it, unless somebody with an account stops it."

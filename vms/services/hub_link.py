@@ -1,4 +1,4 @@
-"""The one port between a node and the hub: configuration comes down, coverage and states go up."""
+"""The one port between a node and the hub: configuration, holds and leases come down, coverage, states and answers go up."""
 
 from __future__ import annotations
 
@@ -15,11 +15,32 @@ from vms.domain.hold import HoldAnswer
 from vms.domain.ids import NodeId
 from vms.domain.retention import Orders
 from vms.errors import NotFound, Unavailable
+from vms.services import hold_orders
 from vms.store import cameras, coverage, nodes
 from vms.store.database import Engines
 
 
-class HubLink(Protocol):
+class OrdersLink(Protocol):
+    """What a node's retention asks of the hub. Each call may block and may fail with Unavailable: then nothing new is condemned."""
+
+    def hold_seq(self, node_id: NodeId) -> int:
+        """Return the number of the newest change of holds, cheaply: what is newer than the node has applied is a reason to ask at once."""
+        ...
+
+    def orders(self, node_id: NodeId, applied_seq: int, *, at: datetime) -> Orders:
+        """Return the holds behind `applied_seq` and how long footage is kept; with it the node has a lease (`LEASE_LASTS`).
+
+        Each lease carries every hold that was committed before it. Conflict when the hub knows less than the node: nothing may be
+        destroyed then.
+        """
+        ...
+
+    def answer_holds(self, node_id: NodeId, applied_seq: int, answers: Sequence[HoldAnswer], *, at: datetime) -> None:
+        """Store how far the node has put holds into force and what it found; answering again, or late, is harmless."""
+        ...
+
+
+class HubLink(OrdersLink, Protocol):
     """Everything a node asks of the hub. Each call may block and may fail with Unavailable; the node goes on without it."""
 
     def configuration(self, node_id: NodeId, known_version: int) -> NodeConfiguration | None:
@@ -32,22 +53,6 @@ class HubLink(Protocol):
 
     def report_states(self, node_id: NodeId, states: Sequence[StreamStatus], *, at: datetime) -> None:
         """Store what each stream does now."""
-        ...
-
-
-class OrdersLink(Protocol):
-    """What a node's retention asks of the hub. Each call may block and may fail with Unavailable: then nothing new is condemned."""
-
-    def orders(self, node_id: NodeId, applied_seq: int, *, at: datetime) -> Orders:
-        """Return what is held and how long the rest is kept, and grant a lease; Conflict when `applied_seq` is newer than the hub."""
-        ...
-
-    def answer_holds(self, node_id: NodeId, applied_seq: int, answers: Sequence[HoldAnswer], *, at: datetime) -> None:
-        """Store up to which change holds are in force there, and what there was to keep; answering again is harmless."""
-        ...
-
-    def hold_seq(self, node_id: NodeId) -> int:
-        """Return the newest change of holds."""
         ...
 
 
@@ -71,6 +76,19 @@ class LocalHub:
     def report_states(self, node_id: NodeId, states: Sequence[StreamStatus], *, at: datetime) -> None:
         with _answering(), self._central.writing() as session:
             coverage.put_states(session, node_id, states, at=at)
+
+    def hold_seq(self, node_id: NodeId) -> int:
+        with _answering(), self._central.reading() as session:
+            return hold_orders.hold_seq(session, node_id)
+
+    def orders(self, node_id: NodeId, applied_seq: int, *, at: datetime) -> Orders:
+        """Return what the node is to apply; `hold_orders` says why a hold is never overtaken."""
+        with _answering(), self._central.writing() as session:
+            return hold_orders.orders(session, node_id, applied_seq, at=at)
+
+    def answer_holds(self, node_id: NodeId, applied_seq: int, answers: Sequence[HoldAnswer], *, at: datetime) -> None:
+        with _answering(), self._central.writing() as session:
+            hold_orders.take_answers(session, node_id, applied_seq, answers, at=at)
 
 
 @contextmanager

@@ -123,6 +123,11 @@ def waits_of(session: Session, act: Act, subject: int) -> bool:
     return proposals.open_one(session, act, subject) is not None
 
 
+def waiting_of(session: Session, act: Act) -> list[Proposal]:
+    """Return what waits of `act`, the oldest first."""
+    return [one for one in proposals.waiting(session, limit=LIST_LIMIT) if one.act is act]
+
+
 def names_of(session: Session, waiting: Sequence[Proposal]) -> dict[ProposalId, str]:
     """Return what each is about, in words that everybody with an account may read."""
     accounts: dict[int, str] = {account.id: account.name for account in people.find(session)}

@@ -53,6 +53,11 @@ def add(session: Session, letter: Letter) -> None:
     session.execute(new.on_conflict_do_nothing())
 
 
+def told(session: Session, abouts: Sequence[str]) -> set[str]:
+    """Return those of `abouts` of which a mail was queued and is not forgotten."""
+    return set(session.scalars(select(MailRow.about).where(MailRow.about.in_(abouts))))
+
+
 def due(session: Session, at: datetime, *, limit: int) -> list[Letter]:
     """Return what is to be tried now, the oldest first."""
     query = select(MailRow).where(MailRow.next_try_at <= at).order_by(MailRow.at, MailRow.id).limit(limit)

@@ -1,0 +1,323 @@
+"""`vms hold …`: place legal holds, see how far they are in force, release them by two people, undo that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated, TypeVar
+
+import typer
+from sqlalchemy.orm import Session
+
+from vms.cli.context import Cli, allowed
+from vms.cli.moments import moment_of
+from vms.cli.options import AsJson
+from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
+from vms.domain.hold import HoldKind, HoldScope
+from vms.domain.ids import AreaId, CameraId, HoldId
+from vms.domain.legal_hold import HoldStanding, HoldState, LegalHold, NodeStanding, StoredAnswer
+from vms.domain.outcome import Refused
+from vms.domain.people import Actor, Person
+from vms.domain.second_person import Proposal
+from vms.domain.timespan import datetime_of_ms
+from vms.errors import InvalidInput
+from vms.services import hold_release, holds
+from vms.services.areas import area_named
+from vms.services.branches import branch_named
+from vms.services.cameras import Removed, list_cameras
+from vms.services.district import zone_of_district
+from vms.services.holds import NewHold
+from vms.services.names import named
+from vms.services.people import last_day
+from vms.store.database import Engines
+
+ANSWER_SECONDS = 5.0
+"""So long the command waits for the nodes before it says that they are pending."""
+LOOK_SECONDS = 0.1
+STATES = {
+    HoldState.ACTIVE: "in force",
+    HoldState.LAPSING: "expired, still in force",
+    HoldState.COOLING_OFF: "released, still in force",
+    HoldState.RELEASED: "ended",
+}
+HoldNamed = Annotated[str, typer.Argument(metavar="HOLD", help="Number or matter; vms hold list shows them.")]
+Done = TypeVar("Done")
+
+app = typer.Typer(help="Legal holds: what has to be kept against everything.", no_args_is_help=True)
+
+
+@app.command("place")
+def place(
+    context: typer.Context,
+    matter: Annotated[str, typer.Option(help="The matter or case, such as 'Smith v. District, 26-CV-1188'.")],
+    kind: Annotated[HoldKind, typer.Option(help="What asks for it; a provisional one waits for the paper and may expire.")],
+    reason: Annotated[str, typer.Option(help="Why it is to be kept.")],
+    start: Annotated[str, typer.Option("--from", help="From when on, 2026-11-25T18:00-08:00.")],
+    end: Annotated[str | None, typer.Option("--to", help="Until when; whatever is still to come when left out.")] = None,
+    camera: Annotated[list[str] | None, typer.Option(help="Name or id of a camera, also of a removed one; repeat for several.")] = None,
+    area: Annotated[list[str] | None, typer.Option(help="BRANCH/AREA, with what comes there later; repeat for several.")] = None,
+    branch: Annotated[list[str] | None, typer.Option(help="A branch, with what comes there later; repeat for several.")] = None,
+    authority: Annotated[str, typer.Option(help="Who issued the paper, and its number.")] = "",
+    review: Annotated[str, typer.Option(help="Last day to look at it again, 2027-02-28; three months from now when left out.")] = "",
+    expires: Annotated[str, typer.Option(help="Last day of a provisional hold.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Place a hold as the person of vms login, wait for the nodes, and say what is protected, what is lost and what is pending."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        person = cli.proved_person(settings)
+        with cli.central(settings) as central:
+            with central.writing() as session:
+                zone = zone_of_district(session)
+                new = NewHold(
+                    matter=matter,
+                    kind=kind,
+                    reason=reason,
+                    scope=_scope(session, person, camera or (), area or (), branch or ()),
+                    start=moment_of(start),
+                    end=None if end is None else moment_of(end),
+                    authority=authority,
+                    review_at=last_day(review, zone),
+                    expires_at=last_day(expires, zone),
+                )
+                answer = holds.place_hold(session, person, new, at=cli.clock.now())
+            standing = _answered(cli, central, person, allowed(answer).id)
+    at = cli.clock.now()
+    _show(standing, at, as_json=as_json)
+    raise SystemExit(Exit.DONE if standing.effective(at) and not _lost(standing) else Exit.WRONG)
+
+
+@app.command("list")
+def list_(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the holds, those in force first."""
+    cli: Cli = context.obj
+    with sentences():
+        with cli.writing(cli.settings()) as session:
+            answer = holds.list_holds(session, _reader(cli, session))
+        found = allowed(answer)
+    at = cli.clock.now()
+    if as_json:
+        print_json({"holds": [_document(hold, at) for hold in found]})
+        return
+    rows = [(str(one.id), one.matter, one.kind.value, STATES[one.state(at)], f"{one.review_at:%Y-%m-%d}") for one in found]
+    print_table(("Number", "Matter", "Kind", "State", "Review"), rows, empty="No legal holds. Place one: vms hold place")
+
+
+@app.command("show")
+def show(context: typer.Context, hold: HoldNamed, as_json: AsJson = False) -> None:
+    """Show a hold: how far it is in force, and what nodes found of each camera."""
+    cli: Cli = context.obj
+    with sentences():
+        with cli.writing(cli.settings()) as session:
+            reader = _reader(cli, session)
+            found = holds.hold_named(session, reader, hold)
+            answer = found if isinstance(found, Refused) else holds.hold_for(session, reader, found.id)
+        standing = allowed(answer)
+    _show(standing, cli.clock.now(), as_json=as_json)
+
+
+@app.command("release")
+def release(
+    context: typer.Context, hold: HoldNamed, reason: Annotated[str, typer.Option(help="Why it is needed no more.")], as_json: AsJson = False
+) -> None:
+    """Propose the release of a hold; somebody else confirms it."""
+
+    def act(session: Session, person: Person, number: HoldId, at: datetime) -> Proposal | Refused:
+        return hold_release.propose_release(session, person, number, reason, at=at)
+
+    proposal = _act_on(context, hold, act)
+    if as_json:
+        print_json({"hold": proposal.subject, "proposed_at": proposal.at, "alone_at": proposal.alone_at})
+        return
+    if proposal.alone_at is None:
+        out.print(f"Proposed. Somebody else confirms it: vms hold confirm {proposal.subject}")
+    else:
+        out.print(
+            f"Nobody else could confirm it. From {proposal.alone_at:%Y-%m-%d %H:%M} UTC on it cools off, unless somebody with an account "
+            "stops it on the page Waiting."
+        )
+
+
+@app.command("confirm")
+def confirm(context: typer.Context, hold: HoldNamed, as_json: AsJson = False) -> None:
+    """Be the second person for a release: the hold protects for seven more days, and that long it can be undone."""
+
+    def act(session: Session, person: Person, number: HoldId, at: datetime) -> LegalHold | Refused:
+        return hold_release.confirm_release(session, person, number, at=at)
+
+    _print_ended(context, _act_on(context, hold, act), as_json=as_json)
+
+
+@app.command("undo")
+def undo(context: typer.Context, hold: HoldNamed, as_json: AsJson = False) -> None:
+    """Let a hold go on whose release was confirmed, as long as it protects."""
+
+    def act(session: Session, person: Person, number: HoldId, at: datetime) -> LegalHold | Refused:
+        return hold_release.undo_release(session, person, number, at=at)
+
+    _print_ended(context, _act_on(context, hold, act), as_json=as_json)
+
+
+def _act_on(context: typer.Context, text: str, act: Callable[[Session, Person, HoldId, datetime], Done | Refused]) -> Done:
+    """Do `act` to the hold of that number or matter, as the person of a fresh vms login."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        person = cli.proved_person(settings)
+        with cli.writing(settings) as session:
+            found = holds.hold_named(session, person, text)
+            answer = found if isinstance(found, Refused) else act(session, person, found.id, cli.clock.now())
+        return allowed(answer)
+
+
+def _print_ended(context: typer.Context, hold: LegalHold, *, as_json: bool) -> None:
+    cli: Cli = context.obj
+    at = cli.clock.now()
+    if as_json:
+        print_json(_document(hold, at))
+        return
+    until = f" until {hold.ends_at:%Y-%m-%d %H:%M} UTC" if hold.ending is not None and hold.ends_at is not None else ""
+    out.print(f"{hold.matter}: {STATES[hold.state(at)]}{until}.")
+
+
+def _reader(cli: Cli, session: Session) -> Actor:
+    return cli.person_if_any(session) or cli.actor
+
+
+def _answered(cli: Cli, central: Engines, person: Person, number: HoldId) -> HoldStanding:
+    """Return how far a hold is in force once every node has said so, or when the time for that is over."""
+    until = cli.clock.monotonic() + ANSWER_SECONDS
+    with working("Waiting for the recording machines …"):
+        while True:
+            with central.reading() as session:
+                standing = allowed(holds.hold_for(session, person, number))
+            if all(node.applied for node in standing.nodes) or cli.clock.monotonic() >= until:
+                return standing
+            time.sleep(LOOK_SECONDS)
+
+
+def _scope(session: Session, person: Person, cameras: Sequence[str], areas: Sequence[str], branches: Sequence[str]) -> HoldScope:
+    return HoldScope(
+        frozenset(_camera(session, person, text) for text in cameras),
+        frozenset(_area(session, person, text) for text in areas),
+        frozenset(branch_named(session, person, text).id for text in branches),
+    )
+
+
+def _camera(session: Session, person: Person, text: str) -> CameraId:
+    """Return the camera in use of that name or number, else the removed one."""
+    everything = list_cameras(session, person, removed=Removed.INCLUDED)
+    in_use = [one for one in everything if one.camera.removed_at is None]
+    for among in (in_use, everything):
+        found = named(text, "camera", [(one.camera.id, one.camera.name, one.branch.name, one) for one in among])
+        if found is not None:
+            return found.camera.id
+    raise InvalidInput(f"There is no camera ‘{text}’. Cameras: vms camera list")
+
+
+def _area(session: Session, person: Person, text: str) -> AreaId:
+    branch, slash, area = text.partition("/")
+    if not slash:
+        raise InvalidInput(f"‘{text}’ names no area. Give branch and area, such as 'Harbor/Entrance'.")
+    return area_named(session, person, branch_named(session, person, branch), area).id
+
+
+def _show(standing: HoldStanding, at: datetime, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_standing_document(standing, at))
+        return
+    hold = standing.hold
+    out.print(f"{hold.matter} ({hold.kind.value}), number {hold.id}: {STATES[hold.state(at)]}.")
+    out.print(f"Kept: {_time(hold.time.start_ms)} to {_time(hold.time.end_ms)}. Review: {hold.review_at:%Y-%m-%d %H:%M} UTC.")
+    if hold.ends_at is not None and hold.released_at is None:
+        out.print(f"It protects until {hold.ends_at:%Y-%m-%d %H:%M} UTC.")
+    if standing.release_waits:
+        out.print(f"Its release waits for a second person: vms hold confirm {hold.id}")
+    for node in standing.nodes if hold.released_at is None else ():
+        out.print(f"{node.name}: {_node_sentence(node, at)}")
+    found = {one.answer.camera_id: one for one in standing.answers}
+    rows = [(one.branch, one.name, *_cells(found.get(one.camera_id))) for one in standing.cameras]
+    print_table(("Branch", "Camera", "Kept", "First", "Last", "Being destroyed", "Gone before"), rows, empty="No camera is under it yet.")
+    if _lost(standing):
+        err.print("Some of the held time is lost: what is being destroyed, or went before, can't be had back.")
+
+
+def _node_sentence(node: NodeStanding, at: datetime) -> str:
+    if node.applied:
+        return "protected."
+    if node.safe_from is None or node.safe_from <= at:
+        return "it has not answered, and may destroy nothing before it does."
+    return f"pending: it has not answered, and is protected from {node.safe_from:%Y-%m-%d %H:%M:%S} UTC at the latest."
+
+
+def _cells(found: StoredAnswer | None) -> tuple[str, str, str, str, str]:
+    if found is None:
+        return "not answered", "", "", "", ""
+    answer = found.answer
+    ends = ("", "") if answer.first_ms is None else (_time(answer.first_ms), _time(answer.last_ms))
+    return f"{answer.kept_segments:,}", *ends, f"{answer.condemned_segments:,}", f"{answer.purged_segments:,}"
+
+
+def _time(ms: int | None) -> str:
+    return "what is still to come" if ms is None else f"{datetime_of_ms(ms):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _lost(standing: HoldStanding) -> bool:
+    return any(one.answer.condemned_segments or one.answer.purged_segments for one in standing.answers)
+
+
+def _standing_document(standing: HoldStanding, at: datetime) -> dict[str, object]:
+    found = {one.answer.camera_id: one for one in standing.answers}
+    return _document(standing.hold, at) | {
+        "effective": standing.effective(at),
+        "release_waits": standing.release_waits,
+        "nodes": [
+            {"id": one.node_id, "name": one.name, "applied": one.applied, "effective": one.effective(at), "safe_from": one.safe_from}
+            for one in standing.nodes
+        ],
+        "cameras": [
+            {"id": one.camera_id, "name": one.name, "branch": one.branch, "answer": _answer(found.get(one.camera_id))}
+            for one in standing.cameras
+        ],
+    }
+
+
+def _answer(found: StoredAnswer | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    answer = found.answer
+    return {
+        "kept_segments": answer.kept_segments,
+        "kept_bytes": answer.kept_bytes,
+        "first": None if answer.first_ms is None else datetime_of_ms(answer.first_ms),
+        "last": None if answer.last_ms is None else datetime_of_ms(answer.last_ms),
+        "condemned_segments": answer.condemned_segments,
+        "purged_segments": answer.purged_segments,
+        "at": found.at,
+    }
+
+
+def _document(hold: LegalHold, at: datetime) -> dict[str, object]:
+    return {
+        "id": hold.id,
+        "matter": hold.matter,
+        "kind": hold.kind.value,
+        "reason": hold.reason,
+        "authority": hold.authority,
+        "state": hold.state(at).value,
+        "scope": {
+            "cameras": sorted(hold.scope.cameras),
+            "areas": sorted(hold.scope.areas),
+            "branches": sorted(hold.scope.branches),
+        },
+        "from": datetime_of_ms(hold.time.start_ms),
+        "to": None if hold.time.end_ms is None else datetime_of_ms(hold.time.end_ms),
+        "review_at": hold.review_at,
+        "expires_at": hold.expires_at,
+        "placed_by": hold.placed_by_name,
+        "placed_at": hold.placed_at,
+        "ends_at": hold.ends_at,
+        "released_at": hold.released_at,
+    }

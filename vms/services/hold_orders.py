@@ -1,0 +1,70 @@
+"""What the hub tells a node that asks what it may destroy, and what it keeps of the node's answer.
+
+Why no footage under an effective hold is destroyed. Placing a hold and granting a lease lock the same row, `hold_clock`, before they read
+or write anything of holds, and keep it to the commit: one of the two comes first as a whole. If the hold commits first, the grant reads
+it, hands it over and carries its number or a newer one. If the grant commits first, its lease carries an older number and stands in
+`deletion_lease` when the hold is placed, and until it is over the hold is shown as pending. No lease is granted with an older number than
+the clock's, so none that lacks the hold begins after it. A node applies the changes before it uses the lease that came with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from vms.domain.hold import HoldAnswer
+from vms.domain.ids import NodeId
+from vms.domain.retention import LEASE_LASTS, LEASE_MARGIN, Orders
+from vms.errors import Conflict, NotFound
+from vms.services.district import load_district
+from vms.services.hold_release import note_ended, write_due
+from vms.store import holds, leases, nodes
+
+_DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
+
+
+def orders(session: Session, node: NodeId, applied_seq: int, *, at: datetime) -> Orders:
+    """Return what a node has not applied yet and how long it keeps what, and grant it a lease.
+
+    Writes the releases that are due first. NotFound for a node that the hub does not know; Conflict for one that knows more than the
+    hub: nothing may be destroyed then.
+    """
+    _require_known(session, node)
+    _require_older(applied_seq, holds.lock(session))
+    ended = write_due(session, at=at)
+    newest = holds.seq(session)
+    changes = leases.changes(session, node, applied_seq)
+    district = load_district(session)
+    rules = [] if district is None else leases.rules(session, node, district.days * _DAY_MS)
+    leases.grant(session, node, newest, until=at + LEASE_LASTS + LEASE_MARGIN, at=at)
+    note_ended(session, ended, at=at)
+    return Orders(newest, tuple(changes), tuple(rules))
+
+
+def take_answers(session: Session, node: NodeId, applied_seq: int, answers: Sequence[HoldAnswer], *, at: datetime) -> None:
+    """Store how far a node has put holds into force and what it found. What came before a newer answer changes nothing."""
+    _require_known(session, node)
+    _require_older(applied_seq, holds.seq(session))
+    leases.put_answers(session, node, applied_seq, answers, at)
+    leases.put_applied(session, node, applied_seq, at)
+
+
+def hold_seq(session: Session, node: NodeId) -> int:
+    """Return the number of the newest change of holds: a node that has applied it needs no new orders for holds' sake."""
+    _require_known(session, node)
+    return holds.seq(session)
+
+
+def _require_known(session: Session, node: NodeId) -> None:
+    if nodes.config_version(session, node) is None:
+        raise NotFound(f"node {node} is not known to the hub. Run: vms init")
+
+
+def _require_older(applied_seq: int, newest: int) -> None:
+    if applied_seq > newest:
+        raise Conflict(
+            f"The node has applied change {applied_seq} of the legal holds, and the hub knows only {newest}: its database was restored "
+            "from an older backup. Nothing may be destroyed before the holds of the hub were compared with those of the node."
+        )

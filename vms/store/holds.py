@@ -1,0 +1,244 @@
+"""Legal holds and the cameras under them. Whoever changes any of it calls `lock` first and keeps it to the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, insert, or_, select, true, update
+from sqlalchemy.orm import Session
+
+from vms.domain.hold import HeldTime, HoldScope
+from vms.domain.ids import AreaId, BranchId, CameraId, HoldId, NodeId
+from vms.domain.legal_hold import LAPSE_GRACE, Ending, HeldCamera, LegalHold
+from vms.domain.reach import Reach
+from vms.errors import Corrupt
+from vms.store.central_tables import AreaRow, BranchRow, CameraRow, DeviceRow
+from vms.store.hold_tables import HoldCameraRow, HoldClockRow, HoldScopeRow, LegalHoldRow, ScopeKind
+from vms.store.reach import cameras_within
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a camera stands."""
+
+    camera_id: CameraId
+    branch_id: BranchId
+    area_id: AreaId | None
+
+
+def lock(session: Session) -> int:
+    """Lock the one row of `hold_clock` to the end of the transaction and return its number.
+
+    What the statements after this one read is what everybody who held the lock before has committed: PostgreSQL is on READ COMMITTED,
+    where each statement sees anew, and on SQLite the transaction began with BEGIN IMMEDIATE.
+    """
+    seq = session.scalar(select(HoldClockRow.seq).where(HoldClockRow.id == 1).with_for_update())
+    if seq is None:
+        raise Corrupt("The table hold_clock has lost its one row, so no hold can be numbered. Restore the central database from a backup.")
+    return seq
+
+
+def seq(session: Session) -> int:
+    """Return the number of the newest change, without a lock."""
+    return session.scalar(select(HoldClockRow.seq).where(HoldClockRow.id == 1)) or 0
+
+
+def add(session: Session, hold: LegalHold) -> None:
+    """Insert a hold and what it names; the cameras follow with `cover`."""
+    session.execute(
+        insert(LegalHoldRow).values(
+            id=hold.id,
+            matter=hold.matter,
+            kind=hold.kind,
+            reason=hold.reason,
+            authority=hold.authority,
+            start_ms=hold.time.start_ms,
+            end_ms=hold.time.end_ms,
+            review_at=hold.review_at,
+            expires_at=hold.expires_at,
+            placed_by=hold.placed_by,
+            placed_by_name=hold.placed_by_name,
+            placed_at=hold.placed_at,
+        )
+    )
+    named = {ScopeKind.CAMERA: hold.scope.cameras, ScopeKind.AREA: hold.scope.areas, ScopeKind.BRANCH: hold.scope.branches}
+    rows = [{"hold_id": hold.id, "kind": kind, "subject_id": number} for kind, numbers in named.items() for number in sorted(numbers)]
+    session.execute(insert(HoldScopeRow), rows)
+
+
+def cover(session: Session, pairs: Sequence[tuple[HoldId, CameraId]]) -> None:
+    """Put cameras under holds, each with a number of its own. The caller holds the lock."""
+    if not pairs:
+        return
+    first = _count(session, len(pairs))
+    rows = [{"hold_id": hold, "camera_id": camera, "seq": first + number} for number, (hold, camera) in enumerate(pairs)]
+    session.execute(insert(HoldCameraRow), rows)
+
+
+def release(session: Session, hold: HoldId, *, by: str, at: datetime) -> bool:
+    """Write the release of a hold, a number for each of its cameras; False when it was written before. The caller holds the lock."""
+    unreleased = and_(LegalHoldRow.id == hold, LegalHoldRow.released_at.is_(None))
+    values = {"released_at": at, "released_by": by}
+    if session.scalar(update(LegalHoldRow).where(unreleased).values(**values).returning(LegalHoldRow.id)) is None:
+        return False
+    query = select(HoldCameraRow.camera_id).where(HoldCameraRow.hold_id == hold, HoldCameraRow.released_seq.is_(None))
+    covered = session.scalars(query.order_by(HoldCameraRow.seq)).all()
+    first = _count(session, len(covered))
+    for number, camera in enumerate(covered):
+        row = and_(HoldCameraRow.hold_id == hold, HoldCameraRow.camera_id == camera)
+        session.execute(update(HoldCameraRow).where(row).values(released_seq=first + number))
+    return True
+
+
+def begin_ending(session: Session, hold: HoldId, ending: Ending) -> bool:
+    """Have a hold cool off; False when it does so already or was released."""
+    held = and_(LegalHoldRow.id == hold, LegalHoldRow.released_at.is_(None), LegalHoldRow.ending_at.is_(None))
+    values = {"ending_at": ending.at, "ending_by": ending.by, "ending_by_name": ending.by_name, "ending_reason": ending.reason}
+    return session.scalar(update(LegalHoldRow).where(held).values(**values).returning(LegalHoldRow.id)) is not None
+
+
+def stop_ending(session: Session, hold: HoldId) -> bool:
+    """Undo an approved release; False when there is none, or it was written."""
+    cooling = and_(LegalHoldRow.id == hold, LegalHoldRow.released_at.is_(None), LegalHoldRow.ending_at.is_not(None))
+    values = {"ending_at": None, "ending_by": None, "ending_by_name": None, "ending_reason": None}
+    return session.scalar(update(LegalHoldRow).where(cooling).values(**values).returning(LegalHoldRow.id)) is not None
+
+
+def due(session: Session, at: datetime) -> list[LegalHold]:
+    """Return the holds whose release is to be written by `at`, oldest first."""
+    lapsed = and_(LegalHoldRow.ending_at.is_(None), LegalHoldRow.expires_at <= at - LAPSE_GRACE)
+    return _found(session, and_(LegalHoldRow.released_at.is_(None), or_(LegalHoldRow.ending_at <= at, lapsed)))
+
+
+def unreleased(session: Session) -> list[LegalHold]:
+    """Return every hold that protects, oldest first."""
+    return _found(session, LegalHoldRow.released_at.is_(None))
+
+
+def coming_to(session: Session, place: Place, *, after_ms: int) -> list[LegalHold]:
+    """Return the holds that protect whatever comes to a place after `after_ms`, and that its camera is not under yet."""
+    named = or_(
+        and_(HoldScopeRow.kind == ScopeKind.CAMERA, HoldScopeRow.subject_id == place.camera_id),
+        and_(HoldScopeRow.kind == ScopeKind.AREA, HoldScopeRow.subject_id == place.area_id),
+        and_(HoldScopeRow.kind == ScopeKind.BRANCH, HoldScopeRow.subject_id == place.branch_id),
+    )
+    covers = exists().where(HoldScopeRow.hold_id == LegalHoldRow.id, named)
+    under = exists().where(HoldCameraRow.hold_id == LegalHoldRow.id, HoldCameraRow.camera_id == place.camera_id)
+    lasting = or_(LegalHoldRow.end_ms.is_(None), LegalHoldRow.end_ms > after_ms)
+    return _found(session, and_(LegalHoldRow.released_at.is_(None), lasting, covers, ~under))
+
+
+def get(session: Session, reach: Reach | None, number: HoldId) -> LegalHold | None:
+    """Return a hold that names or covers anything within `reach`."""
+    return next(iter(_found(session, and_(LegalHoldRow.id == number, _touching(reach)))), None)
+
+
+def find(session: Session, reach: Reach | None, *, limit: int) -> list[LegalHold]:
+    """Return holds within `reach`: those that protect first, each the newest first."""
+    order = LegalHoldRow.released_at.is_not(None), LegalHoldRow.placed_at.desc(), LegalHoldRow.id
+    query = select(LegalHoldRow).where(_touching(reach)).order_by(*order).limit(limit).execution_options(populate_existing=True)
+    return _with_scopes(session, list(session.scalars(query)))
+
+
+def places(session: Session, reach: Reach | None) -> list[Place]:
+    """Return where each camera within `reach` stands, those that were removed too: their footage may still be there."""
+    query = select(CameraRow.id, CameraRow.branch_id, CameraRow.area_id).where(cameras_within(reach)).order_by(CameraRow.id)
+    return [
+        Place(CameraId(camera), BranchId(branch), None if area is None else AreaId(area)) for camera, branch, area in session.execute(query)
+    ]
+
+
+def areas_within(session: Session, reach: Reach | None, wanted: Iterable[AreaId]) -> set[AreaId]:
+    """Return those of `wanted` that there are within `reach`, with cameras in them or not."""
+    query = select(AreaRow.id, AreaRow.branch_id).where(AreaRow.id.in_(sorted(wanted)))
+    return {AreaId(area) for area, branch in session.execute(query) if reach is None or reach.has(BranchId(branch), AreaId(area))}
+
+
+def cameras(session: Session, reach: Reach | None, hold: HoldId) -> list[HeldCamera]:
+    """Return the cameras within `reach` that a hold covers, or covered, by branch and name."""
+    query = (
+        select(CameraRow.id, CameraRow.name, BranchRow.name, DeviceRow.node_id, HoldCameraRow.seq)
+        .join(HoldCameraRow, HoldCameraRow.camera_id == CameraRow.id)
+        .join(BranchRow, BranchRow.id == CameraRow.branch_id)
+        .join(DeviceRow, DeviceRow.id == CameraRow.device_id)
+        .where(HoldCameraRow.hold_id == hold, cameras_within(reach))
+        .order_by(BranchRow.name_key, CameraRow.name_key, CameraRow.id)
+    )
+    return [
+        HeldCamera(CameraId(camera), name, branch, NodeId(node), number) for camera, name, branch, node, number in session.execute(query)
+    ]
+
+
+def scope_names(session: Session, scope: HoldScope) -> list[str]:
+    """Return what a scope names, in words: branches, areas, cameras."""
+    queries = (
+        select(BranchRow.name).where(BranchRow.id.in_(scope.branches)),
+        select(BranchRow.name, AreaRow.name).join(AreaRow, AreaRow.branch_id == BranchRow.id).where(AreaRow.id.in_(scope.areas)),
+        select(BranchRow.name, CameraRow.name).join(CameraRow, CameraRow.branch_id == BranchRow.id).where(CameraRow.id.in_(scope.cameras)),
+    )
+    return ["/".join(row) for query in queries for row in session.execute(query.order_by(BranchRow.name_key))]
+
+
+def _count(session: Session, many: int) -> int:
+    """Take so many numbers and return the first."""
+    query = update(HoldClockRow).where(HoldClockRow.id == 1).values(seq=HoldClockRow.seq + many).returning(HoldClockRow.seq)
+    return session.execute(query).scalar_one() - many + 1
+
+
+def _touching(reach: Reach | None) -> ColumnElement[bool]:
+    if reach is None:
+        return true()
+    area_ids = [area.id for area in reach.areas]
+    of_branches = select(AreaRow.id).where(AreaRow.branch_id.in_(sorted(reach.branches)))
+    named = or_(
+        and_(HoldScopeRow.kind == ScopeKind.BRANCH, HoldScopeRow.subject_id.in_(sorted(reach.branches))),
+        and_(HoldScopeRow.kind == ScopeKind.AREA, or_(HoldScopeRow.subject_id.in_(area_ids), HoldScopeRow.subject_id.in_(of_branches))),
+    )
+    covered = exists().where(HoldCameraRow.hold_id == LegalHoldRow.id, HoldCameraRow.camera_id == CameraRow.id, cameras_within(reach))
+    return or_(exists().where(HoldScopeRow.hold_id == LegalHoldRow.id, named), covered)
+
+
+def _found(session: Session, condition: ColumnElement[bool]) -> list[LegalHold]:
+    query = select(LegalHoldRow).where(condition).order_by(LegalHoldRow.placed_at, LegalHoldRow.id)
+    return _with_scopes(session, list(session.scalars(query.execution_options(populate_existing=True))))
+
+
+def _with_scopes(session: Session, rows: Sequence[LegalHoldRow]) -> list[LegalHold]:
+    query = select(HoldScopeRow.hold_id, HoldScopeRow.kind, HoldScopeRow.subject_id)
+    named: dict[tuple[int, ScopeKind], set[int]] = {}
+    for hold, kind, subject in session.execute(query.where(HoldScopeRow.hold_id.in_([row.id for row in rows]))):
+        named.setdefault((hold, kind), set()).add(subject)
+    return [_hold(row, _scope(row.id, named)) for row in rows]
+
+
+def _scope(hold: int, named: dict[tuple[int, ScopeKind], set[int]]) -> HoldScope:
+    return HoldScope(
+        frozenset(CameraId(number) for number in named.get((hold, ScopeKind.CAMERA), ())),
+        frozenset(AreaId(number) for number in named.get((hold, ScopeKind.AREA), ())),
+        frozenset(BranchId(number) for number in named.get((hold, ScopeKind.BRANCH), ())),
+    )
+
+
+def _hold(row: LegalHoldRow, scope: HoldScope) -> LegalHold:
+    ending = None
+    if row.ending_at is not None:
+        ending = Ending(row.ending_at, row.ending_by or "", row.ending_by_name or "", row.ending_reason or "")
+    return LegalHold(
+        id=HoldId(row.id),
+        matter=row.matter,
+        kind=row.kind,
+        reason=row.reason,
+        authority=row.authority,
+        scope=scope,
+        time=HeldTime(row.start_ms, row.end_ms),
+        review_at=row.review_at,
+        expires_at=row.expires_at,
+        placed_by=row.placed_by,
+        placed_by_name=row.placed_by_name,
+        placed_at=row.placed_at,
+        ending=ending,
+        released_at=row.released_at,
+        released_by=row.released_by or "",
+    )

@@ -1,0 +1,129 @@
+"""What nodes are told of holds, what they say back, and until when they may destroy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from vms.domain.hold import HeldTime, HoldAnswer, HoldChange
+from vms.domain.ids import CameraId, HoldId, NodeId, StreamId
+from vms.domain.legal_hold import StoredAnswer
+from vms.domain.retention import StreamRule
+from vms.store.central_tables import CameraRow, DeviceRow, StreamRow
+from vms.store.database import insert_into
+from vms.store.hold_tables import DeletionLeaseRow, HoldAnswerRow, HoldCameraRow, LegalHoldRow, NodeHoldStateRow
+
+
+def changes(session: Session, node: NodeId, after: int) -> list[HoldChange]:
+    """Return what changed of the holds of a node's cameras behind `after`, in order: placed, and released."""
+    query = (
+        select(HoldCameraRow, LegalHoldRow.start_ms, LegalHoldRow.end_ms)
+        .join(LegalHoldRow, LegalHoldRow.id == HoldCameraRow.hold_id)
+        .join(CameraRow, CameraRow.id == HoldCameraRow.camera_id)
+        .join(DeviceRow, DeviceRow.id == CameraRow.device_id)
+        .where(DeviceRow.node_id == node, (HoldCameraRow.seq > after) | (HoldCameraRow.released_seq > after))
+        .execution_options(populate_existing=True)
+    )
+    found: list[HoldChange] = []
+    for row, start_ms, end_ms in session.execute(query):
+        hold, camera = HoldId(row.hold_id), CameraId(row.camera_id)
+        if row.seq > after:
+            found.append(HoldChange(row.seq, hold, camera, HeldTime(start_ms, end_ms)))
+        if row.released_seq is not None:
+            found.append(HoldChange(row.released_seq, hold, camera, None))
+    return sorted(found, key=lambda change: change.seq)
+
+
+def rules(session: Session, node: NodeId, keep_ms: int) -> list[StreamRule]:
+    """Return the rule of every stream of a node's cameras; those that were taken away have footage, too."""
+    query = (
+        select(StreamRow.id, StreamRow.camera_id)
+        .join(CameraRow, CameraRow.id == StreamRow.camera_id)
+        .join(DeviceRow, DeviceRow.id == CameraRow.device_id)
+        .where(DeviceRow.node_id == node)
+        .order_by(StreamRow.id)
+    )
+    return [StreamRule(StreamId(stream), CameraId(camera), keep_ms) for stream, camera in session.execute(query)]
+
+
+def grant(session: Session, node: NodeId, hold_seq: int, *, until: datetime, at: datetime) -> None:
+    """Write down a lease, and forget those that are over; of one number the longest counts."""
+    session.execute(delete(DeletionLeaseRow).where(DeletionLeaseRow.node_id == node, DeletionLeaseRow.until_at <= at))
+    new = insert_into(session, DeletionLeaseRow).values(node_id=node, hold_seq=hold_seq, until_at=until)
+    longer = DeletionLeaseRow.until_at < new.excluded.until_at
+    session.execute(
+        new.on_conflict_do_update(index_elements=["node_id", "hold_seq"], set_={"until_at": new.excluded.until_at}, where=longer)
+    )
+
+
+def granted_before(session: Session, node: NodeId, hold_seq: int) -> datetime | None:
+    """Return until when a node may destroy by holds as they were before `hold_seq`; None when it may not at all."""
+    older = select(func.max(DeletionLeaseRow.until_at)).where(DeletionLeaseRow.node_id == node, DeletionLeaseRow.hold_seq < hold_seq)
+    return session.scalar(older)
+
+
+def applied(session: Session, node: NodeId) -> int:
+    """Return how far a node says that it has put holds into force; 0 for one that never said."""
+    return session.scalar(select(NodeHoldStateRow.applied_seq).where(NodeHoldStateRow.node_id == node)) or 0
+
+
+def put_applied(session: Session, node: NodeId, applied_seq: int, at: datetime) -> None:
+    """Store how far a node has come; it only grows."""
+    new = insert_into(session, NodeHoldStateRow).values(node_id=node, applied_seq=applied_seq, at=at)
+    newer = NodeHoldStateRow.applied_seq < new.excluded.applied_seq
+    values = {"applied_seq": new.excluded.applied_seq, "at": new.excluded.at}
+    session.execute(new.on_conflict_do_update(index_elements=["node_id"], set_=values, where=newer))
+
+
+def put_answers(session: Session, node: NodeId, applied_seq: int, answers: Sequence[HoldAnswer], at: datetime) -> None:
+    """Store what a node found of its cameras; an older answer changes nothing, and one about another node's camera is left out."""
+    query = (
+        select(HoldCameraRow.hold_id, HoldCameraRow.camera_id)
+        .join(CameraRow, CameraRow.id == HoldCameraRow.camera_id)
+        .join(DeviceRow, DeviceRow.id == CameraRow.device_id)
+        .where(DeviceRow.node_id == node, HoldCameraRow.hold_id.in_({answer.hold_id for answer in answers}))
+    )
+    known = {(hold, camera) for hold, camera in session.execute(query)}
+    for answer in answers:
+        if (answer.hold_id, answer.camera_id) in known:
+            _put_answer(session, node, applied_seq, answer, at)
+
+
+def answers_of(session: Session, hold: HoldId) -> list[StoredAnswer]:
+    """Return what nodes found of a hold's cameras."""
+    query = select(HoldAnswerRow).where(HoldAnswerRow.hold_id == hold).order_by(HoldAnswerRow.camera_id, HoldAnswerRow.node_id)
+    return [_answer(row) for row in session.scalars(query.execution_options(populate_existing=True))]
+
+
+def _put_answer(session: Session, node: NodeId, applied_seq: int, answer: HoldAnswer, at: datetime) -> None:
+    found = {
+        "applied_seq": applied_seq,
+        "kept_segments": answer.kept_segments,
+        "kept_bytes": answer.kept_bytes,
+        "first_ms": answer.first_ms,
+        "last_ms": answer.last_ms,
+        "condemned_segments": answer.condemned_segments,
+        "purged_segments": answer.purged_segments,
+        "at": at,
+    }
+    new = insert_into(session, HoldAnswerRow).values(hold_id=answer.hold_id, camera_id=answer.camera_id, node_id=node, **found)
+    newer = HoldAnswerRow.applied_seq <= new.excluded.applied_seq
+    values = {name: new.excluded[name] for name in found}
+    session.execute(new.on_conflict_do_update(index_elements=["hold_id", "camera_id", "node_id"], set_=values, where=newer))
+
+
+def _answer(row: HoldAnswerRow) -> StoredAnswer:
+    answer = HoldAnswer(
+        hold_id=HoldId(row.hold_id),
+        camera_id=CameraId(row.camera_id),
+        kept_segments=row.kept_segments,
+        kept_bytes=row.kept_bytes,
+        first_ms=row.first_ms,
+        last_ms=row.last_ms,
+        condemned_segments=row.condemned_segments,
+        purged_segments=row.purged_segments,
+    )
+    return StoredAnswer(NodeId(row.node_id), answer, row.at)
