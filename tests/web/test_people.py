@@ -8,12 +8,14 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.factories import PASSWORD, a_branch, a_camera, a_person, an_account
+from tests.factories import PASSWORD, a_branch, a_camera, a_person, an_account, done
+from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from tests.web.world import OWN_PAGE, World
 from vms.domain.access import Action
-from vms.domain.ids import PersonId
-from vms.domain.people import Account, Role
+from vms.domain.ids import PersonId, SessionId
+from vms.domain.people import Account, Person, Role
 from vms.domain.reach import Reach
+from vms.services.hold_release import propose_release
 from vms.services.people import RESET_WAIT
 from vms.store import people
 from web.people_rows import person_rows
@@ -187,6 +189,20 @@ def test_what_waits_is_stopped_on_its_page(world: World, it: httpx.Client, direc
     assert it.post(stop).status_code == 303
     assert "Nothing waits" in director.get("/waiting").text
     assert [event.detail["act"] for event in world.events(Action.PROPOSAL_STOP)] == ["person:reset"]
+
+
+def test_the_release_of_a_hold_waits_on_the_page_without_its_matter(world: World, it: httpx.Client, director: httpx.Client) -> None:
+    account = _account(world, "director 1")
+    by = Person(account.id, account.name, account.role, SessionId(1))
+    with world.site.central.writing() as session:
+        hold = a_hold(session, by, a_new_hold(of_cameras(world.camera.camera.id)))
+        done(propose_release(session, by, hold.id, "settled", at=world.clock.now()))
+    assert f"The {hold.spoken} is to be released" in it.get("/waiting").text
+    assert hold.matter not in it.get("/waiting").text
+    (stop,) = re.findall(r'action="(/waiting/\d+/stop)"', director.get("/waiting").text)
+    assert director.post(stop).status_code == 303
+    (entry,) = world.events(Action.PROPOSAL_STOP)
+    assert (entry.detail["act"], entry.detail["name"]) == ("hold:release", hold.spoken)
 
 
 RIGHTS = {"role": "director", "confirmed_at": "2026-01-01", "branches": "", "whole_district": "1", "approved_by": "1", "branch_id": "1"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -21,16 +22,16 @@ from tests.databases import Cluster
 from tests.factories import NOW
 from vms.domain.access import Action, Purpose
 from vms.domain.checkpoint import read_note
-from vms.domain.ids import BranchId, CameraId
+from vms.domain.ids import BranchId, CameraId, ProposalId
 from vms.domain.people import Proof, Role
 from vms.domain.screens import SessionKind
 from vms.domain.second_person import Act
 from vms.domain.timespan import EPOCH, Timespan
-from vms.errors import ConfigError
+from vms.errors import ConfigError, Conflict
 from vms.services.log_key import LogKey
 from vms.services.log_proof import sign_checkpoint
 from vms.services.log_verify import verify_log
-from vms.store import access_log, proposals, sessions
+from vms.store import access_log, holds, proposals, sessions
 from vms.store.central_tables import SCHEMA
 from vms.store.database import Engines, make_engines
 from vms.store.index_base import NodeIndex
@@ -267,3 +268,34 @@ def test_checkpoints_of_an_older_log_are_kept_and_stay_append_only(database: str
     for statement in ("DELETE FROM access_checkpoint", "UPDATE access_checkpoint SET note = ''"):
         with pytest.raises(DBAPIError, match="append-only"), engines.write.begin() as connection:
             connection.execute(text(statement))
+
+
+@pytest.mark.parametrize("database", ["empty", "empty_postgresql"])
+def test_what_waited_before_there_were_holds_waits_on(database: str, request: pytest.FixtureRequest) -> None:
+    engines: Engines = request.getfixturevalue(database)
+    config = _config(Which.CENTRAL)
+    with engines.write.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0014")
+        connection.execute(
+            text(
+                "INSERT INTO person (id, name, name_key, role, whole_district, firm, password_hash, created_at)"
+                " VALUES (8, 'Eve', 'eve', 'it', :whole, '', 'hash', 5)"
+            ),
+            {"whole": True},
+        )
+        for number, decision in ((1, None), (2, "stopped")):
+            connection.execute(
+                text(
+                    "INSERT INTO proposal (id, act, subject_id, reason, proposed_by, proposed_by_name, proposed_at, earliest_at, decision)"
+                    " VALUES (:number, 'person:reset', 8, 'lost phone', 'os:pat@here', 'pat', 5, 6, :decision)"
+                ),
+                {"number": number, "decision": decision},
+            )
+    migrate(engines, Which.CENTRAL)
+    with engines.writing() as session:
+        (waits,) = proposals.waiting(session, limit=9)
+        assert (waits.id, waits.act, waits.subject, waits.reason, waits.by) == (1, Act.PERSON_RESET, 8, "lost phone", "os:pat@here")
+        assert holds.lock(session) == 0
+        with pytest.raises(Conflict, match="already"):
+            proposals.add(session, replace(waits, id=ProposalId(3)))
