@@ -1,1 +1,1 @@
-"""The only code that may destroy footage; see README.md. A pass is built; nothing makes one yet."""
+"""The only code that may destroy footage; see README.md."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from retention.node import RetentionNode
 from retention.orders import take_orders
-from vms.domain.ids import VolumeId
+from vms.domain.ids import CameraId, VolumeId
 from vms.domain.purge import Batch
 from vms.domain.retention import ClockReading, StreamRule, lease_lasts, why_not_trusted
 from vms.errors import Unavailable, VmsError
@@ -54,7 +54,7 @@ class Deletion:
         try:
             for batch in self._open_batches():
                 self._destroy(batch, passed)
-            passed.paused = self._why_paused()
+            passed.paused = self.why_paused()
             if passed.paused is None:
                 self._destroy_due(passed)
         except VmsError as err:
@@ -62,8 +62,8 @@ class Deletion:
         passed.kept = self._kept()
         return passed
 
-    def _why_paused(self) -> str | None:
-        """Return why nothing may be condemned now; with None, there is a lease."""
+    def why_paused(self) -> str | None:
+        """Take orders, and return why nothing may be condemned now; with None, there is a lease."""
         if (why := self._why_not_trusted(self._node.reading())) is not None:
             return f"{why} Nothing is deleted until somebody says that the clock is right."
         try:
@@ -148,15 +148,32 @@ class Deletion:
             return sum(purging.kept(connection, rule, now_ms) for rule in purging.rules(connection))
 
 
-def due(node: RetentionNode) -> Passed:
-    """Return what a pass would do, by what is in force here now; nothing is changed."""
-    now_ms, passed = node.reading().at_ms, Passed()
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a pass would do to a camera's footage."""
+
+    camera_id: CameraId
+    segments: int
+    """To be destroyed, those that are condemned already among them."""
+    size_bytes: int
+    kept: int
+    """Segments past their window that a hold keeps."""
+
+
+def due(node: RetentionNode) -> list[Due]:
+    """Return what a pass would do to each camera's footage, by what is in force here now; nothing is changed."""
+    now_ms, found = node.reading().at_ms, dict[CameraId, Due]()
+
+    def add(camera: CameraId, segments: int, size_bytes: int, kept: int = 0) -> None:
+        one = found.get(camera, Due(camera, 0, 0, 0))
+        found[camera] = Due(camera, one.segments + segments, one.size_bytes + size_bytes, one.kept + kept)
+
     with node.index.read.begin() as connection:
         for rule in purging.rules(connection):
-            passed.condemned += purging.due(connection, rule, now_ms)[0]
-            passed.kept += purging.kept(connection, rule, now_ms)
-        passed.erased = passed.purged = passed.condemned + sum(batch.segments for batch in purging.open_batches(connection))
-    return passed
+            add(rule.camera_id, *purging.due(connection, rule, now_ms), purging.kept(connection, rule, now_ms))
+        for batch in purging.open_batches(connection):
+            add(batch.camera_id, batch.segments, batch.size_bytes)
+    return [one for one in found.values() if one.segments or one.kept]
 
 
 def _erase(doomed: list[Doomed], paths: dict[VolumeId, Path]) -> int:

@@ -303,6 +303,11 @@ class Settings(BaseSettings):
         return self.run_dir / "recorder.lock"
 
     @property
+    def retention_lock_path(self) -> Path:
+        """Held by the one pass of retention in this data directory."""
+        return self.run_dir / "retention.lock"
+
+    @property
     def node_socket(self) -> Path:
         return self.run_dir / "node.sock"
 

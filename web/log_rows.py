@@ -168,6 +168,7 @@ _SAID: Mapping[Action, str] = {
     Action.WALL_SHOW: "Showed the wall at the screen {name}",
     Action.TLS_INIT: "Made an authority for the pages of {hosts}",
     Action.KEY_ROTATE: "Rotation of the {key} key: {step}",
+    Action.CLOCK_TRUST: "Said that the clock of {node} is right",
     Action.HOLD_PLACE: "Placed the {name} on {of}, for {matter}",
     Action.HOLD_COVER: "The camera came under the {name}, for {matter}",
     Action.HOLD_RELEASE: "Released the {name}, for {matter}; it protects until {until}",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from retention.deletion import Deletion, Passed
 from retention.node import RetentionNode
-from tests.factories import NOW, STREAM, FixedKeys, a_segment, after
+from tests.factories import NOW, STREAM, FixedKeys, after
+from tests.retention.footage import CAMERA, footage
 from vms.domain.footage import Segment, SegmentState
 from vms.domain.hold import HeldTime, HoldAnswer, HoldChange
 from vms.domain.ids import CameraId, HoldId, NodeId, StreamId
@@ -21,7 +22,6 @@ from vms.store.database import Engines
 from vms.store.files import Volume
 from vms.store.keys import KeyStore
 
-CAMERA = CameraId(31)
 DAY = 86_400
 DAYS_KEPT = 14
 KEK = bytes(range(32))
@@ -104,18 +104,8 @@ class World:
     def record(
         self, *at: float, stream: StreamId = STREAM, camera: CameraId = CAMERA, seconds: float = 60, keys: bool = True
     ) -> list[Segment]:
-        made = []
-        for start in at:
-            segment = replace(a_segment(after(start), seconds, stream=stream, volume=self.volume.id), size_bytes=7)
-            path = self.volume.segment_path(segment.id)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(b"footage")
-            made.append(segment)
-        if keys:
-            self.node.keys.ensure(camera, [segment.start_ms // 3_600_000 for segment in made])
-        with self.node.index.write.begin() as connection:
-            segments.put(connection, made)
-        return made
+        store = self.node.keys if keys else None
+        return footage(self.node.index, self.volume, store, map(after, at), stream=stream, camera=camera, seconds=seconds)
 
     def make_pass(self) -> Passed:
         return self.deletion.run()

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from vms.cli import access_log, cameras, holds, inspect, keys, mail, people, run, screens, setup, tls
+from vms.cli import access_log, cameras, holds, inspect, keys, mail, people, retain, run, screens, setup, tls
 from vms.cli.context import DEFAULT_DATA, DEMO_DATA, Cli
 from vms.cli.output import Exit, err
 
@@ -54,6 +54,7 @@ for _command in (
     run.up,
     run.serve,
     run.record,
+    retain.retain,
     inspect.status,
     inspect.check,
     inspect.doctor,

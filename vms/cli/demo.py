@@ -211,5 +211,5 @@ def _greeting(page: str, settings: Settings, count: int) -> list[str]:
     return [
         "",
         f"Custodian's demo is ready. Open this once: {page}",
-        f"It records {cameras} into {settings.data_dir} and stops at 2 GB, since this version deletes nothing yet. Ctrl-C ends it.",
+        f"It records {cameras} into {settings.data_dir} and stops at 2 GB; what is older than 14 days is deleted. Ctrl-C ends it.",
     ]

@@ -1,4 +1,4 @@
-"""Commands that run the product's processes: record, serve, and up, which starts both on one machine."""
+"""Commands that run the product's processes: record, serve, retain, and up, which starts them all on one machine."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def serve(context: typer.Context, listen: Listen = None, listen_fd: ListenFd = N
 
 
 def up(context: typer.Context, listen: Listen = None) -> None:
-    """Run recorder and pages together until stopped; either starts again when it ends, unless it can't start at all."""
+    """Run recorder, retention and pages together until stopped; each starts again when it ends, unless it can't start at all."""
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
@@ -73,6 +73,7 @@ def processes(cli: Cli, sock: socket.socket, *, serve_with: tuple[str, ...] = ("
     data = ("--data", str(cli.data_dir))
     return [
         vms_child("the recorder", *data, "record"),
+        vms_child("retention", *data, "retain"),
         vms_child("the web server", *data, *serve_with, "--listen-fd", str(sock.fileno()), keep_fds=(sock.fileno(),)),
     ]
 

@@ -93,6 +93,8 @@ class Action(StrEnum):
     EMERGENCY_REVIEW = "emergency:review"
     EMERGENCY_SHOW = "emergency:show"
     """Whom the screen was shown to, as who used the access says."""
+    CLOCK_TRUST = "clock:trust"
+    """Somebody said that a machine's clock, by which footage is destroyed, is right."""
     HOLD_PLACE = "hold:place"
     HOLD_COVER = "hold:cover"
     """A camera came to a branch or an area under a hold, and under the hold with it."""

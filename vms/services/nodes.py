@@ -7,8 +7,11 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from vms.crypto import KeySource, first_fitting, sealing_public_key
+from vms.domain.access import Action
 from vms.domain.ids import NodeId, new_number
+from vms.domain.people import Actor
 from vms.errors import ConfigError, Conflict, NotFound, Unavailable
+from vms.services.access_log import record
 from vms.store import nodes as node_rows
 from vms.store.nodes import NodeRecord
 
@@ -37,6 +40,11 @@ def node(session: Session, node_id: NodeId) -> NodeRecord:
     if found is None:
         raise NotFound(f"node {node_id} is not known to the hub. Run: vms init")
     return found
+
+
+def note_clock_trusted(session: Session, actor: Actor, node_id: NodeId, *, at: datetime) -> None:
+    """Write that somebody says that a machine's clock is right, before footage is destroyed by it."""
+    record(session, actor=actor, action=Action.CLOCK_TRUST, at=at, detail={"node": node(session, node_id).name})
 
 
 def node_of(session: Session, keys: KeySource) -> NodeRecord:

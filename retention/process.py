@@ -1,0 +1,150 @@
+"""`vms retain`: one scheduler that takes orders within a second of a change and makes a pass every few minutes. It needs no recorder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC
+from pathlib import Path
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from retention.deletion import Deletion, Due, Passed, due
+from retention.node import RetentionNode, opened_node
+from retention.orders import holds_changed, take_orders
+from vms.clock import Clock
+from vms.config import Settings
+from vms.domain.people import Actor
+from vms.errors import Conflict, Unavailable, VmsError
+from vms.log import get_logger
+from vms.services.nodes import note_clock_trusted
+from vms.store import deletion_lease
+from vms.store.deletion_lease import Lease
+from vms.store.failpoints import arm
+
+PASS_MINUTES = 5
+"""Within so long footage past its window is gone."""
+LOOK_SECONDS = 1
+"""A hold is in force within so long where node and hub are one machine."""
+CANT_START = 2
+
+log = get_logger(__name__)
+
+
+def run(settings: Settings, clock: Clock) -> int:
+    """Delete until SIGTERM or SIGINT; return the exit code: 1 when a database does not answer yet, 2 when something is missing."""
+    arm(settings.failpoint)
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        with opened_node(settings, clock) as node:
+            _work(node, _lock_path(settings), stopping)
+    except VmsError as err:
+        log.error("retention can't start", reason=str(err))
+        return 1 if isinstance(err, Unavailable) else CANT_START
+    return 0
+
+
+def once(settings: Settings, clock: Clock) -> Passed:
+    """Make one pass now; while `vms retain` is in the middle of one, wait for its end."""
+    arm(settings.failpoint)
+    with opened_node(settings, clock) as node, _alone(_lock_path(settings), wait=True), node.index.answering():
+        return Deletion(node, threading.Event().wait).run()
+
+
+def dry_run(settings: Settings, clock: Clock) -> tuple[list[Due], str | None]:
+    """Return what a pass would destroy, and why none would be made now; holds and rules are taken over from the hub first."""
+    with opened_node(settings, clock) as node, node.index.answering():
+        paused = Deletion(node, threading.Event().wait).why_paused()
+        return due(node), paused
+
+
+def trust_clock(settings: Settings, clock: Clock, actor: Actor) -> None:
+    """Take the clock as it stands for right: `actor` has looked. The access log says so first."""
+    with opened_node(settings, clock) as node, node.index.answering():
+        with node.central.answering(), node.central.writing() as session:
+            note_clock_trusted(session, actor, node.node_id, at=clock.now())
+        with node.index.write.begin() as connection:
+            deletion_lease.put(connection, Lease(None, node.reading()))
+
+
+class _Jobs:
+    """What the scheduler calls; each leaves behind whatever the next call needs, in the index."""
+
+    def __init__(self, node: RetentionNode, lock_path: Path, stopping: threading.Event) -> None:
+        self._node = node
+        self._lock_path = lock_path
+        self._deletion = Deletion(node, stopping.wait)
+        self._paused: str | None = None
+        self._hub_away = False
+
+    def look(self) -> None:
+        """Take what changed at the hub."""
+        try:
+            with self._node.index.answering():
+                if holds_changed(self._node):
+                    take_orders(self._node)
+        except VmsError as err:
+            if not self._hub_away:
+                log.warning("holds not taken over", reason=str(err))
+            self._hub_away = True
+        else:
+            self._hub_away = False
+
+    def make_pass(self) -> None:
+        """Destroy what is due, unless somebody does so by hand at this moment."""
+        try:
+            with _alone(self._lock_path, wait=False), self._node.index.answering():
+                passed = self._deletion.run()
+        except Conflict:
+            return
+        except VmsError as err:
+            passed = Passed(paused=str(err))
+        self._tell(passed)
+
+    def _tell(self, passed: Passed) -> None:
+        if passed.paused is not None and passed.paused != self._paused:
+            log.error("deletion paused", reason=passed.paused)
+        elif passed.paused is None and self._paused is not None:
+            log.info("deletion goes on")
+        self._paused = passed.paused
+        if passed.purged:
+            log.info("footage purged", segments=passed.purged, kept=passed.kept, keys=passed.keys_destroyed)
+
+
+def _work(node: RetentionNode, lock_path: Path, stopping: threading.Event) -> None:
+    jobs = _Jobs(node, lock_path, stopping)
+    scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1})
+    now = node.clock.now()
+    scheduler.add_job(jobs.look, IntervalTrigger(seconds=LOOK_SECONDS, timezone=UTC), next_run_time=now)
+    scheduler.add_job(jobs.make_pass, IntervalTrigger(minutes=PASS_MINUTES, timezone=UTC), next_run_time=now)
+    scheduler.start()
+    try:
+        stopping.wait()
+    finally:
+        scheduler.shutdown()  # waits for the batch in hand
+
+
+def _lock_path(settings: Settings) -> Path:
+    settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return settings.retention_lock_path
+
+
+@contextmanager
+def _alone(path: Path, *, wait: bool) -> Iterator[None]:
+    """Make the only pass in this data directory; Conflict when another runs and `wait` is False."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as err:
+            raise Conflict("Another pass of retention is at work.") from err
+        yield
+    finally:
+        os.close(lock)
