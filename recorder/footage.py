@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
+from sqlalchemy import Connection
+
 from recorder.worker_client import ListedSegment, WorkerClient
 from vms.domain.footage import Coverage, FragmentEntry, Gap, GapReason
 from vms.domain.ids import SegmentId, StreamId, VolumeId, split_segment_id
-from vms.domain.timespan import Timespan, datetime_of, datetime_of_ms
+from vms.domain.timespan import Timespan, datetime_of, datetime_of_ms, ms_of
 from vms.errors import NotFound, Unavailable
 from vms.media.segment_file import SegmentReader
-from vms.store import gaps, segments
+from vms.store import gaps, segments, stream_rules
 from vms.store.database import Engines
 from vms.store.files import Volume
 from vms.store.keys import KeyStore
@@ -56,9 +58,13 @@ class Footage:
         """Return the stream's segments without a row. Ask before the index is read: then none falls between the two."""
         return [segment for segment in await self._workers.listed_segments() if segment.stream_id == stream]
 
-    def find_sync(self, stream: StreamId, span: Timespan, listed: Sequence[ListedSegment]) -> list[Playable]:
-        """Return what overlaps `span`, by start; a segment that is both listed and in the index is given once."""
+    def find_sync(self, stream: StreamId, span: Timespan, listed: Sequence[ListedSegment], *, now: datetime) -> list[Playable]:
+        """Return what overlaps `span` and may be shown, by start; a segment that is both listed and in the index is given once.
+
+        What is past its window, and around no hold, is not given from that moment on, whether it was deleted yet or not.
+        """
         with self._index.read.begin() as connection:
+            times = stream_rules.readable(connection, stream, ms_of(now))
             rows = segments.find(connection, stream, span)
         found = {
             row.id: Playable(
@@ -69,17 +75,21 @@ class Footage:
         for segment in listed:
             if segment.end_ticks > segment.start_ticks and span.overlaps(_span(segment)):
                 found.setdefault(segment.id, _playable(segment))
-        return sorted(found.values(), key=lambda segment: segment.start_ticks)
+        shown = [one for one in found.values() if any(time.overlaps(one.start_ticks, one.end_ticks) for time in times)]
+        return sorted(shown, key=lambda segment: segment.start_ticks)
 
-    def gaps_sync(self, stream: StreamId, span: Timespan) -> list[Gap]:
+    def gaps_sync(self, stream: StreamId, span: Timespan, *, now: datetime) -> list[Gap]:
+        """Return the gaps that touch what of `span` may be shown, by start."""
         with self._index.read.begin() as connection:
-            return gaps.find(connection, stream, span)
+            parts = _readable_parts(connection, stream, span, now)
+            found = {gap.start: gap for part in parts for gap in gaps.find(connection, stream, part)}
+        return [found[start] for start in sorted(found)]
 
-    def segment_sync(self, segment: SegmentId, listed: Sequence[ListedSegment]) -> Playable:
-        """Return one segment; NotFound when neither the index nor a worker knows it."""
+    def segment_sync(self, segment: SegmentId, listed: Sequence[ListedSegment], *, now: datetime) -> Playable:
+        """Return one segment; NotFound when neither the index nor a worker knows it, or when its day has come."""
         stream, start_ms = split_segment_id(segment)
         moment = Timespan(datetime_of_ms(start_ms), datetime_of_ms(start_ms + 1))
-        for found in self.find_sync(stream, moment, listed):
+        for found in self.find_sync(stream, moment, listed, now=now):
             if found.id == segment:
                 return found
         raise NotFound(f"There is no segment {segment}. Its day may have come, or it may have been lost; see: vms check")
@@ -90,9 +100,12 @@ class Footage:
             return SegmentReader(file, self._keys, segment.fragments, segment=segment.id).read(offset, length)
 
     def timeline_sync(self, stream: StreamId, span: Timespan, listed: Sequence[ListedSegment], *, now: datetime) -> Coverage:
-        """Return recorded and missing time, with what has no row yet counted as recorded."""
+        """Return recorded and missing time of what may be shown, with what has no row yet counted as recorded."""
+        unpublished = [segment.run for segment in listed]
         with self._index.read.begin() as connection:
-            return timeline(connection, stream, span, now=now, unpublished=[segment.run for segment in listed])
+            parts = _readable_parts(connection, stream, span, now)
+            told = [timeline(connection, stream, part, now=now, unpublished=unpublished) for part in parts]
+        return Coverage(stream, tuple(span for one in told for span in one.recorded), tuple(gap for one in told for gap in one.gaps))
 
     def _open(self, segment: Playable) -> BinaryIO:
         """Open the published file, or the `.part` while it is being written; it may be renamed between two looks."""
@@ -112,6 +125,13 @@ def expected_and_recorded(coverage: Coverage, now: datetime) -> tuple[float, flo
     recorded = sum(span.duration.total_seconds() for span in coverage.recorded)
     missing = sum(((gap.end or now) - gap.start).total_seconds() for gap in coverage.gaps if gap.reason not in NOT_EXPECTED)
     return recorded + max(0.0, missing), recorded
+
+
+def _readable_parts(connection: Connection, stream: StreamId, span: Timespan, now: datetime) -> list[Timespan]:
+    """Return what of `span` may be shown, by start."""
+    times = stream_rules.readable(connection, stream, ms_of(now))
+    bounds = [(datetime_of_ms(time.start_ms), span.end if time.end_ms is None else datetime_of_ms(time.end_ms)) for time in times]
+    return [Timespan(max(start, span.start), min(end, span.end)) for start, end in bounds if max(start, span.start) < min(end, span.end)]
 
 
 def _span(segment: ListedSegment) -> Timespan:

@@ -118,8 +118,8 @@ async def fragments(stream_id: int, start: Ticks, end: Ticks, desk: TheDesk, gra
     stream = StreamId(stream_id)
     span = desk.gate.footage_span(grant, stream, _window(start, end, MAX_WINDOW))
     listed = await desk.footage.listed(stream)
-    found = await run_in_threadpool(desk.footage.find_sync, stream, span, listed)
-    missing = await run_in_threadpool(desk.footage.gaps_sync, stream, span)
+    found = await run_in_threadpool(desk.footage.find_sync, stream, span, listed, now=desk.clock.now())
+    missing = await run_in_threadpool(desk.footage.gaps_sync, stream, span, now=desk.clock.now())
     return {"segments": [_segment(segment) for segment in found], "gaps": [_gap(gap) for gap in missing]}
 
 
@@ -134,7 +134,7 @@ async def segment_bytes(
     stream = desk.gate.stream_of(SegmentId(segment_id))
     span = desk.gate.footage_span(grant, stream, None)
     listed = await desk.footage.listed(stream)
-    segment = await run_in_threadpool(desk.footage.segment_sync, SegmentId(segment_id), listed)
+    segment = await run_in_threadpool(desk.footage.segment_sync, SegmentId(segment_id), listed, now=desk.clock.now())
     desk.gate.check_range(segment, span, offset, length)
     octets = await run_in_threadpool(desk.footage.read_sync, segment, offset, length)
     return Response(octets, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})

@@ -13,7 +13,7 @@ from vms.domain.purge import Batch
 from vms.domain.retention import ClockReading, StreamRule, lease_lasts, why_not_trusted
 from vms.errors import Unavailable, VmsError
 from vms.log import get_logger
-from vms.store import deletion_lease, purging, volumes
+from vms.store import deletion_lease, purging, stream_rules, volumes
 from vms.store.erase import erase_published
 from vms.store.failpoints import failpoint
 from vms.store.files import Volume
@@ -79,7 +79,7 @@ class Deletion:
 
     def _destroy_due(self, passed: Passed) -> None:
         with self._node.index.read.begin() as connection:
-            due = purging.rules(connection)
+            due = stream_rules.rules(connection)
         for rule in due:
             while (batch := self._condemned(rule)) is not None:
                 passed.condemned += batch.segments
@@ -145,7 +145,7 @@ class Deletion:
     def _kept(self) -> int:
         now_ms = self._node.reading().at_ms
         with self._node.index.read.begin() as connection:
-            return sum(purging.kept(connection, rule, now_ms) for rule in purging.rules(connection))
+            return sum(purging.kept(connection, rule, now_ms) for rule in stream_rules.rules(connection))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ def due(node: RetentionNode) -> list[Due]:
         found[camera] = Due(camera, one.segments + segments, one.size_bytes + size_bytes, one.kept + kept)
 
     with node.index.read.begin() as connection:
-        for rule in purging.rules(connection):
+        for rule in stream_rules.rules(connection):
             add(rule.camera_id, *purging.due(connection, rule, now_ms), purging.kept(connection, rule, now_ms))
         for batch in purging.open_batches(connection):
             add(batch.camera_id, batch.segments, batch.size_bytes)

@@ -162,6 +162,21 @@ def test_no_footage_goes_while_the_hub_does_not_answer(old: Old) -> None:
     assert all(old.left())
 
 
+def test_a_segment_past_its_window_is_not_decrypted_at_the_console_either(old: Old) -> None:
+    """Not while it waits for a pass, and not when it is condemned and its disk has it still."""
+    old.product.must("retain", "--dry-run")
+    waits = old.product.vms("segment", "cat", old.segments[0].id)
+    assert waits.code == 2
+    assert "its day has come" in waits.err
+    Product(old.product.data, VMS_FAILPOINT="retain:condemn").vms("retain", "--once")
+    with old.site.index.write.begin() as connection:
+        connection.execute(text("UPDATE stream_rule SET keep_ms = keep_ms * 100"))
+    assert old.left()[0]
+    condemned = old.product.vms("segment", "cat", old.segments[0].id)
+    assert condemned.code == 2
+    assert "its day has come" in condemned.err
+
+
 @pytest.mark.parametrize("words", [("--once", "--dry-run"), ("--once", "--trust-clock"), ("--json",), ("--trust-clock", "--json")])
 def test_what_does_not_go_together_is_refused(old: Old, words: tuple[str, ...]) -> None:
     said = old.product.vms("retain", *words)

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -13,6 +14,7 @@ from itertools import pairwise
 import av
 import httpx
 import pytest
+from sqlalchemy import delete, insert
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection, unix_connect
 
@@ -22,12 +24,16 @@ from tests.waiting import wait_until
 from vms.crypto import new_signing_key, seal, sealing_public_key
 from vms.domain.access import Grant
 from vms.domain.camera import Address, RecordingMode, Scheme, password_aad
+from vms.domain.footage import Segment
+from vms.domain.hold import HeldTime
 from vms.domain.ids import DeviceId, StreamId, ViewId
-from vms.domain.timespan import TICKS_PER_SECOND, Timespan, datetime_of, ticks_of
+from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND, Timespan, datetime_of, ms_of, ticks_of
 from vms.media.boxes import ReadFragment, read_fragment
 from vms.services.grants import issue
+from vms.store.retention_tables import HoldReplicaRow, StreamRuleRow
 
 pytestmark = pytest.mark.slow
+_CAMERA = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +158,55 @@ def test_an_unknown_segment_is_not_found(running: Running) -> None:
     )
 
     assert answer.status_code == 404
+
+
+def test_what_is_past_its_window_is_shown_to_nobody_from_that_moment_on_but_for_a_hold(running: Running) -> None:
+    """Playlist, octets and timeline, before any pass of retention; around what a hold names it is shown again."""
+    wait_until(lambda: len(running.site.segments(running.stream)) > 2)
+    past, *_ = running.site.segments(running.stream)
+    end_ms = -(-past.end_ticks // TICKS_PER_MS)
+    assert _shown(running, past) == (True, 200, True)
+    with _kept_for(running.site, running.stream, ms_of(CLOCK.now()) - end_ms):
+        assert _shown(running, past) == (False, 404, False)
+        assert running.fragments().json()["segments"][-1]["open"]
+        with _held(running.site, HeldTime(past.start_ms + 60_000, end_ms + 60_000)):
+            assert _shown(running, past) == (True, 200, True)
+        with _held(running.site, HeldTime(end_ms + 60_000, end_ms + 61_000)):  # kept by a clock's error, and not shown for that
+            assert _shown(running, past) == (False, 404, False)
+    assert _shown(running, past) == (True, 200, True)
+
+
+def _shown(running: Running, segment: Segment) -> tuple[bool, int, bool]:
+    """Say whether a segment is listed, with which status its first octets are answered, and whether the timeline knows its middle."""
+    span = running.span()
+    grant = running.site.grant(running.stream, span)
+    octets = running.api.get(f"/v1/segments/{segment.id}/bytes", params={"offset": 0, "length": 100}, headers=grant)
+    window = {"stream": running.stream, "start": ticks_of(span.start), "end": ticks_of(span.end)}
+    recorded = running.api.get("/v1/timeline", params=window, headers=running.site.service()).json()["recorded"]
+    middle = segment.start_ticks + segment.duration // 2
+    listed = segment.id in [one["id"] for one in running.fragments().json()["segments"]]
+    return listed, octets.status_code, any(one["start"] <= middle < one["end"] for one in recorded)
+
+
+@contextmanager
+def _kept_for(site: Site, stream: StreamId, keep_ms: int) -> Iterator[None]:
+    """Keep footage for so long while the block runs."""
+    with site.index.write.begin() as connection:
+        connection.execute(insert(StreamRuleRow).values(stream_id=stream, camera_id=_CAMERA, keep_ms=keep_ms))
+    yield
+    with site.index.write.begin() as connection:
+        connection.execute(delete(StreamRuleRow))
+
+
+@contextmanager
+def _held(site: Site, time: HeldTime) -> Iterator[None]:
+    """Have a hold name so much while the block runs."""
+    with site.index.write.begin() as connection:
+        row = {"camera_id": _CAMERA, "hold_id": 1, "start_ms": time.start_ms, "end_ms": time.end_ms, "answered": True}
+        connection.execute(insert(HoldReplicaRow).values(row))
+    yield
+    with site.index.write.begin() as connection:
+        connection.execute(delete(HoldReplicaRow))
 
 
 def test_the_timeline_reaches_into_the_open_segment(running: Running) -> None:

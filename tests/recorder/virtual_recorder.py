@@ -135,7 +135,7 @@ class VirtualRecorder:
         return self._footage().timeline_sync(CAMERA.stream_id, span, (), now=self.clock.now())
 
     def playable(self, span: Timespan) -> list[Playable]:
-        return self._footage().find_sync(CAMERA.stream_id, span, ())
+        return self._footage().find_sync(CAMERA.stream_id, span, (), now=self.clock.now())
 
     def _footage(self) -> Footage:
         return Footage(self.node.index, self.node.keys, self.node.volumes, WorkerClient(self.node.settings.run_dir))

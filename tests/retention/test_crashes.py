@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.retention.world import CAMERA, DAY, World
+from tests.retention.footage import CAMERA
+from tests.retention.world import DAY, World
 from tests.vms.store.killed import killed_at
 from vms.domain.purge import FIRST_HASH
 from vms.store import hold_replica, purging

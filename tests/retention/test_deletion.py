@@ -11,13 +11,14 @@ import pytest
 from retention.deletion import Deletion, Due, due
 from retention.orders import take_orders
 from tests.factories import STREAM, a_gap, a_run, after
-from tests.retention.world import CAMERA, DAY, World
+from tests.retention.footage import CAMERA
+from tests.retention.world import DAY, World
 from vms.domain.footage import GapReason
 from vms.domain.ids import CameraId, StreamId
 from vms.domain.purge import FIRST_HASH, root_of
 from vms.domain.retention import LEASE_LASTS
 from vms.domain.timespan import ms_of
-from vms.store import deletion_lease, hold_replica, purging, runs, volumes
+from vms.store import deletion_lease, hold_replica, purging, runs, stream_rules, volumes
 from vms.store import gaps as gap_rows
 
 _OTHER = StreamId(9_002)
@@ -251,7 +252,7 @@ def test_orders_that_are_older_than_what_is_in_force_change_nothing(world: World
     with world.node.index.write.begin() as connection:
         assert not hold_replica.apply(connection, replace(older, rules=()))
         assert hold_replica.applied_seq(connection) == 1
-        assert len(purging.rules(connection)) == 1
+        assert len(stream_rules.rules(connection)) == 1
     world.make_pass()
     assert world.left(made) == [True]
 

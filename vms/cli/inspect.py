@@ -13,6 +13,7 @@ from typing import Annotated
 
 import av
 import typer
+from sqlalchemy import Connection
 
 from vms.cli import checks, platforms
 from vms.cli.context import Cli
@@ -20,8 +21,9 @@ from vms.cli.options import AsJson
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
 from vms.config import Settings
 from vms.domain.access import Purpose
-from vms.domain.footage import Segment
+from vms.domain.footage import Segment, SegmentState
 from vms.domain.ids import SegmentId, split_segment_id
+from vms.domain.timespan import ms_of
 from vms.errors import InvalidInput, NotFound, Unavailable, VmsError
 from vms.media.segment_file import SegmentReader
 from vms.services import egress
@@ -35,7 +37,7 @@ from vms.services.log_key import read_log_key
 from vms.services.log_witness import configured_witness, witness_state
 from vms.services.smtp import greet
 from vms.services.status import status_document
-from vms.store import segments, volumes
+from vms.store import segments, stream_rules, volumes
 from vms.store.cameras import camera_of
 from vms.store.database import OLDEST_SQLITE, linked_sqlite
 from vms.store.files import Volume
@@ -135,7 +137,7 @@ def segment_cat(context: typer.Context, segment: Annotated[str, typer.Argument(h
         settings = cli.settings()
         with cli.index_reading(settings) as index:
             row = segments.get(index, wanted)
-            if row is None:
+            if row is None or not _may_be_shown(index, row, cli.clock.now()):
                 raise NotFound(f"The index knows no segment {wanted}. It may still be open, or its day has come.")
             volume = volumes.get(index, row.volume_id)
         if sys.stdout.isatty():
@@ -172,6 +174,11 @@ def doctor(
     else:
         print_table(("", "what", "found"), [("ok" if f.ok else "!!", f.what, f.detail) for f in findings], empty="")
     raise SystemExit(Exit.DONE if all(finding.ok for finding in findings) else Exit.WRONG)
+
+
+def _may_be_shown(index: Connection, row: Segment, now: datetime) -> bool:
+    times = stream_rules.readable(index, row.stream_id, ms_of(now))
+    return row.state is not SegmentState.CONDEMNED and any(time.overlaps(row.start_ticks, row.end_ticks) for time in times)
 
 
 def _segment_id(text: str) -> SegmentId:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from vms.domain.hold import HeldTime, HoldChange, joined
+from vms.domain.hold import HeldTime, HoldChange, joined, readable
 from vms.domain.ids import CameraId, StreamId
 
 _MS = timedelta(milliseconds=1)
@@ -75,6 +75,13 @@ class Orders:
     """Behind what the node said that it has applied, in order."""
     rules: tuple[StreamRule, ...]
     """Of every stream that the node ever recorded. Footage of a stream without one stays."""
+
+
+def readable_times(rule: StreamRule | None, held: Iterable[HeldTime], now_ms: int) -> list[HeldTime]:
+    """Return when footage that may be shown was recorded: within its window, and around what holds name. Without a rule, all of it."""
+    if rule is None:
+        return [HeldTime(0, None)]
+    return joined([HeldTime(now_ms - rule.keep_ms, None), *map(readable, held)])
 
 
 def free_times(before_ms: int, held: Iterable[HeldTime]) -> list[tuple[int | None, int]]:

@@ -23,7 +23,7 @@ from vms.domain.ids import CameraId, SegmentId, StreamId, VolumeId, segment_id
 from vms.domain.purge import FIRST_HASH, Batch, Purge, root_of
 from vms.domain.retention import ClockReading, StreamRule, free_times, lease_lasts, why_not_trusted
 from vms.domain.timespan import TICKS_PER_MS
-from vms.store import deletion_lease, hold_replica, volumes
+from vms.store import deletion_lease, hold_replica, stream_rules, volumes
 from vms.store.index_tables import GapRow, RunRow, SegmentRow, SegmentSideRow, VolumeRow
 from vms.store.retention_tables import PurgeRow, StreamRuleRow
 
@@ -42,12 +42,6 @@ class Doomed:
     volume: VolumeId
 
 
-def rules(connection: Connection) -> list[StreamRule]:
-    """Return the rule of every stream that has one."""
-    query = select(StreamRuleRow.stream_id, StreamRuleRow.camera_id, StreamRuleRow.keep_ms).order_by(StreamRuleRow.stream_id)
-    return [StreamRule(StreamId(stream), CameraId(camera), keep) for stream, camera, keep in connection.execute(query)]
-
-
 def condemn(connection: Connection, stream_id: StreamId, now: ClockReading, *, most: int = MOST_AT_ONCE) -> Batch | None:
     """Condemn the oldest segments of a stream that are wholly past their window and free of holds; None when there are none.
 
@@ -55,7 +49,7 @@ def condemn(connection: Connection, stream_id: StreamId, now: ClockReading, *, m
     was granted: nothing may go then.
     """
     lease, applied = deletion_lease.get(connection), hold_replica.applied_seq(connection)
-    rule = _rule(connection, stream_id)
+    rule = stream_rules.rule(connection, stream_id)
     if lease is None or lease.hold_seq is None or lease.hold_seq > applied or rule is None:
         return None
     if not lease_lasts(lease.asked, now) or why_not_trusted(lease.asked, now) is not None:
@@ -149,7 +143,7 @@ def empty_hours(connection: Connection, camera_id: CameraId, hours: Sequence[int
 
     A stream without a rule may be anybody's: its footage stays, and so does the key of its hour.
     """
-    mine = [rule for rule in rules(connection) if rule.camera_id == camera_id]
+    mine = [rule for rule in stream_rules.rules(connection) if rule.camera_id == camera_id]
     if not mine:
         return []
     free = _free_of(connection, camera_id, now_ms - max(rule.keep_ms for rule in mine))
@@ -165,13 +159,6 @@ def empty_hours(connection: Connection, camera_id: CameraId, hours: Sequence[int
 def _holds_footage(connection: Connection, streams: Sequence[StreamId], hour: int) -> bool:
     inside = SegmentRow.start_ms.between(hour * HOUR_MS, (hour + 1) * HOUR_MS - 1)
     return connection.scalar(select(SegmentRow.start_ms).where(SegmentRow.stream_id.in_(streams), inside).limit(1)) is not None
-
-
-def _rule(connection: Connection, stream_id: StreamId) -> StreamRule | None:
-    row = connection.execute(
-        select(StreamRuleRow.camera_id, StreamRuleRow.keep_ms).where(StreamRuleRow.stream_id == stream_id)
-    ).one_or_none()
-    return None if row is None else StreamRule(stream_id, CameraId(row.camera_id), row.keep_ms)
 
 
 def _free_wheres(connection: Connection, rule: StreamRule, now_ms: int) -> list[ColumnElement[bool]]:

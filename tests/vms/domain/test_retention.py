@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vms.domain.hold import HeldTime, HoldScope, joined, protected, readable
-from vms.domain.ids import AreaId, BranchId, CameraId
-from vms.domain.retention import free_times
+from vms.domain.ids import AreaId, BranchId, CameraId, StreamId
+from vms.domain.retention import StreamRule, free_times, readable_times
 from vms.domain.timespan import TICKS_PER_MS
 
 _MOMENTS = st.integers(0, 200)
@@ -72,3 +72,27 @@ def test_a_scope_names_cameras_areas_and_branches() -> None:
     assert scope.has(CameraId(9), BranchId(3), AreaId(9))
     assert not scope.has(CameraId(9), BranchId(9), None)
     assert (scope.is_empty, HoldScope().is_empty) == (False, True)
+
+
+def test_what_may_be_shown_is_the_window_and_the_roll_of_holds_without_the_error_of_clocks() -> None:
+    rule = StreamRule(StreamId(1), CameraId(2), 1000)
+    held = [HeldTime(1_000_000, 1_001_000), HeldTime(5_000_000, None)]
+    assert readable_times(rule, held[:1], 9_000_000) == [HeldTime(940_000, 1_061_000), HeldTime(8_999_000, None)]
+    assert readable_times(rule, held, 9_000_000) == [HeldTime(940_000, 1_061_000), HeldTime(4_940_000, None)]
+    assert readable_times(rule, [HeldTime(8_990_000, 8_991_000)], 9_000_000) == [HeldTime(8_930_000, None)]
+
+
+def test_footage_without_a_rule_may_be_shown_whenever_it_was_recorded() -> None:
+    assert readable_times(None, [], 9_000_000) == [HeldTime(0, None)]
+
+
+@given(
+    held=st.lists(st.builds(lambda start, lasts: HeldTime(start * 1000, (start + lasts) * 1000), _MOMENTS, st.integers(1, 60)), max_size=4)
+)
+def test_nothing_that_may_be_destroyed_may_be_shown(held: list[HeldTime]) -> None:
+    now_ms, rule = 260_000, StreamRule(StreamId(1), CameraId(2), 30_000)
+    shown = readable_times(rule, held, now_ms)
+    for start, before in free_times(now_ms - rule.keep_ms, [protected(one, timedelta(0)) for one in held]):
+        first = 0 if start is None else start
+        if first < before:
+            assert not any(time.overlaps(first * TICKS_PER_MS, before * TICKS_PER_MS) for time in shown)

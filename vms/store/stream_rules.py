@@ -1,0 +1,34 @@
+"""How long the footage of each stream is kept, as the hub last said it, and which of it may be shown by that."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from vms.domain.hold import HeldTime
+from vms.domain.ids import CameraId, StreamId
+from vms.domain.retention import StreamRule, readable_times
+from vms.store import hold_replica
+from vms.store.retention_tables import StreamRuleRow
+
+_RULES = select(StreamRuleRow.stream_id, StreamRuleRow.camera_id, StreamRuleRow.keep_ms)
+
+
+def rules(connection: Connection) -> list[StreamRule]:
+    """Return the rule of every stream that has one."""
+    return [_rule(*row) for row in connection.execute(_RULES.order_by(StreamRuleRow.stream_id))]
+
+
+def rule(connection: Connection, stream_id: StreamId) -> StreamRule | None:
+    """Return the rule of a stream; None when the hub never said one."""
+    row = connection.execute(_RULES.where(StreamRuleRow.stream_id == stream_id)).one_or_none()
+    return None if row is None else _rule(*row)
+
+
+def readable(connection: Connection, stream_id: StreamId, now_ms: int) -> list[HeldTime]:
+    """Return when the footage of a stream that may be shown was recorded, by start: whatever a pass has still to delete is not in it."""
+    known = rule(connection, stream_id)
+    return readable_times(known, [] if known is None else hold_replica.of_camera(connection, known.camera_id), now_ms)
+
+
+def _rule(stream_id: int, camera_id: int, keep_ms: int) -> StreamRule:
+    return StreamRule(StreamId(stream_id), CameraId(camera_id), keep_ms)
