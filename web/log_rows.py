@@ -171,6 +171,7 @@ _SAID: Mapping[Action, str] = {
     Action.CLOCK_TRUST: "Said that the clock of {node} is right",
     Action.HOLD_PLACE: "Placed the {name} on {of}, for {matter}",
     Action.HOLD_COVER: "The camera came under the {name}, for {matter}",
+    Action.HOLD_RESEND: "Sent the legal holds to the recorders again after a restored backup; found there and kept: {found}",
     Action.HOLD_RELEASE: "Released the {name}, for {matter}; it protects until {until}",
     Action.HOLD_KEEP: "Undid the release of the {name}, for {matter}",
     Action.HOLD_END: "The {name}, for {matter}, has ended",

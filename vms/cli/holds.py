@@ -22,7 +22,7 @@ from vms.domain.people import Actor, Person
 from vms.domain.second_person import Proposal
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import InvalidInput
-from vms.services import hold_release, holds
+from vms.services import hold_release, hold_resend, holds
 from vms.services.areas import area_named
 from vms.services.branches import branch_named
 from vms.services.cameras import Removed, list_cameras
@@ -30,6 +30,7 @@ from vms.services.district import zone_of_district
 from vms.services.holds import NewHold
 from vms.services.names import named
 from vms.services.people import last_day
+from vms.store import hold_replica
 from vms.store.database import Engines
 
 ANSWER_SECONDS = 5.0
@@ -87,6 +88,27 @@ def place(
     at = cli.clock.now()
     _show(standing, at, as_json=as_json)
     raise SystemExit(Exit.DONE if standing.effective(at) and not _lost(standing) else Exit.WRONG)
+
+
+@app.command("resend")
+def resend(context: typer.Context, as_json: AsJson = False) -> None:
+    """After a restored backup: send every hold to the recorders again, and take back those that only this machine still knows."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        person = cli.proved_person(settings)
+        with cli.index_reading(settings) as index:
+            kept = hold_replica.in_force(index)
+        with cli.writing(settings) as session:
+            answer = hold_resend.resend(session, person, kept, at=cli.clock.now())
+        found = allowed(answer)
+    at = cli.clock.now()
+    if as_json:
+        print_json({"found": [_document(hold, at) for hold in found]})
+        return
+    out.print("Every hold goes to the recorders again. What is past its window and under none of them is deleted from the next pass on.")
+    for hold in found:
+        out.print(f"Found here and kept: hold {hold.id}, {_time(hold.time.start_ms)} to {_time(hold.time.end_ms)}. Its matter is lost.")
 
 
 @app.command("list")

@@ -98,6 +98,8 @@ class Action(StrEnum):
     HOLD_PLACE = "hold:place"
     HOLD_COVER = "hold:cover"
     """A camera came to a branch or an area under a hold, and under the hold with it."""
+    HOLD_RESEND = "hold:resend"
+    """After a backup was restored: every hold goes to the nodes again, and those that only a node knew are holds of the hub again."""
     HOLD_RELEASE = "hold:release"
     """A second person agreed to it: the hold cools off, and protects until that is over."""
     HOLD_KEEP = "hold:keep"

@@ -32,12 +32,14 @@ def orders(session: Session, node: NodeId, applied_seq: int, *, at: datetime) ->
     hub: nothing may be destroyed then.
     """
     _require_known(session, node)
-    _require_older(applied_seq, holds.lock(session))
+    holds.lock(session)
+    _require_given(session, node, applied_seq)
     ended = write_due(session, at=at)
     newest = holds.seq(session)
     changes = leases.changes(session, node, applied_seq)
     district = load_district(session)
     rules = [] if district is None else leases.rules(session, node, district.days * _DAY_MS)
+    leases.put_given(session, node, newest, at)
     leases.grant(session, node, newest, until=at + LEASE_LASTS + LEASE_MARGIN, at=at)
     note_ended(session, ended, at=at)
     return Orders(newest, tuple(changes), tuple(rules))
@@ -46,7 +48,7 @@ def orders(session: Session, node: NodeId, applied_seq: int, *, at: datetime) ->
 def take_answers(session: Session, node: NodeId, applied_seq: int, answers: Sequence[HoldAnswer], *, at: datetime) -> None:
     """Store how far a node has put holds into force and what it found. What came before a newer answer changes nothing."""
     _require_known(session, node)
-    _require_older(applied_seq, holds.seq(session))
+    _require_given(session, node, applied_seq)
     leases.put_answers(session, node, applied_seq, answers, at)
     leases.put_applied(session, node, applied_seq, at)
 
@@ -62,9 +64,11 @@ def _require_known(session: Session, node: NodeId) -> None:
         raise NotFound(f"node {node} is not known to the hub. Run: vms init")
 
 
-def _require_older(applied_seq: int, newest: int) -> None:
-    if applied_seq > newest:
+def _require_given(session: Session, node: NodeId, applied_seq: int) -> None:
+    """Refuse a node that has applied what it was never handed: whatever numbers there are today, they mean something else to it."""
+    given = leases.given(session, node)
+    if applied_seq > given:
         raise Conflict(
-            f"The node has applied change {applied_seq} of the legal holds, and the hub knows only {newest}: its database was restored "
-            "from an older backup. Nothing may be destroyed before the holds of the hub were compared with those of the node."
+            f"The node has applied change {applied_seq} of the legal holds, and the hub gave it only {given}: the central database was "
+            "restored from an older backup. Nothing may be destroyed before somebody has compared the holds: vms hold resend"
         )

@@ -48,6 +48,13 @@ def of_camera(connection: Connection, camera_id: CameraId) -> list[HeldTime]:
     return [HeldTime(start, end) for start, end in connection.execute(query)]
 
 
+def in_force(connection: Connection) -> list[tuple[HoldId, CameraId, HeldTime]]:
+    """Return what holds name here."""
+    row = HoldReplicaRow
+    query = select(row.hold_id, row.camera_id, row.start_ms, row.end_ms).order_by(row.hold_id, row.camera_id)
+    return [(HoldId(hold), CameraId(camera), HeldTime(start, end)) for hold, camera, start, end in connection.execute(query)]
+
+
 def unanswered(connection: Connection) -> list[tuple[HoldId, CameraId, HeldTime]]:
     """Return what the hub has no answer to yet."""
     row = HoldReplicaRow

@@ -135,10 +135,13 @@ class DeletionLeaseRow(Central):
 
 
 class NodeHoldStateRow(Central):
-    """How far a node says that it has put holds into force. It only grows."""
+    """How far a node was told of holds, and how far it says that it has put them into force. Both only grow."""
 
     __tablename__ = "node_hold_state"
 
     node_id: Mapped[int] = mapped_column(ForeignKey("node.id"), primary_key=True, autoincrement=False)
+    given_seq: Mapped[int] = mapped_column(Number)
+    """The newest number it was ever handed. One that has applied more knows a hub that there was before a backup was restored."""
     applied_seq: Mapped[int] = mapped_column(Number)
     at: Mapped[datetime] = mapped_column(Moment)
+    """Of what it said last."""

@@ -13,6 +13,7 @@ from vms.domain.hold import HeldTime, HoldScope
 from vms.domain.ids import AreaId, BranchId, CameraId, HoldId, NodeId
 from vms.domain.legal_hold import LAPSE_GRACE, Ending, HeldCamera, LegalHold
 from vms.domain.reach import Reach
+from vms.domain.timespan import ms_of
 from vms.errors import Corrupt
 from vms.store.central_tables import AreaRow, BranchRow, CameraRow, DeviceRow
 from vms.store.hold_tables import HoldCameraRow, HoldClockRow, HoldScopeRow, LegalHoldRow, ScopeKind
@@ -75,6 +76,27 @@ def cover(session: Session, pairs: Sequence[tuple[HoldId, CameraId]]) -> None:
     first = _count(session, len(pairs))
     rows = [{"hold_id": hold, "camera_id": camera, "seq": first + number} for number, (hold, camera) in enumerate(pairs)]
     session.execute(insert(HoldCameraRow), rows)
+
+
+def number_anew(session: Session, at: datetime) -> int:
+    """Number every camera that is under a hold anew, higher than any number before `at`; return the newest. The caller holds the lock.
+
+    What is handed out later is higher than whatever was before, even by a database that is lost: numbers go up by one for each change,
+    and here they leap to the milliseconds since 1970.
+    """
+    query = select(HoldCameraRow.hold_id, HoldCameraRow.camera_id).where(HoldCameraRow.released_seq.is_(None)).order_by(HoldCameraRow.seq)
+    under = session.execute(query).all()
+    session.execute(update(HoldClockRow).where(HoldClockRow.id == 1, HoldClockRow.seq < ms_of(at)).values(seq=ms_of(at)))
+    first = _count(session, len(under) + 1)
+    for number, (hold, camera) in enumerate(under, first):
+        row = and_(HoldCameraRow.hold_id == hold, HoldCameraRow.camera_id == camera)
+        session.execute(update(HoldCameraRow).where(row).values(seq=number))
+    return first + len(under)
+
+
+def covered(session: Session) -> set[tuple[HoldId, CameraId]]:
+    """Return every camera that is, or was, under a hold."""
+    return {(HoldId(hold), CameraId(camera)) for hold, camera in session.execute(select(HoldCameraRow.hold_id, HoldCameraRow.camera_id))}
 
 
 def release(session: Session, hold: HoldId, *, by: str, at: datetime) -> bool:

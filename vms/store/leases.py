@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from vms.domain.hold import HeldTime, HoldAnswer, HoldChange
@@ -71,11 +71,26 @@ def applied(session: Session, node: NodeId) -> int:
 
 
 def put_applied(session: Session, node: NodeId, applied_seq: int, at: datetime) -> None:
-    """Store how far a node has come; it only grows."""
-    new = insert_into(session, NodeHoldStateRow).values(node_id=node, applied_seq=applied_seq, at=at)
-    newer = NodeHoldStateRow.applied_seq < new.excluded.applied_seq
-    values = {"applied_seq": new.excluded.applied_seq, "at": new.excluded.at}
-    session.execute(new.on_conflict_do_update(index_elements=["node_id"], set_=values, where=newer))
+    """Store how far a node, which was told as much, has come; it only grows."""
+    newer = and_(NodeHoldStateRow.node_id == node, NodeHoldStateRow.applied_seq < applied_seq)
+    session.execute(update(NodeHoldStateRow).where(newer).values(applied_seq=applied_seq, at=at))
+
+
+def given(session: Session, node: NodeId) -> int:
+    """Return how far a node was ever told of holds; 0 for one that never asked."""
+    return session.scalar(select(NodeHoldStateRow.given_seq).where(NodeHoldStateRow.node_id == node)) or 0
+
+
+def put_given(session: Session, node: NodeId, given_seq: int, at: datetime) -> None:
+    """Store how far a node is told; it only grows."""
+    new = insert_into(session, NodeHoldStateRow).values(node_id=node, given_seq=given_seq, applied_seq=0, at=at)
+    more = NodeHoldStateRow.given_seq < new.excluded.given_seq
+    session.execute(new.on_conflict_do_update(index_elements=["node_id"], set_={"given_seq": new.excluded.given_seq}, where=more))
+
+
+def put_given_to_all(session: Session, given_seq: int) -> None:
+    """Store that every node may have been told as much."""
+    session.execute(update(NodeHoldStateRow).values(given_seq=given_seq))
 
 
 def put_answers(session: Session, node: NodeId, applied_seq: int, answers: Sequence[HoldAnswer], at: datetime) -> None:

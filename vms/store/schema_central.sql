@@ -573,6 +573,7 @@ CREATE TABLE deletion_lease (
 
 CREATE TABLE node_hold_state (
   node_id INTEGER NOT NULL,
+  given_seq INTEGER NOT NULL,
   applied_seq INTEGER NOT NULL,
   at BIGINT NOT NULL,
   CONSTRAINT pk_node_hold_state PRIMARY KEY (node_id),

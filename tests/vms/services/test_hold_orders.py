@@ -142,6 +142,7 @@ def test_what_a_node_says_late_takes_the_place_of_nothing_newer(central: Engines
     camera, director = _district(central)
     node, hub = camera.device.node_id, LocalHub(central)
     hold, _ = (_place(central, director, camera) for _ in range(2))
+    hub.orders(node, 0, at=NOW)
     answers = [an_answer(hold, camera.camera.id, kept) for kept in range(4)]
     for applied, answer, at in ((2, answers[1], 1), (1, answers[2], 2), (2, answers[3], 3)):
         hub.answer_holds(node, applied, [answer], at=after(at))
@@ -158,6 +159,7 @@ def test_an_answer_about_what_the_node_does_not_record_is_left_out(central: Engi
         other = a_camera(session, a_branch(session, "Harbor"))
     hub = LocalHub(central)
     strange = [an_answer(hold, other.camera.id), an_answer(HoldId(5), camera.camera.id), an_answer(hold, camera.camera.id)]
+    hub.orders(camera.device.node_id, 0, at=NOW)
     hub.answer_holds(camera.device.node_id, 1, strange, at=NOW)
     with central.reading() as session:
         assert [one.answer.camera_id for one in leases.answers_of(session, hold)] == [camera.camera.id]

@@ -151,6 +151,7 @@ def _make_nodes() -> None:
     op.create_table(
         "node_hold_state",
         sa.Column("node_id", NUMBER, sa.ForeignKey("node.id", name="fk_node_hold_state_node_id"), nullable=False, autoincrement=False),
+        sa.Column("given_seq", NUMBER, nullable=False),
         sa.Column("applied_seq", NUMBER, nullable=False),
         sa.Column("at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("node_id", name="pk_node_hold_state"),

@@ -1,0 +1,168 @@
+"""The central database restored from a backup, beside a node that knows more: nothing goes until somebody has looked."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from retention.deletion import Deletion
+from tests.factories import CONSOLE, NOW, a_camera, a_person, after, done, elsewhere, refused
+from tests.retention.world import DAY, World
+from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
+from vms.domain.footage import Segment
+from vms.domain.hold import HeldTime
+from vms.domain.ids import CameraId, HoldId, StreamId
+from vms.domain.people import Person, Role
+from vms.services.district import District, save_district
+from vms.services.hold_resend import resend
+from vms.services.hub_link import LocalHub
+from vms.store import branches, hold_replica, holds
+from vms.store.database import Engines
+
+_WINDOW = 14 * DAY
+_PAST = -_WINDOW - 2 * DAY
+"""Seconds from `NOW`: well past the window."""
+
+
+@dataclass(slots=True)
+class Restored:
+    """A node with a hub of its own, whose database a test saves and puts back."""
+
+    world: World
+    central: Engines
+    path: Path
+    camera: CameraId
+    stream: StreamId
+    director: Person
+
+    def place(self, minute: int) -> HoldId:
+        """Hold one minute, `minute` minutes after the first footage."""
+        start = _PAST + 60 * minute
+        new = a_new_hold(of_cameras(self.camera), start=after(start), end=after(start + 60))
+        with self.central.writing() as session:
+            return a_hold(session, self.director, new).id
+
+    def put_back(self, backup: Path) -> None:
+        self.central.dispose()
+        for left in self.path.parent.glob(f"{self.path.name}-*"):
+            left.unlink()
+        _copy(backup, self.path)
+
+    def save(self) -> Path:
+        backup = self.path.with_suffix(".backup")
+        _copy(self.path, backup)
+        return backup
+
+    def known_here(self) -> set[HoldId]:
+        with self.world.node.index.read.begin() as connection:
+            return {hold for hold, *_ in hold_replica.in_force(connection)}
+
+    def known_to_the_hub(self) -> set[HoldId]:
+        with self.central.reading() as session:
+            return {hold.id for hold in holds.unreleased(session)}
+
+    def resend(self) -> list[HoldId]:
+        with self.world.node.index.read.begin() as connection:
+            kept = hold_replica.in_force(connection)
+        with self.central.writing() as session:
+            return [hold.id for hold in done(resend(session, self.director, kept, at=NOW))]
+
+
+def _copy(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as read, closing(sqlite3.connect(target)) as written:
+        read.backup(written)
+
+
+@pytest.fixture
+def restored(world: World, central_sqlite: Engines) -> Restored:
+    with central_sqlite.writing() as session:
+        save_district(session, CONSOLE, District("Alder", "America/Los_Angeles", 14, "Helen Marsh"), at=NOW)
+        camera, director = a_camera(session), a_person(session, Role.DIRECTOR)
+    world.node = replace(world.node, hub=LocalHub(central_sqlite), node_id=camera.device.node_id)
+    world.deletion = Deletion(world.node, lambda _seconds: False)
+    path, (stream, *_) = Path(str(central_sqlite.read.url.database)), camera.camera.streams
+    return Restored(world, central_sqlite, path, camera.camera.id, stream.id, director)
+
+
+def _footage(restored: Restored) -> list[Segment]:
+    starts = [_PAST + 60 * minute for minute in range(100)]
+    return restored.world.record(*starts, stream=restored.stream, camera=restored.camera)
+
+
+def _left(restored: Restored, made: list[Segment]) -> set[int]:
+    return {minute for minute, left in enumerate(restored.world.left(made)) if left}
+
+
+def _around(*minutes: int) -> set[int]:
+    """What holds of one minute keep: two more at each side, by the roll and the clock's error."""
+    return {near for minute in minutes for near in range(minute - 2, minute + 3)}
+
+
+def test_after_a_restore_nothing_goes_until_the_holds_were_sent_again_and_none_is_lost(restored: Restored) -> None:
+    """One hold from before the backup, one that it lacks, and one placed after the restore, whose number the lost one had."""
+    first = restored.place(10)
+    restored.world.make_pass()
+    backup = restored.save()
+    lost = restored.place(30)
+    restored.world.make_pass()
+    restored.put_back(backup)
+    made = _footage(restored)
+    later = restored.place(50)
+    paused = restored.world.make_pass()
+    assert paused.paused is not None
+    assert "vms hold resend" in paused.paused
+    assert all(restored.world.left(made))
+    assert restored.known_here() == {first, lost}
+
+    assert restored.resend() == [lost]
+    assert restored.world.make_pass().paused is None
+    assert restored.known_here() == restored.known_to_the_hub() == {first, lost, later}
+    assert _left(restored, made) == _around(10, 30, 50)
+
+
+def test_a_release_that_the_backup_lacks_is_taken_back_at_the_node_too(restored: Restored) -> None:
+    """The hub says that it is in force, so it is."""
+    hold = restored.place(10)
+    restored.world.make_pass()
+    backup = restored.save()
+    with restored.central.writing() as session:
+        holds.lock(session)
+        assert holds.release(session, hold, by="test", at=NOW)
+    restored.world.make_pass()
+    assert restored.known_here() == set()
+    restored.put_back(backup)
+    made = _footage(restored)
+    assert restored.world.make_pass().paused is not None
+    assert restored.resend() == []
+    assert restored.world.make_pass().paused is None
+    assert restored.known_here() == {hold}
+    assert _left(restored, made) == _around(10)
+
+
+def test_a_node_that_applied_nothing_since_the_backup_goes_on_by_itself(restored: Restored) -> None:
+    hold = restored.place(10)
+    restored.world.make_pass()
+    restored.put_back(restored.save())
+    made = _footage(restored)
+    assert restored.world.make_pass().paused is None
+    assert restored.known_here() == {hold}
+    assert _left(restored, made) == _around(10)
+
+
+def test_holds_are_sent_again_by_the_director_of_the_whole_district_alone(restored: Restored) -> None:
+    with restored.central.writing() as session:
+        (branch,) = branches.find(session, None)
+        assert "reaches further" in refused(resend(session, elsewhere(restored.director, branch.id), [], at=NOW)).sentence
+        refused(resend(session, replace(restored.director, role=Role.AUDITOR), [], at=NOW))
+        refused(resend(session, CONSOLE, [], at=NOW))
+
+
+def test_a_camera_that_the_backup_lacks_stays_held_where_it_was_recorded(restored: Restored) -> None:
+    """No hold of the hub can name it; the node keeps it all the same."""
+    unknown = (HoldId(77), CameraId(4711), HeldTime(1, None))
+    with restored.central.writing() as session:
+        assert done(resend(session, restored.director, [unknown], at=NOW)) == []
