@@ -8,12 +8,13 @@ from pathlib import Path
 
 from retention.node import RetentionNode
 from retention.orders import take_orders
+from retention.proof import note_head
 from vms.domain.ids import CameraId, VolumeId
 from vms.domain.purge import Batch
 from vms.domain.retention import ClockReading, StreamRule, lease_lasts, why_not_trusted
 from vms.errors import Unavailable, VmsError
 from vms.log import get_logger
-from vms.store import deletion_lease, purging, stream_rules, volumes
+from vms.store import deletion_lease, purge_log, purging, stream_rules, volumes
 from vms.store.erase import erase_published
 from vms.store.failpoints import failpoint
 from vms.store.files import Volume
@@ -57,6 +58,7 @@ class Deletion:
             passed.paused = self.why_paused()
             if passed.paused is None:
                 self._destroy_due(passed)
+                note_head(self._node)
         except VmsError as err:
             passed.paused = str(err)
         passed.kept = self._kept()
@@ -140,7 +142,7 @@ class Deletion:
 
     def _open_batches(self) -> list[Batch]:
         with self._node.index.read.begin() as connection:
-            return purging.open_batches(connection)
+            return purge_log.open_batches(connection)
 
     def _kept(self) -> int:
         now_ms = self._node.reading().at_ms
@@ -171,7 +173,7 @@ def due(node: RetentionNode) -> list[Due]:
     with node.index.read.begin() as connection:
         for rule in stream_rules.rules(connection):
             add(rule.camera_id, *purging.due(connection, rule, now_ms), purging.kept(connection, rule, now_ms))
-        for batch in purging.open_batches(connection):
+        for batch in purge_log.open_batches(connection):
             add(batch.camera_id, batch.segments, batch.size_bytes)
     return [one for one in found.values() if one.segments or one.kept]
 

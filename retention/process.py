@@ -14,12 +14,16 @@ from pathlib import Path
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from retention import proof
 from retention.deletion import Deletion, Due, Passed, due
 from retention.node import RetentionNode, opened_node
 from retention.orders import holds_changed, take_orders
+from retention.proof import DayProof, Standing
 from vms.clock import Clock
 from vms.config import Settings
+from vms.domain.ids import CameraId
 from vms.domain.people import Actor
+from vms.domain.timespan import Timespan
 from vms.errors import Conflict, Unavailable, VmsError
 from vms.log import get_logger
 from vms.services.nodes import note_clock_trusted
@@ -27,8 +31,10 @@ from vms.store import deletion_lease
 from vms.store.deletion_lease import Lease
 from vms.store.failpoints import arm
 
-PASS_MINUTES = 5
-"""Within so long footage past its window is gone."""
+PASS_MINUTES = 60
+"""Within so long footage past its window is gone: an hour of each stream is one entry of the purge log."""
+AGAIN_MINUTES = 5
+"""After a pass that was paused, or broken off."""
 LOOK_SECONDS = 1
 """A hold is in force within so long where node and hub are one machine."""
 CANT_START = 2
@@ -65,6 +71,18 @@ def dry_run(settings: Settings, clock: Clock) -> tuple[list[Due], str | None]:
         return due(node), paused
 
 
+def prove_day(settings: Settings, clock: Clock, camera_id: CameraId, day: Timespan) -> DayProof:
+    """Return what became of a camera's footage of a day on this machine."""
+    with opened_node(settings, clock) as node, node.index.answering():
+        return proof.prove_day(node, camera_id, day)
+
+
+def standings(settings: Settings, clock: Clock) -> list[Standing]:
+    """Return of each camera how old its oldest footage is, and whether any of it should be gone."""
+    with opened_node(settings, clock) as node, node.index.answering():
+        return proof.standings(node)
+
+
 def trust_clock(settings: Settings, clock: Clock, actor: Actor) -> None:
     """Take the clock as it stands for right: `actor` has looked. The access log says so first."""
     with opened_node(settings, clock) as node, node.index.answering():
@@ -82,6 +100,7 @@ class _Jobs:
         self._lock_path = lock_path
         self._deletion = Deletion(node, stopping.wait)
         self._paused: str | None = None
+        self._next = node.clock.monotonic()
         self._hub_away = False
 
     def look(self) -> None:
@@ -98,7 +117,10 @@ class _Jobs:
             self._hub_away = False
 
     def make_pass(self) -> None:
-        """Destroy what is due, unless somebody does so by hand at this moment."""
+        """Destroy what is due, when it is time for it, unless somebody does so by hand at this moment."""
+        began = self._node.clock.monotonic()
+        if began < self._next:
+            return
         try:
             with _alone(self._lock_path, wait=False), self._node.index.answering():
                 passed = self._deletion.run()
@@ -106,6 +128,7 @@ class _Jobs:
             return
         except VmsError as err:
             passed = Passed(paused=str(err))
+        self._next = began + 60 * (PASS_MINUTES if passed.paused is None else AGAIN_MINUTES)
         self._tell(passed)
 
     def _tell(self, passed: Passed) -> None:
@@ -123,7 +146,7 @@ def _work(node: RetentionNode, lock_path: Path, stopping: threading.Event) -> No
     scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1})
     now = node.clock.now()
     scheduler.add_job(jobs.look, IntervalTrigger(seconds=LOOK_SECONDS, timezone=UTC), next_run_time=now)
-    scheduler.add_job(jobs.make_pass, IntervalTrigger(minutes=PASS_MINUTES, timezone=UTC), next_run_time=now)
+    scheduler.add_job(jobs.make_pass, IntervalTrigger(minutes=AGAIN_MINUTES, timezone=UTC), next_run_time=now)
     scheduler.start()
     try:
         stopping.wait()

@@ -169,6 +169,7 @@ _SAID: Mapping[Action, str] = {
     Action.TLS_INIT: "Made an authority for the pages of {hosts}",
     Action.KEY_ROTATE: "Rotation of the {key} key: {step}",
     Action.CLOCK_TRUST: "Said that the clock of {node} is right",
+    Action.PURGE_HEAD: "{node}: {segments} segments deleted the day before; its purge log stands at {position}, {hash}",
     Action.HOLD_PLACE: "Placed the {name} on {of}, for {matter}",
     Action.HOLD_COVER: "The camera came under the {name}, for {matter}",
     Action.HOLD_RESEND: "Sent the legal holds to the recorders again after a restored backup; found there and kept: {found}",

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
@@ -24,7 +25,7 @@ from vms.domain.footage import Segment
 from vms.domain.people import Role
 from vms.domain.timespan import datetime_of_ms
 from vms.services.access_log import DISTRICT
-from vms.store import access_log, hold_replica, holds, leases, purging
+from vms.store import access_log, hold_replica, holds, leases, purge_log
 from vms.store.purging import PURGE_STEPS
 
 pytestmark = pytest.mark.slow
@@ -113,7 +114,7 @@ def test_what_was_killed_in_the_middle_is_finished_by_the_next_pass(old: Old, st
     assert passed["paused"] is None
     assert _kept_by_the_hold(old.left()), old.left()
     with old.site.index.read.begin() as connection:
-        assert purging.open_batches(connection) == []
+        assert purge_log.open_batches(connection) == []
 
 
 def test_a_dry_run_deletes_nothing_and_says_what_would_go(old: Old) -> None:
@@ -175,6 +176,34 @@ def test_a_segment_past_its_window_is_not_decrypted_at_the_console_either(old: O
     condemned = old.product.vms("segment", "cat", old.segments[0].id)
     assert condemned.code == 2
     assert "its day has come" in condemned.err
+
+
+def test_a_day_is_attested_by_the_command_line_and_its_purge_log_by_the_access_log(old: Old) -> None:
+    """Exit code 1 while something is left that should be gone, 0 when it is gone."""
+    day = f"{datetime_of_ms(old.segments[0].start_ms).astimezone(ZoneInfo('America/Los_Angeles')):%Y-%m-%d}"
+    words = ("retention", "attest", "--camera", "Door", "--day", day)
+    old.product.must("retain", "--dry-run")
+    left = old.product.vms(*words, "--json")
+    assert (left.code, left.document()["verdict"]) == (1, "left")
+    assert old.product.vms("retention", "attest", "--json").document()["overdue"] is True
+    old.product.must("retain", "--once")
+    gone = old.product.must(*words, "--json").document()
+    assert (gone["verdict"], gone["rows"], gone["files"], gone["keys_there"], gone["heads"]) == ("gone", 0, 0, 0, 1)
+    assert 0 < sum(purge["segments"] for purge in gone["purges"]) <= MINUTES
+    said = old.product.must(*words).out
+    assert "nothing is left" in said
+    assert "compared with 1 notes in the access log" in said
+    assert old.product.must("retention", "attest", "--json").document()["overdue"] is False
+    assert "kept for" in old.product.must("retention", "attest").out
+
+
+@pytest.mark.parametrize(
+    "words", [("--day", "2026-11-02"), ("--camera", "Door"), ("--camera", "No", "--day", "2026-11-02"), ("--camera", "Door", "--day", "x")]
+)
+def test_what_names_no_day_of_a_camera_is_refused(old: Old, words: tuple[str, ...]) -> None:
+    said = old.product.vms("retention", "attest", *words)
+    assert said.code == 2
+    assert said.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("words", [("--once", "--dry-run"), ("--once", "--trust-clock"), ("--json",), ("--trust-clock", "--json")])

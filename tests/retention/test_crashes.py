@@ -10,7 +10,7 @@ from tests.retention.footage import CAMERA
 from tests.retention.world import DAY, World
 from tests.vms.store.killed import killed_at
 from vms.domain.purge import FIRST_HASH
-from vms.store import hold_replica, purging
+from vms.store import hold_replica, purge_log, purging
 from vms.store.keys import DESTROY_STEPS
 
 _WINDOW = 14 * DAY
@@ -28,7 +28,7 @@ def test_a_pass_that_is_killed_is_finished_by_the_next_one(world: World, tmp_pat
     world.hub.place(1, *held)
     killed_at(step, "tests.retention.retain_child", tmp_path, f"{held[0]}:{held[1]}")
     with world.node.index.read.begin() as connection:
-        condemned = sum(batch.segments for batch in purging.open_batches(connection))
+        condemned = sum(batch.segments for batch in purge_log.open_batches(connection))
         assert hold_replica.applied_seq(connection) == 1
     assert condemned in (0, 30)
     world.make_pass()
@@ -38,7 +38,7 @@ def test_a_pass_that_is_killed_is_finished_by_the_next_one(world: World, tmp_pat
     assert [hour for hour in world.node.keys.hours(CAMERA, before=10**7) if hour == gone[0].start_ms // 3_600_000] == []
     with world.node.index.read.begin() as connection:
         before = FIRST_HASH
-        entries = purging.purges(connection)
+        entries = purge_log.purges(connection)
         for entry, stored in entries:
             before = entry.hash_after(before)
             assert stored == before

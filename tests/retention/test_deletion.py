@@ -18,7 +18,7 @@ from vms.domain.ids import CameraId, StreamId
 from vms.domain.purge import FIRST_HASH, root_of
 from vms.domain.retention import LEASE_LASTS
 from vms.domain.timespan import ms_of
-from vms.store import deletion_lease, hold_replica, purging, runs, stream_rules, volumes
+from vms.store import deletion_lease, hold_replica, purge_log, purging, runs, stream_rules, volumes
 from vms.store import gaps as gap_rows
 
 _OTHER = StreamId(9_002)
@@ -42,7 +42,7 @@ def test_the_purge_log_says_what_went_and_each_entry_s_hash_is_over_the_one_befo
     second = world.record(-_WINDOW - 3600)
     world.make_pass()
     with world.node.index.read.begin() as connection:
-        entries = purging.purges(connection)
+        entries = purge_log.purges(connection)
     assert [(entry.batch.segments, entry.batch.first_ms, entry.batch.size_bytes, entry.position) for entry, _ in entries] == [
         (2, first[0].start_ms, 14, 1),
         (1, second[0].start_ms, 7, 2),

@@ -14,7 +14,7 @@ from retention.orders import take_orders
 from tests.factories import STREAM
 from tests.retention.world import DAY, World
 from vms.domain.footage import Segment, SegmentState
-from vms.store import purging, segments
+from vms.store import purge_log, purging, segments
 
 _WINDOW = 14 * DAY
 _ROUNDS, _LONG_ROUNDS = 120, 10_000
@@ -73,7 +73,7 @@ def _race(world: World, rounds: int) -> tuple[int, int]:
         first[state is SegmentState.CONDEMNED] += 1
         world.hub.release(number)
         with world.node.index.write.begin() as connection:
-            for batch in purging.open_batches(connection):
+            for batch in purge_log.open_batches(connection):
                 purging.purge(connection, batch, erased_ms=world.node.reading().at_ms)
     return first[0], first[1]
 

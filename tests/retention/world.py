@@ -14,10 +14,11 @@ from tests.retention.footage import CAMERA, footage
 from vms.domain.footage import Segment, SegmentState
 from vms.domain.hold import HeldTime, HoldAnswer, HoldChange
 from vms.domain.ids import CameraId, HoldId, NodeId, StreamId
+from vms.domain.purge import PurgeHead
 from vms.domain.retention import Orders, StreamRule
 from vms.domain.timespan import ms_of
 from vms.errors import Conflict, Unavailable
-from vms.store import purging, segments, volumes
+from vms.store import purge_log, segments, volumes
 from vms.store.database import Engines
 from vms.store.files import Volume
 from vms.store.keys import KeyStore
@@ -55,6 +56,7 @@ class ToldHub:
     away: bool = False
     answers: list[HoldAnswer] = field(default_factory=list)
     applied: int = 0
+    heads: list[PurgeHead] = field(default_factory=list)
 
     @property
     def seq(self) -> int:
@@ -82,6 +84,15 @@ class ToldHub:
             raise Unavailable("The hub does not answer.")
         self.applied = applied_seq
         self.answers += answers
+
+    def note_purges(self, _node: NodeId, head: PurgeHead, *, at: datetime) -> None:
+        assert at.tzinfo is not None
+        if self.away:
+            raise Unavailable("The hub does not answer.")
+        self.heads.append(head)
+
+    def noted_purges(self, _node: NodeId) -> dict[int, str]:
+        return {head.position: head.hash.hex() for head in self.heads}
 
     def hold_seq(self, _node: NodeId) -> int:
         if self.away:
@@ -124,4 +135,4 @@ class World:
 
     def open_batches(self) -> int:
         with self.node.index.read.begin() as connection:
-            return len(purging.open_batches(connection))
+            return len(purge_log.open_batches(connection))

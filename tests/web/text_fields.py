@@ -103,6 +103,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "hold show": ("hold",),
     "hold undo": ("hold",),
     "init": ("director", "name", "timezone"),
+    "retention attest": ("camera", "day"),
     "screen add": ("branch", "name"),
     "screen end": ("screen",),
     "segment cat": ("segment",),

@@ -44,6 +44,7 @@ app.add_typer(access_log.app, name="log")
 app.add_typer(keys.app, name="keys")
 app.add_typer(screens.app, name="screen")
 app.add_typer(holds.app, name="hold")
+app.add_typer(retain.app, name="retention")
 app.add_typer(tls.app, name="tls")
 app.add_typer(mail.app, name="mail")
 for _command in (

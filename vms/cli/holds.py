@@ -15,7 +15,7 @@ from vms.cli.moments import moment_of
 from vms.cli.options import AsJson
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
 from vms.domain.hold import HoldKind, HoldScope
-from vms.domain.ids import AreaId, CameraId, HoldId
+from vms.domain.ids import AreaId, HoldId
 from vms.domain.legal_hold import HoldStanding, HoldState, LegalHold, NodeStanding, StoredAnswer
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Person
@@ -25,10 +25,9 @@ from vms.errors import InvalidInput
 from vms.services import hold_release, hold_resend, holds
 from vms.services.areas import area_named
 from vms.services.branches import branch_named
-from vms.services.cameras import Removed, list_cameras
+from vms.services.cameras import camera_of_any_time
 from vms.services.district import zone_of_district
 from vms.services.holds import NewHold
-from vms.services.names import named
 from vms.services.people import last_day
 from vms.store import hold_replica
 from vms.store.database import Engines
@@ -222,21 +221,10 @@ def _answered(cli: Cli, central: Engines, person: Person, number: HoldId) -> Hol
 
 def _scope(session: Session, person: Person, cameras: Sequence[str], areas: Sequence[str], branches: Sequence[str]) -> HoldScope:
     return HoldScope(
-        frozenset(_camera(session, person, text) for text in cameras),
+        frozenset(camera_of_any_time(session, person, text).camera.id for text in cameras),
         frozenset(_area(session, person, text) for text in areas),
         frozenset(branch_named(session, person, text).id for text in branches),
     )
-
-
-def _camera(session: Session, person: Person, text: str) -> CameraId:
-    """Return the camera in use of that name or number, else the removed one."""
-    everything = list_cameras(session, person, removed=Removed.INCLUDED)
-    in_use = [one for one in everything if one.camera.removed_at is None]
-    for among in (in_use, everything):
-        found = named(text, "camera", [(one.camera.id, one.camera.name, one.branch.name, one) for one in among])
-        if found is not None:
-            return found.camera.id
-    raise InvalidInput(f"There is no camera ‘{text}’. Cameras: vms camera list")
 
 
 def _area(session: Session, person: Person, text: str) -> AreaId:

@@ -1,8 +1,9 @@
-"""`vms retain`: delete what is past its window and under no hold, for ever or once; or say what would go."""
+"""`vms retain`: delete what is past its window and under no hold, or say what would go. `vms retention attest`: show that it is gone."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,12 +13,26 @@ from vms.cli.options import AsJson
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
 from vms.config import Settings
 from vms.domain.camera import CameraDetails
+from vms.domain.timespan import Timespan, datetime_of_ms, day_of
 from vms.errors import InvalidInput
-from vms.services.cameras import list_cameras
+from vms.services.cameras import camera_of_any_time, list_cameras
 from vms.store.cameras import Removed
 
 if TYPE_CHECKING:
     from retention.deletion import Due
+    from retention.proof import DayProof, Standing
+    from vms.domain.purge import Purge
+
+app = typer.Typer(help="Proof of what was deleted, and of what may be there.", no_args_is_help=True)
+_VERDICTS = {
+    "gone": "Gone: its window is over, no hold keeps any of it, and nothing is left.",
+    "held": "Its window is over, and what is left is kept by a hold.",
+    "kept": "Kept: its window is not over, or only just.",
+    "left": "LEFT: its window is over, no hold keeps it, and some of it is still there. Look into the log of vms retain.",
+    "unseen": "Nothing was found, but not every volume could be looked through.",
+    "broken": "BROKEN: the purge log is not as it was written. What it says proves nothing from there on.",
+}
+_WRONG = frozenset({"left", "unseen", "broken"})
 
 
 def retain(
@@ -56,6 +71,96 @@ def retain(
             found, paused = process.dry_run(settings, cli.clock)
             _show(cli, settings, found, paused, as_json=as_json)
             _end(paused)
+
+
+@app.command("attest")
+def attest(
+    context: typer.Context,
+    camera: Annotated[str | None, typer.Option(help="Name or id of a camera, also of a removed one: of one day, with --day.")] = None,
+    day: Annotated[str | None, typer.Option(help="A day in the branch's time, 2026-11-02.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show that what is past its window is gone: of every camera, or all that there is of a camera's day."""
+    from retention import process  # noqa: PLC0415 - only these commands load what deletes
+
+    cli: Cli = context.obj
+    with sentences():
+        if (camera is None) != (day is None):
+            raise InvalidInput("Give both --camera and --day, or neither for all cameras.")
+        settings = cli.settings()
+        if camera is not None and day is not None:
+            with cli.reading(settings) as session:
+                found = camera_of_any_time(session, cli.actor, camera)
+            span = _day(day, found.branch.timezone)
+            with working("Looking for what is left …"):
+                proof = process.prove_day(settings, cli.clock, found.camera.id, span)
+            _show_day(_name(found), day, proof, as_json=as_json)
+            raise SystemExit(Exit.WRONG if proof.verdict in _WRONG else Exit.DONE)
+        standings = process.standings(settings, cli.clock)
+        with cli.reading(settings) as session:
+            known = {one.camera.id: one for one in list_cameras(session, cli.actor, removed=Removed.INCLUDED)}
+    overdue = any(one.overdue for one in standings)
+    if as_json:
+        print_json({"cameras": [asdict(one) | {"name": _name(known.get(one.camera_id))} for one in standings], "overdue": overdue})
+    else:
+        heads = ("camera", "kept for", "oldest footage", "kept by holds", "should be gone")
+        rows = [
+            (_name(known.get(one.camera_id)), f"{one.keeps_days:g} days", _moment(one.oldest_at), f"{one.held:,}", f"{one.overdue:,}")
+            for one in standings
+        ]
+        print_table(heads, rows, empty="No camera has a window yet: the first pass of vms retain asks for it.")
+    raise SystemExit(Exit.WRONG if overdue else Exit.DONE)
+
+
+def _show_day(name: str, day: str, proof: DayProof, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_day_document(name, proof))
+        return
+    out.print(f"{name}, {day} ({_moment(proof.day.start)} to {_moment(proof.day.end)})")
+    out.print(_VERDICTS[proof.verdict])
+    kept = "no window was ever said" if proof.keeps_days is None else f"{proof.keeps_days:g} days, over on {_moment(proof.over_at)}"
+    out.print(f"Window: {kept}. Holds that protect some of it: {', '.join(map(str, proof.held)) or 'none'}.")
+    out.print(f"In the index: {proof.rows:,} segments. On the volumes: {proof.files:,} files.")
+    out.print(f"Keys of its hours: {proof.keys_there} there, {proof.keys_destroyed} destroyed.")
+    for sentence in proof.unmounted:
+        out.print(f"Not looked through: {sentence}")
+    rows = [_purge_cells(one) for one in proof.purges]
+    print_table(("position", "from", "to", "segments", "bytes", "deleted", "root"), rows, empty="The purge log has nothing of this day.")
+    if proof.broken_at is None:
+        out.print(f"The purge log holds: {proof.entries:,} entries, compared with {proof.heads:,} notes in the access log.")
+    else:
+        out.print(f"The purge log is not as it was written, from position {proof.broken_at} on.")
+
+
+def _standing_cells(name: str, one: Standing) -> tuple[str, ...]:
+    return name, f"{one.keeps_days:g} days", _moment(one.oldest_at), f"{one.held:,}", f"{one.overdue:,}"
+
+
+def _purge_cells(one: Purge) -> tuple[str, ...]:
+    batch, root = one.batch, f"{one.root.hex()[:16]}…"
+    gone = f"{batch.segments:,}", f"{batch.size_bytes:,}"
+    return str(one.position), _ms(batch.first_ms), _ms(batch.end_ms), *gone, _ms(one.erased_ms), root
+
+
+def _day_document(name: str, proof: DayProof) -> dict[str, object]:
+    purges = [asdict(one.batch) | {"position": one.position, "erased_ms": one.erased_ms, "root": one.root.hex()} for one in proof.purges]
+    told = {field: value for field, value in asdict(proof).items() if field not in ("day", "purges", "verdict")}
+    return {"name": name, "verdict": proof.verdict.value, "from": proof.day.start, "to": proof.day.end, **told, "purges": purges}
+
+
+def _day(text: str, zone: str) -> Timespan:
+    try:
+        return day_of(date.fromisoformat(text), zone)
+    except (ValueError, OverflowError) as err:
+        raise InvalidInput(f"{text!r} is no day. Give one as 2026-11-02.") from err
+
+
+def _moment(at: datetime | None) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _ms(ms: int) -> str:
+    return _moment(datetime_of_ms(ms))
 
 
 def _show(cli: Cli, settings: Settings, found: list[Due], paused: str | None, *, as_json: bool) -> None:

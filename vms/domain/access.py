@@ -95,6 +95,8 @@ class Action(StrEnum):
     """Whom the screen was shown to, as who used the access says."""
     CLOCK_TRUST = "clock:trust"
     """Somebody said that a machine's clock, by which footage is destroyed, is right."""
+    PURGE_HEAD = "purge:head"
+    """A recording machine said how far its log of destroyed footage has come."""
     HOLD_PLACE = "hold:place"
     HOLD_COVER = "hold:cover"
     """A camera came to a branch or an area under a hold, and under the hold with it."""

@@ -58,6 +58,17 @@ class Purge:
         return sha256(before + self.text.encode()).digest()
 
 
+@dataclass(frozen=True, slots=True)
+class PurgeHead:
+    """How far a node's purge log has come."""
+
+    position: int
+    hash: bytes
+    segments: int
+    """Erased on the day before (UTC)."""
+    size_bytes: int
+
+
 def root_of(digests: Sequence[bytes]) -> bytes:
     """Return the root of the Merkle tree (RFC 6962) whose leaves are `digests`."""
     levels = [[merkle.leaf_hash(digest) for digest in digests]]

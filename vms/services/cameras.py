@@ -30,7 +30,7 @@ from vms.domain.ids import BranchId, CameraId, DeviceId, StreamId, new_number
 from vms.domain.names import plain_name
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Permission, allows, reach
-from vms.errors import Conflict, InvalidInput
+from vms.errors import Conflict, InvalidInput, NotFound
 from vms.services import nodes
 from vms.services.access_log import record, refuse
 from vms.services.areas import area_for_camera, checked_area
@@ -217,6 +217,17 @@ def camera_named(session: Session, actor: Actor, text: str) -> CameraDetails | R
     """Return the camera in use with this name or number; Conflict when branches share the name."""
     known = [(one.camera.id, one.camera.name, one.branch.name, one) for one in list_cameras(session, actor)]
     return named(text, "camera", known) or no_such(f"camera ‘{text}’")
+
+
+def camera_of_any_time(session: Session, actor: Actor, text: str) -> CameraDetails:
+    """Return the camera in use of that name or number, else the removed one; NotFound when there never was one."""
+    everything = list_cameras(session, actor, removed=Removed.INCLUDED)
+    in_use = [one for one in everything if one.camera.removed_at is None]
+    for among in (in_use, everything):
+        found = named(text, "camera", [(one.camera.id, one.camera.name, one.branch.name, one) for one in among])
+        if found is not None:
+            return found
+    raise NotFound(f"There is no camera ‘{text}’. Cameras: vms camera list")
 
 
 def record_test(session: Session, actor: Actor, *, camera_id: CameraId | None, address: Address, verdict: str, at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol
@@ -13,9 +13,10 @@ from vms.domain.camera import NodeConfiguration, StreamStatus
 from vms.domain.footage import CoverageSpan
 from vms.domain.hold import HoldAnswer
 from vms.domain.ids import NodeId
+from vms.domain.purge import PurgeHead
 from vms.domain.retention import Orders
 from vms.errors import NotFound, Unavailable
-from vms.services import hold_orders
+from vms.services import hold_orders, purge_heads
 from vms.store import cameras, coverage, nodes
 from vms.store.database import Engines
 
@@ -37,6 +38,14 @@ class OrdersLink(Protocol):
 
     def answer_holds(self, node_id: NodeId, applied_seq: int, answers: Sequence[HoldAnswer], *, at: datetime) -> None:
         """Store how far the node has put holds into force and what it found; answering again, or late, is harmless."""
+        ...
+
+    def note_purges(self, node_id: NodeId, head: PurgeHead, *, at: datetime) -> None:
+        """Write how far the node's purge log has come into the access log, whose checkpoints others hold."""
+        ...
+
+    def noted_purges(self, node_id: NodeId) -> Mapping[int, str]:
+        """Return the positions of the node's purge log that were written so, with their hashes in hexadecimal digits."""
         ...
 
 
@@ -89,6 +98,14 @@ class LocalHub:
     def answer_holds(self, node_id: NodeId, applied_seq: int, answers: Sequence[HoldAnswer], *, at: datetime) -> None:
         with _answering(), self._central.writing() as session:
             hold_orders.take_answers(session, node_id, applied_seq, answers, at=at)
+
+    def note_purges(self, node_id: NodeId, head: PurgeHead, *, at: datetime) -> None:
+        with _answering(), self._central.writing() as session:
+            purge_heads.note_head(session, node_id, head, at=at)
+
+    def noted_purges(self, node_id: NodeId) -> Mapping[int, str]:
+        with _answering(), self._central.reading() as session:
+            return purge_heads.noted_heads(session, node_id)
 
 
 @contextmanager

@@ -199,6 +199,12 @@ class KeyStore:
         with self._threads:
             return self._copies[0].hours(camera, before)
 
+    def destroyed(self, camera: CameraId, hours: Iterable[int]) -> dict[int, int | None]:
+        """Return of each hour (since 1970) that ever had a key when that was destroyed, in ms since 1970; None while it is there."""
+        with self._threads:
+            found = self._copies[0].entries([(camera, hour) for hour in hours])
+        return {hour: entry.destroyed_ms if entry.wrapped is None else None for (_, hour), entry in found.items()}
+
     def count(self) -> int:
         """Return how many keys there are."""
         with self._threads:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from vms.domain.ids import SegmentId, split_segment_id
+from vms.domain.ids import SegmentId, StreamId, split_segment_id
 from vms.domain.timespan import datetime_of_ms
 
 LIVE = "live"
@@ -44,6 +44,12 @@ def found_published(volume: Path, since_hour: int = 0) -> Iterator[StoredFile]:
     yield from (file for file in _segment_files(volume, since_hour) if file.path.suffix == SEGMENT_SUFFIX)
 
 
+def found_of(volume: Path, stream: StreamId, hour: int) -> Iterator[StoredFile]:
+    """Yield the files, published or not, of a stream's segments that began in an hour (since the epoch)."""
+    begins = datetime.fromtimestamp(hour * _SECONDS_PER_HOUR, UTC)
+    yield from _files_in(volume, volume / LIVE / f"{stream:016x}" / f"{begins:%Y%m%d}" / f"{begins:%H}")
+
+
 def found_parts(volume: Path) -> Iterator[StoredFile]:
     """Yield the files that were not published: open ones, or what a crash left."""
     yield from (file for file in _segment_files(volume, 0) if file.path.suffix == PART_SUFFIX)
@@ -58,12 +64,16 @@ def found_strays(volume: Path) -> Iterator[Path]:
 
 def _segment_files(volume: Path, since_hour: int) -> Iterator[StoredFile]:
     for folder in _hour_folders(volume, since_hour):
-        for entry in _listed(folder):
-            path = Path(entry.path)
-            segment = _segment_of(volume, path)
-            if segment is not None and entry.is_file(follow_symlinks=False):
-                with suppress(FileNotFoundError):  # erased or renamed since it was listed
-                    yield StoredFile(segment, path, entry.stat(follow_symlinks=False).st_size)
+        yield from _files_in(volume, folder)
+
+
+def _files_in(volume: Path, folder: Path) -> Iterator[StoredFile]:
+    for entry in _listed(folder):
+        path = Path(entry.path)
+        segment = _segment_of(volume, path)
+        if segment is not None and entry.is_file(follow_symlinks=False):
+            with suppress(FileNotFoundError):  # erased or renamed since it was listed
+                yield StoredFile(segment, path, entry.stat(follow_symlinks=False).st_size)
 
 
 def _segment_of(volume: Path, path: Path) -> SegmentId | None:

@@ -15,15 +15,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
 from vms.domain.footage import SegmentState
 from vms.domain.hold import LEAST_CLOCK_ERROR, protected
 from vms.domain.ids import CameraId, SegmentId, StreamId, VolumeId, segment_id
-from vms.domain.purge import FIRST_HASH, Batch, Purge, root_of
+from vms.domain.purge import Batch, Purge, root_of
 from vms.domain.retention import ClockReading, StreamRule, free_times, lease_lasts, why_not_trusted
 from vms.domain.timespan import TICKS_PER_MS
-from vms.store import deletion_lease, hold_replica, stream_rules, volumes
+from vms.store import deletion_lease, hold_replica, purge_log, stream_rules, volumes
 from vms.store.index_tables import GapRow, RunRow, SegmentRow, SegmentSideRow, VolumeRow
 from vms.store.retention_tables import PurgeRow, StreamRuleRow
 
@@ -96,12 +96,6 @@ def kept(connection: Connection, rule: StreamRule, now_ms: int) -> int:
     return all_past - due(connection, rule, now_ms)[0]
 
 
-def open_batches(connection: Connection) -> list[Batch]:
-    """Return what was condemned and is not gone yet, in order."""
-    found = connection.execute(select(PurgeRow.__table__).where(PurgeRow.position.is_(None)).order_by(PurgeRow.number))
-    return [_batch(row) for row in found]
-
-
 def doomed(connection: Connection, batch: Batch) -> list[Doomed]:
     """Return the segments of a batch."""
     query = select(SegmentRow.start_ms, VolumeRow.uuid).join(VolumeRow, VolumeRow.number == SegmentRow.volume)
@@ -114,10 +108,7 @@ def purge(connection: Connection, batch: Batch, *, erased_ms: int) -> Purge:
     side = and_(SegmentSideRow.stream_id == SegmentRow.stream_id, SegmentSideRow.start_ms == SegmentRow.start_ms)
     query = select(SegmentRow.start_ms, SegmentRow.volume, SegmentRow.size_bytes, SegmentSideRow.file_digest).join(SegmentSideRow, side)
     found = connection.execute(query.where(_of(batch)).order_by(SegmentRow.start_ms)).all()
-    newest = connection.execute(
-        select(PurgeRow.position, PurgeRow.hash).where(PurgeRow.position.is_not(None)).order_by(PurgeRow.position.desc()).limit(1)
-    ).one_or_none()
-    position, before = (0, FIRST_HASH) if newest is None else (newest[0] or 0, newest[1] or FIRST_HASH)
+    position, before = purge_log.head(connection)
     purged = Purge(batch, position + 1, erased_ms, root_of([digest for *_, digest in found]))
     closed = {"position": purged.position, "erased_ms": erased_ms, "root": purged.root, "hash": purged.hash_after(before)}
     connection.execute(update(PurgeRow).where(PurgeRow.number == batch.number).values(closed))
@@ -130,12 +121,6 @@ def purge(connection: Connection, batch: Batch, *, erased_ms: int) -> Purge:
         volumes.add_bytes(connection, number, -sum(size for _, volume, size, _ in found if volume == number))
     _forget_runs(connection, batch)
     return purged
-
-
-def purges(connection: Connection, *, after: int = 0, limit: int = 1000) -> list[tuple[Purge, bytes]]:
-    """Return closed entries of the purge log behind a position, each with the hash that stands there."""
-    query = select(PurgeRow.__table__).where(PurgeRow.position > after).order_by(PurgeRow.position).limit(limit)
-    return [(Purge(_batch(row), row.position, row.erased_ms, row.root), row.hash) for row in connection.execute(query)]
 
 
 def empty_hours(connection: Connection, camera_id: CameraId, hours: Sequence[int], now_ms: int) -> list[int]:
@@ -200,19 +185,3 @@ def _forget_runs(connection: Connection, batch: Batch) -> None:
     for start, before_ms in _free_of(connection, batch.camera_id, batch.condemned_ms - batch.keep_ms):
         inside = and_(GapRow.start_ms >= (start or 0), GapRow.end_ms <= before_ms)
         connection.execute(delete(GapRow).where(GapRow.stream_id == batch.stream_id, inside))
-
-
-def _batch(row: Row[*tuple[object, ...]]) -> Batch:
-    return Batch(
-        row.number,
-        StreamId(row.stream_id),
-        CameraId(row.camera_id),
-        row.first_ms,
-        row.last_ms,
-        row.end_ms,
-        row.segments,
-        row.size_bytes,
-        row.keep_ms,
-        row.hold_seq,
-        row.condemned_ms,
-    )

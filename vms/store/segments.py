@@ -63,6 +63,12 @@ def at(connection: Connection, stream_id: StreamId, ticks: int) -> Segment | Non
     return segment if segment is not None and ticks < segment.end_ticks else None
 
 
+def oldest_ms(connection: Connection, stream_id: StreamId) -> int | None:
+    """Return when the oldest segment of a stream, in any state, begins, in ms since 1970; None when there is none."""
+    oldest: int | None = connection.scalar(select(func.min(SegmentRow.start_ms)).where(SegmentRow.stream_id == stream_id))
+    return oldest
+
+
 def lost(connection: Connection, volume: VolumeId, *, limit: int = FIND_LIMIT) -> list[Segment]:
     """Return the lost segments of a volume by stream and start, at most `limit`."""
     query = _SEGMENTS.where(_NOT_LIVE, SegmentRow.state == SegmentState.LOST.value, VolumeRow.uuid == volume)

@@ -1,0 +1,213 @@
+"""Say once a day how far the purge log has come, and show what became of a camera's footage of a day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from retention.node import RetentionNode
+from vms.domain.hold import LEAST_CLOCK_ERROR, HeldTime, protected
+from vms.domain.ids import CameraId, HoldId, SegmentId, StreamId, split_segment_id
+from vms.domain.purge import Purge, PurgeHead
+from vms.domain.timespan import TICKS_PER_MS, Timespan, datetime_of_ms, ms_of
+from vms.errors import VmsError
+from vms.store import hold_replica, purge_log, purging, segments, stream_rules, volumes
+from vms.store.files import Volume
+from vms.store.layout import found_of
+from vms.store.purge_log import Chain
+from vms.store.volumes import VolumeRecord
+
+_DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
+_HOUR_MS = _DAY_MS // 24
+_MS = timedelta(milliseconds=1)
+AT_WORK = timedelta(hours=1, minutes=30)
+"""From the end of a window until a pass has been: so long footage may still be there."""
+
+
+class Verdict(StrEnum):
+    GONE = "gone"
+    """Its window is over, no hold keeps anything, and nothing is left."""
+    HELD = "held"
+    """Its window is over, and whatever is left is kept by a hold."""
+    KEPT = "kept"
+    """Its window is not over, or not for so long that a pass has been."""
+    LEFT = "left"
+    """Something is left that should be gone."""
+    UNSEEN = "unseen"
+    """Its window is over and nothing was found, but not every volume could be looked through."""
+    BROKEN = "broken"
+    """The purge log is not as it was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayProof:
+    """What became of a camera's footage of a day. Moments of the log are milliseconds since 1970."""
+
+    camera_id: CameraId
+    day: Timespan
+    verdict: Verdict
+    keeps_days: float | None
+    """None: no window was ever said, so everything stays."""
+    over_at: datetime | None
+    """When the window of the day's last moment ends."""
+    held: tuple[HoldId, ...]
+    """Holds that protect some of the day."""
+    purges: tuple[Purge, ...]
+    rows: int
+    """Segments of the day in the index."""
+    files: int
+    """Files of the day on this machine's volumes, by looking for them."""
+    keys_there: int
+    keys_destroyed: int
+    """Of the hours that begin in the day."""
+    entries: int
+    """Of the purge log, each followed from the first."""
+    broken_at: int | None
+    """The first position of the purge log that is not as it was written."""
+    heads: int
+    """Positions that the access log knows, and that were compared."""
+    unmounted: tuple[str, ...]
+    """Volumes that could not be looked through."""
+
+
+def note_head(node: RetentionNode) -> None:
+    """Tell the hub how far the purge log has come, in the first pass of each day (UTC). A crash in between: it is told twice."""
+    today = node.reading().at_ms // _DAY_MS
+    with node.index.read.begin() as connection:
+        if purge_log.noted_day(connection) == today:
+            return
+        position, newest = purge_log.head(connection)
+        erased = purge_log.erased_between(connection, (today - 1) * _DAY_MS, today * _DAY_MS)
+    if position:
+        node.hub.note_purges(node.node_id, PurgeHead(position, newest, *erased), at=node.clock.now())
+    with node.index.write.begin() as connection:
+        purge_log.put_noted_day(connection, today)
+
+
+def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayProof:
+    """Look in index, key store, purge log and access log and on every volume for what there is of a camera's footage of a day.
+
+    Unavailable when the hub, which has the access log, does not answer.
+    """
+    noted = node.hub.noted_purges(node.node_id)
+    start_ms, end_ms = ms_of(day.start), ms_of(day.end)
+    hours = range(start_ms // _HOUR_MS, -(-end_ms // _HOUR_MS))
+    with node.index.read.begin() as connection:
+        rules = [rule for rule in stream_rules.rules(connection) if rule.camera_id == camera_id]
+        streams = [rule.stream_id for rule in rules]
+        held = _holds_of(connection, camera_id, start_ms, end_ms)
+        rows = [row for stream in streams for row in segments.find(connection, stream, day)]
+        gone = purge_log.purges_of(connection, camera_id, start_ms, end_ms)
+        chain = purge_log.follow(connection, frozenset(noted))
+        places = volumes.all_volumes(connection)
+    files, unmounted = _files(places, streams, hours)
+    of_day = {one for one in files if start_ms <= split_segment_id(one)[1] < end_ms}
+    keys = node.keys.destroyed(camera_id, hours)
+    keep_ms = max((rule.keep_ms for rule in rules), default=None)
+    over_at = None if keep_ms is None else datetime_of_ms(end_ms + keep_ms)
+    wrong = [position for position, digest in noted.items() if _differs(chain, position, digest)]
+    free = [row for row in rows if not any(time.overlaps(row.start_ticks, row.end_ticks) for _, time in held)]
+    found = _Found(
+        broken=chain.broken_at is not None or bool(wrong),
+        over=over_at is not None and over_at + AT_WORK <= node.clock.now(),
+        left=bool(rows or of_day),
+        overdue=bool(free or of_day - {row.id for row in rows}),
+        unseen=bool(unmounted),
+    )
+    return DayProof(
+        camera_id=camera_id,
+        day=day,
+        verdict=found.verdict,
+        keeps_days=None if keep_ms is None else keep_ms / _DAY_MS,
+        over_at=over_at,
+        held=tuple(sorted({hold for hold, _ in held})),
+        purges=tuple(gone),
+        rows=len(rows),
+        files=len(of_day),
+        keys_there=sum(1 for at_ms in keys.values() if at_ms is None),
+        keys_destroyed=sum(1 for at_ms in keys.values() if at_ms is not None),
+        entries=chain.entries,
+        broken_at=chain.broken_at if chain.broken_at is not None else min(wrong, default=None),
+        heads=len(noted),
+        unmounted=tuple(unmounted),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How old a camera's oldest footage is, and whether it may be there."""
+
+    camera_id: CameraId
+    oldest_at: datetime | None
+    keeps_days: float
+    held: int
+    """Segments past their window that a hold keeps."""
+    overdue: int
+    """Segments that should be gone: past their window for longer than a pass takes to come, and kept by nothing."""
+
+
+def standings(node: RetentionNode) -> list[Standing]:
+    """Return of each camera what there is past its window."""
+    now_ms, found = node.reading().at_ms, list[Standing]()
+    with node.index.read.begin() as connection:
+        rules = stream_rules.rules(connection)
+        for camera in sorted({rule.camera_id for rule in rules}):
+            mine = [rule for rule in rules if rule.camera_id == camera]
+            starts = [start for rule in mine if (start := segments.oldest_ms(connection, rule.stream_id)) is not None]
+            overdue = sum(purging.due(connection, rule, now_ms - AT_WORK // _MS)[0] for rule in mine)
+            held = sum(purging.kept(connection, rule, now_ms) for rule in mine)
+            oldest = None if not starts else datetime_of_ms(min(starts))
+            found.append(Standing(camera, oldest, max(rule.keep_ms for rule in mine) / _DAY_MS, held, overdue))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    broken: bool
+    over: bool
+    left: bool
+    overdue: bool
+    """Something is left that no hold keeps."""
+    unseen: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.broken:
+            return Verdict.BROKEN
+        if not self.over:
+            return Verdict.KEPT
+        if self.overdue:
+            return Verdict.LEFT
+        if self.unseen:
+            return Verdict.UNSEEN
+        return Verdict.HELD if self.left else Verdict.GONE
+
+
+def _holds_of(connection: Connection, camera_id: CameraId, start_ms: int, end_ms: int) -> list[tuple[HoldId, HeldTime]]:
+    """Return what holds protect of a time of a camera."""
+    named = [(hold, protected(time, LEAST_CLOCK_ERROR)) for hold, camera, time in hold_replica.in_force(connection) if camera == camera_id]
+    return [(hold, time) for hold, time in named if time.overlaps(start_ms * TICKS_PER_MS, end_ms * TICKS_PER_MS)]
+
+
+def _files(places: Sequence[VolumeRecord], streams: Sequence[StreamId], hours: Sequence[int]) -> tuple[set[SegmentId], list[str]]:
+    """Return whose files are on the volumes, and why some volumes could not be looked through."""
+    files, unmounted = set[SegmentId](), list[str]()
+    for place in places:
+        try:
+            volume = Volume.open(place.path, expect=place.id)
+            files |= {file.segment for stream in streams for hour in hours for file in found_of(volume.path, stream, hour)}
+        except (OSError, VmsError) as err:
+            unmounted.append(str(err))
+    return files, unmounted
+
+
+def _differs(chain: Chain, position: int, digest: str) -> bool:
+    """Say whether the chain, as far as it holds, is another one than was written down."""
+    if chain.broken_at is not None and position >= chain.broken_at:
+        return False  # said already
+    known = chain.hashes.get(position)
+    return known is None or known.hex() != digest
