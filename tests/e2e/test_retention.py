@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,7 +22,7 @@ from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from tests.waiting import wait_until
 from vms.domain.access import Action
 from vms.domain.camera import CameraDetails
-from vms.domain.footage import Segment
+from vms.domain.footage import GapReason, Segment
 from vms.domain.people import Role
 from vms.domain.timespan import datetime_of_ms
 from vms.services.access_log import DISTRICT
@@ -176,6 +177,26 @@ def test_a_segment_past_its_window_is_not_decrypted_at_the_console_either(old: O
     condemned = old.product.vms("segment", "cat", old.segments[0].id)
     assert condemned.code == 2
     assert "its day has come" in condemned.err
+
+
+def test_on_a_full_volume_recording_goes_on_when_what_is_past_its_window_has_gone(tmp_path: Path, cameras: Cameras) -> None:
+    """Nothing goes before its day: the newest old footage stays."""
+    with a_site(tmp_path / "data", max_bytes=60_000_000) as site:
+        camera = site.add_camera("Door", cameras.demo.port, cameras.demo.path(cameras.demo.keys[0]))
+        stream, volume = stream_of(camera), site.volume()
+        days = [CLOCK.now() - timedelta(days=20, minutes=minute) for minute in range(6)]
+        late = CLOCK.now() - timedelta(days=13)
+        content = random.Random(1).randbytes(8_000_000)
+        with closing(site.keys()) as keys:
+            old = footage(site.index, volume, keys, days, stream=stream, camera=camera.camera.id, content=content)
+            (newer,) = footage(site.index, volume, keys, [late], stream=stream, camera=camera.camera.id, content=content)
+        site.start()
+        wait_until(lambda: [gap for gap in site.gaps(stream) if gap.reason is GapReason.DISK_FULL], seconds=60)
+        before = len(site.segments(stream))
+        Product(site.settings.data_dir).must("retain", "--once")
+        site.wait_for_segments(stream, before + 2)
+        assert not any(volume.segment_path(one.id).exists() for one in old)
+        assert volume.segment_path(newer.id).exists()
 
 
 def test_a_day_is_attested_by_the_command_line_and_its_purge_log_by_the_access_log(old: Old) -> None:

@@ -26,14 +26,15 @@ def footage(
     stream: StreamId = STREAM,
     camera: CameraId = CAMERA,
     seconds: float = 60,
+    content: bytes = b"footage",
 ) -> list[Segment]:
     """Make a segment of each start; without `keys` there are none for its hours."""
     made = []
     for start in starts:
-        segment = replace(a_segment(start, seconds, stream=stream, volume=volume.id), size_bytes=7)
+        segment = replace(a_segment(start, seconds, stream=stream, volume=volume.id), size_bytes=len(content))
         path = volume.segment_path(segment.id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"footage")
+        path.write_bytes(content)
         made.append(segment)
     if keys is not None:
         keys.ensure(camera, [segment.start_ms // 3_600_000 for segment in made])

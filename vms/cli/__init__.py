@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from vms.cli import access_log, cameras, holds, inspect, keys, mail, people, retain, run, screens, setup, tls
+from vms.cli import access_log, cameras, holds, inspect, keys, mail, people, retain, run, screens, setup, size, tls
 from vms.cli.context import DEFAULT_DATA, DEMO_DATA, Cli
 from vms.cli.output import Exit, err
 
@@ -57,6 +57,7 @@ for _command in (
     run.record,
     retain.retain,
     inspect.status,
+    size.size,
     inspect.check,
     inspect.doctor,
 ):

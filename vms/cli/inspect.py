@@ -19,6 +19,7 @@ from vms.cli import checks, platforms
 from vms.cli.context import Cli
 from vms.cli.options import AsJson
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
+from vms.cli.size import measured_room, room_sentence
 from vms.config import Settings
 from vms.domain.access import Purpose
 from vms.domain.footage import Segment, SegmentState
@@ -265,6 +266,27 @@ def _findings(cli: Cli) -> Iterator[Finding]:
     yield _try("pages", lambda: checks.pages(settings, cli.clock.now()))
     for setting in settings.volumes:
         yield _try(f"volume {setting.path}", lambda path=setting.path: f"{Volume.open(path).free_bytes() / 1e9:.1f} GB free")  # type: ignore[misc]
+    yield _try("room for the window", lambda: _room(cli, settings))
+    yield _try("footage past its window", lambda: _overdue(cli, settings))
+
+
+def _room(cli: Cli, settings: Settings) -> str:
+    room = measured_room(cli, settings)
+    if room is None:
+        return "less than an hour was recorded, which says nothing of a day"
+    if not room.enough:
+        raise Unavailable(room_sentence(room))
+    return room_sentence(room)
+
+
+def _overdue(cli: Cli, settings: Settings) -> str:
+    """Say whether anything is there that should be gone, without a retention of its own."""
+    from retention.process import standings  # noqa: PLC0415 - only these commands load what deletes
+
+    overdue = sum(one.overdue for one in standings(settings, cli.clock))
+    if overdue:
+        raise Unavailable(f"{overdue:,} segments should be gone: look for ‘deletion paused’ in the log, and try vms retain --once")
+    return "none but what holds keep"
 
 
 def _platform_findings(cli: Cli) -> Iterator[Finding]:

@@ -150,6 +150,12 @@ class Volume:
         watermark = max(min(WATERMARK_BYTES, total // WATERMARK_DIVISOR), min(BALLAST_BYTES, total // 100))
         return watermark if self.max_bytes is None else min(watermark, self.max_bytes)
 
+    def room_left(self) -> int:
+        """Return how many octets more can be recorded here; 0 when recording stops already."""
+        free = self.free_bytes() - self.low_watermark_bytes
+        limit = free if self.max_bytes is None else min(free, self.max_bytes - self.used_bytes())
+        return max(0, limit)
+
     def lack_of_room(self, expected_bytes: int = 0) -> str | None:
         """Return why `expected_bytes` more can't be recorded here, as a sentence; None when they can. DiskFault when it can't be asked."""
         with _disk_speaks(self.path):

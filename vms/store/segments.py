@@ -69,6 +69,14 @@ def oldest_ms(connection: Connection, stream_id: StreamId) -> int | None:
     return oldest
 
 
+def recorded_since(connection: Connection, stream_id: StreamId, start_ms: int) -> tuple[int, int | None]:
+    """Return the octets of a stream's segments that began at `start_ms` or later, and when the first of them did."""
+    since = and_(SegmentRow.stream_id == stream_id, SegmentRow.start_ms >= start_ms)
+    sums = func.coalesce(func.sum(SegmentRow.size_bytes), 0), func.min(SegmentRow.start_ms)
+    size, first = connection.execute(select(*sums).where(since)).one()
+    return size, first
+
+
 def lost(connection: Connection, volume: VolumeId, *, limit: int = FIND_LIMIT) -> list[Segment]:
     """Return the lost segments of a volume by stream and start, at most `limit`."""
     query = _SEGMENTS.where(_NOT_LIVE, SegmentRow.state == SegmentState.LOST.value, VolumeRow.uuid == volume)

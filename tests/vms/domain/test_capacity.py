@@ -1,0 +1,50 @@
+"""How much room footage needs and when it is full, beside a day-by-day count."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vms.domain.capacity import LATE_DAYS, Room, bytes_a_day, bytes_needed, disks_needed
+
+
+def _room(*, a_day: float = 10, total: int = 100, used: int = 0, days: float = 14, oldest_days: float = 0) -> Room:
+    return Room(a_day, 1, total, used, days, oldest_days)
+
+
+def test_a_district_of_150_cameras_takes_six_and_a_half_terabytes_a_day() -> None:
+    assert bytes_a_day(150, 4) == pytest.approx(6.48e12)
+    assert bytes_needed(bytes_a_day(150, 4), 14) == pytest.approx(91.1e12, rel=0.001)
+    assert disks_needed(91.1e12, 8e12, 0.1) == 13
+    assert disks_needed(1, 8e12, 0.1) == 1
+
+
+@pytest.mark.parametrize(
+    ("room", "full"),
+    [
+        (_room(total=100), 10),  # ten days of room, and nothing goes for fourteen
+        (_room(total=200), None),
+        (_room(total=100, used=95, oldest_days=10), 0.5),
+        (_room(total=100, used=95, oldest_days=14), None),  # as much goes as comes
+        (_room(total=100, used=120), 0),
+        (_room(a_day=0, used=100), None),
+    ],
+)
+def test_volumes_are_full_only_before_footage_goes(room: Room, full: float | None) -> None:
+    assert room.full_in_days == (None if full is None else pytest.approx(full))
+
+
+@given(st.floats(1, 50), st.integers(1, 500), st.floats(1, 30), st.floats(0, 1))
+def test_what_is_said_to_be_full_is_full_hour_by_hour(a_day: float, total: int, days: float, share: float) -> None:
+    """Footage that came evenly since it began comes on, and goes when its window is over."""
+    oldest = share * days
+    used = round(oldest * a_day)
+    if used > total:
+        return
+    said = _room(a_day=a_day, total=total, used=used, days=days, oldest_days=oldest).full_in_days
+    kept = min(oldest + (days if said is None else said), days + LATE_DAYS) * a_day
+    if said is None:
+        assert kept <= total + a_day * LATE_DAYS + 1
+    else:
+        assert kept == pytest.approx(total, abs=1 + a_day * LATE_DAYS)
