@@ -314,8 +314,8 @@ def _find_again(node: Node, volume: Volume) -> int:
     if back:
         with node.index.write.begin() as connection:
             for row in back:
-                log.info("lost segment found again", segment=row.id, volume=volume.id)
-                segments.set_state(connection, row.id, SegmentState.LIVE)
+                if segments.set_state(connection, row.id, SegmentState.LIVE, was=SegmentState.LOST):
+                    log.info("lost segment found again", segment=row.id, volume=volume.id)
     return len(back)
 
 
@@ -346,8 +346,8 @@ def _mark_lost(node: Node, volume: Volume, since_hour: int) -> int:
     if gone:
         with node.index.write.begin() as connection:
             for segment in gone:
-                log.warning("segment lost: its file is gone; run: vms check", segment=segment, volume=volume.id)
-                segments.set_state(connection, segment, SegmentState.LOST)
+                if segments.set_state(connection, segment, SegmentState.LOST, was=SegmentState.LIVE):
+                    log.warning("segment lost: its file is gone; run: vms check", segment=segment, volume=volume.id)
     return len(gone)
 
 

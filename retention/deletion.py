@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from retention import clock_trust
 from retention.node import RetentionNode
 from retention.orders import take_orders
 from retention.proof import note_head
 from vms.domain.ids import CameraId, VolumeId
 from vms.domain.purge import Batch
-from vms.domain.retention import ClockReading, StreamRule, lease_lasts, why_not_trusted
-from vms.errors import Unavailable, VmsError
+from vms.domain.retention import ClockReading, StreamRule, lease_lasts
+from vms.errors import VmsError
 from vms.log import get_logger
 from vms.store import deletion_lease, purge_log, purging, stream_rules, volumes
 from vms.store.erase import erase_published
@@ -20,6 +21,7 @@ from vms.store.failpoints import failpoint
 from vms.store.files import Volume
 from vms.store.layout import segment_file
 from vms.store.purging import Doomed
+from vms.store.volumes import VolumeRecord
 
 log = get_logger(__name__)
 
@@ -48,6 +50,7 @@ class Deletion:
     def __init__(self, node: RetentionNode, pause: Pause) -> None:
         self._node = node
         self._pause = pause
+        self._kept_waiting = 0.0
 
     def run(self) -> Passed:
         """Finish what was condemned before, then destroy what is due."""
@@ -55,10 +58,11 @@ class Deletion:
         try:
             for batch in self._open_batches():
                 self._destroy(batch, passed)
-            passed.paused = self.why_paused()
-            if passed.paused is None:
+            why = self.why_paused()
+            if why is None:
                 self._destroy_due(passed)
                 note_head(self._node)
+            passed.paused = why or passed.paused
         except VmsError as err:
             passed.paused = str(err)
         passed.kept = self._kept()
@@ -76,35 +80,48 @@ class Deletion:
 
     def _why_not_trusted(self, now: ClockReading) -> str | None:
         with self._node.index.read.begin() as connection:
-            known = deletion_lease.get(connection)
-        return None if known is None else why_not_trusted(known.asked, now)
+            return clock_trust.why_not(connection, now)
 
     def _destroy_due(self, passed: Passed) -> None:
         with self._node.index.read.begin() as connection:
-            due = stream_rules.rules(connection)
+            due, places = stream_rules.rules(connection), volumes.all_volumes(connection)
+        mounted = [place.id for place in places if _is_mounted(place)]
         for rule in due:
-            while (batch := self._condemned(rule)) is not None:
+            while self._may_go_on() and (batch := self._condemned(rule, mounted)) is not None:
                 passed.condemned += batch.segments
                 if not self._destroy(batch, passed):
                     break
+        if not self._may_go_on():
+            return
+        if len(mounted) < len(places) and (left := self._left(due)):
+            passed.paused = f"{left:,} segments are past their window on volumes that are not mounted. Mount them where they were."
         for camera in sorted({rule.camera_id for rule in due}):
             self._destroy_keys([rule for rule in due if rule.camera_id == camera], passed)
 
-    def _condemned(self, rule: StreamRule) -> Batch | None:
-        """Condemn a batch (R1 to R4); None when nothing of the stream is due, or the process is to end."""
-        began = self._node.clock.monotonic()
+    def _left(self, due: list[StreamRule]) -> int:
+        now_ms = self._node.reading().at_ms
+        with self._node.index.read.begin() as connection:
+            return sum(purging.due(connection, rule, now_ms)[0] for rule in due)
+
+    def _may_go_on(self) -> bool:
+        """Let the recorder have the index for as long as it was kept waiting; False when the process is to end."""
+        waited, self._kept_waiting = self._kept_waiting, 0.0
+        return not self._pause(waited)
+
+    def _condemned(self, rule: StreamRule, mounted: Sequence[VolumeId]) -> Batch | None:
+        """Condemn a batch (R1 to R4) of a volume that is there; None when nothing of the stream is due."""
         now = self._node.reading()
         with self._node.index.read.begin() as connection:
             lease = deletion_lease.get(connection)
         if lease is None or not lease_lasts(lease.asked, now):
             take_orders(self._node)  # a pass may take longer than a lease lasts
-            now = self._node.reading()
+        began = self._node.clock.monotonic()
         with self._node.index.write.begin() as connection:
-            batch = purging.condemn(connection, rule.stream_id, now)
+            batch = purging.condemn(connection, rule.stream_id, self._node.reading(), mounted)
         if batch is not None:
             failpoint("retain:condemn")
-        # The recorder has the index for as long as it was kept waiting.
-        return None if self._pause(self._node.clock.monotonic() - began) else batch
+        self._kept_waiting += self._node.clock.monotonic() - began
+        return batch
 
     def _destroy(self, batch: Batch, passed: Passed) -> bool:
         """Erase the files of a batch and purge its rows (R5, R6); False when a disk does not let go of them yet."""
@@ -112,7 +129,7 @@ class Deletion:
             doomed, paths = purging.doomed(connection, batch), {known.id: known.path for known in volumes.all_volumes(connection)}
         try:
             passed.erased += _erase(doomed, paths)
-        except (OSError, Unavailable) as err:
+        except (OSError, VmsError) as err:
             passed.paused = f"Footage that is condemned can't be erased: {err}"
             log.error("footage not erased", batch=batch.number, reason=str(err))
             return False
@@ -122,7 +139,7 @@ class Deletion:
             purging.purge(connection, batch, erased_ms=self._node.reading().at_ms)
         failpoint("retain:purge")
         passed.purged += batch.segments
-        self._pause(self._node.clock.monotonic() - began)
+        self._kept_waiting += self._node.clock.monotonic() - began
         return True
 
     def _destroy_keys(self, rules: list[StreamRule], passed: Passed) -> None:
@@ -178,10 +195,19 @@ def due(node: RetentionNode) -> list[Due]:
     return [one for one in found.values() if one.segments or one.kept]
 
 
+def _is_mounted(place: VolumeRecord) -> bool:
+    try:
+        Volume.open(place.path, expect=place.id)
+    except (OSError, VmsError):
+        return False
+    return True
+
+
 def _erase(doomed: list[Doomed], paths: dict[VolumeId, Path]) -> int:
     """Erase files and sync their folders. Unavailable for a volume that is not mounted where it was: its files would seem gone."""
     erased = 0
     for volume in {one.volume for one in doomed}:
         path = Volume.open(paths[volume], expect=volume).path
         erased += erase_published(path, [segment_file(one.id) for one in doomed if one.volume == volume])
+        Volume.open(paths[volume], expect=volume)  # one that fell away meanwhile has its files still
     return erased

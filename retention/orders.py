@@ -9,9 +9,9 @@ H5 note that it has them
 
 from __future__ import annotations
 
+from retention import clock_trust
 from retention.node import RetentionNode
 from vms.domain.hold import LEAST_CLOCK_ERROR, protected
-from vms.domain.retention import why_not_trusted
 from vms.domain.timespan import datetime_of_ms
 from vms.store import deletion_lease, hold_replica
 from vms.store.deletion_lease import Lease
@@ -25,11 +25,10 @@ def take_orders(node: RetentionNode) -> None:
     """
     asked = node.reading()  # H1
     with node.index.read.begin() as connection:
-        known = hold_replica.applied_seq(connection)
-    orders = node.hub.orders(node.node_id, known, at=datetime_of_ms(asked.at_ms))
+        known, sure = hold_replica.applied_seq(connection), clock_trust.why_not(connection, asked) is None
+    orders = node.hub.orders(node.node_id, known, at=datetime_of_ms(asked.at_ms), sure=sure)
     with node.index.write.begin() as connection:  # H2
-        newest, before = hold_replica.apply(connection, orders), deletion_lease.get(connection)
-        if newest and (before is None or why_not_trusted(before.asked, asked) is None):
+        if hold_replica.apply(connection, orders) and clock_trust.why_not(connection, asked) is None:
             deletion_lease.put(connection, Lease(orders.hold_seq, asked))
     failpoint("retain:orders")
     answer_holds(node)

@@ -149,7 +149,11 @@ def _work(node: RetentionNode, lock_path: Path, stopping: threading.Event) -> No
     scheduler.add_job(jobs.make_pass, IntervalTrigger(minutes=AGAIN_MINUTES, timezone=UTC), next_run_time=now)
     scheduler.start()
     try:
-        stopping.wait()
+        while not stopping.wait(LOOK_SECONDS):
+            before, now = now, node.clock.now()
+            if now < before:  # the scheduler waits by the wall clock: it would wait until that has caught up
+                for job in scheduler.get_jobs():
+                    job.modify(next_run_time=now)
     finally:
         scheduler.shutdown()  # waits for the batch in hand
 

@@ -26,7 +26,7 @@ from vms.log import get_logger
 from vms.services import emergency, hold_release
 from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
 from vms.services.due_acts import announce, carry_out_due
-from vms.services.log_erase import due, erase_texts
+from vms.services.log_erase import due, erase_texts, has_run_a_day
 from vms.services.log_key import LogKey, read_log_key
 from vms.services.log_proof import Signed, sign_checkpoint
 from vms.services.log_witness import configured_witness
@@ -258,7 +258,9 @@ class Jobs:
     def _end_holds(self, at: datetime) -> None:
         """Look without holding up a writer, then write."""
         with self._central.reading() as session:
-            ending, telling = hold_release.releases_due(session, at=at), hold_release.notices_due(session, at=at)
+            # A release can't be taken back, so none is written by a clock that has only just leapt there.
+            ending = hold_release.releases_due(session, at=at) and has_run_a_day(session, at=at)
+            telling = hold_release.notices_due(session, at=at)
         if ending:
             with self._central.writing() as session:
                 hold_release.end_due(session, at=at)

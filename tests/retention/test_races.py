@@ -59,7 +59,7 @@ def _race(world: World, rounds: int) -> tuple[int, int]:
 
         def condemn() -> None:
             with world.node.index.write.begin() as connection:
-                purging.condemn(connection, STREAM, world.node.reading())
+                purging.condemn(connection, STREAM, world.node.reading(), [world.volume.id])
 
         def take(looks: int = drawn.randrange(6)) -> None:
             for _ in range(looks):  # so that now one is first and now the other

@@ -5,19 +5,23 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from retention.deletion import Deletion
+from retention.orders import take_orders
 from tests.factories import CONSOLE, NOW, a_camera, a_person, after, done, elsewhere, refused
 from tests.retention.world import DAY, World
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from vms.domain.footage import Segment
 from vms.domain.hold import HeldTime
 from vms.domain.ids import CameraId, HoldId, StreamId
+from vms.domain.legal_hold import Ending
 from vms.domain.people import Person, Role
 from vms.services.district import District, save_district
+from vms.services.hold_release import undo_release
 from vms.services.hold_resend import resend
 from vms.services.hub_link import LocalHub
 from vms.store import branches, hold_replica, holds
@@ -141,6 +145,67 @@ def test_a_release_that_the_backup_lacks_is_taken_back_at_the_node_too(restored:
     assert restored.world.make_pass().paused is None
     assert restored.known_here() == {hold}
     assert _left(restored, made) == _around(10)
+
+
+def test_a_release_that_was_undone_after_the_backup_is_not_written(restored: Restored) -> None:
+    """Its undoing has a number, so the node has applied what the restored hub never gave it."""
+    hold = restored.place(10)
+    with restored.central.writing() as session:
+        holds.begin_ending(session, hold, Ending(NOW + timedelta(days=7), "x", "X", "settled"))
+    restored.world.make_pass()
+    backup = restored.save()
+    with restored.central.writing() as session:
+        done(undo_release(session, restored.director, hold, at=NOW))
+    restored.world.make_pass()
+    restored.put_back(backup)
+    made = _footage(restored)
+    restored.world.clock.advance(8 * DAY)
+    assert "vms hold resend" in (restored.world.make_pass().paused or "")
+    assert all(restored.world.left(made))
+
+
+def test_a_longer_window_that_the_backup_lacks_stops_deletion(restored: Restored) -> None:
+    restored.world.make_pass()
+    backup = restored.save()
+    with restored.central.writing() as session:
+        save_district(session, CONSOLE, District("Alder", "America/Los_Angeles", 30, "Helen Marsh"), at=NOW)
+    made = _footage(restored)
+    assert restored.world.make_pass().paused is None
+    restored.put_back(backup)
+    assert "vms hold resend" in (restored.world.make_pass().paused or "")
+    assert all(restored.world.left(made))
+
+
+def test_a_backup_from_before_the_node_first_asked_is_mended_too(restored: Restored) -> None:
+    backup = restored.save()
+    lost = restored.place(10)
+    restored.world.make_pass()
+    restored.put_back(backup)
+    made = _footage(restored)
+    assert "vms hold resend" in (restored.world.make_pass().paused or "")
+    assert restored.resend() == [lost]
+    assert restored.world.make_pass().paused is None
+    assert _left(restored, made) == _around(10)
+
+
+def test_no_release_is_written_by_a_clock_that_leapt(restored: Restored) -> None:
+    """A minute in which the machine believes to be two months ahead ends no hold."""
+    hold = restored.place(10)
+    restored.world.make_pass()
+    made = _footage(restored)
+    with restored.central.writing() as session:
+        holds.begin_ending(session, hold, Ending(NOW + timedelta(days=7), "x", "X", "settled"))
+    restored.world.clock.wall += timedelta(days=60)
+    take_orders(restored.world.node)
+    restored.world.make_pass()
+    assert restored.known_to_the_hub() == {hold}
+    restored.world.clock.wall -= timedelta(days=60)
+    assert restored.world.make_pass().paused is None
+    assert _left(restored, made) == _around(10)
+    restored.world.clock.advance(8 * DAY)
+    restored.world.make_pass()
+    assert restored.known_to_the_hub() == set()
+    assert _left(restored, made) == set()
 
 
 def test_a_node_that_applied_nothing_since_the_backup_goes_on_by_itself(restored: Restored) -> None:

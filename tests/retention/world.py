@@ -56,6 +56,7 @@ class ToldHub:
     away: bool = False
     answers: list[HoldAnswer] = field(default_factory=list)
     applied: int = 0
+    sure: list[bool] = field(default_factory=list)
     heads: list[PurgeHead] = field(default_factory=list)
 
     @property
@@ -69,8 +70,9 @@ class ToldHub:
     def release(self, hold: int, camera: CameraId = CAMERA) -> None:
         self.changes.append(HoldChange(self.seq + 1, HoldId(hold), camera, None))
 
-    def orders(self, _node: NodeId, applied_seq: int, *, at: datetime) -> Orders:
+    def orders(self, _node: NodeId, applied_seq: int, *, at: datetime, sure: bool = True) -> Orders:
         assert at.tzinfo is not None
+        self.sure.append(sure)
         if self.away:
             raise Unavailable("The hub does not answer.")
         if applied_seq > self.seq:

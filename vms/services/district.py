@@ -12,7 +12,7 @@ from vms.domain.access import Action
 from vms.domain.people import Actor
 from vms.errors import InvalidInput
 from vms.services.access_log import record
-from vms.store import settings
+from vms.store import holds, settings
 
 MOST_DAYS_KEPT = 30
 
@@ -22,7 +22,7 @@ class District:
     name: str
     timezone: str
     days: int
-    """Footage is kept so long; no deletion happens before retention exists."""
+    """Footage is kept so long."""
     director: str
 
 
@@ -33,6 +33,7 @@ def save_district(session: Session, actor: Actor, district: District, *, at: dat
         raise InvalidInput(f"Footage can't be kept {district.days} days. Give a number from 1 to {MOST_DAYS_KEPT}.")
     values = {"district.name": district.name, "district.timezone": district.timezone}
     values |= {"district.days": str(district.days), "district.director": district.director}
+    holds.count_change(session)  # nodes learn of the days at once
     settings.put(session, values)
     record(session, actor=actor, action=Action.DISTRICT_EDIT, at=at, detail=values)
 

@@ -25,16 +25,16 @@ from vms.store import holds, leases, nodes
 _DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
 
 
-def orders(session: Session, node: NodeId, applied_seq: int, *, at: datetime) -> Orders:
+def orders(session: Session, node: NodeId, applied_seq: int, *, at: datetime, sure: bool) -> Orders:
     """Return what a node has not applied yet and how long it keeps what, and grant it a lease.
 
-    Writes the releases that are due first. NotFound for a node that the hub does not know; Conflict for one that knows more than the
-    hub: nothing may be destroyed then.
+    Writes the releases that are due first, if the clock that says `at` is trusted (`sure`): a release can't be taken back. NotFound for
+    a node that the hub does not know; Conflict for one that knows more than the hub: nothing may be destroyed then.
     """
     _require_known(session, node)
     holds.lock(session)
     _require_given(session, node, applied_seq)
-    ended = write_due(session, at=at)
+    ended = write_due(session, at=at) if sure else []
     newest = holds.seq(session)
     changes = leases.changes(session, node, applied_seq)
     district = load_district(session)

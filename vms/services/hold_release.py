@@ -78,6 +78,7 @@ def undo_release(session: Session, actor: Actor, number: HoldId, *, at: datetime
         return no_such("legal hold")
     if not holds.stop_ending(session, number):
         return Refused(Refusal.NOT_ALLOWED, _not_undone(hold, at))
+    holds.count_change(session)
     record(session, actor=actor, action=Action.HOLD_KEEP, at=at, detail=named_in_log(hold))
     return holds.get(session, None, number) or no_such("legal hold")
 

@@ -42,7 +42,7 @@ def resend(session: Session, actor: Actor, kept: Sequence[Kept], *, at: datetime
     holds.lock(session)
     found = _found(session, actor, kept, at)
     newest = holds.number_anew(session, at)
-    leases.put_given_to_all(session, newest)
+    leases.put_given_to_all(session, newest, at)
     detail = {"found": str(len(found)), "holds": ", ".join(str(one.id) for one in found)}
     record(session, actor=actor, action=Action.HOLD_RESEND, at=at, detail=detail)
     return found
@@ -54,7 +54,10 @@ def _found(session: Session, person: Person, kept: Sequence[Kept], at: datetime)
     made = []
     for number in sorted({hold for hold, *_ in lacking}):
         under = {camera for hold, camera, _ in lacking if hold == number}
-        if holds.get(session, None, number) is None:
+        stands = holds.get(session, None, number)
+        if stands is not None and stands.released_at is not None:
+            continue  # it has ended for the hub, and nothing here could end it again
+        if stands is None:
             time = next(time for hold, _, time in lacking if hold == number)
             made.append(
                 LegalHold(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from vms.domain.camera import NodeConfiguration, StreamStatus
 from vms.domain.footage import CoverageSpan
@@ -15,7 +15,7 @@ from vms.domain.hold import HoldAnswer
 from vms.domain.ids import NodeId
 from vms.domain.purge import PurgeHead
 from vms.domain.retention import Orders
-from vms.errors import NotFound, Unavailable
+from vms.errors import Corrupt, NotFound, Unavailable
 from vms.services import hold_orders, purge_heads
 from vms.store import cameras, coverage, nodes
 from vms.store.database import Engines
@@ -28,8 +28,10 @@ class OrdersLink(Protocol):
         """Return the number of the newest change of holds, cheaply: what is newer than the node has applied is a reason to ask at once."""
         ...
 
-    def orders(self, node_id: NodeId, applied_seq: int, *, at: datetime) -> Orders:
+    def orders(self, node_id: NodeId, applied_seq: int, *, at: datetime, sure: bool = True) -> Orders:
         """Return the holds behind `applied_seq` and how long footage is kept; with it the node has a lease (`LEASE_LASTS`).
+
+        `sure`: the node trusts the clock that says `at`; holds end by no other.
 
         Each lease carries every hold that was committed before it. Conflict when the hub knows less than the node: nothing may be
         destroyed then.
@@ -90,10 +92,10 @@ class LocalHub:
         with _answering(), self._central.reading() as session:
             return hold_orders.hold_seq(session, node_id)
 
-    def orders(self, node_id: NodeId, applied_seq: int, *, at: datetime) -> Orders:
+    def orders(self, node_id: NodeId, applied_seq: int, *, at: datetime, sure: bool = True) -> Orders:
         """Return what the node is to apply; `hold_orders` says why a hold is never overtaken."""
         with _answering(), self._central.writing() as session:
-            return hold_orders.orders(session, node_id, applied_seq, at=at)
+            return hold_orders.orders(session, node_id, applied_seq, at=at, sure=sure)
 
     def answer_holds(self, node_id: NodeId, applied_seq: int, answers: Sequence[HoldAnswer], *, at: datetime) -> None:
         with _answering(), self._central.writing() as session:
@@ -115,3 +117,7 @@ def _answering() -> Iterator[None]:
         yield
     except OperationalError as err:
         raise Unavailable("The central database does not answer. The node goes on recording and tries again.") from err
+    except DatabaseError as err:
+        if type(err) is not DatabaseError:
+            raise
+        raise Corrupt("The central database can't be read as a database. Restore it from a backup.") from err

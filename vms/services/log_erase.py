@@ -44,11 +44,16 @@ def due(session: Session, *, days: int, at: datetime, origin: str = DISTRICT) ->
     """
     newest = access_tree.newest_checkpoint(session, origin)
     first = access_erasing.first_with_text(session, origin)
-    if newest is None or first is None or not access_erasing.was_signed_between(session, origin, at - _SETTLED[1], at - _SETTLED[0]):
+    if newest is None or first is None or not has_run_a_day(session, at=at, origin=origin):
         return None
     kept = access_erasing.first_since(session, origin, at - timedelta(days=days), after=first)
     last = min(newest.size, first + MOST_ERASED - 1, newest.size if kept is None else kept - 1)
     return Due(first, last) if last >= first else None
+
+
+def has_run_a_day(session: Session, *, at: datetime, origin: str = DISTRICT) -> bool:
+    """Say whether the clock that says `at` said so a day ago, too: the log was signed then. One that leapt was not there."""
+    return access_erasing.was_signed_between(session, origin, at - _SETTLED[1], at - _SETTLED[0])
 
 
 def erase_texts(session: Session, key: LogKey, found: Due, *, days: int, at: datetime, origin: str = DISTRICT) -> None:

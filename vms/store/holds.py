@@ -78,6 +78,12 @@ def cover(session: Session, pairs: Sequence[tuple[HoldId, CameraId]]) -> None:
     session.execute(insert(HoldCameraRow), rows)
 
 
+def count_change(session: Session) -> None:
+    """Give a number to a change that concerns no camera, so that nodes ask again and a backup that lacks it is noticed."""
+    lock(session)
+    _count(session, 1)
+
+
 def number_anew(session: Session, at: datetime) -> int:
     """Number every camera that is under a hold anew, higher than any number before `at`; return the newest. The caller holds the lock.
 

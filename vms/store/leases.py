@@ -12,7 +12,7 @@ from vms.domain.hold import HeldTime, HoldAnswer, HoldChange
 from vms.domain.ids import CameraId, HoldId, NodeId, StreamId
 from vms.domain.legal_hold import StoredAnswer
 from vms.domain.retention import StreamRule
-from vms.store.central_tables import CameraRow, DeviceRow, StreamRow
+from vms.store.central_tables import CameraRow, DeviceRow, NodeRow, StreamRow
 from vms.store.database import insert_into
 from vms.store.hold_tables import DeletionLeaseRow, HoldAnswerRow, HoldCameraRow, LegalHoldRow, NodeHoldStateRow
 
@@ -88,9 +88,10 @@ def put_given(session: Session, node: NodeId, given_seq: int, at: datetime) -> N
     session.execute(new.on_conflict_do_update(index_elements=["node_id"], set_={"given_seq": new.excluded.given_seq}, where=more))
 
 
-def put_given_to_all(session: Session, given_seq: int) -> None:
-    """Store that every node may have been told as much."""
-    session.execute(update(NodeHoldStateRow).values(given_seq=given_seq))
+def put_given_to_all(session: Session, given_seq: int, at: datetime) -> None:
+    """Store that every node may have been told as much, those too that never asked by what is known here."""
+    for node in session.scalars(select(NodeRow.id)).all():
+        put_given(session, NodeId(node), given_seq, at)
 
 
 def put_answers(session: Session, node: NodeId, applied_seq: int, answers: Sequence[HoldAnswer], at: datetime) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
@@ -31,6 +32,8 @@ MOST_AT_ONCE = 500
 """Segments in one transaction: the recorder waits for it."""
 PURGE_STEPS = ("retain:condemn", "retain:erase", "retain:purge")
 HOUR_MS = 3_600_000
+_LONGEST_MS = 150_000
+"""A segment that begins in an hour may end so much after it, and what was not published yet has no row: its key is needed still."""
 _END_TICKS = SegmentRow.start_ticks + SegmentRow.duration
 
 
@@ -42,11 +45,14 @@ class Doomed:
     volume: VolumeId
 
 
-def condemn(connection: Connection, stream_id: StreamId, now: ClockReading, *, most: int = MOST_AT_ONCE) -> Batch | None:
+def condemn(
+    connection: Connection, stream_id: StreamId, now: ClockReading, mounted: Sequence[VolumeId], *, most: int = MOST_AT_ONCE
+) -> Batch | None:
     """Condemn the oldest segments of a stream that are wholly past their window and free of holds; None when there are none.
 
-    Call it in a transaction that began with BEGIN IMMEDIATE. None as well without a lease that lasts, or by a clock that moved since it
-    was granted: nothing may go then.
+    They are of one volume, which is one of those `mounted`: what a disk that is away holds can still be kept when it comes back.
+    Call it in a transaction that began with BEGIN IMMEDIATE, with the clock read in it. None as well without a lease that lasts, or by a
+    clock that moved since it was granted: nothing may go then.
     """
     lease, applied = deletion_lease.get(connection), hold_replica.applied_seq(connection)
     rule = stream_rules.rule(connection, stream_id)
@@ -56,7 +62,7 @@ def condemn(connection: Connection, stream_id: StreamId, now: ClockReading, *, m
         return None
     if connection.scalar(select(PurgeRow.number).where(PurgeRow.stream_id == stream_id, PurgeRow.position.is_(None)).limit(1)):
         return None  # what a disk has not given up yet goes first, so that no two batches lie over each other
-    found = _free(connection, rule, now.at_ms, most)
+    found = _free(connection, rule, now.at_ms, mounted, most)
     if not found:
         return None
     for start_ms, *_ in found:
@@ -133,7 +139,9 @@ def empty_hours(connection: Connection, camera_id: CameraId, hours: Sequence[int
         return []
     free = _free_of(connection, camera_id, now_ms - max(rule.keep_ms for rule in mine))
     found = [
-        hour for hour in hours if any((start is None or start <= hour * HOUR_MS) and (hour + 1) * HOUR_MS <= end for start, end in free)
+        hour
+        for hour in hours
+        if any((start is None or start <= hour * HOUR_MS) and (hour + 1) * HOUR_MS + _LONGEST_MS <= end for start, end in free)
     ]
     ruled = select(StreamRuleRow.stream_id)
     unruled = connection.scalars(select(RunRow.stream_id).where(RunRow.stream_id.not_in(ruled)).distinct())
@@ -160,12 +168,18 @@ def _free_of(connection: Connection, camera_id: CameraId, before_ms: int) -> lis
     return free_times(before_ms, [protected(one, LEAST_CLOCK_ERROR) for one in hold_replica.of_camera(connection, camera_id)])
 
 
-def _free(connection: Connection, rule: StreamRule, now_ms: int, most: int) -> list[tuple[int, int, int]]:
-    """Return start in ms, end in ticks and octets of up to `most` segments that may go, from one free time: a batch spans no held one."""
-    query = select(SegmentRow.start_ms, _END_TICKS, SegmentRow.size_bytes).order_by(SegmentRow.start_ms).limit(most)
+def _free(connection: Connection, rule: StreamRule, now_ms: int, mounted: Sequence[VolumeId], most: int) -> list[tuple[int, int, int]]:
+    """Return start in ms, end in ticks and octets of up to `most` segments of one volume that may go, from one free time.
+
+    A batch spans no held segment, and none of another volume.
+    """
+    row = SegmentRow
+    numbers = connection.scalars(select(VolumeRow.number).where(VolumeRow.uuid.in_(mounted))).all()
+    query = select(row.start_ms, _END_TICKS, row.size_bytes, row.volume).order_by(row.start_ms).limit(most)
     for free in _free_wheres(connection, rule, now_ms):
-        if found := connection.execute(query.where(free)).all():
-            return [(start, end, size) for start, end, size in found]
+        if found := connection.execute(query.where(free, row.volume.in_(numbers))).all():
+            _, of_one = next(groupby(found, key=lambda one: one[3]))
+            return [(start, end, size) for start, end, size, _ in of_one]
     return []
 
 

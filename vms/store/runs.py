@@ -57,6 +57,12 @@ def ends(connection: Connection, *, outside: Sequence[Detour] = ()) -> dict[Stre
     return {StreamId(stream): end for stream, end in connection.execute(query.group_by(RunRow.stream_id))}
 
 
+def oldest_ms(connection: Connection) -> int | None:
+    """Return when the oldest run of any stream began; None when nothing was recorded."""
+    oldest: int | None = connection.scalar(select(func.min(RunRow.start_ms)))
+    return oldest
+
+
 def within(connection: Connection, detour: Detour) -> dict[StreamId, tuple[int, int]]:
     """Return of each stream from where to where (ms) it was recorded in a detour of the clock."""
     query = select(RunRow.stream_id, func.min(RunRow.start_ms), func.max(RunRow.end_ms)).where(_began_in(detour))

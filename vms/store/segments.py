@@ -83,12 +83,11 @@ def lost(connection: Connection, volume: VolumeId, *, limit: int = FIND_LIMIT) -
     return [_segment(row) for row in connection.execute(query.order_by(SegmentRow.stream_id, SegmentRow.start_ms).limit(limit))]
 
 
-def set_state(connection: Connection, segment: SegmentId, state: SegmentState) -> None:
-    """Mark `segment`; NotFound when it has no row."""
+def set_state(connection: Connection, segment: SegmentId, state: SegmentState, *, was: SegmentState) -> bool:
+    """Mark `segment`, whose state was read before; False when it is another one by now, or its row is gone: retention was faster."""
     stream_id, start_ms = split_segment_id(segment)
-    named = and_(SegmentRow.stream_id == stream_id, SegmentRow.start_ms == start_ms)
-    if not connection.execute(update(SegmentRow).where(named).values(state=state.value)).rowcount:
-        raise NotFound(f"segment {segment} is not in this node's index")
+    named = and_(SegmentRow.stream_id == stream_id, SegmentRow.start_ms == start_ms, SegmentRow.state == was.value)
+    return connection.execute(update(SegmentRow).where(named).values(state=state.value)).rowcount == 1
 
 
 def states(connection: Connection, ids: Sequence[SegmentId]) -> dict[SegmentId, SegmentState]:

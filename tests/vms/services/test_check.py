@@ -141,21 +141,21 @@ def test_a_row_that_is_condemned_or_lost_needs_no_file(index: Engines, volume: V
         row = _published(volume, index, number)
         volume.segment_path(row.id).unlink()
         with index.write.begin() as connection:
-            segments.set_state(connection, row.id, state)
+            segments.set_state(connection, row.id, state, was=row.state)
     assert _found(index, volume) == []
 
 
 def test_a_condemned_file_is_still_accounted_for(index: Engines, volume: Volume) -> None:
     row = _published(volume, index)
     with index.write.begin() as connection:
-        segments.set_state(connection, row.id, SegmentState.CONDEMNED)
+        segments.set_state(connection, row.id, SegmentState.CONDEMNED, was=row.state)
     assert _found(index, volume) == []
 
 
 def test_a_lost_row_whose_file_is_there_breaks_invariant_2(index: Engines, volume: Volume) -> None:
     row = _published(volume, index)
     with index.write.begin() as connection:
-        segments.set_state(connection, row.id, SegmentState.LOST)
+        segments.set_state(connection, row.id, SegmentState.LOST, was=row.state)
     assert _found(index, volume) == [(2, row.id)]
 
 

@@ -55,10 +55,10 @@ def test_a_node_is_told_what_it_has_not_applied_in_order(central: Engines) -> No
     hub: HubLink = LocalHub(central)
     first, second = (_place(central, director, camera) for _ in range(2))
     told = hub.orders(camera.device.node_id, 0, at=NOW)
-    assert (told.hold_seq, [(one.seq, one.hold_id) for one in told.changes]) == (2, [(1, first), (2, second)])
-    assert [one.hold_id for one in hub.orders(camera.device.node_id, 1, at=NOW).changes] == [second]
-    assert hub.orders(camera.device.node_id, 2, at=NOW).changes == ()
-    assert hub.hold_seq(camera.device.node_id) == 2
+    assert (told.hold_seq, [(one.seq, one.hold_id) for one in told.changes]) == (3, [(2, first), (3, second)])
+    assert [one.hold_id for one in hub.orders(camera.device.node_id, 2, at=NOW).changes] == [second]
+    assert hub.orders(camera.device.node_id, 3, at=NOW).changes == ()
+    assert hub.hold_seq(camera.device.node_id) == 3
 
 
 def test_every_stream_that_a_node_ever_recorded_has_a_rule(central: Engines) -> None:
@@ -84,12 +84,12 @@ def test_a_lease_is_written_down_longer_than_the_node_counts_it_and_forgotten_wh
     node, hub, lasts = camera.device.node_id, LocalHub(central), LEASE_LASTS + LEASE_MARGIN
     hub.orders(node, 0, at=NOW)
     hub.orders(node, 0, at=after(-60))  # a clock that was set back shortens nothing
-    assert _leases(central, node) == {0: NOW + lasts}
+    assert _leases(central, node) == {1: NOW + lasts}
     _place(central, director, camera)
     hub.orders(node, 0, at=after(5))
-    assert _leases(central, node) == {0: NOW + lasts, 1: after(5) + lasts}
-    hub.orders(node, 1, at=NOW + lasts)
-    assert _leases(central, node) == {1: NOW + 2 * lasts}
+    assert _leases(central, node) == {1: NOW + lasts, 2: after(5) + lasts}
+    hub.orders(node, 2, at=NOW + lasts)
+    assert _leases(central, node) == {2: NOW + 2 * lasts}
 
 
 def test_a_node_that_is_not_known_gets_no_lease(central_sqlite: Engines) -> None:

@@ -153,16 +153,21 @@ def test_the_segment_of_a_moment_is_the_one_that_holds_it(writing: Connection) -
 def test_what_is_condemned_or_lost_is_not_shown(writing: Connection) -> None:
     first, second = a_segment(), a_segment(after(60))
     apply_batch(writing, IndexBatch((first, second)))
-    segments.set_state(writing, first.id, SegmentState.LOST)
-    segments.set_state(writing, second.id, SegmentState.CONDEMNED)
+    segments.set_state(writing, first.id, SegmentState.LOST, was=SegmentState.LIVE)
+    segments.set_state(writing, second.id, SegmentState.CONDEMNED, was=SegmentState.LIVE)
     assert segments.find(writing, STREAM, span(0, 120)) == []
     assert segments.at(writing, STREAM, ticks_of(after(1))) is None
     assert segments.states(writing, [first.id, second.id]) == {first.id: SegmentState.LOST, second.id: SegmentState.CONDEMNED}
 
 
-def test_marking_a_segment_that_is_not_there_fails(writing: Connection) -> None:
-    with pytest.raises(NotFound):
-        segments.set_state(writing, SegmentId("0" * 32), SegmentState.LOST)
+def test_a_segment_is_marked_only_as_long_as_it_is_what_it_was(writing: Connection) -> None:
+    """Retention may have condemned it, or forgotten it, since it was read."""
+    apply_batch(writing, IndexBatch((a_segment(),)))
+    segment = a_segment().id
+    assert segments.set_state(writing, segment, SegmentState.CONDEMNED, was=SegmentState.LIVE)
+    assert not segments.set_state(writing, segment, SegmentState.LIVE, was=SegmentState.LOST)
+    assert segments.states(writing, [segment]) == {segment: SegmentState.CONDEMNED}
+    assert not segments.set_state(writing, SegmentId("0" * 32), SegmentState.LIVE, was=SegmentState.LOST)
 
 
 def test_a_volume_is_walked_in_pages_without_missing_a_row(writing: Connection) -> None:
