@@ -14,7 +14,7 @@ from vms.domain.access import AccessEvent, Action, ErasedEntry, LogLine, Purpose
 from vms.domain.ids import CameraId
 from vms.domain.people import Role
 from vms.domain.timespan import Timespan, day_of
-from web.pages import day, short_clock
+from web.pages import day, last_day, short_clock
 from web.words import PURPOSE_LABELS, ROLE_LABELS
 
 VIEWS = frozenset({Action.VIEW_OPEN, Action.VIEW_EXTEND, Action.VIEW_CLOSE})
@@ -103,7 +103,7 @@ def log_row(event: AccessEvent, places: Mapping[CameraId, Place], zone: str) -> 
         number=event.number,
         at=event.at,
         who=event.actor_name,
-        role_label=ROLE_LABELS[Role(event.role)] if event.role in set(Role) else "",
+        role_label=_role(event),
         action=event.action.value,
         purpose=_purpose(event),
         camera=place.name if place else None if event.camera_id is None else f"camera {event.camera_id}",
@@ -152,6 +152,9 @@ _SAID: Mapping[Action, str] = {
     Action.PROPOSAL_APPROVE: "Approved {act} of {name}, proposed by {proposed_by}",
     Action.PROPOSAL_STOP: "Stopped {act} of {name}, proposed by {proposed_by}",
     Action.PROPOSAL_ALONE: "Done by one person alone: {act} of {name}, proposed by {proposed_by}",
+    Action.DELEGATION_GRANT: "Lent the Delegate’s role to {name}, from {first_day} to {last_day}; proposed by {proposed_by}",
+    Action.DELEGATION_END: "The delegation of {name} was over",
+    Action.DELEGATION_REVOKE: "Ended the delegation of {name} before its day",
     Action.FACTOR_ADD: "Added a second factor: {kind}",
     Action.FACTOR_REMOVE: "Removed a second factor: {kind}",
     Action.IDENTITY_LINK: "Linked the account to {issuer}",
@@ -201,9 +204,26 @@ def _seen(event: AccessEvent, zone: str) -> str:
             of = f" on {span_in_words(event.span, zone)}" if event.span else ""
             return f"Access log{how}{of}, {detail.get('events', '0')} entries"
         case _ if event.action in _SAID:
-            return _SAID[event.action].format_map(defaultdict(lambda: "?", detail))
+            return _SAID[event.action].format_map(defaultdict(lambda: "?", {**detail, **_days(detail, zone)}))
         case _:
             return ", ".join(f"{name}: {value}" for name, value in detail.items())
+
+
+def _role(event: AccessEvent) -> str:
+    """Return the role of who acted, and that which was lent meanwhile."""
+    if event.role not in set(Role):
+        return ""
+    lent = "delegation" in event.detail and event.action not in (Action.DELEGATION_GRANT, Action.DELEGATION_REVOKE)
+    return ROLE_LABELS[Role(event.role)] + (f", {ROLE_LABELS[Role.DELEGATE]}" if lent else "")
+
+
+def _days(detail: Mapping[str, str], zone: str) -> dict[str, str]:
+    """Return first and last day of what an entry says counts from a moment until another."""
+    try:
+        start, end = (datetime.fromisoformat(detail[part]) for part in ("from", "until"))
+    except (KeyError, ValueError):
+        return {}
+    return {"first_day": day(start, zone), "last_day": last_day(end, zone)}
 
 
 def _purpose(event: AccessEvent) -> str | None:

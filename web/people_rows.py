@@ -6,16 +6,36 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TypedDict
 
-from vms.domain.ids import BranchId
+from sqlalchemy.orm import Session
+
+from vms.domain.camera import Area, Branch
+from vms.domain.delegation import Delegation
+from vms.domain.ids import BranchId, PersonId
 from vms.domain.people import Account, AccountState, Permission, Person, Role, covers, reach
+from vms.domain.reach import Reach
 from vms.domain.second_person import Act, Proposal
+from vms.services.areas import list_areas
+from vms.services.branches import list_branches, list_whole_branches
+from vms.services.delegations import may_receive
 from vms.services.identities import OIDC
 from web.words import ROLE_LABELS
 
 ELSEWHERE = "elsewhere"
 
 
-class PersonRow(TypedDict):
+class DelegationRow(TypedDict):
+    """The Delegate's role, as it stands beside the account's own."""
+
+    starts_at: datetime
+    ends_at: datetime
+    where: str
+    waits: bool
+    """Proposed, and gives nothing yet."""
+    alone_at: datetime | None
+    lasts: bool
+
+
+class _Standing(TypedDict):
     id: int
     name: str
     role: str
@@ -38,32 +58,61 @@ class PersonRow(TypedDict):
     own: bool
 
 
+class _Lent(TypedDict):
+    delegations: list[DelegationRow]
+    """What counts or is to count, and what waits."""
+    may_lend: bool
+    may_confirm_delegation: bool
+    may_end_delegation: bool
+
+
+class PersonRow(_Standing, _Lent):
+    pass
+
+
 def person_rows(
-    accounts: Sequence[Account], branches: Mapping[BranchId, str], waiting: Sequence[Proposal], reader: Person, at: datetime
+    accounts: Sequence[Account],
+    branches: Mapping[BranchId, str],
+    waiting: Sequence[Proposal],
+    proposed: Mapping[PersonId, Delegation],
+    reader: Person,
+    at: datetime,
 ) -> list[PersonRow]:
     """Return accounts, those that wait first, those that ended last."""
     order = list(AccountState)
     by_act = {(one.act, one.subject): one for one in waiting}
     rows = [
-        _row(one, branches, by_act.get((Act.PERSON_CONFIRM, one.id)), by_act.get((Act.PERSON_RESET, one.id)), reader, at)
+        PersonRow(
+            **_row(one, branches, by_act.get((Act.PERSON_CONFIRM, one.id)), by_act.get((Act.PERSON_RESET, one.id)), reader, at),
+            **_lent(one, branches, by_act.get((Act.PERSON_DELEGATE, one.id)), proposed.get(one.id), reader, at),
+        )
         for one in accounts
     ]
     return sorted(rows, key=lambda row: (order.index(row["state"]), row["name"].casefold()))
 
 
+def places(session: Session, person: Person, permission: Permission) -> list[tuple[Branch, bool, list[Area]]]:
+    """Return the branches of which a part may be given by who has `permission`, whether as a whole, and their areas."""
+    whole, areas = list_whole_branches(session, person, permission), list_areas(session, person, permission)
+    return [
+        (branch, branch in whole, [area for area in areas if area.branch_id == branch.id])
+        for branch in list_branches(session, person, permission)
+    ]
+
+
 def _row(
     account: Account, branches: Mapping[BranchId, str], confirm: Proposal | None, reset: Proposal | None, reader: Person, at: datetime
-) -> PersonRow:
+) -> _Standing:
     state = account.state(at)
     within = covers(reader, account, Permission.PEOPLE_READ)
     may_propose = within and reader.may(Permission.PEOPLE_PROPOSE)
     directors = account.role is Role.DIRECTOR and state is AccountState.WORKS
     may_end = within and reader.may(Permission.PEOPLE_CONFIRM if directors else Permission.PEOPLE_END)
-    return PersonRow(
+    return _Standing(
         id=account.id,
         name=account.name,
         role=ROLE_LABELS[account.role],
-        where=_where(account, branches, reader),
+        where=_where(account.reach, branches, reader),
         state=state,
         alone_at=confirm.alone_at if confirm else None,
         reset_from=reset.earliest_at if reset else None,
@@ -79,13 +128,49 @@ def _row(
     )
 
 
-def _where(account: Account, branches: Mapping[BranchId, str], reader: Person) -> str:
-    if account.branches is None:
+def _lent(
+    account: Account,
+    branches: Mapping[BranchId, str],
+    proposal: Proposal | None,
+    proposed: Delegation | None,
+    reader: Person,
+    at: datetime,
+) -> _Lent:
+    """Return what is lent to an account, and what `reader` may do about it."""
+    works = account.state(at) is AccountState.WORKS
+    granted = account.delegation if account.delegation is not None and at < account.delegation.ends_at else None
+    within = covers(reader, account, Permission.PEOPLE_READ)
+    rows = [_delegation(granted, None, branches, reader, at)] if granted else []
+    rows += [_delegation(proposed, proposal, branches, reader, at)] if proposed and proposal else []
+    may_propose = within and works and reader.may(Permission.DELEGATION_PROPOSE)
+    return _Lent(
+        delegations=rows,
+        may_lend=may_propose and not rows and may_receive(account, reader),
+        may_confirm_delegation=within and works and granted is None and proposal is not None and proposal.may_approve(reader),
+        may_end_delegation=within and bool(rows) and reader.may(Permission.PEOPLE_END),
+    )
+
+
+def _delegation(
+    delegation: Delegation, proposal: Proposal | None, branches: Mapping[BranchId, str], reader: Person, at: datetime
+) -> DelegationRow:
+    return DelegationRow(
+        starts_at=delegation.starts_at,
+        ends_at=delegation.ends_at,
+        where=_where(delegation.reach, branches, reader),
+        waits=proposal is not None,
+        alone_at=proposal.alone_at if proposal else None,
+        lasts=proposal is None and delegation.lasts(at),
+    )
+
+
+def _where(reach_: Reach | None, branches: Mapping[BranchId, str], reader: Person) -> str:
+    if reach_ is None:
         return "Whole district"
-    whole = {branches.get(branch, ELSEWHERE) for branch in account.branches}
+    whole = {branches.get(branch, ELSEWHERE) for branch in reach_.branches}
     seen = reach(reader, Permission.PEOPLE_READ)
     parts = {
         f"{branches.get(area.branch_id, ELSEWHERE)}, {area.name}" if seen is None or seen.has(area.branch_id, area.id) else ELSEWHERE
-        for area in account.areas
+        for area in reach_.areas
     }
     return "; ".join(sorted(whole | parts)) or "No branch"

@@ -23,7 +23,7 @@ from vms.domain.screens import SessionKind
 from vms.errors import ConfigError
 from web.deps import Use, site_of, use_of
 from web.security import COOKIE
-from web.words import ASK, ROLE_LABELS, only
+from web.words import ASK, ROLE_LABELS, only, roles_label
 
 PROVE_FIRST = Refused(Refusal.PROVE, "Show again that it is you. For this, that may be at most five minutes ago.")
 ENROL_FIRST = Refused(
@@ -74,9 +74,9 @@ class Need:
             return PROVE_FIRST if self.proved and not person.proved_lately(at) else None
         if person.kind is SessionKind.WALL:
             return WALL_ONLY
-        if person.locked_since is not None and self.permission in PERMISSIONS[person.role]:
+        if person.locked_since is not None and self.permission in person.rights.permissions:
             return LOCKED
-        return ENROL_FIRST if person.must_enrol and self.permission in PERMISSIONS[person.role] else not_for(person, self.permission)
+        return ENROL_FIRST if person.must_enrol and self.permission in person.rights.permissions else not_for(person, self.permission)
 
     def _denied(self, connection: HTTPConnection, refused: Refused, person: Person | None) -> Denied:
         kind = SocketDenied if connection.scope["type"] == "websocket" else Denied
@@ -98,7 +98,7 @@ def need_by_player(permission: Permission) -> Any:  # noqa: ANN401 - as above
 
 def not_for(person: Person, permission: Permission) -> Refused:
     """Return the refusal of `permission` to `person`, in words that say whom to ask."""
-    return Refused(Refusal.NOT_ALLOWED, f"{only(permission)}. Your role is {ROLE_LABELS[person.role]}. {ASK[permission]}")
+    return Refused(Refusal.NOT_ALLOWED, f"{only(permission)}. Your role is {roles_label(person)}. {ASK[permission]}")
 
 
 SignedIn = Annotated[Person, need(Permission.SIGNED_IN)]
@@ -115,6 +115,7 @@ PeopleReader = Annotated[Person, need(Permission.PEOPLE_READ)]
 PeopleProposer = Annotated[Person, need_proved(Permission.PEOPLE_PROPOSE)]
 PeopleConfirmer = Annotated[Person, need_proved(Permission.PEOPLE_CONFIRM)]
 PeopleEnder = Annotated[Person, need_proved(Permission.PEOPLE_END)]
+DelegationProposer = Annotated[Person, need_proved(Permission.DELEGATION_PROPOSE)]
 ReviewReader = Annotated[Person, need(Permission.REVIEW_READ)]
 ScreenReader = Annotated[Person, need(Permission.SCREEN_MANAGE)]
 ScreenManager = Annotated[Person, need_proved(Permission.SCREEN_MANAGE)]

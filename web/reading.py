@@ -121,7 +121,7 @@ class Timeline:
 def timeline_of(site: Site, person: Person, camera: CameraId, window: Timespan) -> Timeline | Refused:
     """Return what of a camera's time `person` may be told: in an emergency that of the footage that it shows."""
     with site.central.reading() as session:
-        details = camera_for(session, person, camera)
+        details = camera_for(session, person, camera, Permission.RECORDED_VIEW)
     if isinstance(details, Refused):
         return details
     stream = leading_stream(details)

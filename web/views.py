@@ -10,19 +10,19 @@ from typing import TypedDict
 
 from vms.domain.access import LIVE_REPLAY
 from vms.domain.camera import CameraDetails, StreamRole
-from vms.domain.people import LOOK_BACK, Permission, Person
+from vms.domain.people import Permission, Person
 from vms.domain.screens import Screen, ScreenKind, SessionKind
 from vms.domain.timespan import ms_of
 from vms.services.cameras import list_cameras
 from vms.services.district import load_district
 from vms.services.emergency import opens_more, reviews_missing
-from vms.services.footage import emergency_from
+from vms.services.footage import emergency_from, look_back
 from vms.services.screens import screen_of
 from vms.services.second_person import waits_for
 from web.camera_views import area_of
 from web.cameras_now import CameraNow, chip, now
 from web.deps import Site
-from web.words import PURPOSE_LABELS, RECORDED_PURPOSES, ROLE_LABELS
+from web.words import PURPOSE_LABELS, RECORDED_PURPOSES, roles_label
 
 LONGEST_LOOK_BACK = timedelta(days=30)
 """How far back the timeline reaches for who has no limit of hours: the longest time that a district keeps footage."""
@@ -90,7 +90,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
     return {
         "district": district.name if district else site.settings.district,
         "zone": district.timezone if district else "UTC",
-        "person": None if person is None else {"name": person.name, "role": person.role.value, "role_label": ROLE_LABELS[person.role]},
+        "person": _who(person),
         "sections": _sections(person, path, emergency=emergency),
         "emergency": person.emergency if person else None,
         "reviews_missing": len(reviews),
@@ -109,10 +109,17 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
     }
 
 
-def cameras_now(site: Site, person: Person) -> list[CameraNow]:
-    """Return the cameras that exist for `person`, by branch, area and name, with what they do now."""
+def _who(person: Person | None) -> dict[str, object] | None:
+    if person is None:
+        return None
+    lent_until = person.delegation.ends_at if person.delegation else None
+    return {"name": person.name, "role": person.role.value, "role_label": roles_label(person), "lent_until": lent_until}
+
+
+def cameras_now(site: Site, person: Person, permission: Permission = Permission.CAMERA_LIST) -> list[CameraNow]:
+    """Return the cameras with which `person` may do what `permission` names, by branch, area and name, with what they do now."""
     with site.central.reading() as session:
-        known = list_cameras(session, person)
+        known = list_cameras(session, person, permission)
     states = site.node.states(site.service_token())
     return [now(details, states) for details in known]
 
@@ -168,7 +175,7 @@ def moment_ms(text: str | None) -> int | None:
 
 def _look_back(person: Person, chosen: CameraDetails | None, at: datetime) -> timedelta:
     earliest = None if chosen is None else emergency_from(person, chosen)
-    return LOOK_BACK.get(person.role, LONGEST_LOOK_BACK) if earliest is None else at - earliest
+    return (look_back(person, chosen) or LONGEST_LOOK_BACK) if earliest is None else at - earliest
 
 
 def _may_show_wall(person: Person | None, screen: Screen | None) -> bool:

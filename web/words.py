@@ -5,7 +5,7 @@ from __future__ import annotations
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState
 from vms.domain.footage import GapReason
-from vms.domain.people import PERMISSIONS, Permission, Role
+from vms.domain.people import PERMISSIONS, Permission, Person, Role
 
 ROLE_LABELS = {
     Role.DESK: "Desk",
@@ -46,6 +46,7 @@ ACTS = {
     Permission.PEOPLE_PROPOSE: "add accounts",
     Permission.PEOPLE_CONFIRM: "confirm accounts",
     Permission.PEOPLE_END: "end accounts and other people’s sessions",
+    Permission.DELEGATION_PROPOSE: "propose who holds the Delegate’s role for some days",
     Permission.SCREEN_MANAGE: "add and end screens",
     Permission.EMERGENCY_OPEN: "open emergency access",
     Permission.EMERGENCY_REVIEW: "review emergency accesses",
@@ -70,6 +71,7 @@ ASK = {
     Permission.PEOPLE_PROPOSE: "Ask IT.",
     Permission.PEOPLE_CONFIRM: "Ask the Director.",
     Permission.PEOPLE_END: "Ask IT or the Director.",
+    Permission.DELEGATION_PROPOSE: "Ask the Director.",
     Permission.SCREEN_MANAGE: "Ask IT.",
     Permission.EMERGENCY_OPEN: "Ask the Director.",
     Permission.EMERGENCY_REVIEW: "Ask the Director.",
@@ -80,6 +82,11 @@ ASK = {
     Permission.SESSION_OWN: "Ask IT.",
     Permission.PUBLIC: "",
 }
+
+
+def roles_label(person: Person) -> str:
+    """Return the role of `person`, and the one that is lent: "Desk, Delegate"."""
+    return ", ".join(ROLE_LABELS[role] for role in person.rights.roles)
 
 
 def only(permission: Permission) -> str:

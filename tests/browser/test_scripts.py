@@ -32,7 +32,7 @@ EVERY = pytest.mark.parametrize("every", [pytest.param(6, marks=pytest.mark.slow
 PAGES = {
     "/", "/login", "/live", "/playback", "/cameras", "/cameras/new", "/cameras/{camera}", "/log", "/healthz", "/ca", "/ca.crt",
     "/static/{path:path}", "/nothing", "/join", "/prove", "/account", "/account/authenticator", "/account/passkeys/new", "/people",
-    "/people/new", "/waiting", "/rules", "/reviews", "/login/oidc/callback",
+    "/people/new", "/people/{number}/delegation", "/waiting", "/rules", "/reviews", "/login/oidc/callback",
     "/switch", "/screens", "/screens/enrol", "/wall",
     "/emergency", "/emergency/new", "/emergency/reviews", "/emergency/{number}/review",
 }  # fmt: skip

@@ -34,6 +34,7 @@ from vms.domain.second_person import ALONE_WAIT, Act
 from vms.domain.timespan import Timespan
 from vms.errors import ConfigError
 from vms.services.access_log import DISTRICT, record
+from vms.services.delegations import NewDelegation, confirm_delegation, propose_delegation
 from vms.services.emergency import open_emergency
 from vms.services.footage import record_read
 from vms.services.log_key import read_log_key
@@ -41,7 +42,7 @@ from vms.services.log_verify import verify_log
 from vms.services.outbox import post
 from vms.services.own_ca import SERVER_DAYS, make_authority
 from vms.services.second_person import propose
-from vms.store import access_tree, holds, people, reviews
+from vms.store import access_log, access_tree, holds, people, reviews
 from vms.store.database import Engines, make_engines
 from web.jobs import Jobs, run
 from web.jobs_process import jobs_beside
@@ -112,6 +113,35 @@ def test_what_waited_alone_long_enough_is_done(settings: Settings, hub: Engines)
     clock.step(ALONE_WAIT)
     jobs.act_alone()
     assert _confirmed(hub, account.id)
+
+
+def test_that_a_delegation_is_over_is_written_down_once(settings: Settings, hub: Engines) -> None:
+    clock = DrivenClock()
+    with hub.writing() as session:
+        account, director = an_account(session), a_person(session, Role.DIRECTOR)
+        done(propose_delegation(session, CONSOLE, NewDelegation(account.id, clock.now() + timedelta(hours=1)), at=clock.now()))
+        done(confirm_delegation(session, director, account.id, at=clock.now()))
+    jobs = _jobs(settings, hub, clock)
+    jobs.write_down_delegations()
+    assert _delegations_over(hub) == []
+    clock.step(timedelta(hours=1))
+    for _ in range(2):
+        jobs.write_down_delegations()
+    assert _delegations_over(hub) == [account.name]
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_database_that_is_away_has_it_written_later(settings: Settings, tmp_path: Path) -> None:
+    jobs = Jobs(settings, make_engines(tmp_path / "nowhere" / "central.db"), read_log_key(settings), DrivenClock())
+    with capture_logs() as lines:
+        jobs.write_down_delegations()
+    assert [line["event"] for line in lines] == ["ends of delegations not written down"]
+
+
+def _delegations_over(engines: Engines) -> list[str]:
+    wanted = access_log.Filter(actions=frozenset({Action.DELEGATION_END}))
+    with engines.reading() as session:
+        return [event.detail["name"] for event in access_log.find(session, DISTRICT, None, wanted, limit=9)]
 
 
 def _confirmed(engines: Engines, number: PersonId) -> bool:

@@ -88,6 +88,7 @@ def others(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Migrated) 
         browsers = {role: opened.enter_context(world.client(role, branches=mine)) for role in Role}
         camera = world.camera.camera.id
         own = {"branch": str(world.branch.id), "camera": str(camera), "view": _view(browsers[Role.DESK], camera)}
+        own["number"] = str(world._people[Role.DESK, mine])
         missing = {kind: _missing(kind, told) for kind, told in foreign.items()}
         yield Others(world, foreign, missing, own, browsers)
 

@@ -98,7 +98,7 @@ def test_the_name_of_an_area_is_shown_to_nobody_who_does_not_reach_it(world: Wor
         assert theirs is not None
         person = a_person(session, Role.AUDITOR, branches=frozenset(), areas=frozenset({ours.id}))
         accounts = [an_account(session, name=area.name, branches=frozenset(), areas=frozenset({area.id})) for area in (ours, theirs)]
-    rows = person_rows(accounts, {world.branch.id: "Main Street"}, [], person, world.clock.now())
+    rows = person_rows(accounts, {world.branch.id: "Main Street"}, [], {}, person, world.clock.now())
     assert {row["name"]: row["where"] for row in rows} == {"Cellar": "elsewhere", "Children's room": "Main Street, Children's room"}
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from vms.cli import access_log, cameras, holds, inspect, keys, mail, people, retain, run, screens, setup, size, tls
+from vms.cli import access_log, cameras, delegations, holds, inspect, keys, mail, people, retain, run, screens, setup, size, tls
 from vms.cli.context import DEFAULT_DATA, DEMO_DATA, Cli
 from vms.cli.output import Exit, err
 
@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(setup.branch_app, name="branch")
 app.add_typer(people.user_app, name="user")
+app.add_typer(delegations.app, name="delegation")
 app.add_typer(cameras.app, name="camera")
 app.add_typer(inspect.segment_app, name="segment")
 app.add_typer(access_log.app, name="log")

@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from vms.cli.context import Cli, allowed, line_from_stdin, password_from_stdin
 from vms.cli.options import AccountNamed, AsJson, PasswordStdin
 from vms.cli.output import err, out, print_json, print_table, sentences
+from vms.domain.delegation import Delegation
 from vms.domain.ids import AreaId, PersonId
 from vms.domain.outcome import Refused
 from vms.domain.people import Account, AccountState, Actor, Role
+from vms.domain.reach import Reach
 from vms.errors import InvalidInput
 from vms.services import people, sign_in
 from vms.services.areas import area_named
@@ -60,7 +62,7 @@ def user_add(
         with cli.writing(settings) as session:
             actor: Actor = cli.person_if_any(session) or cli.actor
             branches = frozenset(branch_named(session, cli.actor, text).id for text in branch or ())
-            areas = frozenset(_area(session, cli, text) for text in area or ())
+            areas = frozenset(area_of(session, cli, text) for text in area or ())
             ends_at = last_day(until, zone_of_district(session))
             new = NewAccount(name, role, branches if branches or areas else None, ends_at, firm, areas)
             answer = people.add_person(session, actor, new, at=cli.clock.now(), password_hash=hashed, board_paper=board_paper)
@@ -85,7 +87,8 @@ def user_list(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"people": [_document(one, cli.clock.now()) for one in accounts]})
         return
-    rows = [(one.name, one.role.value, STATES[one.state(cli.clock.now())], one.firm) for one in accounts]
+    at = cli.clock.now()
+    rows = [(one.name, _roles(one, at), STATES[one.state(at)], one.firm) for one in accounts]
     print_table(("Name", "Role", "State", "Firm"), rows, empty="Nobody has an account. Add one: vms user add NAME --role it")
 
 
@@ -95,7 +98,7 @@ def user_confirm(context: typer.Context, name: AccountNamed) -> None:
     cli: Cli = context.obj
     with sentences():
         cli.proved_person(cli.settings())
-        account = _act_on(cli, name, people.confirm_person)
+        account = act_on(cli, name, people.confirm_person)
     out.print(f"{account.name} is confirmed.")
 
 
@@ -104,7 +107,7 @@ def user_invite(context: typer.Context, name: AccountNamed) -> None:
     """Print a new invitation for an account that nobody has used yet."""
     cli: Cli = context.obj
     with sentences():
-        code = _act_on(cli, name, people.invite_person)
+        code = act_on(cli, name, people.invite_person)
     _print_invitation(name, code)
 
 
@@ -113,7 +116,7 @@ def user_reset(context: typer.Context, name: AccountNamed) -> None:
     """Begin to take password and second factor off an account whose owner lost them; the Director finishes it a day later."""
     cli: Cli = context.obj
     with sentences():
-        proposal = _act_on(cli, name, people.propose_reset)
+        proposal = act_on(cli, name, people.propose_reset)
     out.print(
         f"The owner is told and can stop it. From {proposal.earliest_at:%Y-%m-%d %H:%M} UTC on the Director finishes it on the page People."
     )
@@ -124,7 +127,7 @@ def user_end(context: typer.Context, name: AccountNamed) -> None:
     """End an account; whoever is signed in with it is out within seconds. The Director's own needs vms login as the Director."""
     cli: Cli = context.obj
     with sentences():
-        account = _act_on(cli, name, people.disable_person)
+        account = act_on(cli, name, people.disable_person)
     out.print(f"{account.name} is ended.")
 
 
@@ -177,18 +180,18 @@ def logout(context: typer.Context) -> None:
     out.print("Signed out." if person else "Nobody was signed in.")
 
 
-def _area(session: Session, cli: Cli, text: str) -> AreaId:
+def area_of(session: Session, cli: Cli, text: str) -> AreaId:
     branch, slash, area = text.partition("/")
     if not slash:
         raise InvalidInput(f"‘{text}’ names no area. Give branch and area, such as 'Harbor/Entrance'.")
     return area_named(session, cli.actor, branch_named(session, cli.actor, branch), area).id
 
 
-class _Act(Protocol[Done_co]):
+class Act(Protocol[Done_co]):
     def __call__(self, session: Session, actor: Actor, person_id: PersonId, /, *, at: datetime) -> Done_co | Refused: ...
 
 
-def _act_on(cli: Cli, name: str, act: _Act[Done_co]) -> Done_co:
+def act_on(cli: Cli, name: str, act: Act[Done_co]) -> Done_co:
     """Do `act` to the account of that name, as whoever signed in by `vms login`, else as the user of the system."""
     settings, at = cli.settings(), cli.clock.now()
     with cli.writing(settings) as session:
@@ -198,10 +201,30 @@ def _act_on(cli: Cli, name: str, act: _Act[Done_co]) -> Done_co:
     return allowed(answer)
 
 
+def reach_document(reach: Reach | None) -> dict[str, object]:
+    """Return where rights count; `branches` is null for the whole district."""
+    areas = [] if reach is None else sorted(reach.areas, key=lambda one: one.id)
+    return {
+        "branches": None if reach is None else sorted(reach.branches),
+        "areas": [{"id": area.id, "branch": area.branch_id, "name": area.name} for area in areas],
+    }
+
+
+def delegation_document(delegation: Delegation, at: datetime) -> dict[str, object]:
+    span = {"from": delegation.starts_at, "until": delegation.ends_at, "lasts": delegation.lasts(at)}
+    return {"id": delegation.id, **span, **reach_document(delegation.reach)}
+
+
 def _print_invitation(name: str, code: str) -> None:
     hours = INVITATION_LASTS // timedelta(hours=1)
     out.print(f"Invitation: {code}")
     err.print(f"Give it to {name}: it lets them choose a password on the page /join, once, within {hours} hours.", markup=False)
+
+
+def _roles(account: Account, at: datetime) -> str:
+    """Return the role of an account, and until when the Delegate's is lent to it."""
+    lent = account.rights(at).lent
+    return account.role.value if lent is None else f"{account.role}, delegate until {lent.ends_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _document(account: Account, at: datetime) -> dict[str, object]:
@@ -209,9 +232,9 @@ def _document(account: Account, at: datetime) -> dict[str, object]:
         "id": account.id,
         "name": account.name,
         "role": account.role.value,
-        "branches": None if account.branches is None else sorted(account.branches),
-        "areas": [{"id": area.id, "branch": area.branch_id, "name": area.name} for area in sorted(account.areas, key=lambda one: one.id)],
+        **reach_document(account.reach),
         "state": account.state(at).value,
         "until": account.ends_at,
+        "delegation": None if account.delegation is None else delegation_document(account.delegation, at),
         "firm": account.firm,
     }

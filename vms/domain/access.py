@@ -58,6 +58,12 @@ class Action(StrEnum):
     PERSON_PASSWORD = "person:password"  # noqa: S105 - the name of an act
     PERSON_RESET = "person:reset"
     """Password and second factor were taken off an account."""
+    DELEGATION_GRANT = "delegation:grant"
+    """The Delegate's role is lent to an account, from a moment to another."""
+    DELEGATION_END = "delegation:end"
+    """A delegation was over on its day."""
+    DELEGATION_REVOKE = "delegation:revoke"
+    """Somebody ended a delegation before its day."""
     PROPOSAL_OPEN = "proposal:open"
     """Somebody proposed an act that needs a second person."""
     PROPOSAL_APPROVE = "proposal:approve"

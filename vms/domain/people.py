@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from vms.domain.camera import Area
+from vms.domain.delegation import Delegation
 from vms.domain.emergency import Emergency
 from vms.domain.ids import AreaId, BranchId, NodeId, PersonId, ScreenId, SessionId
-from vms.domain.reach import Reach
+from vms.domain.reach import Reach, either
 from vms.domain.screens import SessionKind
 from vms.domain.timespan import EPOCH
 
@@ -45,7 +46,9 @@ class Permission(StrEnum):
     """Create accounts; they work once a Director has confirmed them."""
     PEOPLE_CONFIRM = "people.confirm"
     PEOPLE_END = "people.end"
-    """End accounts and other people's sessions."""
+    """End accounts, delegations and other people's sessions."""
+    DELEGATION_PROPOSE = "delegation.propose"
+    """Propose that somebody holds the Delegate's role for some days; somebody else, a Director, confirms it."""
     SCREEN_MANAGE = "screen.manage"
     """Add, list and end enrolled screens."""
     EMERGENCY_OPEN = "emergency.open"
@@ -83,12 +86,14 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.BRANCH_MANAGER: _WATCHES_LIVE | {Permission.LOG_READ},
     Role.DIRECTOR: _DECIDES
     | {Permission.LOG_EXPORT, Permission.REVIEW_READ}
-    | {Permission.PEOPLE_READ, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END, Permission.SCREEN_MANAGE},
+    | {Permission.PEOPLE_READ, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END, Permission.SCREEN_MANAGE}
+    | {Permission.DELEGATION_PROPOSE},
     Role.DELEGATE: _DECIDES,
     Role.COUNSEL: OF_EVERYBODY,
     Role.IT: OF_EVERYBODY
     | {Permission.CAMERA_LIST, Permission.CAMERA_MANAGE, Permission.HEALTH_READ, Permission.HOLD_READ}
-    | {Permission.PEOPLE_READ, Permission.PEOPLE_PROPOSE, Permission.PEOPLE_END, Permission.SCREEN_MANAGE},
+    | {Permission.PEOPLE_READ, Permission.PEOPLE_PROPOSE, Permission.PEOPLE_END, Permission.SCREEN_MANAGE}
+    | {Permission.DELEGATION_PROPOSE},
     Role.AUDITOR: OF_EVERYBODY | _READS | {Permission.EMERGENCY_REVIEW},
 }
 """Nobody configures cameras and also watches them; who adds accounts confirms none; who reads everybody's log watches nobody."""
@@ -99,7 +104,15 @@ IN_EMERGENCY = frozenset({Permission.LIVE_VIEW, Permission.RECORDED_VIEW, Permis
 LOOK_BACK: dict[Role, timedelta] = {Role.DESK: timedelta(hours=72)}
 """How far back a role sees recordings; a role without a line sees all that is kept."""
 MAX_DELEGATION = timedelta(days=366)
-"""A delegate's account ends at the latest so long after it was added."""
+"""A delegate's account ends at the latest so long after it was added, and a delegation after it began."""
+NO_DELEGATE: dict[Role, str] = {
+    Role.DIRECTOR: "A Director decides already.",
+    Role.DELEGATE: "This account is a Delegate's already.",
+    Role.COUNSEL: "Counsel advises on what a Delegate decides: nobody does both.",
+    Role.IT: "Who configures cameras and adds accounts doesn't watch and decide as well.",
+    Role.AUDITOR: "Who reads everybody's log decides nothing and watches nobody.",
+}
+"""The roles beside which nobody holds the Delegate's, and why."""
 
 SESSION_LIMITS: dict[Role, timedelta] = dict.fromkeys(Role, timedelta(hours=8)) | {Role.DESK: timedelta(hours=13)}
 """A session ends this long after it was opened, whatever happens in it: a desk's after the longest shift."""
@@ -151,6 +164,48 @@ def needs_second_factor(role: Role) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Rights:
+    """What somebody may, and where: by the own role, and by the Delegate's where it is lent. Nothing else adds the two up."""
+
+    role: Role
+    own: Reach | None
+    """None means the whole district."""
+    lent: Delegation | None = None
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        return (self.role,) if self.lent is None else (self.role, Role.DELEGATE)
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        return PERMISSIONS[self.role] if self.lent is None else PERMISSIONS[self.role] | PERMISSIONS[Role.DELEGATE]
+
+    @property
+    def session_limit(self) -> timedelta:
+        """A lent role is guarded as an account of that role: the shorter limit counts."""
+        return min(SESSION_LIMITS[role] for role in self.roles)
+
+    @property
+    def idle_limit(self) -> timedelta:
+        return min(IDLE_LIMITS[role] for role in self.roles)
+
+    @property
+    def needs_second_factor(self) -> bool:
+        return any(needs_second_factor(role) for role in self.roles)
+
+    def reach(self, permission: Permission) -> Reach | None:
+        """Return where `permission` counts; None means the whole district."""
+        if self.lent is None or permission not in PERMISSIONS[Role.DELEGATE]:
+            return self.own
+        return either(self.own, self.lent.reach) if permission in PERMISSIONS[self.role] else self.lent.reach
+
+    def role_at(self, branch: BranchId, area: AreaId | None) -> Role:
+        """Return the role that counts in this area of `branch`: the Delegate's where it is lent, which may all that those beside it may."""
+        lent = self.lent is not None and (self.lent.reach is None or self.lent.reach.has(branch, area))
+        return Role.DELEGATE if lent else self.role
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """A signed-in person. `branches` None means the whole district."""
 
@@ -172,21 +227,28 @@ class Person:
     """What this session, and no other of the person, has opened besides the person's own rights."""
     areas: frozenset[Area] = frozenset()
     """Of other branches than `branches`."""
+    delegation: Delegation | None = None
+    """By which the Delegate's role is lent to the account now."""
 
     @property
     def label(self) -> str:
         return f"person:{self.id}"
 
     @property
+    def rights(self) -> Rights:
+        """What role and delegation give, in every session of the person."""
+        return Rights(self.role, self.own_reach, self.delegation)
+
+    @property
     def locked_since(self) -> datetime | None:
-        """Return since when nobody has acted at this workstation for the role's idle limit; None when somebody has."""
-        since = self.acted_at + IDLE_LIMITS[self.role]
+        """Return since when nobody has acted at this workstation for the idle limit; None when somebody has."""
+        since = self.acted_at + self.rights.idle_limit
         return since if self.kind is SessionKind.WORKSTATION and since <= self.at else None
 
     @property
     def must_enrol(self) -> bool:
         """Say whether a second factor has to be set up before anything else."""
-        return self.proof is Proof.PASSWORD and needs_second_factor(self.role)
+        return self.proof is Proof.PASSWORD and self.rights.needs_second_factor
 
     def may(self, permission: Permission) -> bool:
         """Say whether this session may do what `permission` names now: by role or an emergency, less what a lock or a wall takes away."""
@@ -194,16 +256,17 @@ class Person:
 
     def has_right(self, permission: Permission, branch: BranchId, area: AreaId | None) -> bool:
         """Say whether the person may do it in this area of `branch` (None: in what is in none) without an emergency."""
-        own = self.own_reach
+        own = self.rights.reach(permission)
         return self._may_by_role(permission) and (own is None or own.has(branch, area))
 
     @property
     def own_reach(self) -> Reach | None:
+        """Where the account's own role counts."""
         return None if self.branches is None else Reach(self.branches, self.areas)
 
     def reach(self, permission: Permission) -> Reach | None:
         """Return where `permission` counts; None means the whole district."""
-        return None if self._in_emergency(permission) else self.own_reach
+        return None if self._in_emergency(permission) else self.rights.reach(permission)
 
     @property
     def without_emergency(self) -> Person:
@@ -214,7 +277,7 @@ class Person:
         return timedelta(0) <= at - self.proved_at < PROOF_LASTS
 
     def _may_by_role(self, permission: Permission) -> bool:
-        return permission in (OF_EVERYBODY if self.must_enrol else PERMISSIONS[self.role])
+        return permission in (OF_EVERYBODY if self.must_enrol else self.rights.permissions)
 
     def _in_emergency(self, permission: Permission) -> bool:
         if self.emergency is None or self.kind is SessionKind.WALL:
@@ -255,10 +318,21 @@ class Account:
     first_signed_in_at: datetime | None = None
     areas: frozenset[Area] = frozenset()
     """Of other branches than these."""
+    delegation: Delegation | None = None
+    """The one that was confirmed and not ended by anybody: to come, lasting, or over since its last day."""
 
     @property
     def reach(self) -> Reach | None:
         return None if self.branches is None else Reach(self.branches, self.areas)
+
+    @property
+    def widest_reach(self) -> Reach | None:
+        """Where the account's own role counts, or that which it is lent at any time."""
+        return self.reach if self.delegation is None else either(self.reach, self.delegation.reach)
+
+    def rights(self, at: datetime) -> Rights:
+        lent = self.delegation
+        return Rights(self.role, self.reach, lent if lent is not None and lent.lasts(at) else None)
 
     def state(self, at: datetime) -> AccountState:
         if self.disabled_at is not None or (self.ends_at is not None and self.ends_at <= at):
@@ -310,6 +384,7 @@ CONSOLE_PERMISSIONS = frozenset({Permission.PUBLIC, Permission.CAMERA_LIST, Perm
     Permission.PEOPLE_READ,
     Permission.PEOPLE_PROPOSE,
     Permission.PEOPLE_END,
+    Permission.DELEGATION_PROPOSE,
     Permission.SCREEN_MANAGE,
     Permission.HOLD_READ,
 }
@@ -328,5 +403,5 @@ def reach(actor: Actor, permission: Permission) -> Reach | None:
 
 def covers(actor: Actor, account: Account, permission: Permission) -> bool:
     """Say whether all that `account` reaches lies where `permission` counts for `actor`: nobody acts on an account that sees more."""
-    mine = reach(actor, permission)
-    return mine is None or (account.reach is not None and mine.covers(account.reach))
+    mine, widest = reach(actor, permission), account.widest_reach
+    return mine is None or (widest is not None and mine.covers(widest))

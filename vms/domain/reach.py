@@ -28,6 +28,16 @@ class Reach:
         """Say whether all of `other` is within."""
         return other.branches <= self.branches and all(one.branch_id in self.branches or one in self.areas for one in other.areas)
 
+    def plus(self, other: Reach) -> Reach:
+        """Return what is within either."""
+        branches = self.branches | other.branches
+        return Reach(branches, frozenset(one for one in self.areas | other.areas if one.branch_id not in branches))
+
     def inside(self, branch: BranchId) -> Reach:
         """Return what of it is in `branch`."""
         return Reach(self.branches & {branch}, frozenset(one for one in self.areas if one.branch_id == branch))
+
+
+def either(one: Reach | None, other: Reach | None) -> Reach | None:
+    """Return what is within one or the other, of which each may be the whole district."""
+    return None if one is None or other is None else one.plus(other)

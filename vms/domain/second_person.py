@@ -21,18 +21,16 @@ class Act(StrEnum):
     """Let an account sign in."""
     PERSON_RESET = "person:reset"
     """Take password and second factor off an account whose owner lost them."""
+    PERSON_DELEGATE = "person:delegate"
+    """Lend the Delegate's role to an account."""
     HOLD_RELEASE = "hold:release"
     """Let footage that a legal hold protects be destroyed again."""
 
 
-POWERS: dict[Act, Permission] = {
-    Act.PERSON_CONFIRM: Permission.PEOPLE_CONFIRM,
-    Act.PERSON_RESET: Permission.PEOPLE_CONFIRM,
-    Act.HOLD_RELEASE: Permission.HOLD_RELEASE,
-}
-"""Who holds the permission may be the second person."""
-OF_PERSONS = frozenset({Act.PERSON_CONFIRM, Act.PERSON_RESET})
+OF_PERSONS = frozenset({Act.PERSON_CONFIRM, Act.PERSON_RESET, Act.PERSON_DELEGATE})
 """Acts whose subject is an account."""
+POWERS: dict[Act, Permission] = dict.fromkeys(OF_PERSONS, Permission.PEOPLE_CONFIRM) | {Act.HOLD_RELEASE: Permission.HOLD_RELEASE}
+"""Who holds the permission may be the second person."""
 
 
 class Alone(StrEnum):

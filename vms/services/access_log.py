@@ -65,7 +65,7 @@ def event_of(said: Said) -> AccessEvent:
         purpose=said.get("purpose"),
         span=said.get("span"),
         view_id=said.get("view_id"),
-        detail=dict(said.get("detail") or {}),
+        detail=dict(said.get("detail") or {}) | _by_delegation(actor),
     )
 
 
@@ -113,6 +113,11 @@ def list_events(  # noqa: PLR0913 - what a reader may narrow the log by
     detail = {"events": str(len(lines))} | ({"of": actor_label} if actor_label else {})
     own = record(session, actor=actor, action=Action.LOG_READ, at=at, camera_id=camera_id, span=watched or during, detail=detail)
     return LogPage(lines, own)
+
+
+def _by_delegation(actor: Actor) -> dict[str, str]:
+    """Return what names the delegation under which somebody acts: each act while it lasts may be one of the lent role."""
+    return {} if not isinstance(actor, Person) or actor.delegation is None else {"delegation": str(actor.delegation.id)}
 
 
 def name_of(actor: Actor) -> str:

@@ -202,15 +202,22 @@ def remove_camera(session: Session, actor: Actor, camera_id: CameraId, *, at: da
 
 
 def list_cameras(
-    session: Session, actor: Actor, *, branch_id: BranchId | None = None, removed: Removed = Removed.HIDDEN
+    session: Session,
+    actor: Actor,
+    permission: Permission = Permission.CAMERA_LIST,
+    *,
+    branch_id: BranchId | None = None,
+    removed: Removed = Removed.HIDDEN,
 ) -> list[CameraDetails]:
-    """Return the cameras that exist for `actor`, by branch, area and name."""
-    return cameras.find(session, reach(actor, Permission.CAMERA_LIST), removed=removed, branch_id=branch_id)
+    """Return the cameras with which `actor` may do what `permission` names, by branch, area and name."""
+    return cameras.find(session, reach(actor, permission), removed=removed, branch_id=branch_id)
 
 
-def camera_for(session: Session, actor: Actor, camera_id: CameraId) -> CameraDetails | Refused:
-    """Return a camera within the actor's reach, removed or not."""
-    return cameras.get(session, reach(actor, Permission.CAMERA_LIST), camera_id) or no_such("camera")
+def camera_for(
+    session: Session, actor: Actor, camera_id: CameraId, permission: Permission = Permission.CAMERA_LIST
+) -> CameraDetails | Refused:
+    """Return a camera with which `actor` may do what `permission` names, removed or not."""
+    return cameras.get(session, reach(actor, permission), camera_id) or no_such("camera")
 
 
 def camera_named(session: Session, actor: Actor, text: str) -> CameraDetails | Refused:

@@ -9,17 +9,19 @@ from sqlalchemy.orm import Session
 
 from vms.config import Settings
 from vms.domain.second_person import OF_PERSONS, Act, Proposal
-from vms.services import hold_release, people, second_person
+from vms.services import delegations, hold_release, people, second_person
 from vms.services.access_log import together
 from vms.services.outbox import post
 
 _WORDS = {
     Act.PERSON_CONFIRM: "the account {name} is to work",
     Act.PERSON_RESET: "the account {name} is to be reset",
+    Act.PERSON_DELEGATE: "the Delegate's role is to be lent to {name}",
     Act.HOLD_RELEASE: "the {name} is to be released",
 }
 _CARRY_OUT: dict[Act, Callable[[Session, Proposal, datetime], None]] = {
     Act.PERSON_CONFIRM: people.confirm_alone,
+    Act.PERSON_DELEGATE: delegations.confirm_alone,
     Act.HOLD_RELEASE: hold_release.release_alone,
 }
 """An act without a line is never done alone."""

@@ -15,7 +15,7 @@ from vms.domain.access import Action
 from vms.domain.emergency import LASTS, MAX_NOTE_CHARS, MAX_REASON_CHARS, MOST_UNREVIEWED, EmergencyAccess, EmergencyReview, review_due
 from vms.domain.ids import EmergencyId, PersonId, new_number
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import PERMISSIONS, Permission, Person
+from vms.domain.people import Permission, Person
 from vms.services.access_log import DISTRICT, record, refuse
 from vms.services.district import zone_of_district
 from vms.services.names import checked_words
@@ -33,7 +33,7 @@ NOTHING_MORE = Refused(
 
 def reviews_others(person: Person) -> bool:
     """Say whether `person` reviews what others opened: it is about the whole district, and so is who reads and judges it."""
-    return person.may(Permission.EMERGENCY_REVIEW) and person.branches is None
+    return person.may(Permission.EMERGENCY_REVIEW) and person.reach(Permission.EMERGENCY_REVIEW) is None
 
 
 def opens_more(session: Session, person: Person) -> bool:
@@ -233,8 +233,8 @@ def _ask(session: Session, but: PersonId, at: datetime) -> str:
         for account in people.find(session)
         if account.id != but
         and account.in_use(at)
-        and account.branches is None
-        and Permission.EMERGENCY_REVIEW in PERMISSIONS[account.role]
+        and Permission.EMERGENCY_REVIEW in account.rights(at).permissions
+        and account.rights(at).reach(Permission.EMERGENCY_REVIEW) is None
     ]
     if not names:
         return "Nobody else here can review it: add an account for an Auditor or another Director."

@@ -65,7 +65,7 @@ def view_for(session: Session, actor: Actor, view_id: ViewId, *, at: datetime) -
         return NOT_OPEN
     if view.emergency_id is not None:
         return view if _emergency_of(actor) == view.emergency_id else EMERGENCY_OVER
-    return _cut_to_limit(view, actor, at)
+    return _cut_to_limit(session, view, actor, at)
 
 
 def viewer_of(view: View, person: Person) -> Person | None:
@@ -81,7 +81,8 @@ def viewer_of(view: View, person: Person) -> Person | None:
 def camera_in_view(session: Session, view: View, person: Person) -> CameraDetails | Refused:
     """Return the camera that `view` shows, while `person` reaches it by the right that the view was opened by."""
     viewer = viewer_of(view, person)
-    return EMERGENCY_OVER if viewer is None else camera_for(session, viewer, view.camera_id)
+    permission = Permission.LIVE_VIEW if view.span is None else Permission.RECORDED_VIEW
+    return EMERGENCY_OVER if viewer is None else camera_for(session, viewer, view.camera_id, permission)
 
 
 def extend_view(session: Session, actor: Actor, view_id: ViewId, *, at: datetime) -> View | Refused:
@@ -192,9 +193,11 @@ def _right(session: Session, actor: Actor, camera_id: CameraId, span: Timespan |
     permission = Permission.LIVE_VIEW if span is None else Permission.RECORDED_VIEW
     if not actor.may(permission):
         return not_allowed("watch live" if span is None else "watch recordings", "the Director")
-    if actor.emergency is not None and not actor.has_right(permission, details.branch.id, details.camera.area_id):
+    if not actor.has_right(permission, details.branch.id, details.camera.area_id):
+        if actor.emergency is None:
+            return not_allowed("watch recordings of this camera", "the Director")
         return _refused_in_emergency(session, actor.emergency, details, span, at) or _Right(actor.emergency)
-    return (_not_in_service(details) if span is None else _refused_recorded(actor, span, at)) or _Right()
+    return (_not_in_service(details) if span is None else _refused_recorded(actor, details, span, at)) or _Right()
 
 
 def _refused_in_emergency(
@@ -221,28 +224,36 @@ def _not_in_service(details: CameraDetails) -> Refused | None:
     return None if details.camera.removed_at is None else no_such("camera in service")
 
 
-def _refused_recorded(actor: Person, span: Timespan, at: datetime) -> Refused | None:
-    earliest = _earliest(actor, at)
-    return _beyond_limit(actor) if earliest is not None and span.start < earliest else None
+def _refused_recorded(actor: Person, details: CameraDetails, span: Timespan, at: datetime) -> Refused | None:
+    limit = look_back(actor, details)
+    return _beyond(limit) if limit is not None and span.start < _earliest(limit, at) else None
 
 
-def _cut_to_limit(view: View, actor: Actor, at: datetime) -> View | Refused:
-    earliest = _earliest(actor, at)
-    if view.span is None or earliest is None or earliest <= view.span.start:
+def _cut_to_limit(session: Session, view: View, actor: Actor, at: datetime) -> View | Refused:
+    # Where nothing is lent the role's own limit counts everywhere, and no camera is asked for.
+    if view.span is None or not isinstance(actor, Person) or actor.role not in LOOK_BACK:
+        return view
+    details = None if actor.delegation is None else cameras.get(session, None, view.camera_id)
+    limit = look_back(actor, details)
+    earliest = None if limit is None else _earliest(limit, at)
+    if limit is None or earliest is None or earliest <= view.span.start:
         return view
     if earliest >= view.span.end:
-        return _beyond_limit(actor)
+        return _beyond(limit)
     return replace(view, span=Timespan(earliest, view.span.end))
 
 
-def _earliest(actor: Actor, at: datetime) -> datetime | None:
-    """Return how far back the actor sees recordings; None without a limit. The one place that counts a role's hours."""
-    limit = LOOK_BACK.get(actor.role) if isinstance(actor, Person) else None
-    return None if limit is None else at - limit - LIMIT_GRACE
+def look_back(person: Person, details: CameraDetails | None) -> timedelta | None:
+    """Return how far back `person` sees recordings of a camera in no emergency (None: of any, by the own role); None without a limit."""
+    return LOOK_BACK.get(person.role if details is None else person.rights.role_at(details.branch.id, details.camera.area_id))
 
 
-def _beyond_limit(actor: Actor) -> Refused:
-    hours = LOOK_BACK[actor.role] // timedelta(hours=1) if isinstance(actor, Person) else 0
+def _earliest(limit: timedelta, at: datetime) -> datetime:
+    return at - limit - LIMIT_GRACE
+
+
+def _beyond(limit: timedelta) -> Refused:
+    hours = limit // timedelta(hours=1)
     return Refused(Refusal.NOT_ALLOWED, f"Your role sees recordings of the last {hours} hours. For older ones ask the Director.")
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from vms.domain.access import Action
 from vms.domain.ids import PersonId, new_number
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import Ceremony, Person, Proof, needs_second_factor
+from vms.domain.people import Ceremony, Person, Proof
 from vms.services import webauthn
 from vms.services.access_log import record, refuse
 from vms.services.names import checked_name
@@ -90,7 +90,7 @@ def remove_passkey(session: Session, person: Person, number: int, *, at: datetim
         return refused
     has = factors_of(session, person.id)
     last = has.passkeys == 1 and has.totp_since is None
-    if last and needs_second_factor(person.role):
+    if last and person.rights.needs_second_factor:
         sentence = "Your role needs a second factor, and this passkey is the only one. Add another, then remove this one."
         return refuse(session, person, Action.FACTOR_REMOVE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
     passkeys.remove(session, number)

@@ -8,22 +8,20 @@ from datetime import date, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from vms.domain.access import Action
-from vms.domain.camera import Area
 from vms.domain.ids import AreaId, BranchId, PersonId, new_number
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import MAX_DELEGATION, Account, Actor, OsUser, Permission, Person, Role, System, allows, covers, reach
+from vms.domain.people import MAX_DELEGATION, Account, Actor, OsUser, Permission, Person, Role, System, allows, covers
 from vms.domain.second_person import OF_PERSONS, Act, Alone, Proposal
 from vms.domain.timespan import day_of
 from vms.errors import InvalidInput
-from vms.services import second_person
+from vms.services import delegations, second_person
 from vms.services.access_log import record, refuse
 from vms.services.codes import grouped, new_code
 from vms.services.names import checked_name
 from vms.services.passwords import NO_PASSWORD, PasswordHash
+from vms.services.places import checked_places, places_told
 from vms.services.refusals import BEYOND, no_such, not_allowed
 from vms.services.sessions import digest
-from vms.store import areas as area_rows
-from vms.store import branches as branch_rows
 from vms.store import factors, identities, people, sessions
 
 INVITATION_LASTS = timedelta(hours=72)
@@ -61,22 +59,22 @@ def add_person(
     `board_paper`, the Board's decision on a new Director, no Director is asked: the account works after three days unless somebody
     with an account stops it. Conflict when the name is taken; InvalidInput when a delegate's account has no end.
     """
-    if refused := _may_not_add(session, actor, new, board_paper):
+    if refused := _may_not_add(actor, new, board_paper):
         return refuse(session, actor, Action.PERSON_ADD, refused, at=at) if refused.refusal is Refusal.NOT_ALLOWED else refused
-    areas = _areas(session, actor, new)
-    if isinstance(areas, Refused):
-        return areas
+    where = checked_places(session, actor, Permission.PEOPLE_PROPOSE, new.branches, new.areas)
+    if isinstance(where, Refused):
+        return refuse(session, actor, Action.PERSON_ADD, where, at=at) if where.refusal is Refusal.NOT_ALLOWED else where
     waits = not isinstance(actor, OsUser) or people.has_signed_in(session, Role.DIRECTOR)
     account = Account(
         PersonId(new_number()),
         checked_name(new.name, "account"),
         new.role,
-        new.branches,
+        where.branches if where else None,
         at,
         confirmed_at=None if waits else at,
         ends_at=_end(new, at),
         firm=checked_name(new.firm, "firm") if new.firm.strip() else "",
-        areas=areas,
+        areas=where.areas if where else frozenset(),
     )
     people.add(session, account, password_hash=password_hash)
     record(session, actor=actor, action=Action.PERSON_ADD, at=at, detail=_told(account))
@@ -154,6 +152,7 @@ def disable_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
         sessions.end_all(session, person_id, at)
         for act in OF_PERSONS:
             second_person.withdraw(session, actor, act, person_id, at=at)
+        delegations.end_with_account(session, actor, account, at=at)
         record(session, actor=actor, action=Action.PERSON_DISABLE, at=at, detail=_named(account))
     return people.get(session, person_id) or no_such("account")
 
@@ -210,6 +209,12 @@ def last_day(text: str, zone: str) -> datetime | None:
         raise InvalidInput(f"{text.strip()!r} is no day. Write the last day 2026-12-31.") from err
 
 
+def first_day(text: str, zone: str) -> datetime | None:
+    """Return when the day that somebody wrote begins there; None when none is given."""
+    end = last_day(text, zone)
+    return None if end is None else day_of(date.fromisoformat(text.strip()), zone).start
+
+
 def _end(new: NewAccount, at: datetime) -> datetime | None:
     if new.ends_at is not None and new.ends_at <= at:
         raise InvalidInput("The account would have ended already. Give a day to come.")
@@ -227,27 +232,12 @@ def _alone(new: NewAccount, board_paper: str) -> Alone:
     return Alone.NEVER if new.role is Role.DIRECTOR else Alone.WHEN_NOBODY
 
 
-def _may_not_add(session: Session, actor: Actor, new: NewAccount, board_paper: str) -> Refused | None:
+def _may_not_add(actor: Actor, new: NewAccount, board_paper: str) -> Refused | None:
     if not allows(actor, Permission.PEOPLE_PROPOSE):
         return not_allowed("add an account", "IT")
     if board_paper and not (isinstance(actor, OsUser) and new.role is Role.DIRECTOR):
         return Refused(Refusal.NOT_ALLOWED, "The Board's paper appoints a Director, at the console alone.")
-    mine = reach(actor, Permission.PEOPLE_PROPOSE)
-    if new.branches is None:
-        return None if mine is None else not_allowed("add an account of the whole district", "IT of the whole district")
-    return None if new.branches <= {branch.id for branch in branch_rows.find_whole(session, mine)} else no_such("branch")
-
-
-def _areas(session: Session, actor: Actor, new: NewAccount) -> frozenset[Area] | Refused:
-    """Return the areas that an account is limited to, without those of its own branches."""
-    if not new.areas:
-        return frozenset()
-    if new.branches is None:
-        raise InvalidInput("An account of the whole district is limited to no area. Give its branches, or none of them, beside the areas.")
-    known = {area.id: area for area in area_rows.find(session, reach(actor, Permission.PEOPLE_PROPOSE))}
-    if not new.areas <= known.keys():
-        return no_such("area")
-    return frozenset(known[number] for number in new.areas if known[number].branch_id not in new.branches)
+    return None
 
 
 def _confirmed(session: Session, actor: Actor, account: Account, at: datetime) -> Account:
@@ -274,9 +264,7 @@ def _invited(session: Session, actor: Actor, account: Account, at: datetime) -> 
 
 def _told(account: Account) -> dict[str, str]:
     told = _named(account) | {"role": account.role.value, "confirmed": "no" if account.confirmed_at is None else "yes"}
-    told["branches"] = "all" if account.branches is None else " ".join(str(branch) for branch in sorted(account.branches))
-    if account.areas:
-        told["areas"] = " ".join(str(area.id) for area in sorted(account.areas, key=lambda area: area.id))
+    told |= places_told(account.reach)
     if account.ends_at is not None:
         told["until"] = account.ends_at.isoformat()
     return told | ({"firm": account.firm} if account.firm else {})

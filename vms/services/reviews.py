@@ -111,7 +111,7 @@ class ReviewPage:
 
 def list_reviews(session: Session, actor: Actor, *, at: datetime, skip: int = 0) -> ReviewPage | Refused:
     """Return findings and digests; they are about the whole district, and so is who may read them. The reading is written."""
-    if not isinstance(actor, Person) or not actor.may(Permission.REVIEW_READ) or actor.branches is not None:
+    if not isinstance(actor, Person) or not actor.may(Permission.REVIEW_READ) or actor.reach(Permission.REVIEW_READ) is not None:
         why = not_allowed("read what was asked about the access log", "the Director or an auditor of the whole district")
         return refuse(session, actor, Action.REVIEW_READ, why, at=at)
     found = tuple(reviews.find(session, skip=skip, limit=LIST_LIMIT))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from vms.domain.access import Action
 from vms.domain.ids import HoldId, PersonId, ProposalId, new_number
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import PERMISSIONS, Account, Actor, Permission, Person, System
+from vms.domain.people import Account, Actor, Permission, Person, System
 from vms.domain.second_person import ALONE_WAIT, OF_PERSONS, POWERS, Act, Alone, Decision, Proposal
 from vms.services.access_log import name_of, record, refuse
 from vms.services.refusals import no_such
@@ -106,6 +106,11 @@ def list_waiting(session: Session, person: Person) -> list[Proposal]:
     return [one for one in known if everything or one.may_stop(person)]
 
 
+def about(session: Session, subject: PersonId) -> list[Proposal]:
+    """Return what waits about an account, for the services whose acts it is."""
+    return [one for act in OF_PERSONS if (one := proposals.open_one(session, act, subject)) is not None]
+
+
 def proposer(session: Session, act: Act, subject: int) -> str | None:
     """Return the label of who proposed `act` about `subject` last, whatever became of it."""
     return proposals.proposer(session, act, subject)
@@ -157,7 +162,7 @@ def others_hold(
     """Say whether anybody but `actor`, and whom it is about, could approve `act` now."""
     but = {actor.label} | ({f"person:{subject}"} if act in OF_PERSONS else set())
     return any(
-        account.in_use(at) and POWERS[act] in PERMISSIONS[account.role] and f"person:{account.id}" not in but and reaches(account)
+        account.in_use(at) and POWERS[act] in account.rights(at).permissions and f"person:{account.id}" not in but and reaches(account)
         for account in people.find(session)
     )
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from vms.domain.access import Action
 from vms.domain.ids import PersonId, ScreenId, SessionId, new_number
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import IDLE_LIMITS, SESSION_LIMITS, WALL_LIMIT, AccountState, Permission, Person, Proof, System, covers
+from vms.domain.people import WALL_LIMIT, AccountState, Permission, Person, Proof, System, covers
 from vms.domain.reach import Reach
 from vms.domain.screens import Screen, ScreenKind, SessionKind
 from vms.services.access_log import record, refuse
@@ -138,7 +138,7 @@ def session_for_token(source: Source, token: str, *, at: datetime) -> OpenSessio
     stored = sessions.of_token(source, token_digest(token))
     if stored is None or stored.ended_at is not None or not stored.account.in_use(at):
         return sign_in_first("go on")
-    ends_at = _ends_at(stored)
+    ends_at = _ends_at(stored, at)
     if not stored.opened_at <= at < ends_at:
         return SESSION_ENDED
     return OpenSession(_person(stored, at), stored.seen_at, ends_at)
@@ -156,7 +156,7 @@ def holder_of(session: Session, number: SessionId, *, at: datetime) -> Holder | 
     stored = sessions.get(session, number)
     if stored is None:
         return None
-    is_open = stored.ended_at is None and stored.account.in_use(at) and stored.opened_at <= at < _ends_at(stored)
+    is_open = stored.ended_at is None and stored.account.in_use(at) and stored.opened_at <= at < _ends_at(stored, at)
     return Holder(_person(stored, at), is_open)
 
 
@@ -170,7 +170,7 @@ def touch_session(session: Session, session_id: SessionId, *, at: datetime, scre
 def act_in_session(session: Session, person: Person, *, at: datetime) -> None:
     """Count a request by hand against the idle limit and against the lock; what has locked stays so."""
     touch_session(session, person.session_id, at=at, screen=person.screen_id)
-    sessions.acted(session, person.session_id, at, since=at - IDLE_LIMITS[person.role])
+    sessions.acted(session, person.session_id, at, since=at - person.rights.idle_limit)
 
 
 def prove_session(session: Session, person: Person, proof: Proof, *, at: datetime, how: str = "") -> SignedIn:
@@ -197,8 +197,8 @@ def list_sessions(session: Session, person: Person, *, at: datetime) -> list[Sto
     account = people.get(session, person.id)
     if account is None:
         return []
-    found = sessions.of_person(session, account, since=at - IDLE_LIMITS[account.role], limit=LIST_LIMIT)
-    return [one for one in found if at < _ends_at(one)]
+    found = sessions.of_person(session, account, since=at - account.rights(at).idle_limit, limit=LIST_LIMIT)
+    return [one for one in found if at < _ends_at(one, at)]
 
 
 def revoke_sessions(session: Session, actor: Person, person_id: PersonId, *, at: datetime, only: SessionId | None = None) -> int | Refused:
@@ -233,10 +233,10 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="replace")).digest()
 
 
-def _ends_at(stored: StoredSession) -> datetime:
-    role, account_ends = stored.account.role, stored.account.ends_at
-    longest = WALL_LIMIT if stored.kind is SessionKind.WALL else SESSION_LIMITS[role]
-    ends = min(stored.opened_at + longest, stored.seen_at + IDLE_LIMITS[role])
+def _ends_at(stored: StoredSession, at: datetime) -> datetime:
+    rights, account_ends = stored.account.rights(at), stored.account.ends_at
+    longest = WALL_LIMIT if stored.kind is SessionKind.WALL else rights.session_limit
+    ends = min(stored.opened_at + longest, stored.seen_at + rights.idle_limit)
     return ends if account_ends is None else min(ends, account_ends)
 
 
@@ -271,6 +271,7 @@ def _person(stored: StoredSession, at: datetime) -> Person:
         acted_at=stored.acted_at,
         at=at,
         emergency=stored.emergency if stored.emergency is not None and stored.emergency.lasts(at) else None,
+        delegation=None if stored.kind is SessionKind.WALL else account.rights(at).lent,
     )
 
 

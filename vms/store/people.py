@@ -9,10 +9,12 @@ from sqlalchemy import CompoundSelect, and_, bindparam, delete, exists, insert, 
 from sqlalchemy.orm import Session
 
 from vms.domain.camera import Area
+from vms.domain.delegation import Delegation
 from vms.domain.ids import AreaId, BranchId, PersonId
 from vms.domain.names import name_key
 from vms.domain.people import Account, Role
 from vms.domain.reach import Reach
+from vms.store import delegations
 from vms.store.central_tables import AreaRow
 from vms.store.database import insert_into, unique
 from vms.store.people_tables import InvitationRow, PersonAreaRow, PersonBranchRow, PersonRow
@@ -66,12 +68,14 @@ def add(session: Session, account: Account, *, password_hash: str) -> None:
 
 def get(session: Session, person: PersonId) -> Account | None:
     cells = session.execute(select(*ACCOUNT).where(PersonRow.id == person)).one_or_none()
-    return None if cells is None else _with_reach(session, cells)
+    return None if cells is None else _whole(session, cells, delegations.lent(session, person).get(person))
 
 
 def find(session: Session) -> list[Account]:
     """Return every account, by name."""
-    return [_with_reach(session, cells) for cells in session.execute(select(*ACCOUNT).order_by(PersonRow.name_key)).all()]
+    lent = delegations.lent(session)
+    cells = session.execute(select(*ACCOUNT).order_by(PersonRow.name_key)).all()
+    return [_whole(session, one, lent.get(PersonId(one[0]))) for one in cells]
 
 
 def credential(session: Session, name: str) -> tuple[PersonId, str] | None:
@@ -138,7 +142,7 @@ def has_signed_in(session: Session, role: Role) -> bool:
     return bool(session.scalar(select(exists().where(PersonRow.role == role, PersonRow.first_signed_in_at.is_not(None)))))
 
 
-def account_of(cells: AccountCells, reach: Reach) -> Account:
+def account_of(cells: AccountCells, reach: Reach, delegation: Delegation | None) -> Account:
     """Return the account of a row of `ACCOUNT`; `reach` counts where it does not see the whole district."""
     number, name, role, whole_district, created_at, confirmed_at, disabled_at, ends_at, firm, first_signed_in_at = cells
     return Account(
@@ -153,11 +157,12 @@ def account_of(cells: AccountCells, reach: Reach) -> Account:
         firm,
         first_signed_in_at,
         reach.areas,
+        delegation,
     )
 
 
-def _with_reach(session: Session, cells: AccountCells) -> Account:
-    return account_of(cells, NOWHERE if cells[3] else _reach(session, cells[0]))
+def _whole(session: Session, cells: AccountCells, delegation: Delegation | None) -> Account:
+    return account_of(cells, NOWHERE if cells[3] else _reach(session, cells[0]), delegation)
 
 
 def _reach(session: Session, person: int) -> Reach:

@@ -135,6 +135,52 @@ class ProposalRow(Central):
     decided_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
+class DelegationRow(Central):
+    """The Delegate's role, lent to an account. It has the number of the proposal that it is the matter of."""
+
+    __tablename__ = "delegation"
+    __table_args__ = (
+        # Every request: what is lent to the person of a token. Of one person at most one that was granted and not ended.
+        Index(
+            "uq_delegation_person_id",
+            "person_id",
+            unique=True,
+            sqlite_where=text("granted_at IS NOT NULL AND ended_at IS NULL"),
+            postgresql_where=text("granted_at IS NOT NULL AND ended_at IS NULL"),
+        ),
+        CheckConstraint("starts_at < ends_at", name="span"),
+    )
+
+    id: Mapped[int] = mapped_column(ForeignKey("proposal.id"), primary_key=True, autoincrement=False)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    whole_district: Mapped[bool]
+    """Else `delegation_branch` lists the branches and `delegation_area` areas of others."""
+    starts_at: Mapped[datetime] = mapped_column(Moment)
+    ends_at: Mapped[datetime] = mapped_column(Moment)
+    granted_at: Mapped[datetime | None] = mapped_column(Moment)
+    """None: proposed, gives nothing."""
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+    """When somebody revoked it, or when its end was written into the log."""
+
+
+class DelegationBranchRow(Central):
+    """The branches for which the Delegate's role is lent."""
+
+    __tablename__ = "delegation_branch"
+
+    delegation_id: Mapped[int] = mapped_column(ForeignKey("delegation.id"), primary_key=True, autoincrement=False)
+    branch_id: Mapped[int] = mapped_column(ForeignKey("branch.id"), primary_key=True, autoincrement=False)
+
+
+class DelegationAreaRow(Central):
+    """The areas for which it is lent of branches for which it isn't as a whole."""
+
+    __tablename__ = "delegation_area"
+
+    delegation_id: Mapped[int] = mapped_column(ForeignKey("delegation.id"), primary_key=True, autoincrement=False)
+    area_id: Mapped[int] = mapped_column(ForeignKey("area.id"), primary_key=True, autoincrement=False)
+
+
 class EmergencyRow(Central):
     """One emergency access: a session that saw every camera for half an hour. Whether it is open, or overdue, follows from its moments."""
 

@@ -78,7 +78,7 @@ CREATE TABLE proposal (
   decision VARCHAR(32),
   decided_at BIGINT,
   CONSTRAINT pk_proposal PRIMARY KEY (id),
-  CONSTRAINT ck_proposal_act CHECK (act IN ('person:confirm', 'person:reset', 'hold:release')),
+  CONSTRAINT ck_proposal_act CHECK (act IN ('person:confirm', 'person:reset', 'person:delegate', 'hold:release')),
   CONSTRAINT ck_proposal_decision CHECK (decision IN ('approved', 'stopped', 'alone'))
 );
 
@@ -578,4 +578,36 @@ CREATE TABLE node_hold_state (
   at BIGINT NOT NULL,
   CONSTRAINT pk_node_hold_state PRIMARY KEY (node_id),
   CONSTRAINT fk_node_hold_state_node_id FOREIGN KEY(node_id) REFERENCES node (id)
+);
+
+CREATE TABLE delegation (
+  id INTEGER NOT NULL,
+  person_id INTEGER NOT NULL,
+  whole_district BOOLEAN NOT NULL,
+  starts_at BIGINT NOT NULL,
+  ends_at BIGINT NOT NULL,
+  granted_at BIGINT,
+  ended_at BIGINT,
+  CONSTRAINT pk_delegation PRIMARY KEY (id),
+  CONSTRAINT ck_delegation_span CHECK (starts_at < ends_at),
+  CONSTRAINT fk_delegation_id FOREIGN KEY(id) REFERENCES proposal (id),
+  CONSTRAINT fk_delegation_person_id FOREIGN KEY(person_id) REFERENCES person (id)
+);
+
+CREATE UNIQUE INDEX uq_delegation_person_id ON delegation (person_id) WHERE granted_at IS NOT NULL AND ended_at IS NULL;
+
+CREATE TABLE delegation_branch (
+  delegation_id INTEGER NOT NULL,
+  branch_id INTEGER NOT NULL,
+  CONSTRAINT pk_delegation_branch PRIMARY KEY (delegation_id, branch_id),
+  CONSTRAINT fk_delegation_branch_delegation_id FOREIGN KEY(delegation_id) REFERENCES delegation (id),
+  CONSTRAINT fk_delegation_branch_branch_id FOREIGN KEY(branch_id) REFERENCES branch (id)
+);
+
+CREATE TABLE delegation_area (
+  delegation_id INTEGER NOT NULL,
+  area_id INTEGER NOT NULL,
+  CONSTRAINT pk_delegation_area PRIMARY KEY (delegation_id, area_id),
+  CONSTRAINT fk_delegation_area_delegation_id FOREIGN KEY(delegation_id) REFERENCES delegation (id),
+  CONSTRAINT fk_delegation_area_area_id FOREIGN KEY(area_id) REFERENCES area (id)
 );

@@ -8,17 +8,27 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, bindparam, insert, not_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from vms.domain.camera import Area
+from vms.domain.delegation import Delegation
 from vms.domain.emergency import Emergency
-from vms.domain.ids import AreaId, BranchId, PersonId, ScreenId, SessionId
+from vms.domain.ids import AreaId, BranchId, DelegationId, PersonId, ScreenId, SessionId
 from vms.domain.people import Account, Proof
 from vms.domain.reach import Reach
 from vms.domain.screens import SessionKind
 from vms.store.central_tables import AreaRow
 from vms.store.people import ACCOUNT, NOWHERE, account_of
-from vms.store.people_tables import EmergencyRow, PersonAreaRow, PersonBranchRow, PersonRow, SessionRow
+from vms.store.people_tables import (
+    DelegationAreaRow,
+    DelegationBranchRow,
+    DelegationRow,
+    EmergencyRow,
+    PersonAreaRow,
+    PersonBranchRow,
+    PersonRow,
+    SessionRow,
+)
 from vms.store.prepared import Making, Prepared, Source
 from vms.store.screen_tables import ScreenRow
 
@@ -53,11 +63,20 @@ _SESSION = (
     SessionRow.kind,
     SessionRow.screen_id,
 )
+_LENT_AREA = aliased(AreaRow)
 _MORE = (
     ScreenRow.branch_id,
     EmergencyRow.id,
     EmergencyRow.opened_at,
     EmergencyRow.ends_at,
+    DelegationRow.id,
+    DelegationRow.starts_at,
+    DelegationRow.ends_at,
+    DelegationRow.whole_district,
+    DelegationBranchRow.branch_id,
+    _LENT_AREA.id,
+    _LENT_AREA.branch_id,
+    _LENT_AREA.name,
     PersonBranchRow.branch_id,
     AreaRow.id,
     AreaRow.branch_id,
@@ -65,11 +84,12 @@ _MORE = (
 )
 _OWN = len(_SESSION)
 _ACCOUNT_END = _OWN + len(ACCOUNT)
-_BRANCH = -4
+_PLACES = len(_MORE) - 8
+"""Where in `_MORE` the places stand: those of the delegation, then the account's own."""
 _REMEMBERED = 1024
 """Sessions that are not made of the same rows again: as many as have a request or an open window in a minute."""
-# Of an emergency, what nobody has closed is in a small index of its own, one row a person at most. Who has several branches or areas
-# comes in as many rows: one statement sees all of it at one moment.
+# Of emergencies and delegations, what nobody has closed is in small indexes of their own, one row a person at most. Who has several
+# branches or areas comes in as many rows: one statement sees all of it at one moment.
 _WHOLE = (
     select(*_SESSION, *ACCOUNT, *_MORE)
     .join(PersonRow, PersonRow.id == SessionRow.person_id)
@@ -81,6 +101,13 @@ _WHOLE = (
     .outerjoin(PersonBranchRow, and_(not_(PersonRow.whole_district), PersonBranchRow.person_id == PersonRow.id))
     .outerjoin(PersonAreaRow, and_(not_(PersonRow.whole_district), PersonAreaRow.person_id == PersonRow.id))
     .outerjoin(AreaRow, AreaRow.id == PersonAreaRow.area_id)
+    .outerjoin(
+        DelegationRow,
+        and_(DelegationRow.person_id == PersonRow.id, DelegationRow.granted_at.is_not(None), DelegationRow.ended_at.is_(None)),
+    )
+    .outerjoin(DelegationBranchRow, DelegationBranchRow.delegation_id == DelegationRow.id)
+    .outerjoin(DelegationAreaRow, DelegationAreaRow.delegation_id == DelegationRow.id)
+    .outerjoin(_LENT_AREA, _LENT_AREA.id == DelegationAreaRow.area_id)
 )
 
 
@@ -174,10 +201,13 @@ def _whole(rows: Sequence[tuple[Any, ...]]) -> StoredSession | None:
         return None
     own, account, more = rows[0][:_OWN], rows[0][_OWN:_ACCOUNT_END], rows[0][_ACCOUNT_END:]
     number, proof, address, opened_at, proved_at, seen_at, acted_at, ended_at, kind, screen_id = own
-    screen_branch, emergency, emergency_opened_at, emergency_ends_at, *_ = more
+    screen_branch, emergency, emergency_opened_at, emergency_ends_at, lent, lent_from, lent_until, lent_whole, *_ = more
+    at_places, delegation = _ACCOUNT_END + _PLACES, None
+    if lent is not None:
+        delegation = Delegation(DelegationId(lent), lent_from, lent_until, None if lent_whole else _reach(rows, at_places))
     return StoredSession(
         number,
-        account_of(account, _reach(rows)),
+        account_of(account, _reach(rows, at_places + 4), delegation),
         proof,
         address,
         opened_at,
@@ -192,11 +222,11 @@ def _whole(rows: Sequence[tuple[Any, ...]]) -> StoredSession | None:
     )
 
 
-def _reach(rows: Sequence[tuple[Any, ...]]) -> Reach:
-    """Return the branches and areas that the rows of one session list, each as often as there are of the other."""
-    if len(rows) == 1 and rows[0][_BRANCH] is None and rows[0][_BRANCH + 1] is None:
+def _reach(rows: Sequence[tuple[Any, ...]], at: int) -> Reach:
+    """Return the branches and areas that the rows of one session list from column `at` on, each as often as there are of the others."""
+    if len(rows) == 1 and rows[0][at] is None and rows[0][at + 1] is None:
         return NOWHERE
-    listed = [row[_BRANCH:] for row in rows]
+    listed = [row[at : at + 4] for row in rows]
     areas = {Area(AreaId(area), BranchId(branch), name) for _, area, branch, name in listed if area is not None}
     return Reach(frozenset(BranchId(one[0]) for one in listed if one[0] is not None), frozenset(areas))
 

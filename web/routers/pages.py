@@ -8,6 +8,7 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 
 from vms.domain.ids import CameraId
 from vms.domain.outcome import Refused
+from vms.domain.people import Permission
 from vms.domain.screens import SessionKind
 from vms.services.cameras import camera_for
 from vms.services.district import load_district
@@ -41,11 +42,11 @@ def playback_page(
     *, person: RecordedViewer, site: TheSite, rx: Rx, request: Request, camera: str = "", t: str = "", replay: str = ""
 ) -> Response:
     number = id_of(camera)
-    chosen = None if number is None else camera_for(rx, person, CameraId(number))
+    chosen = None if number is None else camera_for(rx, person, CameraId(number), Permission.RECORDED_VIEW)
     if isinstance(chosen, Refused):
         return refusal(request, chosen, person=person)
     context = shell(site, person, path=request.url.path)
-    data = playback_data(cameras_now(site, person), person, chosen=chosen, t_ms=moment_ms(t), at=site.clock.now())
+    data = playback_data(cameras_now(site, person, Permission.RECORDED_VIEW), person, chosen=chosen, t_ms=moment_ms(t), at=site.clock.now())
     data["replay"] = bool(replay)
     zone = chosen.branch.timezone if chosen else context["zone"]
     return site.pages.render("playback.html", context | {"data": data, "zone": zone}, person=person)

@@ -9,14 +9,13 @@ from fastapi import APIRouter, Form, Request
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
-from vms.domain.camera import Area, Branch
 from vms.domain.ids import AreaId, BranchId, PersonId
 from vms.domain.outcome import Refused
 from vms.domain.people import Account, Permission, Person, Role
 from vms.errors import Conflict, InvalidInput
 from vms.services import people
-from vms.services.areas import list_areas
-from vms.services.branches import list_branches, list_whole_branches
+from vms.services.branches import list_branches
+from vms.services.delegations import proposed
 from vms.services.district import zone_of_district
 from vms.services.people import NewAccount
 from vms.services.second_person import list_waiting
@@ -24,7 +23,7 @@ from vms.services.sessions import revoke_sessions
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, refusal
 from web.numbers import PathId
-from web.people_rows import person_rows
+from web.people_rows import person_rows, places
 from web.permissions import PeopleConfirmer, PeopleEnder, PeopleProposer, PeopleReader
 from web.schemas.requests import PersonForm
 from web.views import shell
@@ -35,6 +34,9 @@ NOTICES = {
     "confirmed": "Confirmed. The account works now.",
     "ended": "Ended. Whoever was signed in with it is out within seconds.",
     "reset": "The reset has begun. The owner is told and can stop it for a day; then the Director finishes it here.",
+    "delegation": "Proposed. It counts once a Director has confirmed it, or in three days where nobody else could and nobody stops it.",
+    "lent": "Confirmed. The Delegate’s role counts from its first day on, in sessions that are open too, and ends by itself.",
+    "delegation-ended": "Ended. What it gave closes within seconds.",
     "signed-out": "Signed out everywhere. What was open closes within seconds.",
 }
 
@@ -45,8 +47,9 @@ def people_page(person: PeopleReader, site: TheSite, rx: Rx, request: Request, d
     if isinstance(accounts, Refused):
         return refusal(request, accounts, person=person)
     branches = {branch.id: branch.name for branch in list_branches(rx, person, Permission.PEOPLE_READ)}
+    waiting = list_waiting(rx, person)
     context = shell(site, person, path=request.url.path) | {
-        "people": person_rows(accounts, branches, list_waiting(rx, person), person, site.clock.now()),
+        "people": person_rows(accounts, branches, waiting, proposed(rx, waiting), person, site.clock.now()),
         "may_propose": person.may(Permission.PEOPLE_PROPOSE),
         "may_screens": person.may(Permission.SCREEN_MANAGE),
         "notice": NOTICES.get(done),
@@ -121,15 +124,6 @@ def _new_account(form: PersonForm, zone: str) -> NewAccount:
     return NewAccount(form.name, Role(form.role), limited, people.last_day(form.until, zone), form.firm, areas)
 
 
-def _places(session: Session, person: Person) -> list[tuple[Branch, bool, list[Area]]]:
-    """Return the branches of which an account may be given a part, whether as a whole, and their areas."""
-    whole, areas = list_whole_branches(session, person, Permission.PEOPLE_PROPOSE), list_areas(session, person, Permission.PEOPLE_PROPOSE)
-    return [
-        (branch, branch in whole, [area for area in areas if area.branch_id == branch.id])
-        for branch in list_branches(session, person, Permission.PEOPLE_PROPOSE)
-    ]
-
-
 def _form(
     site: Site,
     around: Mapping[str, object],
@@ -144,7 +138,7 @@ def _form(
         **around,
         "form": form,
         "roles": [(role.value, ROLE_LABELS[role]) for role in Role],
-        "places": _places(session, person),
+        "places": places(session, person, Permission.PEOPLE_PROPOSE),
         "error": error,
     }
     return site.pages.render("person_form.html", context, person=person, status=status)

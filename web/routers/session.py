@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import OF_EVERYBODY, PERMISSIONS, Person
+from vms.domain.people import OF_EVERYBODY, Person
 from vms.errors import InvalidInput
 from vms.services import sessions, sign_in
 from vms.services.identities import identity_of
@@ -25,7 +25,7 @@ from web.schemas.requests import JoinForm, Proof, ProofForm, SignIn, SignInForm
 from web.screen_cookie import SCREEN_COOKIE, browser_of, keep_screen_cookie
 from web.security import COOKIE
 from web.views import shell
-from web.words import ROLE_LABELS
+from web.words import roles_label
 
 router = APIRouter()
 T = TypeVar("T")
@@ -269,11 +269,11 @@ def own_path(path: str) -> str:
 
 
 def _me(person: Person) -> dict[str, object]:
-    mine = sorted(one for one in PERMISSIONS[person.role] - OF_EVERYBODY if person.may(one))
+    mine = sorted(one for one in person.rights.permissions - OF_EVERYBODY if person.may(one))
     return {
         "name": person.name,
         "role": person.role.value,
-        "role_label": ROLE_LABELS[person.role],
+        "role_label": roles_label(person),
         "permissions": mine,
         "must_enrol": person.must_enrol,
     }

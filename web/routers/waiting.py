@@ -22,6 +22,7 @@ from web.views import shell
 router = APIRouter(prefix="/waiting")
 ACTS = {
     Act.PERSON_CONFIRM: "The account {name} is to work.",
+    Act.PERSON_DELEGATE: "The Delegate’s role is to be lent to {name}.",
     Act.PERSON_RESET: "Password and second factor are to be taken off the account {name}, for somebody who lost them.",
     Act.HOLD_RELEASE: "The {name} is to be released: a week later its footage may be destroyed.",
 }

@@ -100,6 +100,18 @@ class PersonForm(BaseModel):
     firm: str = Field(default="", max_length=MAX_NAME_CHARS)
 
 
+class DelegationForm(BaseModel):
+    """The Delegate's role, lent to an account for some days."""
+
+    since: str = Field(default="", max_length=MAX_CODE_CHARS)
+    """The first day, 2026-12-01; empty: as soon as it is confirmed."""
+    until: str = Field(default="", max_length=MAX_CODE_CHARS)
+    branch: Annotated[list[BodyId], Field(max_length=1000)] = []
+    areas: Annotated[list[BodyId], Field(max_length=1000)] = []
+    """None chosen of both means the whole district."""
+    reason: str = Field(default="", max_length=2000)
+
+
 class ScreenForm(BaseModel):
     """A screen as IT adds it."""
 

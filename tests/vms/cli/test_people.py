@@ -185,3 +185,27 @@ def test_an_account_is_limited_to_an_area_of_a_branch(settings: Settings) -> Non
     assert (person["branches"], len(person["areas"])) == ([], 1)
     assert _say(settings, "camera", "edit", "Pier", "--area", "").stdout.startswith("Pier at Harbor, rtsp://")
     assert json.loads(_say(settings, "camera", "list", "--json").stdout)[0]["area"] is None
+
+
+def test_the_delegates_role_is_lent_and_ended(settings: Settings) -> None:
+    assert _say(settings, "branch", "add", "Harbor").exit_code == 0
+    _add(settings, "h.marsh", "director")
+    _add(settings, "n.ruiz", "supervisor", "--branch", "Harbor")
+    _add(settings, "t.okafor", "it")
+    code = _authenticator(settings, "h.marsh")
+    year = SystemClock().now().year + 1
+    assert "Nothing is lent" in _say(settings, "delegation", "list").stdout
+    propose = ("delegation", "propose", "n.ruiz", "--until", f"{SystemClock().now():%Y-%m-%d}", "--branch", "Harbor")
+    assert "it waits for the Director's confirmation" in _say(settings, *propose).stdout
+    assert _say(settings, "delegation", "confirm", "n.ruiz").exit_code == 2
+    for wrong in (("t.okafor", "--until", f"{year}-01-01"), ("n.ruiz", "--until", ""), ("n.ruiz", "--until", f"{year + 3}-01-01")):
+        assert _say(settings, "delegation", "propose", *wrong).exit_code == 2
+    assert _login(settings, "h.marsh", code).exit_code == 0
+    assert _say(settings, "delegation", "confirm", "n.ruiz").stdout.startswith("n.ruiz holds the Delegate's role, from ")
+    assert "supervisor, delegate until" in " ".join(_say(settings, "user", "list").stdout.split())
+    (lent,) = json.loads(_say(settings, "delegation", "list", "--json").stdout)["delegations"]
+    assert (lent["name"], lent["lasts"], len(lent["branches"])) == ("n.ruiz", True, 1)
+    assert "lasts" in _say(settings, "delegation", "list").stdout
+    assert _say(settings, "delegation", "end", "n.ruiz").stdout == "The delegation of n.ruiz is ended.\n"
+    assert _say(settings, "delegation", "end", "n.ruiz").exit_code == 2
+    assert json.loads(_say(settings, "user", "list", "--json").stdout)["people"][1]["delegation"] is None
