@@ -21,10 +21,11 @@ from vms.domain.timespan import TICKS_PER_SECOND, Timespan, ms_of, ticks_of
 from vms.services.branches import add_branch
 from vms.services.cameras import NewCamera, add_camera
 from vms.services.nodes import register_node
-from vms.services.passwords import PasswordHash
+from vms.services.passwords import NO_PASSWORD, PasswordHash
 from vms.services.people import NewAccount, add_person
 from vms.services.screens import Enrolled, add_screen, enrol_screen
 from vms.services.sessions import open_session
+from vms.store import people
 from vms.store.nodes import NodeRecord
 
 NOW = datetime(2026, 3, 14, 15, 9, 26, 535_897, tzinfo=UTC)
@@ -155,7 +156,9 @@ def an_account(
 ) -> Account:
     ends_at = at + timedelta(days=30) if role is Role.DELEGATE else None
     new = NewAccount(name or f"{role} person", role, branches, ends_at, areas=areas)
-    return done(add_person(session, CONSOLE, new, at=at, password_hash=quick_hash() if password_hash is None else password_hash))
+    account = done(add_person(session, CONSOLE, new, at=at))
+    people.set_password(session, account.id, quick_hash() if password_hash is None else password_hash, before=NO_PASSWORD)
+    return account
 
 
 def a_screen(

@@ -143,7 +143,7 @@ _SAID: Mapping[Action, str] = {
     Action.SESSION_REVOKE: "Signed {name} out, {sessions} times",
     Action.PERSON_ADD: "Added the account {name}, {role}",
     Action.PERSON_CONFIRM: "Confirmed the account {name}",
-    Action.PERSON_INVITE: "Invited {name}",
+    Action.PERSON_INVITE: "Invited {name}{by_half}",
     Action.PERSON_JOIN: "Chose a password",
     Action.PERSON_DISABLE: "Ended the account {name}",
     Action.PERSON_PASSWORD: "Changed the password",
@@ -204,7 +204,7 @@ def _seen(event: AccessEvent, zone: str) -> str:
             of = f" on {span_in_words(event.span, zone)}" if event.span else ""
             return f"Access log{how}{of}, {detail.get('events', '0')} entries"
         case _ if event.action in _SAID:
-            return _SAID[event.action].format_map(defaultdict(lambda: "?", {**detail, **_days(detail, zone)}))
+            return _SAID[event.action].format_map(defaultdict(lambda: "?", {**detail, **_parts(detail, zone)}))
         case _:
             return ", ".join(f"{name}: {value}" for name, value in detail.items())
 
@@ -217,13 +217,14 @@ def _role(event: AccessEvent) -> str:
     return ROLE_LABELS[Role(event.role)] + (f", {ROLE_LABELS[Role.DELEGATE]}" if lent else "")
 
 
-def _days(detail: Mapping[str, str], zone: str) -> dict[str, str]:
-    """Return first and last day of what an entry says counts from a moment until another."""
+def _parts(detail: Mapping[str, str], zone: str) -> dict[str, str]:
+    """Return parts of sentences that an entry does not have as words: half an invitation, days of what counts for a while."""
+    parts = {"by_half": f", {detail['half']} half" if "half" in detail else ""}
     try:
         start, end = (datetime.fromisoformat(detail[part]) for part in ("from", "until"))
     except (KeyError, ValueError):
-        return {}
-    return {"first_day": day(start, zone), "last_day": last_day(end, zone)}
+        return parts
+    return parts | {"first_day": day(start, zone), "last_day": last_day(end, zone)}
 
 
 def _purpose(event: AccessEvent) -> str | None:

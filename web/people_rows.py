@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypedDict
 
@@ -67,24 +68,34 @@ class _Lent(TypedDict):
 
 
 class PersonRow(_Standing, _Lent):
-    pass
+    may_half: bool
+    """The invitation lacks the half that the Director hands out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for somebody, as far as the reader is to know."""
+
+    proposals: Sequence[Proposal] = ()
+    delegations: Mapping[PersonId, Delegation] = field(default_factory=dict)
+    lacking_half: frozenset[PersonId] = frozenset()
 
 
 def person_rows(
     accounts: Sequence[Account],
     branches: Mapping[BranchId, str],
-    waiting: Sequence[Proposal],
-    proposed: Mapping[PersonId, Delegation],
+    waiting: Waiting,
     reader: Person,
     at: datetime,
 ) -> list[PersonRow]:
     """Return accounts, those that wait first, those that ended last."""
     order = list(AccountState)
-    by_act = {(one.act, one.subject): one for one in waiting}
+    by_act = {(one.act, one.subject): one for one in waiting.proposals}
     rows = [
         PersonRow(
             **_row(one, branches, by_act.get((Act.PERSON_CONFIRM, one.id)), by_act.get((Act.PERSON_RESET, one.id)), reader, at),
-            **_lent(one, branches, by_act.get((Act.PERSON_DELEGATE, one.id)), proposed.get(one.id), reader, at),
+            **_lent(one, branches, by_act.get((Act.PERSON_DELEGATE, one.id)), waiting.delegations.get(one.id), reader, at),
+            may_half=_may_half(one, waiting, reader, at),
         )
         for one in accounts
     ]
@@ -126,6 +137,12 @@ def _row(
         may_invite=may_propose and state is not AccountState.ENDED and account.first_signed_in_at is None,
         own=account.id == reader.id,
     )
+
+
+def _may_half(account: Account, waiting: Waiting, reader: Person, at: datetime) -> bool:
+    unused = account.first_signed_in_at is None and account.id in waiting.lacking_half
+    may = reader.may(Permission.PEOPLE_CONFIRM) and covers(reader, account, Permission.PEOPLE_READ)
+    return may and unused and account.state(at) is AccountState.WORKS
 
 
 def _lent(

@@ -41,7 +41,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     ),
     "authenticator's secret": (),
     "recovery code": ("entry SignIn.code", "entry Proof.code"),
-    "invitation": ("entry JoinForm.invitation",),
+    "invitation": ("entry JoinForm.invitation", "entry JoinForm.second"),
     "reset code": (),
     "enrolment code": ("entry CodeForm.code",),
     "session token": ("cookie __Host-vms",),

@@ -302,15 +302,15 @@ def _look_after_people(day: Day, it: Visitor, director: Visitor) -> None:
     it.shown("invitation", proposed)
     number = re.findall(r'action="/people/(\d+)/invite"', it.get("/people").text)[0]
     again = it.shown("invitation", it.post(f"/people/{number}/invite"))[0]
-    assert director.post(f"/people/{number}/confirm").status_code == 303
+    second = director.shown("invitation", director.post(f"/people/{number}/confirm"))[0]
     with day.browser() as desk:
         entries = {"name": DESK, "password": PASSWORDS[DESK]}
-        assert desk.post("/join", data=entries | {"invitation": again}).status_code == 303
-    assert it.post(f"/people/{number}/reset").status_code == 303
+        assert desk.post("/join", data=entries | {"invitation": again, "second": second}).status_code == 303
+    first = it.shown("reset code", it.post(f"/people/{number}/reset"))[0]
     _a_day_goes_by(day)
     code = director.shown("reset code", director.post(f"/people/{number}/reset/finish"))[0]
     with day.browser() as desk:
-        assert desk.post("/join", data=entries | {"invitation": code}).status_code == 303
+        assert desk.post("/join", data=entries | {"invitation": first, "second": code}).status_code == 303
 
 
 def _a_day_goes_by(day: Day) -> None:

@@ -19,7 +19,7 @@ IDS = frozenset({"areas", "before", "branch", "camera", "number", "person", "seg
 NOT_IDS = frozenset(
     {
         *("act", "brand", "certificate", "code", "credential", "day", "done", "end", "error", "firm", "host", "incident", "intervals"),
-        *("area", "note", "reason", "right", "shown_to", "was_for"),
+        *("area", "note", "reason", "right", "second", "shown_to", "was_for"),
         *("invitation", "iss", "kind", "label", "main_path", "name", "new", "next", "old", "password", "path", "port", "purpose", "q"),
         *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
         *("username", "version"),
@@ -99,6 +99,7 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /people/{number}/end": {"number": Place(Kind.ACCOUNT)},
     "POST /people/{number}/sign-out": {"number": Place(Kind.ACCOUNT)},
     "POST /people/{number}/invite": {"number": Place(Kind.ACCOUNT)},
+    "POST /people/{number}/half": {"number": Place(Kind.ACCOUNT)},
     "POST /people/{number}/reset": {"number": Place(Kind.ACCOUNT)},
     "POST /people/{number}/reset/finish": {"number": Place(Kind.ACCOUNT)},
     "GET /people/{number}/delegation": {"number": Place(Kind.ACCOUNT)},

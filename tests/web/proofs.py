@@ -26,7 +26,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "command line": (),
     "screen": ("cookie __Host-screen",),
     "enrolment code": ("POST /screens/enrol code",),
-    "invitation": ("POST /join invitation",),
+    "invitation": ("POST /join invitation", "POST /join second"),
     "password": (
         "POST /login password",
         "POST /switch password",

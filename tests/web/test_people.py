@@ -18,7 +18,7 @@ from vms.domain.reach import Reach
 from vms.services.hold_release import propose_release
 from vms.services.people import RESET_WAIT
 from vms.store import people
-from web.people_rows import person_rows
+from web.people_rows import Waiting, person_rows
 from web.security import COOKIE
 
 FORM = {"name": "k.iyer", "role": "desk"}
@@ -47,14 +47,16 @@ def _code(answer: httpx.Response) -> str:
     return shown[0]
 
 
-def _confirm(world: World) -> None:
-    """Let the account that IT added work, as the Director would."""
+def _confirm(world: World) -> str:
+    """Let the account that IT added work, as the Director would, and return the half of the invitation that the Director is shown."""
     with world.client(Role.DIRECTOR, page=True) as director:
-        assert director.post(f"/people/{_account(world).id}/confirm").status_code == 303
+        answer = director.post(f"/people/{_account(world).id}/confirm")
+    assert "Second half of the invitation for k.iyer" in answer.text
+    return _code(answer)
 
 
-def _join(world: World, code: str, password: str = PASSWORD) -> httpx.Response:
-    form = {"name": "k.iyer", "invitation": code, "password": password}
+def _join(world: World, code: str, password: str = PASSWORD, *, second: str = "") -> httpx.Response:
+    form = {"name": "k.iyer", "invitation": code, "second": second, "password": password}
     return httpx.post(f"{world.address}/join", data=form, headers=OWN_PAGE | {"accept": "text/html"})
 
 
@@ -67,9 +69,13 @@ def test_it_adds_the_director_confirms_and_the_invited_chooses_a_password(world:
     assert "once the Director has confirmed it" in invited.text
     assert "Waits for the Director" in it.get("/people").text
     assert f"/people/{account.id}/confirm" not in it.get("/people").text
-    assert "waits for the Director" in _join(world, _code(invited)).text
+    assert "First half of the invitation for k.iyer" in invited.text
+    assert "two halves" in _join(world, _code(invited)).text
     assert f"/people/{account.id}/confirm" in director.get("/people").text
-    assert director.post(f"/people/{account.id}/confirm").status_code == 303
+    second = _code(director.post(f"/people/{account.id}/confirm"))
+    for one in (_code(invited), second):
+        assert _join(world, one).status_code == 401
+    assert _join(world, _code(invited), second=second).status_code == 303
     signed_in = httpx.post(
         f"{world.address}/login", data={"name": "k.iyer", "password": PASSWORD}, headers=OWN_PAGE | {"accept": "text/html"}
     )
@@ -98,7 +104,7 @@ def test_the_name_of_an_area_is_shown_to_nobody_who_does_not_reach_it(world: Wor
         assert theirs is not None
         person = a_person(session, Role.AUDITOR, branches=frozenset(), areas=frozenset({ours.id}))
         accounts = [an_account(session, name=area.name, branches=frozenset(), areas=frozenset({area.id})) for area in (ours, theirs)]
-    rows = person_rows(accounts, {world.branch.id: "Main Street"}, [], {}, person, world.clock.now())
+    rows = person_rows(accounts, {world.branch.id: "Main Street"}, Waiting(), person, world.clock.now())
     assert {row["name"]: row["where"] for row in rows} == {"Cellar": "elsewhere", "Children's room": "Main Street, Children's room"}
 
 
@@ -106,18 +112,30 @@ def test_the_invited_signs_in_by_choosing_a_password(world: World, it: httpx.Cli
     code = _code(it.post("/people/new", data=FORM))
     weak = _join(world, code, "password password")
     assert (weak.status_code, "first that are tried" in weak.text) == (422, True)
-    _confirm(world)
-    answer = _join(world, code)
+    second = _confirm(world)
+    answer = _join(world, code, second=second)
     assert (answer.status_code, COOKIE in answer.cookies) == (303, True)
-    assert _join(world, code).status_code == 401
+    assert _join(world, code, second=second).status_code == 401
 
 
 def test_a_new_invitation_takes_the_place_of_the_old(world: World, it: httpx.Client) -> None:
     old = _code(it.post("/people/new", data=FORM))
     new = _code(it.post(f"/people/{_account(world).id}/invite"))
-    _confirm(world)
-    assert _join(world, old).status_code == 401
-    assert _join(world, new).status_code == 303
+    second = _confirm(world)
+    assert _join(world, old, second=second).status_code == 401
+    newest = _code(it.post(f"/people/{_account(world).id}/invite"))
+    assert _join(world, new, second=second).status_code == 401
+    with world.client(Role.DIRECTOR, page=True) as director:
+        half = f"/people/{_account(world).id}/half"
+        assert half in director.get("/people").text
+        assert half not in it.get("/people").text
+        assert it.post(half).status_code == 403
+        again = _code(director.post(half))
+        assert half not in director.get("/people").text
+        assert _join(world, newest, second=second).status_code == 401
+        assert _join(world, newest, second=again).status_code == 303
+        assert director.post(half).headers["location"] == "/people?done=used"
+        assert "Invited k.iyer, second half" in director.get("/log").text
     assert it.post(f"/people/{_account(world).id}/invite").status_code == 403
 
 
@@ -171,7 +189,7 @@ def test_a_reset_is_begun_by_it_seen_by_its_owner_and_finished_by_the_director(
     world: World, it: httpx.Client, director: httpx.Client
 ) -> None:
     owner = _account(world, "it 0")
-    assert it.post(f"/people/{owner.id}/reset").status_code == 303
+    first = _code(it.post(f"/people/{owner.id}/reset"))
     assert "you may stop" in it.get("/account").text
     assert "Finish the reset" not in director.get("/people").text
     world.clock.step(RESET_WAIT)
@@ -179,6 +197,10 @@ def test_a_reset_is_begun_by_it_seen_by_its_owner_and_finished_by_the_director(
         assert "Finish the reset" in later.get("/people").text
         code = _code(later.post(f"/people/{owner.id}/reset/finish"))
     form = {"name": "it 0", "invitation": code, "password": "a quite different sentence"}
+    for half in (first, code):
+        alone = form | {"invitation": half}
+        assert httpx.post(f"{world.address}/join", data=alone, headers=OWN_PAGE | {"accept": "text/html"}).status_code == 401
+    form |= {"second": first}
     assert httpx.post(f"{world.address}/join", data=form, headers=OWN_PAGE | {"accept": "text/html"}).status_code == 303
 
 

@@ -82,6 +82,7 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/people/{number}/end"): 404,
     ("POST", "/people/{number}/sign-out"): 404,
     ("POST", "/people/{number}/invite"): 404,
+    ("POST", "/people/{number}/half"): 404,
     ("POST", "/people/{number}/reset"): 404,
     ("POST", "/people/{number}/reset/finish"): 404,
     ("GET", "/people/{number}/delegation"): 404,

@@ -51,19 +51,20 @@ def test_people_are_added_invited_join_and_are_confirmed(world: World) -> None:
         number = re.search(r"/people/(\d+)/confirm", director.get("/people").text)
         assert code is not None, invited.text
         assert number is not None
-        assert director.post(f"/people/{number[1]}/confirm").status_code == 303
-        joined = _post(world, "/join", {"name": "k.iyer", "invitation": code[0], "password": PASSWORD})
+        half = re.search(r"(?:[0-9a-f]{5}-){3}[0-9a-f]{5}", director.post(f"/people/{number[1]}/confirm").text)
+        assert half is not None
+        joined = _post(world, "/join", {"name": "k.iyer", "invitation": code[0], "second": half[0], "password": PASSWORD})
         assert joined.status_code == 303, joined.text
         assert _post(world, "/login", {"name": "k.iyer", "password": "another one altogether"}).status_code == 401
         assert _post(world, "/login", {"name": "k.iyer", "password": PASSWORD}).status_code == 303
-        assert it.post(f"/people/{number[1]}/reset").status_code == 303
+        assert it.post(f"/people/{number[1]}/reset").status_code == 200
         assert director.post(f"/people/{number[1]}/end").status_code == 303
     assert [event.action for event in world.events()[before:]] == [
         Action.PERSON_ADD, Action.PROPOSAL_OPEN, Action.PERSON_INVITE,
-        Action.PROPOSAL_APPROVE, Action.PERSON_CONFIRM,
+        Action.PROPOSAL_APPROVE, Action.PERSON_CONFIRM, Action.PERSON_INVITE,
         Action.SESSION_OPEN, Action.PERSON_JOIN,
         Action.SESSION_REFUSE, Action.SESSION_OPEN,
-        Action.PROPOSAL_OPEN, Action.PROPOSAL_STOP, Action.PERSON_DISABLE,
+        Action.PROPOSAL_OPEN, Action.PERSON_INVITE, Action.PROPOSAL_STOP, Action.PERSON_DISABLE,
     ]  # fmt: skip
 
 

@@ -57,7 +57,7 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "POST /screens": ("kind", "name"),
     "POST /screens/enrol": ("code",),
     "GET /join": ("name",),
-    "POST /join": ("invitation", "name", "password"),
+    "POST /join": ("invitation", "name", "password", "second"),
     "GET /account": ("done",),
     "POST /account/password": ("new", "old"),
     "POST /account/authenticator/code": ("code",),
@@ -123,6 +123,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "user add": ("area", "board_paper", "branch", "firm", "name", "until"),
     "user confirm": ("name",),
     "user end": ("name",),
+    "user half": ("name",),
     "user invite": ("name",),
     "user reset": ("name",),
 }

@@ -22,7 +22,7 @@ from vms.services.areas import area_named
 from vms.services.branches import branch_named
 from vms.services.district import zone_of_district
 from vms.services.passwords import NO_PASSWORD, hash_password
-from vms.services.people import INVITATION_LASTS, NewAccount, last_day
+from vms.services.people import INVITATION_LASTS, Invitation, NewAccount, last_day
 from vms.services.second_factor import read_factor_key
 from vms.services.sessions import sign_out
 
@@ -94,12 +94,27 @@ def user_list(context: typer.Context, as_json: AsJson = False) -> None:
 
 @user_app.command("confirm")
 def user_confirm(context: typer.Context, name: AccountNamed) -> None:
-    """Let a proposed account sign in; needs vms login as the Director."""
+    """Let a proposed account sign in, and print the second half of its invitation; needs vms login as the Director."""
     cli: Cli = context.obj
     with sentences():
         cli.proved_person(cli.settings())
         account = act_on(cli, name, people.confirm_person)
+        half = act_on(cli, name, people.second_half)
     out.print(f"{account.name} is confirmed.")
+    if half is not None:
+        _print_second_half(account.name, half)
+
+
+@user_app.command("half")
+def user_half(context: typer.Context, name: AccountNamed) -> None:
+    """Print the second half of an invitation that was made anew for a confirmed account; needs vms login as the Director."""
+    cli: Cli = context.obj
+    with sentences():
+        cli.proved_person(cli.settings())
+        half = act_on(cli, name, people.second_half)
+        if half is None:
+            raise InvalidInput(f"Nobody is invited to the account {name}, or somebody uses it already.")
+    _print_second_half(name, half)
 
 
 @user_app.command("invite")
@@ -116,10 +131,11 @@ def user_reset(context: typer.Context, name: AccountNamed) -> None:
     """Begin to take password and second factor off an account whose owner lost them; the Director finishes it a day later."""
     cli: Cli = context.obj
     with sentences():
-        proposal = act_on(cli, name, people.propose_reset)
+        begun = act_on(cli, name, people.propose_reset)
     out.print(
-        f"The owner is told and can stop it. From {proposal.earliest_at:%Y-%m-%d %H:%M} UTC on the Director finishes it on the page People."
+        f"The owner is told and can stop it. From {begun.earliest_at:%Y-%m-%d %H:%M} UTC on the Director finishes it on the page People."
     )
+    _print_invitation(name, begun.invitation)
 
 
 @user_app.command("end")
@@ -215,9 +231,18 @@ def delegation_document(delegation: Delegation, at: datetime) -> dict[str, objec
     return {"id": delegation.id, **span, **reach_document(delegation.reach)}
 
 
-def _print_invitation(name: str, code: str) -> None:
+def _print_second_half(name: str, half: str) -> None:
+    out.print(f"Second half: {half}")
+    err.print(f"Give it to {name}, and not to IT, who gave them the first: both together open the page /join.", markup=False)
+
+
+def _print_invitation(name: str, invitation: Invitation) -> None:
     hours = INVITATION_LASTS // timedelta(hours=1)
-    out.print(f"Invitation: {code}")
+    if invitation.is_half:
+        out.print(f"First half: {invitation.code}")
+        err.print(f"Give it to {name}. The Director gives them the second half: both together open the page /join, once.", markup=False)
+        return
+    out.print(f"Invitation: {invitation.code}")
     err.print(f"Give it to {name}: it lets them choose a password on the page /join, once, within {hours} hours.", markup=False)
 
 

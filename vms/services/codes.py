@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 
 _OCTETS = 10
@@ -21,3 +22,8 @@ def grouped(code: str) -> str:
 def plain_code(typed: str) -> str:
     """Return what somebody typed without what stands between the groups."""
     return typed.replace("-", "").replace(" ", "").casefold()
+
+
+def digest_of_halves(one_sha256: bytes, other_sha256: bytes) -> bytes:
+    """Return what two halves of an invitation are known by together, whichever was typed first."""
+    return hashlib.sha256(b"vms invitation\0" + b"".join(sorted((one_sha256, other_sha256)))).digest()

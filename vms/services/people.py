@@ -16,7 +16,7 @@ from vms.domain.timespan import day_of
 from vms.errors import InvalidInput
 from vms.services import delegations, second_person
 from vms.services.access_log import record, refuse
-from vms.services.codes import grouped, new_code
+from vms.services.codes import digest_of_halves, grouped, new_code
 from vms.services.names import checked_name
 from vms.services.passwords import NO_PASSWORD, PasswordHash
 from vms.services.places import checked_places, places_told
@@ -44,6 +44,15 @@ class NewAccount:
     """Of branches besides `branches`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What whoever invites gives to the owner of an account, once."""
+
+    code: str
+    is_half: bool = False
+    """It opens nothing without the half that the Director hands out."""
+
+
 def add_person(
     session: Session,
     actor: Actor,
@@ -57,7 +66,8 @@ def add_person(
 
     Once a Director has signed in, what anybody else adds is a proposal: it can't sign in before a Director confirms it. With
     `board_paper`, the Board's decision on a new Director, no Director is asked: the account works after three days unless somebody
-    with an account stops it. Conflict when the name is taken; InvalidInput when a delegate's account has no end.
+    with an account stops it. Conflict when the name is taken; InvalidInput when a delegate's account has no end, or one that waits
+    would have a password that its owner did not choose.
     """
     if refused := _may_not_add(actor, new, board_paper):
         return refuse(session, actor, Action.PERSON_ADD, refused, at=at) if refused.refusal is Refusal.NOT_ALLOWED else refused
@@ -65,6 +75,10 @@ def add_person(
     if isinstance(where, Refused):
         return refuse(session, actor, Action.PERSON_ADD, where, at=at) if where.refusal is Refusal.NOT_ALLOWED else where
     waits = not isinstance(actor, OsUser) or people.has_signed_in(session, Role.DIRECTOR)
+    if waits and password_hash:
+        raise InvalidInput(
+            "Once a Director has signed in nobody chooses a password for somebody else. Leave it out: the invitation lets its owner choose."
+        )
     account = Account(
         PersonId(new_number()),
         checked_name(new.name, "account"),
@@ -100,10 +114,36 @@ def confirm_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
     return _confirmed(session, actor, account, at)
 
 
-def propose_reset(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> Proposal | Refused:
+def second_half(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> str | Refused | None:
+    """Return the second half of the invitation to a confirmed account that nobody has used; None where nobody is invited.
+
+    What whoever invites gave out becomes the first half: only both together open it. One that was there opens nothing any more.
+    """
+    if not isinstance(actor, Person) or not actor.may(Permission.PEOPLE_CONFIRM):
+        return refuse(session, actor, Action.PERSON_INVITE, not_allowed("hand out the second half of an invitation", "the Director"), at=at)
+    account = people.get(session, person_id)
+    if account is None or not account.in_use(at):
+        return no_such("account in use")
+    if not covers(actor, account, Permission.PEOPLE_CONFIRM):
+        return refuse(session, actor, Action.PERSON_INVITE, BEYOND, at=at)
+    if _used(session, account) or people.first_half(session, person_id) is None:
+        return None
+    return _second_half(session, actor, account, at)
+
+
+@dataclass(frozen=True, slots=True)
+class ResetBegun:
+    """A reset that waits, and the half of the invitation that whoever began it gives to the owner."""
+
+    earliest_at: datetime
+    invitation: Invitation
+
+
+def propose_reset(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> ResetBegun | Refused:
     """Begin to take password and second factor off an account whose owner lost them; the owner can stop it for `RESET_WAIT`.
 
-    IT begins, the Director finishes. A Director's own account is not reset where no other Director is: the Board appoints anew.
+    IT begins and gives the owner the first half of an invitation, the Director finishes and gives the second. A Director's own account
+    is not reset where no other Director is: the Board appoints anew.
     """
     if not allows(actor, Permission.PEOPLE_PROPOSE):
         return refuse(session, actor, Action.PERSON_RESET, not_allowed("begin a reset", "IT"), at=at)
@@ -115,16 +155,21 @@ def propose_reset(session: Session, actor: Actor, person_id: PersonId, *, at: da
     if account.role is Role.DIRECTOR and not second_person.others_hold(session, Act.PERSON_RESET, actor, person_id, at=at):
         sentence = "Nobody else could finish this. A new Director's account begins at the console, with the Board's paper."
         return refuse(session, actor, Action.PERSON_RESET, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
-    return second_person.propose(session, actor, Act.PERSON_RESET, person_id, at=at, wait=RESET_WAIT, alone=Alone.NEVER)
+    proposal = second_person.propose(session, actor, Act.PERSON_RESET, person_id, at=at, wait=RESET_WAIT, alone=Alone.NEVER)
+    return ResetBegun(proposal.earliest_at, _first_half(session, actor, account, ends_at=proposal.earliest_at + INVITATION_LASTS, at=at))
 
 
 def finish_reset(session: Session, actor: Person, person_id: PersonId, *, at: datetime) -> str | Refused:
-    """Take password and second factor off an account, sign it out everywhere, and return the invitation for its owner."""
+    """Take password and second factor off an account, sign it out everywhere, and return the second half of its owner's invitation."""
     account = people.get(session, person_id)
     if account is None:
         return no_such("account")
     if not covers(actor, account, Permission.PEOPLE_CONFIRM):
         return refuse(session, actor, Action.PERSON_RESET, BEYOND, at=at)
+    begun = any(one.act is Act.PERSON_RESET for one in second_person.about(session, person_id))
+    if begun and people.first_half(session, person_id) is None:
+        sentence = "This reset was begun before invitations had two halves. Stop it on the page Waiting, then IT begins it anew."
+        return refuse(session, actor, Action.PERSON_RESET, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
     approved = second_person.approve(session, actor, Act.PERSON_RESET, person_id, at=at)
     return approved if isinstance(approved, Refused) else _reset(session, actor, account, at)
 
@@ -157,10 +202,11 @@ def disable_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
     return people.get(session, person_id) or no_such("account")
 
 
-def invite_person(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> str | Refused:
+def invite_person(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> Invitation | Refused:
     """Return the code with which somebody chooses the first password of an account; it works once, for `INVITATION_LASTS`.
 
-    For an account that nobody used only, and none of the district's sign-in: who adds accounts takes over none, not even after a reset.
+    Where somebody else confirms the account, or has, it is a half: the Director hands out the other (`second_half`). For an account that
+    nobody used only, and none of the district's sign-in: who adds accounts takes over none, not even after a reset.
     """
     if not allows(actor, Permission.PEOPLE_PROPOSE):
         return refuse(session, actor, Action.PERSON_INVITE, not_allowed("invite somebody", "IT"), at=at)
@@ -172,10 +218,20 @@ def invite_person(session: Session, actor: Actor, person_id: PersonId, *, at: da
     if identities.of_person(session, person_id) is not None:
         sentence = f"{account.name} comes by the district's sign-in. An invitation would let somebody else choose a password for it."
         return refuse(session, actor, Action.PERSON_INVITE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
-    if people.password_of(session, person_id) or people.ever_signed_in(session, person_id):
+    if _used(session, account):
         sentence = f"{account.name} has used this account. Begin a reset: the Director finishes it and hands out the new invitation."
         return refuse(session, actor, Action.PERSON_INVITE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
-    return _invited(session, actor, account, at)
+    if second_person.needs_another(session, Act.PERSON_CONFIRM, person_id):
+        return _first_half(session, actor, account, ends_at=at + INVITATION_LASTS, at=at)
+    code = new_code()
+    people.invite(session, account.id, digest(code), at + INVITATION_LASTS)
+    _record_invitation(session, actor, account, at)
+    return Invitation(grouped(code))
+
+
+def lacking_half(session: Session) -> frozenset[PersonId]:
+    """Return whose invitation waits for the half that the Director hands out."""
+    return people.lacking_half(session)
 
 
 def list_people(session: Session, actor: Actor) -> list[Account] | Refused:
@@ -252,14 +308,31 @@ def _reset(session: Session, actor: Actor, account: Account, at: datetime) -> st
     identities.remove(session, account.id)
     sessions.end_all(session, account.id, at)
     record(session, actor=actor, action=Action.PERSON_RESET, at=at, detail=_named(account))
-    return _invited(session, actor, account, at)
+    return _second_half(session, actor, account, at)
 
 
-def _invited(session: Session, actor: Actor, account: Account, at: datetime) -> str:
-    code = new_code()
-    people.invite(session, account.id, digest(code), at + INVITATION_LASTS)
-    record(session, actor=actor, action=Action.PERSON_INVITE, at=at, detail=_named(account))
-    return grouped(code)
+def _first_half(session: Session, actor: Actor, account: Account, *, ends_at: datetime, at: datetime) -> Invitation:
+    half = new_code()
+    people.invite_by_half(session, account.id, digest(half), ends_at)
+    _record_invitation(session, actor, account, at, half="first")
+    return Invitation(grouped(half), is_half=True)
+
+
+def _second_half(session: Session, actor: Actor, account: Account, at: datetime) -> str:
+    """Complete the invitation that is there."""
+    half, first = new_code(), people.first_half(session, account.id) or b""
+    people.invite(session, account.id, digest_of_halves(first, digest(half)), at + INVITATION_LASTS, first_sha256=first)
+    _record_invitation(session, actor, account, at, half="second")
+    return grouped(half)
+
+
+def _record_invitation(session: Session, actor: Actor, account: Account, at: datetime, *, half: str = "") -> None:
+    detail = _named(account) | ({"half": half} if half else {})
+    record(session, actor=actor, action=Action.PERSON_INVITE, at=at, detail=detail)
+
+
+def _used(session: Session, account: Account) -> bool:
+    return bool(people.password_of(session, account.id)) or people.ever_signed_in(session, account.id)
 
 
 def _told(account: Account) -> dict[str, str]:

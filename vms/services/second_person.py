@@ -116,6 +116,11 @@ def proposer(session: Session, act: Act, subject: int) -> str | None:
     return proposals.proposer(session, act, subject)
 
 
+def needs_another(session: Session, act: Act, subject: PersonId) -> bool:
+    """Say whether somebody else has approved, or is to approve, what was last proposed of `act` about `subject`."""
+    return proposals.approved_by_another(session, act, subject)
+
+
 def to_announce(session: Session) -> list[tuple[Proposal, str]]:
     """Return what everybody is to know of, with the name of what it is about: acts done alone, and accounts to be taken over."""
     told = proposals.told_to_all(session)

@@ -25,6 +25,7 @@ TOUCH_EVERY = timedelta(minutes=1)
 """A session's last request is written at most so often: reading pages stays reading."""
 MAX_TOKEN_CHARS = 128
 LIST_LIMIT = 100
+NOT_CONFIRMED = Refused(Refusal.SIGN_IN, "This account waits for the Director's confirmation.")
 WRONG_ENTRY = "Name, password or code is wrong."
 WRONG_PASSKEY = "This passkey opens nothing here. Sign in with password and code, then look at your account's passkeys."
 
@@ -92,7 +93,7 @@ def open_session(  # noqa: PLR0913 - who came, by what, from where
     account = people.get(session, person_id)
     if account is None or not account.in_use(at):
         refused = refuse_sign_in(session, person_id, at=at, address=address, how="" if proof is Proof.PASSWORD else how or proof.value)
-        return _not_yet() if account is not None and account.state(at) is AccountState.WAITS else refused
+        return NOT_CONFIRMED if account is not None and account.state(at) is AccountState.WAITS else refused
     screen = screens.held_for_token(session, browser.screen_sha256) if browser.screen_sha256 else None
     kind = SessionKind.WORKSTATION if screen is not None and screen.kind is ScreenKind.WORKSTATION else SessionKind.ORDINARY
     token, number = secrets.token_urlsafe(32), SessionId(new_number())
@@ -245,10 +246,6 @@ def _give_way(session: Session, number: SessionId | None, at: datetime) -> None:
     before = None if number is None else holder_of(session, number, at=at)
     if before is not None and before.is_open and sessions.end(session, before.person.session_id, at):
         record(session, actor=before.person, action=Action.SESSION_CLOSE, at=at, detail={"why": "switched"})
-
-
-def _not_yet() -> Refused:
-    return Refused(Refusal.SIGN_IN, "This account waits for the Director's confirmation.")
 
 
 def _origin(address: str) -> dict[str, str]:

@@ -12,19 +12,25 @@ from sqlalchemy.orm import Session
 from vms.domain.access import Action
 from vms.domain.ids import PersonId
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import Person, Proof, System
+from vms.domain.people import AccountState, Person, Proof, System
 from vms.services import passwords
 from vms.services.access_log import record
-from vms.services.codes import plain_code
+from vms.services.codes import digest_of_halves, plain_code
 from vms.services.passwords import NO_PASSWORD, PasswordHash, hash_password
 from vms.services.refusals import sign_in_first
 from vms.services.second_factor import FactorKey, take_code
-from vms.services.sessions import ANY_BROWSER, Browser, SignedIn, digest, open_session, prove_session, refuse_sign_in
+from vms.services.sessions import ANY_BROWSER, NOT_CONFIRMED, Browser, SignedIn, digest, open_session, prove_session, refuse_sign_in
 from vms.store import people, sessions
 from vms.store.database import Engines
 
 NOBODY = PersonId(0)
 """Whom a name stands for that no account has."""
+
+
+NOT_INVITED = Refused(
+    Refusal.SIGN_IN,
+    "Name or invitation is wrong, or the invitation has run out. Where you were given two halves, enter both. Else ask IT for a new one.",
+)
 
 
 def sign_in(  # noqa: PLR0913 - what was entered, when, from where
@@ -64,17 +70,32 @@ def prove(central: Engines, person: Person, *, password: str, code: str, key: Fa
         return prove_session(session, person, proof, at=at)
 
 
-def join(
-    central: Engines, *, name: str, invitation: str, password: str, at: datetime, address: str = "", browser: Browser = ANY_BROWSER
+def join(  # noqa: PLR0913 - what was entered, when, from where
+    central: Engines,
+    *,
+    name: str,
+    invitation: str,
+    second: str = "",
+    password: str,
+    at: datetime,
+    address: str = "",
+    browser: Browser = ANY_BROWSER,
 ) -> SignedIn | Refused:
-    """Choose the first password of an account with the code of its invitation; InvalidInput when the password is too weak."""
+    """Choose the first password of an account with the code of its invitation, or with both halves of it.
+
+    Nothing is used up while the account waits for its confirmation. InvalidInput when the password is too weak.
+    """
     hashed = hash_password(password)
     with central.writing() as session:
         person = _invited(people.credential(session, name))
-        code = digest(plain_code(invitation))
-        if not people.take_invitation(session, person or NOBODY, code, at) or person is None:
+        code = _of_both(invitation, second)
+        if not people.opens_invitation(session, person or NOBODY, code, at) or person is None:
             refuse_sign_in(session, person, at=at, address=address)
-            return Refused(Refusal.SIGN_IN, "Name or invitation is wrong, or the invitation has run out. Ask IT for a new one.")
+            return NOT_INVITED
+        if _waits(session, person, at):
+            return NOT_CONFIRMED
+        if not people.take_invitation(session, person, code, at):
+            return NOT_INVITED
         people.set_password(session, person, hashed, before=NO_PASSWORD)
         opened = open_session(session, person_id=person, proof=Proof.PASSWORD, at=at, address=address, browser=browser)
         actor = opened.person if isinstance(opened, SignedIn) else System("join")
@@ -103,6 +124,17 @@ def change_password(central: Engines, person: Person, *, old: str, new: str, at:
 def has_password(session: Session, person: PersonId) -> bool:
     """Say whether an account can be opened by name and password; one of the district's sign-in may have none."""
     return bool(people.password_of(session, person))
+
+
+def _of_both(invitation: str, second: str) -> bytes:
+    """Return what an invitation that was typed is known by, or both its halves."""
+    first = digest(plain_code(invitation))
+    return digest_of_halves(first, digest(plain_code(second))) if second.strip() else first
+
+
+def _waits(session: Session, person: PersonId, at: datetime) -> bool:
+    account = people.get(session, person)
+    return account is not None and account.state(at) is AccountState.WAITS
 
 
 def _still(session: Session, person: PersonId, password_hash: str) -> PersonId | None:

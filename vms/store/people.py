@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
+from hmac import compare_digest
 from typing import TypeAlias
 
-from sqlalchemy import CompoundSelect, and_, bindparam, delete, exists, insert, null, select, union_all, update
+from sqlalchemy import CompoundSelect, and_, bindparam, delete, exists, func, insert, null, select, union_all, update
 from sqlalchemy.orm import Session
 
 from vms.domain.camera import Area
@@ -115,17 +117,45 @@ def reset(session: Session, person: PersonId) -> None:
     session.execute(update(PersonRow).where(PersonRow.id == person).values(password_hash=""))
 
 
-def invite(session: Session, person: PersonId, code_sha256: bytes, ends_at: datetime) -> None:
-    """Keep the digest of an invitation's code; one that was there opens nothing any more."""
-    values = {"code_sha256": code_sha256, "ends_at": ends_at}
+def invite(session: Session, person: PersonId, code_sha256: bytes, ends_at: datetime, *, first_sha256: bytes | None = None) -> None:
+    """Keep the digest of what opens an invitation, and of its first half where it has two; one that was there opens nothing any more."""
+    _invite(session, person, {"code_sha256": code_sha256, "ends_at": ends_at, "first_sha256": first_sha256, "second_missing": False})
+
+
+def invite_by_half(session: Session, person: PersonId, first_sha256: bytes, ends_at: datetime) -> None:
+    """Keep the digest of an invitation's first half, which opens nothing: it waits for the second."""
+    nothing = secrets.token_bytes(len(first_sha256))
+    _invite(session, person, {"code_sha256": nothing, "ends_at": ends_at, "first_sha256": first_sha256, "second_missing": True})
+
+
+def first_half(session: Session, person: PersonId) -> bytes | None:
+    """Return the digest of the half, or the whole, that whoever invites gave out; None where nobody is invited."""
+    query = select(func.coalesce(InvitationRow.first_sha256, InvitationRow.code_sha256)).where(InvitationRow.person_id == person)
+    return session.scalar(query)
+
+
+def lacking_half(session: Session) -> frozenset[PersonId]:
+    """Return whose invitation waits for its second half."""
+    return frozenset(PersonId(one) for one in session.scalars(select(InvitationRow.person_id).where(InvitationRow.second_missing)))
+
+
+def _invite(session: Session, person: PersonId, values: dict[str, object]) -> None:
     insertion = insert_into(session, InvitationRow).values(person_id=person, **values)
     session.execute(insertion.on_conflict_do_update(index_elements=["person_id"], set_=values))
 
 
+def opens_invitation(session: Session, person: PersonId, code_sha256: bytes, at: datetime) -> bool:
+    """Say whether this is what opens the invitation of `person`, and its time has not run out."""
+    known = session.scalar(select(InvitationRow.code_sha256).where(InvitationRow.person_id == person, InvitationRow.ends_at > at))
+    return compare_digest(known or bytes(len(code_sha256)), code_sha256)
+
+
 def take_invitation(session: Session, person: PersonId, code_sha256: bytes, at: datetime) -> bool:
-    """Use up the invitation of `person` when this is its code and its time has not run out."""
-    fits = and_(InvitationRow.person_id == person, InvitationRow.code_sha256 == code_sha256, InvitationRow.ends_at > at)
-    return session.scalar(delete(InvitationRow).where(fits).returning(InvitationRow.person_id)) is not None
+    """Use up the invitation of `person` when this is what opens it and its time has not run out."""
+    if not opens_invitation(session, person, code_sha256, at):
+        return False
+    taken = delete(InvitationRow).where(InvitationRow.person_id == person, InvitationRow.code_sha256 == code_sha256)
+    return session.scalar(taken.returning(InvitationRow.person_id)) is not None
 
 
 def signed_in(session: Session, person: PersonId, at: datetime) -> None:

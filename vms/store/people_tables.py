@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -321,7 +322,11 @@ class InvitationRow(Central):
 
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, autoincrement=False)
     code_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    """What is known of all that opens it; of none while a second half is missing."""
     ends_at: Mapped[datetime] = mapped_column(Moment)
+    first_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Of the first half, where there are two."""
+    second_missing: Mapped[bool] = mapped_column(server_default=false())
 
 
 class SignInTryRow(Central):

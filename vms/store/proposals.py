@@ -45,6 +45,13 @@ def proposer(session: Session, act: Act, subject: int) -> str | None:
     return session.scalar(query.order_by(ProposalRow.proposed_at.desc()).limit(1))
 
 
+def approved_by_another(session: Session, act: Act, subject: PersonId) -> bool:
+    """Say whether somebody else approved `act` about `subject` when it was last proposed, or is to: it isn't done alone."""
+    query = select(ProposalRow.decision, ProposalRow.alone_at).where(ProposalRow.act == act, ProposalRow.subject_id == subject)
+    last = session.execute(query.order_by(ProposalRow.proposed_at.desc()).limit(1)).one_or_none()
+    return last is not None and (last[0] is Decision.APPROVED or (last[0] is None and last[1] is None))
+
+
 def get(session: Session, number: ProposalId) -> Proposal | None:
     row = session.scalar(select(ProposalRow).where(ProposalRow.id == number).execution_options(populate_existing=True))
     return None if row is None else _proposal(row)

@@ -58,7 +58,7 @@ CREATE TABLE recovery_code (
 CREATE TABLE invitation (
   person_id INTEGER NOT NULL,
   code_sha256 BLOB NOT NULL,
-  ends_at BIGINT NOT NULL,
+  ends_at BIGINT NOT NULL, first_sha256 BLOB, second_missing BOOLEAN DEFAULT 0 NOT NULL,
   CONSTRAINT pk_invitation PRIMARY KEY (person_id),
   CONSTRAINT ck_invitation_code CHECK (length(code_sha256) = 32),
   CONSTRAINT fk_invitation_person_id FOREIGN KEY(person_id) REFERENCES person (id)

@@ -17,13 +17,13 @@ from vms.services import people
 from vms.services.branches import list_branches
 from vms.services.delegations import proposed
 from vms.services.district import zone_of_district
-from vms.services.people import NewAccount
+from vms.services.people import Invitation, NewAccount
 from vms.services.second_person import list_waiting
 from vms.services.sessions import revoke_sessions
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, refusal
 from web.numbers import PathId
-from web.people_rows import person_rows, places
+from web.people_rows import Waiting, person_rows, places
 from web.permissions import PeopleConfirmer, PeopleEnder, PeopleProposer, PeopleReader
 from web.schemas.requests import PersonForm
 from web.views import shell
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/people")
 NOTICES = {
     "confirmed": "Confirmed. The account works now.",
     "ended": "Ended. Whoever was signed in with it is out within seconds.",
-    "reset": "The reset has begun. The owner is told and can stop it for a day; then the Director finishes it here.",
+    "used": "Nothing was handed out: nobody is invited to this account, or somebody uses it already.",
     "delegation": "Proposed. It counts once a Director has confirmed it, or in three days where nobody else could and nobody stops it.",
     "lent": "Confirmed. The Delegate’s role counts from its first day on, in sessions that are open too, and ends by itself.",
     "delegation-ended": "Ended. What it gave closes within seconds.",
@@ -49,7 +49,9 @@ def people_page(person: PeopleReader, site: TheSite, rx: Rx, request: Request, d
     branches = {branch.id: branch.name for branch in list_branches(rx, person, Permission.PEOPLE_READ)}
     waiting = list_waiting(rx, person)
     context = shell(site, person, path=request.url.path) | {
-        "people": person_rows(accounts, branches, waiting, proposed(rx, waiting), person, site.clock.now()),
+        "people": person_rows(
+            accounts, branches, Waiting(waiting, proposed(rx, waiting), people.lacking_half(rx)), person, site.clock.now()
+        ),
         "may_propose": person.may(Permission.PEOPLE_PROPOSE),
         "may_screens": person.may(Permission.SCREEN_MANAGE),
         "notice": NOTICES.get(done),
@@ -77,8 +79,23 @@ def propose_person(person: PeopleProposer, site: TheSite, tx: Tx, request: Reque
 
 @router.post("/{number}/confirm")
 def confirm_person(number: PathId, person: PeopleConfirmer, site: TheSite, tx: Tx, request: Request) -> Response:
+    """Let the account work and show the half of its invitation that the Director hands out, where it has one."""
+    around = shell(site, person, path=request.url.path)
     answer = people.confirm_person(tx, person, PersonId(number), at=site.clock.now())
-    return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/people?done=confirmed", 303)
+    half = answer if isinstance(answer, Refused) else people.second_half(tx, person, answer.id, at=site.clock.now())
+    if half is None:
+        return RedirectResponse("/people?done=confirmed", 303)
+    return _invitation(site, around, request, person, answer, half, half="second", confirmed=True)
+
+
+@router.post("/{number}/half")
+def hand_out_half(number: PathId, person: PeopleConfirmer, site: TheSite, tx: Tx, request: Request) -> Response:
+    """Show the second half of an invitation that was made anew for an account that the Director has confirmed."""
+    around = shell(site, person, path=request.url.path)
+    code = people.second_half(tx, person, PersonId(number), at=site.clock.now())
+    if code is None:
+        return RedirectResponse("/people?done=used", 303)
+    return _invitation(site, around, request, person, people.account_of(tx, person, PersonId(number)), code, half="second")
 
 
 @router.post("/{number}/end")
@@ -103,8 +120,12 @@ def invite_person(number: PathId, person: PeopleProposer, site: TheSite, tx: Tx,
 
 @router.post("/{number}/reset")
 def propose_reset(number: PathId, person: PeopleProposer, site: TheSite, tx: Tx, request: Request) -> Response:
-    answer = people.propose_reset(tx, person, PersonId(number), at=site.clock.now())
-    return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/people?done=reset", 303)
+    around = shell(site, person, path=request.url.path)
+    begun = people.propose_reset(tx, person, PersonId(number), at=site.clock.now())
+    account = people.account_of(tx, person, PersonId(number))
+    if isinstance(begun, Refused):
+        return refusal(request, begun, person=person)
+    return _invitation(site, around | {"reset": begun.earliest_at}, request, person, account, begun.invitation)
 
 
 @router.post("/{number}/reset/finish")
@@ -112,7 +133,7 @@ def finish_reset(number: PathId, person: PeopleConfirmer, site: TheSite, tx: Tx,
     around = shell(site, person, path=request.url.path)
     code = people.finish_reset(tx, person, PersonId(number), at=site.clock.now())
     account = people.account_of(tx, person, PersonId(number))
-    return _invitation(site, around, request, person, account, code)
+    return _invitation(site, around, request, person, account, code, half="second")
 
 
 def _new_account(form: PersonForm, zone: str) -> NewAccount:
@@ -145,12 +166,23 @@ def _form(
 
 
 def _invitation(
-    site: Site, around: Mapping[str, object], request: Request, person: Person, account: Account | Refused, code: str | Refused
+    site: Site,
+    around: Mapping[str, object],
+    request: Request,
+    person: Person,
+    account: Account | Refused,
+    given: Invitation | str | Refused,
+    *,
+    half: str = "",
+    confirmed: bool = False,
 ) -> Response:
     """Show the code of an invitation this once, or say what was refused."""
     if isinstance(account, Refused):
         return refusal(request, account, person=person)
-    if isinstance(code, Refused):
-        return refusal(request, code, person=person)
-    context = {**around, "name": account.name, "code": code, "waits": account.confirmed_at is None}
+    if isinstance(given, Refused):
+        return refusal(request, given, person=person)
+    code = given.code if isinstance(given, Invitation) else given
+    half = "first" if isinstance(given, Invitation) and given.is_half else half
+    waits = account.confirmed_at is None
+    context = {**around, "name": account.name, "code": code, "half": half, "waits": waits, "confirmed": confirmed}
     return site.pages.render("invitation.html", context, person=person)

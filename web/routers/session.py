@@ -177,6 +177,7 @@ def _joined(site: Site, request: Request, form: JoinForm) -> NewSession | Refuse
         site.central,
         name=form.name,
         invitation=form.invitation.get_secret_value(),
+        second=form.second.get_secret_value(),
         password=form.password.get_secret_value(),
         at=site.clock.now(),
         address=address_of(request),

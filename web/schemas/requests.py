@@ -49,6 +49,8 @@ class JoinForm(BaseModel):
 
     name: str = Field(default="", max_length=MAX_NAME_CHARS)
     invitation: SecretStr = Field(default=SecretStr(""), max_length=MAX_CODE_CHARS)
+    second: SecretStr = Field(default=SecretStr(""), max_length=MAX_CODE_CHARS)
+    """Its other half, where there are two."""
     password: SecretStr = Field(default=SecretStr(""), max_length=MAX_PASSWORD_CHARS)
 
 

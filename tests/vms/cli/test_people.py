@@ -105,11 +105,18 @@ def test_what_people_alone_may_do_asks_for_a_sign_in(settings: Settings) -> None
 def test_the_director_confirms_after_signing_in_with_both_factors(settings: Settings) -> None:
     _add(settings, "h.marsh", "director")
     code = _authenticator(settings, "h.marsh")
-    assert _add(settings, "d.nakamura", "desk").stdout == "d.nakamura, desk; it waits for the Director's confirmation\n"
+    assert "for somebody else" in _add(settings, "d.nakamura", "desk").stderr
+    added = _say(settings, "user", "add", "d.nakamura", "--role", "desk")
+    assert added.stdout.startswith("d.nakamura, desk; it waits for the Director's confirmation\nFirst half: ")
     assert _login(settings, "h.marsh", "123").exit_code == 2
     assert _login(settings, "h.marsh", code).stdout == "Signed in as h.marsh, director.\n"
-    assert _say(settings, "user", "confirm", "d.nakamura").stdout == "d.nakamura is confirmed.\n"
+    assert _say(settings, "user", "confirm", "d.nakamura").stdout.startswith("d.nakamura is confirmed.\nSecond half: ")
+    assert _say(settings, "user", "half", "d.nakamura").stdout.startswith("Second half: ")
+    assert _say(settings, "user", "half", "h.marsh").exit_code == 2
     assert _say(settings, "logout").stdout == "Signed out.\n"
+    assert _say(settings, "user", "invite", "d.nakamura").stdout.startswith("First half: ")
+    assert "First half: " in _say(settings, "user", "reset", "d.nakamura").stdout
+    assert _say(settings, "user", "half", "d.nakamura").exit_code == 2
     assert _say(settings, "user", "confirm", "d.nakamura").exit_code == 2
     assert _say(settings, "logout").stdout == "Nobody was signed in.\n"
 

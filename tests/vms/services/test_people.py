@@ -24,14 +24,16 @@ from vms.services.people import (
     disable_person,
     finish_reset,
     invite_person,
+    lacking_half,
     last_day,
     list_people,
     propose_reset,
+    second_half,
 )
 from vms.services.refusals import BEYOND
 from vms.services.sessions import SignedIn, open_session, revoke_sessions, session_for_token
 from vms.services.sign_in import join, sign_in
-from vms.store import access_log
+from vms.store import access_log, people
 from vms.store.database import Engines
 
 KEY = FACTOR_KEY
@@ -209,7 +211,7 @@ def test_an_account_that_was_refused_stays_refused(central: Engines) -> None:
 def _invited(engines: Engines, role: Role = Role.DESK) -> str:
     with engines.writing() as session:
         account = done(add_person(session, CONSOLE, NewAccount("Ana", role), at=NOW))
-        return done(invite_person(session, CONSOLE, account.id, at=NOW))
+        return done(invite_person(session, CONSOLE, account.id, at=NOW)).code
 
 
 @pytest.mark.slow
@@ -231,6 +233,101 @@ def test_a_wrong_invitation_opens_nothing_and_the_right_one_still_does(central_s
     done(join(central_sqlite, name="Ana", invitation=code, password=PASSWORD, at=NOW))
 
 
+def _confirmed_by_halves(engines: Engines) -> tuple[Person, Account, str, str]:
+    """Return the Director, an account that the Director confirmed, and the halves of its invitation: IT's and the Director's."""
+    with engines.writing() as session:
+        director = a_person(session, Role.DIRECTOR)
+        account = done(add_person(session, CONSOLE, NewAccount("Ana", Role.DESK), at=NOW))
+        first = done(invite_person(session, CONSOLE, account.id, at=NOW))
+        done(confirm_person(session, director, account.id, at=NOW))
+        second = done(second_half(session, director, account.id, at=NOW))
+    assert first.is_half
+    assert second is not None
+    return director, account, first.code, second
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("swapped", [False, True])
+def test_only_both_halves_open_what_the_director_confirmed(central: Engines, *, swapped: bool) -> None:
+    _, _, first, second = _confirmed_by_halves(central)
+    wrong = "00000-00000-00000-00000"
+    for one, other in ((first, ""), (second, ""), (first, first), (second, second), (first, wrong), (wrong, second), ("", second)):
+        told = refused(join(central, name="Ana", invitation=one, second=other, password=PASSWORD, at=after(9)))
+        assert "two halves" in told.sentence
+    one, other = (second, first) if swapped else (first, second)
+    done(join(central, name="Ana", invitation=one, second=other, password=PASSWORD, at=after(9)))
+    refused(join(central, name="Ana", invitation=one, second=other, password="another four words", at=after(9)))
+
+
+@pytest.mark.slow
+def test_a_half_opens_nothing_before_the_other_is_there(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        director = a_person(session, Role.DIRECTOR)
+        account = done(add_person(session, CONSOLE, NewAccount("Ana", Role.DESK), at=NOW))
+        first = done(invite_person(session, CONSOLE, account.id, at=NOW)).code
+        assert refused(second_half(session, director, account.id, at=NOW)).refusal is Refusal.OUT_OF_SCOPE
+    refused(join(central_sqlite, name="Ana", invitation=first, password=PASSWORD, at=NOW))
+    with central_sqlite.writing() as session:
+        done(confirm_person(session, director, account.id, at=NOW))
+    refused(join(central_sqlite, name="Ana", invitation=first, password=PASSWORD, at=NOW))
+
+
+@pytest.mark.slow
+def test_an_invitation_made_anew_needs_a_new_half_of_the_director(central_sqlite: Engines) -> None:
+    director, account, first, second = _confirmed_by_halves(central_sqlite)
+    with central_sqlite.writing() as session:
+        again = done(invite_person(session, CONSOLE, account.id, at=NOW))
+        assert again.is_half
+        assert lacking_half(session) == {account.id}
+    for one, other in ((first, second), (again.code, second), (again.code, "")):
+        refused(join(central_sqlite, name="Ana", invitation=one, second=other, password=PASSWORD, at=NOW))
+    with central_sqlite.writing() as session:
+        new = done(second_half(session, director, account.id, at=NOW))
+        assert new is not None
+        assert lacking_half(session) == frozenset()
+    done(join(central_sqlite, name="Ana", invitation=again.code, second=new, password=PASSWORD, at=NOW))
+    with central_sqlite.writing() as session:
+        assert second_half(session, director, account.id, at=NOW) is None
+
+
+def test_nobody_but_a_director_hands_out_the_second_half(central_sqlite: Engines) -> None:
+    director, account, _, _ = _confirmed_by_halves(central_sqlite)
+    with central_sqlite.writing() as session:
+        for role in set(Role) - {Role.DIRECTOR}:
+            person = Person(PersonId(1), "Eve", role, SessionId(2))
+            assert refused(second_half(session, person, account.id, at=NOW)).refusal is Refusal.NOT_ALLOWED
+        assert refused(second_half(session, CONSOLE, account.id, at=NOW)).refusal is Refusal.NOT_ALLOWED
+        limited = replace(director, branches=frozenset())
+        assert refused(second_half(session, limited, account.id, at=NOW)) == replace(BEYOND, logged=True)
+
+
+@pytest.mark.slow
+def test_a_code_from_when_nobody_could_confirm_becomes_a_half_once_a_director_has(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        gone = a_person(session, Role.DIRECTOR)
+        done(disable_person(session, gone, gone.id, at=NOW))
+        account = done(add_person(session, CONSOLE, NewAccount("Ana", Role.DESK), at=NOW))
+        whole = done(invite_person(session, CONSOLE, account.id, at=NOW))
+    assert not whole.is_half
+    assert "waits" in refused(join(central_sqlite, name="Ana", invitation=whole.code, password=PASSWORD, at=NOW)).sentence
+    with central_sqlite.writing() as session:
+        new = an_account(session, Role.DIRECTOR, name="new")
+        people.confirm(session, new.id, NOW)
+        director = done(open_session(session, person_id=new.id, proof=Proof.TOTP, at=NOW)).person
+        done(confirm_person(session, director, account.id, at=NOW))
+        half = done(second_half(session, director, account.id, at=NOW))
+    assert half is not None
+    refused(join(central_sqlite, name="Ana", invitation=whole.code, password=PASSWORD, at=NOW))
+    done(join(central_sqlite, name="Ana", invitation=whole.code, second=half, password=PASSWORD, at=NOW))
+
+
+def test_nobody_chooses_a_password_for_an_account_that_waits(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        a_person(session, Role.DIRECTOR)
+        with pytest.raises(InvalidInput, match="for somebody else"):
+            add_person(session, CONSOLE, NewAccount("Ana", Role.DESK), at=NOW, password_hash=quick_hash())
+
+
 @pytest.mark.slow
 def test_an_invitation_runs_out_and_a_new_one_takes_its_place(central_sqlite: Engines) -> None:
     old = _invited(central_sqlite)
@@ -238,7 +335,7 @@ def test_an_invitation_runs_out_and_a_new_one_takes_its_place(central_sqlite: En
     refused(join(central_sqlite, name="Ana", invitation=old, password=PASSWORD, at=late))
     with central_sqlite.writing() as session:
         (account,) = done(list_people(session, CONSOLE))
-        new = done(invite_person(session, CONSOLE, account.id, at=late))
+        new = done(invite_person(session, CONSOLE, account.id, at=late)).code
     refused(join(central_sqlite, name="Ana", invitation=old, password=PASSWORD, at=late))
     done(join(central_sqlite, name="Ana", invitation=new, password=PASSWORD, at=late))
 

@@ -26,6 +26,7 @@ from vms.services.people import (
     finish_reset,
     invite_person,
     propose_reset,
+    second_half,
 )
 from vms.services.second_factor import enrol_totp, factors_of, offer_totp
 from vms.services.second_person import approve, list_waiting, mark_announced, propose, stop, take_due, waits_for
@@ -114,7 +115,7 @@ def _without_director(engines: Engines) -> Account:
     with engines.writing() as session:
         director = a_person(session, Role.DIRECTOR)
         done(disable_person(session, director, director.id, at=NOW))
-        account = done(add_person(session, CONSOLE, NewAccount("supervisor", Role.SUPERVISOR), at=NOW, password_hash=quick_hash()))
+        account = an_account(session, Role.SUPERVISOR, name="supervisor")
         mark_announced(session, at=NOW)
         return account
 
@@ -176,30 +177,38 @@ def test_an_account_that_is_ended_takes_what_waits_about_it_along(central_sqlite
 
 
 def _reset_begun(engines: Engines) -> tuple[Person, Person, SignedIn]:
-    """Return IT, the Director, and a session of somebody whose reset IT has begun."""
+    return _reset_begun_with_half(engines)[:3]
+
+
+def _reset_begun_with_half(engines: Engines) -> tuple[Person, Person, SignedIn, str]:
+    """Return IT, the Director, a session of somebody whose reset IT has begun, and the half that IT was shown."""
     with engines.writing() as session:
         it, desk = a_person(session, Role.IT), an_account(session, Role.DESK, name="Ana")
         director = a_person(session, Role.DIRECTOR)
         opened = done(open_session(session, person_id=desk.id, proof=Proof.TOTP, at=NOW))
-        done(propose_reset(session, it, desk.id, at=NOW))
-    return it, director, opened
+        begun = done(propose_reset(session, it, desk.id, at=NOW))
+    return it, director, opened, begun.invitation.code
 
 
 def test_it_begins_a_reset_and_never_finishes_it(central: Engines) -> None:
-    it, director, opened = _reset_begun(central)
+    it, director, opened, first = _reset_begun_with_half(central)
     owner = opened.person.id
     late = NOW + RESET_WAIT
     with central.writing() as session:
         assert refused(finish_reset(session, it, owner, at=late)).refusal is Refusal.NOT_ALLOWED
         assert "waits until" in refused(finish_reset(session, director, owner, at=late - timedelta(seconds=1))).sentence
         done(session_for_token(session, opened.token, at=after(60)))
-        code = done(finish_reset(session, director, owner, at=late))
+        refused_half = second_half(session, director, owner, at=late)
+        assert refused_half is None  # the account is in use
+        second = done(finish_reset(session, director, owner, at=late))
         refused(session_for_token(session, opened.token, at=after(60)))
         assert factors_of(session, owner).totp_since is None
         for actor in (it, CONSOLE):
             assert refused(invite_person(session, actor, owner, at=late)).refusal is Refusal.NOT_ALLOWED
     refused(sign_in(central, name="Ana", password=PASSWORD, key=KEY, at=late))
-    assert done(join(central, name="Ana", invitation=code, password=PASSWORD, at=late)).person.must_enrol
+    for alone in (first, second):
+        refused(join(central, name="Ana", invitation=alone, password=PASSWORD, at=late))
+    assert done(join(central, name="Ana", invitation=first, second=second, password=PASSWORD, at=late)).person.must_enrol
 
 
 def test_whom_a_reset_is_about_is_told_and_stops_it(central: Engines) -> None:

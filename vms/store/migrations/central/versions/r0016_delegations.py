@@ -1,4 +1,4 @@
-"""Add delegations: the Delegate's role, lent for some days to an account that exists."""
+"""Add delegations, the Delegate's role lent for some days to an account that exists, and invitations of two halves."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ def upgrade() -> None:
             _reference(table, place),
             sa.PrimaryKeyConstraint("delegation_id", f"{place}_id", name=op.f(f"pk_{table}")),
         )
+    op.add_column("invitation", sa.Column("first_sha256", sa.LargeBinary(), nullable=True))
+    op.add_column("invitation", sa.Column("second_missing", sa.Boolean(), server_default=sa.false(), nullable=False))
 
 
 def _reference(table: str, to: str) -> sa.Column[int]:
