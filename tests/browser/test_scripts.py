@@ -33,7 +33,7 @@ PAGES = {
     "/", "/login", "/live", "/playback", "/cameras", "/cameras/new", "/cameras/{camera}", "/log", "/healthz", "/ca", "/ca.crt",
     "/static/{path:path}", "/nothing", "/join", "/prove", "/account", "/account/authenticator", "/account/passkeys/new", "/people",
     "/people/new", "/people/{number}/delegation", "/waiting", "/rules", "/reviews", "/login/oidc/callback",
-    "/switch", "/screens", "/screens/enrol", "/wall",
+    "/switch", "/switch/done", "/screens", "/screens/enrol", "/wall",
     "/emergency", "/emergency/new", "/emergency/reviews", "/emergency/{number}/review",
 }  # fmt: skip
 

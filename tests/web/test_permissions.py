@@ -34,6 +34,7 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/account/oidc/remove"): 404,
     ("POST", "/switch/oidc"): 404,
     ("GET", "/switch"): 200,
+    ("GET", "/switch/done"): 200,
     ("POST", "/switch"): 401,
     ("POST", "/switch/passkey"): 403,
     ("GET", "/screens"): 200,

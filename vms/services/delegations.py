@@ -90,8 +90,9 @@ def confirm_delegation(session: Session, actor: Actor, person_id: PersonId, *, a
 
 def confirm_alone(session: Session, proposal: Proposal, at: datetime) -> None:
     """Lend what the only Director proposed and nobody stopped, unless its last day is over."""
-    account = people.get(session, proposal.subject)
-    delegation = proposed(session, [proposal])[proposal.subject]
+    person_id = PersonId(proposal.subject)
+    account = people.get(session, person_id)
+    delegation = proposed(session, [proposal])[person_id]
     if account is not None and account.in_use(at) and _over(delegation, at) is None:
         _grant(session, ALONE, account, delegation, proposal.by_name, at)
 
@@ -136,7 +137,7 @@ def proposed(session: Session, waiting: Sequence[Proposal]) -> dict[PersonId, De
     """Return the delegations that wait, by who is to receive them."""
     waits = [one for one in waiting if one.act is Act.PERSON_DELEGATE]
     found = delegations.get(session, [DelegationId(one.id) for one in waits])
-    return {one.subject: found[DelegationId(one.id)] for one in waits}
+    return {PersonId(one.subject): found[DelegationId(one.id)] for one in waits}
 
 
 def may_receive(account: Account, giver: Actor) -> bool:

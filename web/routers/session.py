@@ -51,6 +51,12 @@ def switch_page(person: SessionOwner, site: TheSite, request: Request, next: str
     return render_switch(site, request, person, next_path=next)
 
 
+@router.get("/switch/done")
+def switched_page(person: SessionOwner, site: TheSite, request: Request) -> Response:
+    """Where a window leads in which somebody signed in beside a page whose pictures go on: it tells that page, and closes."""
+    return site.pages.render("signed_in.html", shell(site, person, path=request.url.path), person=person)
+
+
 @router.post("/switch")
 def switch_by_form(person: SessionOwner, site: TheSite, request: Request, form: Annotated[SignInForm, Form()]) -> Response:
     """Sign somebody else in, from a page over the pictures that go on."""

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 
-const ENTRIES = ["site.ts", "signin.ts", "passkeys.ts", "cameras.ts", "live.ts", "playback.ts"];
+const ENTRIES = ["site.ts", "signin.ts", "passkeys.ts", "cameras.ts", "live.ts", "playback.ts", "signed_in.ts"];
 const STYLES = ["site.css", "live.css", "playback.css"];
 const COPIED: Record<string, string> = {
   "icons.svg": "src/icons.svg",

@@ -1,5 +1,6 @@
 /* A page with a form, shown over this one: what plays here plays on. Without JavaScript the link leads to that page. */
 import { enhancePasskeys } from "./passkey_boxes.ts";
+import { SIGNED_IN, SIGNED_IN_PAGE } from "./signed_in_channel.ts";
 
 /** What came after a form in the dialog was taken: the page to which it led. */
 type Taken = (page: Document, url: URL) => void;
@@ -22,7 +23,12 @@ function show(title: string, content: Element, taken: Taken): void {
   dialog.className = "page-dialog";
   dialog.setAttribute("aria-labelledby", heading.id);
   dialog.append(heading, content);
-  dialog.addEventListener("close", () => dialog.remove());
+  const elsewhere = new BroadcastChannel(SIGNED_IN);
+  elsewhere.addEventListener("message", () => void goOn(dialog, taken));
+  dialog.addEventListener("close", () => {
+    elsewhere.close();
+    dialog.remove();
+  });
   dialog.addEventListener("click", (event) => {
     if (!(event.target instanceof Element) || !event.target.closest("[data-stay]")) return;
     event.preventDefault();
@@ -30,13 +36,31 @@ function show(title: string, content: Element, taken: Taken): void {
   });
   dialog.addEventListener("submit", (event) => {
     const form = event.target;
-    if (event.defaultPrevented || !(form instanceof HTMLFormElement) || "leaves" in form.dataset) return;
+    if (event.defaultPrevented || !(form instanceof HTMLFormElement)) return;
+    if ("leaves" in form.dataset) return leaveBeside(dialog, form);
     event.preventDefault();
     void post(dialog, form, event.submitter, taken);
   });
   document.body.append(dialog);
   enhancePasskeys(dialog);
   dialog.showModal();
+}
+
+/** Let a form that leads to another site do so in a window of its own; where the browser opens none, this page goes there. */
+function leaveBeside(dialog: HTMLDialogElement, form: HTMLFormElement): void {
+  // A window and no tab: a page that is out of sight ends its pictures.
+  if (!window.open("", SIGNED_IN, "popup,width=560,height=760")) return;
+  form.target = SIGNED_IN;
+  for (const next of form.querySelectorAll<HTMLInputElement>("input[name=next]")) next.value = SIGNED_IN_PAGE;
+  dialog.querySelector("[role=alert]")?.replaceChildren("Go on in the window that has opened. The pictures go on here.");
+}
+
+/** Somebody has signed in in another window of this browser: draw this page as it is for them. */
+async function goOn(dialog: HTMLDialogElement, taken: Taken): Promise<void> {
+  const response = await fetch(location.href, { credentials: "same-origin", headers: { accept: "text/html" } }).catch(() => null);
+  if (!response?.ok) return location.reload();
+  dialog.close();
+  taken(await pageOf(response), new URL(response.url));
 }
 
 async function post(dialog: HTMLDialogElement, form: HTMLFormElement, submitter: HTMLElement | null, taken: Taken): Promise<void> {
