@@ -27,6 +27,7 @@ from vms.services.areas import area_named
 from vms.services.branches import branch_named
 from vms.services.cameras import camera_of_any_time
 from vms.services.district import zone_of_district
+from vms.services.hold_documents import hold_document, standing_document
 from vms.services.holds import NewHold
 from vms.services.people import last_day
 from vms.store import hold_replica
@@ -103,7 +104,7 @@ def resend(context: typer.Context, as_json: AsJson = False) -> None:
         found = allowed(answer)
     at = cli.clock.now()
     if as_json:
-        print_json({"found": [_document(hold, at) for hold in found]})
+        print_json({"found": [hold_document(hold, at) for hold in found]})
         return
     out.print("Every hold goes to the recorders again. What is past its window and under none of them is deleted from the next pass on.")
     for hold in found:
@@ -120,7 +121,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         found = allowed(answer)
     at = cli.clock.now()
     if as_json:
-        print_json({"holds": [_document(hold, at) for hold in found]})
+        print_json({"holds": [hold_document(hold, at) for hold in found]})
         return
     rows = [(str(one.id), one.matter, one.kind.value, STATES[one.state(at)], f"{one.review_at:%Y-%m-%d}") for one in found]
     print_table(("Number", "Matter", "Kind", "State", "Review"), rows, empty="No legal holds. Place one: vms hold place")
@@ -197,7 +198,7 @@ def _print_ended(context: typer.Context, hold: LegalHold, *, as_json: bool) -> N
     cli: Cli = context.obj
     at = cli.clock.now()
     if as_json:
-        print_json(_document(hold, at))
+        print_json(hold_document(hold, at))
         return
     until = f" until {hold.ends_at:%Y-%m-%d %H:%M} UTC" if hold.ending is not None and hold.ends_at is not None else ""
     out.print(f"{hold.matter}: {STATES[hold.state(at)]}{until}.")
@@ -236,7 +237,7 @@ def _area(session: Session, person: Person, text: str) -> AreaId:
 
 def _show(standing: HoldStanding, at: datetime, *, as_json: bool) -> None:
     if as_json:
-        print_json(_standing_document(standing, at))
+        print_json(standing_document(standing, at))
         return
     hold = standing.hold
     out.print(f"{hold.matter} ({hold.kind.value}), number {hold.id}: {STATES[hold.state(at)]}.")
@@ -275,59 +276,4 @@ def _time(ms: int | None) -> str:
 
 
 def _lost(standing: HoldStanding) -> bool:
-    return any(one.answer.condemned_segments or one.answer.purged_segments for one in standing.answers)
-
-
-def _standing_document(standing: HoldStanding, at: datetime) -> dict[str, object]:
-    found = {one.answer.camera_id: one for one in standing.answers}
-    return _document(standing.hold, at) | {
-        "effective": standing.effective(at),
-        "release_waits": standing.release_waits,
-        "nodes": [
-            {"id": one.node_id, "name": one.name, "applied": one.applied, "effective": one.effective(at), "safe_from": one.safe_from}
-            for one in standing.nodes
-        ],
-        "cameras": [
-            {"id": one.camera_id, "name": one.name, "branch": one.branch, "answer": _answer(found.get(one.camera_id))}
-            for one in standing.cameras
-        ],
-    }
-
-
-def _answer(found: StoredAnswer | None) -> dict[str, object] | None:
-    if found is None:
-        return None
-    answer = found.answer
-    return {
-        "kept_segments": answer.kept_segments,
-        "kept_bytes": answer.kept_bytes,
-        "first": None if answer.first_ms is None else datetime_of_ms(answer.first_ms),
-        "last": None if answer.last_ms is None else datetime_of_ms(answer.last_ms),
-        "condemned_segments": answer.condemned_segments,
-        "purged_segments": answer.purged_segments,
-        "at": found.at,
-    }
-
-
-def _document(hold: LegalHold, at: datetime) -> dict[str, object]:
-    return {
-        "id": hold.id,
-        "matter": hold.matter,
-        "kind": hold.kind.value,
-        "reason": hold.reason,
-        "authority": hold.authority,
-        "state": hold.state(at).value,
-        "scope": {
-            "cameras": sorted(hold.scope.cameras),
-            "areas": sorted(hold.scope.areas),
-            "branches": sorted(hold.scope.branches),
-        },
-        "from": datetime_of_ms(hold.time.start_ms),
-        "to": None if hold.time.end_ms is None else datetime_of_ms(hold.time.end_ms),
-        "review_at": hold.review_at,
-        "expires_at": hold.expires_at,
-        "placed_by": hold.placed_by_name,
-        "placed_at": hold.placed_at,
-        "ends_at": hold.ends_at,
-        "released_at": hold.released_at,
-    }
+    return any(standing.lost_segments)

@@ -117,6 +117,19 @@ class NodeStanding:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldOverview:
+    """A hold with how far it is in force, as a list has it."""
+
+    hold: LegalHold
+    nodes: tuple[NodeStanding, ...]
+    """None of a hold that was released: it is in force nowhere."""
+
+    def pending(self, at: datetime) -> list[NodeStanding]:
+        """Return the nodes that may still destroy what is under it."""
+        return [node for node in self.nodes if not node.effective(at)]
+
+
+@dataclass(frozen=True, slots=True)
 class StoredAnswer:
     """What a node found, and when it said so."""
 
@@ -138,3 +151,9 @@ class HoldStanding:
 
     def effective(self, at: datetime) -> bool:
         return all(node.effective(at) for node in self.nodes)
+
+    @property
+    def lost_segments(self) -> tuple[int, int]:
+        """Return how much of the held time can't be had back: what was being destroyed, and what went before."""
+        found = [one.answer for one in self.answers]
+        return sum(one.condemned_segments for one in found), sum(one.purged_segments for one in found)

@@ -14,7 +14,7 @@ from vms.domain.access import Action
 from vms.domain.ids import HoldId
 from vms.domain.legal_hold import COOL_OFF, LAPSE_GRACE, MAX_REASON_CHARS, Ending, HoldState, LegalHold
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import Account, Actor, Permission, Person, System, reach
+from vms.domain.people import Account, Actor, Permission, Person, System, allows, reach
 from vms.domain.second_person import Act, Proposal
 from vms.services import second_person
 from vms.services.access_log import name_of, record, refuse, together
@@ -66,6 +66,16 @@ def release_alone(session: Session, proposal: Proposal, at: datetime) -> None:
     hold = holds.get(session, None, HoldId(proposal.subject))
     if hold is not None:
         _cool_off(session, ALONE, hold, proposal.reason, at)
+
+
+def waiting_release(session: Session, number: HoldId) -> Proposal | None:
+    """Return the proposal to release a hold that waits for a second person."""
+    return second_person.open_one(session, Act.HOLD_RELEASE, number)
+
+
+def may_end(session: Session, actor: Actor, hold: LegalHold) -> bool:
+    """Say whether `actor` may propose or confirm its release: all of it has to be within reach."""
+    return allows(actor, Permission.HOLD_RELEASE) and reaches(session, reach(actor, Permission.HOLD_RELEASE), hold)
 
 
 def undo_release(session: Session, actor: Actor, number: HoldId, *, at: datetime) -> LegalHold | Refused:
@@ -162,15 +172,15 @@ def _ended_by(hold: LegalHold) -> str:
 
 def _cooling(hold: LegalHold) -> str:
     until = "" if hold.ends_at is None else f" until {hold.ends_at:%Y-%m-%d %H:%M} UTC"
-    return f"Its release was agreed to already. It protects{until}, and vms hold undo lets it go on."
+    return f"Its release was agreed to already. It protects{until}; till then that can be undone."
 
 
 def _not_undone(hold: LegalHold, at: datetime) -> str:
     match hold.state(at):
         case HoldState.RELEASED:
-            return "It was released. What is still there is protected by a new hold: vms hold place"
+            return "It was released. What is still there is protected by a new hold."
         case HoldState.LAPSING:
-            return "It has expired, and nobody released it. Place a new hold in its stead: vms hold place"
+            return "It has expired, and nobody released it. Place a new hold in its stead."
         case _:
             return "Nobody has agreed to a release, so there is nothing to undo. What only waits is stopped on the page Waiting."
 

@@ -5,6 +5,7 @@ The text of a hold never changes. How one ends: `hold_release`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +22,7 @@ from vms.domain.legal_hold import (
     MAX_REASON_CHARS,
     MAX_REVIEW,
     HeldCamera,
+    HoldOverview,
     HoldStanding,
     LegalHold,
     NodeStanding,
@@ -60,6 +62,16 @@ class NewHold:
     """None: in three months."""
     expires_at: datetime | None = None
     """Of a provisional hold alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedScope:
+    """What a hold names, for whoever reads it."""
+
+    scope: HoldScope
+    names: tuple[str, ...]
+    beyond: bool
+    """It names more than the reader reaches."""
 
 
 def place_hold(session: Session, actor: Actor, new: NewHold, *, at: datetime) -> LegalHold | Refused:
@@ -109,6 +121,22 @@ def list_holds(session: Session, actor: Actor) -> list[LegalHold] | Refused:
     return holds.find(session, reach(actor, Permission.HOLD_READ), limit=LIST_LIMIT)
 
 
+def list_overviews(session: Session, actor: Actor) -> list[HoldOverview] | Refused:
+    """Return the same holds with how far each is in force at the nodes that record cameras of the actor's reach."""
+    known = list_holds(session, actor)
+    if isinstance(known, Refused):
+        return known
+    protecting = [hold.id for hold in known if hold.released_at is None]
+    newest = holds.newest_numbers(session, reach(actor, Permission.HOLD_READ), protecting)
+    return [HoldOverview(hold, _standings(session, newest.get(hold.id, {}))) for hold in known]
+
+
+def named_within(session: Session, actor: Actor, hold: LegalHold) -> NamedScope:
+    """Return what a hold names, as far as that is for `actor` to know."""
+    within = holds.scope_within(session, reach(actor, Permission.HOLD_READ), hold.scope)
+    return NamedScope(within, tuple(holds.scope_names(session, within)), beyond=within != hold.scope)
+
+
 def hold_for(session: Session, actor: Actor, number: HoldId) -> HoldStanding | Refused:
     """Return a hold with what nodes said of its cameras, as far as they are within the actor's reach, and how far it is in force."""
     if not allows(actor, Permission.HOLD_READ):
@@ -121,7 +149,7 @@ def hold_for(session: Session, actor: Actor, number: HoldId) -> HoldStanding | R
     within = {one.camera_id for one in cameras}
     answers = tuple(one for one in leases.answers_of(session, number) if one.answer.camera_id in within)
     waits = waits_of(session, Act.HOLD_RELEASE, number)
-    return HoldStanding(hold, tuple(cameras), _standings(session, cameras), answers, waits)
+    return HoldStanding(hold, tuple(cameras), _standings(session, _newest(cameras)), answers, waits)
 
 
 def hold_named(session: Session, actor: Actor, text: str) -> LegalHold | Refused:
@@ -151,11 +179,15 @@ def named_in_log(hold: LegalHold) -> dict[str, str]:
     return {"hold": str(hold.id), "name": hold.spoken, "matter": hold.matter}
 
 
-def _standings(session: Session, cameras: list[HeldCamera]) -> tuple[NodeStanding, ...]:
+def _newest(cameras: list[HeldCamera]) -> dict[NodeId, int]:
     newest: dict[NodeId, int] = {}
     for camera in cameras:
         newest[camera.node_id] = max(camera.seq, newest.get(camera.node_id, 0))
-    names = {node.id: node.name for node in nodes.find(session)}
+    return newest
+
+
+def _standings(session: Session, newest: Mapping[NodeId, int]) -> tuple[NodeStanding, ...]:
+    names = {node.id: node.name for node in nodes.find(session)} if newest else {}
     return tuple(
         NodeStanding(node, names[node], leases.applied(session, node) >= seq, leases.granted_before(session, node, seq))
         for node, seq in sorted(newest.items())

@@ -128,9 +128,14 @@ def to_announce(session: Session) -> list[tuple[Proposal, str]]:
     return [(one, names[one.id]) for one in told]
 
 
+def open_one(session: Session, act: Act, subject: int) -> Proposal | None:
+    """Return what waits of `act` about `subject`."""
+    return proposals.open_one(session, act, subject)
+
+
 def waits_of(session: Session, act: Act, subject: int) -> bool:
     """Say whether `act` about `subject` waits."""
-    return proposals.open_one(session, act, subject) is not None
+    return open_one(session, act, subject) is not None
 
 
 def waiting_of(session: Session, act: Act) -> list[Proposal]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from vms.domain.hold import HeldTime, HoldScope
@@ -197,6 +197,34 @@ def cameras(session: Session, reach: Reach | None, hold: HoldId) -> list[HeldCam
     return [
         HeldCamera(CameraId(camera), name, branch, NodeId(node), number) for camera, name, branch, node, number in session.execute(query)
     ]
+
+
+def newest_numbers(session: Session, reach: Reach | None, numbers: Sequence[HoldId]) -> dict[HoldId, dict[NodeId, int]]:
+    """Return by node with which number the last of its cameras within `reach` came under each of these holds."""
+    query = (
+        select(HoldCameraRow.hold_id, DeviceRow.node_id, func.max(HoldCameraRow.seq))
+        .join(CameraRow, CameraRow.id == HoldCameraRow.camera_id)
+        .join(DeviceRow, DeviceRow.id == CameraRow.device_id)
+        .where(HoldCameraRow.hold_id.in_(numbers), cameras_within(reach))
+        .group_by(HoldCameraRow.hold_id, DeviceRow.node_id)
+        .order_by(HoldCameraRow.hold_id, DeviceRow.node_id)
+    )
+    found: dict[HoldId, dict[NodeId, int]] = {}
+    for hold, node, number in session.execute(query):
+        found.setdefault(HoldId(hold), {})[NodeId(node)] = number
+    return found
+
+
+def scope_within(session: Session, reach: Reach | None, scope: HoldScope) -> HoldScope:
+    """Return what of a scope is within `reach`; of a branch any part will do."""
+    if reach is None:
+        return scope
+    query = select(CameraRow.id).where(CameraRow.id.in_(sorted(scope.cameras)), cameras_within(reach))
+    return HoldScope(
+        frozenset(CameraId(camera) for camera in session.scalars(query)),
+        frozenset(areas_within(session, reach, scope.areas)),
+        frozenset(branch for branch in scope.branches if reach.touches(branch)),
+    )
 
 
 def scope_names(session: Session, scope: HoldScope) -> list[str]:

@@ -20,7 +20,7 @@ from vms.domain.timespan import ms_of
 from vms.errors import Conflict, Corrupt, InvalidInput
 from vms.services.access_log import DISTRICT
 from vms.services.cameras import CameraEdit, edit_camera, remove_camera
-from vms.services.holds import NewHold, hold_for, hold_named, list_holds, place_hold
+from vms.services.holds import NewHold, hold_for, hold_named, list_holds, list_overviews, named_within, place_hold
 from vms.services.hub_link import LocalHub
 from vms.store import access_log, holds
 from vms.store.database import Engines
@@ -233,6 +233,44 @@ def test_where_no_lease_was_granted_a_hold_is_in_force_at_once(central: Engines)
     assert standing.effective(NOW)
     assert not standing.nodes[0].applied
     assert standing.hold.state(NOW) is HoldState.ACTIVE
+
+
+def test_the_list_says_how_far_each_hold_is_in_force_and_of_a_released_one_nothing(central: Engines) -> None:
+    hub = LocalHub(central)
+    with central.writing() as session:
+        camera, director = a_camera(session), a_person(session, Role.DIRECTOR)
+    hub.orders(camera.device.node_id, 0, at=NOW)
+    with central.writing() as session:
+        released, pending = (a_hold(session, director, a_new_hold(of_cameras(camera.camera.id), matter=name), at=after(1)) for name in "ab")
+        holds.lock(session)
+        assert holds.release(session, released.id, by="test", at=after(2))
+        first, last = done(list_overviews(session, director))
+    assert (first.hold.id, last.hold.id, last.nodes) == (pending.id, released.id, ())
+    safe_from = NOW + LEASE_LASTS + LEASE_MARGIN
+    assert [(node.node_id, node.safe_from) for node in first.pending(after(2))] == [(camera.device.node_id, safe_from)]
+    assert first.pending(safe_from) == last.pending(after(2)) == []
+
+
+def test_what_a_hold_names_beyond_the_reach_of_a_reader_is_not_told(central: Engines) -> None:
+    with central.writing() as session:
+        here, there = a_branch(session, "Here"), a_branch(session, "There")
+        mine, theirs = a_camera(session, here, "Door", area="Hall"), a_camera(session, there, "Safe", area="Cellar")
+        assert mine.area is not None
+        assert theirs.area is not None
+        everything = HoldScope(
+            frozenset({mine.camera.id, theirs.camera.id}), frozenset({mine.area.id, theirs.area.id}), frozenset({here.id, there.id})
+        )
+        director = a_person(session, Role.DIRECTOR)
+        hold = a_hold(session, director, a_new_hold(everything))
+        whole, part = (named_within(session, one, hold) for one in (director, elsewhere(director, here.id)))
+    assert (whole.scope, whole.beyond) == (everything, False)
+    assert part.scope == HoldScope(frozenset({mine.camera.id}), frozenset({mine.area.id}), frozenset({here.id}))
+    assert (part.names, part.beyond) == (("Here", "Here/Hall", "Here/Door"), True)
+
+
+def test_the_list_is_for_who_may_see_holds(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        refused(list_overviews(session, a_person(session, Role.DESK)))
 
 
 def test_without_the_row_that_numbers_them_no_hold_is_placed(central_sqlite: Engines) -> None:
