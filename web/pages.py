@@ -44,6 +44,8 @@ class Pages:
             "day": day,
             "iso_day": iso_day,
             "when": when,
+            "day_of_year": day_of_year,
+            "moment": moment,
             "last_day": last_day,
             "zone_abbr": zone_abbr,
             "zone_of": zone_of,
@@ -89,10 +91,13 @@ def day(at: datetime, zone: str) -> str:
     return f"{local:%a} {local.day} {local:%b}"
 
 
+def day_of_year(at: datetime, zone: str) -> str:
+    return f"{day(at, zone)} {_local(at, zone).year}"
+
+
 def last_day(at: datetime, zone: str) -> str:
     """Return the last whole day before `at`, with its year."""
-    before = at - timedelta(microseconds=1)
-    return f"{day(before, zone)} {_local(before, zone).year}"
+    return day_of_year(at - timedelta(microseconds=1), zone)
 
 
 def iso_day(at: datetime, zone: str) -> str:
@@ -102,6 +107,11 @@ def iso_day(at: datetime, zone: str) -> str:
 
 def when(at: datetime, zone: str) -> str:
     return f"{day(at, zone)}, {clock(at, zone)}"
+
+
+def moment(at: datetime, zone: str) -> str:
+    """Return what can't be taken for any other moment, on paper and years later: Tue 24 Nov 2026, 14:31:07 PST."""
+    return f"{day_of_year(at, zone)}, {clock(at, zone)} {zone_abbr(at, zone)}"
 
 
 def zone_abbr(at: datetime, zone: str) -> str:

@@ -54,6 +54,8 @@ class Need:
     permission: Permission
     proved: bool = False
     """Whether who asks must have shown anew, within five minutes, that it is still they."""
+    keeps: bool = False
+    """Whether the route itself looks at that, so that a long form comes back with what was typed."""
     use: Use = Use.BY_HAND
     """Who asks at this route, as far as the route knows."""
 
@@ -71,7 +73,7 @@ class Need:
 
     def _refused(self, person: Person, at: datetime) -> Refused | None:
         if person.may(self.permission):
-            return PROVE_FIRST if self.proved and not person.proved_lately(at) else None
+            return PROVE_FIRST if self.proved and not self.keeps and not person.proved_lately(at) else None
         if person.kind is SessionKind.WALL:
             return WALL_ONLY
         if person.locked_since is not None and self.permission in person.rights.permissions:
@@ -89,6 +91,11 @@ def need(permission: Permission) -> Any:  # noqa: ANN401 - FastAPI's own marker 
 
 def need_proved(permission: Permission) -> Any:  # noqa: ANN401 - as above
     return Depends(Need(permission, proved=True))
+
+
+def need_proved_keeping(permission: Permission) -> Any:  # noqa: ANN401 - as above
+    """Declare a route of a form that takes longer than a proof lasts: it asks `Person.proved_lately` itself, and keeps what was typed."""
+    return Depends(Need(permission, proved=True, keeps=True))
 
 
 def need_by_player(permission: Permission) -> Any:  # noqa: ANN401 - as above
@@ -123,6 +130,10 @@ EmergencyOpener = Annotated[Person, need(Permission.EMERGENCY_OPEN)]
 ProvedEmergencyOpener = Annotated[Person, need_proved(Permission.EMERGENCY_OPEN)]
 EmergencyReviewer = Annotated[Person, need(Permission.EMERGENCY_REVIEW)]
 ProvedEmergencyReviewer = Annotated[Person, need_proved(Permission.EMERGENCY_REVIEW)]
+HoldReader = Annotated[Person, need(Permission.HOLD_READ)]
+HoldPlacer = Annotated[Person, need_proved(Permission.HOLD_PLACE)]
+HoldDrafter = Annotated[Person, need_proved_keeping(Permission.HOLD_PLACE)]
+HoldReleaser = Annotated[Person, need_proved(Permission.HOLD_RELEASE)]
 LogReader = Annotated[Person, need(Permission.LOG_READ)]
 ANYBODY = need(Permission.PUBLIC)
 

@@ -42,6 +42,7 @@ SECTIONS = (
     Section("Playback", "/playback", Permission.RECORDED_VIEW),
     Section("Cameras", "/cameras", Permission.CAMERA_MANAGE),
     Section("Log", "/log", Permission.LOG_READ),
+    Section("Holds", "/holds", Permission.HOLD_READ),
     Section("Reviews", "/reviews", Permission.REVIEW_READ),
     Section("People", "/people", Permission.PEOPLE_READ),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState
 from vms.domain.footage import GapReason
+from vms.domain.hold import HoldKind
+from vms.domain.legal_hold import HoldState
 from vms.domain.people import PERMISSIONS, Permission, Person, Role
 
 ROLE_LABELS = {
@@ -32,6 +34,21 @@ PURPOSE_SENTENCES = {
     Purpose.MAINTENANCE: "To see whether a camera shows what it should.",
 }
 RECORDED_PURPOSES = (Purpose.INCIDENT, Purpose.REQUEST, Purpose.MAINTENANCE)
+
+HOLD_KINDS = {
+    HoldKind.PROVISIONAL: "Provisional",
+    HoldKind.PRESERVATION_LETTER: "Preservation letter",
+    HoldKind.LITIGATION: "Litigation",
+    HoldKind.SUBPOENA: "Subpoena",
+    HoldKind.INCIDENT: "Incident",
+    HoldKind.RECORDS_REQUEST: "Records request",
+}
+HOLD_STATES = {
+    HoldState.ACTIVE: "In force",
+    HoldState.LAPSING: "Expired, still in force",
+    HoldState.COOLING_OFF: "Released, still in force",
+    HoldState.RELEASED: "Ended",
+}
 
 ACTS = {
     Permission.LIVE_VIEW: "watch live pictures",

@@ -29,7 +29,7 @@ PRODUCTION_SEGMENT_SECONDS = 60
 DESK = "d.nakamura Desk"
 DIRECTORS_PAGES = (
     *("/account", "/account/authenticator", "/people", "/reviews", "/rules", "/waiting", "/log", "/switch"),
-    *("/screens", "/screens/enrol", "/emergency", "/emergency/reviews"),
+    *("/screens", "/screens/enrol", "/emergency", "/emergency/reviews", "/holds", "/holds/new"),
 )
 LEAVE_WHILE_CONNECTING = """
 window.sockets = [];
@@ -236,11 +236,11 @@ def _settings(demo: Demo) -> Settings:
         ("Desk", ["Live", "Playback"], "/cameras"),
         ("Supervisor", ["Live", "Playback"], "/log"),
         ("Branch manager", ["Live", "Log", "Emergency access"], "/playback"),
-        ("Director", ["Live", "Playback", "Log", "Reviews", "People"], "/cameras"),
-        ("Delegate", ["Live", "Playback", "Log"], "/people"),
+        ("Director", ["Live", "Playback", "Log", "Holds", "Reviews", "People"], "/cameras"),
+        ("Delegate", ["Live", "Playback", "Log", "Holds"], "/people"),
         ("Counsel", [], "/log"),
-        ("IT", ["Cameras", "People"], "/live"),
-        ("Auditor", ["Log", "Reviews", "People"], "/live"),
+        ("IT", ["Cameras", "Holds", "People"], "/live"),
+        ("Auditor", ["Log", "Holds", "Reviews", "People"], "/live"),
     ],
 )
 def test_the_bar_shows_each_roles_pages_and_no_other(watched: Watched, demo: Demo, role: str, pages: list[str], refused: str) -> None:

@@ -8,16 +8,21 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
+from sqlalchemy.orm import Session
 
 from tests.factories import CONSOLE, a_branch, a_camera, an_account, done
+from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from tests.web.conftest import Migrated
 from tests.web.payloads import SCRIPTS
 from tests.web.test_permissions import _bare
 from tests.web.world import World, a_world, cookie, stream_of
 from vms.config import Settings
 from vms.domain.camera import CameraDetails, Pause, StreamRole
-from vms.domain.people import Proof, Role
+from vms.domain.ids import SessionId
+from vms.domain.legal_hold import LegalHold
+from vms.domain.people import Person, Proof, Role
 from vms.services.district import District, save_district
+from vms.services.hold_release import propose_release
 from vms.services.pauses import pause_camera
 from vms.services.sessions import open_session
 from vms.store import people
@@ -35,6 +40,7 @@ PAGES = {
     "/people/new", "/people/{number}/delegation", "/waiting", "/rules", "/reviews", "/login/oidc/callback",
     "/switch", "/switch/done", "/screens", "/screens/enrol", "/wall",
     "/emergency", "/emergency/new", "/emergency/reviews", "/emergency/{number}/review",
+    "/holds", "/holds/new", "/holds/{number}", "/holds/{number}/sheet", "/holds/{number}/release",
 }  # fmt: skip
 
 
@@ -54,8 +60,18 @@ class Planted:
                 until = Pause(clock.now() + timedelta(hours=2), f"because {text}")
                 if number % 2:
                     pause_camera(session, CONSOLE, camera.camera.id, until, at=clock.now())
+            account = an_account(session, Role.DELEGATE, name="places holds")
+            by = Person(account.id, account.name, account.role, SessionId(1))
+            self.holds = [self._hold(session, by, camera, text) for camera, text in zip(self.cameras, SHORT, strict=True)]
         world.node.states = [self._state(camera, text) for camera, text in zip(self.cameras, SHORT, strict=True)]
         world.node.verdicts = {f"/{number}": {**self._verdict(text)} for number, text in enumerate(SHORT)}
+
+    def _hold(self, session: Session, by: Person, camera: CameraDetails, text: str) -> LegalHold:
+        """Place a hold of which every text is a script, and propose its release for another."""
+        at = self.world.clock.now()
+        hold = a_hold(session, by, a_new_hold(of_cameras(camera.camera.id), matter=text, reason=text, authority=text), at=at)
+        done(propose_release(session, by, hold.id, text, at=at))
+        return hold
 
     def _state(self, camera: CameraDetails, text: str) -> dict[str, object]:
         """Return the state of a stream with words that a camera chose."""
@@ -95,6 +111,7 @@ def test_every_page_is_looked_at() -> None:
 def _addresses(planted: Planted, every: int) -> Iterator[str]:
     yield from sorted(PAGES - {"/cameras/{camera}", "/static/{path:path}", "/ca.crt"})
     yield from (f"/cameras/{camera.camera.id}" for camera in planted.cameras[::every])
+    yield from (f"/holds/{hold.id}{end}" for hold in planted.holds[::every] for end in ("", "/sheet", "/release"))
 
 
 QUERIES = (

@@ -20,6 +20,7 @@ NOT_IDS = frozenset(
     {
         *("act", "brand", "certificate", "code", "credential", "day", "done", "end", "error", "firm", "host", "incident", "intervals"),
         *("area", "note", "reason", "right", "second", "shown_to", "was_for"),
+        *("authority", "expires", "matter", "review"),
         *("invitation", "iss", "kind", "label", "main_path", "name", "new", "next", "old", "password", "path", "port", "purpose", "q"),
         *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
         *("username", "version"),
@@ -45,6 +46,7 @@ class Kind(Enum):
     LOG_ROW = auto()
     SCREEN = auto()
     EMERGENCY = auto()
+    HOLD = auto()
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Place:
     """For what does not exist."""
     is_cursor: bool = False
     """Whether it says from where on to list: other ids show other parts of what is one's own."""
+    is_list: bool = False
+    """Whether JSON has a list of them there."""
 
 
 CAMERA = {"name": "Gate", "host": "10.20.1.77", "main_path": "/main", "version": 1, "branch": "OWN"}
@@ -67,6 +71,9 @@ LOG = {
     "person": Place(Kind.ACTOR, status=200),
     "before": Place(Kind.LOG_ROW, status=200, is_cursor=True),
 }
+PLACES = {"branch": Kind.BRANCH, "areas": Kind.AREA, "camera": Kind.CAMERA}
+HOLD = {"matter": "Smith v. District", "kind": "litigation", "reason": "a letter"}
+HOLD_FORM, HOLD_ORDER = HOLD | {"start": "2026-03-14T07:00"}, HOLD | {"start": "2026-03-14T14:00:00Z"}
 OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "GET /playback": {"camera": Place(Kind.CAMERA)},
     "GET /cameras": {"branch": Place(Kind.BRANCH, status=200)},
@@ -116,6 +123,18 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /emergency/{number}/shown": {"number": Place(Kind.EMERGENCY, {"shown_to": "A mole"})},
     "GET /emergency/{number}/review": {"number": Place(Kind.EMERGENCY)},
     "POST /emergency/{number}/review": {"number": Place(Kind.EMERGENCY, {"was_for": "Nothing", "right": "yes"})},
+    "POST /holds/new": {name: Place(of, HOLD_FORM) for name, of in PLACES.items()},
+    "GET /holds/{number}": {"number": Place(Kind.HOLD)},
+    "GET /holds/{number}/sheet": {"number": Place(Kind.HOLD)},
+    "GET /holds/{number}/release": {"number": Place(Kind.HOLD)},
+    "POST /holds/{number}/release": {"number": Place(Kind.HOLD, {"reason": "Taken over"})},
+    "POST /holds/{number}/confirm": {"number": Place(Kind.HOLD)},
+    "POST /holds/{number}/undo": {"number": Place(Kind.HOLD)},
+    "POST /api/v1/holds": {name: Place(of, HOLD_ORDER, is_list=True) for name, of in PLACES.items()},
+    "GET /api/v1/holds/{number}": {"number": Place(Kind.HOLD)},
+    "POST /api/v1/holds/{number}/release": {"number": Place(Kind.HOLD, {"reason": "Taken over"})},
+    "POST /api/v1/holds/{number}/confirm": {"number": Place(Kind.HOLD)},
+    "POST /api/v1/holds/{number}/undo": {"number": Place(Kind.HOLD)},
     "GET /log": LOG,
     "GET /api/v1/log": LOG,
 }

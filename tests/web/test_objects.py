@@ -18,6 +18,7 @@ from sqlalchemy import text
 from websockets.exceptions import ConnectionClosed
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, an_account, done
+from tests.vms.services.holding import a_hold, a_new_hold
 from tests.web import object_ids
 from tests.web.conftest import Migrated
 from tests.web.footage import record
@@ -26,6 +27,7 @@ from tests.web.statements import statements
 from tests.web.test_injection import DECLARED
 from tests.web.world import OWN_PAGE, World, a_world, cookie
 from vms.config import Settings
+from vms.domain.hold import HoldScope
 from vms.domain.people import PERMISSIONS, Proof, Role
 from vms.domain.screens import ScreenKind
 from vms.domain.second_person import Act, Alone
@@ -47,6 +49,7 @@ PHONE = "Somebody's phone"
 SCREEN = "Wall at another branch"
 AREA = "Cellar of another branch"
 REASON = "Somebody shouts at another branch"
+MATTER = "Vault v. Custodian"
 PLACES = [(operation, name) for operation, places in OBJECTS.items() for name in places]
 EVERY = pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.long)])
 """Each eighth alias in `make test`, all of them in `make test-long`."""
@@ -106,6 +109,8 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         screen = done(add_screen(session, CONSOLE, name=SCREEN, branch=elsewhere.id, kind=ScreenKind.WALL, at=NOW)).screen
         emergency = done(open_emergency(session, world.site.settings, opened.person, reason=REASON, at=NOW))
         proposal = propose(session, a_person(session, Role.IT), Act.PERSON_RESET, somebody.id, at=NOW, alone=Alone.NEVER)
+        named = HoldScope(frozenset({vault.id}), frozenset({area.id}), frozenset({elsewhere.id}))
+        hold = a_hold(session, a_person(session, Role.DELEGATE), a_new_hold(named, matter=MATTER))
     for stream in (vault.streams[0].id, world.main):
         record(world.node, stream, NOW - timedelta(minutes=30))
     with httpx.Client(base_url=world.address, headers={**OWN_PAGE, **cookie(opened.token)}) as browser:
@@ -123,6 +128,7 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         Kind.ACTOR: somebody.id,
         Kind.SCREEN: screen.id,
         Kind.EMERGENCY: emergency.id,
+        Kind.HOLD: hold.id,
         Kind.LOG_ROW: world.events()[-1].number,
     }
     return {kind: str(told) for kind, told in ids.items()}
@@ -148,7 +154,7 @@ def _view(browser: httpx.Client, camera: int) -> str:
 def _ask(others: Others, operation: str, name: str, told: str) -> Answer:
     place = OBJECTS[operation][name]
     method, path = operation.split()
-    said = {key: _filled(others, key, value) for key, value in place.beside.items()} | {name: told}
+    said = {key: _filled(others, key, value) for key, value in place.beside.items()} | {name: [told] if place.is_list else told}
     address = re.sub(r"\{(\w+)\}", lambda found: quote(str(said.pop(found[1])), safe=""), path)
     headers = {"range": str(said.pop("range"))} if "range" in said else {}
     as_json, in_address = path.startswith("/api/"), method in ("GET", "DELETE")
@@ -220,7 +226,7 @@ def test_what_belongs_to_others_answers_like_what_does_not_exist(others: Others,
     for foreign, missing in _pairs(others, place.kind)[::every]:
         answer = _ask(others, operation, name, foreign)
         assert set(answer.of_node) <= {"states"}, foreign
-        assert not any(secret in answer.text for secret in (ELSEWHERE, SOMEBODY, PHONE, SCREEN, REASON, AREA)), foreign
+        assert not any(secret in answer.text for secret in (ELSEWHERE, SOMEBODY, PHONE, SCREEN, REASON, AREA, MATTER)), foreign
         assert place.is_cursor or answer == _ask(others, operation, name, missing), foreign
     assert _rows(others.world) == before
 

@@ -50,11 +50,11 @@ def test_the_start_leads_each_role_to_its_own_work(shared_world: World, role: Ro
         (Role.DESK, ["Live", "Playback"]),
         (Role.SUPERVISOR, ["Live", "Playback"]),
         (Role.BRANCH_MANAGER, ["Live", "Log"]),
-        (Role.DIRECTOR, ["Live", "Playback", "Log", "Reviews", "People"]),
-        (Role.DELEGATE, ["Live", "Playback", "Log"]),
+        (Role.DIRECTOR, ["Live", "Playback", "Log", "Holds", "Reviews", "People"]),
+        (Role.DELEGATE, ["Live", "Playback", "Log", "Holds"]),
         (Role.COUNSEL, []),
-        (Role.IT, ["Cameras", "People"]),
-        (Role.AUDITOR, ["Log", "Reviews", "People"]),
+        (Role.IT, ["Cameras", "Holds", "People"]),
+        (Role.AUDITOR, ["Log", "Holds", "Reviews", "People"]),
     ],
 )
 def test_the_navigation_shows_only_what_the_role_opens(shared_world: World, role: Role, sections: list[str]) -> None:

@@ -93,6 +93,15 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("GET", "/waiting"): 200,
     ("GET", "/rules"): 200,
     ("POST", "/waiting/{number}/stop"): 404,
+    ("GET", "/holds"): 200,
+    ("GET", "/holds/new"): 200,
+    ("POST", "/holds/new"): 422,
+    ("GET", "/holds/{number}"): 404,
+    ("GET", "/holds/{number}/sheet"): 404,
+    ("GET", "/holds/{number}/release"): 404,
+    ("POST", "/holds/{number}/release"): 404,
+    ("POST", "/holds/{number}/confirm"): 404,
+    ("POST", "/holds/{number}/undo"): 404,
     ("GET", "/emergency"): 200,
     ("GET", "/emergency/new"): 200,
     ("POST", "/emergency/new"): 422,
@@ -119,6 +128,12 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("GET", "/api/v1/views/{view}/main.m3u8"): 404,
     ("GET", "/api/v1/views/{view}/segments/{segment}"): 416,
     ("GET", "/api/v1/log"): 200,
+    ("GET", "/api/v1/holds"): 200,
+    ("POST", "/api/v1/holds"): 422,
+    ("GET", "/api/v1/holds/{number}"): 404,
+    ("POST", "/api/v1/holds/{number}/release"): 422,
+    ("POST", "/api/v1/holds/{number}/confirm"): 404,
+    ("POST", "/api/v1/holds/{number}/undo"): 404,
 }
 """What a role that has the permission is answered when it names nothing that exists."""
 

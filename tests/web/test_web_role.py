@@ -87,6 +87,20 @@ def test_footage_is_watched_and_the_log_is_read(world: World) -> None:
     ]  # fmt: skip
 
 
+def test_a_hold_is_placed_and_its_release_proposed_confirmed_and_undone(world: World) -> None:
+    with world.client(Role.DELEGATE, page=True) as delegate, world.client(Role.DIRECTOR, page=True) as director:
+        form = {"matter": "Smith v. District", "kind": "litigation", "reason": "a letter", "start": "2026-03-13T18:00"}
+        placed = director.post("/holds/new", data=form | {"camera": str(world.camera.camera.id), "branch": str(world.branch.id)})
+        assert placed.status_code == 303, placed.text
+        page = placed.headers["location"].partition("?")[0]
+        assert director.post(f"{page}/release", data={"reason": "settled"}).status_code == 303
+        assert delegate.post(f"{page}/confirm").status_code == 303
+        assert director.post(f"{page}/undo").status_code == 303
+        assert [delegate.get(where).status_code for where in ("/holds", page, f"{page}/sheet", "/waiting")] == [200] * 4
+    acts = [event.action for event in world.events(Action.HOLD_PLACE, Action.HOLD_RELEASE, Action.HOLD_KEEP)]
+    assert acts == [Action.HOLD_PLACE, Action.HOLD_RELEASE, Action.HOLD_KEEP]
+
+
 def test_the_web_server_does_not_start_as_somebody_who_could_change_the_log(settings: Settings, world: World) -> None:
     owner = settings.model_copy(update={"web_database_url": settings.database_url})
     with pytest.raises(ConfigError, match="could change the access log"):

@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import TypedDict
 
 from fastapi import APIRouter, Request
+from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
-from vms.domain.ids import ProposalId
+from vms.domain.ids import HoldId, ProposalId
+from vms.domain.legal_hold import HoldStanding
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.domain.second_person import Act, Proposal
+from vms.services.holds import hold_for
 from vms.services.second_person import list_waiting, names_of, stop
 from web.deps import Rx, TheSite, Tx
 from web.errors import refusal
@@ -37,6 +40,8 @@ class WaitingRow(TypedDict):
     earliest_at: datetime
     alone_at: datetime | None
     may_stop: bool
+    page: str | None
+    """Of the hold that it is about, where that is for the reader to see."""
 
 
 @router.get("")
@@ -44,7 +49,7 @@ def waiting_page(person: SignedIn, site: TheSite, rx: Rx, request: Request, done
     waiting = list_waiting(rx, person)
     names = names_of(rx, waiting)
     context = shell(site, person, path=request.url.path) | {
-        "waiting": [_row(one, names[one.id], person) for one in waiting],
+        "waiting": [_row(rx, one, names[one.id], person) for one in waiting],
         "notice": "Stopped. It is not done." if done == "stopped" else None,
     }
     return site.pages.render("waiting.html", context, person=person)
@@ -56,7 +61,7 @@ def stop_waiting(number: PathId, person: SignedIn, site: TheSite, tx: Tx, reques
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/waiting?done=stopped", 303)
 
 
-def _row(proposal: Proposal, name: str, person: Person) -> WaitingRow:
+def _row(session: Session, proposal: Proposal, name: str, person: Person) -> WaitingRow:
     return WaitingRow(
         id=proposal.id,
         sentence=ACTS[proposal.act].format(name=name),
@@ -66,4 +71,10 @@ def _row(proposal: Proposal, name: str, person: Person) -> WaitingRow:
         earliest_at=proposal.earliest_at,
         alone_at=proposal.alone_at,
         may_stop=proposal.may_stop(person),
+        page=_page(session, proposal, person),
     )
+
+
+def _page(session: Session, proposal: Proposal, person: Person) -> str | None:
+    seen = proposal.act is Act.HOLD_RELEASE and isinstance(hold_for(session, person, HoldId(proposal.subject)), HoldStanding)
+    return f"/holds/{proposal.subject}" if seen else None

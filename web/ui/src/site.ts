@@ -48,6 +48,14 @@ function filterOnChange(): void {
   }
 }
 
+/** A sheet of paper has a button that prints it. */
+function offerPrint(): void {
+  for (const button of document.querySelectorAll<HTMLButtonElement>("[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => print());
+  }
+}
+
 /** Tell a workstation's server at most twice a minute that a hand is here: what is done on a page alone asks it for nothing. */
 function tellOfHands(): void {
   if (!("workstation" in document.documentElement.dataset)) return;
@@ -65,4 +73,5 @@ tick();
 offerChoices();
 closePopovers();
 filterOnChange();
+offerPrint();
 tellOfHands();
