@@ -247,7 +247,8 @@ def _findings(cli: Cli) -> Iterator[Finding]:
         settings = cli.settings()
     except VmsError:
         return
-    yield _try("central database", lambda: _opens(cli, settings))
+    central = _try("central database", lambda: _opens(cli, settings))
+    yield central
     if settings.web_role:
         yield _try("web server's role", lambda: checks.web_role(settings))
     yield _try("node index", lambda: _index_opens(cli, settings))
@@ -266,8 +267,9 @@ def _findings(cli: Cli) -> Iterator[Finding]:
     yield _try("pages", lambda: checks.pages(settings, cli.clock.now()))
     for setting in settings.volumes:
         yield _try(f"volume {setting.path}", lambda path=setting.path: f"{Volume.open(path).free_bytes() / 1e9:.1f} GB free")  # type: ignore[misc]
-    yield _try("room for the window", lambda: _room(cli, settings))
-    yield _try("footage past its window", lambda: _overdue(cli, settings))
+    if central.ok:  # what is kept for how long stands there
+        yield _try("room for the window", lambda: _room(cli, settings))
+        yield _try("footage past its window", lambda: _overdue(cli, settings))
 
 
 def _room(cli: Cli, settings: Settings) -> str:
