@@ -175,6 +175,7 @@ class Jobs:
                 return []
         with self._central.writing() as session:
             announce(session, self._settings, at=at)
+        with self._central.writing() as session:  # apart: what can't be done keeps nobody from being told
             return carry_out_due(session, at=at)
 
     def write_down_delegations(self) -> None:

@@ -174,7 +174,7 @@ _SAID: Mapping[Action, str] = {
     Action.CLOCK_TRUST: "Said that the clock of {node} is right",
     Action.PURGE_HEAD: "{node}: {segments} segments deleted the day before; its purge log stands at {position}, {hash}",
     Action.HOLD_PLACE: "Placed the {name} on {of}, for {matter}",
-    Action.HOLD_COVER: "The camera came under the {name}, for {matter}",
+    Action.HOLD_COVER: "The camera came under the {name}",
     Action.HOLD_RESEND: "Sent the legal holds to the recorders again after a restored backup; found there and kept: {found}",
     Action.HOLD_RELEASE: "Released the {name}, for {matter}; it protects until {until}",
     Action.HOLD_KEEP: "Undid the release of the {name}, for {matter}",

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, an_account, done
 from tests.vms.services.holding import a_hold, a_new_hold, an_answer, of_cameras
@@ -319,6 +320,19 @@ def test_a_release_takes_two_people_and_is_undone_while_it_cools_off(world: Worl
     assert director.post(f"/holds/{hold.id}/undo").headers["location"] == f"/holds/{hold.id}?done=kept"
     assert "In force" in _text(director.get(f"/holds/{hold.id}"))
     assert [event.action for event in world.events(Action.HOLD_RELEASE, Action.HOLD_KEEP)] == [Action.HOLD_RELEASE, Action.HOLD_KEEP]
+
+
+def test_why_a_hold_is_released_is_read_by_nobody_who_may_not_see_it(world: World) -> None:
+    """Everybody is told of what one person does alone, and may stop it; the reason may name the matter."""
+    with world.client(Role.DIRECTOR, page=True) as director, world.client(Role.DESK, page=True) as desk:
+        hold = _placed(world)
+        with world.site.central.writing() as session:
+            session.execute(text("UPDATE person SET disabled_at = confirmed_at WHERE role = 'delegate'"))
+        _propose(director, hold)
+        told = _text(desk.get("/waiting"))
+        assert "is to be released" in told
+        assert "the case is settled" not in told
+        assert "the case is settled" in _text(director.get("/waiting"))
 
 
 def test_a_hold_that_has_ended_says_so_and_offers_nothing(world: World, director: httpx.Client, delegate: httpx.Client) -> None:

@@ -75,4 +75,7 @@ class Proposal:
 
     def may_stop(self, person: Person) -> bool:
         """Say whether `person` may stop it: who could approve, who proposed, whom it is about, and everybody when it is done alone."""
-        return self.alone_at is not None or self.may_approve(person) or person.label == self.by or self.is_about(person)
+        if self.alone_at is not None or person.label == self.by or self.is_about(person):
+            return True
+        # Of what is about no account nobody knows here where it lies: who could approve it in a part of the district alone does not.
+        return self.may_approve(person) and (self.act in OF_PERSONS or person.reach(POWERS[self.act]) is None)

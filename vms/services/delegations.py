@@ -62,6 +62,9 @@ def propose_delegation(session: Session, actor: Actor, new: NewDelegation, *, at
     where = checked_places(session, actor, Permission.DELEGATION_PROPOSE, new.branches, new.areas)
     if isinstance(where, Refused):
         return _refuse(session, actor, where, at) if where.refusal is Refusal.NOT_ALLOWED else where
+    if account.delegation is not None and at < account.delegation.ends_at:
+        sentence = f"{account.name} holds the role until {account.delegation.ends_at:%Y-%m-%d %H:%M} UTC. End that first."
+        return _refuse(session, actor, Refused(Refusal.NOT_ALLOWED, sentence), at)
     reason = checked_words(new.reason, MAX_REASON_CHARS, f"A reason has up to {MAX_REASON_CHARS} characters.") if new.reason.strip() else ""
     delegation = Delegation(DelegationId(0), *_days(new, at), where)
     people.lock(session, account.id)
@@ -93,7 +96,9 @@ def confirm_alone(session: Session, proposal: Proposal, at: datetime) -> None:
     person_id = PersonId(proposal.subject)
     account = people.get(session, person_id)
     delegation = proposed(session, [proposal])[person_id]
-    if account is not None and account.in_use(at) and _over(delegation, at) is None:
+    if account is None or not account.in_use(at) or _over(delegation, at) is not None:
+        return
+    if account.delegation is None or account.delegation.ends_at <= at:  # one that lasts is ended first, and the job must not fail for it
         _grant(session, ALONE, account, delegation, proposal.by_name, at)
 
 

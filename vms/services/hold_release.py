@@ -43,7 +43,7 @@ def propose_release(session: Session, actor: Actor, number: HoldId, reason: str,
         return Refused(Refusal.NOT_ALLOWED, _cooling(hold))
 
     def able(account: Account) -> bool:
-        return reaches(session, account.reach, hold)
+        return reaches(session, account.rights(at).reach(Permission.HOLD_RELEASE), hold)
 
     return second_person.propose(session, person, Act.HOLD_RELEASE, number, at=at, reason=why, reaches=able)
 

@@ -109,9 +109,9 @@ def cover_camera(session: Session, details: CameraDetails, *, at: datetime) -> l
 
 
 def note_covered(session: Session, actor: Actor, camera: CameraId, covered: list[LegalHold], *, at: datetime) -> None:
-    """Write that a camera came under holds."""
+    """Write that a camera came under holds; not for which matter, for who reads of a camera need not know of holds."""
     for hold in covered:
-        record(session, actor=actor, action=Action.HOLD_COVER, at=at, camera_id=camera, detail=named_in_log(hold))
+        record(session, actor=actor, action=Action.HOLD_COVER, at=at, camera_id=camera, detail={"hold": str(hold.id), "name": hold.spoken})
 
 
 def list_holds(session: Session, actor: Actor) -> list[LegalHold] | Refused:

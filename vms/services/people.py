@@ -205,8 +205,8 @@ def disable_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
 def invite_person(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> Invitation | Refused:
     """Return the code with which somebody chooses the first password of an account; it works once, for `INVITATION_LASTS`.
 
-    Where somebody else confirms the account, or has, it is a half: the Director hands out the other (`second_half`). For an account that
-    nobody used only, and none of the district's sign-in: who adds accounts takes over none, not even after a reset.
+    Where somebody else could confirm the account, or has, it is a half: the Director hands out the other (`second_half`). For an
+    account that nobody used only, and none of the district's sign-in: who adds accounts takes over none, not even after a reset.
     """
     if not allows(actor, Permission.PEOPLE_PROPOSE):
         return refuse(session, actor, Action.PERSON_INVITE, not_allowed("invite somebody", "IT"), at=at)
@@ -221,7 +221,8 @@ def invite_person(session: Session, actor: Actor, person_id: PersonId, *, at: da
     if _used(session, account):
         sentence = f"{account.name} has used this account. Begin a reset: the Director finishes it and hands out the new invitation."
         return refuse(session, actor, Action.PERSON_INVITE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
-    if second_person.needs_another(session, Act.PERSON_CONFIRM, person_id):
+    confirming = second_person.others_hold(session, Act.PERSON_CONFIRM, actor, person_id, at=at)
+    if confirming or second_person.needs_another(session, Act.PERSON_CONFIRM, person_id):
         return _first_half(session, actor, account, ends_at=at + INVITATION_LASTS, at=at)
     code = new_code()
     people.invite(session, account.id, digest(code), at + INVITATION_LASTS)

@@ -64,7 +64,7 @@ def waiting(session: Session, *, limit: int) -> list[Proposal]:
 
 def concerning(session: Session, person: Person, *, limit: int) -> list[Proposal]:
     """Return what waits that is done alone, about `person`, proposed by `person` or for `person` to approve, the oldest first."""
-    theirs = ProposalRow.act.in_([act for act in Act if person.may(POWERS[act])] if person.branches is None else [])
+    theirs = ProposalRow.act.in_([act for act in Act if person.may(POWERS[act]) and person.reach(POWERS[act]) is None])
     own = or_(ProposalRow.alone_at.is_not(None), _about(person.id), ProposalRow.proposed_by == person.label, theirs)
     return _found(session, select(ProposalRow).where(ProposalRow.decision.is_(None), own).limit(limit))
 

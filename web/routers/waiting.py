@@ -62,16 +62,18 @@ def stop_waiting(number: PathId, person: SignedIn, site: TheSite, tx: Tx, reques
 
 
 def _row(session: Session, proposal: Proposal, name: str, person: Person) -> WaitingRow:
+    page = _page(session, proposal, person)
     return WaitingRow(
         id=proposal.id,
         sentence=ACTS[proposal.act].format(name=name),
         by=proposal.by_name,
         at=proposal.at,
-        reason=proposal.reason,
+        # Why a hold is needed no more may name its matter.
+        reason="" if proposal.act is Act.HOLD_RELEASE and page is None else proposal.reason,
         earliest_at=proposal.earliest_at,
         alone_at=proposal.alone_at,
         may_stop=proposal.may_stop(person),
-        page=_page(session, proposal, person),
+        page=page,
     )
 
 

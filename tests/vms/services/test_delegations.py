@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, after, an_account, done, refused, span
@@ -230,6 +231,27 @@ def test_what_the_only_director_proposes_waits_three_days_and_anybody_stops_it(c
         assert [event[1] for event in _events(session, Action.DELEGATION_GRANT)] == ["second-person"]
 
 
+def test_a_second_delegation_that_waits_alone_holds_up_nothing_else(central: Engines) -> None:
+    """Let through by a race: what can't be done is passed over, and the next act is done."""
+    with central.writing() as session:
+        director, ours, _, account, _ = _manager(session)
+        other = an_account(session, Role.BRANCH_MANAGER, name="other", branches=frozenset({ours.id}))
+        done(confirm_person(session, director, other.id, at=NOW))
+        first = _lend(session, director, account.id)
+        session.execute(text("UPDATE delegation SET granted_at = NULL"))  # as a proposer saw it who was a moment earlier
+        for one in (account, other):
+            done(propose_delegation(session, director, NewDelegation(one.id, UNTIL), at=NOW))
+        session.execute(text("UPDATE delegation SET granted_at = starts_at WHERE id = :first"), {"first": first.id})
+        mark_announced(session, at=NOW)
+        assert len(carry_out_due(session, at=NOW + ALONE_WAIT)) == 2
+        kept, lent = (people.get(session, one.id) for one in (account, other))
+        assert kept is not None
+        assert kept.delegation is not None
+        assert kept.delegation.id == first.id
+        assert lent is not None
+        assert lent.delegation is not None
+
+
 def test_what_would_be_over_by_then_is_never_lent(central_sqlite: Engines) -> None:
     with central_sqlite.writing() as session:
         director, _, _, account, _ = _manager(session)
@@ -269,13 +291,12 @@ def test_one_at_a_time_is_lent_to_an_account(central: Engines) -> None:
     with central.writing() as session:
         director, _, _, account, _ = _manager(session)
         _lend(session, director, account.id, NewDelegation(account.id, after(300)))
-        done(propose_delegation(session, CONSOLE, NewDelegation(account.id, UNTIL), at=after(1)))
+        assert "End that first" in refused(propose_delegation(session, CONSOLE, NewDelegation(account.id, UNTIL), at=after(299))).sentence
+        done(propose_delegation(session, CONSOLE, NewDelegation(account.id, UNTIL), at=after(300)))
     with pytest.raises(Conflict, match="waits"), central.writing() as session:
-        propose_delegation(session, CONSOLE, NewDelegation(account.id, UNTIL), at=after(1))
-    with pytest.raises(Conflict, match="End that delegation first"), central.writing() as session:
-        confirm_delegation(session, director, account.id, at=after(2))
+        propose_delegation(session, CONSOLE, NewDelegation(account.id, UNTIL), at=after(301))
     with central.writing() as session:
-        done(confirm_delegation(session, director, account.id, at=after(300)))  # that one is over, and it is written down
+        done(confirm_delegation(session, director, account.id, at=after(301)))  # the first is over, and it is written down
         assert [event[0] for event in _events(session, Action.DELEGATION_END, Action.DELEGATION_GRANT)] == [
             Action.DELEGATION_GRANT,
             Action.DELEGATION_END,

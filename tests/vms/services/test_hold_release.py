@@ -21,9 +21,11 @@ from vms.domain.people import Person, Role
 from vms.domain.second_person import ALONE_WAIT
 from vms.errors import Conflict, InvalidInput
 from vms.services.access_log import DISTRICT
+from vms.services.delegations import NewDelegation, confirm_delegation, propose_delegation
 from vms.services.due_acts import announce, carry_out_due
 from vms.services.hold_release import confirm_release, end_due, notices_due, notify, propose_release, releases_due, undo_release
 from vms.services.holds import hold_for
+from vms.services.people import confirm_person, disable_person
 from vms.services.second_person import list_waiting, mark_announced, names_of, stop, to_announce, waits_for
 from vms.store import access_log, holds
 from vms.store.database import Engines
@@ -184,6 +186,32 @@ def test_who_may_confirm_sees_what_waits(central_sqlite: Engines) -> None:
         proposal = done(propose_release(session, director, hold.id, "settled", at=NOW))
         assert [one.id for one in list_waiting(session, delegate)] == [proposal.id]
         assert list_waiting(session, elsewhere(delegate)) == []
+
+
+def test_somebody_who_is_lent_the_role_is_the_second_person_where_it_is_lent(central: Engines) -> None:
+    """Neither is a release done alone that a lent role could confirm, nor does one wait for who only reaches it by the own role."""
+    with central.writing() as session:
+        hold, director = _hold(session)
+        (place, *_) = holds.places(session, None)
+        elsewhere_branch = a_branch(session, "Elsewhere").id
+        for own, lent, alone in ((elsewhere_branch, place.branch_id, False), (place.branch_id, elsewhere_branch, True)):
+            account = an_account(session, Role.BRANCH_MANAGER, name=f"{own}", branches=frozenset({own}))
+            done(confirm_person(session, director, account.id, at=NOW))
+            lending = NewDelegation(account.id, NOW + COOL_OFF, branches=frozenset({lent}))
+            done(propose_delegation(session, CONSOLE, lending, at=NOW))
+            done(confirm_delegation(session, director, account.id, at=NOW))
+            proposal = done(propose_release(session, director, hold.id, "settled", at=NOW))
+            assert (proposal.alone_at is not None) is alone
+            done(stop(session, director, proposal.id, at=NOW))
+            done(disable_person(session, director, account.id, at=NOW))
+
+
+def test_who_is_lent_the_role_elsewhere_stops_no_release(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        hold, director, delegate = _hold_of_two(session)
+        proposal = done(propose_release(session, director, hold.id, "settled", at=NOW))
+        assert proposal.alone_at is None
+        refused(stop(session, elsewhere(delegate), proposal.id, at=NOW))
 
 
 def test_a_provisional_hold_protects_for_two_weeks_past_its_expiry(central: Engines) -> None:

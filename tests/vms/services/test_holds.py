@@ -183,6 +183,7 @@ def test_a_camera_that_comes_to_a_branch_comes_under_its_open_hold(central: Engi
         wanted = access_log.Filter(actions=frozenset({Action.HOLD_COVER}))
         (entry,) = access_log.find(session, DISTRICT, None, wanted, limit=9)
     assert (entry.camera_id, entry.detail["hold"]) == (camera.camera.id, str(hold.id))
+    assert "Smith" not in str(entry.detail)  # who reads of a camera need not know of holds
     told = LocalHub(central).orders(camera.device.node_id, 0, at=after(61))
     assert [(change.seq, change.camera_id, change.time) for change in told.changes] == [(1, camera.camera.id, hold.time)]
     assert elsewhere_.camera.id not in {change.camera_id for change in told.changes}

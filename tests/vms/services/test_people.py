@@ -362,3 +362,14 @@ def test_the_last_day_is_over_at_midnight_of_the_district(day: str, end: str) ->
 def test_a_day_that_is_none_is_said_to_be(day: str) -> None:
     with pytest.raises(InvalidInput, match="no day"):
         last_day(day, "America/Los_Angeles")
+
+
+def test_an_account_from_before_there_was_a_director_is_invited_by_halves_once_there_is_one(central_sqlite: Engines) -> None:
+    """Nobody confirmed it, for there was nobody; by now there is, and IT alone opens no account of a Director."""
+    with central_sqlite.writing() as session:
+        early = done(add_person(session, CONSOLE, NewAccount("Deputy", Role.DIRECTOR), at=NOW))
+        whole = done(invite_person(session, CONSOLE, early.id, at=NOW))
+        a_person(session, Role.DIRECTOR, name="Helen Marsh")
+        half = done(invite_person(session, CONSOLE, early.id, at=NOW))
+        assert (whole.is_half, half.is_half) == (False, True)
+        assert early.id in lacking_half(session)
