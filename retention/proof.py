@@ -22,7 +22,6 @@ from vms.store.purge_log import Chain
 from vms.store.volumes import VolumeRecord
 
 _DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
-_HOUR_MS = _DAY_MS // 24
 _MS = timedelta(milliseconds=1)
 AT_WORK = timedelta(hours=1, minutes=30)
 """From the end of a window until a pass has been: so long footage may still be there."""
@@ -95,7 +94,7 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
     """
     noted = node.hub.noted_purges(node.node_id)
     start_ms, end_ms = ms_of(day.start), ms_of(day.end)
-    hours = range(start_ms // _HOUR_MS, -(-end_ms // _HOUR_MS))
+    hours = range(start_ms // purging.HOUR_MS, -(-end_ms // purging.HOUR_MS))
     with node.index.read.begin() as connection:
         rules = [rule for rule in stream_rules.rules(connection) if rule.camera_id == camera_id]
         streams = [rule.stream_id for rule in rules]

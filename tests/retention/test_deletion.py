@@ -478,3 +478,15 @@ def test_by_a_clock_that_is_not_trusted_the_hub_is_told_so(world: World) -> None
     world.clock.wall += timedelta(days=60)
     take_orders(world.node)
     assert world.hub.sure == [True, False]
+
+
+def test_the_key_of_an_hour_stays_while_a_segment_that_was_not_published_may_reach_into_a_hold(world: World) -> None:
+    """Such a segment has no row. It began before the hour was over, and what is protected begins a minute after that."""
+    base = -_WINDOW - 2 * DAY
+    hour = ms_of(after(base)) // 3_600_000
+    ends = (hour + 1) * 3600 - ms_of(after(0)) / 1000
+    world.node.keys.ensure(CAMERA, [hour])
+    world.hub.place(1, ends + 122, ends + 300)  # less a minute and two seconds: protected from a minute after the hour on
+    assert world.make_pass().keys_destroyed == 0
+    world.hub.release(1)
+    assert world.make_pass().keys_destroyed == 1

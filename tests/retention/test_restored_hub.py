@@ -12,7 +12,7 @@ import pytest
 
 from retention.deletion import Deletion
 from retention.orders import take_orders
-from tests.factories import CONSOLE, NOW, a_camera, a_person, after, done, elsewhere, refused
+from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, after, done, elsewhere, refused
 from tests.retention.world import DAY, World
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from vms.domain.footage import Segment
@@ -231,3 +231,14 @@ def test_a_camera_that_the_backup_lacks_stays_held_where_it_was_recorded(restore
     unknown = (HoldId(77), CameraId(4711), HeldTime(1, None))
     with restored.central.writing() as session:
         assert done(resend(session, restored.director, [unknown], at=NOW)) == []
+
+
+def test_what_a_recorder_keeps_for_a_hold_that_has_ended_brings_it_not_back(restored: Restored) -> None:
+    """The hub could not end it a second time; the recorder goes on keeping what it keeps."""
+    hold = restored.place(10)
+    with restored.central.writing() as session:
+        other = a_camera(session, a_branch(session, "Harbor")).camera.id
+        holds.lock(session)
+        assert holds.release(session, hold, by="test", at=NOW)
+        assert done(resend(session, restored.director, [(hold, other, HeldTime(1, None))], at=NOW)) == []
+        assert (hold, other) not in holds.covered(session)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
@@ -23,6 +24,7 @@ from vms.domain.hold import LEAST_CLOCK_ERROR, protected
 from vms.domain.ids import CameraId, SegmentId, StreamId, VolumeId, segment_id
 from vms.domain.purge import Batch, Purge, root_of
 from vms.domain.retention import ClockReading, StreamRule, free_times, lease_lasts, why_not_trusted
+from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
 from vms.domain.timespan import TICKS_PER_MS
 from vms.store import deletion_lease, hold_replica, purge_log, stream_rules, volumes
 from vms.store.index_tables import GapRow, RunRow, SegmentRow, SegmentSideRow, VolumeRow
@@ -32,8 +34,6 @@ MOST_AT_ONCE = 500
 """Segments in one transaction: the recorder waits for it."""
 PURGE_STEPS = ("retain:condemn", "retain:erase", "retain:purge")
 HOUR_MS = 3_600_000
-_LONGEST_MS = 150_000
-"""A segment that begins in an hour may end so much after it, and what was not published yet has no row: its key is needed still."""
 _END_TICKS = SegmentRow.start_ticks + SegmentRow.duration
 
 
@@ -137,11 +137,13 @@ def empty_hours(connection: Connection, camera_id: CameraId, hours: Sequence[int
     mine = [rule for rule in stream_rules.rules(connection) if rule.camera_id == camera_id]
     if not mine:
         return []
+    # A segment that begins in an hour may end so much after it, and what was not published yet has no row: its key is needed still.
+    open_ms = OPEN_SEGMENT_ALLOWANCE // timedelta(milliseconds=1)
     free = _free_of(connection, camera_id, now_ms - max(rule.keep_ms for rule in mine))
     found = [
         hour
         for hour in hours
-        if any((start is None or start <= hour * HOUR_MS) and (hour + 1) * HOUR_MS + _LONGEST_MS <= end for start, end in free)
+        if any((start is None or start <= hour * HOUR_MS) and (hour + 1) * HOUR_MS + open_ms <= end for start, end in free)
     ]
     ruled = select(StreamRuleRow.stream_id)
     unruled = connection.scalars(select(RunRow.stream_id).where(RunRow.stream_id.not_in(ruled)).distinct())

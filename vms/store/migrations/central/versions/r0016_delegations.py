@@ -12,12 +12,9 @@ depends_on = None
 
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.BigInteger()
-WORD = sa.String(32)
-ACTS = "act IN ('person:confirm', 'person:reset', 'person:delegate', 'hold:release')"
 
 
 def upgrade() -> None:
-    _widen_acts()
     op.create_table(
         "delegation",
         sa.Column("id", NUMBER, sa.ForeignKey("proposal.id", name="fk_delegation_id"), nullable=False, autoincrement=False),
@@ -47,35 +44,3 @@ def upgrade() -> None:
 def _reference(table: str, to: str) -> sa.Column[int]:
     key = sa.ForeignKey(f"{to}.id", name=f"fk_{table}_{to}_id")
     return sa.Column(f"{to}_id", NUMBER, key, nullable=False, autoincrement=False)
-
-
-def _widen_acts() -> None:
-    if op.get_bind().dialect.name != "sqlite":
-        op.drop_constraint(op.f("ck_proposal_act"), "proposal")
-        op.create_check_constraint(op.f("ck_proposal_act"), "proposal", ACTS)
-        return
-    op.drop_index("uq_proposal_act_subject", "proposal")
-    op.rename_table("proposal", "proposal_before")
-    op.create_table(
-        "proposal",
-        sa.Column("id", NUMBER, nullable=False, autoincrement=False),
-        sa.Column("act", WORD, nullable=False),
-        sa.Column("subject_id", NUMBER, nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("proposed_by", sa.String(300), nullable=False),
-        sa.Column("proposed_by_name", sa.String(360), nullable=False),
-        sa.Column("proposed_at", MOMENT, nullable=False),
-        sa.Column("earliest_at", MOMENT, nullable=False),
-        sa.Column("alone_at", MOMENT, nullable=True),
-        sa.Column("announced_at", MOMENT, nullable=True),
-        sa.Column("decision", WORD, nullable=True),
-        sa.Column("decided_at", MOMENT, nullable=True),
-        sa.PrimaryKeyConstraint("id", name="pk_proposal"),
-        sa.CheckConstraint(ACTS, name=op.f("ck_proposal_act")),
-        sa.CheckConstraint("decision IN ('approved', 'stopped', 'alone')", name=op.f("ck_proposal_decision")),
-    )
-    columns = "id, act, subject_id, reason, proposed_by, proposed_by_name, proposed_at, earliest_at, alone_at, announced_at, decision"
-    op.execute(f"INSERT INTO proposal ({columns}, decided_at) SELECT {columns}, decided_at FROM proposal_before")  # noqa: S608 - the constant
-    op.drop_table("proposal_before")
-    still_open = sa.text("decision IS NULL")
-    op.create_index("uq_proposal_act_subject", "proposal", ["act", "subject_id"], unique=True, sqlite_where=still_open)
