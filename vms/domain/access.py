@@ -120,6 +120,10 @@ class Action(StrEnum):
     """A seal was lifted: what one sealed entry said."""
 
 
+OF_HOLDS = frozenset({Action.HOLD_PLACE, Action.HOLD_COVER, Action.HOLD_RESEND, Action.HOLD_RELEASE, Action.HOLD_KEEP, Action.HOLD_END})
+"""Entries that tell what a hold is about: for who may see holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class AccessEvent:
     """One line of the access log. `number` and `at` are given by the log when the event is recorded."""

@@ -12,7 +12,7 @@ from typing import NotRequired, TypedDict, Unpack
 
 from sqlalchemy.orm import Session
 
-from vms.domain.access import AccessEvent, Action, LogLine, Purpose
+from vms.domain.access import OF_HOLDS, AccessEvent, Action, LogLine, Purpose
 from vms.domain.ids import CameraId, ViewId
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Node, OsUser, Permission, Person, System, reach
@@ -104,10 +104,14 @@ def list_events(  # noqa: PLR0913 - what a reader may narrow the log by
 ) -> LogPage | Refused:
     """Return events newest first, within the actor's reach; the reading itself is written as `log:read`.
 
+    What tells of holds is left out for who may see no holds.
+
     `during`: written in that time. `watched`: about watching of that time, footage of it or live while it was.
     """
     if not isinstance(actor, Person) or not actor.may(Permission.LOG_READ):
         return refuse(session, actor, Action.LOG_READ, not_allowed("read the access log", "the Director or an auditor"), at=at)
+    if not actor.may(Permission.HOLD_READ):
+        actions = (frozenset(Action) if actions is None else actions) - OF_HOLDS
     wanted = access_log.Filter(before, camera_id, actions, actor_label, during, purposes, watched)
     lines = tuple(access_log.lines(session, DISTRICT, reach(actor, Permission.LOG_READ), wanted, limit=min(limit, LIST_LIMIT)))
     detail = {"events": str(len(lines))} | ({"of": actor_label} if actor_label else {})

@@ -115,9 +115,10 @@ def confirm_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
 
 
 def second_half(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> str | Refused | None:
-    """Return the second half of the invitation to a confirmed account that nobody has used; None where nobody is invited.
+    """Return the second half of the invitation to a confirmed account that nobody has used; None where no invitation lasts.
 
-    What whoever invites gave out becomes the first half: only both together open it. One that was there opens nothing any more.
+    What whoever invites gave out becomes the first half: only both together open it. One that was there opens nothing any more. Refused
+    while a reset waits, whose first half it would complete before its time, and where the account comes by the district's sign-in.
     """
     if not isinstance(actor, Person) or not actor.may(Permission.PEOPLE_CONFIRM):
         return refuse(session, actor, Action.PERSON_INVITE, not_allowed("hand out the second half of an invitation", "the Director"), at=at)
@@ -126,9 +127,12 @@ def second_half(session: Session, actor: Actor, person_id: PersonId, *, at: date
         return no_such("account in use")
     if not covers(actor, account, Permission.PEOPLE_CONFIRM):
         return refuse(session, actor, Action.PERSON_INVITE, BEYOND, at=at)
-    if _used(session, account) or people.first_half(session, person_id) is None:
+    first = None if _used(session, account) else people.first_half(session, person_id, at)
+    if first is None:
         return None
-    return _second_half(session, actor, account, at)
+    if refused := _by_district(session, account) or _reset_waits(session, account):
+        return refuse(session, actor, Action.PERSON_INVITE, refused, at=at)
+    return _second_half(session, actor, account, first, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +170,12 @@ def finish_reset(session: Session, actor: Person, person_id: PersonId, *, at: da
         return no_such("account")
     if not covers(actor, account, Permission.PEOPLE_CONFIRM):
         return refuse(session, actor, Action.PERSON_RESET, BEYOND, at=at)
-    begun = any(one.act is Act.PERSON_RESET for one in second_person.about(session, person_id))
-    if begun and people.first_half(session, person_id) is None:
-        sentence = "This reset was begun before invitations had two halves. Stop it on the page Waiting, then IT begins it anew."
+    first = people.first_half(session, person_id, at)
+    if first is None and _reset_waits(session, account):
+        sentence = "The half of the invitation that IT gave out has run out. Stop this reset on the page Waiting, then IT begins it anew."
         return refuse(session, actor, Action.PERSON_RESET, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
     approved = second_person.approve(session, actor, Act.PERSON_RESET, person_id, at=at)
-    return approved if isinstance(approved, Refused) else _reset(session, actor, account, at)
+    return approved if isinstance(approved, Refused) else _reset(session, actor, account, first or b"", at)
 
 
 def confirm_alone(session: Session, proposal: Proposal, at: datetime) -> None:
@@ -215,9 +219,8 @@ def invite_person(session: Session, actor: Actor, person_id: PersonId, *, at: da
         return no_such("account in use")
     if not covers(actor, account, Permission.PEOPLE_PROPOSE):
         return refuse(session, actor, Action.PERSON_INVITE, BEYOND, at=at)
-    if identities.of_person(session, person_id) is not None:
-        sentence = f"{account.name} comes by the district's sign-in. An invitation would let somebody else choose a password for it."
-        return refuse(session, actor, Action.PERSON_INVITE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
+    if refused := _by_district(session, account):
+        return refuse(session, actor, Action.PERSON_INVITE, refused, at=at)
     if _used(session, account):
         sentence = f"{account.name} has used this account. Begin a reset: the Director finishes it and hands out the new invitation."
         return refuse(session, actor, Action.PERSON_INVITE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
@@ -303,13 +306,26 @@ def _confirmed(session: Session, actor: Actor, account: Account, at: datetime) -
     return replace(account, confirmed_at=at)
 
 
-def _reset(session: Session, actor: Actor, account: Account, at: datetime) -> str:
+def _by_district(session: Session, account: Account) -> Refused | None:
+    if identities.of_person(session, account.id) is None:
+        return None
+    sentence = f"{account.name} comes by the district's sign-in. An invitation would let somebody else choose a password for it."
+    return Refused(Refusal.NOT_ALLOWED, sentence)
+
+
+def _reset_waits(session: Session, account: Account) -> Refused | None:
+    if not second_person.waits_of(session, Act.PERSON_RESET, account.id):
+        return None
+    return Refused(Refusal.NOT_ALLOWED, f"A reset of {account.name} waits. Finish it or stop it first.")
+
+
+def _reset(session: Session, actor: Actor, account: Account, first: bytes, at: datetime) -> str:
     people.reset(session, account.id)
     factors.forget(session, account.id)
     identities.remove(session, account.id)
     sessions.end_all(session, account.id, at)
     record(session, actor=actor, action=Action.PERSON_RESET, at=at, detail=_named(account))
-    return _second_half(session, actor, account, at)
+    return _second_half(session, actor, account, first, at)
 
 
 def _first_half(session: Session, actor: Actor, account: Account, *, ends_at: datetime, at: datetime) -> Invitation:
@@ -319,9 +335,9 @@ def _first_half(session: Session, actor: Actor, account: Account, *, ends_at: da
     return Invitation(grouped(half), is_half=True)
 
 
-def _second_half(session: Session, actor: Actor, account: Account, at: datetime) -> str:
-    """Complete the invitation that is there."""
-    half, first = new_code(), people.first_half(session, account.id) or b""
+def _second_half(session: Session, actor: Actor, account: Account, first: bytes, at: datetime) -> str:
+    """Complete the invitation whose first half has that digest."""
+    half = new_code()
     people.invite(session, account.id, digest_of_halves(first, digest(half)), at + INVITATION_LASTS, first_sha256=first)
     _record_invitation(session, actor, account, at, half="second")
     return grouped(half)

@@ -128,10 +128,10 @@ def invite_by_half(session: Session, person: PersonId, first_sha256: bytes, ends
     _invite(session, person, {"code_sha256": nothing, "ends_at": ends_at, "first_sha256": first_sha256, "second_missing": True})
 
 
-def first_half(session: Session, person: PersonId) -> bytes | None:
-    """Return the digest of the half, or the whole, that whoever invites gave out; None where nobody is invited."""
-    query = select(func.coalesce(InvitationRow.first_sha256, InvitationRow.code_sha256)).where(InvitationRow.person_id == person)
-    return session.scalar(query)
+def first_half(session: Session, person: PersonId, at: datetime) -> bytes | None:
+    """Return the digest of the half, or the whole, that whoever invites gave out; None where nobody is invited, or its time has run out."""
+    lasting = and_(InvitationRow.person_id == person, InvitationRow.ends_at > at)
+    return session.scalar(select(func.coalesce(InvitationRow.first_sha256, InvitationRow.code_sha256)).where(lasting))
 
 
 def lacking_half(session: Session) -> frozenset[PersonId]:

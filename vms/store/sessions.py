@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, insert, not_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import CompoundSelect, Integer, and_, bindparam, insert, literal_column, null, select, union_all, update
+from sqlalchemy.orm import Session
 
 from vms.domain.camera import Area
 from vms.domain.delegation import Delegation
@@ -63,7 +63,6 @@ _SESSION = (
     SessionRow.kind,
     SessionRow.screen_id,
 )
-_LENT_AREA = aliased(AreaRow)
 _MORE = (
     ScreenRow.branch_id,
     EmergencyRow.id,
@@ -73,24 +72,13 @@ _MORE = (
     DelegationRow.starts_at,
     DelegationRow.ends_at,
     DelegationRow.whole_district,
-    DelegationBranchRow.branch_id,
-    _LENT_AREA.id,
-    _LENT_AREA.branch_id,
-    _LENT_AREA.name,
-    PersonBranchRow.branch_id,
-    AreaRow.id,
-    AreaRow.branch_id,
-    AreaRow.name,
 )
 _OWN = len(_SESSION)
 _ACCOUNT_END = _OWN + len(ACCOUNT)
-_PLACES = len(_MORE) - 8
-"""Where in `_MORE` the places stand: those of the delegation, then the account's own."""
 _REMEMBERED = 1024
 """Sessions that are not made of the same rows again: as many as have a request or an open window in a minute."""
-# Of emergencies and delegations, what nobody has closed is in small indexes of their own, one row a person at most. Who has several
-# branches or areas comes in as many rows: one statement sees all of it at one moment.
-_WHOLE = (
+# Of emergencies and delegations, what nobody has closed is in small indexes of their own, one row a person at most.
+_BARE = (
     select(*_SESSION, *ACCOUNT, *_MORE)
     .join(PersonRow, PersonRow.id == SessionRow.person_id)
     .outerjoin(ScreenRow, ScreenRow.id == SessionRow.screen_id)
@@ -98,16 +86,24 @@ _WHOLE = (
         EmergencyRow,
         and_(EmergencyRow.person_id == SessionRow.person_id, EmergencyRow.closed_at.is_(None), EmergencyRow.session_id == SessionRow.id),
     )
-    .outerjoin(PersonBranchRow, and_(not_(PersonRow.whole_district), PersonBranchRow.person_id == PersonRow.id))
-    .outerjoin(PersonAreaRow, and_(not_(PersonRow.whole_district), PersonAreaRow.person_id == PersonRow.id))
-    .outerjoin(AreaRow, AreaRow.id == PersonAreaRow.area_id)
     .outerjoin(
         DelegationRow,
         and_(DelegationRow.person_id == PersonRow.id, DelegationRow.granted_at.is_not(None), DelegationRow.ended_at.is_(None)),
     )
-    .outerjoin(DelegationBranchRow, DelegationBranchRow.delegation_id == DelegationRow.id)
-    .outerjoin(DelegationAreaRow, DelegationAreaRow.delegation_id == DelegationRow.id)
-    .outerjoin(_LENT_AREA, _LENT_AREA.id == DelegationAreaRow.area_id)
+)
+_OWN_PLACE, _LENT_PLACE = literal_column("0", Integer), literal_column("1", Integer)
+# Asked besides only for who does not see the whole district: joined to the others, each place would come as often as there are of the rest.
+_PLACES: CompoundSelect[int, int, int | None, str | None] = union_all(
+    select(_OWN_PLACE, PersonBranchRow.branch_id, null(), null()).where(PersonBranchRow.person_id == bindparam("of_person")),
+    select(_OWN_PLACE, AreaRow.branch_id, AreaRow.id, AreaRow.name)
+    .join(PersonAreaRow, PersonAreaRow.area_id == AreaRow.id)
+    .where(PersonAreaRow.person_id == bindparam("of_person")),
+    select(_LENT_PLACE, DelegationBranchRow.branch_id, null(), null()).where(
+        DelegationBranchRow.delegation_id == bindparam("of_delegation")
+    ),
+    select(_LENT_PLACE, AreaRow.branch_id, AreaRow.id, AreaRow.name)
+    .join(DelegationAreaRow, DelegationAreaRow.area_id == AreaRow.id)
+    .where(DelegationAreaRow.delegation_id == bindparam("of_delegation")),
 )
 
 
@@ -131,12 +127,12 @@ def add(session: Session, stored: StoredSession, token_sha256: bytes) -> None:
 
 def of_token(source: Source, token_sha256: bytes) -> StoredSession | None:
     """Return the session that a token's digest names, with its account as it is now, its screen's branch and its emergency."""
-    return _OF_TOKEN.of(source, {"of_token": token_sha256})
+    return _placed(source, _OF_TOKEN.of(source, {"of_token": token_sha256}))
 
 
 def get(session: Session, number: SessionId) -> StoredSession | None:
     """Return a session, as `of_token` does."""
-    return _OF_ID.of(session, {"of_id": number})
+    return _placed(session, _OF_ID.of(session, {"of_id": number}))
 
 
 def of_person(session: Session, account: Account, *, since: datetime, limit: int) -> list[StoredSession]:
@@ -195,19 +191,17 @@ def end_at_screen(session: Session, screen: ScreenId, at: datetime) -> int:
     return len(session.scalars(update(SessionRow).where(still_open).values(ended_at=at).returning(SessionRow.id)).all())
 
 
-def _whole(rows: Sequence[tuple[Any, ...]]) -> StoredSession | None:
-    """Return what the rows of one session tell."""
+def _bare(rows: Sequence[tuple[Any, ...]]) -> StoredSession | None:
+    """Return what the row of a session tells: all but the places that its account and delegation are bound to."""
     if not rows:
         return None
     own, account, more = rows[0][:_OWN], rows[0][_OWN:_ACCOUNT_END], rows[0][_ACCOUNT_END:]
     number, proof, address, opened_at, proved_at, seen_at, acted_at, ended_at, kind, screen_id = own
-    screen_branch, emergency, emergency_opened_at, emergency_ends_at, lent, lent_from, lent_until, lent_whole, *_ = more
-    at_places, delegation = _ACCOUNT_END + _PLACES, None
-    if lent is not None:
-        delegation = Delegation(DelegationId(lent), lent_from, lent_until, None if lent_whole else _reach(rows, at_places))
+    screen_branch, emergency, emergency_opened_at, emergency_ends_at, lent, lent_from, lent_until, lent_whole = more
+    delegation = None if lent is None else Delegation(DelegationId(lent), lent_from, lent_until, None if lent_whole else NOWHERE)
     return StoredSession(
         number,
-        account_of(account, _reach(rows, at_places + 4), delegation),
+        account_of(account, NOWHERE, delegation),
         proof,
         address,
         opened_at,
@@ -222,17 +216,34 @@ def _whole(rows: Sequence[tuple[Any, ...]]) -> StoredSession | None:
     )
 
 
-def _reach(rows: Sequence[tuple[Any, ...]], at: int) -> Reach:
-    """Return the branches and areas that the rows of one session list from column `at` on, each as often as there are of the others."""
-    if len(rows) == 1 and rows[0][at] is None and rows[0][at + 1] is None:
-        return NOWHERE
-    listed = [row[at : at + 4] for row in rows]
-    areas = {Area(AreaId(area), BranchId(branch), name) for _, area, branch, name in listed if area is not None}
-    return Reach(frozenset(BranchId(one[0]) for one in listed if one[0] is not None), frozenset(areas))
+def _placed(source: Source, bare: StoredSession | None) -> StoredSession | None:
+    """Return a session with the places that its account and delegation are bound to."""
+    if bare is None:
+        return None
+    account, lent = bare.account, bare.account.delegation
+    if account.branches is None and (lent is None or lent.reach is None):
+        return bare
+    own, lent_to = _PLACES_OF.of(source, {"of_person": account.id, "of_delegation": 0 if lent is None else lent.id})
+    if account.branches is not None:
+        account = replace(account, branches=own.branches, areas=own.areas)
+    if lent is not None and lent.reach is not None:
+        account = replace(account, delegation=replace(lent, reach=lent_to))
+    return replace(bare, account=account)
 
 
-_OF_TOKEN = Making(Prepared(_WHOLE.where(SessionRow.token_sha256 == bindparam("of_token"))), _whole, remembered=_REMEMBERED)
-_OF_ID = Making(Prepared(_WHOLE.where(SessionRow.id == bindparam("of_id"))), _whole, remembered=_REMEMBERED)
+def _reaches(rows: Sequence[tuple[Any, ...]]) -> tuple[Reach, Reach]:
+    """Return an account's own places and those of its delegation."""
+    return _reach([row for row in rows if not row[0]]), _reach([row for row in rows if row[0]])
+
+
+def _reach(rows: Sequence[tuple[Any, ...]]) -> Reach:
+    branches = frozenset(BranchId(branch) for _, branch, area, _ in rows if area is None)
+    return Reach(branches, frozenset(Area(AreaId(area), BranchId(branch), name) for _, branch, area, name in rows if area is not None))
+
+
+_OF_TOKEN = Making(Prepared(_BARE.where(SessionRow.token_sha256 == bindparam("of_token"))), _bare, remembered=_REMEMBERED)
+_OF_ID = Making(Prepared(_BARE.where(SessionRow.id == bindparam("of_id"))), _bare, remembered=_REMEMBERED)
+_PLACES_OF = Making(Prepared(_PLACES), _reaches, remembered=_REMEMBERED)
 
 
 def _stored(row: SessionRow, account: Account) -> StoredSession:

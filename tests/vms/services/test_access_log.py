@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, after, done, refused, span
+from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from vms.domain.access import AccessEvent, Action, Purpose
 from vms.domain.ids import NodeId
 from vms.domain.outcome import Refusal
@@ -58,6 +59,27 @@ def test_a_director_of_some_branches_reads_about_their_cameras_only(central: Eng
         director = a_person(session, Role.DIRECTOR, branches=frozenset({ours.id}))
         page = done(list_events(session, director, at=NOW, actions=frozenset({Action.VIEW_OPEN})))
     assert [line.camera_id for line in page.lines if isinstance(line, AccessEvent)] == [cameras[0].camera.id]
+
+
+def test_entries_of_holds_are_for_who_may_see_holds(central: Engines) -> None:
+    with central.writing() as session:
+        readers = [a_person(session, role) for role in (Role.AUDITOR, Role.BRANCH_MANAGER)]
+        hold = a_hold(session, a_person(session, Role.DIRECTOR), a_new_hold(of_cameras(a_camera(session).camera.id)))
+        shown = {
+            (reader.role, wanted is None): [
+                line.detail["matter"]
+                for line in done(list_events(session, reader, at=NOW, actions=wanted)).lines
+                if isinstance(line, AccessEvent) and line.action is Action.HOLD_PLACE
+            ]
+            for reader in readers
+            for wanted in (None, frozenset({Action.HOLD_PLACE}))
+        }
+    assert shown == {
+        (Role.AUDITOR, True): [hold.matter],
+        (Role.AUDITOR, False): [hold.matter],
+        (Role.BRANCH_MANAGER, True): [],
+        (Role.BRANCH_MANAGER, False): [],
+    }
 
 
 def test_a_day_and_a_person_narrow_the_log(central: Engines) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, after, an_account, done, refused, span
 from vms.domain.access import Action, Purpose
-from vms.domain.camera import Branch, CameraDetails
+from vms.domain.camera import Area, Branch, CameraDetails
 from vms.domain.delegation import Delegation
 from vms.domain.ids import BranchId, PersonId, SessionId
 from vms.domain.outcome import Refusal
@@ -91,6 +91,29 @@ def test_it_is_limited_to_an_area(central: Engines) -> None:
         assert quay.area is not None
         _lend(session, director, account.id, NewDelegation(account.id, UNTIL, branches=frozenset(), areas=frozenset({quay.area.id})))
         assert list_cameras(session, _now(session, token, after(1)), Permission.RECORDED_VIEW) == [quay]
+
+
+def test_a_session_knows_each_branch_and_area_of_its_own_and_of_what_is_lent(central: Engines) -> None:
+    with central.writing() as session:
+        director, branches = a_person(session, Role.DIRECTOR), [a_branch(session, f"Branch {letter}") for letter in "ABCDEF"]
+        own_areas, lent_areas = ([_an_area(session, branches[at], name) for name in ("Door", "Yard", "Quay")] for at in (4, 5))
+        own = Reach(frozenset(one.id for one in branches[:2]), frozenset(own_areas))
+        lent = Reach(frozenset(one.id for one in branches[2:4]), frozenset(lent_areas))
+        account = an_account(session, Role.BRANCH_MANAGER, branches=own.branches, areas=frozenset(one.id for one in own_areas))
+        done(confirm_person(session, director, account.id, at=NOW))
+        new = NewDelegation(account.id, UNTIL, branches=lent.branches, areas=frozenset(one.id for one in lent_areas))
+        _lend(session, director, account.id, new)
+        person = done(open_session(session, person_id=account.id, proof=Proof.TOTP, at=NOW))
+        found = _now(session, person.token, after(1))
+    assert found.own_reach == own
+    assert found.delegation is not None
+    assert found.delegation.reach == lent
+
+
+def _an_area(session: Session, branch: Branch, name: str) -> Area:
+    area = a_camera(session, branch, name, area=name).area
+    assert area is not None
+    return area
 
 
 def test_what_the_role_adds_counts_where_it_is_lent_alone(central: Engines) -> None:

@@ -31,9 +31,10 @@ from vms.services.people import (
     second_half,
 )
 from vms.services.refusals import BEYOND
+from vms.services.second_person import list_waiting, stop
 from vms.services.sessions import SignedIn, open_session, revoke_sessions, session_for_token
 from vms.services.sign_in import join, sign_in
-from vms.store import access_log, people
+from vms.store import access_log, identities, people
 from vms.store.database import Engines
 
 KEY = FACTOR_KEY
@@ -288,6 +289,28 @@ def test_an_invitation_made_anew_needs_a_new_half_of_the_director(central_sqlite
     done(join(central_sqlite, name="Ana", invitation=again.code, second=new, password=PASSWORD, at=NOW))
     with central_sqlite.writing() as session:
         assert second_half(session, director, account.id, at=NOW) is None
+
+
+def test_a_first_half_that_has_run_out_is_completed_no_more(central_sqlite: Engines) -> None:
+    director, account, _, _ = _confirmed_by_halves(central_sqlite)
+    with central_sqlite.writing() as session:
+        assert second_half(session, director, account.id, at=NOW + INVITATION_LASTS - timedelta(seconds=1))
+        done(invite_person(session, CONSOLE, account.id, at=NOW))
+        assert second_half(session, director, account.id, at=NOW + INVITATION_LASTS) is None
+
+
+def test_the_second_half_completes_neither_a_reset_that_waits_nor_an_invitation_beside_the_districts_sign_in(
+    central_sqlite: Engines,
+) -> None:
+    director, account, _, _ = _confirmed_by_halves(central_sqlite)
+    with central_sqlite.writing() as session:
+        done(propose_reset(session, CONSOLE, account.id, at=NOW))
+        assert "reset of Ana waits" in refused(second_half(session, director, account.id, at=NOW)).sentence
+        (waiting,) = list_waiting(session, director)
+        done(stop(session, director, waiting.id, at=NOW))
+        identities.add(session, account.id, issuer="https://id.example", subject="ana", at=NOW)
+        told = refused(second_half(session, director, account.id, at=NOW))
+    assert (told.refusal, told.logged, "district's sign-in" in told.sentence) == (Refusal.NOT_ALLOWED, True, True)
 
 
 def test_nobody_but_a_director_hands_out_the_second_half(central_sqlite: Engines) -> None:

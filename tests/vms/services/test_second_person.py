@@ -18,6 +18,7 @@ from vms.errors import Conflict
 from vms.services.access_log import DISTRICT
 from vms.services.due_acts import carry_out_due
 from vms.services.people import (
+    INVITATION_LASTS,
     RESET_WAIT,
     NewAccount,
     add_person,
@@ -209,6 +210,14 @@ def test_it_begins_a_reset_and_never_finishes_it(central: Engines) -> None:
     for alone in (first, second):
         refused(join(central, name="Ana", invitation=alone, password=PASSWORD, at=late))
     assert done(join(central, name="Ana", invitation=first, second=second, password=PASSWORD, at=late)).person.must_enrol
+
+
+def test_a_reset_whose_first_half_has_run_out_is_not_finished(central_sqlite: Engines) -> None:
+    _, director, opened = _reset_begun(central_sqlite)
+    too_late = NOW + RESET_WAIT + INVITATION_LASTS
+    with central_sqlite.writing() as session:
+        assert "has run out" in refused(finish_reset(session, director, opened.person.id, at=too_late)).sentence
+        done(finish_reset(session, director, opened.person.id, at=too_late - timedelta(seconds=1)))
 
 
 def test_whom_a_reset_is_about_is_told_and_stops_it(central: Engines) -> None:
