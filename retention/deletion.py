@@ -57,7 +57,7 @@ class Deletion:
         passed = Passed()
         try:
             for batch in self._open_batches():
-                self._destroy(batch, passed)
+                self._destroy([batch], passed)
             why = self.why_paused()
             if why is None:
                 self._destroy_due(passed)
@@ -86,11 +86,11 @@ class Deletion:
         with self._node.index.read.begin() as connection:
             due, places = stream_rules.rules(connection), volumes.all_volumes(connection)
         mounted = [place.id for place in places if _is_mounted(place)]
-        for rule in due:
-            while self._may_go_on() and (batch := self._condemned(rule, mounted)) is not None:
-                passed.condemned += batch.segments
-                if not self._destroy(batch, passed):
-                    break
+        for at in range(0, len(due), purging.STREAMS_AT_ONCE):
+            # What a disk does not let go of ends this too: nothing more of its stream is condemned.
+            while self._may_go_on() and (batches := self._condemned(due[at : at + purging.STREAMS_AT_ONCE], mounted)):
+                passed.condemned += sum(batch.segments for batch in batches)
+                self._destroy(batches, passed)
         if not self._may_go_on():
             return
         if len(mounted) < len(places) and (left := self._left(due)):
@@ -108,23 +108,40 @@ class Deletion:
         waited, self._kept_waiting = self._kept_waiting, 0.0
         return not self._pause(waited)
 
-    def _condemned(self, rule: StreamRule, mounted: Sequence[VolumeId]) -> Batch | None:
-        """Condemn a batch (R1 to R4) of a volume that is there; None when nothing of the stream is due."""
+    def _condemned(self, rules: Sequence[StreamRule], mounted: Sequence[VolumeId]) -> list[Batch]:
+        """Condemn a batch of each of some streams (R1 to R4), each of a volume that is there; none when nothing of them is due."""
         now = self._node.reading()
         with self._node.index.read.begin() as connection:
             lease = deletion_lease.get(connection)
+            if not purging.any_due(connection, rules, now.at_ms, mounted):
+                return []
         if lease is None or not lease_lasts(lease.asked, now):
             take_orders(self._node)  # a pass may take longer than a lease lasts
         began = self._node.clock.monotonic()
         with self._node.index.write.begin() as connection:
-            batch = purging.condemn(connection, rule.stream_id, self._node.reading(), mounted)
-        if batch is not None:
+            batches = purging.condemn_each(connection, [rule.stream_id for rule in rules], self._node.reading(), mounted)
+        if batches:
             failpoint("retain:condemn")
         self._kept_waiting += self._node.clock.monotonic() - began
-        return batch
+        return batches
 
-    def _destroy(self, batch: Batch, passed: Passed) -> bool:
-        """Erase the files of a batch and purge its rows (R5, R6); False when a disk does not let go of them yet."""
+    def _destroy(self, batches: list[Batch], passed: Passed) -> None:
+        """Erase the files of batches (R5) and purge the rows of those whose disk let go of them (R6)."""
+        gone = [batch for batch in batches if self._erased(batch, passed)]
+        if not gone:
+            return
+        failpoint("retain:erase")
+        began = self._node.clock.monotonic()
+        with self._node.index.write.begin() as connection:
+            for batch in gone:
+                purging.purge(connection, batch, erased_ms=self._node.reading().at_ms)
+        failpoint("retain:purge")
+        passed.purged += sum(batch.segments for batch in gone)
+        self._kept_waiting += self._node.clock.monotonic() - began
+        self._node.index.checkpoint()
+
+    def _erased(self, batch: Batch, passed: Passed) -> bool:
+        """Erase the files of a batch; False when a disk does not let go of them yet."""
         with self._node.index.read.begin() as connection:
             doomed, paths = purging.doomed(connection, batch), {known.id: known.path for known in volumes.all_volumes(connection)}
         try:
@@ -133,13 +150,6 @@ class Deletion:
             passed.paused = f"Footage that is condemned can't be erased: {err}"
             log.error("footage not erased", batch=batch.number, reason=str(err))
             return False
-        failpoint("retain:erase")
-        began = self._node.clock.monotonic()
-        with self._node.index.write.begin() as connection:
-            purging.purge(connection, batch, erased_ms=self._node.reading().at_ms)
-        failpoint("retain:purge")
-        passed.purged += batch.segments
-        self._kept_waiting += self._node.clock.monotonic() - began
         return True
 
     def _destroy_keys(self, rules: list[StreamRule], passed: Passed) -> None:

@@ -414,11 +414,12 @@ def test_a_dry_run_says_what_a_pass_then_does(world: World) -> None:
     assert passed.condemned == world.left(made).count(False) > 100
 
 
-@pytest.mark.parametrize(("asked", "gone"), [(1, 0), (2, 1), (5, 2)])
+@pytest.mark.parametrize(("asked", "gone"), [(1, 0), (2, purging.STREAMS_AT_ONCE), (5, purging.STREAMS_AT_ONCE + 1)])
 def test_a_pass_that_is_told_to_end_condemns_nothing_more_and_erases_what_it_condemned(world: World, asked: int, gone: int) -> None:
     """A hold that is placed while retention is down still keeps what is there."""
-    world.hub.streams[_OTHER] = CAMERA
-    made = [*world.record(-_WINDOW - 3600), *world.record(-_WINDOW - 3600, stream=_OTHER)]
+    streams = [StreamId(_OTHER + at) for at in range(purging.STREAMS_AT_ONCE + 1)]
+    world.hub.streams = dict.fromkeys(streams, CAMERA)
+    made = [segment for stream in streams for segment in world.record(-_WINDOW - 3600, stream=stream)]
     told: list[float] = []
 
     def end(seconds: float) -> bool:
@@ -466,7 +467,7 @@ def test_a_pass_that_was_kept_waiting_for_the_index_looks_at_the_clock_again(wor
 
             return late()
 
-    slow = cast("Engines", SimpleNamespace(read=real.read, write=Late))
+    slow = cast("Engines", SimpleNamespace(read=real.read, write=Late, checkpoint=real.checkpoint))
     passed = Deletion(replace(world.node, index=slow), lambda _seconds: False).run()
     assert passed.condemned == 0
     assert world.left(made)[1]
@@ -490,3 +491,13 @@ def test_the_key_of_an_hour_stays_while_a_segment_that_was_not_published_may_rea
     assert world.make_pass().keys_destroyed == 0
     world.hub.release(1)
     assert world.make_pass().keys_destroyed == 1
+
+
+def test_a_transaction_condemns_no_more_than_it_may_of_all_its_streams_together(world: World) -> None:
+    world.hub.streams[_OTHER] = CAMERA
+    for stream in (STREAM, _OTHER):
+        world.record(*(-_WINDOW - 3600 + 60 * minute for minute in range(3)), stream=stream)
+    take_orders(world.node)
+    with world.node.index.write.begin() as connection:
+        batches = purging.condemn_each(connection, [STREAM, _OTHER, StreamId(1)], world.node.reading(), [world.volume.id], most=4)
+    assert [(batch.number, batch.stream_id, batch.segments) for batch in batches] == [(1, STREAM, 3), (2, _OTHER, 1)]

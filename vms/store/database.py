@@ -23,6 +23,8 @@ OLDEST_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL that several connections write (sqlite.org/wal.html, "WAL-reset bug")."""
 BUSY_SECONDS = 15
 """How long a transaction waits for another process's write before it fails."""
+CHECKPOINT_PAGES = 1000
+"""SQLite's own default."""
 
 
 class _Cursor(Protocol):
@@ -136,6 +138,15 @@ class Engines:
         with Driver(connection) as driver:
             return driver.rows(sql, values)
 
+    def checkpoint(self) -> None:
+        """Bring what is in the log of writes into the SQLite file as far as no reader needs it there; no transaction waits for that."""
+        connection = self._write.take()
+        try:
+            with Driver(connection) as driver:
+                driver.rows("PRAGMA wal_checkpoint(PASSIVE)", ())
+        finally:
+            self._write.give_back(connection)
+
     @contextmanager
     def answering(self) -> Iterator[None]:
         """Say a database that is away, locked or refused by its disk as Unavailable, a damaged one as Corrupt.
@@ -161,12 +172,14 @@ class Engines:
         self._read.dispose()
 
 
-def make_engines(where: Path | str) -> Engines:
+def make_engines(where: Path | str, *, checkpoint_pages: int = CHECKPOINT_PAGES) -> Engines:
     """Return the engines of a SQLite file (made when first used) or of a postgresql:// address.
 
+    `checkpoint_pages`: a commit that leaves as many pages in SQLite's log of writes brings them into the file, and takes so much longer. 0:
+    none does, and whoever writes calls `checkpoint`.
     Raises ConfigError when SQLite is too old, the PostgreSQL driver is missing or the address can't be read.
     """
-    return _sqlite_engines(where) if isinstance(where, Path) else _postgresql_engines(where)
+    return _sqlite_engines(where, checkpoint_pages) if isinstance(where, Path) else _postgresql_engines(where)
 
 
 class _Transaction(Session):
@@ -293,9 +306,10 @@ def _reason(err: DatabaseError) -> str:
     return " ".join(str(err.orig).split())
 
 
-def _sqlite_engines(path: Path) -> Engines:
+def _sqlite_engines(path: Path, checkpoint_pages: int) -> Engines:
     refuse_old_sqlite(linked_sqlite())
-    write = _sqlite_engine(path, begin="BEGIN IMMEDIATE", pragmas=("synchronous = FULL", "secure_delete = ON"))
+    durable = ("synchronous = FULL", "secure_delete = ON", f"wal_autocheckpoint = {checkpoint_pages}")
+    write = _sqlite_engine(path, begin="BEGIN IMMEDIATE", pragmas=durable)
     # A reader never checkpoints: the processes that write do.
     read = _sqlite_engine(path, begin="BEGIN", pragmas=("query_only = ON", "wal_autocheckpoint = 0"))
     return Engines(_Connections(write), _Connections(read))

@@ -8,9 +8,12 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
 from vms.domain.retention import ClockReading
+from vms.store.database import Driver
+from vms.store.prepared import Prepared
 from vms.store.retention_tables import DeletionLeaseRow
 
 _ONE = 1
+_LEASE = Prepared(select(DeletionLeaseRow.hold_seq, DeletionLeaseRow.boot_id, DeletionLeaseRow.uptime_ms, DeletionLeaseRow.at_ms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +33,6 @@ def put(connection: Connection, lease: Lease) -> None:
 
 
 def get(connection: Connection) -> Lease | None:
-    row = connection.execute(select(DeletionLeaseRow.__table__)).one_or_none()
-    return None if row is None else Lease(row.hold_seq, ClockReading(row.boot_id, row.uptime_ms, row.at_ms))
+    with Driver(connection) as driver:
+        found = _LEASE.rows(driver, {})
+    return Lease(found[0][0], ClockReading(*found[0][1:])) if found else None

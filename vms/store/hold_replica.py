@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, and_, case, delete, func, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from vms.domain.footage import SegmentState
@@ -12,16 +12,22 @@ from vms.domain.hold import HeldTime, HoldAnswer, HoldChange
 from vms.domain.ids import CameraId, HoldId
 from vms.domain.retention import Orders
 from vms.domain.timespan import TICKS_PER_MS
+from vms.store.database import Driver
 from vms.store.index_tables import ReplicaRow, SegmentRow
+from vms.store.prepared import Prepared
 from vms.store.retention_tables import HoldReplicaRow, PurgeRow, StreamRuleRow
 
 _KIND = "holds"
 _ENDLESS_MS = 1 << 53
+_APPLIED = Prepared(select(ReplicaRow.version).where(ReplicaRow.kind == _KIND))
+_OF_CAMERA = Prepared(select(HoldReplicaRow.start_ms, HoldReplicaRow.end_ms).where(HoldReplicaRow.camera_id == bindparam("camera")))
 
 
 def applied_seq(connection: Connection) -> int:
     """Return the newest change of holds that is in force here; 0 before the first."""
-    return connection.scalar(select(ReplicaRow.version).where(ReplicaRow.kind == _KIND)) or 0
+    with Driver(connection) as driver:
+        found = _APPLIED.rows(driver, {})
+    return found[0][0] if found else 0
 
 
 def apply(connection: Connection, orders: Orders) -> bool:
@@ -44,8 +50,8 @@ def apply(connection: Connection, orders: Orders) -> bool:
 
 def of_camera(connection: Connection, camera_id: CameraId) -> list[HeldTime]:
     """Return what holds name of a camera, without roll."""
-    query = select(HoldReplicaRow.start_ms, HoldReplicaRow.end_ms).where(HoldReplicaRow.camera_id == camera_id)
-    return [HeldTime(start, end) for start, end in connection.execute(query)]
+    with Driver(connection) as driver:
+        return [HeldTime(start, end) for start, end in _OF_CAMERA.rows(driver, {"camera": camera_id})]
 
 
 def in_force(connection: Connection) -> list[tuple[HoldId, CameraId, HeldTime]]:

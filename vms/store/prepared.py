@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Generic, TypeAlias, TypeVar, TypeVarTuple
 
-from sqlalchemy import Dialect, insert
+from sqlalchemy import Delete, Dialect, Update, insert
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import TypedReturnsRows
@@ -67,6 +67,21 @@ class Making(Generic[Made]):
     def of(self, source: Source, given: Mapping[str, object]) -> Made:
         compiled, rows = self._prepared.answer(source, given)
         return self._made(compiled, tuple(rows))
+
+
+class PreparedChange:
+    """An UPDATE or DELETE. Its values are named by `bindparam`, and none is a list."""
+
+    def __init__(self, statement: Update | Delete) -> None:
+        self._statement = statement
+        self._compiled: dict[str, Compiled] = {}
+
+    def run(self, driver: Driver, given: Mapping[str, object]) -> None:
+        """Run it with these values, in the transaction of the driver's connection."""
+        compiled = self._compiled.get(driver.dialect.name)
+        if compiled is None:
+            compiled = self._compiled[driver.dialect.name] = _compile(self._statement, driver.dialect)
+        driver.run(compiled.sql, compiled.values(given))
 
 
 class PreparedInsert:
@@ -126,7 +141,7 @@ class Compiled:
         return tuple(cells)
 
 
-def _compile(statement: TypedReturnsRows[*Cells], dialect: Dialect) -> Compiled:
+def _compile(statement: TypedReturnsRows[*Cells] | Update | Delete, dialect: Dialect) -> Compiled:
     compiled: SQLCompiler = dialect.statement_compiler(dialect, statement)
     binds = [(name, _to_driver(bind.type, dialect)) for bind, name in compiled.bind_names.items()]
     cells = [(at, _from_driver(column.type, dialect)) for at, column in enumerate(statement.exported_columns)]

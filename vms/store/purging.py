@@ -12,12 +12,12 @@ The file goes before its row: no file is left that neither a live row, nor a con
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, delete, func, select, update
 
 from vms.domain.footage import SegmentState
 from vms.domain.hold import LEAST_CLOCK_ERROR, protected
@@ -27,11 +27,15 @@ from vms.domain.retention import ClockReading, StreamRule, free_times, lease_las
 from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
 from vms.domain.timespan import TICKS_PER_MS
 from vms.store import deletion_lease, hold_replica, purge_log, stream_rules, volumes
+from vms.store.database import Driver
 from vms.store.index_tables import GapRow, RunRow, SegmentRow, SegmentSideRow, VolumeRow
+from vms.store.prepared import Prepared, PreparedChange, PreparedInsert
 from vms.store.retention_tables import PurgeRow, StreamRuleRow
 
 MOST_AT_ONCE = 500
 """Segments in one transaction: the recorder waits for it."""
+STREAMS_AT_ONCE = 4
+"""Streams in one transaction: a pass has a few minutes of each, and a commit takes as long for one as for these."""
 PURGE_STEPS = ("retain:condemn", "retain:erase", "retain:purge")
 HOUR_MS = 3_600_000
 _END_TICKS = SegmentRow.start_ticks + SegmentRow.duration
@@ -54,35 +58,39 @@ def condemn(
     Call it in a transaction that began with BEGIN IMMEDIATE, with the clock read in it. None as well without a lease that lasts, or by a
     clock that moved since it was granted: nothing may go then.
     """
+    return next(iter(condemn_each(connection, [stream_id], now, mounted, most=most)), None)
+
+
+def condemn_each(
+    connection: Connection, streams: Iterable[StreamId], now: ClockReading, mounted: Sequence[VolumeId], *, most: int = MOST_AT_ONCE
+) -> list[Batch]:
+    """Condemn a batch of each of `streams` as `condemn` does, of all together up to `most` segments."""
     lease, applied = deletion_lease.get(connection), hold_replica.applied_seq(connection)
-    rule = stream_rules.rule(connection, stream_id)
-    if lease is None or lease.hold_seq is None or lease.hold_seq > applied or rule is None:
-        return None
+    if lease is None or lease.hold_seq is None or lease.hold_seq > applied:
+        return []
     if not lease_lasts(lease.asked, now) or why_not_trusted(lease.asked, now) is not None:
-        return None
-    if connection.scalar(select(PurgeRow.number).where(PurgeRow.stream_id == stream_id, PurgeRow.position.is_(None)).limit(1)):
-        return None  # what a disk has not given up yet goes first, so that no two batches lie over each other
-    found = _free(connection, rule, now.at_ms, mounted, most)
-    if not found:
-        return None
-    for start_ms, *_ in found:
-        named = and_(SegmentRow.stream_id == stream_id, SegmentRow.start_ms == start_ms)
-        connection.execute(update(SegmentRow).where(named).values(state=SegmentState.CONDEMNED.value))
-    batch = Batch(
-        number=(connection.scalar(select(func.max(PurgeRow.number))) or 0) + 1,
-        stream_id=stream_id,
-        camera_id=rule.camera_id,
-        first_ms=found[0][0],
-        last_ms=found[-1][0],
-        end_ms=max(-(-end_ticks // TICKS_PER_MS) for _, end_ticks, _ in found),
-        segments=len(found),
-        size_bytes=sum(size for *_, size in found),
-        keep_ms=rule.keep_ms,
-        hold_seq=applied,
-        condemned_ms=now.at_ms,
-    )
-    connection.execute(insert(PurgeRow).values({name: getattr(batch, name) for name in Batch.__dataclass_fields__}))
-    return batch
+        return []
+    with Driver(connection) as driver:
+        # What a disk has not given up yet goes first, so that no two batches lie over each other.
+        unfinished = {stream for (stream,) in _UNFINISHED.rows(driver, {})}
+        number = _LAST_NUMBER.rows(driver, {})[0][0] or 0
+    batches = list[Batch]()
+    for stream in streams:
+        rule = stream_rules.rule(connection, stream)
+        if rule is None or stream in unfinished or most <= 0:
+            continue
+        free, found = _free(connection, rule, now.at_ms, mounted, most)
+        if found:
+            batch = _batch_of(found, rule, number + 1, hold_seq=applied, condemned_ms=now.at_ms)
+            _condemn(connection, batch, free)
+            batches.append(batch)
+            number, most = batch.number, most - batch.segments
+    return batches
+
+
+def any_due(connection: Connection, rules: Sequence[StreamRule], now_ms: int, mounted: Sequence[VolumeId]) -> bool:
+    """Say whether any segment of these streams would be condemned now: whoever looks first need not lock the index for nothing."""
+    return any(_free(connection, rule, now_ms, mounted, 1)[1] for rule in rules)
 
 
 def due(connection: Connection, rule: StreamRule, now_ms: int) -> tuple[int, int]:
@@ -111,18 +119,15 @@ def doomed(connection: Connection, batch: Batch) -> list[Doomed]:
 
 def purge(connection: Connection, batch: Batch, *, erased_ms: int) -> Purge:
     """Forget the segments of a batch, whose files are gone, and close it in the log."""
-    side = and_(SegmentSideRow.stream_id == SegmentRow.stream_id, SegmentSideRow.start_ms == SegmentRow.start_ms)
-    query = select(SegmentRow.start_ms, SegmentRow.volume, SegmentRow.size_bytes, SegmentSideRow.file_digest).join(SegmentSideRow, side)
-    found = connection.execute(query.where(_of(batch)).order_by(SegmentRow.start_ms)).all()
-    position, before = purge_log.head(connection)
-    purged = Purge(batch, position + 1, erased_ms, root_of([digest for *_, digest in found]))
-    closed = {"position": purged.position, "erased_ms": erased_ms, "root": purged.root, "hash": purged.hash_after(before)}
-    connection.execute(update(PurgeRow).where(PurgeRow.number == batch.number).values(closed))
-    starts = [start for start, *_ in found]
-    for at in range(0, len(starts), 250):
-        for table in (SegmentSideRow, SegmentRow):
-            named = and_(table.stream_id == batch.stream_id, table.start_ms.in_(starts[at : at + 250]))
-            connection.execute(delete(table).where(named))
+    of_batch = {"stream": batch.stream_id, "first": batch.first_ms, "last": batch.last_ms}
+    with Driver(connection) as driver:
+        found = _GONE.rows(driver, of_batch)
+        position, before = purge_log.head(connection)
+        purged = Purge(batch, position + 1, erased_ms, root_of([digest for *_, digest in found]))
+        closed = {"position": purged.position, "erased_ms": erased_ms, "root": purged.root, "hash": purged.hash_after(before)}
+        _CLOSE.run(driver, {"of_number": batch.number} | {f"new_{name}": value for name, value in closed.items()})
+        _FORGET_SIDE.run(driver, of_batch)
+        _FORGET.run(driver, of_batch)
     for number in {volume for _, volume, *_ in found}:
         volumes.add_bytes(connection, number, -sum(size for _, volume, size, _ in found if volume == number))
     _forget_runs(connection, batch)
@@ -156,6 +161,29 @@ def _holds_footage(connection: Connection, streams: Sequence[StreamId], hour: in
     return connection.scalar(select(SegmentRow.start_ms).where(SegmentRow.stream_id.in_(streams), inside).limit(1)) is not None
 
 
+def _batch_of(found: Sequence[tuple[int, int, int]], rule: StreamRule, number: int, *, hold_seq: int, condemned_ms: int) -> Batch:
+    return Batch(
+        number=number,
+        stream_id=rule.stream_id,
+        camera_id=rule.camera_id,
+        first_ms=found[0][0],
+        last_ms=found[-1][0],
+        end_ms=max(-(-end_ticks // TICKS_PER_MS) for _, end_ticks, _ in found),
+        segments=len(found),
+        size_bytes=sum(size for *_, size in found),
+        keep_ms=rule.keep_ms,
+        hold_seq=hold_seq,
+        condemned_ms=condemned_ms,
+    )
+
+
+def _condemn(connection: Connection, batch: Batch, free: dict[str, object]) -> None:
+    with Driver(connection) as driver:
+        # Those that were found and no other: they are the first of what is free, and one transaction sees one state.
+        _CONDEMN.run(driver, free | {"last": batch.last_ms})
+        _NEW_BATCH.add(driver, [[getattr(batch, name) for name in _BATCH_COLUMNS]])
+
+
 def _free_wheres(connection: Connection, rule: StreamRule, now_ms: int) -> list[ColumnElement[bool]]:
     """Return a condition for the segments in each free time; a lost one goes too, its row alone."""
     row = SegmentRow
@@ -170,19 +198,28 @@ def _free_of(connection: Connection, camera_id: CameraId, before_ms: int) -> lis
     return free_times(before_ms, [protected(one, LEAST_CLOCK_ERROR) for one in hold_replica.of_camera(connection, camera_id)])
 
 
-def _free(connection: Connection, rule: StreamRule, now_ms: int, mounted: Sequence[VolumeId], most: int) -> list[tuple[int, int, int]]:
-    """Return start in ms, end in ticks and octets of up to `most` segments of one volume that may go, from one free time.
+def _free(
+    connection: Connection, rule: StreamRule, now_ms: int, mounted: Sequence[VolumeId], most: int
+) -> tuple[dict[str, object], list[tuple[int, int, int]]]:
+    """Return start in ms, end in ticks and octets of up to `most` segments that may go, and by which values they were found.
 
-    A batch spans no held segment, and none of another volume.
+    All are from one free time and of one volume of those `mounted`: a batch spans no held segment, and none of another volume.
     """
-    row = SegmentRow
-    numbers = connection.scalars(select(VolumeRow.number).where(VolumeRow.uuid.in_(mounted))).all()
-    query = select(row.start_ms, _END_TICKS, row.size_bytes, row.volume).order_by(row.start_ms).limit(most)
-    for free in _free_wheres(connection, rule, now_ms):
-        if found := connection.execute(query.where(free, row.volume.in_(numbers))).all():
-            _, of_one = next(groupby(found, key=lambda one: one[3]))
-            return [(start, end, size) for start, end, size, _ in of_one]
-    return []
+    times = _free_of(connection, rule.camera_id, now_ms - rule.keep_ms)
+    numbers = connection.scalars(select(VolumeRow.number).where(VolumeRow.uuid.in_(mounted))).all() if times else []
+    with Driver(connection) as driver:
+        for start, before_ms in times:
+            free: dict[str, object] = {"stream": rule.stream_id, "start": start or 0, "before": before_ms}
+            free["before_ticks"] = before_ms * TICKS_PER_MS
+            found = _FREE.rows(driver, free | {"most": most})
+            if found and found[0][3] not in numbers:  # a disk is away: its footage waits, and what lies after it on another goes
+                firsts = [first for one in numbers for (first,) in _FIRST_OF.rows(driver, free | {"volume": one}) if first is not None]
+                free["start"] = min(firsts, default=before_ms)
+                found = _FREE.rows(driver, free | {"most": most})
+            if found:
+                _, of_one = next(groupby(found, key=lambda one: one[3]))
+                return free, [(start, end, size) for start, end, size, _ in of_one]
+    return {}, []
 
 
 def _of(batch: Batch) -> ColumnElement[bool]:
@@ -195,9 +232,70 @@ def _of(batch: Batch) -> ColumnElement[bool]:
 
 def _forget_runs(connection: Connection, batch: Batch) -> None:
     """Forget the runs and gaps that ended before the batch did and of which no footage is left."""
-    over = and_(RunRow.stream_id == batch.stream_id, RunRow.end_ms <= batch.end_ms, RunRow.end_reason.is_not(None))
-    of_run = and_(SegmentRow.stream_id == RunRow.stream_id, SegmentRow.start_ms >= RunRow.start_ms, SegmentRow.start_ms < RunRow.end_ms)
-    connection.execute(delete(RunRow).where(over, ~select(SegmentRow.start_ms).where(of_run).exists()))
-    for start, before_ms in _free_of(connection, batch.camera_id, batch.condemned_ms - batch.keep_ms):
-        inside = and_(GapRow.start_ms >= (start or 0), GapRow.end_ms <= before_ms)
-        connection.execute(delete(GapRow).where(GapRow.stream_id == batch.stream_id, inside))
+    times = _free_of(connection, batch.camera_id, batch.condemned_ms - batch.keep_ms)
+    with Driver(connection) as driver:
+        _FORGET_RUNS.run(driver, {"stream": batch.stream_id, "end": batch.end_ms})
+        for start, before_ms in times:
+            _FORGET_GAPS.run(driver, {"stream": batch.stream_id, "start": start or 0, "before": before_ms})
+
+
+# Prepared, as decision 0034 has it: a pass runs these for each stream while the recorder waits.
+_STREAM: BindParameter[int] = bindparam("stream")
+_IN_FREE_TIME = and_(
+    SegmentRow.stream_id == _STREAM,
+    SegmentRow.state != SegmentState.CONDEMNED.value,
+    SegmentRow.start_ms >= bindparam("start"),
+    SegmentRow.start_ms < bindparam("before"),
+    bindparam("before_ticks") >= _END_TICKS,
+)
+_FREE = Prepared(
+    select(SegmentRow.start_ms, _END_TICKS, SegmentRow.size_bytes, SegmentRow.volume)
+    .where(_IN_FREE_TIME)
+    .order_by(SegmentRow.start_ms)
+    .limit(bindparam("most"))
+)
+_FIRST_OF: Prepared[int | None] = Prepared(
+    select(func.min(SegmentRow.start_ms)).where(_IN_FREE_TIME, SegmentRow.volume == bindparam("volume"))
+)
+_CONDEMN = PreparedChange(
+    update(SegmentRow).where(_IN_FREE_TIME, SegmentRow.start_ms <= bindparam("last")).values(state=SegmentState.CONDEMNED.value)
+)
+_BATCH_COLUMNS = tuple(Batch.__dataclass_fields__)
+_NEW_BATCH = PreparedInsert(PurgeRow, _BATCH_COLUMNS)
+_UNFINISHED = Prepared(select(PurgeRow.stream_id).where(PurgeRow.position.is_(None)))
+_LAST_NUMBER = Prepared(select(func.max(PurgeRow.number)))
+_CLOSE = PreparedChange(
+    update(PurgeRow)
+    .where(PurgeRow.number == bindparam("of_number"))
+    .values({name: bindparam(f"new_{name}") for name in ("position", "erased_ms", "root", "hash")})
+)
+_OF_BATCH = and_(
+    SegmentRow.stream_id == _STREAM,
+    SegmentRow.start_ms.between(bindparam("first"), bindparam("last")),
+    SegmentRow.state == SegmentState.CONDEMNED.value,
+)
+_SIDE = and_(SegmentSideRow.stream_id == SegmentRow.stream_id, SegmentSideRow.start_ms == SegmentRow.start_ms)
+_GONE = Prepared(
+    select(SegmentRow.start_ms, SegmentRow.volume, SegmentRow.size_bytes, SegmentSideRow.file_digest)
+    .join(SegmentSideRow, _SIDE)
+    .where(_OF_BATCH)
+    .order_by(SegmentRow.start_ms)
+)
+_FORGET_SIDE = PreparedChange(
+    delete(SegmentSideRow).where(
+        SegmentSideRow.stream_id == _STREAM, SegmentSideRow.start_ms.in_(select(SegmentRow.start_ms).where(_OF_BATCH))
+    )
+)
+_FORGET = PreparedChange(delete(SegmentRow).where(_OF_BATCH))
+_OF_RUN = and_(SegmentRow.stream_id == RunRow.stream_id, SegmentRow.start_ms >= RunRow.start_ms, SegmentRow.start_ms < RunRow.end_ms)
+_FORGET_RUNS = PreparedChange(
+    delete(RunRow).where(
+        RunRow.stream_id == _STREAM,
+        RunRow.end_ms <= bindparam("end"),
+        RunRow.end_reason.is_not(None),
+        ~select(SegmentRow.start_ms).where(_OF_RUN).exists(),
+    )
+)
+_FORGET_GAPS = PreparedChange(
+    delete(GapRow).where(GapRow.stream_id == _STREAM, GapRow.start_ms >= bindparam("start"), GapRow.end_ms <= bindparam("before"))
+)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from vms.domain.hold import HeldTime
 from vms.domain.ids import CameraId, StreamId
 from vms.domain.retention import StreamRule, readable_times
 from vms.store import hold_replica
+from vms.store.database import Driver
+from vms.store.prepared import Prepared
 from vms.store.retention_tables import StreamRuleRow
 
 _RULES = select(StreamRuleRow.stream_id, StreamRuleRow.camera_id, StreamRuleRow.keep_ms)
+
+_OF_STREAM = Prepared(_RULES.where(StreamRuleRow.stream_id == bindparam("stream")))
 
 
 def rules(connection: Connection) -> list[StreamRule]:
@@ -20,8 +24,9 @@ def rules(connection: Connection) -> list[StreamRule]:
 
 def rule(connection: Connection, stream_id: StreamId) -> StreamRule | None:
     """Return the rule of a stream; None when the hub never said one."""
-    row = connection.execute(_RULES.where(StreamRuleRow.stream_id == stream_id)).one_or_none()
-    return None if row is None else _rule(*row)
+    with Driver(connection) as driver:
+        found = _OF_STREAM.rows(driver, {"stream": stream_id})
+    return _rule(*found[0]) if found else None
 
 
 def readable(connection: Connection, stream_id: StreamId, now_ms: int) -> list[HeldTime]:

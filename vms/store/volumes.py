@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from vms.domain.ids import VolumeId
 from vms.errors import NotFound
+from vms.store.database import Driver
 from vms.store.index_tables import VolumeRow
+from vms.store.prepared import PreparedChange
 
 
 class VolumeState(StrEnum):
@@ -63,7 +65,8 @@ def set_clean_hour(connection: Connection, volume: VolumeId, hour: int) -> None:
 
 def add_bytes(connection: Connection, number: int, size_bytes: int) -> None:
     """Count `size_bytes` more (or, negative, fewer) on the volume with the index's own `number`."""
-    connection.execute(update(VolumeRow).where(VolumeRow.number == number).values(live_bytes=VolumeRow.live_bytes + size_bytes))
+    with Driver(connection) as driver:
+        _ADD_BYTES.run(driver, {"of_number": number, "more": size_bytes})
 
 
 def numbers(connection: Connection) -> dict[VolumeId, int]:
@@ -71,6 +74,9 @@ def numbers(connection: Connection) -> dict[VolumeId, int]:
     return {VolumeId(uuid): number for uuid, number in connection.execute(select(VolumeRow.uuid, VolumeRow.number))}
 
 
+_ADD_BYTES = PreparedChange(
+    update(VolumeRow).where(VolumeRow.number == bindparam("of_number")).values(live_bytes=VolumeRow.live_bytes + bindparam("more"))
+)
 _COLUMNS = select(VolumeRow.uuid, VolumeRow.path, VolumeRow.state, VolumeRow.live_bytes, VolumeRow.clean_hour)
 
 

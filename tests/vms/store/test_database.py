@@ -95,3 +95,18 @@ def test_an_address_that_is_none_is_refused() -> None:
 def test_making_engines_opens_nothing(tmp_path: Path) -> None:
     make_engines(tmp_path / "new.db").dispose()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_commits_left_in_the_log_of_writes_goes_into_the_file_when_asked_and_waits_for_no_writer(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    engines = make_engines(path, checkpoint_pages=0)
+    with engines.write.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE filled (body BLOB)")
+    for _ in range(1100):  # more pages than a commit leaves by itself
+        with engines.write.begin() as connection:
+            connection.exec_driver_sql("INSERT INTO filled VALUES (zeroblob(4000))")
+    before = path.stat().st_size
+    with engines.write.begin():
+        engines.checkpoint()
+    assert before < 100 * 4096 < 1000 * 4096 < path.stat().st_size
+    engines.dispose()
