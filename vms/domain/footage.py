@@ -162,34 +162,80 @@ class ClockEvent:
     detail: str = ""
 
 
-_TABLE_VERSION = 1
+_TABLE_VERSION = 2
 _ENTRY = struct.Struct(">III")
 _KEYFRAME_BIT = 1 << 31
 _U32_LIMIT = 1 << 32
+_REST = struct.Struct(">H")
+_COLUMN = struct.Struct(">IB")
 
 
 def pack_fragments(fragments: Sequence[FragmentEntry]) -> bytes:
-    """Return the fragment table as the index keeps it; ValueError when a number does not fit.
+    """Return the fragment table as the index keeps it; ValueError when a number does not fit, or there are more than 65,536 records.
 
-    One octet version (1); then per record three big-endian 32-bit numbers: size, duration, keyframe_size, whose top bit
-    says that the record starts with a keyframe.
+    A few hundred octets of each segment are its table, of which most numbers differ from one another by far less than they could: all
+    but the first record, which is no fragment, go in columns of their differences from the least of each.
     """
-    table = bytearray([_TABLE_VERSION])
+    if not fragments:
+        return bytes([_TABLE_VERSION])
     for entry in fragments:
         if not (0 <= entry.size < _U32_LIMIT and 0 <= entry.duration < _U32_LIMIT and 0 <= entry.keyframe_size < _KEYFRAME_BIT):
             raise ValueError(f"a fragment's numbers do not fit the table: {entry}")
-        flag = _KEYFRAME_BIT if entry.starts_with_keyframe else 0
-        table += _ENTRY.pack(entry.size, entry.duration, entry.keyframe_size | flag)
-    return bytes(table)
+    first, *rest = ((entry.size, entry.duration, entry.keyframe_size << 1 | entry.starts_with_keyframe) for entry in fragments)
+    if len(rest) >= 1 << 16:
+        raise ValueError(f"{len(fragments):,} fragments do not fit the table")
+    head = bytes([_TABLE_VERSION]) + _ENTRY.pack(*first) + _REST.pack(len(rest))
+    return head + b"".join(map(_pack_column, zip(*rest, strict=True)))
 
 
 def unpack_fragments(table: bytes) -> tuple[FragmentEntry, ...]:
-    """Read what `pack_fragments` wrote; ValueError for an unknown version or a torn table."""
-    if not table or table[0] != _TABLE_VERSION:
-        raise ValueError(f"a fragment table of version {table[0] if table else 'none'}; this program reads version {_TABLE_VERSION}")
+    """Read what `pack_fragments` wrote, this version's or version 1; ValueError for an unknown version or a torn table."""
+    if not table or table[0] not in (1, _TABLE_VERSION):
+        raise ValueError(f"a fragment table of version {table[0] if table else 'none'}; this program reads 1 and {_TABLE_VERSION}")
+    if table[0] == 1:
+        return _unpack_records(table)
+    if len(table) == 1:
+        return ()
+    try:
+        size, duration, last = _ENTRY.unpack_from(table, 1)
+        (count,) = _REST.unpack_from(table, at := 1 + _ENTRY.size)
+        columns, at = [], at + _REST.size
+        for _ in range(3 if count else 0):
+            column, at = _unpack_column(table, at, count)
+            columns.append(column)
+    except struct.error as err:
+        raise _torn(table) from err
+    if at != len(table):
+        raise _torn(table)
+    rest = [FragmentEntry(size, duration, bool(last & 1), last >> 1) for size, duration, last in zip(*columns, strict=True)]
+    return (FragmentEntry(size, duration, bool(last & 1), last >> 1), *rest)
+
+
+def _pack_column(numbers: Sequence[int]) -> bytes:
+    least = min(numbers)
+    width = ((max(numbers) - least).bit_length() + 7) // 8
+    return _COLUMN.pack(least, width) + b"".join([(number - least).to_bytes(width) for number in numbers])
+
+
+def _unpack_column(table: bytes, at: int, count: int) -> tuple[list[int], int]:
+    """Return the numbers of the column that begins at `at`, and where it ends."""
+    least, width = _COLUMN.unpack_from(table, at)
+    at += _COLUMN.size
+    end = at + width * count
+    if width == 0:
+        return [least] * count, end
+    return [least + int.from_bytes(table[one : one + width]) for one in range(at, end, width)], end
+
+
+def _unpack_records(table: bytes) -> tuple[FragmentEntry, ...]:
+    """Read version 1: the numbers of each record one after another, the flag in the top bit of the last."""
     if (len(table) - 1) % _ENTRY.size:
-        raise ValueError(f"a fragment table of {len(table)} bytes is torn")
+        raise _torn(table)
     return tuple(
         FragmentEntry(size, duration, bool(last & _KEYFRAME_BIT), last & ~_KEYFRAME_BIT)
         for size, duration, last in _ENTRY.iter_unpack(memoryview(table)[1:])
     )
+
+
+def _torn(table: bytes) -> ValueError:
+    return ValueError(f"a fragment table of {len(table)} bytes is torn")

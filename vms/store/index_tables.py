@@ -7,10 +7,12 @@ clustered by stream and start: every question is about one stream and a span of 
 from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.domain.camera import RecordingMode, Scheme, StreamRole
 from vms.domain.footage import GapReason, SegmentState
+from vms.domain.timespan import TICKS_PER_MS
 from vms.store import retention_tables  # noqa: F401 - its tables join the schema
 from vms.store.columns import Unsigned64, Word, one_of, one_of_numbers
 from vms.store.index_base import CLUSTERED, NodeIndex
@@ -38,7 +40,7 @@ class SegmentRow(NodeIndex):
     __tablename__ = "segment"
     __table_args__ = (
         CheckConstraint("duration > 0", name="duration"),
-        CheckConstraint("start_ms = start_ticks / 90", name="start"),
+        CheckConstraint("start_rest BETWEEN 0 AND 89", name="start"),
         one_of_numbers("state", SegmentState, "state"),
         # What is being destroyed or was lost: few, looked for at start-up and by every pass.
         Index("ix_segment_not_live", "stream_id", "start_ms", sqlite_where=text("state <> 0")),
@@ -47,7 +49,8 @@ class SegmentRow(NodeIndex):
 
     stream_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     start_ms: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    start_ticks: Mapped[int]
+    start_rest: Mapped[int]
+    """90 kHz ticks from `start_ms` to its start, less than a millisecond: the start in ticks again would be eight octets of each row."""
     duration: Mapped[int]
     """90 kHz ticks; the next segment of the run starts at start_ticks + duration."""
     run_start_ms: Mapped[int]
@@ -55,6 +58,11 @@ class SegmentRow(NodeIndex):
     size_bytes: Mapped[int]
     state: Mapped[int]
     flags: Mapped[int]
+
+    @hybrid_property
+    def start_ticks(self) -> int:
+        """When it begins, in 90 kHz ticks since 1970."""
+        return self.start_ms * TICKS_PER_MS + self.start_rest
 
 
 class SegmentSideRow(NodeIndex):

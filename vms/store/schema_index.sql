@@ -15,7 +15,7 @@ CREATE TABLE volume (
 CREATE TABLE segment (
   stream_id INTEGER NOT NULL,
   start_ms INTEGER NOT NULL,
-  start_ticks INTEGER NOT NULL,
+  start_rest INTEGER NOT NULL,
   duration INTEGER NOT NULL,
   run_start_ms INTEGER NOT NULL,
   volume INTEGER NOT NULL,
@@ -24,7 +24,7 @@ CREATE TABLE segment (
   flags INTEGER NOT NULL,
   CONSTRAINT pk_segment PRIMARY KEY (stream_id, start_ms),
   CONSTRAINT ck_segment_duration CHECK (duration > 0),
-  CONSTRAINT ck_segment_start CHECK (start_ms = start_ticks / 90),
+  CONSTRAINT ck_segment_start CHECK (start_rest BETWEEN 0 AND 89),
   CONSTRAINT ck_segment_state CHECK (state IN (0, 2, 3)),
   CONSTRAINT fk_segment_volume FOREIGN KEY(volume) REFERENCES volume (number)
 ) WITHOUT ROWID;

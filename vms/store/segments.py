@@ -176,7 +176,7 @@ def _narrow_columns(segment: Segment, volume: int) -> dict[str, object]:
     return {
         "stream_id": segment.stream_id,
         "start_ms": segment.start_ms,
-        "start_ticks": segment.start_ticks,
+        "start_rest": segment.start_ticks - segment.start_ms * TICKS_PER_MS,
         "duration": segment.duration,
         "run_start_ms": segment.run_start_ms,
         "volume": volume,

@@ -19,19 +19,20 @@ from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tests.databases import Cluster
-from tests.factories import NOW
+from tests.factories import NOW, VOLUME
 from vms.domain.access import Action, Purpose
 from vms.domain.checkpoint import read_note
+from vms.domain.footage import FragmentEntry
 from vms.domain.ids import BranchId, CameraId, ProposalId
 from vms.domain.people import Proof, Role
 from vms.domain.screens import SessionKind
 from vms.domain.second_person import Act
-from vms.domain.timespan import EPOCH, Timespan
+from vms.domain.timespan import EPOCH, Timespan, ticks_of
 from vms.errors import ConfigError, Conflict
 from vms.services.log_key import LogKey
 from vms.services.log_proof import sign_checkpoint
 from vms.services.log_verify import verify_log
-from vms.store import access_log, holds, proposals, sessions
+from vms.store import access_log, holds, proposals, segments, sessions, volumes
 from vms.store.central_tables import SCHEMA
 from vms.store.database import Engines, make_engines
 from vms.store.index_base import NodeIndex
@@ -177,6 +178,26 @@ def test_what_the_first_release_was_told_to_record_goes_on_without_a_pause(empty
     with empty.read.begin() as connection:
         (stream,) = load(connection).streams
     assert (stream.camera_name, stream.pause) == ("Hall", None)
+
+
+def test_segments_of_an_older_index_begin_when_they_did_and_their_tables_are_read(empty: Engines) -> None:
+    config, starts = _config(Which.INDEX), [ticks_of(NOW), ticks_of(NOW) + 60 * 90_000 + 89]
+    with empty.write.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        volumes.register(connection, VOLUME, Path("/recordings"))
+        for at, start in enumerate(starts):
+            values = {"ms": start // 90, "ticks": start, "state": 3 * at, "table": bytes.fromhex("01000000010052657080000007")}
+            connection.execute(text("INSERT INTO segment VALUES (5, :ms, :ticks, 5400000, :ms, 1, 900, :state, 0)"), values)
+            side = "INSERT INTO segment_side VALUES (5, :ms, zeroblob(32), zeroblob(32), :table, 'avc1.640028', 1920, 1080, NULL)"
+            connection.execute(text(side), values)
+    migrate(empty, Which.INDEX)
+
+    with empty.read.begin() as connection:
+        found = segments.page(connection, VOLUME, None)
+        assert segments.lost(connection, VOLUME) == found[1:]
+    assert [one.start_ticks for one in found] == starts
+    assert [one.fragments for one in found] == 2 * [(FragmentEntry(1, 5_399_920, True, 7),)]
 
 
 @pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
