@@ -29,7 +29,7 @@ from vms.store import holds, leases
 from vms.store.database import Engines
 from vms.store.hold_tables import DeletionLeaseRow
 
-ROUNDS = 300
+ROUNDS, LONG_ROUNDS = 300, 10_000
 DAY_MS = 86_400_000
 
 
@@ -205,9 +205,18 @@ class _Race:
 
 @pytest.mark.slow
 def test_no_lease_overtakes_a_hold(central: Engines) -> None:
-    race = _Race(central, *_district(central))
+    _race(central, ROUNDS)
+
+
+@pytest.mark.long
+def test_no_lease_overtakes_a_hold_ten_thousand_times(central: Engines) -> None:
+    _race(central, LONG_ROUNDS)
+
+
+def _race(engines: Engines, rounds: int) -> None:
+    race = _Race(engines, *_district(engines))
     with ThreadPoolExecutor(1) as pool:
-        for number in range(ROUNDS):
+        for number in range(rounds):
             race.round(number, pool)
     assert (race.missing, race.late) == ([], [])
-    assert 0 < race.before < ROUNDS, "one of the two was always first: nothing was raced"
+    assert 0 < race.before < rounds, "one of the two was always first: nothing was raced"
