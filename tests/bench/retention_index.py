@@ -128,7 +128,9 @@ def _insert_segments(connection: Driver, recorded: Sequence[Recorded]) -> int:
         for one, start_ms in _starts(recorded, hour * HOUR_MS):
             size_bytes = drawn.randrange(20, 40) * (MAIN_GOP_BYTES if one.main else SUB_GOP_BYTES) + drawn.randrange(100_000)
             total += size_bytes
-            narrow.append((one.stream, start_ms, start_ms % TICKS_PER_MS, SEGMENT_TICKS, one.run_start_ms(start_ms), 1, size_bytes, 0, 0))
+            narrow.append(
+                (one.stream, start_ms, start_ms % TICKS_PER_MS, SEGMENT_TICKS, start_ms - one.run_start_ms(start_ms), 1, size_bytes, 0, 0)
+            )
             digests = os.urandom(64)
             table = tables[one.main][drawn.randrange(TABLES)]
             picture = (1920, 1080) if one.main else (640, 360)

@@ -53,7 +53,8 @@ class SegmentRow(NodeIndex):
     """90 kHz ticks from `start_ms` to its start, less than a millisecond: the start in ticks again would be eight octets of each row."""
     duration: Mapped[int]
     """90 kHz ticks; the next segment of the run starts at start_ticks + duration."""
-    run_start_ms: Mapped[int]
+    into_run_ms: Mapped[int]
+    """From the start of its run to its own: the start of the run again would be two octets more of each row."""
     volume: Mapped[int] = mapped_column(ForeignKey("volume.number"))
     size_bytes: Mapped[int]
     state: Mapped[int]
@@ -63,6 +64,10 @@ class SegmentRow(NodeIndex):
     def start_ticks(self) -> int:
         """When it begins, in 90 kHz ticks since 1970."""
         return self.start_ms * TICKS_PER_MS + self.start_rest
+
+    @hybrid_property
+    def run_start_ms(self) -> int:
+        return self.start_ms - self.into_run_ms
 
 
 class SegmentSideRow(NodeIndex):

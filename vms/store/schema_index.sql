@@ -17,7 +17,7 @@ CREATE TABLE segment (
   start_ms INTEGER NOT NULL,
   start_rest INTEGER NOT NULL,
   duration INTEGER NOT NULL,
-  run_start_ms INTEGER NOT NULL,
+  into_run_ms INTEGER NOT NULL,
   volume INTEGER NOT NULL,
   size_bytes INTEGER NOT NULL,
   state INTEGER NOT NULL,

@@ -178,7 +178,7 @@ def _narrow_columns(segment: Segment, volume: int) -> dict[str, object]:
         "start_ms": segment.start_ms,
         "start_rest": segment.start_ticks - segment.start_ms * TICKS_PER_MS,
         "duration": segment.duration,
-        "run_start_ms": segment.run_start_ms,
+        "into_run_ms": segment.start_ms - segment.run_start_ms,
         "volume": volume,
         "size_bytes": segment.size_bytes,
         "state": segment.state.value,

@@ -187,8 +187,14 @@ def test_segments_of_an_older_index_begin_when_they_did_and_their_tables_are_rea
         command.upgrade(config, "0004")
         volumes.register(connection, VOLUME, Path("/recordings"))
         for at, start in enumerate(starts):
-            values = {"ms": start // 90, "ticks": start, "state": 3 * at, "table": bytes.fromhex("01000000010052657080000007")}
-            connection.execute(text("INSERT INTO segment VALUES (5, :ms, :ticks, 5400000, :ms, 1, 900, :state, 0)"), values)
+            values = {
+                "ms": start // 90,
+                "ticks": start,
+                "run": starts[0] // 90,
+                "state": 3 * at,
+                "table": bytes.fromhex("01000000010052657080000007"),
+            }
+            connection.execute(text("INSERT INTO segment VALUES (5, :ms, :ticks, 5400000, :run, 1, 900, :state, 0)"), values)
             side = "INSERT INTO segment_side VALUES (5, :ms, zeroblob(32), zeroblob(32), :table, 'avc1.640028', 1920, 1080, NULL)"
             connection.execute(text(side), values)
     migrate(empty, Which.INDEX)
@@ -196,7 +202,7 @@ def test_segments_of_an_older_index_begin_when_they_did_and_their_tables_are_rea
     with empty.read.begin() as connection:
         found = segments.page(connection, VOLUME, None)
         assert segments.lost(connection, VOLUME) == found[1:]
-    assert [one.start_ticks for one in found] == starts
+    assert [(one.start_ticks, one.run_start_ms) for one in found] == [(start, starts[0] // 90) for start in starts]
     assert [one.fragments for one in found] == 2 * [(FragmentEntry(1, 5_399_920, True, 7),)]
 
 

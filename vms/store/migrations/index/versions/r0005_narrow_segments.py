@@ -1,4 +1,4 @@
-"""Keep of a segment's start in ticks only what its start in milliseconds does not say.
+"""Keep of a segment's start in ticks, and of the start of its run, only what its start in milliseconds does not say.
 
 The statements repeat `vms.store.index_tables` as it was at this revision.
 """
@@ -13,7 +13,7 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-SAME = "duration, run_start_ms, volume, size_bytes, state, flags"
+SAME = "duration, volume, size_bytes, state, flags"
 
 
 def upgrade() -> None:
@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("start_ms", sa.Integer(), nullable=False, autoincrement=False),
         sa.Column("start_rest", sa.Integer(), nullable=False),
         sa.Column("duration", sa.Integer(), nullable=False),
-        sa.Column("run_start_ms", sa.Integer(), nullable=False),
+        sa.Column("into_run_ms", sa.Integer(), nullable=False),
         sa.Column("volume", sa.Integer(), sa.ForeignKey("volume.number", name="fk_segment_volume"), nullable=False),
         sa.Column("size_bytes", sa.Integer(), nullable=False),
         sa.Column("state", sa.Integer(), nullable=False),
@@ -38,8 +38,8 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.execute(
-        f"INSERT INTO segment (stream_id, start_ms, start_rest, {SAME}) "  # noqa: S608 - names of columns
-        f"SELECT stream_id, start_ms, start_ticks - start_ms * 90, {SAME} FROM segment_before ORDER BY stream_id, start_ms"
+        f"INSERT INTO segment (stream_id, start_ms, start_rest, into_run_ms, {SAME}) "  # noqa: S608 - names of columns
+        f"SELECT stream_id, start_ms, start_ticks - start_ms * 90, start_ms - run_start_ms, {SAME} FROM segment_before ORDER BY 1, 2"
     )
     op.drop_table("segment_before")
     op.create_index("ix_segment_not_live", "segment", ["stream_id", "start_ms"], sqlite_where=sa.text("state <> 0"))
