@@ -68,7 +68,7 @@ class Installation:
 
     def start(self) -> None:
         """Start `vms up`, and again while what the one before left still holds the port, as a service manager does."""
-        self._up = wait_until(self._started)
+        self._up = wait_until(self._started, seconds=BACK_SECONDS)
 
     def faults_when_stopped(self) -> list[str]:
         """Stop, and say what `vms check --deep` finds when no file and no row can be on its way any more."""
@@ -204,7 +204,7 @@ def an_installation(folder: Path) -> Iterator[Installation]:
         installation = Installation(product, site, f"127.0.0.1:{free_port()}", _sign_in(site))
         try:
             installation.start()
-            wait_until(lambda: len(installation.streams) == 2 * CAMERAS)
+            wait_until(lambda: len(installation.streams) == 2 * CAMERAS, seconds=BACK_SECONDS)
             installation.wait_until_back()
             yield installation
         finally:

@@ -60,6 +60,7 @@ class Told:
 
     kept: dict[int, Promise] = field(default_factory=dict)
     """By the number of the hold."""
+    made: list[Segment] = field(default_factory=list)
     gone: list[Promise] = field(default_factory=list)
 
     def kept_at(self, logged: int) -> set[SegmentId]:
@@ -90,6 +91,7 @@ class Machine:
         with logging, mounted(self._served / "image", self._disk), self._site() as site, self._node(site) as node:
             for number in range(rounds):
                 made = [_recorded(node, site.volume(), _FIRST + number * _HOUR + 60 * minute) for minute in range(9)]
+                self.told.made += made
                 self.hub.place(number, _FIRST + number * _HOUR + 240, _FIRST + number * _HOUR + 300, CAMERA)
                 self._pass(node, made, hold=number)
                 standing = [hold for hold, promise in self.told.kept.items() if promise.until == inf]
@@ -107,7 +109,7 @@ class Machine:
         with mounted(self._cut_image, self._disk), self._site() as site:
             with closing(open_node(site.settings, self.clock)) as recorder:
                 recover(recorder, lived_ms=ms_of(NOW))
-            _demand(site, kept, gone)
+            _demand(site, kept, gone | self._purged(site))
             with self._node(site) as node:
                 passed = Deletion(node, lambda _seconds: False).run()
                 assert passed.paused is None
@@ -117,7 +119,13 @@ class Machine:
                     for entry, stored in purge_log.purges(connection):
                         before = entry.hash_after(before)
                         assert stored == before
-            _demand(site, kept & self.told.kept_at(self._until), gone)
+            _demand(site, kept & self.told.kept_at(self._until), gone | self._purged(site))
+
+    def _purged(self, site: Site) -> set[SegmentId]:
+        """Return what was recorded in the times that the purge log says were destroyed."""
+        with site.index.read.begin() as connection:
+            times = [(entry.batch.first_ms, entry.batch.last_ms) for entry, _ in purge_log.purges(connection)]
+        return {one.id for one in self.told.made if any(first <= one.start_ms <= last for first, last in times)}
 
     def _pass(self, node: RetentionNode, made: list[Segment], *, hold: int) -> None:
         passed = Deletion(node, lambda _seconds: False).run()
