@@ -179,6 +179,9 @@ _SAID: Mapping[Action, str] = {
     Action.HOLD_RELEASE: "Released the {name}, for {matter}; it protects until {until}",
     Action.HOLD_KEEP: "Undid the release of the {name}, for {matter}",
     Action.HOLD_END: "The {name}, for {matter}, has ended",
+    Action.POLICY_SET: "Drew up version {version} of the retention policy for {of}, {target} days ({floor} to {ceiling}): {reason}",
+    Action.POLICY_APPROVE: "Signed version {version} of the retention policy for {of}",
+    Action.POLICY_FORCE: "From here on version {version} of the retention policy counts for {of}: {target} days ({floor} to {ceiling})",
     Action.LOG_UNSEAL: "Unsealed what {actor_name} did at {written}: {action}",
     Action.LOG_ERASE: "Erased entries {first} to {last}, by the rule of {days} days",
 }

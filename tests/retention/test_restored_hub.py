@@ -20,10 +20,12 @@ from vms.domain.hold import HeldTime
 from vms.domain.ids import CameraId, HoldId, StreamId
 from vms.domain.legal_hold import Ending
 from vms.domain.people import Person, Role
+from vms.domain.policy import DISTRICT, Days
 from vms.services.district import District, save_district
 from vms.services.hold_release import undo_release
 from vms.services.hold_resend import resend
 from vms.services.hub_link import LocalHub
+from vms.services.policies import NewPolicy, set_policy
 from vms.store import branches, hold_replica, holds
 from vms.store.database import Engines
 
@@ -168,7 +170,8 @@ def test_a_longer_window_that_the_backup_lacks_stops_deletion(restored: Restored
     restored.world.make_pass()
     backup = restored.save()
     with restored.central.writing() as session:
-        save_district(session, CONSOLE, District("Alder", "America/Los_Angeles", 30, "Helen Marsh"), at=NOW)
+        longer = NewPolicy(DISTRICT, Days(0, 30, 30), "the Board asked")
+        assert done(set_policy(session, restored.director, longer, at=NOW)).policy.in_force is not None
     made = _footage(restored)
     assert restored.world.make_pass().paused is None
     restored.put_back(backup)

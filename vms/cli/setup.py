@@ -8,11 +8,10 @@ import typer
 
 from vms.cli.context import Cli, allowed
 from vms.cli.output import err, out, sentences, working
+from vms.domain.policy import SHIPPED_TARGET
 from vms.services.branches import add_branch
 from vms.services.district import MOST_DAYS_KEPT, District, checked_timezone
 from vms.services.installation import Installation, install, migrate_all
-
-DAYS_KEPT = 14
 
 branch_app = typer.Typer(help="Branches of the district.", no_args_is_help=True)
 
@@ -22,7 +21,7 @@ def init(
     name: Annotated[str, typer.Option(help="The district's name, as on the public notice.", prompt="The district's name")],
     timezone: Annotated[str, typer.Option(help="IANA name, such as America/Los_Angeles.", prompt="Time zone, such as America/Los_Angeles")],
     director: Annotated[str, typer.Option(help="The Library Director's name.", prompt="The Library Director's name")],
-    days: Annotated[int, typer.Option(help=f"Days footage is kept, 1 to {MOST_DAYS_KEPT}.")] = DAYS_KEPT,
+    days: Annotated[int, typer.Option(help=f"Days footage is kept, 1 to {MOST_DAYS_KEPT}.")] = SHIPPED_TARGET,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
 ) -> None:
     """Set up a data directory: no account and no default password comes with it."""

@@ -13,6 +13,7 @@ from vms.cli.options import AsJson
 from vms.cli.output import Exit, out, print_json, sentences
 from vms.config import Settings
 from vms.domain.capacity import Room, bytes_a_day, bytes_needed, disks_needed
+from vms.domain.policy import SHIPPED_TARGET
 from vms.errors import InvalidInput, Unavailable
 from vms.services.capacity import measure
 from vms.services.district import load_district
@@ -88,4 +89,4 @@ def _planned(cameras: int, mbit: float, days: float, disk_bytes: float, *, as_js
 def _days(cli: Cli, settings: Settings) -> int:
     with cli.reading(settings) as session:
         district = load_district(session)
-    return 14 if district is None else district.days
+    return SHIPPED_TARGET if district is None else district.days

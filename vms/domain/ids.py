@@ -22,6 +22,8 @@ ProposalId = NewType("ProposalId", int)
 DelegationId = NewType("DelegationId", int)
 EmergencyId = NewType("EmergencyId", int)
 HoldId = NewType("HoldId", int)
+PolicyVersion = NewType("PolicyVersion", int)
+"""Counts up from 1 over all places of the district."""
 VolumeId = NewType("VolumeId", str)
 """UUID text, as in the volume's identity file."""
 ViewId = NewType("ViewId", str)

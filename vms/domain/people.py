@@ -61,6 +61,12 @@ class Permission(StrEnum):
     """Place legal holds, and undo the release of one."""
     HOLD_RELEASE = "hold.release"
     """Propose the release of a legal hold, or be the second person for it."""
+    POLICY_READ = "policy.read"
+    """How long footage is kept where, and which cameras it goes by."""
+    POLICY_SET = "policy.set"
+    """Say how long footage is kept, and sign what is in force."""
+    POLICY_CONFIRM = "policy.confirm"
+    """Be the second person where footage is to be kept for fewer days."""
     SIGNED_IN = "signed_in"
     """What every account may: its own page, the rules, the page shell."""
     SESSION_OWN = "session.own"
@@ -77,21 +83,23 @@ _WATCHES = _WATCHES_LIVE | {Permission.RECORDED_VIEW}
 _READS = frozenset({Permission.CAMERA_LIST, Permission.LOG_READ, Permission.LOG_EXPORT, Permission.REVIEW_READ}) | {
     Permission.PEOPLE_READ,
     Permission.HOLD_READ,
+    Permission.POLICY_READ,
 }
 _HOLDS = {Permission.HOLD_READ, Permission.HOLD_PLACE, Permission.HOLD_RELEASE}
-_DECIDES = _WATCHES | _HOLDS | {Permission.HEALTH_READ, Permission.LOG_READ, Permission.EMERGENCY_REVIEW}
+_POLICY = {Permission.POLICY_READ, Permission.POLICY_CONFIRM}
+_DECIDES = _WATCHES | _HOLDS | _POLICY | {Permission.HEALTH_READ, Permission.LOG_READ, Permission.EMERGENCY_REVIEW}
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.DESK: _WATCHES,
     Role.SUPERVISOR: _WATCHES,
     Role.BRANCH_MANAGER: _WATCHES_LIVE | {Permission.LOG_READ},
     Role.DIRECTOR: _DECIDES
-    | {Permission.LOG_EXPORT, Permission.REVIEW_READ}
+    | {Permission.LOG_EXPORT, Permission.REVIEW_READ, Permission.POLICY_SET}
     | {Permission.PEOPLE_READ, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END, Permission.SCREEN_MANAGE}
     | {Permission.DELEGATION_PROPOSE},
     Role.DELEGATE: _DECIDES,
     Role.COUNSEL: OF_EVERYBODY,
     Role.IT: OF_EVERYBODY
-    | {Permission.CAMERA_LIST, Permission.CAMERA_MANAGE, Permission.HEALTH_READ, Permission.HOLD_READ}
+    | {Permission.CAMERA_LIST, Permission.CAMERA_MANAGE, Permission.HEALTH_READ, Permission.HOLD_READ, Permission.POLICY_READ}
     | {Permission.PEOPLE_READ, Permission.PEOPLE_PROPOSE, Permission.PEOPLE_END, Permission.SCREEN_MANAGE}
     | {Permission.DELEGATION_PROPOSE},
     Role.AUDITOR: OF_EVERYBODY | _READS | {Permission.EMERGENCY_REVIEW},
@@ -387,6 +395,7 @@ CONSOLE_PERMISSIONS = frozenset({Permission.PUBLIC, Permission.CAMERA_LIST, Perm
     Permission.DELEGATION_PROPOSE,
     Permission.SCREEN_MANAGE,
     Permission.HOLD_READ,
+    Permission.POLICY_READ,
 }
 """What works on the command line without `vms login`; watching, holds and the log are acts of people."""
 

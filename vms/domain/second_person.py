@@ -25,11 +25,16 @@ class Act(StrEnum):
     """Lend the Delegate's role to an account."""
     HOLD_RELEASE = "hold:release"
     """Let footage that a legal hold protects be destroyed again."""
+    POLICY_LOWER = "policy:lower"
+    """Keep footage for fewer days."""
 
 
 OF_PERSONS = frozenset({Act.PERSON_CONFIRM, Act.PERSON_RESET, Act.PERSON_DELEGATE})
 """Acts whose subject is an account."""
-POWERS: dict[Act, Permission] = dict.fromkeys(OF_PERSONS, Permission.PEOPLE_CONFIRM) | {Act.HOLD_RELEASE: Permission.HOLD_RELEASE}
+POWERS: dict[Act, Permission] = dict.fromkeys(OF_PERSONS, Permission.PEOPLE_CONFIRM) | {
+    Act.HOLD_RELEASE: Permission.HOLD_RELEASE,
+    Act.POLICY_LOWER: Permission.POLICY_CONFIRM,
+}
 """Who holds the permission may be the second person."""
 
 
@@ -56,7 +61,7 @@ class Proposal:
     id: ProposalId
     act: Act
     subject: int
-    """Whose rights it is about, or which hold: the number of what `act` is done to."""
+    """Whose rights it is about, which hold, or which version of a policy: the number of what `act` is done to."""
     reason: str
     by: str
     """`Actor.label`"""

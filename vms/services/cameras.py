@@ -36,6 +36,7 @@ from vms.services.access_log import record, refuse
 from vms.services.areas import area_for_camera, checked_area
 from vms.services.holds import cover_camera, note_covered
 from vms.services.names import named
+from vms.services.policies import refuse_shorter
 from vms.services.refusals import no_such, not_allowed
 from vms.store import branches, camera_passwords, cameras, holds
 from vms.store.cameras import Removed, stream_configs
@@ -166,7 +167,8 @@ def edit_camera(
 ) -> CameraDetails | Refused:
     """Change a camera. Conflict when somebody changed it meanwhile or the name is taken; InvalidInput says what is wrong.
 
-    A hold on the area it comes to covers it from the same commit on; one that it was under before goes on covering it.
+    A hold on the area it comes to covers it from the same commit on; one that it was under before goes on covering it. Where the policy
+    of that area keeps footage shorter, it doesn't go there before the Director has said so.
     """
     before = manageable(session, actor, camera_id, "change a camera")
     if isinstance(before, Refused):
@@ -180,6 +182,8 @@ def edit_camera(
     except ValueError as err:
         raise InvalidInput(str(err)) from err
     after = _in_area(after, area)
+    if refused := refuse_shorter(session, before.camera, after.camera):
+        return refuse(session, actor, Action.CAMERA_EDIT, refused, at=at, camera_id=camera_id)
     cameras.change(session, after, at=at)
     if edit.password is not None:
         after = _sealed_anew(session, after, edit.password)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from vms.config import Settings
 from vms.domain.second_person import OF_PERSONS, Act, Proposal
-from vms.services import delegations, hold_release, people, second_person
+from vms.services import delegations, hold_release, people, policies, second_person
 from vms.services.access_log import together
 from vms.services.outbox import post
 
@@ -18,11 +18,13 @@ _WORDS = {
     Act.PERSON_RESET: "the account {name} is to be reset",
     Act.PERSON_DELEGATE: "the Delegate's role is to be lent to {name}",
     Act.HOLD_RELEASE: "the {name} is to be released",
+    Act.POLICY_LOWER: "by the {name}, footage is to be kept for fewer days",
 }
 _CARRY_OUT: dict[Act, Callable[[Session, Proposal, datetime], None]] = {
     Act.PERSON_CONFIRM: people.confirm_alone,
     Act.PERSON_DELEGATE: delegations.confirm_alone,
     Act.HOLD_RELEASE: hold_release.release_alone,
+    Act.POLICY_LOWER: policies.lower_alone,
 }
 """An act without a line is never done alone."""
 

@@ -10,7 +10,7 @@ the clock's, so none that lacks the hold begins after it. A node applies the cha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -18,11 +18,8 @@ from vms.domain.hold import HoldAnswer
 from vms.domain.ids import NodeId
 from vms.domain.retention import LEASE_LASTS, LEASE_MARGIN, Orders
 from vms.errors import Conflict, NotFound
-from vms.services.district import load_district
 from vms.services.hold_release import note_ended, write_due
-from vms.store import holds, leases, nodes
-
-_DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
+from vms.store import holds, leases, nodes, policies
 
 
 def orders(session: Session, node: NodeId, applied_seq: int, *, at: datetime, sure: bool) -> Orders:
@@ -37,8 +34,7 @@ def orders(session: Session, node: NodeId, applied_seq: int, *, at: datetime, su
     ended = write_due(session, at=at) if sure else []
     newest = holds.seq(session)
     changes = leases.changes(session, node, applied_seq)
-    district = load_district(session)
-    rules = [] if district is None else leases.rules(session, node, district.days * _DAY_MS)
+    rules = leases.rules(session, node, policies.said(session))
     leases.put_given(session, node, newest, at)
     leases.grant(session, node, newest, until=at + LEASE_LASTS + LEASE_MARGIN, at=at)
     note_ended(session, ended, at=at)

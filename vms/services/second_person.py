@@ -14,7 +14,7 @@ from vms.domain.people import Account, Actor, Permission, Person, System
 from vms.domain.second_person import ALONE_WAIT, OF_PERSONS, POWERS, Act, Alone, Decision, Proposal
 from vms.services.access_log import name_of, record, refuse
 from vms.services.refusals import no_such
-from vms.store import hold_names, people, proposals
+from vms.store import hold_names, people, policies, proposals
 
 LIST_LIMIT = 1000
 NO_WAIT = timedelta(0)
@@ -146,8 +146,10 @@ def waiting_of(session: Session, act: Act) -> list[Proposal]:
 def names_of(session: Session, waiting: Sequence[Proposal]) -> dict[ProposalId, str]:
     """Return what each is about, in words that everybody with an account may read."""
     accounts: dict[int, str] = {account.id: account.name for account in people.find(session)}
-    holds = hold_names.spoken_names(session, [HoldId(one.subject) for one in waiting if one.act not in OF_PERSONS])
-    return {one.id: (accounts if one.act in OF_PERSONS else holds)[one.subject] for one in waiting}
+    holds = hold_names.spoken_names(session, [HoldId(one.subject) for one in waiting if one.act is Act.HOLD_RELEASE])
+    versions = policies.spoken_names(session, [one.subject for one in waiting if one.act is Act.POLICY_LOWER])
+    called = {Act.HOLD_RELEASE: holds, Act.POLICY_LOWER: versions} | dict.fromkeys(OF_PERSONS, accounts)
+    return {one.id: called[one.act][one.subject] for one in waiting}
 
 
 def mark_announced(session: Session, *, at: datetime) -> None:
@@ -195,5 +197,8 @@ def _subject(session: Session, proposal: Proposal) -> dict[str, str]:
     if proposal.act in OF_PERSONS:
         account = people.get(session, PersonId(proposal.subject))
         return {"person": str(proposal.subject)} | ({} if account is None else {"name": account.name})
-    names = hold_names.spoken_names(session, [HoldId(proposal.subject)])
-    return {"hold": str(proposal.subject)} | ({"name": names[proposal.subject]} if proposal.subject in names else {})
+    if proposal.act is Act.POLICY_LOWER:
+        what, names = "version", policies.spoken_names(session, [proposal.subject])
+    else:
+        what, names = "hold", hold_names.spoken_names(session, [HoldId(proposal.subject)])
+    return {what: str(proposal.subject)} | ({"name": names[proposal.subject]} if proposal.subject in names else {})

@@ -90,6 +90,12 @@ def stream_id(session: Session, camera_id: CameraId, role: StreamRole) -> Stream
     return None if number is None else StreamId(number)
 
 
+def every_stream(session: Session, camera_id: CameraId) -> list[StreamId]:
+    """Return the streams that a camera has or had."""
+    query = select(StreamRow.id).where(StreamRow.camera_id == camera_id).order_by(StreamRow.id)
+    return [StreamId(number) for number in session.scalars(query)]
+
+
 def camera_of(session: Session, stream: StreamId) -> CameraId | None:
     """Return the camera that `stream` is or was of, removed ones too; None for a stream that was never here."""
     found = session.scalar(select(StreamRow.camera_id).where(StreamRow.id == stream))

@@ -78,10 +78,10 @@ def cover(session: Session, pairs: Sequence[tuple[HoldId, CameraId]]) -> None:
     session.execute(insert(HoldCameraRow), rows)
 
 
-def count_change(session: Session) -> None:
-    """Give a number to a change that concerns no camera, so that nodes ask again and a backup that lacks it is noticed."""
+def count_change(session: Session) -> int:
+    """Give a number to a change that concerns no camera's holds, so that nodes ask again and a backup that lacks it is noticed."""
     lock(session)
-    _count(session, 1)
+    return _count(session, 1)
 
 
 def number_anew(session: Session, at: datetime) -> int:
@@ -156,6 +156,17 @@ def coming_to(session: Session, place: Place, *, after_ms: int) -> list[LegalHol
     under = exists().where(HoldCameraRow.hold_id == LegalHoldRow.id, HoldCameraRow.camera_id == place.camera_id)
     lasting = or_(LegalHoldRow.end_ms.is_(None), LegalHoldRow.end_ms > after_ms)
     return _found(session, and_(LegalHoldRow.released_at.is_(None), lasting, covers, ~under))
+
+
+def held_times(session: Session, camera: CameraId) -> list[HeldTime]:
+    """Return what unreleased holds name of a camera's time."""
+    query = (
+        select(LegalHoldRow.start_ms, LegalHoldRow.end_ms)
+        .join(HoldCameraRow, HoldCameraRow.hold_id == LegalHoldRow.id)
+        .where(HoldCameraRow.camera_id == camera, HoldCameraRow.released_seq.is_(None))
+        .order_by(LegalHoldRow.start_ms, LegalHoldRow.id)
+    )
+    return [HeldTime(start_ms, end_ms) for start_ms, end_ms in session.execute(query)]
 
 
 def get(session: Session, reach: Reach | None, number: HoldId) -> LegalHold | None:

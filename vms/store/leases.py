@@ -9,8 +9,9 @@ from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from vms.domain.hold import HeldTime, HoldAnswer, HoldChange
-from vms.domain.ids import CameraId, HoldId, NodeId, StreamId
+from vms.domain.ids import AreaId, BranchId, CameraId, HoldId, NodeId, StreamId
 from vms.domain.legal_hold import StoredAnswer
+from vms.domain.policy import Said, chain_of, window_at
 from vms.domain.retention import StreamRule
 from vms.store.central_tables import CameraRow, DeviceRow, NodeRow, StreamRow
 from vms.store.database import insert_into
@@ -37,16 +38,21 @@ def changes(session: Session, node: NodeId, after: int) -> list[HoldChange]:
     return sorted(found, key=lambda change: change.seq)
 
 
-def rules(session: Session, node: NodeId, keep_ms: int) -> list[StreamRule]:
-    """Return the rule of every stream of a node's cameras; those that were taken away have footage, too."""
+def rules(session: Session, node: NodeId, said: Said) -> list[StreamRule]:
+    """Return the rule of every stream of a node's cameras by what policies say; those that were taken away have footage, too."""
     query = (
-        select(StreamRow.id, StreamRow.camera_id)
+        select(StreamRow.id, CameraRow.id, CameraRow.branch_id, CameraRow.area_id)
         .join(CameraRow, CameraRow.id == StreamRow.camera_id)
         .join(DeviceRow, DeviceRow.id == CameraRow.device_id)
         .where(DeviceRow.node_id == node)
         .order_by(StreamRow.id)
     )
-    return [StreamRule(StreamId(stream), CameraId(camera), keep_ms) for stream, camera in session.execute(query)]
+    found = list[StreamRule]()
+    for stream, camera, branch, area in session.execute(query):
+        window = window_at(said, chain_of(BranchId(branch), None if area is None else AreaId(area), CameraId(camera)))
+        if window is not None:
+            found.append(StreamRule(StreamId(stream), CameraId(camera), window.keep_ms))
+    return found
 
 
 def grant(session: Session, node: NodeId, hold_seq: int, *, until: datetime, at: datetime) -> None:
@@ -68,6 +74,15 @@ def granted_before(session: Session, node: NodeId, hold_seq: int) -> datetime | 
 def applied(session: Session, node: NodeId) -> int:
     """Return how far a node says that it has put holds into force; 0 for one that never said."""
     return session.scalar(select(NodeHoldStateRow.applied_seq).where(NodeHoldStateRow.node_id == node)) or 0
+
+
+def applied_at(session: Session, node: NodeId) -> tuple[int, datetime] | None:
+    """Return how far a node says that it has put holds into force, and when it last got further; None for one that never said."""
+    query = select(NodeHoldStateRow.applied_seq, NodeHoldStateRow.at).where(
+        NodeHoldStateRow.node_id == node, NodeHoldStateRow.applied_seq > 0
+    )
+    found = session.execute(query).one_or_none()
+    return None if found is None else (found[0], found[1])
 
 
 def put_applied(session: Session, node: NodeId, applied_seq: int, at: datetime) -> None:

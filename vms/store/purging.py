@@ -13,7 +13,7 @@ The file goes before its row: no file is left that neither a live row, nor a con
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
 
@@ -100,6 +100,11 @@ def due(connection: Connection, rule: StreamRule, now_ms: int) -> tuple[int, int
         found = connection.execute(select(func.count(), func.coalesce(func.sum(SegmentRow.size_bytes), 0)).where(free)).one()
         segments, size_bytes = segments + found[0], size_bytes + found[1]
     return segments, size_bytes
+
+
+def due_by(connection: Connection, rule: StreamRule, keep_ms: int, now_ms: int) -> tuple[int, int]:
+    """Return the same as `due` if the stream were kept for `keep_ms`."""
+    return due(connection, replace(rule, keep_ms=keep_ms), now_ms)
 
 
 def kept(connection: Connection, rule: StreamRule, now_ms: int) -> int:

@@ -78,7 +78,7 @@ CREATE TABLE proposal (
   decision VARCHAR(32),
   decided_at BIGINT,
   CONSTRAINT pk_proposal PRIMARY KEY (id),
-  CONSTRAINT ck_proposal_act CHECK (act IN ('person:confirm', 'person:reset', 'person:delegate', 'hold:release')),
+  CONSTRAINT ck_proposal_act CHECK (act IN ('person:confirm', 'person:reset', 'person:delegate', 'hold:release', 'policy:lower')),
   CONSTRAINT ck_proposal_decision CHECK (decision IN ('approved', 'stopped', 'alone'))
 );
 
@@ -610,4 +610,48 @@ CREATE TABLE delegation_area (
   CONSTRAINT pk_delegation_area PRIMARY KEY (delegation_id, area_id),
   CONSTRAINT fk_delegation_area_delegation_id FOREIGN KEY(delegation_id) REFERENCES delegation (id),
   CONSTRAINT fk_delegation_area_area_id FOREIGN KEY(area_id) REFERENCES area (id)
+);
+
+CREATE TABLE retention_policy (
+  version INTEGER NOT NULL,
+  place VARCHAR(32) NOT NULL,
+  place_id INTEGER NOT NULL,
+  min_days INTEGER,
+  target_days INTEGER,
+  max_days INTEGER,
+  legal_basis TEXT NOT NULL,
+  public_text TEXT NOT NULL,
+  review_at BIGINT,
+  reason TEXT NOT NULL,
+  made_by VARCHAR(300) NOT NULL,
+  made_by_name VARCHAR(360) NOT NULL,
+  made_at BIGINT NOT NULL,
+  CONSTRAINT pk_retention_policy PRIMARY KEY (version),
+  CONSTRAINT ck_retention_policy_place CHECK (place IN ('district', 'branch', 'area', 'camera')),
+  CONSTRAINT ck_retention_policy_place_id CHECK ((place = 'district') = (place_id = 0)),
+  CONSTRAINT ck_retention_policy_whole CHECK (place <> 'district' OR (min_days IS NOT NULL AND target_days IS NOT NULL AND max_days IS NOT NULL)),
+  CONSTRAINT ck_retention_policy_days CHECK (min_days >= 0 AND target_days >= 1 AND max_days >= 1),
+  CONSTRAINT ck_retention_policy_order CHECK (min_days <= target_days AND target_days <= max_days AND min_days <= max_days)
+);
+
+CREATE INDEX ix_retention_policy_place_place_id ON retention_policy (place, place_id);
+
+CREATE TABLE policy_force (
+  version INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  at BIGINT NOT NULL,
+  "by" VARCHAR(300) NOT NULL,
+  by_name VARCHAR(360) NOT NULL,
+  CONSTRAINT pk_policy_force PRIMARY KEY (version),
+  CONSTRAINT uq_policy_force_seq UNIQUE (seq),
+  CONSTRAINT fk_policy_force_version FOREIGN KEY(version) REFERENCES retention_policy (version)
+);
+
+CREATE TABLE policy_approval (
+  version INTEGER NOT NULL,
+  at BIGINT NOT NULL,
+  "by" VARCHAR(300) NOT NULL,
+  by_name VARCHAR(360) NOT NULL,
+  CONSTRAINT pk_policy_approval PRIMARY KEY (version),
+  CONSTRAINT fk_policy_approval_version FOREIGN KEY(version) REFERENCES retention_policy (version)
 );

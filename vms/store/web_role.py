@@ -18,6 +18,7 @@ from vms.store.log_tables import (
     AccessTileRow,
     ReviewRow,
 )
+from vms.store.policy_tables import PolicyApprovalRow, PolicyForceRow, RetentionPolicyRow
 
 _OF_THE_LOG = {
     AccessEventRow.__tablename__: ("SELECT", "INSERT"),
@@ -31,6 +32,10 @@ _OF_THE_LOG = {
     AccessCosignatureRow.__tablename__: ("SELECT",),
     ReviewRow.__tablename__: ("SELECT",),
 }
+_ADDED_ALONE = dict.fromkeys(
+    (RetentionPolicyRow.__tablename__, PolicyForceRow.__tablename__, PolicyApprovalRow.__tablename__), ("SELECT", "INSERT")
+)
+"""Versions of policies: what was said stays said."""
 _ELSEWHERE = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _TOO_MUCH = """
 SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolsuper AND pg_has_role(:role, oid, 'MEMBER'))
@@ -68,7 +73,7 @@ def _grants(role: str) -> Iterator[str]:
     yield f"GRANT USAGE ON SCHEMA public TO {role}"
     yield f"GRANT SELECT ON alembic_version TO {role}"
     for table in SCHEMA.sorted_tables:
-        yield f"GRANT {', '.join(_OF_THE_LOG.get(table.name, _ELSEWHERE))} ON {table.name} TO {role}"
+        yield f"GRANT {', '.join((_OF_THE_LOG | _ADDED_ALONE).get(table.name, _ELSEWHERE))} ON {table.name} TO {role}"
 
 
 def _can_change_entries(connection: Connection, role: str) -> bool:

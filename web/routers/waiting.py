@@ -28,6 +28,7 @@ ACTS = {
     Act.PERSON_DELEGATE: "The Delegate’s role is to be lent to {name}.",
     Act.PERSON_RESET: "Password and second factor are to be taken off the account {name}, for somebody who lost them.",
     Act.HOLD_RELEASE: "The {name} is to be released: a week later its footage may be destroyed.",
+    Act.POLICY_LOWER: "By the {name}, footage is to be kept for fewer days: what is older then is destroyed.",
 }
 
 

@@ -25,14 +25,16 @@ from vms.domain.checkpoint import read_note
 from vms.domain.footage import FragmentEntry
 from vms.domain.ids import BranchId, CameraId, ProposalId
 from vms.domain.people import Proof, Role
+from vms.domain.policy import Days
 from vms.domain.screens import SessionKind
 from vms.domain.second_person import Act
 from vms.domain.timespan import EPOCH, Timespan, ticks_of
 from vms.errors import ConfigError, Conflict
+from vms.services.district import District, load_district
 from vms.services.log_key import LogKey
 from vms.services.log_proof import sign_checkpoint
 from vms.services.log_verify import verify_log
-from vms.store import access_log, holds, proposals, segments, sessions, volumes
+from vms.store import access_log, holds, policies, proposals, segments, sessions, settings, volumes
 from vms.store.central_tables import SCHEMA
 from vms.store.database import Engines, make_engines
 from vms.store.index_base import NodeIndex
@@ -326,3 +328,44 @@ def test_what_waited_before_there_were_holds_waits_on(database: str, request: py
         assert holds.lock(session) == 0
         with pytest.raises(Conflict, match="already"):
             proposals.add(session, replace(waits, id=ProposalId(3)))
+
+
+@pytest.mark.parametrize("database", ["empty", pytest.param("empty_postgresql", marks=pytest.mark.slow)])
+def test_the_days_of_set_up_become_the_first_policy_and_delegations_stay(database: str, request: pytest.FixtureRequest) -> None:
+    engines: Engines = request.getfixturevalue(database)
+    config = _config(Which.CENTRAL)
+    with engines.write.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0016")
+        for key, value in (("name", "Alder"), ("timezone", "UTC"), ("days", "21"), ("director", "Ana")):
+            connection.execute(text("INSERT INTO setting (key, value) VALUES (:key, :value)"), {"key": f"district.{key}", "value": value})
+        connection.execute(text("UPDATE hold_clock SET seq = 7"))
+        connection.execute(
+            text(
+                "INSERT INTO person (id, name, name_key, role, whole_district, firm, password_hash, created_at)"
+                " VALUES (8, 'Eve', 'eve', 'desk', :whole, '', 'hash', 5)"
+            ),
+            {"whole": True},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO proposal (id, act, subject_id, reason, proposed_by, proposed_by_name, proposed_at, earliest_at)"
+                " VALUES (1, 'person:delegate', 8, '', 'os:pat@here', 'pat', 5, 6)"
+            )
+        )
+        lent = "INSERT INTO delegation (id, person_id, whole_district, starts_at, ends_at) VALUES (1, 8, :whole, 5, 9)"
+        connection.execute(text(lent), {"whole": True})
+    migrate(engines, Which.CENTRAL)
+    with engines.writing() as session:
+        (first,) = policies.versions(session, limit=9)
+        assert (first.version, first.days, first.made_by, first.approval) == (1, Days(0, 21, 30), "system:migration", None)
+        assert first.in_force is not None
+        assert (first.in_force.seq, holds.lock(session)) == (8, 8), "nodes ask again"
+        assert load_district(session) == District("Alder", "UTC", 21, "Ana")
+        assert "district.days" not in settings.load(session)
+        (waits,) = proposals.waiting(session, limit=9)
+        proposals.add(session, replace(waits, id=ProposalId(2), act=Act.POLICY_LOWER))
+    with pytest.raises(IntegrityError, match="ck_proposal_act"), engines.write.begin() as connection:
+        connection.execute(text("UPDATE proposal SET act = 'other'"))
+    with pytest.raises(IntegrityError), engines.write.begin() as connection:
+        connection.execute(text("DELETE FROM proposal WHERE id = 1"))

@@ -1,0 +1,124 @@
+"""How policies inherit: floor ≤ target ≤ ceiling at every place, and no place leaves what the one above allows."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vms.domain.ids import AreaId, BranchId, CameraId
+from vms.domain.policy import (
+    DISTRICT,
+    MOST_DAYS,
+    Days,
+    Effect,
+    PlaceKind,
+    PolicyPlace,
+    Window,
+    chain_of,
+    effect_of,
+    why_not,
+    window_at,
+    within,
+)
+
+CHAIN = chain_of(BranchId(1), AreaId(2), CameraId(3))
+SHIPPED = Days(0, 14, 30)
+_NUMBERS = st.none() | st.integers(-3, 60) | st.integers(MOST_DAYS - 3, MOST_DAYS + 3)
+OWN = st.builds(Days, _NUMBERS, _NUMBERS, _NUMBERS)
+WINDOWS = st.lists(st.integers(0, 60), min_size=3, max_size=3).map(sorted).filter(lambda days: days[1] > 0).map(lambda days: Window(*days))
+
+
+@given(above=WINDOWS, below=st.lists(OWN, min_size=3, max_size=3))
+def test_whatever_is_said_floor_target_and_ceiling_stand_in_order_within_those_above(above: Window, below: list[Days]) -> None:
+    said = {DISTRICT: Days(above.min_days, above.target_days, above.max_days)} | dict(zip(CHAIN[1:], below, strict=True))
+    windows = [window_at(said, CHAIN[:length]) for length in range(1, 5)]
+    assert windows[0] == above
+    for outer, inner in pairwise(windows):
+        assert outer is not None
+        assert inner is not None
+        assert outer.min_days <= inner.min_days <= inner.target_days <= inner.max_days <= outer.max_days
+
+
+@given(above=WINDOWS, below=st.lists(OWN, min_size=2, max_size=2))
+def test_a_place_that_says_nothing_is_as_the_one_above(above: Window, below: list[Days]) -> None:
+    said = {DISTRICT: Days(above.min_days, above.target_days, above.max_days)} | dict(zip(CHAIN[1:3], below, strict=True))
+    assert window_at(said, CHAIN) == window_at(said, CHAIN[:3])
+    assert within(above, Days()) == above
+
+
+@given(above=WINDOWS, own=OWN)
+def test_what_is_found_nothing_wrong_with_counts_as_it_was_said(above: Window, own: Days) -> None:
+    if why_not(above, own) is None:
+        counts = within(above, own)
+        given_numbers = [(own.min_days, counts.min_days), (own.target_days, counts.target_days), (own.max_days, counts.max_days)]
+        assert all(number in (None, found) for number, found in given_numbers)
+        assert counts.target_days >= 1
+        assert why_not(above, Days(counts.min_days, counts.target_days, counts.max_days)) is None
+
+
+@given(above=WINDOWS, own=OWN, target=st.integers(1, 60))
+def test_a_longer_target_never_keeps_footage_shorter(above: Window, own: Days, target: int) -> None:
+    longer = Window(above.min_days, max(above.target_days, min(target, above.max_days)), above.max_days)
+    assert within(longer, own).target_days >= within(above, own).target_days
+
+
+@given(own=OWN)
+def test_of_the_district_exactly_what_is_whole_and_in_order_is_taken(own: Days) -> None:
+    low, target, high = own.min_days, own.target_days, own.max_days
+    whole = low is not None and target is not None and high is not None
+    good = whole and 0 <= (low or 0) <= (target or 0) <= (high or 0) <= MOST_DAYS and target != 0
+    assert (why_not(None, own) is None) == good
+
+
+@pytest.mark.parametrize(
+    ("own", "word"),
+    [
+        (Days(target_days=40), "target of 40"),
+        (Days(max_days=31), "ceiling of 31"),
+        (Days(min_days=-1), "floor of -1"),
+        (Days(min_days=20, max_days=10), "ceiling of 10"),
+        (Days(min_days=10, target_days=9), "target of 9"),
+        (Days(target_days=0), "at least 1 day"),
+        (Days(max_days=0), "at least 1 day"),
+    ],
+)
+def test_what_leaves_the_place_above_is_told_in_a_sentence(own: Days, word: str) -> None:
+    assert word in (why_not(Window(0, 14, 30), own) or "")
+
+
+def test_without_a_policy_of_the_district_nothing_counts_anywhere() -> None:
+    assert window_at({}, CHAIN) is None
+    assert window_at({PolicyPlace(PlaceKind.BRANCH, 1): SHIPPED}, CHAIN) is None
+
+
+def test_a_number_that_no_longer_fits_counts_as_the_nearest_that_does() -> None:
+    said = {DISTRICT: Days(0, 7, 10), PolicyPlace(PlaceKind.BRANCH, 1): Days(None, 20, 25)}
+    assert window_at(said, CHAIN) == Window(0, 10, 10)
+
+
+_W = Window(2, 14, 30)
+
+
+@pytest.mark.parametrize(
+    ("after", "effect"),
+    [
+        (_W, Effect.NEITHER),
+        (Window(2, 13, 30), Effect.LOWERS),
+        (Window(1, 14, 30), Effect.LOWERS),
+        (Window(1, 20, 30), Effect.LOWERS),
+        (Window(2, 15, 30), Effect.RAISES),
+        (Window(3, 14, 30), Effect.RAISES),
+        (Window(2, 14, 31), Effect.RAISES),
+        (Window(2, 14, 20), Effect.NEITHER),
+    ],
+)
+def test_a_change_is_judged_by_what_it_keeps(after: Window, effect: Effect) -> None:
+    assert effect_of([(_W, after)]) is effect
+    assert effect_of([(_W, Window(2, 20, 30)), (_W, after)]) is (Effect.LOWERS if effect is Effect.LOWERS else Effect.RAISES)
+
+
+def test_where_nothing_counted_before_nothing_is_kept_shorter() -> None:
+    assert effect_of([(None, _W)]) is Effect.NEITHER
