@@ -112,6 +112,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "hold show": ("hold",),
     "hold undo": ("hold",),
     "init": ("director", "name", "timezone"),
+    "policy set": ("area", "basis", "branch", "camera", "ceiling", "floor", "public_text", "reason", "review", "target"),
     "retention attest": ("camera", "day"),
     "screen add": ("branch", "name"),
     "screen end": ("screen",),
