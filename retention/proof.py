@@ -29,7 +29,7 @@ AT_WORK = timedelta(hours=1, minutes=30)
 
 class Verdict(StrEnum):
     GONE = "gone"
-    """Its window is over, no hold keeps anything, and nothing is left."""
+    """Its window is over, and nothing is left but what a sealed hold may keep: of that nobody is told, whether there is any or not."""
     HELD = "held"
     """Its window is over, and whatever is left is kept by a hold."""
     KEPT = "kept"
@@ -54,7 +54,7 @@ class DayProof:
     over_at: datetime | None
     """When the window of the day's last moment ends."""
     held: tuple[HoldId, ...]
-    """Holds that protect some of the day."""
+    """Holds that protect some of the day. What a sealed one keeps alone counts as gone, here and below."""
     purges: tuple[Purge, ...]
     rows: int
     """Segments of the day in the index."""
@@ -98,14 +98,27 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
     with node.index.read.begin() as connection:
         rules = [rule for rule in stream_rules.rules(connection) if rule.camera_id == camera_id]
         streams = [rule.stream_id for rule in rules]
-        held = _holds_of(connection, camera_id, start_ms, end_ms)
+        keeping = _holds_of(connection, camera_id, start_ms, end_ms)
+        sealed = hold_replica.sealed(connection)
         rows = [row for stream in streams for row in segments.find(connection, stream, day)]
         gone = purge_log.purges_of(connection, camera_id, start_ms, end_ms)
         chain = purge_log.follow(connection, frozenset(noted))
         places = volumes.all_volumes(connection)
     files, unmounted = _files(places, streams, hours)
     of_day = {one for one in files if start_ms <= split_segment_id(one)[1] < end_ms}
-    keys = node.keys.destroyed(camera_id, hours)
+    held = [one for one in keeping if one[0] not in sealed]
+    secret = _Secret(
+        before_ms=None if not rules else ms_of(node.clock.now()) - max(rule.keep_ms for rule in rules),
+        sealed=[time for hold, time in keeping if hold in sealed],
+        told=[time for _, time in held],
+    )
+    hidden = {row.id for row in rows if secret.has(row.start_ticks, row.end_ticks)}
+    rows, of_day = [row for row in rows if row.id not in hidden], of_day - hidden
+    shown = {split_segment_id(one)[1] // purging.HOUR_MS for one in of_day | {row.id for row in rows}}
+    keys = {
+        hour: 0 if at_ms is None and hour not in shown and secret.has_hour(hour) else at_ms
+        for hour, at_ms in node.keys.destroyed(camera_id, hours).items()
+    }
     keep_ms = max((rule.keep_ms for rule in rules), default=None)
     over_at = None if keep_ms is None else datetime_of_ms(end_ms + keep_ms)
     wrong = [position for position, digest in noted.items() if _differs(chain, position, digest)]
@@ -144,7 +157,7 @@ class Standing:
     oldest_at: datetime | None
     keeps_days: float
     held: int
-    """Segments past their window that a hold keeps."""
+    """Segments past their window that a hold keeps; of what a sealed one keeps alone nothing is said, here and below."""
     overdue: int
     """Segments that should be gone: past their window for longer than a pass takes to come, and kept by nothing."""
 
@@ -156,12 +169,29 @@ def standings(node: RetentionNode) -> list[Standing]:
         rules = stream_rules.rules(connection)
         for camera in sorted({rule.camera_id for rule in rules}):
             mine = [rule for rule in rules if rule.camera_id == camera]
-            starts = [start for rule in mine if (start := segments.oldest_ms(connection, rule.stream_id)) is not None]
+            starts = [start for rule in mine if (start := purging.oldest_ms(connection, rule, now_ms)) is not None]
             overdue = sum(purging.due(connection, rule, now_ms - AT_WORK // _MS)[0] for rule in mine)
             held = sum(purging.kept(connection, rule, now_ms) for rule in mine)
             oldest = None if not starts else datetime_of_ms(min(starts))
             found.append(Standing(camera, oldest, max(rule.keep_ms for rule in mine) / _DAY_MS, held, overdue))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Secret:
+    """What sealed holds alone keep of a camera past its window: people are told the same as if it had been destroyed."""
+
+    before_ms: int | None
+    sealed: Sequence[HeldTime]
+    told: Sequence[HeldTime]
+
+    def has(self, start_ticks: int, end_ticks: int) -> bool:
+        past = self.before_ms is not None and end_ticks <= self.before_ms * TICKS_PER_MS
+        touched = (any(time.overlaps(start_ticks, end_ticks) for time in times) for times in (self.sealed, self.told))
+        return past and [*touched] == [True, False]
+
+    def has_hour(self, hour: int) -> bool:
+        return self.has(*(begins * purging.HOUR_MS * TICKS_PER_MS for begins in (hour, hour + 1)))
 
 
 @dataclass(frozen=True, slots=True)

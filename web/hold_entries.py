@@ -35,6 +35,8 @@ class HoldEntries(BaseModel):
     """The last day, 2027-02-28; empty for three months from now."""
     expires: Text = ""
     """The last day of a provisional hold, or nothing."""
+    sealed: bool = False
+    """The law keeps it secret."""
 
     @property
     def scope(self) -> HoldScope:
@@ -72,6 +74,7 @@ class HoldForm(HoldEntries):
             authority=self.authority,
             review_at=last_day(self.review, zone),
             expires_at=last_day(self.expires, zone),
+            sealed=self.sealed,
         )
 
 
@@ -92,6 +95,7 @@ class HoldOrder(HoldEntries):
             authority=self.authority,
             review_at=last_day(self.review, zone),
             expires_at=last_day(self.expires, zone),
+            sealed=self.sealed,
         )
 
 

@@ -15,6 +15,7 @@ from vms.domain.legal_hold import COOL_OFF, LAPSE_GRACE, HeldCamera, HoldOvervie
 from vms.domain.people import PERMISSIONS, Permission, Person, Role
 from vms.domain.second_person import Proposal
 from vms.domain.timespan import datetime_of_ms
+from vms.services import sealed_holds
 from vms.services.areas import list_areas
 from vms.services.branches import list_branches, list_whole_branches
 from vms.services.cameras import Removed, list_cameras
@@ -106,7 +107,7 @@ def overview_row(overview: HoldOverview, at: datetime) -> OverviewRow:
     return OverviewRow(
         id=hold.id,
         matter=hold.matter,
-        kind=HOLD_KINDS[hold.kind],
+        kind=_kind(hold),
         state=state,
         state_words=HOLD_STATES[state],
         review_at=hold.review_at,
@@ -121,13 +122,14 @@ def overview_row(overview: HoldOverview, at: datetime) -> OverviewRow:
 def hold_page(session: Session, standing: HoldStanding, person: Person, at: datetime) -> HoldPage:
     """Return what a page of this hold shows to `person`."""
     hold, state = standing.hold, standing.hold.state(at)
-    named, waiting = named_within(session, person, hold), waiting_release(session, hold.id)
+    named = named_within(session, person, hold)
+    waiting = waiting_release(session, hold.id) if hold.seal is None else sealed_holds.waiting_release(session, hold, at=at)
     ends, mine = may_end(session, person, hold), person.may(Permission.HOLD_RELEASE)
     condemned, purged = standing.lost_segments
     unended = state in (HoldState.ACTIVE, HoldState.LAPSING)
     return HoldPage(
         hold=hold,
-        kind=HOLD_KINDS[hold.kind],
+        kind=_kind(hold),
         state=state,
         state_words=HOLD_STATES[state],
         start=datetime_of_ms(hold.time.start_ms),
@@ -141,9 +143,9 @@ def hold_page(session: Session, standing: HoldStanding, person: Person, at: date
         purged=purged,
         waiting=waiting,
         may_release=unended and ends and waiting is None,
-        may_confirm=unended and ends and waiting is not None and waiting.may_approve(person),
-        may_stop=waiting is not None and waiting.may_stop(person),
-        may_undo=state is HoldState.COOLING_OFF and person.may(Permission.HOLD_PLACE),
+        may_confirm=unended and ends and waiting is not None and _may_confirm(hold, waiting, person, at),
+        may_stop=waiting is not None and hold.seal is None and waiting.may_stop(person),
+        may_undo=(state is HoldState.COOLING_OFF or (hold.seal is not None and waiting is not None)) and person.may(Permission.HOLD_PLACE),
         too_far=unended and mine and not ends,
         cool_off_days=COOL_OFF.days,
         grace_days=LAPSE_GRACE.days,
@@ -167,6 +169,14 @@ def places(session: Session, person: Person) -> list[Place]:
         )
         for branch in list_branches(session, person, Permission.HOLD_PLACE)
     ]
+
+
+def _kind(hold: LegalHold) -> str:
+    return HOLD_KINDS[hold.kind] if hold.seal is None else f"{HOLD_KINDS[hold.kind]}, sealed"
+
+
+def _may_confirm(hold: LegalHold, waiting: Proposal, person: Person, at: datetime) -> bool:
+    return waiting.may_approve(person) if hold.seal is None else sealed_holds.may_confirm(person, waiting, at)
 
 
 def _removed_last(cameras: Sequence[CameraDetails]) -> list[CameraDetails]:

@@ -23,7 +23,7 @@ from vms.config import Settings, load_settings
 from vms.domain.second_person import Proposal
 from vms.errors import ConfigError, Corrupt, Unavailable, VmsError
 from vms.log import get_logger
-from vms.services import delegations, emergency, hold_release
+from vms.services import delegations, emergency, hold_release, sealed_holds
 from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
 from vms.services.due_acts import announce, carry_out_due
 from vms.services.log_erase import due, erase_texts, has_run_a_day
@@ -277,11 +277,16 @@ class Jobs:
         """Look without holding up a writer, then write."""
         with self._central.reading() as session:
             # A release can't be taken back, so none is written by a clock that has only just leapt there.
-            ending = hold_release.releases_due(session, at=at) and has_run_a_day(session, at=at)
+            sure = has_run_a_day(session, at=at)
+            ending = sure and hold_release.releases_due(session, at=at)
+            secret = sealed_holds.to_look_after(session, at=at)
             telling = hold_release.notices_due(session, at=at)
         if ending:
             with self._central.writing() as session:
                 hold_release.end_due(session, at=at)
+        if secret:
+            with self._central.writing() as session:
+                sealed_holds.look_after(session, self._settings, at=at, sure=sure)
         if telling and self._settings.smtp_host is not None:
             with self._central.writing() as session:
                 hold_release.notify(session, self._settings, at=at)

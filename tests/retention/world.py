@@ -63,9 +63,9 @@ class ToldHub:
     def seq(self) -> int:
         return len(self.changes)
 
-    def place(self, hold: int, start_s: float, end_s: float | None, camera: CameraId = CAMERA) -> None:
+    def place(self, hold: int, start_s: float, end_s: float | None, camera: CameraId = CAMERA, *, sealed: bool = False) -> None:
         held = HeldTime(ms_of(after(start_s)), None if end_s is None else ms_of(after(end_s)))
-        self.changes.append(HoldChange(self.seq + 1, HoldId(hold), camera, held))
+        self.changes.append(HoldChange(self.seq + 1, HoldId(hold), camera, held, sealed=sealed))
 
     def release(self, hold: int, camera: CameraId = CAMERA) -> None:
         self.changes.append(HoldChange(self.seq + 1, HoldId(hold), camera, None))

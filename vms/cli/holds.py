@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, TypeVar
 
@@ -14,6 +15,7 @@ from vms.cli.context import Cli, allowed
 from vms.cli.moments import moment_of
 from vms.cli.options import AsJson
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
+from vms.config import Settings
 from vms.domain.hold import HoldKind, HoldScope
 from vms.domain.ids import AreaId, HoldId
 from vms.domain.legal_hold import HoldStanding, HoldState, LegalHold, NodeStanding, StoredAnswer
@@ -22,7 +24,7 @@ from vms.domain.people import Actor, Person
 from vms.domain.second_person import Proposal
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import InvalidInput
-from vms.services import hold_release, hold_resend, holds
+from vms.services import hold_acts, hold_resend, holds
 from vms.services.areas import area_named
 from vms.services.branches import branch_named
 from vms.services.cameras import camera_of_any_time
@@ -30,6 +32,7 @@ from vms.services.district import zone_of_district
 from vms.services.hold_documents import hold_document, standing_document
 from vms.services.holds import NewHold
 from vms.services.people import last_day
+from vms.services.sealed_holds import opened
 from vms.store import hold_replica
 from vms.store.database import Engines
 
@@ -62,6 +65,9 @@ def place(
     authority: Annotated[str, typer.Option(help="Who issued the paper, and its number.")] = "",
     review: Annotated[str, typer.Option(help="Last day to look at it again, 2027-02-28; three months from now when left out.")] = "",
     expires: Annotated[str, typer.Option(help="Last day of a provisional hold.")] = "",
+    sealed: Annotated[
+        bool, typer.Option("--sealed", help="The law keeps it secret: only Directors of the whole district learn of it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Place a hold as the person of vms login, wait for the nodes, and say what is protected, what is lost and what is pending."""
@@ -82,9 +88,10 @@ def place(
                     authority=authority,
                     review_at=last_day(review, zone),
                     expires_at=last_day(expires, zone),
+                    sealed=sealed,
                 )
-                answer = holds.place_hold(session, person, new, at=cli.clock.now())
-            standing = _answered(cli, central, person, allowed(answer).id)
+                answer = hold_acts.place_hold(session, settings, person, new, at=cli.clock.now())
+            standing = _opened(settings, _answered(cli, central, person, allowed(answer).id))
     at = cli.clock.now()
     _show(standing, at, as_json=as_json)
     raise SystemExit(Exit.DONE if standing.effective(at) and not _lost(standing) else Exit.WRONG)
@@ -98,9 +105,11 @@ def resend(context: typer.Context, as_json: AsJson = False) -> None:
         settings = cli.settings()
         person = cli.proved_person(settings)
         with cli.index_reading(settings) as index:
-            kept = hold_replica.in_force(index)
+            kept, sealed = hold_replica.in_force(index), hold_replica.sealed(index)
+        told, secret = ([one for one in kept if (one[0] in sealed) is of] for of in (False, True))
         with cli.writing(settings) as session:
-            answer = hold_resend.resend(session, person, kept, at=cli.clock.now())
+            hold_resend.take_back_sealed(session, settings, person, secret, at=cli.clock.now())
+            answer = hold_resend.resend(session, person, told, at=cli.clock.now())
         found = allowed(answer)
     at = cli.clock.now()
     if as_json:
@@ -116,14 +125,15 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     """List the holds, those in force first."""
     cli: Cli = context.obj
     with sentences():
-        with cli.writing(cli.settings()) as session:
+        settings = cli.settings()
+        with cli.writing(settings) as session:
             answer = holds.list_holds(session, _reader(cli, session))
-        found = allowed(answer)
+        found = [opened(settings, one) for one in allowed(answer)]
     at = cli.clock.now()
     if as_json:
         print_json({"holds": [hold_document(hold, at) for hold in found]})
         return
-    rows = [(str(one.id), one.matter, one.kind.value, STATES[one.state(at)], f"{one.review_at:%Y-%m-%d}") for one in found]
+    rows = [(str(one.id), one.matter, _kind(one), STATES[one.state(at)], f"{one.review_at:%Y-%m-%d}") for one in found]
     print_table(("Number", "Matter", "Kind", "State", "Review"), rows, empty="No legal holds. Place one: vms hold place")
 
 
@@ -132,11 +142,12 @@ def show(context: typer.Context, hold: HoldNamed, as_json: AsJson = False) -> No
     """Show a hold: how far it is in force, and what nodes found of each camera."""
     cli: Cli = context.obj
     with sentences():
-        with cli.writing(cli.settings()) as session:
+        settings = cli.settings()
+        with cli.writing(settings) as session:
             reader = _reader(cli, session)
             found = holds.hold_named(session, reader, hold)
             answer = found if isinstance(found, Refused) else holds.hold_for(session, reader, found.id)
-        standing = allowed(answer)
+        standing = _opened(settings, allowed(answer))
     _show(standing, cli.clock.now(), as_json=as_json)
 
 
@@ -146,14 +157,17 @@ def release(
 ) -> None:
     """Propose the release of a hold; somebody else confirms it."""
 
-    def act(session: Session, person: Person, number: HoldId, at: datetime) -> Proposal | Refused:
-        return hold_release.propose_release(session, person, number, reason, at=at)
+    def act(session: Session, settings: Settings, person: Person, number: HoldId, at: datetime) -> Proposal | Refused:
+        return hold_acts.propose_release(session, settings, person, number, reason, at=at)
 
     proposal = _act_on(context, hold, act)
     if as_json:
         print_json({"hold": proposal.subject, "proposed_at": proposal.at, "alone_at": proposal.alone_at})
         return
-    if proposal.alone_at is None:
+    if proposal.alone_at is not None and not proposal.id:
+        when = f"{proposal.alone_at:%Y-%m-%d %H:%M} UTC"
+        out.print(f"Nobody else may know of it. From {when} on you confirm it yourself: vms hold confirm {proposal.subject}")
+    elif proposal.alone_at is None:
         out.print(f"Proposed. Somebody else confirms it: vms hold confirm {proposal.subject}")
     else:
         out.print(
@@ -165,24 +179,24 @@ def release(
 @app.command("confirm")
 def confirm(context: typer.Context, hold: HoldNamed, as_json: AsJson = False) -> None:
     """Be the second person for a release: the hold protects for seven more days, and that long it can be undone."""
-
-    def act(session: Session, person: Person, number: HoldId, at: datetime) -> LegalHold | Refused:
-        return hold_release.confirm_release(session, person, number, at=at)
-
-    _print_ended(context, _act_on(context, hold, act), as_json=as_json)
+    _print_ended(context, _act_on(context, hold, _confirm), as_json=as_json)
 
 
 @app.command("undo")
 def undo(context: typer.Context, hold: HoldNamed, as_json: AsJson = False) -> None:
     """Let a hold go on whose release was confirmed, as long as it protects."""
-
-    def act(session: Session, person: Person, number: HoldId, at: datetime) -> LegalHold | Refused:
-        return hold_release.undo_release(session, person, number, at=at)
-
-    _print_ended(context, _act_on(context, hold, act), as_json=as_json)
+    _print_ended(context, _act_on(context, hold, _undo), as_json=as_json)
 
 
-def _act_on(context: typer.Context, text: str, act: Callable[[Session, Person, HoldId, datetime], Done | Refused]) -> Done:
+def _confirm(session: Session, settings: Settings, person: Person, number: HoldId, at: datetime) -> LegalHold | Refused:
+    return hold_acts.confirm_release(session, settings, person, number, at=at)
+
+
+def _undo(session: Session, settings: Settings, person: Person, number: HoldId, at: datetime) -> LegalHold | Refused:
+    return hold_acts.undo_release(session, settings, person, number, at=at)
+
+
+def _act_on(context: typer.Context, text: str, act: Callable[[Session, Settings, Person, HoldId, datetime], Done | Refused]) -> Done:
     """Do `act` to the hold of that number or matter, as the person of a fresh vms login."""
     cli: Cli = context.obj
     with sentences():
@@ -190,7 +204,7 @@ def _act_on(context: typer.Context, text: str, act: Callable[[Session, Person, H
         person = cli.proved_person(settings)
         with cli.writing(settings) as session:
             found = holds.hold_named(session, person, text)
-            answer = found if isinstance(found, Refused) else act(session, person, found.id, cli.clock.now())
+            answer = found if isinstance(found, Refused) else act(session, settings, person, found.id, cli.clock.now())
         return allowed(answer)
 
 
@@ -202,6 +216,14 @@ def _print_ended(context: typer.Context, hold: LegalHold, *, as_json: bool) -> N
         return
     until = f" until {hold.ends_at:%Y-%m-%d %H:%M} UTC" if hold.ending is not None and hold.ends_at is not None else ""
     out.print(f"{hold.matter}: {STATES[hold.state(at)]}{until}.")
+
+
+def _opened(settings: Settings, standing: HoldStanding) -> HoldStanding:
+    return replace(standing, hold=opened(settings, standing.hold))
+
+
+def _kind(hold: LegalHold) -> str:
+    return hold.kind.value if hold.seal is None else f"{hold.kind.value}, sealed"
 
 
 def _reader(cli: Cli, session: Session) -> Actor:
@@ -240,8 +262,12 @@ def _show(standing: HoldStanding, at: datetime, *, as_json: bool) -> None:
         print_json(standing_document(standing, at))
         return
     hold = standing.hold
-    out.print(f"{hold.matter} ({hold.kind.value}), number {hold.id}: {STATES[hold.state(at)]}.")
+    out.print(f"{hold.matter} ({_kind(hold)}), number {hold.id}: {STATES[hold.state(at)]}.")
     out.print(f"Kept: {_time(hold.time.start_ms)} to {_time(hold.time.end_ms)}. Review: {hold.review_at:%Y-%m-%d %H:%M} UTC.")
+    if hold.seal is not None:
+        out.print(
+            f"Sealed: nobody but a Director of the whole district learns of it. What was done: vms log show --sealed {hold.seal.matter}"
+        )
     if hold.ends_at is not None and hold.released_at is None:
         out.print(f"It protects until {hold.ends_at:%Y-%m-%d %H:%M} UTC.")
     if standing.release_waits:

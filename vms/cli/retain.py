@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Proof of what was deleted, and of what may be there.", no_args_is_help=True)
 _VERDICTS = {
-    "gone": "Gone: its window is over, no hold keeps any of it, and nothing is left.",
+    "gone": "Gone: its window is over, no hold that may be spoken of keeps any of it, and nothing else is left.",
     "held": "Its window is over, and what is left is kept by a hold.",
     "kept": "Kept: its window is not over, or only just.",
     "left": "LEFT: its window is over, no hold keeps it, and some of it is still there. Look into the log of vms retain.",
@@ -143,9 +143,14 @@ def _purge_cells(one: Purge) -> tuple[str, ...]:
 
 
 def _day_document(name: str, proof: DayProof) -> dict[str, object]:
-    purges = [asdict(one.batch) | {"position": one.position, "erased_ms": one.erased_ms, "root": one.root.hex()} for one in proof.purges]
+    purges = [_batch(one) | {"position": one.position, "erased_ms": one.erased_ms, "root": one.root.hex()} for one in proof.purges]
     told = {field: value for field, value in asdict(proof).items() if field not in ("day", "purges", "verdict")}
     return {"name": name, "verdict": proof.verdict.value, "from": proof.day.start, "to": proof.day.end, **told, "purges": purges}
+
+
+def _batch(purge: Purge) -> dict[str, object]:
+    """Return a batch without the number of the newest hold: it goes on with holds that nobody is to learn of."""
+    return {field: value for field, value in asdict(purge.batch).items() if field != "hold_seq"}
 
 
 def _day(text: str, zone: str) -> Timespan:

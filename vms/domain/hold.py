@@ -95,6 +95,8 @@ class HoldChange:
     camera_id: CameraId
     time: HeldTime | None
     """As the hold names it, without roll; None when it is released."""
+    sealed: bool = False
+    """It keeps like any other, and nothing that people are told or shown follows from it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from vms.domain.hold import HeldTime, HoldAnswer, HoldKind, HoldScope
-from vms.domain.ids import CameraId, HoldId, NodeId
+from vms.domain.ids import CameraId, HoldId, MatterId, NodeId
 
 COOL_OFF = timedelta(days=7)
 """From the second person's yes to the release: so long it can be undone."""
@@ -19,6 +19,13 @@ DEFAULT_REVIEW = timedelta(days=90)
 MAX_MATTER_CHARS = 120
 MAX_REASON_CHARS = 500
 MAX_AUTHORITY_CHARS = 200
+
+
+class Sealed(Enum):
+    """Whether holds that the law keeps secret are among those that are looked for."""
+
+    LEFT_OUT = auto()
+    INCLUDED = auto()
 
 
 class HoldState(StrEnum):
@@ -43,6 +50,29 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposed:
+    """Somebody wants a sealed hold to be released, and nobody has agreed."""
+
+    by: str
+    """`Actor.label`"""
+    by_name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What makes a hold one that the law keeps secret."""
+
+    matter: MatterId
+    """Of the access log's sealed entries about it, whose key opens its text."""
+    words: bytes = field(repr=False)
+    """Matter, reason and authority, encrypted: the hold itself has none before they are opened."""
+    noted_seq: int
+    """Up to here the log has an entry of each camera that came under it."""
+    proposed: Proposed | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LegalHold:
     """One matter's hold. Narrowing it is a release and a new hold."""
 
@@ -63,6 +93,7 @@ class LegalHold:
     ending: Ending | None = None
     released_at: datetime | None = None
     released_by: str = ""
+    seal: Seal | None = None
 
     @property
     def ends_at(self) -> datetime | None:
@@ -81,11 +112,15 @@ class LegalHold:
     @property
     def spoken(self) -> str:
         """Return what it is called where everybody reads: the matter may name somebody."""
-        return spoken(self.kind, self.id)
+        return spoken(self.kind, self.id) if self.seal is None else sealed_name(self.id)
 
 
 def spoken(kind: HoldKind, number: HoldId) -> str:
     return f"{kind.value.replace('-', ' ')} hold {number}"
+
+
+def sealed_name(number: HoldId) -> str:
+    return f"sealed hold {number}"
 
 
 @dataclass(frozen=True, slots=True)

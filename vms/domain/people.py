@@ -67,6 +67,8 @@ class Permission(StrEnum):
     """Say how long footage is kept, and sign what is in force."""
     POLICY_CONFIRM = "policy.confirm"
     """Be the second person where footage is to be kept for fewer days."""
+    HOLD_SEAL = "hold.seal"
+    """Place, see and end holds that the law keeps secret; in the whole district or not at all."""
     SIGNED_IN = "signed_in"
     """What every account may: its own page, the rules, the page shell."""
     SESSION_OWN = "session.own"
@@ -95,7 +97,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.DIRECTOR: _DECIDES
     | {Permission.LOG_EXPORT, Permission.REVIEW_READ, Permission.POLICY_SET}
     | {Permission.PEOPLE_READ, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END, Permission.SCREEN_MANAGE}
-    | {Permission.DELEGATION_PROPOSE},
+    | {Permission.DELEGATION_PROPOSE, Permission.HOLD_SEAL},
     Role.DELEGATE: _DECIDES,
     Role.COUNSEL: OF_EVERYBODY,
     Role.IT: OF_EVERYBODY

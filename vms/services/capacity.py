@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from vms.domain.capacity import Room
+from vms.domain.ids import StreamId
+from vms.domain.retention import StreamRule
 from vms.domain.timespan import ms_of
-from vms.store import runs, segments, stream_rules
+from vms.store import purging, runs, segments, stream_rules
 from vms.store.files import Volume
 from vms.store.volumes import all_volumes
 
@@ -29,7 +31,10 @@ def measure(index: Connection, volumes: Sequence[Volume], *, now: datetime, days
     measured = (now_ms - min(starts, default=now_ms)) / _DAY_MS
     if measured < LEAST_DAYS:
         return None
-    oldest = min((start for stream in streams if (start := segments.oldest_ms(index, stream)) is not None), default=now_ms)
+    rules = {rule.stream_id: rule for rule in stream_rules.rules(index)}
+    oldest = min(
+        (start for stream in streams if (start := _oldest_ms(index, stream, rules.get(stream), now_ms)) is not None), default=now_ms
+    )
     mounted = {volume.id for volume in volumes}
     used = sum(known.live_bytes for known in all_volumes(index) if known.id in mounted)
     return Room(
@@ -37,6 +42,10 @@ def measure(index: Connection, volumes: Sequence[Volume], *, now: datetime, days
         measured_days=measured,
         total=used + sum(volume.room_left() for volume in volumes),
         used=used,
-        days=max((rule.keep_ms / _DAY_MS for rule in stream_rules.rules(index)), default=days),
+        days=max((rule.keep_ms / _DAY_MS for rule in rules.values()), default=days),
         oldest_days=(now_ms - oldest) / _DAY_MS,
     )
+
+
+def _oldest_ms(index: Connection, stream: StreamId, rule: StreamRule | None, now_ms: int) -> int | None:
+    return segments.oldest_ms(index, stream) if rule is None else purging.oldest_ms(index, rule, now_ms)

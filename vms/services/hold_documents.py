@@ -13,6 +13,7 @@ def hold_document(hold: LegalHold, at: datetime) -> dict[str, object]:
         "id": hold.id,
         "matter": hold.matter,
         "kind": hold.kind.value,
+        "sealed": None if hold.seal is None else hold.seal.matter,
         "reason": hold.reason,
         "authority": hold.authority,
         "state": hold.state(at).value,

@@ -162,7 +162,7 @@ def _cool_off(session: Session, actor: Actor, hold: LegalHold, reason: str, at: 
 
 
 def _pointless(session: Session) -> list[Proposal]:
-    protecting = {hold.id for hold in holds.unreleased(session)}
+    protecting = {hold.id for hold in holds.unreleased(session)}  # of sealed ones nothing waits there
     return [one for one in second_person.waiting_of(session, Act.HOLD_RELEASE) if one.subject not in protecting]
 
 

@@ -8,17 +8,21 @@ and what a node keeps for a hold that the backup lacks becomes a hold of the hub
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.hold import HeldTime, HoldKind, HoldScope
 from vms.domain.ids import CameraId, HoldId
-from vms.domain.legal_hold import LegalHold
+from vms.domain.legal_hold import LegalHold, Sealed
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Permission, Person, reach
+from vms.services import sealed_holds
 from vms.services.access_log import name_of, record, refuse
+from vms.services.holds import may_know_sealed
 from vms.services.refusals import BEYOND, not_allowed
 from vms.store import holds, leases
 
@@ -48,33 +52,67 @@ def resend(session: Session, actor: Actor, kept: Sequence[Kept], *, at: datetime
     return found
 
 
-def _found(session: Session, person: Person, kept: Sequence[Kept], at: datetime) -> list[LegalHold]:
+def take_back_sealed(session: Session, settings: Settings, actor: Actor, kept: Sequence[Kept], *, at: datetime) -> None:
+    """Make sealed holds again of what a node keeps for such ones and the hub doesn't know, in the transaction that sends all again.
+
+    Where nobody does this who may know of them, nothing tells of it, and the node goes on keeping.
+    """
+    if not isinstance(actor, Person) or not may_know_sealed(actor):
+        return
+    holds.lock(session)
+    for one in _lacking(session, kept):
+        if one.known:
+            holds.cover(session, [(one.hold, camera) for camera in one.cameras])
+        else:
+            sealed_holds.take_back(session, settings, actor, one.found(actor, HoldKind.SUBPOENA, at), one.cameras, at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """Cameras that a node keeps for a hold, and that are not under it for the hub."""
+
+    hold: HoldId
+    cameras: list[CameraId]
+    time: HeldTime
+    known: bool
+    """The hub knows the hold."""
+
+    def found(self, person: Person, kind: HoldKind, at: datetime) -> LegalHold:
+        """Return the hold that is made of it."""
+        return LegalHold(
+            id=self.hold,
+            matter=FOUND,
+            kind=kind,
+            reason=WHY,
+            authority="",
+            scope=HoldScope(cameras=frozenset(self.cameras)),
+            time=self.time,
+            review_at=at + REVIEW,
+            expires_at=None,
+            placed_by=person.label,
+            placed_by_name=name_of(person),
+            placed_at=at,
+        )
+
+
+def _lacking(session: Session, kept: Sequence[Kept]) -> list[_Lacking]:
     known, cameras = holds.covered(session), {place.camera_id for place in holds.places(session, None)}
     lacking = [(hold, camera, time) for hold, camera, time in kept if (hold, camera) not in known and camera in cameras]
-    made = []
+    found = []
     for number in sorted({hold for hold, *_ in lacking}):
-        under = {camera for hold, camera, _ in lacking if hold == number}
-        stands = holds.get(session, None, number)
+        stands = holds.get(session, None, number, Sealed.INCLUDED)
         if stands is not None and stands.released_at is not None:
             continue  # it has ended for the hub, and nothing here could end it again
-        if stands is None:
-            time = next(time for hold, _, time in lacking if hold == number)
-            made.append(
-                LegalHold(
-                    id=number,
-                    matter=FOUND,
-                    kind=HoldKind.PROVISIONAL,
-                    reason=WHY,
-                    authority="",
-                    scope=HoldScope(cameras=frozenset(under)),
-                    time=time,
-                    review_at=at + REVIEW,
-                    expires_at=None,
-                    placed_by=person.label,
-                    placed_by_name=name_of(person),
-                    placed_at=at,
-                )
-            )
-            holds.add(session, made[-1])
-        holds.cover(session, [(number, camera) for camera in sorted(under)])
+        under = sorted(camera for hold, camera, _ in lacking if hold == number)
+        found.append(_Lacking(number, under, next(time for hold, _, time in lacking if hold == number), known=stands is not None))
+    return found
+
+
+def _found(session: Session, person: Person, kept: Sequence[Kept], at: datetime) -> list[LegalHold]:
+    lacking = _lacking(session, kept)
+    made = [one.found(person, HoldKind.PROVISIONAL, at) for one in lacking if not one.known]
+    for hold in made:
+        holds.add(session, hold)
+    for one in lacking:
+        holds.cover(session, [(one.hold, camera) for camera in one.cameras])
     return made

@@ -26,6 +26,7 @@ from vms.domain.legal_hold import (
     HoldStanding,
     LegalHold,
     NodeStanding,
+    Sealed,
 )
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Permission, Person, allows, reach
@@ -62,6 +63,8 @@ class NewHold:
     """None: in three months."""
     expires_at: datetime | None = None
     """Of a provisional hold alone."""
+    sealed: bool = False
+    """The law keeps it secret: `sealed_holds`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +85,33 @@ def place_hold(session: Session, actor: Actor, new: NewHold, *, at: datetime) ->
     """
     if not isinstance(actor, Person) or not actor.may(Permission.HOLD_PLACE):
         return refuse(session, actor, Action.HOLD_PLACE, not_allowed("place a legal hold", _WHO), at=at)
-    hold = _drawn_up(actor, new, at)
+    hold = draw_up(actor, new, at)
+    covered = covered_by(session, actor, hold)
+    if isinstance(covered, Refused):
+        return covered
+    holds.add(session, hold)
+    holds.cover(session, [(hold.id, camera) for camera in covered])
+    record(session, actor=actor, action=Action.HOLD_PLACE, at=at, detail=told_of(session, hold, len(covered)))
+    return hold
+
+
+def covered_by(session: Session, actor: Actor, hold: LegalHold) -> list[CameraId] | Refused:
+    """Return the cameras that stand where a new hold reaches, under the lock of `hold_clock` that is taken here."""
     holds.lock(session)
     mine = reach(actor, Permission.HOLD_PLACE)
     places = holds.places(session, mine)
     if missing := _missing(session, mine, places, hold.scope):
         return no_such(missing)
-    holds.add(session, hold)
-    covered = [place.camera_id for place in places if hold.scope.has(place.camera_id, place.branch_id, place.area_id)]
-    holds.cover(session, [(hold.id, camera) for camera in covered])
-    record(session, actor=actor, action=Action.HOLD_PLACE, at=at, detail=_told(session, hold, len(covered)))
-    return hold
+    return [place.camera_id for place in places if hold.scope.has(place.camera_id, place.branch_id, place.area_id)]
+
+
+def may_know_sealed(actor: Actor) -> bool:
+    """Say whether `actor` may know which holds the law keeps secret: a sealed one may lie anywhere, so in the whole district."""
+    return allows(actor, Permission.HOLD_SEAL) and reach(actor, Permission.HOLD_SEAL) is None
+
+
+def _sealed_for(actor: Actor) -> Sealed:
+    return Sealed.INCLUDED if may_know_sealed(actor) else Sealed.LEFT_OUT
 
 
 def cover_camera(session: Session, details: CameraDetails, *, at: datetime) -> list[LegalHold]:
@@ -109,16 +128,21 @@ def cover_camera(session: Session, details: CameraDetails, *, at: datetime) -> l
 
 
 def note_covered(session: Session, actor: Actor, camera: CameraId, covered: list[LegalHold], *, at: datetime) -> None:
-    """Write that a camera came under holds; not for which matter, for who reads of a camera need not know of holds."""
+    """Write that a camera came under holds; not for which matter, for who reads of a camera need not know of holds.
+
+    Of sealed ones `sealed_holds.look_after` writes it, who has their keys.
+    """
     for hold in covered:
-        record(session, actor=actor, action=Action.HOLD_COVER, at=at, camera_id=camera, detail={"hold": str(hold.id), "name": hold.spoken})
+        if hold.seal is None:
+            detail = {"hold": str(hold.id), "name": hold.spoken}
+            record(session, actor=actor, action=Action.HOLD_COVER, at=at, camera_id=camera, detail=detail)
 
 
 def list_holds(session: Session, actor: Actor) -> list[LegalHold] | Refused:
     """Return the holds that touch the actor's reach: those that protect first, the newest first."""
     if not allows(actor, Permission.HOLD_READ):
         return not_allowed("see the legal holds", _WHO)
-    return holds.find(session, reach(actor, Permission.HOLD_READ), limit=LIST_LIMIT)
+    return holds.find(session, reach(actor, Permission.HOLD_READ), limit=LIST_LIMIT, sealed=_sealed_for(actor))
 
 
 def list_overviews(session: Session, actor: Actor) -> list[HoldOverview] | Refused:
@@ -142,13 +166,13 @@ def hold_for(session: Session, actor: Actor, number: HoldId) -> HoldStanding | R
     if not allows(actor, Permission.HOLD_READ):
         return not_allowed("see the legal holds", _WHO)
     mine = reach(actor, Permission.HOLD_READ)
-    hold = holds.get(session, mine, number)
+    hold = holds.get(session, mine, number, _sealed_for(actor))
     if hold is None:
         return no_such("legal hold")
     cameras = holds.cameras(session, mine, number)
     within = {one.camera_id for one in cameras}
     answers = tuple(one for one in leases.answers_of(session, number) if one.answer.camera_id in within)
-    waits = waits_of(session, Act.HOLD_RELEASE, number)
+    waits = waits_of(session, Act.HOLD_RELEASE, number) if hold.seal is None else hold.seal.proposed is not None
     return HoldStanding(hold, tuple(cameras), _standings(session, _newest(cameras)), answers, waits)
 
 
@@ -194,7 +218,8 @@ def _standings(session: Session, newest: Mapping[NodeId, int]) -> tuple[NodeStan
     )
 
 
-def _drawn_up(actor: Person, new: NewHold, at: datetime) -> LegalHold:
+def draw_up(actor: Person, new: NewHold, at: datetime) -> LegalHold:
+    """Return the hold that `new` asks for, checked; InvalidInput says what is wrong."""
     if new.scope.is_empty:
         raise InvalidInput("A hold names at least one camera, area or branch.")
     return LegalHold(
@@ -257,7 +282,8 @@ def _missing(session: Session, mine: Reach | None, places: list[Place], scope: H
     return None if scope.branches <= {branch.id for branch in branches.find_whole(session, mine)} else "branch"
 
 
-def _told(session: Session, hold: LegalHold, cameras: int) -> dict[str, str]:
+def told_of(session: Session, hold: LegalHold, cameras: int) -> dict[str, str]:
+    """Return what the entry of a new hold says."""
     told = named_in_log(hold) | {"kind": hold.kind.value, "reason": hold.reason}
     told |= {"cameras": str(cameras), "of": _spoken_scope(session, hold)}
     told["from"] = datetime_of_ms(hold.time.start_ms).isoformat()

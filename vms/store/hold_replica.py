@@ -20,7 +20,9 @@ from vms.store.retention_tables import HoldReplicaRow, PurgeRow, StreamRuleRow
 _KIND = "holds"
 _ENDLESS_MS = 1 << 53
 _APPLIED = Prepared(select(ReplicaRow.version).where(ReplicaRow.kind == _KIND))
-_OF_CAMERA = Prepared(select(HoldReplicaRow.start_ms, HoldReplicaRow.end_ms).where(HoldReplicaRow.camera_id == bindparam("camera")))
+_TIMES = select(HoldReplicaRow.start_ms, HoldReplicaRow.end_ms).where(HoldReplicaRow.camera_id == bindparam("camera"))
+_OF_CAMERA = Prepared(_TIMES)
+_TOLD_OF_CAMERA = Prepared(_TIMES.where(~HoldReplicaRow.sealed))
 
 
 def applied_seq(connection: Connection) -> int:
@@ -52,6 +54,17 @@ def of_camera(connection: Connection, camera_id: CameraId) -> list[HeldTime]:
     """Return what holds name of a camera, without roll."""
     with Driver(connection) as driver:
         return [HeldTime(start, end) for start, end in _OF_CAMERA.rows(driver, {"camera": camera_id})]
+
+
+def told_of_camera(connection: Connection, camera_id: CameraId) -> list[HeldTime]:
+    """Return what holds that may be spoken of name of a camera, without roll: what people are told and shown follows from these alone."""
+    with Driver(connection) as driver:
+        return [HeldTime(start, end) for start, end in _TOLD_OF_CAMERA.rows(driver, {"camera": camera_id})]
+
+
+def sealed(connection: Connection) -> frozenset[HoldId]:
+    """Return the holds in force here that nobody is to learn of."""
+    return frozenset(map(HoldId, connection.scalars(select(HoldReplicaRow.hold_id).where(HoldReplicaRow.sealed).distinct())))
 
 
 def in_force(connection: Connection) -> list[tuple[HoldId, CameraId, HeldTime]]:
@@ -109,5 +122,5 @@ def _change(connection: Connection, change: HoldChange) -> None:
     named = and_(HoldReplicaRow.hold_id == change.hold_id, HoldReplicaRow.camera_id == change.camera_id)
     connection.execute(delete(HoldReplicaRow).where(named))
     if change.time is not None:
-        held = {"start_ms": change.time.start_ms, "end_ms": change.time.end_ms}
+        held = {"start_ms": change.time.start_ms, "end_ms": change.time.end_ms, "sealed": change.sealed}
         connection.execute(upsert(HoldReplicaRow).values(camera_id=change.camera_id, hold_id=change.hold_id, answered=False, **held))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.domain.hold import HoldKind
@@ -69,6 +69,28 @@ class LegalHoldRow(Central):
     ending_reason: Mapped[str | None] = mapped_column(Text)
     released_at: Mapped[datetime | None] = mapped_column(Moment)
     released_by: Mapped[str | None] = mapped_column(String(300))
+
+
+class SealedHoldRow(Central):
+    """A hold that the law makes secret: nobody but a Director of the whole district learns of it. Its text is here alone, encrypted."""
+
+    __tablename__ = "sealed_hold"
+    __table_args__ = (
+        CheckConstraint("(proposed_at IS NULL) = (proposed_by IS NULL)", name="proposal"),
+        CheckConstraint("(proposed_at IS NULL) = (proposed_by_name IS NULL)", name="proposal_name"),
+    )
+
+    hold_id: Mapped[int] = mapped_column(ForeignKey("legal_hold.id"), primary_key=True, autoincrement=False)
+    matter: Mapped[str] = mapped_column(String(32))
+    """The matter of the access log's sealed entries whose key opens its text."""
+    words: Mapped[bytes] = mapped_column(LargeBinary)
+    """Matter, reason and authority, under that key."""
+    noted_seq: Mapped[int] = mapped_column(Number)
+    """Up to here the log has an entry of each camera that came under it."""
+    proposed_by: Mapped[str | None] = mapped_column(String(300))
+    """Who proposed its release (`Actor.label`); None while nobody has."""
+    proposed_by_name: Mapped[str | None] = mapped_column(String(NAME_CHARS * 3))
+    proposed_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
 class HoldScopeRow(Central):

@@ -1,4 +1,7 @@
-"""Legal holds and the cameras under them. Whoever changes any of it calls `lock` first and keeps it to the commit."""
+"""Legal holds and the cameras under them. Whoever changes any of it calls `lock` first and keeps it to the commit.
+
+Sealed holds are found by who asks for them (`Sealed.INCLUDED`) and by nobody else.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select, t
 from sqlalchemy.orm import Session
 
 from vms.domain.hold import HeldTime, HoldScope
-from vms.domain.ids import AreaId, BranchId, CameraId, HoldId, NodeId
-from vms.domain.legal_hold import LAPSE_GRACE, Ending, HeldCamera, LegalHold
+from vms.domain.ids import AreaId, BranchId, CameraId, HoldId, MatterId, NodeId
+from vms.domain.legal_hold import LAPSE_GRACE, Ending, HeldCamera, LegalHold, Proposed, Seal, Sealed
 from vms.domain.reach import Reach
 from vms.domain.timespan import ms_of
 from vms.errors import Corrupt
 from vms.store.central_tables import AreaRow, BranchRow, CameraRow, DeviceRow
-from vms.store.hold_tables import HoldCameraRow, HoldClockRow, HoldScopeRow, LegalHoldRow, ScopeKind
+from vms.store.hold_tables import HoldCameraRow, HoldClockRow, HoldScopeRow, LegalHoldRow, ScopeKind, SealedHoldRow
 from vms.store.reach import cameras_within
 
 
@@ -67,6 +70,9 @@ def add(session: Session, hold: LegalHold) -> None:
     named = {ScopeKind.CAMERA: hold.scope.cameras, ScopeKind.AREA: hold.scope.areas, ScopeKind.BRANCH: hold.scope.branches}
     rows = [{"hold_id": hold.id, "kind": kind, "subject_id": number} for kind, numbers in named.items() for number in sorted(numbers)]
     session.execute(insert(HoldScopeRow), rows)
+    if hold.seal is not None:
+        seal = {"hold_id": hold.id, "matter": hold.seal.matter, "words": hold.seal.words, "noted_seq": hold.seal.noted_seq}
+        session.execute(insert(SealedHoldRow).values(**seal))
 
 
 def cover(session: Session, pairs: Sequence[tuple[HoldId, CameraId]]) -> None:
@@ -134,19 +140,19 @@ def stop_ending(session: Session, hold: HoldId) -> bool:
     return session.scalar(update(LegalHoldRow).where(cooling).values(**values).returning(LegalHoldRow.id)) is not None
 
 
-def due(session: Session, at: datetime) -> list[LegalHold]:
+def due(session: Session, at: datetime, sealed: Sealed = Sealed.LEFT_OUT) -> list[LegalHold]:
     """Return the holds whose release is to be written by `at`, oldest first."""
     lapsed = and_(LegalHoldRow.ending_at.is_(None), LegalHoldRow.expires_at <= at - LAPSE_GRACE)
-    return _found(session, and_(LegalHoldRow.released_at.is_(None), or_(LegalHoldRow.ending_at <= at, lapsed)))
+    return _found(session, and_(_among(sealed), LegalHoldRow.released_at.is_(None), or_(LegalHoldRow.ending_at <= at, lapsed)))
 
 
-def unreleased(session: Session) -> list[LegalHold]:
+def unreleased(session: Session, sealed: Sealed = Sealed.LEFT_OUT) -> list[LegalHold]:
     """Return every hold that protects, oldest first."""
-    return _found(session, LegalHoldRow.released_at.is_(None))
+    return _found(session, and_(_among(sealed), LegalHoldRow.released_at.is_(None)))
 
 
 def coming_to(session: Session, place: Place, *, after_ms: int) -> list[LegalHold]:
-    """Return the holds that protect whatever comes to a place after `after_ms`, and that its camera is not under yet."""
+    """Return the holds that protect whatever comes to a place after `after_ms`, and that its camera is not under yet; sealed ones, too."""
     named = or_(
         and_(HoldScopeRow.kind == ScopeKind.CAMERA, HoldScopeRow.subject_id == place.camera_id),
         and_(HoldScopeRow.kind == ScopeKind.AREA, HoldScopeRow.subject_id == place.area_id),
@@ -159,25 +165,27 @@ def coming_to(session: Session, place: Place, *, after_ms: int) -> list[LegalHol
 
 
 def held_times(session: Session, camera: CameraId) -> list[HeldTime]:
-    """Return what unreleased holds name of a camera's time."""
+    """Return what unreleased holds name of a camera's time; sealed ones are left out, for whoever is told the outcome."""
     query = (
         select(LegalHoldRow.start_ms, LegalHoldRow.end_ms)
         .join(HoldCameraRow, HoldCameraRow.hold_id == LegalHoldRow.id)
-        .where(HoldCameraRow.camera_id == camera, HoldCameraRow.released_seq.is_(None))
+        .where(_among(Sealed.LEFT_OUT), HoldCameraRow.camera_id == camera, HoldCameraRow.released_seq.is_(None))
         .order_by(LegalHoldRow.start_ms, LegalHoldRow.id)
     )
     return [HeldTime(start_ms, end_ms) for start_ms, end_ms in session.execute(query)]
 
 
-def get(session: Session, reach: Reach | None, number: HoldId) -> LegalHold | None:
+def get(session: Session, reach: Reach | None, number: HoldId, sealed: Sealed = Sealed.LEFT_OUT) -> LegalHold | None:
     """Return a hold that names or covers anything within `reach`."""
-    return next(iter(_found(session, and_(LegalHoldRow.id == number, _touching(reach)))), None)
+    return next(iter(_found(session, and_(_among(sealed), LegalHoldRow.id == number, _touching(reach)))), None)
 
 
-def find(session: Session, reach: Reach | None, *, limit: int) -> list[LegalHold]:
+def find(session: Session, reach: Reach | None, *, limit: int, sealed: Sealed = Sealed.LEFT_OUT) -> list[LegalHold]:
     """Return holds within `reach`: those that protect first, each the newest first."""
     order = LegalHoldRow.released_at.is_not(None), LegalHoldRow.placed_at.desc(), LegalHoldRow.id
-    query = select(LegalHoldRow).where(_touching(reach)).order_by(*order).limit(limit).execution_options(populate_existing=True)
+    query = (
+        select(LegalHoldRow).where(_among(sealed), _touching(reach)).order_by(*order).limit(limit).execution_options(populate_existing=True)
+    )
     return _with_scopes(session, list(session.scalars(query)))
 
 
@@ -187,6 +195,25 @@ def places(session: Session, reach: Reach | None) -> list[Place]:
     return [
         Place(CameraId(camera), BranchId(branch), None if area is None else AreaId(area)) for camera, branch, area in session.execute(query)
     ]
+
+
+def came_under(session: Session, hold: HoldId, after: int) -> list[tuple[int, CameraId]]:
+    """Return the cameras that came under a hold behind the number `after`, in order, each with its number."""
+    row = HoldCameraRow
+    query = select(row.seq, row.camera_id).where(row.hold_id == hold, row.seq > after).order_by(row.seq)
+    return [(number, CameraId(camera)) for number, camera in session.execute(query)]
+
+
+def put_noted(session: Session, hold: HoldId, noted_seq: int) -> None:
+    """Store up to which number the log has an entry of each camera under a sealed hold."""
+    session.execute(update(SealedHoldRow).where(SealedHoldRow.hold_id == hold).values(noted_seq=noted_seq))
+
+
+def put_proposed(session: Session, hold: HoldId, proposed: Proposed | None) -> None:
+    """Store that somebody wants a sealed hold to be released, or that nobody does."""
+    told = (None, None, None) if proposed is None else (proposed.by, proposed.by_name, proposed.at)
+    values = dict(zip(("proposed_by", "proposed_by_name", "proposed_at"), told, strict=True))
+    session.execute(update(SealedHoldRow).where(SealedHoldRow.hold_id == hold).values(**values))
 
 
 def areas_within(session: Session, reach: Reach | None, wanted: Iterable[AreaId]) -> set[AreaId]:
@@ -277,7 +304,22 @@ def _with_scopes(session: Session, rows: Sequence[LegalHoldRow]) -> list[LegalHo
     named: dict[tuple[int, ScopeKind], set[int]] = {}
     for hold, kind, subject in session.execute(query.where(HoldScopeRow.hold_id.in_([row.id for row in rows]))):
         named.setdefault((hold, kind), set()).add(subject)
-    return [_hold(row, _scope(row.id, named)) for row in rows]
+    seals = {row.hold_id: _seal(row) for row in _seal_rows(session, [row.id for row in rows])}
+    return [_hold(row, _scope(row.id, named), seals.get(row.id)) for row in rows]
+
+
+def _seal_rows(session: Session, numbers: Sequence[int]) -> Sequence[SealedHoldRow]:
+    query = select(SealedHoldRow).where(SealedHoldRow.hold_id.in_(numbers))
+    return session.scalars(query.execution_options(populate_existing=True)).all()
+
+
+def _seal(row: SealedHoldRow) -> Seal:
+    proposed = None if row.proposed_at is None else Proposed(row.proposed_by or "", row.proposed_by_name or "", row.proposed_at)
+    return Seal(MatterId(row.matter), row.words, row.noted_seq, proposed)
+
+
+def _among(sealed: Sealed) -> ColumnElement[bool]:
+    return true() if sealed is Sealed.INCLUDED else ~exists().where(SealedHoldRow.hold_id == LegalHoldRow.id)
 
 
 def _scope(hold: int, named: dict[tuple[int, ScopeKind], set[int]]) -> HoldScope:
@@ -288,7 +330,7 @@ def _scope(hold: int, named: dict[tuple[int, ScopeKind], set[int]]) -> HoldScope
     )
 
 
-def _hold(row: LegalHoldRow, scope: HoldScope) -> LegalHold:
+def _hold(row: LegalHoldRow, scope: HoldScope, seal: Seal | None) -> LegalHold:
     ending = None
     if row.ending_at is not None:
         ending = Ending(row.ending_at, row.ending_by or "", row.ending_by_name or "", row.ending_reason or "")
@@ -308,4 +350,5 @@ def _hold(row: LegalHoldRow, scope: HoldScope) -> LegalHold:
         ending=ending,
         released_at=row.released_at,
         released_by=row.released_by or "",
+        seal=seal,
     )

@@ -15,24 +15,25 @@ from vms.domain.policy import Said, chain_of, window_at
 from vms.domain.retention import StreamRule
 from vms.store.central_tables import CameraRow, DeviceRow, NodeRow, StreamRow
 from vms.store.database import insert_into
-from vms.store.hold_tables import DeletionLeaseRow, HoldAnswerRow, HoldCameraRow, LegalHoldRow, NodeHoldStateRow
+from vms.store.hold_tables import DeletionLeaseRow, HoldAnswerRow, HoldCameraRow, LegalHoldRow, NodeHoldStateRow, SealedHoldRow
 
 
 def changes(session: Session, node: NodeId, after: int) -> list[HoldChange]:
     """Return what changed of the holds of a node's cameras behind `after`, in order: placed, and released."""
     query = (
-        select(HoldCameraRow, LegalHoldRow.start_ms, LegalHoldRow.end_ms)
+        select(HoldCameraRow, LegalHoldRow.start_ms, LegalHoldRow.end_ms, SealedHoldRow.hold_id)
         .join(LegalHoldRow, LegalHoldRow.id == HoldCameraRow.hold_id)
+        .outerjoin(SealedHoldRow, SealedHoldRow.hold_id == HoldCameraRow.hold_id)
         .join(CameraRow, CameraRow.id == HoldCameraRow.camera_id)
         .join(DeviceRow, DeviceRow.id == CameraRow.device_id)
         .where(DeviceRow.node_id == node, (HoldCameraRow.seq > after) | (HoldCameraRow.released_seq > after))
         .execution_options(populate_existing=True)
     )
     found: list[HoldChange] = []
-    for row, start_ms, end_ms in session.execute(query):
+    for row, start_ms, end_ms, sealed in session.execute(query):
         hold, camera = HoldId(row.hold_id), CameraId(row.camera_id)
         if row.seq > after:
-            found.append(HoldChange(row.seq, hold, camera, HeldTime(start_ms, end_ms)))
+            found.append(HoldChange(row.seq, hold, camera, HeldTime(start_ms, end_ms), sealed=sealed is not None))
         if row.released_seq is not None:
             found.append(HoldChange(row.released_seq, hold, camera, None))
     return sorted(found, key=lambda change: change.seq)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, delete, func, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
 
 from vms.domain.footage import SegmentState
 from vms.domain.hold import LEAST_CLOCK_ERROR, protected
@@ -108,11 +108,25 @@ def due_by(connection: Connection, rule: StreamRule, keep_ms: int, now_ms: int) 
 
 
 def kept(connection: Connection, rule: StreamRule, now_ms: int) -> int:
-    """Return how many segments of a stream are past their window and stay because of holds."""
-    before_ms, row = now_ms - rule.keep_ms, SegmentRow
+    """Return how many segments of a stream are past their window and stay because of holds that may be spoken of."""
+    before_ms, row, told = now_ms - rule.keep_ms, SegmentRow, _told_times(connection, rule, now_ms)
     past = and_(row.stream_id == rule.stream_id, row.state != SegmentState.CONDEMNED.value, row.start_ms < before_ms)
     all_past = connection.scalar(select(func.count()).where(past, before_ms * TICKS_PER_MS >= _END_TICKS)) or 0
-    return all_past - due(connection, rule, now_ms)[0]
+    free = (connection.scalar(select(func.count()).where(one)) for one in _wheres(rule, told))
+    return all_past - sum(count or 0 for count in free)
+
+
+def oldest_ms(connection: Connection, rule: StreamRule, now_ms: int) -> int | None:
+    """Return when the oldest segment of a stream begins, but for those past their window that only sealed holds keep."""
+    before_ms, row = now_ms - rule.keep_ms, SegmentRow
+    keeping = [protected(one, LEAST_CLOCK_ERROR) for one in hold_replica.told_of_camera(connection, rule.camera_id)]
+    told = [
+        and_(one.start_ms * TICKS_PER_MS < _END_TICKS, row.start_ms < (before_ms if one.end_ms is None else one.end_ms)) for one in keeping
+    ]
+    inside, going = before_ms * TICKS_PER_MS < _END_TICKS, row.state == SegmentState.CONDEMNED.value
+    spoken_of = or_(inside, going, *told, *_free_wheres(connection, rule, now_ms))
+    oldest: int | None = connection.scalar(select(func.min(row.start_ms)).where(row.stream_id == rule.stream_id, spoken_of))
+    return oldest
 
 
 def doomed(connection: Connection, batch: Batch) -> list[Doomed]:
@@ -191,11 +205,21 @@ def _condemn(connection: Connection, batch: Batch, free: dict[str, object]) -> N
 
 def _free_wheres(connection: Connection, rule: StreamRule, now_ms: int) -> list[ColumnElement[bool]]:
     """Return a condition for the segments in each free time; a lost one goes too, its row alone."""
+    return _wheres(rule, _free_of(connection, rule.camera_id, now_ms - rule.keep_ms))
+
+
+def _told_times(connection: Connection, rule: StreamRule, now_ms: int) -> list[tuple[int | None, int]]:
+    """Return the free times as if there were no sealed holds: for what people are told, never for what is destroyed."""
+    told = hold_replica.told_of_camera(connection, rule.camera_id)
+    return free_times(now_ms - rule.keep_ms, [protected(one, LEAST_CLOCK_ERROR) for one in told])
+
+
+def _wheres(rule: StreamRule, free: Sequence[tuple[int | None, int]]) -> list[ColumnElement[bool]]:
     row = SegmentRow
     standing = and_(row.stream_id == rule.stream_id, row.state != SegmentState.CONDEMNED.value)
     return [
         and_(standing, row.start_ms >= (start or 0), row.start_ms < before_ms, before_ms * TICKS_PER_MS >= _END_TICKS)
-        for start, before_ms in _free_of(connection, rule.camera_id, now_ms - rule.keep_ms)
+        for start, before_ms in free
     ]
 
 

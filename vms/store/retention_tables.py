@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import DDL, CheckConstraint, Index, Integer, LargeBinary, String, UniqueConstraint, event
+from sqlalchemy import DDL, CheckConstraint, Index, Integer, LargeBinary, String, UniqueConstraint, event, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.store.index_base import CLUSTERED, NodeIndex
@@ -34,6 +34,8 @@ class HoldReplicaRow(NodeIndex):
     """NULL: whatever is still to come, too."""
     answered: Mapped[bool]
     """Whether the hub has taken the answer to it."""
+    sealed: Mapped[bool] = mapped_column(server_default=false())
+    """It keeps like any other, and nothing that people are told or shown follows from it."""
 
 
 class DeletionLeaseRow(NodeIndex):

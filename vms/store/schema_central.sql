@@ -655,3 +655,17 @@ CREATE TABLE policy_approval (
   CONSTRAINT pk_policy_approval PRIMARY KEY (version),
   CONSTRAINT fk_policy_approval_version FOREIGN KEY(version) REFERENCES retention_policy (version)
 );
+
+CREATE TABLE sealed_hold (
+  hold_id INTEGER NOT NULL,
+  matter VARCHAR(32) NOT NULL,
+  words BLOB NOT NULL,
+  noted_seq INTEGER NOT NULL,
+  proposed_by VARCHAR(300),
+  proposed_by_name VARCHAR(360),
+  proposed_at BIGINT,
+  CONSTRAINT pk_sealed_hold PRIMARY KEY (hold_id),
+  CONSTRAINT ck_sealed_hold_proposal CHECK ((proposed_at IS NULL) = (proposed_by IS NULL)),
+  CONSTRAINT ck_sealed_hold_proposal_name CHECK ((proposed_at IS NULL) = (proposed_by_name IS NULL)),
+  CONSTRAINT fk_sealed_hold_hold_id FOREIGN KEY(hold_id) REFERENCES legal_hold (id)
+);

@@ -127,7 +127,7 @@ CREATE TABLE hold_replica (
   hold_id INTEGER NOT NULL,
   start_ms INTEGER NOT NULL,
   end_ms INTEGER,
-  answered BOOLEAN NOT NULL,
+  answered BOOLEAN NOT NULL, sealed BOOLEAN DEFAULT 0 NOT NULL,
   CONSTRAINT pk_hold_replica PRIMARY KEY (camera_id, hold_id),
   CONSTRAINT ck_hold_replica_order CHECK (end_ms > start_ms)
 ) WITHOUT ROWID;

@@ -30,9 +30,12 @@ def rule(connection: Connection, stream_id: StreamId) -> StreamRule | None:
 
 
 def readable(connection: Connection, stream_id: StreamId, now_ms: int) -> list[HeldTime]:
-    """Return when the footage of a stream that may be shown was recorded, by start: whatever a pass has still to delete is not in it."""
+    """Return when the footage of a stream that may be shown was recorded, by start: whatever a pass has still to delete is not in it.
+
+    Nor what only a sealed hold keeps: it is shown to nobody, or who sees it would learn of the hold.
+    """
     known = rule(connection, stream_id)
-    return readable_times(known, [] if known is None else hold_replica.of_camera(connection, known.camera_id), now_ms)
+    return readable_times(known, [] if known is None else hold_replica.told_of_camera(connection, known.camera_id), now_ms)
 
 
 def _rule(stream_id: int, camera_id: int, keep_ms: int) -> StreamRule:

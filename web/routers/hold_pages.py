@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -15,8 +15,10 @@ from vms.domain.legal_hold import MAX_AUTHORITY_CHARS, MAX_MATTER_CHARS, MAX_REA
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Permission, Person
 from vms.errors import Conflict, InvalidInput
-from vms.services import hold_release, holds
+from vms.services import hold_acts, holds
 from vms.services.district import zone_of_district
+from vms.services.holds import may_know_sealed
+from vms.services.sealed_holds import opened
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, REFUSALS, refusal
 from web.hold_entries import HoldForm, ReleaseEntries
@@ -41,7 +43,7 @@ def holds_page(person: HoldReader, site: TheSite, rx: Rx, request: Request) -> R
     if isinstance(found, Refused):
         return refusal(request, found, person=person)
     context = shell(site, person, path=request.url.path) | {
-        "holds": [overview_row(one, site.clock.now()) for one in found],
+        "holds": [overview_row(replace(one, hold=opened(site.settings, one.hold)), site.clock.now()) for one in found],
         "may_place": person.may(Permission.HOLD_PLACE),
         "full": len(found) == holds.LIST_LIMIT,
     }
@@ -60,7 +62,7 @@ def place_hold(person: HoldDrafter, site: TheSite, tx: Tx, request: Request, for
     if not person.proved_lately(site.clock.now()):
         return _form(site, around, tx, person, form, prove=True)
     try:
-        answer = holds.place_hold(tx, person, form.new_hold(zone_of_district(tx)), at=site.clock.now())
+        answer = hold_acts.place_hold(tx, site.settings, person, form.new_hold(zone_of_district(tx)), at=site.clock.now())
     except InvalidInput as err:
         return _form(site, around, tx, person, form, error=str(err))
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else _back_to(answer.id, "placed")
@@ -68,7 +70,7 @@ def place_hold(person: HoldDrafter, site: TheSite, tx: Tx, request: Request, for
 
 @router.get("/{number}")
 def hold_status_page(number: PathId, person: HoldReader, site: TheSite, rx: Rx, request: Request, done: str = "") -> Response:
-    row = _row(rx, person, number, site.clock.now())
+    row = _row(rx, site, person, number)
     if isinstance(row, Refused):
         return refusal(request, row, person=person)
     context = shell(site, person, path=request.url.path) | {"row": row, "notice": NOTICES.get(done)}
@@ -78,7 +80,7 @@ def hold_status_page(number: PathId, person: HoldReader, site: TheSite, rx: Rx, 
 @router.get("/{number}/sheet")
 def hold_sheet(number: PathId, person: HoldReader, site: TheSite, rx: Rx, request: Request) -> Response:
     """Show the same as a sheet of paper, to be printed and filed."""
-    row = _row(rx, person, number, site.clock.now())
+    row = _row(rx, site, person, number)
     if isinstance(row, Refused):
         return refusal(request, row, person=person)
     return site.pages.render("hold_sheet.html", shell(site, person, path=request.url.path) | {"row": row}, person=person)
@@ -86,7 +88,7 @@ def hold_sheet(number: PathId, person: HoldReader, site: TheSite, rx: Rx, reques
 
 @router.get("/{number}/release")
 def release_page(number: PathId, person: HoldReleaser, site: TheSite, rx: Rx, request: Request) -> Response:
-    around, row = shell(site, person, path=request.url.path), _row(rx, person, number, site.clock.now())
+    around, row = shell(site, person, path=request.url.path), _row(rx, site, person, number)
     return _release_form(site, around, request, person, row, ReleaseEntries())
 
 
@@ -97,22 +99,22 @@ def propose_release(
     around = shell(site, person, path=request.url.path)
     try:
         with tx.begin_nested():
-            answer = hold_release.propose_release(tx, person, HoldId(number), form.reason, at=site.clock.now())
+            answer = hold_acts.propose_release(tx, site.settings, person, HoldId(number), form.reason, at=site.clock.now())
     except (InvalidInput, Conflict) as err:
-        row = _row(tx, person, number, site.clock.now())
+        row = _row(tx, site, person, number)
         return _release_form(site, around, request, person, row, form, error=str(err), status=FAILURES[type(err)])
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else _back_to(HoldId(number), "proposed")
 
 
 @router.post("/{number}/confirm")
 def confirm_release(number: PathId, person: HoldReleaser, site: TheSite, tx: Tx, request: Request) -> Response:
-    answer = hold_release.confirm_release(tx, person, HoldId(number), at=site.clock.now())
+    answer = hold_acts.confirm_release(tx, site.settings, person, HoldId(number), at=site.clock.now())
     return _ended(request, person, answer, "released")
 
 
 @router.post("/{number}/undo")
 def undo_release(number: PathId, person: HoldPlacer, site: TheSite, tx: Tx, request: Request) -> Response:
-    answer = hold_release.undo_release(tx, person, HoldId(number), at=site.clock.now())
+    answer = hold_acts.undo_release(tx, site.settings, person, HoldId(number), at=site.clock.now())
     return _ended(request, person, answer, "kept")
 
 
@@ -124,9 +126,11 @@ def _back_to(number: HoldId, done: str) -> Response:
     return RedirectResponse(f"/holds/{number}?done={done}", 303)
 
 
-def _row(session: Session, person: Person, number: int, at: datetime) -> HoldPage | Refused:
+def _row(session: Session, site: Site, person: Person, number: int) -> HoldPage | Refused:
     standing = holds.hold_for(session, person, HoldId(number))
-    return standing if isinstance(standing, Refused) else hold_page(session, standing, person, at)
+    if isinstance(standing, Refused):
+        return standing
+    return hold_page(session, replace(standing, hold=opened(site.settings, standing.hold)), person, site.clock.now())
 
 
 def _form(
@@ -144,6 +148,7 @@ def _form(
         **around,
         "form": form,
         "kinds": [(kind.value, label) for kind, label in HOLD_KINDS.items()],
+        "may_seal": may_know_sealed(person),
         "places": places(session, person),
         "most": {"matter": MAX_MATTER_CHARS, "reason": MAX_REASON_CHARS, "authority": MAX_AUTHORITY_CHARS},
         "error": error,

@@ -14,10 +14,11 @@ from vms.domain.ids import HoldId
 from vms.domain.legal_hold import HoldStanding, LegalHold
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
-from vms.services import hold_release, holds
+from vms.services import hold_acts, holds
 from vms.services.district import zone_of_district
 from vms.services.hold_documents import hold_document, node_documents, standing_document
-from web.deps import Rx, TheSite, Tx
+from vms.services.sealed_holds import opened
+from web.deps import Rx, Site, TheSite, Tx
 from web.errors import refusal
 from web.hold_entries import HoldOrder, ReleaseEntries
 from web.numbers import PathId
@@ -31,25 +32,25 @@ def list_holds(person: HoldReader, site: TheSite, rx: Rx, request: Request) -> R
     found, at = holds.list_overviews(rx, person), site.clock.now()
     if isinstance(found, Refused):
         return refusal(request, found, person=person)
-    documents = [_document(rx, person, one.hold, at) | {"nodes": node_documents(one.nodes, at)} for one in found]
+    documents = [_document(rx, site, person, one.hold, at) | {"nodes": node_documents(one.nodes, at)} for one in found]
     return _json({"holds": documents})
 
 
 @router.post("", status_code=201)
 def place_hold(order: HoldOrder, person: HoldPlacer, site: TheSite, tx: Tx, request: Request) -> Response:
-    answer = holds.place_hold(tx, person, order.new_hold(zone_of_district(tx)), at=site.clock.now())
+    answer = hold_acts.place_hold(tx, site.settings, person, order.new_hold(zone_of_district(tx)), at=site.clock.now())
     standing = answer if isinstance(answer, Refused) else holds.hold_for(tx, person, answer.id)
-    return _standing(tx, request, person, standing, site.clock.now(), status=201)
+    return _standing(tx, request, site, person, standing, site.clock.now(), status=201)
 
 
 @router.get("/{number}")
 def show_hold(number: PathId, person: HoldReader, site: TheSite, rx: Rx, request: Request) -> Response:
-    return _standing(rx, request, person, holds.hold_for(rx, person, HoldId(number)), site.clock.now())
+    return _standing(rx, request, site, person, holds.hold_for(rx, person, HoldId(number)), site.clock.now())
 
 
 @router.post("/{number}/release")
 def propose_release(number: PathId, entries: ReleaseEntries, person: HoldReleaser, site: TheSite, tx: Tx, request: Request) -> Response:
-    answer = hold_release.propose_release(tx, person, HoldId(number), entries.reason, at=site.clock.now())
+    answer = hold_acts.propose_release(tx, site.settings, person, HoldId(number), entries.reason, at=site.clock.now())
     if isinstance(answer, Refused):
         return refusal(request, answer, person=person)
     return _json({"hold": answer.subject, "proposed_at": answer.at, "alone_at": answer.alone_at})
@@ -58,33 +59,33 @@ def propose_release(number: PathId, entries: ReleaseEntries, person: HoldRelease
 @router.post("/{number}/confirm")
 def confirm_release(number: PathId, person: HoldReleaser, site: TheSite, tx: Tx, request: Request) -> Response:
     at = site.clock.now()
-    return _ended(tx, request, person, hold_release.confirm_release(tx, person, HoldId(number), at=at), at)
+    return _ended(tx, request, site, person, hold_acts.confirm_release(tx, site.settings, person, HoldId(number), at=at), at)
 
 
 @router.post("/{number}/undo")
 def undo_release(number: PathId, person: HoldPlacer, site: TheSite, tx: Tx, request: Request) -> Response:
     at = site.clock.now()
-    return _ended(tx, request, person, hold_release.undo_release(tx, person, HoldId(number), at=at), at)
+    return _ended(tx, request, site, person, hold_acts.undo_release(tx, site.settings, person, HoldId(number), at=at), at)
 
 
-def _ended(session: Session, request: Request, person: Person, answer: LegalHold | Refused, at: datetime) -> Response:
+def _ended(session: Session, request: Request, site: Site, person: Person, answer: LegalHold | Refused, at: datetime) -> Response:
     if isinstance(answer, Refused):
         return refusal(request, answer, person=person)
-    return _json(_document(session, person, answer, at))
+    return _json(_document(session, site, person, answer, at))
 
 
 def _standing(
-    session: Session, request: Request, person: Person, standing: HoldStanding | Refused, at: datetime, *, status: int = 200
+    session: Session, request: Request, site: Site, person: Person, standing: HoldStanding | Refused, at: datetime, *, status: int = 200
 ) -> Response:
     if isinstance(standing, Refused):
         return refusal(request, standing, person=person)
-    return _json(standing_document(standing, at) | _document(session, person, standing.hold, at), status)
+    return _json(standing_document(standing, at) | _document(session, site, person, standing.hold, at), status)
 
 
-def _document(session: Session, person: Person, hold: LegalHold, at: datetime) -> dict[str, object]:
+def _document(session: Session, site: Site, person: Person, hold: LegalHold, at: datetime) -> dict[str, object]:
     """Return a hold without what it names beyond the reader's reach."""
     named = holds.named_within(session, person, hold)
-    return hold_document(replace(hold, scope=named.scope), at) | {"beyond": named.beyond}
+    return hold_document(replace(opened(site.settings, hold), scope=named.scope), at) | {"beyond": named.beyond}
 
 
 def _json(document: dict[str, object], status: int = 200) -> Response:

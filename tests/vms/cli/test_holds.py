@@ -226,6 +226,40 @@ def test_where_nobody_else_could_confirm_it_the_command_says_when(settings: Sett
     assert _say(settings, "hold", "release", "nothing", "--reason", "settled").exit_code == 2
 
 
+def test_what_is_sealed_is_said_to_the_director_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch, director: Account) -> None:
+    """Whoever else asks, signed in or at the console, is answered word for word as before."""
+    delegate = _delegate(settings)
+
+    def everybody_else(number: object) -> list[tuple[int, str]]:
+        asked = [("hold", "list"), ("hold", "list", "--json"), ("hold", "show", str(number)), ("hold", "show", "In re Grand Jury 26-14")]
+        asked += [("hold", "release", str(number), "--reason", "settled"), ("hold", "confirm", str(number)), ("hold", "undo", str(number))]
+        asked += [("retain", "--dry-run"), ("retention", "attest"), ("retention", "attest", "--camera", "Entrance", "--day", "2026-03-14")]
+        asked += [("size",), ("camera", "list")]
+        found = []
+        for signed_in in (True, False):
+            if signed_in:
+                _sign_in(settings, delegate, monkeypatch)
+            else:
+                monkeypatch.setattr("vms.cli.context.Cli._token", lambda _: None)
+            found += [(said.exit_code, said.output) for said in (_say(settings, *words) for words in asked)]
+        return found
+
+    placed = ("--matter", "In re Grand Jury 26-14", "--sealed", "--branch", "Harbor", "--json")
+    _sign_in(settings, director, monkeypatch)
+    said = _say(settings, "hold", "place", *PLACED, *placed)
+    told = json.loads(said.stdout)
+    assert (told["matter"], len(told["sealed"])) == ("In re Grand Jury 26-14", 32)
+    listed = _say(settings, "hold", "list").stdout
+    assert "In re Grand Jury" in listed
+    assert "sealed" in listed
+    assert f"vms log show --sealed {told['sealed']}" in _say(settings, "hold", "show", str(told["id"])).stdout.replace("\n", " ")
+    with_it = everybody_else(told["id"])
+    with _central(settings) as central, central.write.begin() as connection:
+        for table in ("hold_answer", "sealed_hold", "hold_scope", "hold_camera", "legal_hold"):
+            connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - names above
+    assert everybody_else(told["id"]) == with_it
+
+
 @pytest.mark.usefixtures("director")
 def test_a_hold_that_has_ended_is_shown_as_that(settings: Settings) -> None:
     assert _say(settings, "hold", "place", *PLACED, "--camera", "Entrance").exit_code == 0
