@@ -155,9 +155,8 @@ def hold_page(session: Session, standing: HoldStanding, person: Person, at: date
 
 def places(session: Session, person: Person) -> list[Place]:
     """Return what `person` may place a hold on, by branch: removed cameras too, their footage may still be there."""
-    own = person.without_emergency  # it shows every camera and lets nobody place a hold there
     whole, areas = list_whole_branches(session, person, Permission.HOLD_PLACE), list_areas(session, person, Permission.HOLD_PLACE)
-    by_branch = groupby(list_cameras(session, own, removed=Removed.INCLUDED), key=lambda one: one.branch.id)
+    by_branch = groupby(list_cameras(session, person, Permission.HOLD_PLACE, removed=Removed.INCLUDED), key=lambda one: one.branch.id)
     cameras = {branch: [*group] for branch, group in by_branch}
     return [
         Place(

@@ -13,17 +13,21 @@ from sqlalchemy import text
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, an_account, done
 from tests.vms.services.holding import a_hold, a_new_hold, an_answer, of_cameras
+from tests.web.statements import statements
 from tests.web.world import World, problem
 from vms.domain.access import Action
+from vms.domain.delegation import Delegation
 from vms.domain.hold import HoldKind, HoldScope
-from vms.domain.ids import SessionId
+from vms.domain.ids import DelegationId, PersonId, SessionId
 from vms.domain.legal_hold import COOL_OFF, LAPSE_GRACE, LegalHold
 from vms.domain.people import PROOF_LASTS, Person, Role
+from vms.domain.reach import Reach
 from vms.errors import InvalidInput
 from vms.services import cameras
 from vms.services.hold_release import end_due
 from vms.services.hub_link import LocalHub
 from vms.store import holds
+from web.hold_rows import places
 from web.local_time import first_moment, last_moment, moments_of
 
 ZONE = "America/Los_Angeles"
@@ -190,6 +194,34 @@ def test_of_a_hold_nobody_is_told_what_lies_beyond_the_own_reach(world: World) -
         assert told["scope"] == {"cameras": [world.camera.camera.id], "areas": [], "branches": []}
         assert told["beyond"] is True
     assert [camera["name"] for camera in document["cameras"]] == ["Entrance"]
+
+
+def test_the_list_takes_as_many_statements_for_ten_holds_as_for_one(world: World) -> None:
+    with world.site.central.writing() as session:
+        pier = a_camera(session, a_branch(session, "Harbor"), "Pier").camera.id
+    counts = []
+    with world.client(Role.DIRECTOR, branches=frozenset({world.branch.id})) as api:
+        for more in (1, 9):
+            for number in range(more):
+                _placed(world, f"{more}.{number} v. District", scope=of_cameras(world.camera.camera.id, pier))
+            api.get("/api/v1/holds")
+            with statements(world.site.central) as said:
+                told = api.get("/api/v1/holds").json()["holds"]
+            assert all(one["beyond"] for one in told)
+            counts.append((len(told), len(said)))
+    (_, before), (many, after_nine) = counts
+    assert (many, after_nine) == (10, before)
+
+
+def test_the_form_offers_cameras_where_holds_may_be_placed_and_nowhere_else(world: World) -> None:
+    """Who sees more cameras than that, by another role, is not offered what would be refused."""
+    with world.site.central.writing() as session:
+        harbor = a_branch(session, "Harbor")
+        pier = a_camera(session, harbor, "Pier")
+        lent = Delegation(DelegationId(5), NOW, NOW + timedelta(days=9), Reach(frozenset({harbor.id}), frozenset()))
+        person = Person(PersonId(7), "K. Ito", Role.DESK, SessionId(1), frozenset({world.branch.id}), delegation=lent)
+        offered = [camera["id"] for place in places(session, person) for camera in place["cameras"]]
+    assert offered == [pier.camera.id]
 
 
 # --- placing ------------------------------------------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def place(
                     sealed=sealed,
                 )
                 answer = hold_acts.place_hold(session, settings, person, new, at=cli.clock.now())
-            standing = _opened(settings, _answered(cli, central, person, allowed(answer).id))
+            standing = _opened(settings, _answered(cli, central, person, allowed(answer).id))  # who placed it reaches all of it
     at = cli.clock.now()
     _show(standing, at, as_json=as_json)
     raise SystemExit(Exit.DONE if standing.effective(at) and not _lost(standing) else Exit.WRONG)
@@ -127,13 +127,14 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     with sentences():
         settings = cli.settings()
         with cli.writing(settings) as session:
-            answer = holds.list_holds(session, _reader(cli, session))
-        found = [opened(settings, one) for one in allowed(answer)]
+            reader = _reader(cli, session)
+            known = [opened(settings, one) for one in allowed(holds.list_holds(session, reader))]
+            found = holds.within_reach(session, reader, known)
     at = cli.clock.now()
     if as_json:
-        print_json({"holds": [hold_document(hold, at) for hold in found]})
+        print_json({"holds": [hold_document(hold, at) | {"beyond": beyond} for hold, beyond in found]})
         return
-    rows = [(str(one.id), one.matter, _kind(one), STATES[one.state(at)], f"{one.review_at:%Y-%m-%d}") for one in found]
+    rows = [(str(one.id), one.matter, _kind(one), STATES[one.state(at)], f"{one.review_at:%Y-%m-%d}") for one, _ in found]
     print_table(("Number", "Matter", "Kind", "State", "Review"), rows, empty="No legal holds. Place one: vms hold place")
 
 
@@ -147,8 +148,9 @@ def show(context: typer.Context, hold: HoldNamed, as_json: AsJson = False) -> No
             reader = _reader(cli, session)
             found = holds.hold_named(session, reader, hold)
             answer = found if isinstance(found, Refused) else holds.hold_for(session, reader, found.id)
-        standing = _opened(settings, allowed(answer))
-    _show(standing, cli.clock.now(), as_json=as_json)
+            standing = _opened(settings, allowed(answer))
+            ((hold_within, beyond),) = holds.within_reach(session, reader, [standing.hold])
+    _show(replace(standing, hold=hold_within), cli.clock.now(), as_json=as_json, beyond=beyond)
 
 
 @app.command("release")
@@ -257,13 +259,15 @@ def _area(session: Session, person: Person, text: str) -> AreaId:
     return area_named(session, person, branch_named(session, person, branch), area).id
 
 
-def _show(standing: HoldStanding, at: datetime, *, as_json: bool) -> None:
+def _show(standing: HoldStanding, at: datetime, *, as_json: bool, beyond: bool = False) -> None:
     if as_json:
-        print_json(standing_document(standing, at))
+        print_json(standing_document(standing, at) | {"beyond": beyond})
         return
     hold = standing.hold
     out.print(f"{hold.matter} ({_kind(hold)}), number {hold.id}: {STATES[hold.state(at)]}.")
     out.print(f"Kept: {_time(hold.time.start_ms)} to {_time(hold.time.end_ms)}. Review: {hold.review_at:%Y-%m-%d %H:%M} UTC.")
+    if beyond:
+        out.print("It names more than your account reaches.")
     if hold.seal is not None:
         out.print(
             f"Sealed: nobody but a Director of the whole district learns of it. What was done: vms log show --sealed {hold.seal.matter}"

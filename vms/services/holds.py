@@ -5,8 +5,8 @@ The text of a hold never changes. How one ends: `hold_release`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -152,13 +152,20 @@ def list_overviews(session: Session, actor: Actor) -> list[HoldOverview] | Refus
         return known
     protecting = [hold.id for hold in known if hold.released_at is None]
     newest = holds.newest_numbers(session, reach(actor, Permission.HOLD_READ), protecting)
-    return [HoldOverview(hold, _standings(session, newest.get(hold.id, {}))) for hold in known]
+    standings = _standings(session, [newest.get(hold.id, {}) for hold in known])
+    return [HoldOverview(hold, nodes_of_it) for hold, nodes_of_it in zip(known, standings, strict=True)]
 
 
 def named_within(session: Session, actor: Actor, hold: LegalHold) -> NamedScope:
     """Return what a hold names, as far as that is for `actor` to know."""
-    within = holds.scope_within(session, reach(actor, Permission.HOLD_READ), hold.scope)
+    (within,) = holds.scopes_within(session, reach(actor, Permission.HOLD_READ), [hold.scope])
     return NamedScope(within, tuple(holds.scope_names(session, within)), beyond=within != hold.scope)
+
+
+def within_reach(session: Session, actor: Actor, known: Sequence[LegalHold]) -> list[tuple[LegalHold, bool]]:
+    """Return holds with no more of their scopes than `actor` may know, and of each whether it names more; for documents, all at once."""
+    scopes = holds.scopes_within(session, reach(actor, Permission.HOLD_READ), [hold.scope for hold in known])
+    return [(replace(hold, scope=scope), scope != hold.scope) for hold, scope in zip(known, scopes, strict=True)]
 
 
 def hold_for(session: Session, actor: Actor, number: HoldId) -> HoldStanding | Refused:
@@ -173,7 +180,8 @@ def hold_for(session: Session, actor: Actor, number: HoldId) -> HoldStanding | R
     within = {one.camera_id for one in cameras}
     answers = tuple(one for one in leases.answers_of(session, number) if one.answer.camera_id in within)
     waits = waits_of(session, Act.HOLD_RELEASE, number) if hold.seal is None else hold.seal.proposed is not None
-    return HoldStanding(hold, tuple(cameras), _standings(session, _newest(cameras)), answers, waits)
+    (standings,) = _standings(session, [_newest(cameras)])
+    return HoldStanding(hold, tuple(cameras), standings, answers, waits)
 
 
 def hold_named(session: Session, actor: Actor, text: str) -> LegalHold | Refused:
@@ -210,12 +218,22 @@ def _newest(cameras: list[HeldCamera]) -> dict[NodeId, int]:
     return newest
 
 
-def _standings(session: Session, newest: Mapping[NodeId, int]) -> tuple[NodeStanding, ...]:
-    names = {node.id: node.name for node in nodes.find(session)} if newest else {}
-    return tuple(
-        NodeStanding(node, names[node], leases.applied(session, node) >= seq, leases.granted_before(session, node, seq))
-        for node, seq in sorted(newest.items())
-    )
+def _standings(session: Session, known: Sequence[Mapping[NodeId, int]]) -> list[tuple[NodeStanding, ...]]:
+    """Return how far each hold is in force, by the newest number that each node has of it; so many statements for one as for all."""
+    names = {node.id: node.name for node in nodes.find(session)}
+    applied, granted = leases.applied_by_node(session), leases.granted_by_node(session)
+    return [
+        tuple(
+            NodeStanding(
+                id_,
+                names[id_],
+                applied.get(id_, 0) >= seq,
+                max((until for lease, until in granted.get(id_, ()) if lease < seq), default=None),
+            )
+            for id_, seq in sorted(newest.items())
+        )
+        for newest in known
+    ]
 
 
 def draw_up(actor: Person, new: NewHold, at: datetime) -> LegalHold:

@@ -253,16 +253,17 @@ def newest_numbers(session: Session, reach: Reach | None, numbers: Sequence[Hold
     return found
 
 
-def scope_within(session: Session, reach: Reach | None, scope: HoldScope) -> HoldScope:
-    """Return what of a scope is within `reach`; of a branch any part will do."""
+def scopes_within(session: Session, reach: Reach | None, scopes: Sequence[HoldScope]) -> list[HoldScope]:
+    """Return what of each scope is within `reach`; of a branch any part will do. So many statements for one as for all."""
     if reach is None:
-        return scope
-    query = select(CameraRow.id).where(CameraRow.id.in_(sorted(scope.cameras)), cameras_within(reach))
-    return HoldScope(
-        frozenset(CameraId(camera) for camera in session.scalars(query)),
-        frozenset(areas_within(session, reach, scope.areas)),
-        frozenset(branch for branch in scope.branches if reach.touches(branch)),
-    )
+        return list(scopes)
+    query = select(CameraRow.id).where(CameraRow.id.in_(sorted({one for scope in scopes for one in scope.cameras})), cameras_within(reach))
+    within = frozenset(CameraId(camera) for camera in session.scalars(query))
+    areas = frozenset(areas_within(session, reach, {one for scope in scopes for one in scope.areas}))
+    return [
+        HoldScope(scope.cameras & within, scope.areas & areas, frozenset(branch for branch in scope.branches if reach.touches(branch)))
+        for scope in scopes
+    ]
 
 
 def scope_names(session: Session, scope: HoldScope) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, delete, func, select, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.orm import Session
 
 from vms.domain.hold import HeldTime, HoldAnswer, HoldChange
@@ -66,15 +66,18 @@ def grant(session: Session, node: NodeId, hold_seq: int, *, until: datetime, at:
     )
 
 
-def granted_before(session: Session, node: NodeId, hold_seq: int) -> datetime | None:
-    """Return until when a node may destroy by holds as they were before `hold_seq`; None when it may not at all."""
-    older = select(func.max(DeletionLeaseRow.until_at)).where(DeletionLeaseRow.node_id == node, DeletionLeaseRow.hold_seq < hold_seq)
-    return session.scalar(older)
+def granted_by_node(session: Session) -> dict[NodeId, list[tuple[int, datetime]]]:
+    """Return the leases of each node: by which number of holds it may destroy, and until when."""
+    found: dict[NodeId, list[tuple[int, datetime]]] = {}
+    for node, hold_seq, until in session.execute(select(DeletionLeaseRow.node_id, DeletionLeaseRow.hold_seq, DeletionLeaseRow.until_at)):
+        found.setdefault(NodeId(node), []).append((hold_seq, until))
+    return found
 
 
-def applied(session: Session, node: NodeId) -> int:
-    """Return how far a node says that it has put holds into force; 0 for one that never said."""
-    return session.scalar(select(NodeHoldStateRow.applied_seq).where(NodeHoldStateRow.node_id == node)) or 0
+def applied_by_node(session: Session) -> dict[NodeId, int]:
+    """Return how far each node says that it has put holds into force; one that never said is left out."""
+    found = session.execute(select(NodeHoldStateRow.node_id, NodeHoldStateRow.applied_seq))
+    return {NodeId(node): applied_seq for node, applied_seq in found}
 
 
 def applied_at(session: Session, node: NodeId) -> tuple[int, datetime] | None:

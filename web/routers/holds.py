@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime
 
 from fastapi import APIRouter, Request
@@ -32,8 +32,9 @@ def list_holds(person: HoldReader, site: TheSite, rx: Rx, request: Request) -> R
     found, at = holds.list_overviews(rx, person), site.clock.now()
     if isinstance(found, Refused):
         return refusal(request, found, person=person)
-    documents = [_document(rx, site, person, one.hold, at) | {"nodes": node_documents(one.nodes, at)} for one in found]
-    return _json({"holds": documents})
+    documents = _documents(rx, site, person, [one.hold for one in found], at)
+    told = [document | {"nodes": node_documents(one.nodes, at)} for document, one in zip(documents, found, strict=True)]
+    return _json({"holds": told})
 
 
 @router.post("", status_code=201)
@@ -71,7 +72,8 @@ def undo_release(number: PathId, person: HoldPlacer, site: TheSite, tx: Tx, requ
 def _ended(session: Session, request: Request, site: Site, person: Person, answer: LegalHold | Refused, at: datetime) -> Response:
     if isinstance(answer, Refused):
         return refusal(request, answer, person=person)
-    return _json(_document(session, site, person, answer, at))
+    (document,) = _documents(session, site, person, [answer], at)
+    return _json(document)
 
 
 def _standing(
@@ -79,13 +81,14 @@ def _standing(
 ) -> Response:
     if isinstance(standing, Refused):
         return refusal(request, standing, person=person)
-    return _json(standing_document(standing, at) | _document(session, site, person, standing.hold, at), status)
+    (document,) = _documents(session, site, person, [standing.hold], at)
+    return _json(standing_document(standing, at) | document, status)
 
 
-def _document(session: Session, site: Site, person: Person, hold: LegalHold, at: datetime) -> dict[str, object]:
-    """Return a hold without what it names beyond the reader's reach."""
-    named = holds.named_within(session, person, hold)
-    return hold_document(replace(opened(site.settings, hold), scope=named.scope), at) | {"beyond": named.beyond}
+def _documents(session: Session, site: Site, person: Person, known: Sequence[LegalHold], at: datetime) -> list[dict[str, object]]:
+    """Return holds without what they name beyond the reader's reach."""
+    found = holds.within_reach(session, person, known)
+    return [hold_document(opened(site.settings, hold), at) | {"beyond": beyond} for hold, beyond in found]
 
 
 def _json(document: dict[str, object], status: int = 200) -> Response:

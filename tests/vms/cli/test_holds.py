@@ -226,6 +226,24 @@ def test_where_nobody_else_could_confirm_it_the_command_says_when(settings: Sett
     assert _say(settings, "hold", "release", "nothing", "--reason", "settled").exit_code == 2
 
 
+def test_nobody_is_told_what_a_hold_names_beyond_the_own_reach(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, director: Account
+) -> None:
+    with _central(settings) as central, central.writing() as session:
+        at = SystemClock().now()
+        pier = done(add_branch(session, CONSOLE, name="Pier", timezone=None, at=at))
+        narrow = an_account(session, Role.DIRECTOR, name="narrow", branches=frozenset({pier.id}), at=at)
+        people.confirm(session, narrow.id, at)
+    _sign_in(settings, director, monkeypatch)
+    whole = json.loads(_say(settings, "hold", "place", *PLACED, "--branch", "Harbor", "--branch", "Pier", "--json").stdout)
+    assert (len(whole["scope"]["branches"]), whole["beyond"]) == (2, False)
+    _sign_in(settings, narrow, monkeypatch)
+    (listed,) = json.loads(_say(settings, "hold", "list", "--json").stdout)["holds"]
+    for told in (listed, _shown(settings)):
+        assert (told["scope"], told["beyond"]) == ({"cameras": [], "areas": [], "branches": [pier.id]}, True)
+    assert "names more than your account reaches" in _say(settings, "hold", "show", "Smith v. District").stdout
+
+
 def test_what_is_sealed_is_said_to_the_director_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch, director: Account) -> None:
     """Whoever else asks, signed in or at the console, is answered word for word as before."""
     delegate = _delegate(settings)

@@ -148,7 +148,7 @@ def test_what_a_node_says_late_takes_the_place_of_nothing_newer(central: Engines
         hub.answer_holds(node, applied, [answer], at=after(at))
     with central.reading() as session:
         standing = done(hold_for(session, director, hold))
-        assert leases.applied(session, node) == 2
+        assert leases.applied_by_node(session) == {node: 2}
     assert [(one.answer.kept_segments, one.at) for one in standing.answers] == [(3, after(3))]
 
 
