@@ -32,6 +32,8 @@ _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}
 """Of mail: the plain form of RFC 5321, which no server has trouble with."""
 LEAST_LOG_DAYS = 30 + 2 * 365
 """The longest that footage is kept, and two years: who watched it can be asked as long as somebody may go to law over it."""
+MOST_RECORD_DAYS = 3_660
+"""Ten years: longer than any schedule asks for what the access log says, too."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -50,6 +52,41 @@ class VolumeSetting(BaseModel):
     path: Path
     max_bytes: int | None = Field(default=None, gt=0)
     """Recording stops here; None means the disk itself is the limit."""
+
+
+_LEAST_RECORD_DAYS = {
+    "sessions": (7, "an open session and its screen are asked for it"),
+    "views": (7, "what somebody watches is ended by it"),
+    "invitations": (3, "whoever could not use one asks about it"),
+    "proposals": (90, "who approved what has to be found at the next look"),
+    "screens": (7, "sessions there are asked for it"),
+    "mails": (30, "as long as it is there nobody is told the same twice"),
+    "coverage": (1, "a day's figures are read on the next"),
+    "states": (1, "they are shown as long as somebody may ask why a camera is gone"),
+}
+
+
+class RecordDays(BaseModel):
+    """How many days records other than footage are kept. What each is, and why so long: `vms.domain.records`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sessions: int = 90
+    views: int = 30
+    invitations: int = 30
+    proposals: int = 400
+    screens: int = 90
+    mails: int = 30
+    coverage: int = 30
+    states: int = 30
+
+    @field_validator("*")
+    @classmethod
+    def _neither_too_few_nor_endless(cls, days: int, info: ValidationInfo) -> int:
+        least, why = _LEAST_RECORD_DAYS[info.field_name or ""]
+        if not least <= days <= MOST_RECORD_DAYS:
+            raise ValueError(f"{info.field_name} are kept from {least} to {MOST_RECORD_DAYS:,} days, not {days:,}: {why}")
+        return days
 
 
 class Settings(BaseSettings):
@@ -108,6 +145,8 @@ class Settings(BaseSettings):
     """The witness's verifier key, NAME+ID+BASE64: only signatures by it count."""
     log_days: int | None = Field(default=None, ge=LEAST_LOG_DAYS)
     """How long the access log says who did what; older entries lose their text and keep their hash. None means it is kept."""
+    record_days: RecordDays = RecordDays()
+    """How long sessions, mail and the like are kept."""
     public_url: str | None = None
     """Under what address browsers reach the pages, https://cameras.example.org; whoever signs in elsewhere is sent back there."""
     oidc_issuer: str | None = None

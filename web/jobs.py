@@ -23,7 +23,7 @@ from vms.config import Settings, load_settings
 from vms.domain.second_person import Proposal
 from vms.errors import ConfigError, Corrupt, Unavailable, VmsError
 from vms.log import get_logger
-from vms.services import delegations, emergency, hold_release, sealed_holds
+from vms.services import delegations, emergency, hold_release, records, sealed_holds
 from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
 from vms.services.due_acts import announce, carry_out_due
 from vms.services.log_erase import due, erase_texts, has_run_a_day
@@ -155,6 +155,24 @@ class Jobs:
         with self._central.reading() as session:
             old = gone(session, names)
         review_files.delete(folder, old)
+
+    def purge_records(self) -> None:
+        """Delete the sessions, mail and so on whose day is over."""
+        try:
+            with self._central.answering():
+                while self._purge_some() and not self._stopping.is_set():
+                    pass
+        except (Unavailable, Corrupt) as err:
+            log.warning("old records not deleted", reason=str(err))
+
+    def _purge_some(self) -> bool:
+        """Look without holding up a writer, then delete; False when nothing was due."""
+        at = self._clock.now()
+        with self._central.reading() as session:
+            if records.why_paused(session, at=at) or not records.due(session, self._settings, at=at):
+                return False
+        with self._central.writing() as session:
+            return bool(records.purge_some(session, self._settings, records.JOB, at=at))
 
     def act_alone(self) -> None:
         """Mail what waits to the addresses outside, and do what nobody else could approve and nobody stopped in its time."""
@@ -326,6 +344,7 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         scheduler.add_job(jobs.end_holds, CronTrigger(minute=f"*/{HOLD_MINUTES}", second=50, timezone=UTC))
         scheduler.add_job(jobs.countersign, CronTrigger(minute=COUNTERSIGN_MINUTE, timezone=UTC))
         scheduler.add_job(jobs.erase, CronTrigger(hour=f"*/{ERASE_HOURS}", minute=2, timezone=UTC))
+        scheduler.add_job(jobs.purge_records, CronTrigger(hour=f"*/{ERASE_HOURS}", minute=12, timezone=UTC))
         scheduler.add_job(jobs.renew_certificate, CronTrigger(hour=3, minute=17, timezone=UTC))
         scheduler.start()
         wait()

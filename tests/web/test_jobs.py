@@ -29,7 +29,7 @@ from vms.domain.checkpoint import read_note
 from vms.domain.emergency import EmergencyAccess
 from vms.domain.hold import HoldKind
 from vms.domain.ids import PersonId
-from vms.domain.people import Role
+from vms.domain.people import Proof, Role
 from vms.domain.second_person import ALONE_WAIT, Act
 from vms.domain.timespan import Timespan
 from vms.errors import ConfigError
@@ -38,10 +38,12 @@ from vms.services.delegations import NewDelegation, confirm_delegation, propose_
 from vms.services.emergency import open_emergency
 from vms.services.footage import record_read
 from vms.services.log_key import read_log_key
+from vms.services.log_proof import sign_checkpoint
 from vms.services.log_verify import verify_log
 from vms.services.outbox import post
 from vms.services.own_ca import SERVER_DAYS, make_authority
 from vms.services.second_person import propose
+from vms.services.sessions import open_session
 from vms.store import access_log, access_tree, holds, people, reviews
 from vms.store.database import Engines, make_engines
 from web.jobs import Jobs, run
@@ -242,6 +244,38 @@ def test_a_log_cut_back_is_not_signed_again(settings: Settings, hub: Engines) ->
         jobs.checkpoint()
     assert [line["event"] for line in lines] == ["access log damaged"]
     assert _sizes(hub) == []
+
+
+def test_records_past_their_day_are_deleted_and_those_of_today_are_not(settings: Settings, hub: Engines) -> None:
+    clock = DrivenClock()
+    with hub.writing() as session:
+        account = an_account(session)
+        done(open_session(session, person_id=account.id, at=NOW, proof=Proof.TOTP))
+    jobs = _jobs(settings, hub, clock)
+    jobs.purge_records()
+    clock.step(timedelta(days=98))
+    jobs.checkpoint()
+    clock.step(timedelta(days=2))
+    with hub.writing() as session:
+        done(open_session(session, person_id=account.id, at=clock.now(), proof=Proof.TOTP))
+    jobs.purge_records()
+    jobs.purge_records()
+    with hub.reading() as session:
+        opened = session.scalars(text("SELECT opened_at FROM session")).all()
+        told = session.scalars(text("SELECT body FROM access_event WHERE action = 'record:purge'")).all()
+    assert len(opened) == 1
+    assert ["1 sessions" in body for body in told] == [True]
+
+
+def test_records_wait_while_the_central_database_does_not_answer(settings: Settings, hub: Engines) -> None:
+    with hub.write.begin() as connection:
+        connection.execute(text("ALTER TABLE session RENAME TO elsewhere"))
+    with capture_logs() as lines:
+        jobs = _jobs(settings, hub, DrivenClock())
+        with hub.writing() as session:
+            sign_checkpoint(session, read_log_key(settings), at=NOW - timedelta(days=2))
+        jobs.purge_records()
+    assert [line["event"] for line in lines] == ["old records not deleted"]
 
 
 def test_old_entries_are_erased_when_a_rule_says_so_and_never_otherwise(settings: Settings, hub: Engines) -> None:

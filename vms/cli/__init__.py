@@ -9,7 +9,24 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from vms.cli import access_log, cameras, delegations, holds, inspect, keys, mail, people, policies, retain, run, screens, setup, size, tls
+from vms.cli import (
+    access_log,
+    cameras,
+    delegations,
+    holds,
+    inspect,
+    keys,
+    mail,
+    people,
+    policies,
+    records,
+    retain,
+    run,
+    screens,
+    setup,
+    size,
+    tls,
+)
 from vms.cli.context import DEFAULT_DATA, DEMO_DATA, Cli
 from vms.cli.output import Exit, err
 
@@ -47,6 +64,7 @@ app.add_typer(screens.app, name="screen")
 app.add_typer(holds.app, name="hold")
 app.add_typer(policies.app, name="policy")
 app.add_typer(retain.app, name="retention")
+app.add_typer(records.app, name="records")
 app.add_typer(tls.app, name="tls")
 app.add_typer(mail.app, name="mail")
 for _command in (

@@ -120,6 +120,8 @@ class Action(StrEnum):
     """The Director signed a version."""
     POLICY_FORCE = "policy:force"
     """A version counts from here on."""
+    RECORD_PURGE = "record:purge"
+    """Sessions, mail and the like went because their day was over."""
     LOG_EXPORT = "log:export"
     LOG_ERASE = "log:erase"
     LOG_UNSEAL = "log:unseal"

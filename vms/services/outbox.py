@@ -22,8 +22,6 @@ FIRST_PAUSE = timedelta(minutes=1)
 """Before a mail is tried again, twice as long each time, up to `LONGEST_PAUSE`."""
 LONGEST_PAUSE = timedelta(hours=4)
 GIVE_UP_AFTER = timedelta(days=3)
-KEPT = timedelta(days=30)
-"""A mail that was sent or given up stays so long, for whoever asks whether it was."""
 AT_ONCE = 50
 
 log = get_logger(__name__)
@@ -46,7 +44,7 @@ def post(  # noqa: PLR0913 - a mail has so many parts
 
 
 def send_due(central: Engines, settings: Settings, clock: Clock, *, stopping: Callable[[], bool] = lambda: False) -> None:
-    """Try every mail that is due, give up what is too old, forget what is done with.
+    """Try every mail that is due, give up what is too old.
 
     A try is committed before it is made and the taking after it, so no database waits for the server: a process that is killed in
     between sends that mail a second time.
@@ -66,10 +64,9 @@ def send_waiting(central: Engines, settings: Settings, clock: Clock, *, stopping
 
 
 def tidy(central: Engines, at: datetime) -> None:
-    """Give up what could not be sent for `GIVE_UP_AFTER`, and forget what was done with `KEPT` ago."""
+    """Give up what could not be sent for `GIVE_UP_AFTER`."""
     with central.writing() as session:
         given_up = mails.give_up(session, older_than=at - GIVE_UP_AFTER, at=at)
-        mails.forget(session, done_before=at - KEPT)
     for about in given_up:
         log.warning("mail given up", about=about, after_days=GIVE_UP_AFTER.days)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from vms.store.central_tables import MailRow
@@ -79,11 +79,6 @@ def give_up(session: Session, *, older_than: datetime, at: datetime) -> Sequence
     """End what was written before `older_than` and not sent; returns what each was about."""
     query = update(MailRow).where(MailRow.at < older_than, MailRow.next_try_at.is_not(None))
     return sorted(session.scalars(query.values(next_try_at=None, done_at=at).returning(MailRow.about)))
-
-
-def forget(session: Session, *, done_before: datetime) -> None:
-    """Delete what was sent or given up before a moment."""
-    session.execute(delete(MailRow).where(MailRow.done_at < done_before))
 
 
 def _letter(row: MailRow) -> Letter:

@@ -18,7 +18,7 @@ from tests.vms.store.killed import killed_at
 from tests.web.world_clock import DrivenClock
 from vms.config import Settings
 from vms.errors import Unavailable
-from vms.services.outbox import GIVE_UP_AFTER, KEPT, LONGEST_PAUSE, post, send_due
+from vms.services.outbox import GIVE_UP_AFTER, LONGEST_PAUSE, post, send_due
 from vms.services.smtp import greet, mail_server, message_of
 from vms.store.database import Engines
 from vms.store.mails import Letter
@@ -115,18 +115,6 @@ def test_after_three_days_a_mail_is_given_up_with_a_line(central: Engines, setti
     assert [line["event"] for line in lines if line["event"] != "mail not sent"] == ["mail given up"]
     assert lines[-1] == {"event": "mail given up", "about": "digest:2026-02", "after_days": 3, "log_level": "warning"}
     assert [row[2:] for row in _rows(central)] == [(False, True)]
-
-
-def test_what_is_done_with_is_forgotten_after_thirty_days(central: Engines, settings: Settings) -> None:
-    clock = DrivenClock()
-    _post(central, settings)
-    send_due(central, settings, clock)
-    clock.step(KEPT)
-    send_due(central, settings, clock)
-    assert len(_rows(central)) == 1
-    clock.step(timedelta(seconds=1))
-    send_due(central, settings, clock)
-    assert _rows(central) == []
 
 
 def test_a_server_that_hangs_up_gets_the_rest_at_the_next_turn(central_sqlite: Engines, settings: Settings, box: Mailbox) -> None:

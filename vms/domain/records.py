@@ -1,0 +1,299 @@
+"""Which records the product keeps, for how long, why so long, and what takes them away: every table, and every file that it writes.
+
+A table or a file that is not here is refused by a test. `vms records list` prints it, deploy/README.md has it as a table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Place(StrEnum):
+    """Where a record lies."""
+
+    CENTRAL = "central database"
+    INDEX = "node index"
+    KEYS = "key store"
+    FILES = "files"
+
+
+RECORDS_PURGE = "`vms records purge`"
+"""What the hub's jobs child does each six hours, and a person by hand."""
+LOG_ERASE = "the erasing of old entries"
+RETENTION = "`vms retain`"
+NEXT_ONE = "the next one, in its place"
+OWN_CALLS = "the calls that write it"
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One table, or one kind of file."""
+
+    name: str
+    """The table; of files, the path below the data directory."""
+    what: str
+    kept: str
+    """How long; `{days}` stands for the district's number where `setting` names one."""
+    why: str
+    """The reason for just so long."""
+    purged_by: str
+    setting: str = ""
+    """The field of `record_days`, or `log_days`."""
+    held: str = ""
+    """What of it a hold in force keeps beyond its day."""
+
+
+_NO_PEOPLE = "says nothing of people, and what is kept refers to it"
+_OF_FOOTAGE = "says what footage there is"
+_PROOF = "proves that the log is as it was written, and says of nobody what was done"
+_HOLD = "explains why footage outlived its window, and the purge log's entries name its numbers"
+_POLICY = "says by which window footage went"
+_ACCOUNT = "opens the account"
+
+CENTRAL: tuple[Record, ...] = (
+    Record("setting", "what the district decided at set-up", "until it is changed", "the product works by it", NEXT_ONE),
+    Record("node", "recording machines", "for good", _NO_PEOPLE, NOTHING),
+    Record("branch", "branches", "for good", _NO_PEOPLE, NOTHING),
+    Record("area", "areas of branches", "for good", _NO_PEOPLE, NOTHING),
+    Record("device", "cameras' addresses and sealed passwords", "for good", "a camera that comes back is the same one", NOTHING),
+    Record("camera", "cameras, removed ones too", "for good", "footage, holds and the log name it", NOTHING),
+    Record("stream", "a camera's streams", "for good", "footage and the purge log name it", NOTHING),
+    Record("person", "accounts, ended ones too", "for good", "the log names it, and nobody else may get its number", NOTHING),
+    Record("person_branch", "where an account counts", "with the account", "says what an account may see", OWN_CALLS),
+    Record("person_area", "where an account counts", "with the account", "says what an account may see", OWN_CALLS),
+    Record("person_identity", "who somebody is at the district's sign-in", "until the link is taken away", _ACCOUNT, OWN_CALLS),
+    Record("totp", "sealed secrets of authenticators", "until removed or reset", _ACCOUNT, OWN_CALLS),
+    Record("recovery_code", "digests of codes on paper", "until made anew or reset", _ACCOUNT, OWN_CALLS),
+    Record("passkey", "public keys of passkeys", "until removed or reset", _ACCOUNT, OWN_CALLS),
+    Record("challenge", "what a passkey is to sign", "minutes", "it is used once", OWN_CALLS),
+    Record(
+        "session",
+        "sign-ins: whose, when, from which address",
+        "{days} days after the last request",
+        "people may ask where their account was used; the log says it for longer. One of an emergency access stays with it",
+        RECORDS_PURGE,
+        "sessions",
+    ),
+    Record("sign_in_try", "keyed digests of what was tried at sign-in", "an hour", "guessing is slowed down for so long", OWN_CALLS),
+    Record("sign_in_place", "keyed digests of where names sign in", "half a year", "there a name waits for nobody else's tries", OWN_CALLS),
+    Record(
+        "invitation",
+        "digests of invitations",
+        "{days} days after it ran out",
+        "it opens nothing any more; a month is enough to ask why it did not work",
+        RECORDS_PURGE,
+        "invitations",
+    ),
+    Record(
+        "proposal",
+        "acts that waited for a second person",
+        "{days} days after it was decided",
+        "a year and a month, so that the yearly look finds who approved what. What waits stays, and so does who proposed an account in use",
+        RECORDS_PURGE,
+        "proposals",
+        "the release of a hold, until that hold has ended",
+    ),
+    Record("delegation", "the Delegate's role, lent", "with its proposal", "is the matter of the proposal", RECORDS_PURGE, "proposals"),
+    Record("delegation_branch", "where it was lent", "with its proposal", "as above", RECORDS_PURGE, "proposals"),
+    Record("delegation_area", "where it was lent", "with its proposal", "as above", RECORDS_PURGE, "proposals"),
+    Record(
+        "screen",
+        "enrolled desks and walls",
+        "{days} days after it was ended",
+        "as long as sessions, which name it",
+        RECORDS_PURGE,
+        "screens",
+    ),
+    Record(
+        "view",
+        "who watches what, as the server needs it to end it",
+        "{days} days after it was over",
+        "the log says the same for longer. One under an emergency access stays with it, for its review",
+        RECORDS_PURGE,
+        "views",
+        "views of a camera under a hold",
+    ),
+    Record("emergency", "emergency accesses and their reviews", "with its entries, {days} days", "is about entries", LOG_ERASE, "log_days"),
+    Record(
+        "review", "what was asked about the log, and digests", "with its entries, {days} days", "is about entries", LOG_ERASE, "log_days"
+    ),
+    Record(
+        "access_event",
+        "entries of the access log: who, what, why",
+        "texts {days} days; number and hash for good",
+        "the longest that footage is kept and two years, by when somebody may have gone to law over it",
+        LOG_ERASE,
+        "log_days",
+        "entries that name a camera under a hold",
+    ),
+    Record("access_sealed", "entries of sealed matters, encrypted", "for good", "only who holds the matter's key reads them", NOTHING),
+    Record("access_log", "a log's name and its newest numbers", "for good", _PROOF, NOTHING),
+    Record("access_tile", "the hashes of the log's tree", "for good", _PROOF, NOTHING),
+    Record("access_checkpoint", "signatures over the log", "for good", _PROOF, NOTHING),
+    Record("access_cosignature", "a witness's signatures over the log", "for good", _PROOF, NOTHING),
+    Record(
+        "mail",
+        "mail that was sent or given up, with its text",
+        "{days} days after it was done with",
+        "whoever asks whether it was sent; until then nobody is told the same twice",
+        RECORDS_PURGE,
+        "mails",
+    ),
+    Record(
+        "coverage",
+        "when a camera recorded, as nodes reported it",
+        "{days} days after the footage's window",
+        "the month's figures are read in the month after; what was there is in the purge log",
+        RECORDS_PURGE,
+        "coverage",
+        "what a hold protects of it",
+    ),
+    Record(
+        "stream_state",
+        "what each stream does now",
+        "its newest; {days} days after the camera was removed",
+        "there is no history of it",
+        RECORDS_PURGE,
+        "states",
+    ),
+    Record("retention_policy", "versions of the retention policy", "for good", _POLICY, NOTHING),
+    Record("policy_force", "from when each version counted", "for good", _POLICY, NOTHING),
+    Record("policy_approval", "who signed each version", "for good", _POLICY, NOTHING),
+    Record("legal_hold", "legal holds", "for good", _HOLD, NOTHING),
+    Record("sealed_hold", "which holds the law keeps secret", "for good", _HOLD, NOTHING),
+    Record("hold_scope", "what a hold names", "for good", _HOLD, NOTHING),
+    Record("hold_camera", "the cameras under a hold", "for good", _HOLD, NOTHING),
+    Record("hold_answer", "what nodes found for a hold", "for good", _HOLD, NOTHING),
+    Record("hold_clock", "the number of the newest change of holds", "for good", "orders what nodes are told", NEXT_ONE),
+    Record("deletion_lease", "until when nodes may destroy", "a quarter of an hour", "is over then", OWN_CALLS),
+    Record("node_hold_state", "how far nodes know of holds", "its newest", "shows a restored backup", NEXT_ONE),
+    Record("alembic_version", "which version the schema has", "its newest", "`vms migrate` goes on from there", NEXT_ONE),
+)
+
+INDEX: tuple[Record, ...] = (
+    Record("volume", "disks for footage", "for good", _NO_PEOPLE, NOTHING),
+    Record("segment", "segments of footage", "with the footage", _OF_FOOTAGE, RETENTION, held="what a hold protects"),
+    Record("segment_side", "their digests and tables", "with the footage", _OF_FOOTAGE, RETENTION, held="what a hold protects"),
+    Record("run", "unbroken recording", "with the footage", _OF_FOOTAGE, RETENTION, held="what a hold protects"),
+    Record(
+        "gap",
+        "missing time with its reason: a stream's health",
+        "with the footage around it",
+        _OF_FOOTAGE,
+        RETENTION,
+        held="what a hold protects",
+    ),
+    Record("clock_event", "steps of the clock", "for good", "explains times of footage; a few rows a year, none about people", NOTHING),
+    Record("replica", "which versions of the hub's tables are here", "its newest", "says what to ask for", NEXT_ONE),
+    Record("stream_config", "how cameras are recorded, passwords sealed", "its newest", "recording goes on without the hub", NEXT_ONE),
+    Record("coverage_outbox", "what the hub has not heard yet", "until the hub has it", "is handed over", OWN_CALLS),
+    Record("stream_rule", "how long each stream is kept", "its newest", "deletion works by it", NEXT_ONE),
+    Record("hold_replica", "the holds in force here", "until released", "deletion works by it", RETENTION),
+    Record("deletion_lease", "until when footage may be destroyed here", "its newest", "deletion works by it", NEXT_ONE),
+    Record(
+        "purge_log",
+        "what was destroyed, when, by which rule",
+        "for good",
+        "is the proof of deletion, a chain that lacks no link; names no people",
+        NOTHING,
+    ),
+    Record("alembic_version", "which version the schema has", "its newest", "`vms migrate` goes on from there", NEXT_ONE),
+)
+
+KEYS: tuple[Record, ...] = (
+    Record("store", "which key store this is", "for good", _NO_PEOPLE, NOTHING),
+    Record(
+        "hour_key",
+        "the key of a camera's hour, or when it was destroyed",
+        "the key as long as any footage of its hour; that it was destroyed for good",
+        "without it a restored copy would bring the key back",
+        RETENTION,
+        held="keys of hours of which a hold keeps any footage",
+    ),
+)
+
+FILES: tuple[Record, ...] = (
+    Record("config.toml", "settings", "until it is changed", "the product works by it", NEXT_ONE),
+    Record("central.db", "the central database, where it is not PostgreSQL", "as its tables", "holds them", "as its tables"),
+    Record("index/index.db", "the node index", "as its tables", "holds them", "as its tables"),
+    Record("keys1/keys.db, keys2/keys.db", "the key store, two copies", "as its tables", "holds them", "as its tables"),
+    Record("volumes", "footage, encrypted", "the district's days", "is the footage", RETENTION, held="what a hold protects"),
+    Record("reviews", "copies of what was asked about the log", "with its entries, {days} days", "is about entries", LOG_ERASE, "log_days"),
+    Record("secrets/log_signed.txt", "what was signed last", "its newest", "shows a restored backup", NEXT_ONE),
+    Record("secrets/log_ed25519.key", "what signs the access log", "for good", "proves the log", NOTHING),
+    Record("secrets/grant_ed25519.key", "what signs grants", "for good", "nodes believe it", NOTHING),
+    Record("secrets/factor_x25519.key", "what opens authenticators' secrets", "until rotated", _ACCOUNT, "`vms keys rotate`"),
+    Record("secrets/node_x25519.key", "what opens camera passwords", "until rotated", "recording needs it", "`vms keys rotate`"),
+    Record("secrets/node_kek.key", "what wraps footage keys", "until rotated", "footage needs it", "`vms keys rotate`"),
+    Record("secrets/smtp_password", "the mail server's password", "until it is changed", "mail needs it", NEXT_ONE),
+    Record("secrets/oidc_client_secret", "the secret for the OpenID provider", "until it is changed", "its sign-in needs it", NEXT_ONE),
+    Record("secrets/tls_ca.pem", "the own certificate authority", "ten years, or until made anew", "devices trust it", NEXT_ONE),
+    Record("secrets/tls_server.pem", "the pages' certificate", "390 days, or until issued anew", "pages need it", NEXT_ONE),
+    Record("run", "sockets and locks", "while a process runs", "holds no records", OWN_CALLS),
+    Record("checkpoint_dir", "checkpoints of the log, a day each", "by whoever keeps them outside", _PROOF, "whoever keeps them"),
+    Record(
+        "~/.local/state/custodian", "the sign-in of `vms login`", "as long as its session", "the command line works by it", "`vms logout`"
+    ),
+)
+
+NOT_MADE: tuple[tuple[str, str], ...] = (
+    (
+        "Service logs",
+        "lines go to standard error, without people's names; how long they are kept is for systemd-journald or the container to say",
+    ),
+    (
+        "Database backups",
+        "none are made yet; one that you make keeps what it holds until you replace it, so keep none for longer than the days here",
+    ),
+    ("Incidents, requests, complaints, training", "there are no such records yet"),
+)
+"""What a district asks after and this product does not write."""
+
+RECORDS: dict[Place, tuple[Record, ...]] = {Place.CENTRAL: CENTRAL, Place.INDEX: INDEX, Place.KEYS: KEYS, Place.FILES: FILES}
+
+FOOTAGE_READERS: dict[str, str] = {
+    "recorder.capture": "hands live pictures to viewers of a stream, whose view is open; a `view:open` came first",
+    "recorder.footage": "decrypts segments for the node API, under a grant that names an open view",
+    "recorder.live": "live pictures for viewers whose view is open; kept since the last keyframe, in memory",
+    "recorder.live_proxy": "joins viewers to the worker that has their stream, under a grant",
+    "recorder.node_api": "sends lists, octets and live pictures to the hub, under a grant",
+    "recorder.playing": "reads cameras, for the worker that records and for the test of one",
+    "recorder.probe": "a picture of a camera under test, for whoever adds it; `camera:test`",
+    "recorder.recovery": "salvages and adopts after a crash; no octet leaves the process",
+    "recorder.worker": "records; live pictures go to viewers whose view is open",
+    "recorder.worker_socket": "carries live pictures to the node API",
+    "recorder.writer": "writes segments; nothing is read",
+    "vms.cli.inspect": "`vms segment cat`, for the console; `footage:read` came first",
+    "vms.media.segment_file": "the format: opened only by those here",
+    "vms.services.check": "compares digests for `vms check`; no octet leaves the process",
+    "vms.store.files": "knows where files lie, for those above",
+    "web.app": "holds the way to the node API",
+    "web.deps": "holds the way to the node API",
+    "web.live_gateway": "live pictures for a browser, under its open views",
+    "web.live_feed": "carries live pictures from the node API; the views of the window are open",
+    "web.node_client": "asks the node API, with the grants that it is handed",
+    "web.reading": "recordings for a browser; `view:open` and `footage:read` came first",
+    "web.routers.playback": "recordings for a browser, all of it by `web.reading`",
+}
+"""Each module that opens footage or hands it on: for whom, and which entry of the access log comes before the first octet."""
+
+
+def kept_for(record: Record, days: dict[str, int | None]) -> str:
+    """Return how long a record is kept with the district's numbers in it; without one it is kept for good."""
+    number = days.get(record.setting)
+    if record.setting and number is None:
+        return "for good: no `log_days` is set"
+    return record.kept.format(days=number)
+
+
+def table(days: dict[str, int | None]) -> str:
+    """Return the registry as the table of deploy/README.md."""
+    lines = ["| record | where | kept | why | taken away by | kept by a hold |", "| --- | --- | --- | --- | --- | --- |"]
+    for place, records in RECORDS.items():
+        for one in records:
+            setting = f" (`{one.setting}`)" if one.setting and "{days}" in one.kept else ""
+            kept = kept_for(one, days) + setting
+            lines.append(f"| `{one.name}`: {one.what} | {place} | {kept} | {one.why} | {one.purged_by} | {one.held} |")
+    return "\n".join(lines)

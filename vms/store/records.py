@@ -1,0 +1,139 @@
+"""Deleting records whose day is over: which rows of each kind those are, and some of them at a time. The rules: `vms.domain.records`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, exists, func, inspect, or_, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from vms.domain.hold import LEAST_CLOCK_ERROR, ROLL
+from vms.domain.second_person import Act
+from vms.domain.timespan import ms_of
+from vms.store.central_tables import CameraRow, CoverageRow, MailRow, StreamRow, StreamStateRow, ViewRow
+from vms.store.held import held
+from vms.store.hold_tables import HoldCameraRow, LegalHoldRow
+from vms.store.people_tables import (
+    DelegationAreaRow,
+    DelegationBranchRow,
+    DelegationRow,
+    EmergencyRow,
+    InvitationRow,
+    PersonRow,
+    ProposalRow,
+    SessionRow,
+)
+from vms.store.screen_tables import ScreenRow
+
+_PROTECTED_MS = int((LEAST_CLOCK_ERROR + ROLL).total_seconds() * 1000)
+_Column = InstrumentedAttribute[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Rows of one table, and of others that go with them."""
+
+    keys: tuple[_Column, ...]
+    over: Callable[[datetime], ColumnElement[bool]]
+    """Which rows are past a cutoff, and kept by nothing else."""
+    with_them: tuple[_Column, ...] = ()
+    """Columns of other tables that hold the key, the outermost first."""
+
+
+def count(session: Session, kind: str, cutoff: datetime) -> int:
+    """Return how many records of a kind (a field of `record_days`) are past `cutoff`."""
+    return session.scalar(select(func.count()).where(KINDS[kind].over(cutoff))) or 0
+
+
+def purge(session: Session, kind: str, cutoff: datetime, *, limit: int) -> int:
+    """Delete at most `limit` records of a kind that are past `cutoff`; return how many."""
+    what = KINDS[kind]
+    found = session.execute(select(*what.keys).where(what.over(cutoff)).order_by(*what.keys).limit(limit)).all()
+    if found:
+        for column in what.with_them:
+            session.execute(delete(column.class_).where(column.in_([row[0] for row in found])))
+        session.execute(delete(what.keys[0].class_).where(tuple_(*what.keys).in_([tuple(row) for row in found])))
+    return len(found)
+
+
+def _sessions(cutoff: datetime) -> ColumnElement[bool]:
+    return and_(
+        func.coalesce(SessionRow.ended_at, SessionRow.seen_at) < cutoff,
+        SessionRow.seen_at < cutoff,
+        ~exists().where(EmergencyRow.session_id == SessionRow.id),
+    )
+
+
+def _views(cutoff: datetime) -> ColumnElement[bool]:
+    reviewed_by_it = exists().where(EmergencyRow.id == ViewRow.emergency_id)
+    return and_(ViewRow.deadline_at < cutoff, ~reviewed_by_it, ~held(ViewRow.camera_id))
+
+
+def _invitations(cutoff: datetime) -> ColumnElement[bool]:
+    return InvitationRow.ends_at < cutoff
+
+
+def _proposals(cutoff: datetime) -> ColumnElement[bool]:
+    # Who proposed an account says, as long as it is in use, whether the district's sign-in may take it away again.
+    in_use = and_(
+        ProposalRow.act == Act.PERSON_CONFIRM, exists().where(PersonRow.id == ProposalRow.subject_id, PersonRow.disabled_at.is_(None))
+    )
+    held_by = and_(
+        ProposalRow.act == Act.HOLD_RELEASE, exists().where(LegalHoldRow.id == ProposalRow.subject_id, LegalHoldRow.released_at.is_(None))
+    )
+    lent = exists().where(
+        DelegationRow.id == ProposalRow.id,
+        DelegationRow.granted_at.is_not(None),
+        or_(DelegationRow.ended_at.is_(None), DelegationRow.ended_at >= cutoff),
+    )
+    return and_(ProposalRow.decided_at < cutoff, ~in_use, ~held_by, ~lent)
+
+
+def _screens(cutoff: datetime) -> ColumnElement[bool]:
+    return and_(ScreenRow.ended_at < cutoff, ~exists().where(SessionRow.screen_id == ScreenRow.id))
+
+
+def _mails(cutoff: datetime) -> ColumnElement[bool]:
+    return MailRow.done_at < cutoff
+
+
+def _coverage(cutoff: datetime) -> ColumnElement[bool]:
+    covers = (
+        exists()
+        .where(StreamRow.id == CoverageRow.stream_id, HoldCameraRow.camera_id == StreamRow.camera_id)
+        .where(HoldCameraRow.released_seq.is_(None), LegalHoldRow.id == HoldCameraRow.hold_id)
+        .where(LegalHoldRow.start_ms < CoverageRow.end_ms + _PROTECTED_MS)
+        .where(or_(LegalHoldRow.end_ms.is_(None), LegalHoldRow.end_ms > CoverageRow.start_ms - _PROTECTED_MS))
+    )
+    return and_(CoverageRow.end_ms < ms_of(cutoff), ~covers)
+
+
+def _states(cutoff: datetime) -> ColumnElement[bool]:
+    removed = (
+        exists()
+        .where(StreamRow.id == StreamStateRow.stream_id, CameraRow.id == StreamRow.camera_id)
+        .where(func.coalesce(CameraRow.removed_at, StreamRow.removed_at) < cutoff)
+    )
+    return and_(StreamStateRow.reported_at < cutoff, removed)
+
+
+KINDS: Mapping[str, _Kind] = {
+    # In this order: a screen waits for its sessions.
+    "views": _Kind((ViewRow.id,), _views),
+    "sessions": _Kind((SessionRow.id,), _sessions),
+    "screens": _Kind((ScreenRow.id,), _screens),
+    "invitations": _Kind((InvitationRow.person_id,), _invitations),
+    "proposals": _Kind(
+        (ProposalRow.id,), _proposals, (DelegationBranchRow.delegation_id, DelegationAreaRow.delegation_id, DelegationRow.id)
+    ),
+    "mails": _Kind((MailRow.id,), _mails),
+    "coverage": _Kind((CoverageRow.stream_id, CoverageRow.start_ms), _coverage),
+    "states": _Kind((StreamStateRow.stream_id,), _states),
+}
+TABLES: Mapping[str, tuple[str, ...]] = {
+    kind: tuple(inspect(column.class_).local_table.name for column in (what.keys[0], *what.with_them)) for kind, what in KINDS.items()
+}
+"""What is deleted from for each kind."""
