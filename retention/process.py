@@ -8,10 +8,11 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, timedelta
 from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from retention import proof
@@ -19,6 +20,7 @@ from retention.deletion import Deletion, Due, Passed, due
 from retention.node import RetentionNode, opened_node
 from retention.orders import holds_changed, take_orders
 from retention.proof import DayProof, Standing
+from retention.reconcile import Stopped, is_due, reconcile
 from vms.clock import Clock
 from vms.config import Settings
 from vms.domain.ids import CameraId
@@ -37,6 +39,10 @@ AGAIN_MINUTES = 5
 """After a pass that was paused, or broken off."""
 LOOK_SECONDS = 1
 """A hold is in force within so long where node and hub are one machine."""
+RECONCILE_AFTER_START = timedelta(minutes=2)
+"""The recorder, started at the same moment, first takes in what a crash left."""
+RECONCILE_HOUR = 10
+"""UTC: of the night in all of the United States' mainland."""
 CANT_START = 2
 
 log = get_logger(__name__)
@@ -98,6 +104,7 @@ class _Jobs:
     def __init__(self, node: RetentionNode, lock_path: Path, stopping: threading.Event) -> None:
         self._node = node
         self._lock_path = lock_path
+        self._stopping = stopping
         self._deletion = Deletion(node, stopping.wait)
         self._paused: str | None = None
         self._next = node.clock.monotonic()
@@ -131,6 +138,17 @@ class _Jobs:
         self._next = began + 60 * (PASS_MINUTES if passed.paused is None else AGAIN_MINUTES)
         self._tell(passed)
 
+    def reconcile(self) -> None:
+        """Compare index and files, unless that was done just now."""
+        try:
+            with self._node.index.answering():
+                if is_due(self._node):
+                    reconcile(self._node, self._stopping.is_set)
+        except Stopped:
+            return
+        except VmsError as err:
+            log.error("index and files not compared", reason=str(err))
+
     def _tell(self, passed: Passed) -> None:
         if passed.paused is not None and passed.paused != self._paused:
             log.error("deletion paused", reason=passed.paused)
@@ -147,6 +165,7 @@ def _work(node: RetentionNode, lock_path: Path, stopping: threading.Event) -> No
     now = node.clock.now()
     scheduler.add_job(jobs.look, IntervalTrigger(seconds=LOOK_SECONDS, timezone=UTC), next_run_time=now)
     scheduler.add_job(jobs.make_pass, IntervalTrigger(minutes=AGAIN_MINUTES, timezone=UTC), next_run_time=now)
+    scheduler.add_job(jobs.reconcile, CronTrigger(hour=RECONCILE_HOUR, minute=40, timezone=UTC), next_run_time=now + RECONCILE_AFTER_START)
     scheduler.start()
     try:
         while not stopping.wait(LOOK_SECONDS):

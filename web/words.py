@@ -150,4 +150,5 @@ GAP_SENTENCES = {
     GapReason.STREAM_CHANGED: "Camera changed its settings.",
     GapReason.PAUSED: "Paused.",
     GapReason.OFF: "Switched off in its settings.",
+    GapReason.LOST: "Recorded, and its file is gone.",
 }

@@ -161,7 +161,7 @@ class Machine:
 def _recorded(node: RetentionNode, volume: Volume, at: float) -> Segment:
     """Publish a minute of footage as the recorder does: file, then row."""
     start_ticks, hour = ticks_of(after(at)), ms_of(after(at)) // 3_600_000
-    made = made_segment(start_ticks=start_ticks, salt=secrets.token_bytes(16), key=node.keys.ensure(CAMERA, [hour])[hour])
+    made = made_segment(start_ticks=start_ticks, salt=secrets.token_bytes(16), hour_key=node.keys.ensure(CAMERA, [hour])[hour])
     row = replace(a_segment(after(at), 60, stream=STREAM, volume=volume.id), size_bytes=len(made.file), fragments=made.fragments)
     row = replace(row, media_sha256=made.media_sha256, file_digest=made.file_digest)
     part = OpenPart.create(volume, row.id, 1_000_000)

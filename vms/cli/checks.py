@@ -1,17 +1,22 @@
-"""What `vms doctor` tries of the settings: each returns what it found, or raises ConfigError with what to do."""
+"""What `vms doctor` tries of the settings: each returns what it found, or raises with what to do."""
 
 from __future__ import annotations
 
 import os
 import ssl
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from vms.config import Settings, is_loopback, split_listen
-from vms.errors import ConfigError
+from vms.domain.timespan import datetime_of_ms
+from vms.errors import ConfigError, Unavailable
 from vms.services.own_ca import certificate_end, certificate_names, served_certificate
 from vms.store.database import make_engines
+from vms.store.reconciliations import Reconciliation
 from vms.store.web_role import require_append_only
+
+LATE = timedelta(days=2)
+"""Without a comparison of index and files: one night was left out."""
 
 
 def pages(settings: Settings, at: datetime) -> str:
@@ -51,6 +56,21 @@ def web_role(settings: Settings) -> str:
     finally:
         engines.dispose()
     return f"{settings.web_role} adds to the access log and reads it"
+
+
+def reconciled(found: Reconciliation | None, lost: int, at: datetime) -> str:
+    """Say what the newest comparison of index and files found, and how much is lost; Unavailable when anything is wrong."""
+    if lost:
+        raise Unavailable(f"{lost:,} segments were recorded and their file is gone. Find out who or what removed them: vms check")
+    if found is None:
+        return "vms retain has not compared index and files yet: it does two minutes after its start, and each night"
+    when = datetime_of_ms(found.ended_ms)
+    if not found.ok:
+        told = f"{found.missing:,} files are missing, {found.damaged:,} damaged, {found.other:,} other things do not agree"
+        raise Unavailable(f"On {when:%Y-%m-%d %H:%M} UTC {told}. Run: vms check --deep")
+    if at - when > LATE:
+        raise Unavailable(f"Index and files were last compared on {when:%Y-%m-%d %H:%M} UTC. Is vms retain running?")
+    return f"{found.compared:,} segments are there, {found.read:,} of them read, on {when:%Y-%m-%d %H:%M} UTC"
 
 
 def _uncovered(settings: Settings, names: frozenset[str]) -> list[str]:

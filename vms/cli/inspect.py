@@ -38,7 +38,7 @@ from vms.services.log_key import read_log_key
 from vms.services.log_witness import configured_witness, witness_state
 from vms.services.smtp import greet
 from vms.services.status import status_document
-from vms.store import segments, stream_rules, volumes
+from vms.store import reconciliations, segments, stream_rules, volumes
 from vms.store.cameras import camera_of
 from vms.store.database import OLDEST_SQLITE, linked_sqlite
 from vms.store.files import Volume
@@ -74,6 +74,9 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
         for c in document["cameras"]
     ]
     print_table(("camera", "branch", "state", "since", "recorded, last hour"), rows, empty="No cameras yet.")
+    for volume in document["volumes"]:
+        if volume["lost_segments"]:
+            err.print(f"{volume['path']}: {volume['lost_segments']:,} segments were recorded and their file is gone. Run: vms check")
 
 
 def _local_time(at: str | None) -> str:
@@ -252,6 +255,7 @@ def _findings(cli: Cli) -> Iterator[Finding]:
     if settings.web_role:
         yield _try("web server's role", lambda: checks.web_role(settings))
     yield _try("node index", lambda: _index_opens(cli, settings))
+    yield _try("footage on the disks", lambda: _reconciled(cli, settings))
     yield _try("key store", lambda: _keys_open(settings))
     if open_ones := half_done(settings):
         yield Finding("rotation of keys", False, f"half done. Go on: vms keys rotate {' '.join(open_ones)}")
@@ -327,6 +331,12 @@ def _opens(cli: Cli, settings: Settings) -> str:
 def _index_opens(cli: Cli, settings: Settings) -> str:
     with cli.index_reading(settings):
         return "current"
+
+
+def _reconciled(cli: Cli, settings: Settings) -> str:
+    """Repeat what `vms retain` found when it last compared index and files; a lost file is told until its day has come."""
+    with cli.index_reading(settings) as index:
+        return checks.reconciled(reconciliations.newest(index), sum(segments.count_lost(index).values()), cli.clock.now())
 
 
 def _countersigned(cli: Cli, settings: Settings) -> str:

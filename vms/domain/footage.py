@@ -44,6 +44,8 @@ class GapReason(StrEnum):
     """Parameter sets or time line broke: a new run begins at once."""
     PAUSED = "paused"
     OFF = "off"
+    LOST = "lost"
+    """It was recorded, and its file is gone. Told by the state of the segment's row alone: no run ends by it, no gap row has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,6 +192,7 @@ INDEX: tuple[Record, ...] = (
     Record("stream_rule", "how long each stream is kept", "its newest", "deletion works by it", NEXT_ONE),
     Record("hold_replica", "the holds in force here", "until released", "deletion works by it", RETENTION),
     Record("deletion_lease", "until when footage may be destroyed here", "its newest", "deletion works by it", NEXT_ONE),
+    Record("reconciliation", "what the newest comparison of index and files found", "its newest", "`vms doctor` tells it", NEXT_ONE),
     Record(
         "purge_log",
         "what was destroyed, when, by which rule",
@@ -265,6 +266,7 @@ FOOTAGE_READERS: dict[str, str] = {
     "recorder.worker": "records; live pictures go to viewers whose view is open",
     "recorder.worker_socket": "carries live pictures to the node API",
     "recorder.writer": "writes segments; nothing is read",
+    "retention.reconcile": "compares names and digests each night; no octet leaves the process",
     "vms.cli.inspect": "`vms segment cat`, for the console; `footage:read` came first",
     "vms.media.segment_file": "the format: opened only by those here",
     "vms.services.check": "compares digests for `vms check`; no octet leaves the process",

@@ -14,6 +14,7 @@ from vms.domain.timespan import Timespan, union
 OPEN_SEGMENT_ALLOWANCE = timedelta(seconds=150)
 """A segment is cut after twice 60 s, the most that is allowed, and a fragment: so long the newest footage may be in no index row yet."""
 
+LOST_SENTENCE = "It was recorded, and its file is gone: somebody or something removed it."
 _ENDLESS = datetime.max.replace(tzinfo=UTC)
 
 
@@ -26,19 +27,42 @@ class _Known:
     missing_after: GapReason
 
 
-def timeline_of(stream_id: StreamId, runs: Sequence[Run], gaps: Sequence[Gap], window: Timespan, *, now: datetime) -> Coverage:
+def timeline_of(
+    stream_id: StreamId,
+    runs: Sequence[Run],
+    gaps: Sequence[Gap],
+    window: Timespan,
+    *,
+    now: datetime,
+    lost: Sequence[Timespan] = (),
+) -> Coverage:
     """Return what `window` holds of one stream.
 
     `runs` and `gaps` are those that touch the window and the last run before it. Time that neither covers is a gap too: a
     recorder that is killed writes no row. Time before the first of them is not missing, and neither is the tail that the
-    open segment may hold (`OPEN_SEGMENT_ALLOWANCE`).
+    open segment may hold (`OPEN_SEGMENT_ALLOWANCE`). What was recorded and `lost` its file is missing for that reason.
     """
     known = sorted(_known(runs, gaps, now), key=lambda piece: (piece.start, piece.end))
     recorded = tuple(span for run in sorted(runs, key=lambda run: run.start_ms) if (span := _within(run.span, window)))
     missing = [
         clipped for piece in _apart((*gaps, *_untold(stream_id, known, now)), recorded, now) if (clipped := _clipped(piece, window, now))
     ]
-    return Coverage(stream_id, recorded, tuple(sorted(missing, key=lambda gap: gap.start)))
+    gone = [span for one in union(lost) if (span := _within(one, window))]
+    missing += [Gap(stream_id, span.start, span.end, GapReason.LOST, LOST_SENTENCE) for span in gone]
+    kept = tuple(piece for span in recorded for piece in _without(span, gone)) if gone else recorded
+    return Coverage(stream_id, kept, tuple(sorted(missing, key=lambda gap: gap.start)))
+
+
+def _without(span: Timespan, gone: Sequence[Timespan]) -> Iterator[Timespan]:
+    """Yield what is left of `span` without `gone`, which is in order."""
+    start = span.start
+    for one in gone:
+        if one.end > start and one.start < span.end:
+            if one.start > start:
+                yield Timespan(start, one.start)
+            start = one.end
+    if start < span.end:
+        yield Timespan(start, span.end)
 
 
 def _known(runs: Sequence[Run], gaps: Sequence[Gap], now: datetime) -> Iterator[_Known]:

@@ -19,7 +19,7 @@ from vms.domain.people import Actor
 from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
 from vms.domain.timespan import Timespan, union
 from vms.services.cameras import list_cameras
-from vms.store import coverage, volumes
+from vms.store import coverage, segments, volumes
 from vms.store.coverage import ReportedStatus
 from vms.store.timeline import timeline
 
@@ -67,6 +67,8 @@ class VolumeDocument(TypedDict):
     live_bytes: int
     free_bytes: int | None
     """None when the disk is not there."""
+    lost_segments: int
+    """Recorded, and their file is gone; counted until their day has come."""
 
 
 class StatusDocument(TypedDict):
@@ -189,6 +191,7 @@ def _gap_document(told: Coverage, number: int) -> GapDocument:
 
 
 def _volumes(index: Connection) -> list[VolumeDocument]:
+    lost = segments.count_lost(index)
     return [
         VolumeDocument(
             id=volume.id,
@@ -196,6 +199,7 @@ def _volumes(index: Connection) -> list[VolumeDocument]:
             state=volume.state.value,
             live_bytes=volume.live_bytes,
             free_bytes=_free_bytes(volume.path),
+            lost_segments=lost.get(volume.id, 0),
         )
         for volume in volumes.all_volumes(index)
     ]

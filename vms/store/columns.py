@@ -3,7 +3,7 @@
 # ruff: noqa: ARG002 - SQLAlchemy hands every type the dialect
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import TypeVar
@@ -69,9 +69,9 @@ class Word(TypeDecorator[W]):
         return None if value is None else self.kind(value)
 
 
-def one_of(column: str, kind: type[StrEnum], name: str) -> CheckConstraint:
-    """Return the CHECK that `column` holds a word of `kind`."""
-    return CheckConstraint(f"{column} IN ({_listed(repr(str(word.value)) for word in kind)})", name=name)
+def one_of(column: str, kind: type[W], name: str, *, but: Collection[W] = ()) -> CheckConstraint:
+    """Return the CHECK that `column` holds a word of `kind`, `but` none of those that are never stored."""
+    return CheckConstraint(f"{column} IN ({_listed(repr(str(word.value)) for word in kind if word not in but)})", name=name)
 
 
 def one_of_numbers(column: str, kind: type[IntEnum], name: str) -> CheckConstraint:

@@ -17,6 +17,8 @@ from vms.store import retention_tables  # noqa: F401 - its tables join the schem
 from vms.store.columns import Unsigned64, Word, one_of, one_of_numbers
 from vms.store.index_base import CLUSTERED, NodeIndex
 
+_NOT_STORED = frozenset({GapReason.LOST})
+
 
 class VolumeRow(NodeIndex):
     """A directory that takes footage. Segments name it by the small `number`, the product by its uuid."""
@@ -95,7 +97,11 @@ class RunRow(NodeIndex):
     """Unbroken recording of one stream, extended in place. Runs of one stream never overlap (`runs.put`)."""
 
     __tablename__ = "run"
-    __table_args__ = (CheckConstraint("end_ms >= start_ms", name="order"), one_of("end_reason", GapReason, "end_reason"), CLUSTERED)
+    __table_args__ = (
+        CheckConstraint("end_ms >= start_ms", name="order"),
+        one_of("end_reason", GapReason, "end_reason", but=_NOT_STORED),
+        CLUSTERED,
+    )
 
     stream_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     start_ms: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -113,7 +119,7 @@ class GapRow(NodeIndex):
     __tablename__ = "gap"
     __table_args__ = (
         CheckConstraint("end_ms IS NULL OR end_ms >= start_ms", name="order"),
-        one_of("reason", GapReason, "reason"),
+        one_of("reason", GapReason, "reason", but=_NOT_STORED),
         # The gaps that last, closed when footage comes again and at start-up.
         Index("ix_gap_open", "stream_id", sqlite_where=text("end_ms IS NULL")),
         CLUSTERED,

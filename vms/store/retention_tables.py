@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import DDL, CheckConstraint, Index, Integer, LargeBinary, String, UniqueConstraint, event, false
+from sqlalchemy import DDL, CheckConstraint, Index, Integer, LargeBinary, String, Text, UniqueConstraint, event, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.store.index_base import CLUSTERED, NodeIndex
@@ -52,6 +52,24 @@ class DeletionLeaseRow(NodeIndex):
     uptime_ms: Mapped[int]
     at_ms: Mapped[int]
     """By the wall clock."""
+
+
+class ReconciliationRow(NodeIndex):
+    """What the newest comparison of index and files found; one row."""
+
+    __tablename__ = "reconciliation"
+    __table_args__ = (CheckConstraint("id = 1", name="one"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    began_ms: Mapped[int]
+    ended_ms: Mapped[int]
+    compared: Mapped[int]
+    read: Mapped[int]
+    missing: Mapped[int]
+    damaged: Mapped[int]
+    other: Mapped[int]
+    first: Mapped[str] = mapped_column(Text)
+    """JSON list of sentences."""
 
 
 class PurgeRow(NodeIndex):

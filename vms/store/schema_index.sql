@@ -172,3 +172,17 @@ CREATE TRIGGER purge_log_no_delete BEFORE DELETE ON purge_log BEGIN SELECT RAISE
 CREATE TRIGGER purge_log_no_replace BEFORE INSERT ON purge_log WHEN EXISTS (SELECT 1 FROM purge_log WHERE number = NEW.number OR position = NEW.position) BEGIN SELECT RAISE(ABORT, 'purge_log is append-only'); END;
 
 CREATE TRIGGER purge_log_no_update BEFORE UPDATE ON purge_log WHEN (OLD.position IS NULL AND NEW.position IS NOT NULL AND NEW.number = OLD.number AND NEW.stream_id = OLD.stream_id AND NEW.camera_id = OLD.camera_id AND NEW.first_ms = OLD.first_ms AND NEW.last_ms = OLD.last_ms AND NEW.end_ms = OLD.end_ms AND NEW.segments = OLD.segments AND NEW.size_bytes = OLD.size_bytes AND NEW.keep_ms = OLD.keep_ms AND NEW.hold_seq = OLD.hold_seq AND NEW.condemned_ms = OLD.condemned_ms) IS NOT TRUE BEGIN SELECT RAISE(ABORT, 'purge_log is append-only'); END;
+
+CREATE TABLE reconciliation (
+  id INTEGER NOT NULL,
+  began_ms INTEGER NOT NULL,
+  ended_ms INTEGER NOT NULL,
+  compared INTEGER NOT NULL,
+  read INTEGER NOT NULL,
+  missing INTEGER NOT NULL,
+  damaged INTEGER NOT NULL,
+  other INTEGER NOT NULL,
+  first TEXT NOT NULL,
+  CONSTRAINT pk_reconciliation PRIMARY KEY (id),
+  CONSTRAINT ck_reconciliation_one CHECK (id = 1)
+);

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, and
 
 from vms.domain.footage import Segment, SegmentFlag, SegmentState, pack_fragments, unpack_fragments
 from vms.domain.ids import SegmentId, StreamId, VolumeId, segment_id, split_segment_id
-from vms.domain.timespan import TICKS_PER_MS, Timespan, ms_of, ticks_of
+from vms.domain.timespan import TICKS_PER_MS, Timespan, datetime_of, ms_of, ticks_of
 from vms.errors import Conflict, NotFound
 from vms.store import volumes
 from vms.store.index_tables import SegmentRow, SegmentSideRow, VolumeRow
@@ -81,6 +81,25 @@ def lost(connection: Connection, volume: VolumeId, *, limit: int = FIND_LIMIT) -
     """Return the lost segments of a volume by stream and start, at most `limit`."""
     query = _SEGMENTS.where(_NOT_LIVE, SegmentRow.state == SegmentState.LOST.value, VolumeRow.uuid == volume)
     return [_segment(row) for row in connection.execute(query.order_by(SegmentRow.stream_id, SegmentRow.start_ms).limit(limit))]
+
+
+def lost_spans(connection: Connection, stream_id: StreamId, span: Timespan) -> list[Timespan]:
+    """Return the times of a stream's segments whose file is gone that overlap `span`, by start."""
+    named = and_(SegmentRow.stream_id == stream_id, SegmentRow.state == SegmentState.LOST.value)
+    within = and_(
+        SegmentRow.start_ticks < ticks_of(span.end),
+        SegmentRow.start_ticks + SegmentRow.duration > ticks_of(span.start),
+        SegmentRow.start_ms <= ms_of(span.end),
+    )
+    query = select(SegmentRow.start_ticks, SegmentRow.duration).where(_NOT_LIVE, named, within).order_by(SegmentRow.start_ms)
+    return [Timespan(datetime_of(start), datetime_of(start + duration)) for start, duration in connection.execute(query)]
+
+
+def count_lost(connection: Connection) -> dict[VolumeId, int]:
+    """Return how many segments have lost their file, by volume; those whose day has come are not there any more."""
+    query = select(VolumeRow.uuid, func.count()).join(SegmentRow, SegmentRow.volume == VolumeRow.number)
+    rows = connection.execute(query.where(_NOT_LIVE, SegmentRow.state == SegmentState.LOST.value).group_by(VolumeRow.uuid))
+    return {VolumeId(uuid): number for uuid, number in rows}
 
 
 def set_state(connection: Connection, segment: SegmentId, state: SegmentState, *, was: SegmentState) -> bool:

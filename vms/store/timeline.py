@@ -1,4 +1,4 @@
-"""The timeline of one stream, from a few run and gap rows; never from segment rows."""
+"""The timeline of one stream, from a few run and gap rows; of segment rows it looks at those alone whose file was lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vms.domain.footage import Coverage, Run
 from vms.domain.ids import StreamId
 from vms.domain.timeline import timeline_of
 from vms.domain.timespan import Timespan
-from vms.store import gaps, runs
+from vms.store import gaps, runs, segments
 
 
 def timeline(connection: Connection, stream_id: StreamId, span: Timespan, *, now: datetime, unpublished: Sequence[Run] = ()) -> Coverage:
@@ -21,7 +21,8 @@ def timeline(connection: Connection, stream_id: StreamId, span: Timespan, *, now
     `unpublished`: what the recorder has written and not entered yet; ask for it first, so that none falls between the two.
     """
     known = reaching(runs.find(connection, stream_id, span), unpublished)
-    return timeline_of(stream_id, known, gaps.find(connection, stream_id, span), span, now=now)
+    lost = segments.lost_spans(connection, stream_id, span)
+    return timeline_of(stream_id, known, gaps.find(connection, stream_id, span), span, now=now, lost=lost)
 
 
 def reaching(known: Sequence[Run], unpublished: Iterable[Run]) -> list[Run]:

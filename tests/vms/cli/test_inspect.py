@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from tests.factories import CONSOLE, a_branch, a_camera
+from tests.factories import CONSOLE, a_branch, a_camera, a_segment
 from vms.cli import app
 from vms.clock import SystemClock
+from vms.config import Settings
 from vms.domain.camera import CameraState, StreamStatus
+from vms.domain.footage import SegmentState
+from vms.domain.timespan import ms_of
 from vms.services.district import District
 from vms.services.installation import Installation, install
 from vms.services.nodes import nodes
-from vms.store import volumes
+from vms.store import reconciliations, segments, volumes
 from vms.store.coverage import put_states
-from vms.store.database import make_engines
+from vms.store.database import Engines, make_engines
 from vms.store.files import IDENTITY
+from vms.store.reconciliations import Reconciliation
 
 DISTRICT = District(name="Alder", timezone="UTC", days=14, director="Helen Marsh")
 
@@ -53,3 +57,54 @@ def test_status_fits_a_narrow_terminal_line_by_line(tmp_path: Path, monkeypatch:
     assert said.exit_code == 0
     assert f"{since.astimezone():%Y-%m-%d %H:%M:%S}  " in said.stdout
     assert len(said.stdout.splitlines()) == 2
+
+
+def _installed(tmp_path: Path) -> tuple[Settings, Engines]:
+    settings = install(tmp_path / "data", Installation(DISTRICT), actor=CONSOLE, clock=SystemClock())
+    return settings, make_engines(settings.index_path)
+
+
+def _lost_one(index: Engines) -> None:
+    with index.write.begin() as connection:
+        segment = a_segment(volume=next(iter(volumes.numbers(connection))))
+        segments.put(connection, [segment])
+        segments.set_state(connection, segment.id, SegmentState.LOST, was=SegmentState.LIVE)
+
+
+def _doctors_line(settings: Settings) -> dict[str, object]:
+    told = json.loads(CliRunner().invoke(app, ["--data", str(settings.data_dir), "doctor", "--json"]).stdout)
+    found: dict[str, object] = next(one for one in told if one["what"] == "footage on the disks")
+    return found
+
+
+def test_the_status_and_the_doctor_tell_of_a_lost_file(tmp_path: Path) -> None:
+    settings, index = _installed(tmp_path)
+    _lost_one(index)
+    index.dispose()
+    runner, words = CliRunner(), ["--data", str(settings.data_dir), "status"]
+    assert [one["lost_segments"] for one in json.loads(runner.invoke(app, [*words, "--json"]).stdout)["volumes"]] == [1]
+    assert "1 segments were recorded and their file is gone" in runner.invoke(app, words).stderr
+    line = _doctors_line(settings)
+    assert not line["ok"]
+    assert "Find out who or what removed them: vms check" in str(line["detail"])
+
+
+@pytest.mark.parametrize(
+    ("damaged", "hours_ago", "ok", "words"),
+    [
+        (0, 5, True, "40 segments are there, 7 of them read"),
+        (1, 5, False, "0 files are missing, 1 damaged, 0 other things do not agree. Run: vms check --deep"),
+        (0, 60, False, "Is vms retain running?"),
+    ],
+)
+def test_the_doctor_repeats_what_the_last_comparison_found(tmp_path: Path, damaged: int, hours_ago: int, ok: bool, words: str) -> None:  # noqa: FBT001 - a column of the table above
+    settings, index = _installed(tmp_path)
+    line = _doctors_line(settings)
+    assert (line["ok"], "has not compared" in str(line["detail"])) == (True, True)
+    at_ms = ms_of(SystemClock().now() - timedelta(hours=hours_ago))
+    with index.write.begin() as connection:
+        reconciliations.put(connection, Reconciliation(at_ms, at_ms, 40, 7, 0, damaged, 0, ()))
+    index.dispose()
+    line = _doctors_line(settings)
+    assert line["ok"] is ok
+    assert words in str(line["detail"])

@@ -59,8 +59,8 @@ class Made:
         return self.header + b"".join(self.sealed)
 
 
-def encoder(segment: SegmentId = SEGMENT, *, salt: bytes = SALT, key: bytes = HOUR_KEY) -> SegmentEncoder:
-    return SegmentEncoder(segment, CAMERA, key, salt)
+def encoder(segment: SegmentId = SEGMENT, *, salt: bytes = SALT, hour_key: bytes = HOUR_KEY) -> SegmentEncoder:
+    return SegmentEncoder(segment, CAMERA, hour_key, salt)
 
 
 def made_segment(
@@ -69,12 +69,12 @@ def made_segment(
     borders: Sequence[int] = (0, 5, 6, 12),
     salt: bytes = SALT,
     start_ticks: int = START_TICKS,
-    key: bytes = HOUR_KEY,
+    hour_key: bytes = HOUR_KEY,
 ) -> Made:
     """Encode the samples of a clip, a fragment between each two `borders`."""
     source = made or clip()
     segment = segment_id(STREAM, start_ticks // TICKS_PER_MS)
-    sealing = encoder(segment, salt=salt, key=key)
+    sealing = encoder(segment, salt=salt, hour_key=hour_key)
     init = init_segment(source.sets)
     records, sealed = [init], [joined(sealing.encode_record(init, ()))]
     fragments = [FragmentEntry(len(init), 0, starts_with_keyframe=False, keyframe_size=0)]
@@ -84,8 +84,8 @@ def made_segment(
         payloads = [bytes(sample.payload) for sample in samples]
         records.append(head + b"".join(payloads))
         sealed.append(joined(sealing.encode_record(head, payloads)))
-        begins = samples[0].keyframe
-        fragments.append(FragmentEntry(len(records[-1]), len(samples) * FRAME_TICKS, begins, len(head) + len(payloads[0]) if begins else 0))
+        key = samples[0].keyframe
+        fragments.append(FragmentEntry(len(records[-1]), len(samples) * FRAME_TICKS, key, len(head) + len(payloads[0]) if key else 0))
     return Made(tuple(records), tuple(sealed), sealing.header, tuple(fragments), sealing.media_sha256(), sealing.file_digest())
 
 

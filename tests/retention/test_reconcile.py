@@ -1,0 +1,233 @@
+"""Index and files compared by `vms retain`, on real files: one is removed behind its back, octets of one are flipped, one is put there."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+from retention import process
+from retention.reconcile import Stopped, _mark_lost, is_due, reconcile
+from tests.factories import a_segment
+from tests.retention.world import World
+from tests.vms.media.segment_samples import CAMERA, HOUR, START_TICKS, STREAM, made_segment
+from tests.waiting import wait_until
+from vms.clock import SystemClock
+from vms.domain.footage import GapReason, Run, Segment, SegmentState
+from vms.domain.timeline import LOST_SENTENCE
+from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND, Timespan, datetime_of, ms_of
+from vms.services import check
+from vms.services.check import Depth
+from vms.store import reconciliations, segments
+from vms.store.batch import IndexBatch, apply_batch
+from vms.store.files import OpenPart
+from vms.store.reconciliations import Reconciliation
+from vms.store.timeline import timeline
+
+MINUTE = 60 * TICKS_PER_SECOND
+START = datetime_of(START_TICKS)
+
+
+def _written(world: World, number: int) -> tuple[Segment, Path]:
+    """Write a segment file as the recorder does, without its row."""
+    key = world.node.keys.ensure(CAMERA, [HOUR])[HOUR]
+    ticks = START_TICKS + number * MINUTE
+    made = made_segment(start_ticks=ticks, hour_key=key)
+    row = replace(a_segment(START, 60, stream=STREAM, volume=world.volume.id), start_ticks=ticks, size_bytes=len(made.file))
+    row = replace(row, fragments=made.fragments, media_sha256=made.media_sha256, file_digest=made.file_digest)
+    part = OpenPart.create(world.volume, row.id, 1_000_000)
+    part.writev([made.file])
+    path = part.publish()
+    old = (world.clock.now() - timedelta(hours=1)).timestamp()
+    os.utime(path, (old, old))
+    return row, path
+
+
+def _recorded(world: World, count: int) -> list[tuple[Segment, Path]]:
+    """Record so many minutes in one run."""
+    made = [_written(world, number) for number in range(count)]
+    run = Run(STREAM, START_TICKS // TICKS_PER_MS, made[-1][0].end_ticks // TICKS_PER_MS, GapReason.RECORDER_STOPPED)
+    with world.node.index.write.begin() as connection:
+        apply_batch(connection, IndexBatch(segments=tuple(replace(row, run_start_ms=run.start_ms) for row, _ in made), runs=(run,)))
+    return made
+
+
+def _state(world: World, row: Segment) -> SegmentState | None:
+    with world.node.index.read.begin() as connection:
+        return segments.states(connection, [row.id]).get(row.id)
+
+
+def _stored(world: World) -> Reconciliation | None:
+    with world.node.index.read.begin() as connection:
+        return reconciliations.newest(connection)
+
+
+def _alarms(lines: Sequence[EventDict]) -> list[str]:
+    return [line["event"] for line in lines if line["log_level"] != "info"]
+
+
+def _flip(path: Path, where: int = 1_000) -> None:
+    content = bytearray(path.read_bytes())
+    content[where] ^= 1
+    path.write_bytes(content)
+
+
+def test_what_agrees_is_told_as_fine_and_kept(world: World) -> None:
+    _recorded(world, 3)
+    with capture_logs() as lines:
+        found = reconcile(world.node)
+    assert found.ok
+    assert (found.compared, found.read) == (3, 3)
+    assert _stored(world) == found
+    assert _alarms(lines) == []
+
+
+def test_a_file_that_somebody_removed_is_an_alarm_and_a_gap_with_its_reason(world: World) -> None:
+    made = _recorded(world, 3)
+    made[1][1].unlink()
+    with capture_logs() as lines:
+        found = reconcile(world.node)
+    assert [_state(world, row) for row, _ in made] == [SegmentState.LIVE, SegmentState.LOST, SegmentState.LIVE]
+    assert (found.missing, found.damaged, found.other) == (1, 0, 0)
+    assert "is missing" in found.first[0]
+    alarm = next(line for line in lines if line["log_level"] == "error")
+    assert alarm["event"] == "segment lost: its file is gone; run: vms check"
+    assert alarm["segment"] == made[1][0].id
+    with world.node.index.read.begin() as connection:
+        told = timeline(connection, STREAM, Timespan(START, START + timedelta(minutes=3)), now=START + timedelta(minutes=3))
+    (gap,) = told.gaps
+    assert (gap.start, gap.end, gap.reason, gap.detail) == (made[1][0].span.start, made[1][0].span.end, GapReason.LOST, LOST_SENTENCE)
+    assert [span.duration for span in told.recorded] == [timedelta(minutes=1), timedelta(minutes=1)]
+
+
+def test_what_is_lost_is_told_once_and_never_again(world: World) -> None:
+    made = _recorded(world, 2)
+    made[0][1].unlink()
+    reconcile(world.node)
+    with capture_logs() as lines:
+        again = reconcile(world.node)
+    assert again.ok
+    assert _alarms(lines) == []
+    assert _state(world, made[0][0]) is SegmentState.LOST
+
+
+@pytest.mark.parametrize("where", [3, 1_000, -1])
+def test_flipped_octets_are_told_and_the_footage_stays_as_it_is(world: World, where: int) -> None:
+    made = _recorded(world, 2)
+    _flip(made[0][1], where)
+    with capture_logs() as lines:
+        found = reconcile(world.node)
+    assert (found.missing, found.damaged, found.other) == (0, 1, 0)
+    told = [line for line in lines if line["event"] == "footage is not what was written; run: vms check --deep"]
+    assert [line["segment"] for line in told] == [made[0][0].id]
+    assert _state(world, made[0][0]) is SegmentState.LIVE
+
+
+def test_a_file_that_somebody_put_there_is_told_and_left(world: World) -> None:
+    _recorded(world, 1)
+    _row, orphan = _written(world, 5)
+    stray = world.volume.path / "live" / "notes.txt"
+    stray.write_text("who put this here?")
+    with capture_logs() as lines:
+        found = reconcile(world.node)
+    assert (found.missing, found.damaged, found.other) == (0, 0, 2)
+    told = next(line for line in lines if line["event"] == "index and files do not agree; run: vms check")
+    assert (told["log_level"], told["found"]) == ("warning", 2)
+    assert orphan.exists()
+    assert stray.exists()
+
+
+def test_a_volume_that_is_away_loses_nothing(world: World) -> None:
+    made = _recorded(world, 2)
+    world.volume.path.rename(world.volume.path.with_name("elsewhere"))
+    found = reconcile(world.node)
+    assert [_state(world, row) for row, _ in made] == [SegmentState.LIVE] * 2
+    assert (found.missing, found.other) == (0, 1)
+
+
+def test_a_volume_that_falls_away_in_the_middle_loses_nothing(world: World) -> None:
+    """Its mount point is an empty folder then, in which every file seems gone."""
+    made = _recorded(world, 2)
+    world.volume.path.rename(world.volume.path.with_name("elsewhere"))
+    world.volume.path.mkdir()
+    _mark_lost(world.node, [world.volume], [row.id for row, _ in made])
+    assert [_state(world, row) for row, _ in made] == [SegmentState.LIVE] * 2
+
+
+def test_what_retention_destroys_meanwhile_is_not_lost(world: World) -> None:
+    ((row, path),) = _recorded(world, 1)
+    with world.node.index.write.begin() as connection:
+        segments.set_state(connection, row.id, SegmentState.CONDEMNED, was=SegmentState.LIVE)
+    path.unlink()
+    _mark_lost(world.node, [world.volume], [row.id])
+    assert _state(world, row) is SegmentState.CONDEMNED
+
+
+def test_a_file_that_is_back_when_it_is_to_be_marked_is_not_lost(world: World) -> None:
+    ((row, _path),) = _recorded(world, 1)
+    _mark_lost(world.node, [world.volume], [row.id])
+    assert _state(world, row) is SegmentState.LIVE
+
+
+def test_lost_footage_is_purged_on_its_day_as_any_other(world: World) -> None:
+    made = world.record(-15 * 86_400)
+    world.volume.segment_path(made[0].id).unlink()
+    reconcile(world.node)
+    assert world.make_pass().purged == 1
+    assert _state(world, made[0]) is None
+
+
+def test_of_many_files_a_sample_is_read_and_every_name_is_compared(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "SAMPLED", 2)
+    made = _recorded(world, 5)
+    for _, path in made:
+        _flip(path)
+    drawn = set()
+    for _ in range(60):  # each is missed by all draws once in 10^13
+        report = check.check(world.node.index, [world.volume], at=world.clock.now(), depth=Depth.SAMPLE, keys=world.node.keys)
+        assert (report.compared, report.read, len(report.violations)) == (5, 2, 2)
+        drawn |= {one.subject for one in report.violations}
+    assert drawn == {row.id for row, _ in made}
+
+
+def test_just_after_one_comparison_no_other_is_due_unless_the_clock_was_set_back(world: World) -> None:
+    assert is_due(world.node)
+    reconcile(world.node)
+    assert not is_due(world.node)
+    world.clock.wall -= timedelta(minutes=5)
+    assert is_due(world.node)
+    world.clock.wall += timedelta(minutes=5, hours=1)
+    assert is_due(world.node)
+
+
+def test_a_process_that_is_to_end_breaks_off_and_keeps_nothing(world: World) -> None:
+    _recorded(world, 2)
+    with pytest.raises(Stopped):
+        reconcile(world.node, lambda: True)
+    assert _stored(world) is None
+
+
+def test_the_process_compares_after_its_start_by_itself(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "RECONCILE_AFTER_START", timedelta(0))
+    made = _recorded(world, 2)
+    made[0][1].unlink()
+    world.clock.wall = SystemClock().now()  # the scheduler has the machine's own
+    stopping = threading.Event()
+    work = threading.Thread(target=process._work, args=(world.node, tmp_path / "lock", stopping))
+    work.start()
+    try:
+        wait_until(lambda: _stored(world) is not None)
+    finally:
+        stopping.set()
+        work.join(20)
+    found = _stored(world)
+    assert found is not None
+    assert found.compared == 2
+    assert ms_of(world.clock.wall) - 60_000 < found.ended_ms
