@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from recorder.worker_client import ListedSegment, WorkerClient
 from vms.domain.footage import Coverage, FragmentEntry, Gap, GapReason
 from vms.domain.ids import SegmentId, StreamId, VolumeId, split_segment_id
-from vms.domain.timespan import Timespan, datetime_of, datetime_of_ms, ms_of
+from vms.domain.timeline import LOST_SENTENCE
+from vms.domain.timespan import Timespan, datetime_of, datetime_of_ms, ms_of, union
 from vms.errors import NotFound, Unavailable
 from vms.media.segment_file import SegmentReader
 from vms.store import gaps, segments, stream_rules
@@ -83,6 +84,8 @@ class Footage:
         with self._index.read.begin() as connection:
             parts = _readable_parts(connection, stream, span, now)
             found = {gap.start: gap for part in parts for gap in gaps.find(connection, stream, part)}
+            lost = [time for part in parts for time in segments.lost_spans(connection, stream, part)]
+        found |= {time.start: Gap(stream, time.start, time.end, GapReason.LOST, LOST_SENTENCE) for time in union(lost)}
         return [found[start] for start in sorted(found)]
 
     def segment_sync(self, segment: SegmentId, listed: Sequence[ListedSegment], *, now: datetime) -> Playable:

@@ -13,6 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from recorder.footage import Footage
+from recorder.worker_client import WorkerClient
 from retention import process
 from retention.reconcile import Stopped, _mark_lost, is_due, reconcile
 from tests.factories import a_segment
@@ -105,6 +107,18 @@ def test_a_file_that_somebody_removed_is_an_alarm_and_a_gap_with_its_reason(worl
     (gap,) = told.gaps
     assert (gap.start, gap.end, gap.reason, gap.detail) == (made[1][0].span.start, made[1][0].span.end, GapReason.LOST, LOST_SENTENCE)
     assert [span.duration for span in told.recorded] == [timedelta(minutes=1), timedelta(minutes=1)]
+
+
+def test_a_player_is_told_why_the_lost_minutes_are_not_there(world: World, tmp_path: Path) -> None:
+    made = _recorded(world, 4)
+    for _, path in made[1:3]:
+        path.unlink()
+    reconcile(world.node)
+    footage = Footage(world.node.index, world.node.keys, [world.volume], WorkerClient(tmp_path))
+    span = Timespan(START, START + timedelta(minutes=4))
+    (gap,) = footage.gaps_sync(STREAM, span, now=span.end)
+    assert (gap.start, gap.end, gap.reason) == (made[1][0].span.start, made[2][0].span.end, GapReason.LOST)
+    assert [one.id for one in footage.find_sync(STREAM, span, [], now=span.end)] == [made[0][0].id, made[3][0].id]
 
 
 def test_what_is_lost_is_told_once_and_never_again(world: World) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from tests.architecture.tree import Module, modules
+from tests.e2e.canaries import FILES
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, a_screen, an_account, done
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from vms.config import RecordDays, Settings, load_settings
@@ -90,6 +91,12 @@ def test_every_path_of_the_settings_is_registered() -> None:
     assert {
         path for path in paths if path != "secrets" and not any(path == one or path.startswith(f"{one}/") for one in registered)
     } == set()
+
+
+def test_every_file_of_secrets_that_the_everyday_run_meets_is_registered() -> None:
+    registered = {name.removeprefix("secrets/") for name in _names(Place.FILES)}
+    met = {"*.key.next" if name.endswith(".next") else name for name in (*FILES, "MATTER.key")}
+    assert met <= registered
 
 
 def test_every_setting_has_its_record_and_every_day_its_purge() -> None:
