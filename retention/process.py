@@ -146,7 +146,7 @@ class _Jobs:
                     reconcile(self._node, self._stopping.is_set)
         except Stopped:
             return
-        except VmsError as err:
+        except (VmsError, OSError) as err:  # a disk that can't be listed
             log.error("index and files not compared", reason=str(err))
 
     def _tell(self, passed: Passed) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
@@ -226,6 +227,42 @@ def test_a_process_that_is_to_end_breaks_off_and_keeps_nothing(world: World) -> 
     with pytest.raises(Stopped):
         reconcile(world.node, lambda: True)
     assert _stored(world) is None
+
+
+def _as_the_scheduler_does(world: World, folder: Path) -> list[str]:
+    """Run the job as `vms retain` does; return what it says that is no information."""
+    jobs = process._Jobs(world.node, folder / "lock", threading.Event())
+    with capture_logs() as lines:
+        jobs.reconcile()
+    return _alarms(lines)
+
+
+def test_a_disk_that_can_not_be_listed_is_a_line_and_the_job_comes_again(world: World, tmp_path: Path) -> None:
+    _recorded(world, 1)
+    live = world.volume.path / "live"
+    live.rename(live.with_name("elsewhere"))
+    live.write_text("no folder")
+    assert _as_the_scheduler_does(world, tmp_path) == ["index and files not compared"]
+    assert _stored(world) is None
+    live.unlink()
+    live.with_name("elsewhere").rename(live)
+    assert _as_the_scheduler_does(world, tmp_path) == []
+    assert _stored(world) is not None
+
+
+def test_an_index_that_does_not_answer_is_a_line(world: World, tmp_path: Path) -> None:
+    with world.node.index.write.begin() as connection:
+        connection.execute(text("ALTER TABLE reconciliation RENAME TO elsewhere"))
+    assert _as_the_scheduler_does(world, tmp_path) == ["index and files not compared"]
+
+
+def test_a_second_start_within_the_hour_reads_no_disk_again(world: World, tmp_path: Path) -> None:
+    _recorded(world, 1)
+    _as_the_scheduler_does(world, tmp_path)
+    first = _stored(world)
+    world.clock.advance(60)
+    _as_the_scheduler_does(world, tmp_path)
+    assert _stored(world) == first
 
 
 def test_the_process_compares_after_its_start_by_itself(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
