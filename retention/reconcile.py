@@ -94,7 +94,7 @@ def _tell(report: CheckReport) -> None:
     for one in damaged[:TOLD]:
         log.error("footage is not what was written; run: vms check --deep", segment=one.subject, reason=one.detail)
     if other := [one for one in report.violations if one.kind is Kind.OTHER]:
-        log.warning("index and files do not agree; run: vms check", found=len(other), first=other[0].detail)
+        log.warning("index and files do not agree; run: vms check", found=len(other), first=_sentence(other[0]))
     log.info("index and files compared", segments=report.compared, read=report.read, violations=len(report.violations))
 
 
