@@ -5,9 +5,10 @@ Only the node API loads this module, and only when `metrics_listen` is set. No p
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +21,7 @@ from prometheus_client.registry import Collector
 from recorder.writer import VolumeCondition
 from vms.config import split_listen
 from vms.domain.camera import CameraState
+from vms.domain.capacity import Watermark
 
 ANSWER_SECONDS = 10.0
 """A client that sends its question more slowly is let go."""
@@ -37,6 +39,10 @@ _GAUGES = (
         1e-3,
     ),
 )
+_ROOM_HOURS = (
+    ("hours", "How long the room lasts if nothing is erased."),
+    ("full_in_hours", "In how many hours the volumes are full, going on as in the day before."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Told:
 
     states: Sequence[dict[str, object]]
     volumes: Sequence[dict[str, object]]
+    room: Mapping[str, object] | None = None
+    """What all volumes together still take; None before it was measured."""
 
 
 class _Families(Collector):
@@ -55,6 +63,7 @@ class _Families(Collector):
         yield GaugeMetricFamily("custodian_recorder_up", "1 while the recorder answers.", value=float(bool(self._told.volumes)))
         yield from _of_streams(self._told.states)
         yield from _of_volumes(self._told.volumes)
+        yield from _of_room(self._told.room)
 
 
 def exposition(told: Told) -> bytes:
@@ -124,12 +133,26 @@ def _of_volumes(volumes: Sequence[dict[str, object]]) -> Iterator[Metric]:
     yield from (free, shown)
 
 
+def _of_room(room: Mapping[str, object] | None) -> Iterator[Metric]:
+    if room is None:
+        return
+    yield GaugeMetricFamily("custodian_room_bytes", "What all volumes together still take.", value=_number(room, "bytes"))
+    for name, text in _ROOM_HOURS:
+        gauge = GaugeMetricFamily(f"custodian_room_{name}", text)
+        gauge.add_metric([], math.inf if room.get(name) is None else _number(room, name))
+        yield gauge
+    shown = GaugeMetricFamily("custodian_room_watermark", "1 for how near all volumes together are to being full.", labels=("watermark",))
+    for mark in Watermark:
+        shown.add_metric([mark.value], float(room.get("watermark") == mark.value))
+    yield shown
+
+
 def _labels(state: dict[str, object]) -> list[str]:
     return [str(state["camera_id"]), str(state["camera"]), str(state["stream_id"]), str(state["role"])]
 
 
-def _number(state: dict[str, object], field: str) -> float:
-    value = state.get(field)
+def _number(state: Mapping[str, object], name: str) -> float:
+    value = state.get(name)
     return float(value) if isinstance(value, int | float) else 0.0
 
 

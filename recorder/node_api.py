@@ -256,8 +256,9 @@ def _serve_metrics(desk: Desk) -> None:
 
     async def tell() -> Told:
         told = await _told(desk)
-        volumes = told.get("volumes", [])
-        return Told(await _with_seconds(desk, told.get("states", [])), volumes if isinstance(volumes, list) else [])
+        volumes, room = told.get("volumes", []), told.get("room")
+        states = await _with_seconds(desk, told.get("states", []))
+        return Told(states, volumes if isinstance(volumes, list) else [], room if isinstance(room, dict) else None)
 
     try:
         serve_metrics(desk.settings.metrics_listen, lambda: asyncio.run(tell()))

@@ -24,6 +24,7 @@ from recorder.lock import NodeLock
 from recorder.node import Node, open_node
 from recorder.node_api_process import NodeApiProcess
 from recorder.recovery import note_clean, recover, salvage_streams
+from recorder.room import RoomWatch
 from recorder.supervisor_socket import SupervisorSocket
 from recorder.wire import ClockStepped, FromWorker, Indexed, VolumeChanged
 from recorder.worker_process import WorkerProcess
@@ -44,6 +45,7 @@ LIFE_SECONDS = 1.0
 CONFIGURATION_SECONDS = 1.0
 REPORT_SECONDS = 5.0
 LOOK_SECONDS = 5.0
+ROOM_SECONDS = 10.0
 KEYS_SECONDS = 20.0
 """Far less than an hour's key is handed out ahead."""
 MAX_SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
@@ -78,7 +80,7 @@ def run(settings: Settings, clock: Clock) -> int:
 
 
 class Supervisor:
-    """Everything on one event loop, but two threads: one for index, keys and files, one for the hub."""
+    """Everything on one event loop, but three threads: one for index, keys and files, one for the hub, one that asks the disks for room."""
 
     def __init__(self, node: Node, lock: NodeLock) -> None:
         self._node = node
@@ -87,9 +89,11 @@ class Supervisor:
         self._health = Health(node.clock, node.volumes)
         self._storage = ThreadPoolExecutor(1, thread_name_prefix="storage")
         self._hub = ThreadPoolExecutor(1, thread_name_prefix="hub")
+        self._disks = ThreadPoolExecutor(1, thread_name_prefix="disks")
+        self._room = RoomWatch(node)
         self._crew = Crew(node, keep_fds=(lock.fd,), on_message=self._on_message, on_end=self._on_worker_end)
         self._api = NodeApiProcess(node.settings.data_dir)
-        self._socket = SupervisorSocket(node.settings.supervisor_socket, self._health.document)
+        self._socket = SupervisorSocket(node.settings.supervisor_socket, self._document)
         self._stopping = asyncio.Event()
         self._urgent: set[asyncio.Task[None]] = set()
         """Restarts of workers, and keys that can't wait for their turn."""
@@ -113,6 +117,7 @@ class Supervisor:
             asyncio.create_task(self._regularly(REPORT_SECONDS, self._report), name="report"),
             asyncio.create_task(self._regularly(KEYS_SECONDS, self._hand_out_keys), name="keys"),
             asyncio.create_task(self._regularly(KEYS_SECONDS, self._note_clean), name="clean hour"),
+            asyncio.create_task(self._regularly(ROOM_SECONDS, self._look_for_room), name="room"),
             asyncio.create_task(self._regularly(LOOK_SECONDS, self._look_at_the_children), name="children"),
         ]
         stopping = asyncio.create_task(self._stopping.wait(), name="stop")
@@ -143,6 +148,7 @@ class Supervisor:
             log.warning("hub did not take the last report in time; it follows after the next start")
         self._storage.shutdown()
         self._hub.shutdown(wait=False)
+        self._disks.shutdown(wait=False)
 
     async def _regularly(self, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
         """Do `chore` so often. All that is due is done in one go: a process that wakes for each pays more for waking than for working."""
@@ -214,6 +220,14 @@ class Supervisor:
             await self._stored(partial(self._node.note_volume_state, VolumeId(volume.volume), VolumeState(volume.condition)))
         await self._stored(partial(note_clean, self._node))
 
+    async def _look_for_room(self) -> None:
+        left = {volume.volume for volume in self._crew.given_up}
+        volumes = [volume for volume in self._node.volumes if volume.id not in left]
+        self._room.take(await self._in(self._disks, partial(self._room.measure, volumes)))
+
+    def _document(self) -> dict[str, object]:
+        return self._health.document() | {"room": self._room.document()}
+
     async def _look_at_the_children(self) -> None:
         self._api.look()
         self._crew.look()
@@ -272,15 +286,15 @@ class Supervisor:
 
     async def _stored(self, act: Callable[[], T]) -> T:
         """Run `act` in the storage thread. Unavailable when the index does not answer now."""
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._storage, act)
-        except OperationalError as err:
-            raise Unavailable(f"The index does not answer: {err.orig}") from err
+        return await self._in(self._storage, act)
 
     async def _asked(self, act: Callable[[], T]) -> T:
         """Run `act` in the hub thread. Unavailable when hub or index do not answer now."""
+        return await self._in(self._hub, act)
+
+    async def _in(self, thread: ThreadPoolExecutor, act: Callable[[], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._hub, act)
+            return await asyncio.get_running_loop().run_in_executor(thread, act)
         except OperationalError as err:
             raise Unavailable(f"The index does not answer: {err.orig}") from err
 

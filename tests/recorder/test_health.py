@@ -9,14 +9,14 @@ import pytest
 from recorder.health import Health
 from recorder.wire import StreamFigures, StreamStateChanged, VolumeChanged, WorkerFigures
 from tests.recorder.test_clock import DrivenClock
-from vms.domain.camera import Address, CameraState, NodeConfiguration, RecordingMode, Scheme, StreamConfig, StreamRole
+from vms.domain.camera import Address, CameraState, NodeConfiguration, Pause, RecordingMode, Scheme, StreamConfig, StreamRole
 from vms.domain.ids import CameraId, DeviceId, StreamId
 from vms.store.files import Volume
 
 STREAM, OFF = StreamId(5), StreamId(6)
 
 
-def a_stream(stream: StreamId, mode: RecordingMode) -> StreamConfig:
+def a_stream(stream: StreamId, mode: RecordingMode, pause: Pause | None = None) -> StreamConfig:
     return StreamConfig(
         stream_id=stream,
         camera_id=CameraId(11),
@@ -29,6 +29,7 @@ def a_stream(stream: StreamId, mode: RecordingMode) -> StreamConfig:
         recording_mode=mode,
         camera_name="Entrance",
         version=1,
+        pause=pause,
     )
 
 

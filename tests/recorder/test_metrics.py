@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import httpx
@@ -68,6 +69,18 @@ def test_a_volume_that_is_not_there_has_a_condition_and_no_room(tmp_path: Path) 
     assert value(samples, "custodian_volume_free_bytes") > 0
     assert value(samples, "custodian_volume_condition", volume="b", condition="failed") == 1
     assert value(samples, "custodian_volume_condition", volume="a", condition="failed") == 0
+
+
+def test_room_that_nothing_fills_lasts_without_end() -> None:
+    room: dict[str, object] = {"watermark": "low", "bytes": 5_000_000, "hours": 2.5, "full_in_hours": None}
+    samples = told(exposition(Told([], [], room)))
+
+    assert value(samples, "custodian_room_bytes") == 5_000_000
+    assert value(samples, "custodian_room_hours") == 2.5
+    assert value(samples, "custodian_room_full_in_hours") == math.inf
+    assert value(samples, "custodian_room_watermark", watermark="low") == 1
+    assert value(samples, "custodian_room_watermark", watermark="critical") == 0
+    assert "custodian_room_bytes" not in told(exposition(Told([], [])))
 
 
 def test_a_recorder_that_does_not_answer_is_down() -> None:

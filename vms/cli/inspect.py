@@ -19,9 +19,10 @@ from vms.cli import checks, platforms
 from vms.cli.context import Cli
 from vms.cli.options import AsJson
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
-from vms.cli.size import measured_room, room_sentence
+from vms.cli.size import headroom_sentence, measured_room, room_sentence
 from vms.config import Settings
 from vms.domain.access import Purpose
+from vms.domain.capacity import Watermark
 from vms.domain.footage import Segment, SegmentState
 from vms.domain.ids import SegmentId, split_segment_id
 from vms.domain.timespan import ms_of
@@ -29,6 +30,7 @@ from vms.errors import InvalidInput, NotFound, Unavailable, VmsError
 from vms.media.segment_file import SegmentReader
 from vms.services import egress
 from vms.services.cameras import list_cameras
+from vms.services.capacity import headroom
 from vms.services.check import Depth
 from vms.services.check import check as run_check
 from vms.services.emergency import told_by_mail
@@ -65,7 +67,8 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
         # Asked before the index is read: what is published in between is counted once, never missed.
         unpublished = unpublished_runs(settings.run_dir)
         with cli.reading(settings) as session, cli.index_reading(settings) as index:
-            document = status_document(session, index, actor=cli.actor, now=cli.clock.now(), unpublished=unpublished)
+            now, left = cli.clock.now(), headroom(index, list(_mounted(settings)), now=cli.clock.now())
+            document = status_document(session, index, actor=cli.actor, now=now, unpublished=unpublished, headroom=left)
     if as_json:
         print_json(document)
         return
@@ -77,6 +80,8 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
     for volume in document["volumes"]:
         if volume["lost_segments"]:
             err.print(f"{volume['path']}: {volume['lost_segments']:,} segments were recorded and their file is gone. Run: vms check")
+    if left.watermark() is not Watermark.ROOM:
+        out.print(headroom_sentence(left))
 
 
 def _local_time(at: str | None) -> str:
@@ -273,6 +278,7 @@ def _findings(cli: Cli) -> Iterator[Finding]:
         yield _try(f"volume {setting.path}", lambda path=setting.path: f"{Volume.open(path).free_bytes() / 1e9:.1f} GB free")  # type: ignore[misc]
     if central.ok:  # what is kept for how long stands there
         yield _try("room for the window", lambda: _room(cli, settings))
+        yield _try("room until full", lambda: _headroom(cli, settings))
         yield _try("footage past its window", lambda: _overdue(cli, settings))
 
 
@@ -283,6 +289,14 @@ def _room(cli: Cli, settings: Settings) -> str:
     if not room.enough:
         raise Unavailable(room_sentence(room))
     return room_sentence(room)
+
+
+def _headroom(cli: Cli, settings: Settings) -> str:
+    with cli.index_reading(settings) as index:
+        left = headroom(index, list(_mounted(settings)), now=cli.clock.now())
+    if left.watermark() is not Watermark.ROOM:
+        raise Unavailable(headroom_sentence(left))
+    return headroom_sentence(left)
 
 
 def _overdue(cli: Cli, settings: Settings) -> str:

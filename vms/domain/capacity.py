@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 
 SECONDS_A_DAY = 86_400
 LATE_DAYS = 1.5 / 24
@@ -57,3 +58,58 @@ class Room:
     @property
     def enough(self) -> bool:
         return self.needed <= self.total
+
+
+class Watermark(StrEnum):
+    """How near the volumes of a machine are to being full, all together."""
+
+    ROOM = "room"
+    WARN = "warn"
+    LOW = "low"
+    CRITICAL = "critical"
+
+
+WARN_HOURS = 48.0
+LOW_HOURS = 12.0
+CRITICAL_HOURS = 1.0
+OVER = 1.25
+"""A watermark is over when there is so much more room than it was crossed at: footage comes and goes in pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """What room the volumes have left, and what is measured to come and to go. Octets; rates are octets a second."""
+
+    room: int
+    written: float
+    """By all streams that are to be recorded, each as in the last hour of its own that was recorded: whether it is recorded now or not."""
+    growth: float
+    """What was written beyond what was erased, in the day before."""
+
+    @property
+    def hours(self) -> float:
+        """Return how long the room lasts if nothing is erased; without end when nothing is to be recorded."""
+        return self.room / self.written / 3600 if self.written > 0 else math.inf
+
+    @property
+    def full_in_hours(self) -> float:
+        """Return in how many hours the volumes are full, going on as in the day before; without end when as much goes as comes."""
+        return self.room / self.growth / 3600 if self.growth > 0 else math.inf
+
+    def watermark(self, before: Watermark = Watermark.ROOM) -> Watermark:
+        """Return which is crossed; `before` stays until there is `OVER` times the room.
+
+        Early ones by what comes and goes, so that volumes on which every day makes room for the next are not told to be full. The last one
+        by what comes alone: the room of an hour is lost by one pass of retention that is late.
+        """
+        bounds = (
+            (Watermark.CRITICAL, self.hours, CRITICAL_HOURS),
+            (Watermark.LOW, self.full_in_hours, LOW_HOURS),
+            (Watermark.WARN, self.full_in_hours, WARN_HOURS),
+        )
+        severity = list(Watermark)
+        for mark, hours, bound in bounds:
+            stays = severity.index(before) >= severity.index(mark)
+            if hours < (bound * OVER if stays else bound):
+                return mark
+        return Watermark.ROOM

@@ -1,17 +1,20 @@
-"""Measure how much room footage takes on this machine, and how long its volumes last."""
+"""Measure how much room footage takes on this machine, how long its volumes last, and how near they are to being full."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from sqlalchemy import Connection
 
-from vms.domain.capacity import Room
+from vms.domain.camera import RecordingMode
+from vms.domain.capacity import Headroom, Room, Watermark
 from vms.domain.ids import StreamId
 from vms.domain.retention import StreamRule
-from vms.domain.timespan import ms_of
-from vms.store import purging, runs, segments, stream_rules
+from vms.domain.timespan import TICKS_PER_SECOND, ms_of
+from vms.store import purge_log, purging, runs, segments, stream_config, stream_rules
 from vms.store.files import Volume
 from vms.store.volumes import all_volumes
 
@@ -20,15 +23,25 @@ MEASURED = timedelta(days=1)
 _DAY_MS = MEASURED // timedelta(milliseconds=1)
 LEAST_DAYS = 1 / 24
 """What was recorded for less than an hour says nothing of a day."""
+RATE_MS = timedelta(hours=1) // timedelta(milliseconds=1)
+"""Of each stream's footage: so much of the newest says how fast it comes."""
+
+
+class RoomDocument(TypedDict):
+    watermark: str
+    bytes: int
+    """What all volumes together still take."""
+    hours: float | None
+    """So long that lasts if nothing is erased; None: without end."""
+    full_in_hours: float | None
+    """So long it lasts by what came and went in the day before; None: without end."""
 
 
 def measure(index: Connection, volumes: Sequence[Volume], *, now: datetime, days: int) -> Room | None:
     """Return what this machine's volumes hold and take up; None when too little was recorded to say. `days`: until a stream has a rule."""
     now_ms = ms_of(now)
     streams = list(runs.ends(index))
-    told = [segments.recorded_since(index, stream, now_ms - _DAY_MS) for stream in streams]
-    starts = [start for _, start in told if start is not None]
-    measured = (now_ms - min(starts, default=now_ms)) / _DAY_MS
+    written, measured = _written(index, streams, now_ms)
     if measured < LEAST_DAYS:
         return None
     rules = {rule.stream_id: rule for rule in stream_rules.rules(index)}
@@ -38,7 +51,7 @@ def measure(index: Connection, volumes: Sequence[Volume], *, now: datetime, days
     mounted = {volume.id for volume in volumes}
     used = sum(known.live_bytes for known in all_volumes(index) if known.id in mounted)
     return Room(
-        a_day=sum(size for size, _ in told) / measured,
+        a_day=written / measured,
         measured_days=measured,
         total=used + sum(volume.room_left() for volume in volumes),
         used=used,
@@ -49,3 +62,46 @@ def measure(index: Connection, volumes: Sequence[Volume], *, now: datetime, days
 
 def _oldest_ms(index: Connection, stream: StreamId, rule: StreamRule | None, now_ms: int) -> int | None:
     return segments.oldest_ms(index, stream) if rule is None else purging.oldest_ms(index, rule, now_ms)
+
+
+def headroom(index: Connection, volumes: Sequence[Volume], *, now: datetime) -> Headroom:
+    """Return what room is left on those `volumes` together, and what is measured to fill it. A volume that does not answer has none."""
+    now_ms, ends = ms_of(now), runs.ends(index)
+    wanted = [
+        stream.stream_id
+        for stream in stream_config.load(index).streams
+        if stream.recording_mode is RecordingMode.ALWAYS and (stream.pause is None or stream.pause.until <= now)
+    ]
+    rate = sum(_rate(index, stream, ends[stream]) for stream in wanted if stream in ends)
+    written, measured = _written(index, list(ends), now_ms)
+    growth = rate
+    if measured >= LEAST_DAYS:
+        _, erased = purge_log.erased_since(index, now_ms - _DAY_MS)
+        growth = (written - erased) / (measured * _DAY_MS / 1000)
+    return Headroom(sum(_room_left(volume) for volume in volumes), rate, growth)
+
+
+def room_document(headroom: Headroom, watermark: Watermark) -> RoomDocument:
+    hours, full = (hours if math.isfinite(hours) else None for hours in (headroom.hours, headroom.full_in_hours))
+    return RoomDocument(watermark=watermark.value, bytes=headroom.room, hours=hours, full_in_hours=full)
+
+
+def _written(index: Connection, streams: Sequence[StreamId], now_ms: int) -> tuple[int, float]:
+    """Return how many octets were written in the day before, and in how many days of it."""
+    told = [segments.recorded_since(index, stream, now_ms - _DAY_MS) for stream in streams]
+    first_ms = min((start for _, start in told if start is not None), default=now_ms)
+    return sum(size for size, _ in told), (now_ms - first_ms) / _DAY_MS
+
+
+def _rate(index: Connection, stream: StreamId, end_ms: int) -> float:
+    size, ticks = segments.weight_since(index, stream, end_ms - RATE_MS)
+    return size / (ticks / TICKS_PER_SECOND) if ticks else 0.0
+
+
+def _room_left(volume: Volume) -> int:
+    try:
+        if volume.max_bytes is not None:
+            volume.measure_again()
+        return volume.room_left()
+    except OSError:
+        return 0

@@ -13,12 +13,14 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from vms.domain.camera import CameraDetails, CameraState, RecordingMode, StreamRole
+from vms.domain.capacity import Headroom
 from vms.domain.footage import Coverage, GapReason, Run
 from vms.domain.ids import StreamId
 from vms.domain.people import Actor
 from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
 from vms.domain.timespan import Timespan, union
 from vms.services.cameras import list_cameras
+from vms.services.capacity import RoomDocument, room_document
 from vms.store import coverage, segments, volumes
 from vms.store.coverage import ReportedStatus
 from vms.store.timeline import timeline
@@ -74,6 +76,8 @@ class VolumeDocument(TypedDict):
 class StatusDocument(TypedDict):
     cameras: list[CameraDocument]
     volumes: list[VolumeDocument]
+    room: RoomDocument | None
+    """None when it was not measured."""
 
 
 def status_document(
@@ -84,6 +88,7 @@ def status_document(
     now: datetime,
     window: timedelta = WINDOW,
     unpublished: Mapping[StreamId, Sequence[Run]] = MappingProxyType({}),
+    headroom: Headroom | None = None,
 ) -> StatusDocument:
     """Return every camera's state and what was recorded of the last `window` and of each hour; without an index, states only.
 
@@ -108,6 +113,7 @@ def status_document(
             for details in found
         ],
         volumes=[] if index is None else _volumes(index),
+        room=None if headroom is None else room_document(headroom, headroom.watermark()),
     )
 
 

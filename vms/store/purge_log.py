@@ -63,6 +63,15 @@ def erased_between(connection: Connection, start_ms: int, end_ms: int) -> tuple[
     return segments, size_bytes
 
 
+def erased_since(connection: Connection, start_ms: int) -> tuple[int, int]:
+    """Return how many segments, and octets, were erased since a moment: read from the newest entry back to it, however long the log is."""
+    before = select(PurgeRow.position).where(PurgeRow.position.is_not(None), PurgeRow.erased_ms < start_ms)
+    last = connection.scalar(before.order_by(PurgeRow.position.desc()).limit(1)) or 0
+    sums = func.coalesce(func.sum(PurgeRow.segments), 0), func.coalesce(func.sum(PurgeRow.size_bytes), 0)
+    segments, size_bytes = connection.execute(select(*sums).where(PurgeRow.position > last)).one()
+    return segments, size_bytes
+
+
 def noted_day(connection: Connection) -> int | None:
     """Return on which day (UTC, since 1970) the hub was told the head last."""
     return connection.scalar(select(ReplicaRow.version).where(ReplicaRow.kind == _HEAD))

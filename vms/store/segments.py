@@ -77,6 +77,14 @@ def recorded_since(connection: Connection, stream_id: StreamId, start_ms: int) -
     return size, first
 
 
+def weight_since(connection: Connection, stream_id: StreamId, start_ms: int) -> tuple[int, int]:
+    """Return octets and length in ticks of a stream's segments that began at `start_ms` or later."""
+    since = and_(SegmentRow.stream_id == stream_id, SegmentRow.start_ms >= start_ms)
+    sums = func.coalesce(func.sum(SegmentRow.size_bytes), 0), func.coalesce(func.sum(SegmentRow.duration), 0)
+    size, ticks = connection.execute(select(*sums).where(since)).one()
+    return size, ticks
+
+
 def lost(connection: Connection, volume: VolumeId, *, limit: int = FIND_LIMIT) -> list[Segment]:
     """Return the lost segments of a volume by stream and start, at most `limit`."""
     query = _SEGMENTS.where(_NOT_LIVE, SegmentRow.state == SegmentState.LOST.value, VolumeRow.uuid == volume)

@@ -84,6 +84,21 @@ def test_volumes_that_are_full_before_the_window_is_over_are_told_with_the_day(s
     assert "full in" in str(finding["detail"])
 
 
+def test_volumes_that_are_full_within_two_days_are_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    _recorded(settings, days=2, a_segment=100_000)
+    assert _findings(settings)["room until full"]["ok"] is True
+    assert "The volumes take" not in _say(settings, "status").stdout
+    (setting,) = settings.volumes
+    used = Volume.open(setting.path).used_bytes()
+    monkeypatch.setenv("VMS_VOLUMES", json.dumps([{"path": str(setting.path), "max_bytes": used + 4_000_000}]))
+    finding = _findings(settings)["room until full"]
+    assert finding["ok"] is False
+    assert "full in 40" in str(finding["detail"])
+    assert "full in 40" in _say(settings, "status").stdout.replace("\n", " ")
+    room = json.loads(_say(settings, "status", "--json").stdout)["room"]
+    assert (room["watermark"], room["hours"]) == ("warn", None)  # nothing is to be recorded here
+
+
 def test_of_little_that_was_recorded_nothing_is_said(settings: Settings) -> None:
     said = _say(settings, "size")
     assert said.exit_code == 2

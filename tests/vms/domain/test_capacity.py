@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vms.domain.capacity import LATE_DAYS, Room, bytes_a_day, bytes_needed, disks_needed
+from vms.domain.capacity import LATE_DAYS, Headroom, Room, Watermark, bytes_a_day, bytes_needed, disks_needed
 
 
 def _room(*, a_day: float = 10, total: int = 100, used: int = 0, days: float = 14, oldest_days: float = 0) -> Room:
@@ -48,3 +50,42 @@ def test_what_is_said_to_be_full_is_full_hour_by_hour(a_day: float, total: int, 
         assert kept <= total + a_day * LATE_DAYS + 1
     else:
         assert kept == pytest.approx(total, abs=1 + a_day * LATE_DAYS)
+
+
+_HOUR = 3600
+"""Room in octets that an octet a second fills in an hour."""
+
+
+@pytest.mark.parametrize(
+    ("hours", "mark"),
+    [
+        (48.1, Watermark.ROOM),
+        (47.9, Watermark.WARN),
+        (12.1, Watermark.WARN),
+        (11.9, Watermark.LOW),
+        (1.01, Watermark.LOW),
+        (0.99, Watermark.CRITICAL),
+        (0, Watermark.CRITICAL),
+    ],
+)
+def test_watermarks_of_volumes_that_fill_up(hours: float, mark: Watermark) -> None:
+    assert Headroom(int(hours * _HOUR), written=1, growth=1).watermark() is mark
+
+
+def test_volumes_on_which_as_much_goes_as_comes_are_told_only_when_an_hour_fills_them() -> None:
+    assert Headroom(2 * _HOUR, written=1, growth=0).watermark() is Watermark.ROOM
+    assert Headroom(2 * _HOUR, written=1, growth=-0.5).full_in_hours == math.inf
+    assert Headroom(2 * _HOUR, written=1, growth=0.1).watermark() is Watermark.WARN
+    assert Headroom(_HOUR // 2, written=1, growth=0).watermark() is Watermark.CRITICAL
+
+
+def test_nothing_that_is_recorded_fills_no_volume() -> None:
+    assert Headroom(0, written=0, growth=0).watermark() is Watermark.ROOM
+
+
+@given(st.floats(0, 100), st.sampled_from(Watermark), st.floats(1, 1.24))
+def test_room_that_goes_up_and_down_by_a_fifth_crosses_a_watermark_once(hours: float, before: Watermark, swing: float) -> None:
+    crossed = Headroom(int(hours * _HOUR), written=1, growth=1).watermark(before)
+    more = Headroom(int(hours * _HOUR * swing), written=1, growth=1).watermark(crossed)
+    assert more is crossed or hours * swing >= min(one for one in (1, 12, 48) if hours < one * 1.25) * 1.25
+    assert Headroom(int(hours * _HOUR), written=1, growth=1).watermark(more) is crossed

@@ -1,0 +1,90 @@
+"""How near the volumes are to being full, by what the index says."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, insert
+
+from tests.factories import NOW
+from tests.recorder.test_health import a_stream
+from tests.retention.footage import footage
+from vms.domain.camera import NodeConfiguration, Pause, RecordingMode
+from vms.domain.capacity import Watermark
+from vms.domain.footage import Run
+from vms.domain.ids import StreamId
+from vms.domain.timespan import ms_of
+from vms.services.capacity import headroom
+from vms.store import purge_log, runs, stream_config, volumes
+from vms.store.database import Engines
+from vms.store.files import Volume
+from vms.store.retention_tables import PurgeRow
+
+MAIN, OFF, PAUSED = StreamId(1), StreamId(2), StreamId(3)
+MINUTE = timedelta(minutes=1)
+MEGABYTE = 1_000_000
+
+
+def _recorded(
+    index: Engines, volume: Volume, stream: StreamId, minutes: int, *, ended: timedelta = timedelta(), size: int = MEGABYTE
+) -> None:
+    starts = [NOW - ended - number * MINUTE for number in range(minutes, 0, -1)]
+    made = footage(index, volume, None, starts, stream=stream, content=b"x" * size)
+    with index.write.begin() as connection:
+        runs.put(connection, [Run(stream, made[0].start_ms, made[-1].start_ms + 60_000, None)])
+
+
+def _erased(connection: Connection, position: int, at: datetime, size: int) -> None:
+    times = dict.fromkeys(("first_ms", "last_ms", "end_ms", "condemned_ms", "erased_ms"), ms_of(at))
+    entry = {"number": position, "stream_id": MAIN, "camera_id": 11, "segments": 60, "size_bytes": size, "keep_ms": 1, "hold_seq": 0}
+    connection.execute(insert(PurgeRow), [entry | times | {"position": position, "root": b"", "hash": b""}])
+
+
+@pytest.fixture
+def volume(index: Engines, tmp_path: Path) -> Volume:
+    made = Volume.create(tmp_path / "volume", max_bytes=100 * MEGABYTE)
+    with index.write.begin() as connection:
+        volumes.register(connection, made.id, made.path)
+        pause = Pause(NOW + MINUTE, "works")
+        streams = (a_stream(MAIN, RecordingMode.ALWAYS), a_stream(OFF, RecordingMode.OFF), a_stream(PAUSED, RecordingMode.ALWAYS, pause))
+        stream_config.replace(connection, NodeConfiguration(1, streams))
+    return made
+
+
+def test_room_lasts_by_what_the_streams_to_be_recorded_took_when_they_were_recorded_last(index: Engines, volume: Volume) -> None:
+    _recorded(index, volume, MAIN, 5, ended=timedelta(hours=3))  # not recorded at the moment, and wanted
+    _recorded(index, volume, OFF, 5)
+    _recorded(index, volume, PAUSED, 5)
+    with index.read.begin() as connection:
+        found = headroom(connection, [volume], now=NOW)
+    assert found.written == pytest.approx(MEGABYTE / 60, rel=0.01)
+    assert found.room == volume.room_left() > 0
+    assert found.hours == pytest.approx(found.room / MEGABYTE / 60, rel=0.01)
+
+
+def test_what_was_erased_in_the_day_before_counts_against_what_was_written(index: Engines, volume: Volume) -> None:
+    _recorded(index, volume, MAIN, 120, size=10_000)
+    with index.write.begin() as connection:
+        for position, erased_at in enumerate((NOW - timedelta(days=2), NOW - timedelta(hours=5), NOW), 1):
+            _erased(connection, position, erased_at, 600_000)
+        assert purge_log.erased_since(connection, ms_of(NOW - timedelta(days=1))) == (2 * 60, 1_200_000)
+        assert purge_log.erased_since(connection, ms_of(NOW + MINUTE)) == (0, 0)
+    with index.read.begin() as connection:
+        found = headroom(connection, [volume], now=NOW)
+    assert found.growth == pytest.approx(0, abs=1)
+    assert found.full_in_hours > 1000
+
+
+def test_a_volume_that_is_away_takes_nothing(index: Engines, volume: Volume) -> None:
+    _recorded(index, volume, MAIN, 5)
+    volume.path.rename(volume.path.with_name("away"))
+    with index.read.begin() as connection:
+        found = headroom(connection, [volume], now=NOW)
+    assert (found.room, found.watermark()) == (0, Watermark.CRITICAL)
+
+
+def test_before_anything_was_recorded_there_is_room(index: Engines, volume: Volume) -> None:
+    with index.read.begin() as connection:
+        assert headroom(connection, [volume], now=NOW).watermark() is Watermark.ROOM
