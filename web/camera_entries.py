@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from vms.domain.brands import BRANDS
-from vms.domain.camera import DEFAULT_RTSP_PORT, RecordingMode, Scheme, address, stream_path
+from vms.domain.camera import DEFAULT_RTSP_PORT, Priority, RecordingMode, Scheme, address, stream_path
 from vms.domain.certificate import fingerprint
 from vms.domain.ids import BranchId
 from vms.domain.names import plain_name
@@ -40,6 +40,7 @@ class CameraEntries(BaseModel):
     certificate: Text = ""
     """Fingerprint to trust over rtsps; empty keeps the stored one, as an empty password does."""
     recording_mode: Text = RecordingMode.ALWAYS.value
+    priority: Text = Priority.NORMAL.value
     brand: Text = ""
 
     @model_validator(mode="after")
@@ -90,6 +91,7 @@ class CameraEntries(BaseModel):
             "sub_path": lambda: stream_path(self.sub_path) if self.sub_path else None,
             "certificate": lambda: self.certificate_sha256,
             "recording_mode": lambda: RecordingMode(self.recording_mode),
+            "priority": lambda: Priority(self.priority),
         }
         return {field: fault for field, check in checks.items() if (fault := _fault(check))}
 
@@ -108,6 +110,7 @@ class CameraEntries(BaseModel):
             recording_mode=RecordingMode(self.recording_mode),
             certificate_sha256=self.certificate_sha256,
             area=self.area,
+            priority=Priority(self.priority),
         )
 
     def edit(self, version: int, password: str | None) -> CameraEdit:
@@ -125,6 +128,7 @@ class CameraEntries(BaseModel):
             recording_mode=RecordingMode(self.recording_mode),
             certificate_sha256=self.certificate_sha256,
             area=self.area,
+            priority=Priority(self.priority),
         )
 
     def shown(self) -> dict[str, object]:

@@ -91,6 +91,7 @@ def form_of(details: CameraDetails) -> dict[str, object]:
         "sub_path": path_of(details, StreamRole.SUB),
         "certificate": "",
         "recording_mode": camera.recording_mode.value,
+        "priority": camera.priority.value,
         "brand": "",
     }
 
@@ -132,5 +133,6 @@ def _settings(one: CameraNow) -> dict[str, object]:
         "certificate": trusted(details),
         "main_path": path_of(details, StreamRole.MAIN),
         "sub_path": path_of(details, StreamRole.SUB),
+        "priority": details.camera.priority.value,
         "version": details.camera.version,
     }

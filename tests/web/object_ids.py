@@ -22,6 +22,7 @@ NOT_IDS = frozenset(
         *("area", "note", "reason", "right", "second", "shown_to", "was_for"),
         *("authority", "expires", "matter", "review", "sealed"),
         *("invitation", "iss", "kind", "label", "main_path", "name", "new", "next", "old", "password", "path", "port", "purpose", "q"),
+        "priority",
         *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
         *("username", "version"),
     }

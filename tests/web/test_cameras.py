@@ -65,6 +65,18 @@ def test_adding_a_camera_stores_it_with_its_password_sealed_to_the_node(world: W
         assert _cameras(client)["Lobby, north"]["streams"] == ["main", "sub"]
 
 
+def test_a_priority_is_taken_kept_by_edits_and_told_to_who_may_change_it(world: World) -> None:
+    with world.client(Role.IT) as client:
+        camera = client.post("/api/v1/cameras", json=entries(world, priority="low")).json()
+        assert camera["priority"] == "low"
+        named = client.patch(f"/api/v1/cameras/{camera['id']}", json={"version": camera["version"], "name": "Lobby, south"}).json()
+        assert named["priority"] == "low"
+        raised = client.patch(f"/api/v1/cameras/{camera['id']}", json={"version": named["version"], "priority": "high"}).json()
+        assert raised["priority"] == "high"
+    with world.client(Role.DESK) as client:
+        assert "priority" not in _cameras(client)["Lobby, south"]
+
+
 @pytest.mark.parametrize(
     ("field", "value", "word"),
     [
@@ -85,6 +97,7 @@ def test_adding_a_camera_stores_it_with_its_password_sealed_to_the_node(world: W
         ("username", "a:b", "colon"),
         ("username", "", "user name"),
         ("recording_mode", "sometimes", "sometimes"),
+        ("priority", "highest", "highest"),
     ],
 )
 def test_each_mistake_stands_at_its_field_and_nothing_is_saved(shared_world: World, field: str, value: object, word: str) -> None:

@@ -25,6 +25,7 @@ CAMERA = (
     "name",
     "password",
     "port",
+    "priority",
     "recording_mode",
     "scheme",
     "sub_path",

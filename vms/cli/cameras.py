@@ -16,6 +16,7 @@ from vms.config import load_settings
 from vms.crypto import open_with
 from vms.domain.camera import (
     Address,
+    Priority,
     RecordingMode,
     Scheme,
     StreamRole,
@@ -38,6 +39,9 @@ app.command("pause")(pauses.pause)
 app.command("resume")(pauses.resume)
 
 Url = Annotated[str, typer.Option(help="rtsp:// or rtsps://HOST[:PORT]/PATH, without user name and password.")]
+PriorityOf = Annotated[
+    Priority | None, typer.Option("--priority", help="Whether it is recorded on when a disk is nearly full: low ones stop first.")
+]
 Certificate = Annotated[
     str | None, typer.Option("--certificate", help="SHA-256 fingerprint to trust at an rtsps:// address; `vms camera test` shows it.")
 ]
@@ -55,6 +59,7 @@ def add(
     user: User = "",
     password_stdin: PasswordStdin = False,
     certificate: Certificate = None,
+    priority: PriorityOf = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a camera; recording starts within seconds. `vms camera test --url …` tries one first."""
@@ -68,7 +73,7 @@ def add(
             new = NewCamera(
                 name=name, branch_id=branch_named(session, cli.actor, branch).id, host=source.host, port=source.port, scheme=source.scheme,
                 main_path=source.path, sub_path=sub_path, username=user, password=password, certificate_sha256=_trusted(certificate),
-                area=area,
+                area=area, priority=priority or Priority.NORMAL,
             )  # fmt: skip
             answer = cameras.add_camera(session, cli.actor, new, at=cli.clock.now(), allow_loopback=settings.allow_loopback_cameras)
         details = allowed(answer)
@@ -107,6 +112,7 @@ def edit(
     password_stdin: PasswordStdin = False,
     certificate: Certificate = None,
     recording_mode: Annotated[RecordingMode | None, typer.Option(help="Whether footage is kept.")] = None,
+    priority: PriorityOf = None,
 ) -> None:
     """Change a camera; what is not given stays."""
     cli: Cli = context.obj
@@ -118,7 +124,7 @@ def edit(
             before = allowed(cameras.camera_named(session, cli.actor, camera))
             change = CameraEdit(
                 version=before.camera.version, name=name, username=user, password=password, recording_mode=recording_mode, area=area,
-                certificate_sha256=_trusted(certificate),
+                certificate_sha256=_trusted(certificate), priority=priority,
                 scheme=source.scheme if source else None, host=source.host if source else None, port=source.port if source else None,
                 main_path=source.path if source else None, sub_path=None if sub_url is None else sub_url and _split(sub_url).path,
             )  # fmt: skip
@@ -298,6 +304,7 @@ def _document(details: CameraDetails) -> dict[str, object]:
         "username": details.device.username,
         "certificate": spelled_fingerprint(certificate) if (certificate := details.device.certificate_sha256) else None,
         "recording_mode": camera.recording_mode,
+        "priority": camera.priority,
         "streams": [{"id": stream.id, "role": stream.role, "path": stream.path} for stream in camera.streams],
     }
 

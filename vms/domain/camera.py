@@ -37,6 +37,14 @@ class RecordingMode(StrEnum):
     OFF = "off"
 
 
+class Priority(StrEnum):
+    """Which cameras are recorded on when there is no room for all."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
 class CameraState(StrEnum):
     """What a stream does now, as health shows it."""
 
@@ -136,6 +144,7 @@ class Camera:
     version: int
     """Counts changes: an edit based on an older version is refused."""
     pause: Pause | None = None
+    priority: Priority = Priority.NORMAL
 
     def stream(self, role: StreamRole) -> Stream | None:
         return next((stream for stream in self.streams if stream.role is role), None)
@@ -170,6 +179,11 @@ class StreamConfig:
     certificate_sha256: bytes | None = None
     """The device's."""
     pause: Pause | None = None
+    priority: Priority = Priority.NORMAL
+
+    def is_wanted(self, now: datetime) -> bool:
+        """Say whether this stream is to be recorded at that moment."""
+        return self.recording_mode is RecordingMode.ALWAYS and (self.pause is None or self.pause.until <= now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from vms.domain.camera import (
     Camera,
     CameraDetails,
     Device,
+    Priority,
     RecordingMode,
     Scheme,
     Stream,
@@ -90,6 +91,7 @@ class NewCamera:
     """The fingerprint trusted over rtsps; needed there, without meaning over rtsp."""
     area: str = ""
     """Which part of the branch it looks at, such as the entrance; empty for none."""
+    priority: Priority = Priority.NORMAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class CameraEdit:
     """A new scheme, host or port asks for it again: the stored one was trusted at the old address."""
     area: str | None = None
     """An empty text takes the camera out of its area."""
+    priority: Priority | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +279,7 @@ def _drawn_up(session: Session, new: NewCamera, branch: Branch, *, allow_loopbac
         removed_at=None,
         streams=tuple(Stream(StreamId(new_number()), camera_id, role, stream_path(path)) for role, path in paths.items()),
         version=1,
+        priority=new.priority,
     )
     certificate = new.certificate_sha256 if where.scheme is Scheme.RTSPS else None
     return CameraDetails(camera, branch, Device(device_id, branch.id, node.id, where, user, sealed, certificate))
@@ -288,6 +292,7 @@ def _edited(session: Session, before: CameraDetails, edit: CameraEdit, *, allow_
         recording_mode=edit.recording_mode or before.camera.recording_mode,
         streams=tuple(_edited_streams(session, before.camera, edit)),
         version=before.camera.version + 1,
+        priority=edit.priority or before.camera.priority,
     )
     return replace(before, camera=camera, device=_edited_device(session, before.device, edit, allow_loopback=allow_loopback))
 
@@ -382,4 +387,5 @@ def _changes(before: CameraDetails, after: CameraDetails, edit: CameraEdit) -> d
 def _facts(details: CameraDetails) -> dict[str, str]:
     camera = details.camera
     paths = {f"{stream.role} path": stream.path for stream in camera.streams}
-    return _described(details) | {"records": camera.recording_mode.value, "user": details.device.username} | paths
+    told = {"records": camera.recording_mode.value, "priority": camera.priority.value, "user": details.device.username}
+    return _described(details) | told | paths

@@ -9,7 +9,6 @@ from typing import TypedDict
 
 from sqlalchemy import Connection
 
-from vms.domain.camera import RecordingMode
 from vms.domain.capacity import Headroom, Room, Watermark
 from vms.domain.ids import StreamId
 from vms.domain.retention import StreamRule
@@ -67,11 +66,7 @@ def _oldest_ms(index: Connection, stream: StreamId, rule: StreamRule | None, now
 def headroom(index: Connection, volumes: Sequence[Volume], *, now: datetime) -> Headroom:
     """Return what room is left on those `volumes` together, and what is measured to fill it. A volume that does not answer has none."""
     now_ms, ends = ms_of(now), runs.ends(index)
-    wanted = [
-        stream.stream_id
-        for stream in stream_config.load(index).streams
-        if stream.recording_mode is RecordingMode.ALWAYS and (stream.pause is None or stream.pause.until <= now)
-    ]
+    wanted = [stream.stream_id for stream in stream_config.load(index).streams if stream.is_wanted(now)]
     rate = sum(_rate(index, stream, ends[stream]) for stream in wanted if stream in ends)
     written, measured = _written(index, list(ends), now_ms)
     growth = rate

@@ -130,6 +130,7 @@ def stream_configs(details: CameraDetails) -> tuple[StreamConfig, ...]:
             version=camera.version,
             certificate_sha256=device.certificate_sha256,
             pause=camera.pause,
+            priority=camera.priority,
         )
         for stream in camera.streams
     )
@@ -150,6 +151,7 @@ def _camera_values(camera: Camera) -> dict[str, object]:
         "version": camera.version,
         "paused_until": None if camera.pause is None else camera.pause.until,
         "pause_reason": None if camera.pause is None else camera.pause.reason,
+        "priority": camera.priority,
     }
 
 
@@ -216,6 +218,7 @@ def _one(camera: CameraRow, branch: BranchRow, area: AreaRow | None, device: Dev
             streams=streams,
             version=camera.version,
             pause=None if camera.paused_until is None else Pause(camera.paused_until, camera.pause_reason or ""),
+            priority=camera.priority,
         ),
         Branch(BranchId(branch.id), branch.name, branch.timezone),
         Device(

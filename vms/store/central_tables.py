@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.domain.access import Purpose
-from vms.domain.camera import CameraState, RecordingMode, Scheme, StreamRole
+from vms.domain.camera import CameraState, Priority, RecordingMode, Scheme, StreamRole
 from vms.store import hold_tables, log_tables, people_tables, policy_tables, screen_tables  # noqa: F401 - their tables join the schema
 from vms.store.central_base import NAME_CHARS, Central
 from vms.store.columns import Moment, Number, Word, one_of
@@ -134,6 +134,9 @@ class CameraRow(Central):
     version: Mapped[int]
     paused_until: Mapped[datetime | None] = mapped_column(Moment)
     pause_reason: Mapped[str | None] = mapped_column(Text)
+    priority: Mapped[Priority] = mapped_column(
+        Word(Priority), one_of("priority", Priority, "priority"), server_default=Priority.NORMAL.value
+    )
 
 
 class StreamRow(Central):

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, LargeBinary,
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
-from vms.domain.camera import RecordingMode, Scheme, StreamRole
+from vms.domain.camera import Priority, RecordingMode, Scheme, StreamRole
 from vms.domain.footage import GapReason, SegmentState
 from vms.domain.timespan import TICKS_PER_MS
 from vms.store import retention_tables  # noqa: F401 - its tables join the schema
@@ -181,6 +181,9 @@ class StreamConfigRow(NodeIndex):
     """Of the certificate that is trusted over rtsps."""
     paused_until_ms: Mapped[int | None]
     pause_reason: Mapped[str | None] = mapped_column(Text)
+    priority: Mapped[Priority] = mapped_column(
+        Word(Priority), one_of("priority", Priority, "priority"), server_default=Priority.NORMAL.value
+    )
 
 
 class CoverageOutboxRow(NodeIndex):

@@ -133,7 +133,7 @@ CREATE TABLE camera (
   created_at BIGINT NOT NULL,
   placement_approved_at BIGINT,
   removed_at BIGINT,
-  version INTEGER NOT NULL, paused_until BIGINT, pause_reason TEXT,
+  version INTEGER NOT NULL, paused_until BIGINT, pause_reason TEXT, priority VARCHAR(32) DEFAULT 'normal' NOT NULL CONSTRAINT ck_camera_priority CHECK (priority IN ('high', 'normal', 'low')),
   CONSTRAINT pk_camera PRIMARY KEY (id),
   CONSTRAINT ck_camera_recording_mode CHECK (recording_mode IN ('always', 'live_only', 'off')),
   CONSTRAINT ck_camera_channel CHECK (channel BETWEEN 1 AND 1024),

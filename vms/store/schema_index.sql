@@ -98,7 +98,7 @@ CREATE TABLE stream_config (
   recording_mode VARCHAR(32) NOT NULL,
   camera_name TEXT NOT NULL,
   version INTEGER NOT NULL,
-  certificate_sha256 BLOB CONSTRAINT ck_stream_config_certificate_sha256 CHECK (length(certificate_sha256) = 32), paused_until_ms INTEGER, pause_reason TEXT,
+  certificate_sha256 BLOB CONSTRAINT ck_stream_config_certificate_sha256 CHECK (length(certificate_sha256) = 32), paused_until_ms INTEGER, pause_reason TEXT, priority VARCHAR(32) DEFAULT 'normal' NOT NULL CONSTRAINT ck_stream_config_priority CHECK (priority IN ('high', 'normal', 'low')),
   CONSTRAINT pk_stream_config PRIMARY KEY (stream_id),
   CONSTRAINT ck_stream_config_role CHECK (role IN ('main', 'sub')),
   CONSTRAINT ck_stream_config_scheme CHECK (scheme IN ('rtsp', 'rtsps')),

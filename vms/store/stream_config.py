@@ -51,6 +51,7 @@ def _columns(stream: StreamConfig) -> dict[str, object]:
         "certificate_sha256": stream.certificate_sha256,
         "paused_until_ms": None if stream.pause is None else ms_of(stream.pause.until),
         "pause_reason": None if stream.pause is None else stream.pause.reason,
+        "priority": stream.priority,
     }
 
 
@@ -69,4 +70,5 @@ def _stream(row: Row[*tuple[object, ...]]) -> StreamConfig:
         version=row.version,
         certificate_sha256=row.certificate_sha256,
         pause=None if row.paused_until_ms is None else Pause(datetime_of_ms(row.paused_until_ms), row.pause_reason or ""),
+        priority=row.priority,
     )

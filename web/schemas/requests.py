@@ -165,6 +165,7 @@ class CameraPatch(BaseModel):
     sub_path: Text | None = None
     certificate: Text | None = None
     recording_mode: Text | None = None
+    priority: Text | None = None
 
 
 class OpenView(BaseModel):

@@ -112,3 +112,15 @@ def test_a_camera_is_paused_for_a_length_of_time_and_resumed(settings: Settings,
 )
 def test_a_pause_without_a_clear_end_is_refused(settings: Settings, camera: CameraDetails, arguments: tuple[str, ...]) -> None:
     assert _paused(settings, "pause", camera.camera.name, "--reason", "Painting.", *arguments)[0] == 2
+
+
+def test_a_priority_is_given_and_changed(settings: Settings, camera: CameraDetails) -> None:
+    base = ["--data", str(settings.data_dir), "camera"]
+    CliRunner().invoke(
+        app, [*base, "add", "Shelves", "--branch", camera.branch.name, "--url", "rtsp://10.20.1.11/main", "--priority", "low"]
+    )
+    CliRunner().invoke(app, [*base, "edit", "Entrance", "--priority", "high"])
+    listed = json.loads(CliRunner().invoke(app, [*base, "list", "--json"]).stdout)
+    assert {one["name"]: one["priority"] for one in listed} == {"Entrance": "high", "Shelves": "low"}
+    refused = CliRunner().invoke(app, [*base, "edit", "Entrance", "--priority", "highest"])
+    assert refused.exit_code == 2

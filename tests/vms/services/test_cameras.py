@@ -21,7 +21,7 @@ from tests.factories import (
 )
 from vms.crypto import KEY_BYTES, open_sealed, random_bytes
 from vms.domain.access import AccessEvent, Action
-from vms.domain.camera import CameraDetails, RecordingMode, StreamRole, password_aad
+from vms.domain.camera import CameraDetails, Priority, RecordingMode, StreamRole, password_aad
 from vms.domain.certificate import spelled_fingerprint
 from vms.domain.ids import BranchId, CameraId, NodeId, StreamId
 from vms.domain.outcome import Refusal
@@ -191,10 +191,19 @@ def test_a_removed_camera_can_still_be_looked_up_and_not_be_changed(central: Eng
 def test_an_edit_changes_what_it_names_and_nothing_else(central: Engines) -> None:
     with central.writing() as session:
         before = a_camera(session)
-    changed = _edit(central, before, CameraEdit(version=1, name="Back door", recording_mode=RecordingMode.OFF, main_path="stream2"))
+    changed = _edit(
+        central,
+        before,
+        CameraEdit(version=1, name="Back door", recording_mode=RecordingMode.OFF, main_path="stream2", priority=Priority.LOW),
+    )
     main = replace(before.camera.streams[0], path="/stream2")
     expected = replace(
-        before.camera, name="Back door", recording_mode=RecordingMode.OFF, version=2, streams=(main, before.camera.streams[1])
+        before.camera,
+        name="Back door",
+        recording_mode=RecordingMode.OFF,
+        priority=Priority.LOW,
+        version=2,
+        streams=(main, before.camera.streams[1]),
     )
     assert changed == replace(before, camera=expected)
     with central.reading() as session:

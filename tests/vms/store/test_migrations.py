@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from tests.databases import Cluster
 from tests.factories import NOW, VOLUME
 from vms.domain.access import Action, Purpose
+from vms.domain.camera import Priority
 from vms.domain.checkpoint import read_note
 from vms.domain.footage import FragmentEntry
 from vms.domain.ids import BranchId, CameraId, ProposalId
@@ -179,7 +180,7 @@ def test_what_the_first_release_was_told_to_record_goes_on_without_a_pause(empty
 
     with empty.read.begin() as connection:
         (stream,) = load(connection).streams
-    assert (stream.camera_name, stream.pause) == ("Hall", None)
+    assert (stream.camera_name, stream.pause, stream.priority) == ("Hall", None, Priority.NORMAL)
 
 
 def test_segments_of_an_older_index_begin_when_they_did_and_their_tables_are_read(empty: Engines) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.factories import STREAM, VOLUME, a_run
-from vms.domain.camera import Address, NodeConfiguration, RecordingMode, Scheme, StreamConfig, StreamRole
+from vms.domain.camera import Address, NodeConfiguration, Priority, RecordingMode, Scheme, StreamConfig, StreamRole
 from vms.domain.footage import CoverageSpan
 from vms.domain.ids import CameraId, DeviceId, StreamId, VolumeId
 from vms.errors import NotFound
@@ -30,6 +30,7 @@ def _stream(number: int = 7_001) -> StreamConfig:
         camera_name="Children’s room",
         version=4,
         certificate_sha256=bytes(range(32)),
+        priority=Priority.HIGH,
     )
 
 
