@@ -128,6 +128,11 @@ class Capture:
         self._record.volume_changed()
         self._show_recording()
 
+    def leave_out(self, sentence: str) -> None:
+        """Go on showing this stream, and record nothing of it for want of room; without a sentence, record it again."""
+        self._record.leave_out(sentence)
+        self._show_recording()
+
     def figures(self) -> StreamFigures | None:
         """Return what this stream delivered; None while it is not connected."""
         if self._playing is None or self._playing.ended.done():

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
 
 from recorder.node import HoursDue, Node
-from recorder.wire import FromWorker, Record, Release, Stop, ToWorker, VolumeChanged
+from recorder.wire import FromWorker, LeaveOut, Record, Release, Stop, ToWorker, VolumeChanged
 from recorder.worker import WorkerPlan
 from recorder.worker_process import WorkerProcess
 from vms.crypto import KEY_BYTES, random_bytes
@@ -64,6 +64,8 @@ class Crew:
         """Held while streams are handed out: a worker that is started anew must not get what a newer configuration took away."""
         self._watching: set[asyncio.Task[None]] = set()
         self._given_up: dict[str, VolumeChanged] = {}
+        self._left_out: Mapping[StreamId, str] = {}
+        """Of which streams nothing is recorded for want of room, and how that is said."""
         self.version = 0
         """Of the configuration in force."""
 
@@ -118,6 +120,17 @@ class Crew:
         self.broadcast(volume)
 
     @property
+    def streams(self) -> tuple[StreamConfig, ...]:
+        return tuple(self._streams.values())
+
+    def leave_out(self, streams: Mapping[StreamId, str]) -> None:
+        """Have nothing recorded of these streams, each for what its sentence says, and all others recorded."""
+        before, self._left_out = self._left_out, streams
+        for stream in before.keys() | streams.keys():
+            if before.get(stream, "") != streams.get(stream, "") and (config := self._streams.get(stream)) is not None:
+                self._send(config.camera_id, LeaveOut(stream, streams.get(stream, "")))
+
+    @property
     def given_up(self) -> tuple[VolumeChanged, ...]:
         return tuple(self._given_up.values())
 
@@ -160,6 +173,8 @@ class Crew:
         orders: list[Record] = await stored(partial(self._node.orders, streams))
         for order in orders:
             self._send(order.camera_id, order)
+            if (sentence := self._left_out.get(order.stream_id)) is not None:
+                self._send(order.camera_id, LeaveOut(order.stream, sentence))
             self._passwords[order.stream_id] = self._mark(order.password)
 
     async def _give_keys(self, due: HoursDue, stored: Stored) -> None:

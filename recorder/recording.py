@@ -80,6 +80,8 @@ class Recording:
         self._held_back = False
         self._begun_at = float("-inf")
         self._wanted = order.recording_mode is RecordingMode.ALWAYS
+        self._left_out = ""
+        """Why nothing of this stream is recorded although the disk would take it; empty while it is."""
         self._room = 0
         """What the pictures of a batch may still add to what is held."""
         self._segment_bytes = DEFAULT_SEGMENT_BYTES
@@ -98,6 +100,8 @@ class Recording:
     @property
     def hindrance(self) -> str | None:
         """Why nothing can be written although pictures come; None when it can."""
+        if self._left_out:
+            return self._left_out
         if not any(writer.condition is VolumeCondition.OK for writer in self._writers):
             return self._writers[0].sentence
         return SLOW_DISK if self._held_back else None
@@ -169,6 +173,12 @@ class Recording:
         self.end(reason, detail)
         self.still_missing(reason, detail)
 
+    def leave_out(self, sentence: str) -> None:
+        """End the run and begin no other, for want of room for what matters more; without a sentence, the next keyframe begins one."""
+        self._left_out = sentence
+        if sentence and self._run is not None:
+            self.end(GapReason.DISK_FULL, sentence)
+
     def volume_changed(self) -> None:
         """End the run when its volume takes nothing any more; the next keyframe looks for another volume."""
         if self._writer is None or self._writer.condition is VolumeCondition.OK:
@@ -229,6 +239,9 @@ class Recording:
     def _begin(self, now: float) -> None:
         """Begin a run, if one may begin now."""
         if self._missing is not None and self._missing[0] is GapReason.STREAM_CHANGED and now - self._begun_at < RUN_SECONDS:
+            return
+        if self._left_out:
+            self.still_missing(GapReason.DISK_FULL, self._left_out)
             return
         writer = next((writer for writer in self._writers if writer.condition is VolumeCondition.OK), None)
         if writer is None:

@@ -1,12 +1,15 @@
-"""How near the volumes are to being full: measured now and then, and said when a watermark is crossed or over."""
+"""How near the volumes are to being full, said when a watermark is crossed or over, and what is not recorded because of it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from recorder.node import Node
+from vms.domain.camera import StreamConfig
 from vms.domain.capacity import Headroom, Watermark
+from vms.domain.full_disk import left_out
+from vms.domain.ids import StreamId
 from vms.log import get_logger
 from vms.services.capacity import RoomDocument, headroom, room_document
 from vms.store.files import Volume
@@ -22,6 +25,7 @@ class RoomWatch:
         self.watermark = Watermark.ROOM
         self.headroom: Headroom | None = None
         """As it was last measured; None before the first time."""
+        self._left_out: Mapping[StreamId, str] = {}
 
     def measure(self, volumes: Sequence[Volume]) -> Headroom:
         """Return how it stands with those `volumes`. Blocks: reads the index and asks the disks."""
@@ -41,6 +45,19 @@ class RoomWatch:
             log.error("volumes fill up", watermark=self.watermark.value, **fields)
         else:
             log.warning("volumes fill up", watermark=self.watermark.value, **fields)
+
+    def leave_out(self, streams: Iterable[StreamConfig]) -> Mapping[StreamId, str]:
+        """Return which of `streams` are not to be recorded, and why; it is said when there are more of them, and when there are fewer."""
+        if self.headroom is None:
+            return {}
+        now = self._node.clock.now()
+        before = self._left_out
+        after = self._left_out = left_out([stream for stream in streams if stream.is_wanted(now)], self.headroom.hours, before.keys())
+        if after.keys() - before.keys():
+            log.error("streams left out: the disks are nearly full", streams=len(after), hours=_rounded(self.headroom.hours))
+        elif before.keys() - after.keys():
+            log.info("streams recorded again", streams=len(before) - len(after), left_out=len(after))
+        return after
 
     def document(self) -> RoomDocument | None:
         """Return what a monitoring system is told; None before the first measure."""

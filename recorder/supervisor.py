@@ -45,7 +45,7 @@ LIFE_SECONDS = 1.0
 CONFIGURATION_SECONDS = 1.0
 REPORT_SECONDS = 5.0
 LOOK_SECONDS = 5.0
-ROOM_SECONDS = 10.0
+ROOM_SECONDS = 5.0
 KEYS_SECONDS = 20.0
 """Far less than an hour's key is handed out ahead."""
 MAX_SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
@@ -224,6 +224,7 @@ class Supervisor:
         left = {volume.volume for volume in self._crew.given_up}
         volumes = [volume for volume in self._node.volumes if volume.id not in left]
         self._room.take(await self._in(self._disks, partial(self._room.measure, volumes)))
+        self._crew.leave_out(self._room.leave_out(self._crew.streams))
 
     def _document(self) -> dict[str, object]:
         return self._health.document() | {"room": self._room.document()}

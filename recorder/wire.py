@@ -74,6 +74,14 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaveOut:
+    """To a worker: record nothing of this stream, for want of room; without a sentence: record it again."""
+
+    stream: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Keys:
     """To a worker: camera-hour keys, each [camera, hour since the epoch, key in hex]."""
 
@@ -244,12 +252,12 @@ class Stopped:
     """From a worker: everything is published and reported; it ends now."""
 
 
-ToWorker = Record | Release | Keys | Indexed | VolumeChanged | Stop
+ToWorker = Record | Release | LeaveOut | Keys | Indexed | VolumeChanged | Stop
 FromWorker = (
     SegmentPublished | RunChanged | Missing | StreamStateChanged | StreamFigures | WorkerFigures | VolumeChanged | ClockStepped | Stopped
 )
 
-_TO_WORKER: dict[str, type[ToWorker]] = {kind.__name__: kind for kind in (Record, Release, Keys, Indexed, VolumeChanged, Stop)}
+_TO_WORKER: dict[str, type[ToWorker]] = {kind.__name__: kind for kind in (Record, Release, LeaveOut, Keys, Indexed, VolumeChanged, Stop)}
 _FROM_WORKER: dict[str, type[FromWorker]] = {
     kind.__name__: kind
     for kind in (

@@ -32,6 +32,7 @@ from recorder.wire import (
     FromWorker,
     Indexed,
     Keys,
+    LeaveOut,
     Record,
     Release,
     SegmentPublished,
@@ -131,22 +132,27 @@ class Worker:
         writer.start()
         return writer
 
-    async def _obey(self, message: Record | Release | Keys | Indexed | VolumeChanged) -> None:
+    async def _obey(self, message: Record | Release | LeaveOut | Keys | Indexed | VolumeChanged) -> None:
         match message:
             case Record():
                 await self._record(message)
             case Release(stream):
                 await self._release(StreamId(stream), GapReason.OFF, CHANGED)
+            case LeaveOut(stream, sentence) if (capture := self._captures.get(StreamId(stream))) is not None:
+                capture.leave_out(sentence)
             case Keys(keys):
                 for camera, hour, key in keys:
                     self._keys.add(CameraId(camera), hour, bytes.fromhex(key))
             case Indexed():
                 for segment in message.ids:
                     self._segments.pop(segment, None)
-            case VolumeChanged(volume, condition, sentence):
-                for writer in self._writers:
-                    if writer.volume.id == volume:
-                        writer.give_up(VolumeCondition(condition), sentence)
+            case VolumeChanged():
+                self._give_up(message)
+
+    def _give_up(self, volume: VolumeChanged) -> None:
+        for writer in self._writers:
+            if writer.volume.id == volume.volume:
+                writer.give_up(VolumeCondition(volume.condition), volume.sentence)
 
     async def _record(self, order: Record) -> None:
         before = self._captures.get(order.stream_id)

@@ -30,7 +30,7 @@ from tests.waiting import is_listening, wait_until
 from vms.clock import SystemClock
 from vms.config import Settings
 from vms.domain.access import Grant
-from vms.domain.camera import CameraDetails, RecordingMode, StreamRole
+from vms.domain.camera import CameraDetails, Priority, RecordingMode, StreamRole
 from vms.domain.footage import Gap, Run, Segment
 from vms.domain.ids import StreamId, ViewId
 from vms.domain.outcome import Refused
@@ -136,6 +136,7 @@ class Site:
         password: str = PASSWORD,
         mode: RecordingMode = RecordingMode.ALWAYS,
         certificate: DemoCertificate | None = None,
+        priority: Priority = Priority.NORMAL,
     ) -> CameraDetails:
         with self.central.writing() as session:
             found = add_branch(session, CONSOLE, name=f"Branch of {name}", timezone="America/Los_Angeles", at=CLOCK.now())
@@ -150,6 +151,7 @@ class Site:
                 username=USERNAME,
                 password=password,
                 recording_mode=mode,
+                priority=priority,
                 scheme="rtsps" if certificate else "rtsp",
                 certificate_sha256=certificate.sha256 if certificate else None,
             )

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from recorder.crew import Crew
 from recorder.node import open_node
-from recorder.wire import FromWorker, Record, ToWorker
+from recorder.wire import FromWorker, Keys, LeaveOut, Record, ToWorker
 from recorder.worker_client import ask_socket
 from recorder.worker_process import WorkerProcess
 from tests.recorder.site import CLOCK, Site
@@ -113,6 +113,22 @@ async def test_a_camera_that_is_removed_while_its_worker_is_started_again_is_not
     await removal[0]
 
     assert await told.streams(once=StreamId(6)) == {6}
+
+
+async def test_a_stream_that_is_left_out_for_want_of_room_stays_so_when_its_camera_is_changed(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[ToWorker] = []
+    monkeypatch.setattr(WorkerProcess, "send", lambda _worker, message: sent.append(message))
+    await told.crew.configure(NodeConfiguration(1, (a_stream(5), a_stream(6))), at_once)
+    sent.clear()
+    for _ in range(2):  # told once, however often it is found
+        told.crew.leave_out({StreamId(5): "The disks are nearly full."})
+    await told.crew.configure(NodeConfiguration(2, (replace(a_stream(5), path="/other"), a_stream(6))), at_once)
+    told.crew.leave_out({})
+    words = [message if isinstance(message, LeaveOut) else type(message).__name__ for message in sent if not isinstance(message, Keys)]
+    left = LeaveOut(5, "The disks are nearly full.")
+    assert words == [left, "Record", left, LeaveOut(5, "")]
 
 
 async def test_a_key_file_that_can_not_be_read_for_a_moment_disconnects_no_camera(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -255,6 +255,25 @@ def test_when_the_disk_has_caught_up_a_new_run_begins(studio: Studio) -> None:
     assert len([run for run in studio.runs() if run.end_reason is None]) == 2
 
 
+def test_a_stream_that_is_left_out_ends_its_run_and_begins_another_at_the_first_keyframe_after(studio: Studio) -> None:
+    studio.film(range(60))
+    studio.recording.leave_out("The disks are nearly full.")
+    assert studio.recording.hindrance == "The disks are nearly full."
+    studio.film(range(60, 110))
+    studio.recording.leave_out("")
+    studio.film(range(110, 160))
+    studio.recording.end(GapReason.OFFLINE, "")
+    studio.settle()
+
+    begun = [run for run in studio.runs() if run.end_reason is None]
+    ended = [run for run in studio.runs() if run.end_reason is not None]
+    assert [run.end_reason for run in ended] == ["disk_full", "offline"]
+    assert ended[0].end_ms <= begun[1].start_ms
+    assert [(gap.reason, gap.detail) for gap in studio.missing() if gap.reason != "offline"] == [
+        ("disk_full", "The disks are nearly full.")
+    ]
+
+
 def test_a_live_only_stream_is_not_recorded(tmp_path: Path) -> None:
     studio = Studio(tmp_path / "volume", mode="live_only")
     studio.film(range(100))

@@ -11,6 +11,7 @@ from recorder.wire import (
     FromWorker,
     Indexed,
     Keys,
+    LeaveOut,
     Missing,
     Record,
     Release,
@@ -30,7 +31,17 @@ from vms.domain.timespan import TICKS_PER_MS
 ORDER = Record(5, 11, "Entrance", "rtsp", "10.1.2.3", 554, "/main", "viewer", "open sesame", "always", 90, "ab" * 32)
 
 
-@pytest.mark.parametrize("message", [ORDER, Release(5), Keys([[11, 497_000, "ab" * 32]]), Indexed(["0" * 32]), Stop()])  # type: ignore[list-item]
+@pytest.mark.parametrize(
+    "message",
+    [
+        ORDER,
+        Release(5),
+        LeaveOut(5, "No room."),
+        Keys([[11, 497_000, "ab" * 32]]),  # type: ignore[list-item]
+        Indexed(["0" * 32]),
+        Stop(),
+    ],
+)
 def test_what_a_worker_is_told_arrives(message: ToWorker) -> None:
     assert decode_to_worker(encode(message)) == message
 
