@@ -17,6 +17,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from retention import proof
 from retention.deletion import Deletion, Due, Passed, due
+from retention.disks import Disks
 from retention.node import RetentionNode, opened_node
 from retention.orders import holds_changed, take_orders
 from retention.proof import DayProof, Standing
@@ -36,7 +37,8 @@ from vms.store.failpoints import arm
 PASS_MINUTES = 60
 """Within so long footage past its window is gone: an hour of each stream is one entry of the purge log."""
 AGAIN_MINUTES = 5
-"""After a pass that was paused, or broken off."""
+"""After a pass that was paused or broken off, and while room is low."""
+DISKS_SECONDS = 5
 LOOK_SECONDS = 1
 """A hold is in force within so long where node and hub are one machine."""
 RECONCILE_AFTER_START = timedelta(minutes=2)
@@ -54,9 +56,11 @@ def run(settings: Settings, clock: Clock) -> int:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
+    disks = Disks.of(settings)
+    disks.mind_ballast()  # before databases are opened, which may write
     try:
         with opened_node(settings, clock) as node:
-            _work(node, _lock_path(settings), stopping)
+            _work(node, _lock_path(settings), disks, stopping)
     except VmsError as err:
         log.error("retention can't start", reason=str(err))
         return 1 if isinstance(err, Unavailable) else CANT_START
@@ -66,6 +70,7 @@ def run(settings: Settings, clock: Clock) -> int:
 def once(settings: Settings, clock: Clock) -> Passed:
     """Make one pass now; while `vms retain` is in the middle of one, wait for its end."""
     arm(settings.failpoint)
+    Disks.of(settings).mind_ballast()
     with opened_node(settings, clock) as node, _alone(_lock_path(settings), wait=True), node.index.answering():
         return Deletion(node, threading.Event().wait).run()
 
@@ -101,17 +106,20 @@ def trust_clock(settings: Settings, clock: Clock, actor: Actor) -> None:
 class _Jobs:
     """What the scheduler calls; each leaves behind whatever the next call needs, in the index."""
 
-    def __init__(self, node: RetentionNode, lock_path: Path, stopping: threading.Event) -> None:
+    def __init__(self, node: RetentionNode, lock_path: Path, disks: Disks, stopping: threading.Event) -> None:
         self._node = node
         self._lock_path = lock_path
         self._stopping = stopping
+        self._disks = disks
+        self._low = False
         self._deletion = Deletion(node, stopping.wait)
         self._paused: str | None = None
         self._next = node.clock.monotonic()
         self._hub_away = False
 
     def look(self) -> None:
-        """Take what changed at the hub."""
+        """Take what changed at the hub, and see that there is room to write it down."""
+        self._disks.mind_ballast()
         try:
             with self._node.index.answering():
                 if holds_changed(self._node):
@@ -122,6 +130,18 @@ class _Jobs:
             self._hub_away = True
         else:
             self._hub_away = False
+
+    def look_at_disks(self) -> None:
+        """Begin a pass at once when room becomes low, and let the next ones follow each other sooner for as long as it is."""
+        try:
+            with self._node.index.answering():
+                before, self._low = self._low, self._disks.is_low(self._node.index, now=self._node.clock.now())
+        except VmsError:
+            return  # the pass says what is wrong with the index
+        if self._low and not before:
+            log.info("room is low: what is past its window goes at once")
+            self._next = self._node.clock.monotonic()
+            self.make_pass()
 
     def make_pass(self) -> None:
         """Destroy what is due, when it is time for it, unless somebody does so by hand at this moment."""
@@ -135,7 +155,7 @@ class _Jobs:
             return
         except VmsError as err:
             passed = Passed(paused=str(err))
-        self._next = began + 60 * (PASS_MINUTES if passed.paused is None else AGAIN_MINUTES)
+        self._next = began + 60 * (PASS_MINUTES if passed.paused is None and not self._low else AGAIN_MINUTES)
         self._tell(passed)
 
     def reconcile(self) -> None:
@@ -159,11 +179,12 @@ class _Jobs:
             log.info("footage purged", segments=passed.purged, kept=passed.kept, keys=passed.keys_destroyed)
 
 
-def _work(node: RetentionNode, lock_path: Path, stopping: threading.Event) -> None:
-    jobs = _Jobs(node, lock_path, stopping)
+def _work(node: RetentionNode, lock_path: Path, disks: Disks, stopping: threading.Event) -> None:
+    jobs = _Jobs(node, lock_path, disks, stopping)
     scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1})
     now = node.clock.now()
     scheduler.add_job(jobs.look, IntervalTrigger(seconds=LOOK_SECONDS, timezone=UTC), next_run_time=now)
+    scheduler.add_job(jobs.look_at_disks, IntervalTrigger(seconds=DISKS_SECONDS, timezone=UTC), next_run_time=now)
     scheduler.add_job(jobs.make_pass, IntervalTrigger(minutes=AGAIN_MINUTES, timezone=UTC), next_run_time=now)
     scheduler.add_job(jobs.reconcile, CronTrigger(hour=RECONCILE_HOUR, minute=40, timezone=UTC), next_run_time=now + RECONCILE_AFTER_START)
     scheduler.start()

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.disks.machine import loop_image
-from tests.disks.watch import PATIENCE_SECONDS, acknowledged, assert_nothing_lost, wait_for_gaps, wait_for_more
+from tests.disks.watch import (
+    PATIENCE_SECONDS,
+    acknowledged,
+    assert_all_live,
+    assert_nothing_lost,
+    assert_time_is_accounted_for,
+    wait_for_gaps,
+    wait_for_more,
+)
 from tests.recorder.site import CLOCK, Cameras, Site, a_site, stream_of
+from tests.retention.footage import footage
+from tests.vms.services.holding import a_hold, a_new_hold, deciders, of_cameras
 from tests.waiting import wait_until
-from vms.domain.camera import Priority, StreamRole
+from vms.domain.camera import CameraDetails, Priority, StreamRole
 from vms.domain.capacity import Headroom
-from vms.domain.footage import GapReason
+from vms.domain.footage import GapReason, Segment
 from vms.domain.full_disk import NO_SUB_STREAMS, NOT_THIS_CAMERA
 from vms.domain.ids import StreamId
 from vms.services.capacity import headroom
+from vms.store.ballast import BALLAST
 
 pytestmark = pytest.mark.slow
 NO_RESERVE = ("mkfs.ext4", "-q", "-F", "-m", "0")
@@ -85,3 +101,84 @@ def test_sub_streams_stop_before_cameras_that_matter_less_and_all_come_back_with
         wait_for_mark(site, "volumes have more room again", "low")
         assert site.stop() == 0
         assert_nothing_lost(site, (high, sub, low), promised)
+
+
+def test_on_a_disk_without_an_octet_left_held_footage_stays_what_is_past_its_window_goes_and_recording_goes_on(
+    tmp_path: Path, cameras: Cameras
+) -> None:
+    demo, key = cameras.demo, cameras.demo.keys[0]
+    with loop_image(tmp_path / "i", size_mb=128, make=NO_RESERVE) as disk, a_site(disk / "data") as site:
+        camera = site.add_camera("Entrance", demo.port, demo.path(key))
+        stream = stream_of(camera)
+        site.start()
+        wait_for_more(site, (stream,), 2)
+        assert retained(site)["paused"] is None  # the first lease, by a clock that is right
+        held, free = past_its_window(site, camera, days=21), past_its_window(site, camera, days=20)
+        hold(site, camera, held)
+        octets = [site.volume().segment_path(one.id).read_bytes() for one in held]
+
+        take_everything(disk)
+        with pytest.raises(OSError, match="No space"):
+            (disk / "one more").write_bytes(bytes(4096))
+        wait_until_full(site, stream)
+        promised = acknowledged(site, (stream,))
+        close_databases(site)  # the room that they had in their logs of writes goes too
+        take_everything(disk)
+        passed = retained(site)
+        assert (passed["paused"], passed["purged"], passed["kept"]) == (None, len(free), len(held))
+        assert not (site.volume().path / BALLAST).exists()
+        assert [site.volume().segment_path(one.id).read_bytes() for one in held] == octets
+        assert not any(site.volume().segment_path(one.id).exists() for one in free)
+        assert_all_live(site, [one.id for one in held])
+
+        site.start()
+        wait_for_more(site, (stream,))
+        give_back(disk)
+        assert retained(site)["paused"] is None
+        assert (site.volume().path / BALLAST).stat().st_size == site.volume().ballast_bytes
+        wait_for_more(site, (stream,))
+        assert site.stop() == 0
+        assert_all_live(site, promised)
+        assert_time_is_accounted_for(site, stream)
+
+
+def wait_until_full(site: Site, stream: StreamId) -> None:
+    wait_until(lambda: site.state(stream) == "disk_full", seconds=PATIENCE_SECONDS)
+
+
+def past_its_window(site: Site, camera: CameraDetails, *, days: int) -> list[Segment]:
+    """Put ten megabytes of footage of a day there."""
+    begun = CLOCK.now() - timedelta(days=days)
+    starts = [begun + timedelta(minutes=number) for number in range(10)]
+    return footage(
+        site.index, site.volume(), None, starts, stream=stream_of(camera), camera=camera.camera.id, content=os.urandom(1_000_000)
+    )
+
+
+def hold(site: Site, camera: CameraDetails, footage_held: list[Segment]) -> None:
+    first, last = footage_held[0].span, footage_held[-1].span
+    with site.central.writing() as session:
+        director, _ = deciders(session)
+        a_hold(session, director, a_new_hold(of_cameras(camera.camera.id), start=first.start, end=last.end), at=CLOCK.now())
+
+
+def close_databases(site: Site) -> None:
+    site.stop()
+    site.index.dispose()
+    site.central.dispose()
+
+
+def take_everything(disk: Path) -> None:
+    for size in (1_000_000, 65_536, 4_096):
+        with suppress(OSError):
+            while True:
+                take(disk, size)
+
+
+def retained(site: Site) -> dict[str, object]:
+    """Make a pass of retention in a process of its own, and return what it says."""
+    command = [sys.executable, "-m", "vms", "--data", str(site.settings.data_dir), "retain", "--once", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout, done.stderr
+    passed: dict[str, object] = json.loads(done.stdout)
+    return passed

@@ -17,6 +17,7 @@ from structlog.typing import EventDict
 from recorder.footage import Footage
 from recorder.worker_client import WorkerClient
 from retention import process
+from retention.disks import Disks
 from retention.reconcile import Stopped, _mark_lost, is_due, reconcile
 from tests.factories import a_segment
 from tests.retention.world import World
@@ -231,7 +232,7 @@ def test_a_process_that_is_to_end_breaks_off_and_keeps_nothing(world: World) -> 
 
 def _as_the_scheduler_does(world: World, folder: Path) -> list[str]:
     """Run the job as `vms retain` does; return what it says that is no information."""
-    jobs = process._Jobs(world.node, folder / "lock", threading.Event())
+    jobs = process._Jobs(world.node, folder / "lock", Disks((), ()), threading.Event())
     with capture_logs() as lines:
         jobs.reconcile()
     return _alarms(lines)

@@ -15,7 +15,7 @@ from vms.domain.retention import StreamRule
 from vms.domain.timespan import TICKS_PER_SECOND, ms_of
 from vms.store import purge_log, purging, runs, segments, stream_config, stream_rules
 from vms.store.files import Volume
-from vms.store.volumes import all_volumes
+from vms.store.volumes import VolumeState, all_volumes
 
 MEASURED = timedelta(days=1)
 """So far back: a whole day, with its night."""
@@ -64,7 +64,7 @@ def _oldest_ms(index: Connection, stream: StreamId, rule: StreamRule | None, now
 
 
 def headroom(index: Connection, volumes: Sequence[Volume], *, now: datetime) -> Headroom:
-    """Return what room is left on those `volumes` together, and what is measured to fill it. A volume that does not answer has none."""
+    """Return what room is left on those `volumes` together, and what is measured to fill it. One that takes nothing has none."""
     now_ms, ends = ms_of(now), runs.ends(index)
     wanted = [stream.stream_id for stream in stream_config.load(index).streams if stream.is_wanted(now)]
     rate = sum(_rate(index, stream, ends[stream]) for stream in wanted if stream in ends)
@@ -73,7 +73,8 @@ def headroom(index: Connection, volumes: Sequence[Volume], *, now: datetime) -> 
     if measured >= LEAST_DAYS:
         _, erased = purge_log.erased_since(index, now_ms - _DAY_MS)
         growth = (written - erased) / (measured * _DAY_MS / 1000)
-    return Headroom(sum(_room_left(volume) for volume in volumes), rate, growth)
+    given_up = {known.id for known in all_volumes(index) if known.state is not VolumeState.OK}
+    return Headroom(sum(_room_left(volume) for volume in volumes if volume.id not in given_up), rate, growth)
 
 
 def room_document(headroom: Headroom, watermark: Watermark) -> RoomDocument:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from vms.domain.ids import SegmentId, VolumeId
 from vms.errors import Conflict, Unavailable, VmsError
+from vms.store.ballast import BALLAST, BALLAST_BYTES, ballast_bytes, make_ballast
 from vms.store.failpoints import failpoint
 from vms.store.layout import LIVE, PART_SUFFIX, StoredFile, found_parts, found_published, found_strays, segment_file
 from vms.store.mounts import refuse_network_share
@@ -26,6 +27,7 @@ from vms.store.usage import Usage
 
 __all__ = [
     "BALLAST",
+    "BALLAST_BYTES",
     "IDENTITY",
     "PUBLISH_STEPS",
     "DiskFault",
@@ -43,9 +45,7 @@ __all__ = [
 ]
 
 IDENTITY = "vms-volume.json"
-BALLAST = ".ballast"
 FORMAT = 1
-BALLAST_BYTES = 64 * 1024 * 1024
 WATERMARK_BYTES = 1024 * 1024 * 1024
 WATERMARK_DIVISOR = 50
 """Low watermark: 1 GiB, on small disks 2 %, never less than the ballast and never more than `max_bytes`."""
@@ -103,7 +103,7 @@ class Volume:
             raise Conflict(f"{path} is a volume already. Open it, or give an empty directory.")
         with _disk_speaks(path):
             (path / LIVE).mkdir(mode=_FOLDER_MODE, exist_ok=True)
-            _make_ballast(path / BALLAST, min(BALLAST_BYTES, (max_bytes or _file_system_bytes(path)) // 100))
+            make_ballast(path, ballast_bytes(max_bytes or _file_system_bytes(path)))
             volume_id = VolumeId(str(uuid.uuid4()))
             _write_whole(path / IDENTITY, json.dumps({"format": FORMAT, "volume": volume_id}).encode() + b"\n")
         return cls(path, volume_id, max_bytes)
@@ -147,8 +147,13 @@ class Volume:
     def low_watermark_bytes(self) -> int:
         """Recording stops when less than this is free."""
         total = _file_system_bytes(self.path)
-        watermark = max(min(WATERMARK_BYTES, total // WATERMARK_DIVISOR), min(BALLAST_BYTES, total // 100))
+        watermark = max(min(WATERMARK_BYTES, total // WATERMARK_DIVISOR), ballast_bytes(total))
         return watermark if self.max_bytes is None else min(watermark, self.max_bytes)
+
+    @property
+    def ballast_bytes(self) -> int:
+        """How large the volume's ballast is when it is there."""
+        return ballast_bytes(self.max_bytes or _file_system_bytes(self.path))
 
     def room_left(self) -> int:
         """Return how many octets more can be recorded here; 0 when recording stops already."""
@@ -421,19 +426,6 @@ def _fdatasync(fd: int) -> None:
         os.fsync(fd)
     else:
         os.fdatasync(fd)
-
-
-def _make_ballast(path: Path, size_bytes: int) -> None:
-    """Set bytes aside that retention can let go when the disk is too full to commit the very rows that would free it."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
-    try:
-        if sys.platform == "linux":
-            os.posix_fallocate(fd, 0, max(1, size_bytes))
-        else:
-            os.ftruncate(fd, size_bytes)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _write_whole(path: Path, content: bytes) -> None:

@@ -1,0 +1,67 @@
+"""The disks that retention looks after: whether room is low, so that a pass begins at once, and the ballast for commits on a full one.
+
+Footage never takes the room of the ballast: recording stops while twice as much is free (`Volume.low_watermark_bytes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from vms.config import Settings, VolumeSetting
+from vms.domain.capacity import LOW_HOURS, OVER
+from vms.errors import VmsError
+from vms.log import get_logger
+from vms.services.capacity import headroom
+from vms.store.ballast import BALLAST, let_go, make_ballast
+from vms.store.database import Engines
+from vms.store.files import Volume
+
+log = get_logger(__name__)
+
+
+class Disks:
+    """The volumes of this machine, and where its databases are."""
+
+    def __init__(self, volumes: Sequence[VolumeSetting], databases: Sequence[Path]) -> None:
+        self._volumes = volumes
+        self._databases = databases
+        self._low = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> Disks:
+        files = (settings.index_path, settings.central_path, settings.keys1_path, settings.keys2_path)
+        return cls(settings.volumes, [path.parent for path in files])
+
+    def is_low(self, index: Engines, *, now: datetime) -> bool:
+        """Say whether the room lasts for less than `LOW_HOURS`; once it does, until there is a quarter more."""
+        with index.read.begin() as connection:
+            found = headroom(connection, list(self._there()), now=now)
+        self._low = found.hours < LOW_HOURS * (OVER if self._low else 1.0)
+        return self._low
+
+    def mind_ballast(self) -> None:
+        """Let the ballast go where databases are out of room beside it, and set it aside again where recording has room once more."""
+        for volume in self._there():
+            with suppress(OSError):  # the disk went away, or was filled meanwhile: the next look finds it so
+                self._mind(volume)
+
+    def _mind(self, volume: Volume) -> None:
+        free, size = volume.free_bytes(), volume.ballast_bytes
+        there = (volume.path / BALLAST).exists()
+        if there and free < size and self._has_databases(volume) and let_go(volume.path):
+            log.error("ballast let go: the disk of the databases is full", path=str(volume.path), free_bytes=free)
+        elif not there and free >= volume.low_watermark_bytes + size:
+            make_ballast(volume.path, size)
+            log.info("ballast set aside again", path=str(volume.path))
+
+    def _has_databases(self, volume: Volume) -> bool:
+        device = volume.path.stat().st_dev
+        return any(folder.exists() and folder.stat().st_dev == device for folder in self._databases)
+
+    def _there(self) -> Iterator[Volume]:
+        for setting in self._volumes:
+            with suppress(VmsError, OSError):
+                yield Volume.open(setting.path, max_bytes=setting.max_bytes)
