@@ -11,8 +11,11 @@ from vms.domain.capacity import Headroom, Watermark
 from vms.domain.full_disk import left_out
 from vms.domain.ids import StreamId
 from vms.log import get_logger
-from vms.services.capacity import RoomDocument, headroom, room_document
+from vms.services.capacity import RoomDocument, growth, headroom, room_document
 from vms.store.files import Volume
+
+GROWTH_SECONDS = 300.0
+"""Between two looks at a whole day: it changes slowly, and takes long to read."""
 
 log = get_logger(__name__)
 
@@ -25,12 +28,17 @@ class RoomWatch:
         self.watermark = Watermark.ROOM
         self.headroom: Headroom | None = None
         """As it was last measured; None before the first time."""
+        self._growing: float | None = None
+        self._growth_due = float("-inf")
         self._left_out: Mapping[StreamId, str] = {}
 
     def measure(self, volumes: Sequence[Volume]) -> Headroom:
         """Return how it stands with those `volumes`. Blocks: reads the index and asks the disks."""
         with self._node.index.read.begin() as connection:
-            return headroom(connection, volumes, now=self._node.clock.now())
+            now, at = self._node.clock.now(), self._node.clock.monotonic()
+            if at >= self._growth_due:
+                self._growing, self._growth_due = growth(connection, now=now), at + GROWTH_SECONDS
+            return headroom(connection, volumes, now=now, growing=self._growing)
 
     def take(self, found: Headroom) -> None:
         """Note what was measured; a watermark that is crossed is said once, and once when it is over."""

@@ -38,7 +38,7 @@ class Disks:
     def is_low(self, index: Engines, *, now: datetime) -> bool:
         """Say whether the room lasts for less than `LOW_HOURS`; once it does, until there is a quarter more."""
         with index.read.begin() as connection:
-            found = headroom(connection, list(self._there()), now=now)
+            found = headroom(connection, list(self._there()), now=now, growing=None)
         self._low = found.hours < LOW_HOURS * (OVER if self._low else 1.0)
         return self._low
 

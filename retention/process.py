@@ -38,7 +38,7 @@ PASS_MINUTES = 60
 """Within so long footage past its window is gone: an hour of each stream is one entry of the purge log."""
 AGAIN_MINUTES = 5
 """After a pass that was paused or broken off, and while room is low."""
-DISKS_SECONDS = 5
+DISKS_SECONDS = 10
 LOOK_SECONDS = 1
 """A hold is in force within so long where node and hub are one machine."""
 RECONCILE_AFTER_START = timedelta(minutes=2)

@@ -41,7 +41,7 @@ NO_RESERVE = ("mkfs.ext4", "-q", "-F", "-m", "0")
 
 def room(site: Site) -> Headroom:
     with site.index.read.begin() as connection:
-        return headroom(connection, [site.volume()], now=CLOCK.now())
+        return headroom(connection, [site.volume()], now=CLOCK.now(), growing=None)
 
 
 def leave(site: Site, disk: Path, hours: float) -> None:

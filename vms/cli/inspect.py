@@ -22,7 +22,7 @@ from vms.cli.output import Exit, err, out, print_json, print_table, sentences, w
 from vms.cli.size import headroom_sentence, measured_room, room_sentence
 from vms.config import Settings
 from vms.domain.access import Purpose
-from vms.domain.capacity import Watermark
+from vms.domain.capacity import Headroom, Watermark
 from vms.domain.footage import Segment, SegmentState
 from vms.domain.ids import SegmentId, split_segment_id
 from vms.domain.timespan import ms_of
@@ -30,7 +30,7 @@ from vms.errors import InvalidInput, NotFound, Unavailable, VmsError
 from vms.media.segment_file import SegmentReader
 from vms.services import egress
 from vms.services.cameras import list_cameras
-from vms.services.capacity import headroom
+from vms.services.capacity import growth, headroom
 from vms.services.check import Depth
 from vms.services.check import check as run_check
 from vms.services.emergency import told_by_mail
@@ -67,7 +67,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
         # Asked before the index is read: what is published in between is counted once, never missed.
         unpublished = unpublished_runs(settings.run_dir)
         with cli.reading(settings) as session, cli.index_reading(settings) as index:
-            now, left = cli.clock.now(), headroom(index, list(_mounted(settings)), now=cli.clock.now())
+            now, left = cli.clock.now(), _headroom(cli, settings, index)
             document = status_document(session, index, actor=cli.actor, now=now, unpublished=unpublished, headroom=left)
     if as_json:
         print_json(document)
@@ -278,7 +278,7 @@ def _findings(cli: Cli) -> Iterator[Finding]:
         yield _try(f"volume {setting.path}", lambda path=setting.path: f"{Volume.open(path).free_bytes() / 1e9:.1f} GB free")  # type: ignore[misc]
     if central.ok:  # what is kept for how long stands there
         yield _try("room for the window", lambda: _room(cli, settings))
-        yield _try("room until full", lambda: _headroom(cli, settings))
+        yield _try("room until full", lambda: _until_full(cli, settings))
         yield _try("footage past its window", lambda: _overdue(cli, settings))
 
 
@@ -291,9 +291,14 @@ def _room(cli: Cli, settings: Settings) -> str:
     return room_sentence(room)
 
 
-def _headroom(cli: Cli, settings: Settings) -> str:
+def _headroom(cli: Cli, settings: Settings, index: Connection) -> Headroom:
+    now = cli.clock.now()
+    return headroom(index, list(_mounted(settings)), now=now, growing=growth(index, now=now))
+
+
+def _until_full(cli: Cli, settings: Settings) -> str:
     with cli.index_reading(settings) as index:
-        left = headroom(index, list(_mounted(settings)), now=cli.clock.now())
+        left = _headroom(cli, settings, index)
     if left.watermark() is not Watermark.ROOM:
         raise Unavailable(headroom_sentence(left))
     return headroom_sentence(left)

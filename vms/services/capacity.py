@@ -63,18 +63,31 @@ def _oldest_ms(index: Connection, stream: StreamId, rule: StreamRule | None, now
     return segments.oldest_ms(index, stream) if rule is None else purging.oldest_ms(index, rule, now_ms)
 
 
-def headroom(index: Connection, volumes: Sequence[Volume], *, now: datetime) -> Headroom:
-    """Return what room is left on those `volumes` together, and what is measured to fill it. One that takes nothing has none."""
-    now_ms, ends = ms_of(now), runs.ends(index)
+def growth(index: Connection, *, now: datetime) -> float | None:
+    """Return by how many octets a second footage grew in the day before; None when too little was recorded to say.
+
+    Reads a day of the index.
+    """
+    now_ms = ms_of(now)
+    written, measured = _written(index, list(runs.ends(index)), now_ms)
+    if measured < LEAST_DAYS:
+        return None
+    _, erased = purge_log.erased_since(index, now_ms - _DAY_MS)
+    return (written - erased) / (measured * _DAY_MS / 1000)
+
+
+def headroom(index: Connection, volumes: Sequence[Volume], *, now: datetime, growing: float | None) -> Headroom:
+    """Return what room is left on those `volumes` together, and what is measured to fill it. One that takes nothing has none.
+
+    `growing`: what `growth` said; None means that nothing goes.
+    """
+    ends = runs.ends(index)
     wanted = [stream.stream_id for stream in stream_config.load(index).streams if stream.is_wanted(now)]
-    rate = sum(_rate(index, stream, ends[stream]) for stream in wanted if stream in ends)
-    written, measured = _written(index, list(ends), now_ms)
-    growth = rate
-    if measured >= LEAST_DAYS:
-        _, erased = purge_log.erased_since(index, now_ms - _DAY_MS)
-        growth = (written - erased) / (measured * _DAY_MS / 1000)
+    weights = segments.weights_since(index, {stream: ends[stream] - RATE_MS for stream in wanted if stream in ends})
+    rate = sum(size / (ticks / TICKS_PER_SECOND) for size, ticks in weights if ticks)
     given_up = {known.id for known in all_volumes(index) if known.state is not VolumeState.OK}
-    return Headroom(sum(_room_left(volume) for volume in volumes if volume.id not in given_up), rate, growth)
+    room = sum(_room_left(volume) for volume in volumes if volume.id not in given_up)
+    return Headroom(room, rate, rate if growing is None else growing)
 
 
 def room_document(headroom: Headroom, watermark: Watermark) -> RoomDocument:
@@ -87,11 +100,6 @@ def _written(index: Connection, streams: Sequence[StreamId], now_ms: int) -> tup
     told = [segments.recorded_since(index, stream, now_ms - _DAY_MS) for stream in streams]
     first_ms = min((start for _, start in told if start is not None), default=now_ms)
     return sum(size for size, _ in told), (now_ms - first_ms) / _DAY_MS
-
-
-def _rate(index: Connection, stream: StreamId, end_ms: int) -> float:
-    size, ticks = segments.weight_since(index, stream, end_ms - RATE_MS)
-    return size / (ticks / TICKS_PER_SECOND) if ticks else 0.0
 
 
 def _room_left(volume: Volume) -> int:

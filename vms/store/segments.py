@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, and_, bindparam, func, insert, select, text, tuple_, update
 
@@ -11,7 +11,9 @@ from vms.domain.ids import SegmentId, StreamId, VolumeId, segment_id, split_segm
 from vms.domain.timespan import TICKS_PER_MS, Timespan, datetime_of, ms_of, ticks_of
 from vms.errors import Conflict, NotFound
 from vms.store import volumes
+from vms.store.database import Driver
 from vms.store.index_tables import SegmentRow, SegmentSideRow, VolumeRow
+from vms.store.prepared import Prepared
 
 FIND_LIMIT = 10_000
 """A week of one stream; whoever needs more asks again from where the answer ended."""
@@ -77,12 +79,11 @@ def recorded_since(connection: Connection, stream_id: StreamId, start_ms: int) -
     return size, first
 
 
-def weight_since(connection: Connection, stream_id: StreamId, start_ms: int) -> tuple[int, int]:
-    """Return octets and length in ticks of a stream's segments that began at `start_ms` or later."""
-    since = and_(SegmentRow.stream_id == stream_id, SegmentRow.start_ms >= start_ms)
-    sums = func.coalesce(func.sum(SegmentRow.size_bytes), 0), func.coalesce(func.sum(SegmentRow.duration), 0)
-    size, ticks = connection.execute(select(*sums).where(since)).one()
-    return size, ticks
+def weights_since(connection: Connection, starts_ms: Mapping[StreamId, int]) -> list[tuple[int, int]]:
+    """Return of each stream octets and length in ticks of the segments that began at its moment or later."""
+    with Driver(connection) as driver:
+        found = [_WEIGHT.rows(driver, {"stream": stream, "start": start_ms})[0] for stream, start_ms in starts_ms.items()]
+    return [(size or 0, ticks or 0) for size, ticks in found]
 
 
 def lost(connection: Connection, volume: VolumeId, *, limit: int = FIND_LIMIT) -> list[Segment]:
@@ -141,6 +142,12 @@ def page(connection: Connection, volume: VolumeId, after: SegmentId | None, size
 
 _NOT_LIVE = text("segment.state <> 0")
 """The condition of the partial index on what is being destroyed or lost, word for word."""
+# Prepared, as decision 0034 has it: each few seconds of each stream.
+_WEIGHT: Prepared[int | None, int | None] = Prepared(
+    select(func.sum(SegmentRow.size_bytes), func.sum(SegmentRow.duration)).where(
+        SegmentRow.stream_id == bindparam("stream"), SegmentRow.start_ms >= bindparam("start")
+    )
+)
 _DIGESTS = select(SegmentSideRow.stream_id, SegmentSideRow.start_ms, SegmentSideRow.file_digest).where(
     tuple_(SegmentSideRow.stream_id, SegmentSideRow.start_ms).in_(bindparam("keys", expanding=True))
 )

@@ -16,7 +16,7 @@ from vms.domain.capacity import Watermark
 from vms.domain.footage import Run
 from vms.domain.ids import StreamId
 from vms.domain.timespan import ms_of
-from vms.services.capacity import headroom
+from vms.services.capacity import growth, headroom
 from vms.store import purge_log, runs, stream_config, volumes
 from vms.store.database import Engines
 from vms.store.files import Volume
@@ -58,7 +58,7 @@ def test_room_lasts_by_what_the_streams_to_be_recorded_took_when_they_were_recor
     _recorded(index, volume, OFF, 5)
     _recorded(index, volume, PAUSED, 5)
     with index.read.begin() as connection:
-        found = headroom(connection, [volume], now=NOW)
+        found = headroom(connection, [volume], now=NOW, growing=growth(connection, now=NOW))
     assert found.written == pytest.approx(MEGABYTE / 60, rel=0.01)
     assert found.room == volume.room_left() > 0
     assert found.hours == pytest.approx(found.room / MEGABYTE / 60, rel=0.01)
@@ -72,7 +72,7 @@ def test_what_was_erased_in_the_day_before_counts_against_what_was_written(index
         assert purge_log.erased_since(connection, ms_of(NOW - timedelta(days=1))) == (2 * 60, 1_200_000)
         assert purge_log.erased_since(connection, ms_of(NOW + MINUTE)) == (0, 0)
     with index.read.begin() as connection:
-        found = headroom(connection, [volume], now=NOW)
+        found = headroom(connection, [volume], now=NOW, growing=growth(connection, now=NOW))
     assert found.growth == pytest.approx(0, abs=1)
     assert found.full_in_hours > 1000
 
@@ -81,10 +81,10 @@ def test_a_volume_that_is_away_takes_nothing(index: Engines, volume: Volume) -> 
     _recorded(index, volume, MAIN, 5)
     volume.path.rename(volume.path.with_name("away"))
     with index.read.begin() as connection:
-        found = headroom(connection, [volume], now=NOW)
+        found = headroom(connection, [volume], now=NOW, growing=growth(connection, now=NOW))
     assert (found.room, found.watermark()) == (0, Watermark.CRITICAL)
 
 
 def test_before_anything_was_recorded_there_is_room(index: Engines, volume: Volume) -> None:
     with index.read.begin() as connection:
-        assert headroom(connection, [volume], now=NOW).watermark() is Watermark.ROOM
+        assert headroom(connection, [volume], now=NOW, growing=growth(connection, now=NOW)).watermark() is Watermark.ROOM
