@@ -134,6 +134,10 @@ HoldReader = Annotated[Person, need(Permission.HOLD_READ)]
 HoldPlacer = Annotated[Person, need_proved(Permission.HOLD_PLACE)]
 HoldDrafter = Annotated[Person, need_proved_keeping(Permission.HOLD_PLACE)]
 HoldReleaser = Annotated[Person, need_proved(Permission.HOLD_RELEASE)]
+PolicyReader = Annotated[Person, need(Permission.POLICY_READ)]
+PolicySetter = Annotated[Person, need_proved(Permission.POLICY_SET)]
+PolicyDrafter = Annotated[Person, need_proved_keeping(Permission.POLICY_SET)]
+PolicyConfirmer = Annotated[Person, need_proved(Permission.POLICY_CONFIRM)]
 LogReader = Annotated[Person, need(Permission.LOG_READ)]
 ANYBODY = need(Permission.PUBLIC)
 

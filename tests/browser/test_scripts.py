@@ -41,6 +41,7 @@ PAGES = {
     "/switch", "/switch/done", "/screens", "/screens/enrol", "/wall",
     "/emergency", "/emergency/new", "/emergency/reviews", "/emergency/{number}/review",
     "/holds", "/holds/new", "/holds/{number}", "/holds/{number}/sheet", "/holds/{number}/release",
+    "/policy", "/policy/new",
 }  # fmt: skip
 
 

@@ -14,13 +14,14 @@ from typing import Any, get_args
 from tests.web import text_fields
 from web.live_gateway import Message
 
-IDS = frozenset({"areas", "before", "branch", "camera", "number", "person", "segment", "view"})
+IDS = frozenset({"area_id", "areas", "before", "branch", "camera", "number", "person", "segment", "view"})
 """Names of what an id is taken by."""
 NOT_IDS = frozenset(
     {
         *("act", "brand", "certificate", "code", "credential", "day", "done", "end", "error", "firm", "host", "incident", "intervals"),
         *("area", "note", "reason", "right", "second", "shown_to", "was_for"),
         *("authority", "expires", "matter", "review", "sealed"),
+        *("basis", "ceiling", "dry_run", "floor", "legal_basis", "max_days", "min_days", "public_text", "target", "target_days"),
         *("invitation", "iss", "kind", "label", "main_path", "name", "new", "next", "old", "password", "path", "port", "purpose", "q"),
         "priority",
         *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
@@ -48,6 +49,8 @@ class Kind(Enum):
     SCREEN = auto()
     EMERGENCY = auto()
     HOLD = auto()
+    POLICY = auto()
+    """A version of one: of what lies elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,9 @@ LOG = {
 PLACES = {"branch": Kind.BRANCH, "areas": Kind.AREA, "camera": Kind.CAMERA}
 HOLD = {"matter": "Smith v. District", "kind": "litigation", "reason": "a letter"}
 HOLD_FORM, HOLD_ORDER = HOLD | {"start": "2026-03-14T07:00"}, HOLD | {"start": "2026-03-14T14:00:00Z"}
+POLICY_PLACES = {"branch": Kind.BRANCH, "area_id": Kind.AREA, "camera": Kind.CAMERA}
+POLICY = {"reason": "Taken over"}
+POLICY_FORM, POLICY_ORDER = POLICY | {"target": "20", "act": "set"}, POLICY | {"target_days": 20}
 OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "GET /playback": {"camera": Place(Kind.CAMERA)},
     "GET /cameras": {"branch": Place(Kind.BRANCH, status=200)},
@@ -136,6 +142,13 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /api/v1/holds/{number}/release": {"number": Place(Kind.HOLD, {"reason": "Taken over"})},
     "POST /api/v1/holds/{number}/confirm": {"number": Place(Kind.HOLD)},
     "POST /api/v1/holds/{number}/undo": {"number": Place(Kind.HOLD)},
+    "GET /policy/new": {name: Place(of) for name, of in POLICY_PLACES.items()},
+    "POST /policy/new": {name: Place(of, POLICY_FORM) for name, of in POLICY_PLACES.items()},
+    "POST /policy/{number}/confirm": {"number": Place(Kind.POLICY)},
+    "POST /policy/{number}/approve": {"number": Place(Kind.POLICY)},
+    "POST /api/v1/policies": {name: Place(of, POLICY_ORDER) for name, of in POLICY_PLACES.items()},
+    "POST /api/v1/policies/{number}/confirm": {"number": Place(Kind.POLICY)},
+    "POST /api/v1/policies/{number}/approve": {"number": Place(Kind.POLICY)},
     "GET /log": LOG,
     "GET /api/v1/log": LOG,
 }

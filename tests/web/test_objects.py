@@ -28,11 +28,14 @@ from tests.web.test_injection import DECLARED
 from tests.web.world import OWN_PAGE, World, a_world, cookie
 from vms.config import Settings
 from vms.domain.hold import HoldScope
-from vms.domain.people import PERMISSIONS, Proof, Role
+from vms.domain.ids import SessionId
+from vms.domain.people import PERMISSIONS, Person, Proof, Role
+from vms.domain.policy import Days, PlaceKind, PolicyPlace
 from vms.domain.screens import ScreenKind
 from vms.domain.second_person import Act, Alone
 from vms.services.access_log import DISTRICT
 from vms.services.emergency import open_emergency
+from vms.services.policies import NewPolicy, set_policy
 from vms.services.screens import add_screen
 from vms.services.second_person import propose
 from vms.services.sessions import open_session
@@ -111,6 +114,10 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         proposal = propose(session, a_person(session, Role.IT), Act.PERSON_RESET, somebody.id, at=NOW, alone=Alone.NEVER)
         named = HoldScope(frozenset({vault.id}), frozenset({area.id}), frozenset({elsewhere.id}))
         hold = a_hold(session, a_person(session, Role.DELEGATE), a_new_hold(named, matter=MATTER))
+        director = an_account(session, Role.DIRECTOR, name="of the whole district")
+        deciding = Person(director.id, director.name, director.role, SessionId(1))
+        kept = NewPolicy(PolicyPlace(PlaceKind.CAMERA, vault.id), Days(target_days=7), "Kept shorter at another branch")
+        version = done(set_policy(session, deciding, kept, at=NOW)).policy.version
     for stream in (vault.streams[0].id, world.main):
         record(world.node, stream, NOW - timedelta(minutes=30))
     with httpx.Client(base_url=world.address, headers={**OWN_PAGE, **cookie(opened.token)}) as browser:
@@ -129,6 +136,7 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         Kind.SCREEN: screen.id,
         Kind.EMERGENCY: emergency.id,
         Kind.HOLD: hold.id,
+        Kind.POLICY: version,
         Kind.LOG_ROW: world.events()[-1].number,
     }
     return {kind: str(told) for kind, told in ids.items()}

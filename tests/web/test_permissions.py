@@ -102,6 +102,11 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/holds/{number}/release"): 404,
     ("POST", "/holds/{number}/confirm"): 404,
     ("POST", "/holds/{number}/undo"): 404,
+    ("GET", "/policy"): 200,
+    ("GET", "/policy/new"): 200,
+    ("POST", "/policy/new"): 422,
+    ("POST", "/policy/{number}/confirm"): 404,
+    ("POST", "/policy/{number}/approve"): 404,
     ("GET", "/emergency"): 200,
     ("GET", "/emergency/new"): 200,
     ("POST", "/emergency/new"): 422,
@@ -134,6 +139,11 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/api/v1/holds/{number}/release"): 422,
     ("POST", "/api/v1/holds/{number}/confirm"): 404,
     ("POST", "/api/v1/holds/{number}/undo"): 404,
+    ("GET", "/api/v1/policies"): 200,
+    ("GET", "/api/v1/policies/versions"): 200,
+    ("POST", "/api/v1/policies"): 422,
+    ("POST", "/api/v1/policies/{number}/confirm"): 404,
+    ("POST", "/api/v1/policies/{number}/approve"): 404,
 }
 """What a role that has the permission is answered when it names nothing that exists."""
 

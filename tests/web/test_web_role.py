@@ -16,6 +16,7 @@ from tests.web.world import OWN_PAGE, World, a_world
 from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.people import Role
+from vms.domain.policy import LOWER_WAIT
 from vms.errors import ConfigError
 from vms.store.database import Engines
 from vms.store.web_role import grant_to_web
@@ -99,6 +100,20 @@ def test_a_hold_is_placed_and_its_release_proposed_confirmed_and_undone(world: W
         assert [delegate.get(where).status_code for where in ("/holds", page, f"{page}/sheet", "/waiting")] == [200] * 4
     acts = [event.action for event in world.events(Action.HOLD_PLACE, Action.HOLD_RELEASE, Action.HOLD_KEEP)]
     assert acts == [Action.HOLD_PLACE, Action.HOLD_RELEASE, Action.HOLD_KEEP]
+
+
+def test_a_policy_is_signed_raised_lowered_and_confirmed(world: World) -> None:
+    with world.client(Role.DELEGATE, page=True), world.client(Role.DIRECTOR, page=True) as director:
+        form = {"floor": "0", "ceiling": "30", "reason": "the Board asked", "act": "set"}
+        assert director.post("/policy/1/approve").status_code == 303
+        assert director.post("/policy/new", data=form | {"target": "20"}).headers["location"] == "/policy?done=set"
+        assert director.post("/policy/new", data=form | {"target": "7"}).headers["location"] == "/policy?done=waits"
+    world.clock.step(LOWER_WAIT)
+    with world.client(Role.DELEGATE, page=True) as delegate:
+        assert delegate.post("/policy/3/confirm").status_code == 303
+        assert "7 days" in delegate.get("/policy").text
+    acts = [event.action for event in world.events(Action.POLICY_SET, Action.POLICY_FORCE, Action.POLICY_APPROVE)][2:]
+    assert acts == [Action.POLICY_APPROVE, Action.POLICY_SET, Action.POLICY_FORCE, Action.POLICY_SET, Action.POLICY_FORCE]
 
 
 def test_the_web_server_does_not_start_as_somebody_who_could_change_the_log(settings: Settings, world: World) -> None:

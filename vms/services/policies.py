@@ -209,7 +209,7 @@ def _planned(session: Session, actor: Person, new: NewPolicy, at: datetime) -> P
     mine = reach(actor, Permission.POLICY_SET)
     spot = next((one for one in spots if one.place == new.place and is_within(mine, one)), None)
     if spot is None:
-        return no_such(new.place.kind.value)
+        return no_such("place")
     above = window_at(policies.said(session), spot.chain[:-1]) if len(spot.chain) > 1 else None
     if wrong := why_not(above, new.days):
         raise InvalidInput(wrong)
@@ -276,9 +276,12 @@ def _stored(session: Session, version: PolicyVersion) -> RetentionPolicy:
 
 
 def _version_within(session: Session, mine: Reach | None, version: PolicyVersion) -> tuple[RetentionPolicy, Spot] | None:
-    policy = policies.get(session, version)
-    spot = None if policy is None else next((one for one in policies.spots(session) if one.place == policy.place), None)
-    return None if policy is None or spot is None or not is_within(mine, spot) else (policy, spot)
+    # Both are asked for, so that what is out of reach takes as long as what there is none of.
+    policy, spots = policies.get(session, version), policies.spots(session)
+    if policy is None:
+        return None
+    spot = next((one for one in spots if one.place == policy.place), None)
+    return None if spot is None or not is_within(mine, spot) else (policy, spot)
 
 
 def _told(policy: RetentionPolicy, name: str) -> dict[str, str]:

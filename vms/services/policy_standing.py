@@ -94,7 +94,7 @@ def standing_of(session: Session, actor: Actor, place: PolicyPlace) -> tuple[Spo
     for spot in policies.spots(session):
         if spot.place == place and (place == DISTRICT or is_within(mine, spot)):
             return spot, window_at(policies.said(session), spot.chain), policies.current(session, place)
-    return no_such(place.kind.value)
+    return no_such("place")
 
 
 def found_here(index: Connection, cameras: tuple[CameraStanding, ...], *, at: datetime) -> dict[CameraId, FoundHere]:

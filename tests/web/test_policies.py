@@ -1,0 +1,186 @@
+"""How long footage is kept, on its page and as JSON: who sees it, changes it, confirms and signs, and what is said before."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from tests.web.world import World, problem
+from vms.domain.access import Action
+from vms.domain.people import PROOF_LASTS, Role
+from vms.domain.policy import DISTRICT, LOWER_WAIT, Days, RetentionPolicy
+from vms.services.hub_link import LocalHub
+from vms.store import policies
+
+FORM = {
+    "floor": "0",
+    "target": "21",
+    "ceiling": "30",
+    "basis": "GS2",
+    "public_text": "Three weeks.",
+    "reason": "the Board asked",
+    "version": "1",
+}
+
+
+@pytest.fixture
+def delegate(world: World) -> Iterator[httpx.Client]:
+    with world.client(Role.DELEGATE, page=True) as client:
+        yield client
+
+
+@pytest.fixture
+def director(world: World, delegate: httpx.Client) -> Iterator[httpx.Client]:  # noqa: ARG001 - once a Director signs in, others wait for one
+    with world.client(Role.DIRECTOR, page=True) as client:
+        yield client
+
+
+def _text(answer: httpx.Response) -> str:
+    """Return the words of a page's main part."""
+    main = answer.text.partition("<main")[2].partition("</main>")[0]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main.partition(">")[2])).split())
+
+
+def _current(world: World) -> RetentionPolicy:
+    with world.site.central.reading() as session:
+        found = policies.current(session, DISTRICT)
+    assert found is not None
+    return found
+
+
+def _post(client: httpx.Client, act: str, **said: str) -> httpx.Response:
+    return client.post("/policy/new", data=FORM | said | {"act": act})
+
+
+def test_the_page_says_what_counts_and_that_nobody_signed_it(world: World, director: httpx.Client) -> None:
+    page = director.get("/policy")
+    said = _text(page)
+    assert "14 days floor 0, ceiling 30" in said
+    assert "Version 1, of the district, is not signed by the Director yet. It counts all the same. Sign it" in said
+    assert "check your records schedule" in said
+    assert "It has not answered yet" in said
+    assert "/policy" in director.get("/holds").text
+    assert director.post("/policy/1/approve").headers["location"] == "/policy?done=approved"
+    assert "not signed" not in _text(director.get("/policy?done=approved"))
+    assert [one.action for one in world.events(Action.POLICY_APPROVE)] == [Action.POLICY_APPROVE]
+
+
+def test_a_recorder_that_goes_by_other_days_is_shown(world: World, director: httpx.Client) -> None:
+    node, hub = world.camera.device.node_id, LocalHub(world.site.central)
+
+    def told() -> str:
+        newest = hub.orders(node, 0, at=world.clock.now()).hold_seq
+        hub.answer_holds(node, newest, [], at=world.clock.now())
+        return _text(director.get("/policy"))
+
+    assert "Its recorder keeps 14 days" in told()
+    assert _post(director, "set").status_code == 303
+    assert "21 days floor 0, ceiling 30 14 days" in _text(director.get("/policy"))
+    assert "Its recorder keeps 21 days" in told()
+
+
+def test_it_reads_and_changes_nothing(world: World, director: httpx.Client) -> None:
+    del director
+    with world.client(Role.IT, page=True) as it:
+        page = it.get("/policy")
+        assert "14 days" in _text(page)
+        assert "/policy/new" not in page.text
+        assert "Sign it" not in page.text
+        assert it.get("/policy/new").status_code == 403
+    with world.client(Role.DESK, page=True) as desk:
+        assert desk.get("/policy").status_code == 403
+
+
+def test_what_would_follow_is_shown_before_it_is_set(world: World, director: httpx.Client) -> None:
+    form = director.get("/policy/new").text
+    assert 'name="target" inputmode="numeric" value="14"' in form
+    assert 'name="version" value="1"' in form
+    looked = _post(director, "look")
+    assert looked.status_code == 200
+    assert "Nothing is kept shorter: it would count at once. Nothing is changed yet." in _text(looked)
+    assert "14 days, then 21" in _text(looked)
+    assert 'value="GS2"' in looked.text
+    assert _current(world).version == 1
+    assert _post(director, "set").headers["location"] == "/policy?done=set"
+    now = _current(world)
+    assert (now.version, now.days, now.legal_basis, now.public_text) == (2, Days(0, 21, 30), "GS2", "Three weeks.")
+    assert _post(director, "set", target="22").status_code == 409, "version 2 counts, and the form was of version 1"
+
+
+def test_lowering_waits_and_is_confirmed_by_somebody_else(world: World, director: httpx.Client, delegate: httpx.Client) -> None:
+    looked = _post(director, "look", target="7")
+    assert "Footage is kept shorter: it waits 72 hours and for a second person." in _text(looked)
+    assert _post(director, "set", target="7").headers["location"] == "/policy?done=waits"
+    assert "keeps footage shorter: 7 days" in _text(director.get("/policy"))
+    assert "retention policy, version 2 (the district), footage is to be kept for fewer days" in _text(delegate.get("/waiting"))
+    assert "Confirm it" not in delegate.get("/policy").text, "not yet"
+    assert delegate.post("/policy/2/confirm").status_code == 403
+    world.clock.step(LOWER_WAIT)
+    with world.client(Role.DIRECTOR, page=True) as own:
+        assert own.post("/policy/2/confirm").status_code == 403
+    with world.client(Role.DELEGATE, page=True) as second:
+        assert "Confirm it" in second.get("/policy").text
+        assert second.post("/policy/2/confirm").headers["location"] == "/policy?done=confirmed"
+        assert second.post("/policy/2/confirm").status_code == 404
+    assert _current(world).days.target_days == 7
+
+
+def test_without_a_fresh_proof_nothing_is_set_and_what_was_typed_stays(world: World, director: httpx.Client) -> None:
+    world.clock.step(PROOF_LASTS + timedelta(seconds=1))
+    answer = _post(director, "set")
+    assert "Nothing is changed yet" in _text(answer)
+    assert answer.status_code >= 400
+    assert 'value="21"' in answer.text
+    assert _current(world).version == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"target": "two"}, "no number of days"),
+        ({"target": "31"}, "target of 31"),
+        ({"target": ""}, "names floor, target and ceiling"),
+        ({"reason": " "}, "why"),
+        ({"review": "soon"}, "soon"),
+    ],
+)
+def test_what_is_wrong_comes_back_with_a_sentence(director: httpx.Client, said: dict[str, str], sentence: str) -> None:
+    answer = _post(director, "set", **said)
+    assert (answer.status_code, sentence in _text(answer)) == (422, True), _text(answer)
+
+
+def test_a_camera_has_a_form_of_its_own(world: World, director: httpx.Client) -> None:
+    camera = str(world.camera.camera.id)
+    page = director.get(f"/policy/new?camera={camera}")
+    assert "all from the place above" in _text(page)
+    said = {"camera": camera, "floor": "", "target": "20", "ceiling": "", "basis": "", "public_text": "", "version": "0"}
+    assert _post(director, "set", **said).status_code == 303
+    assert "20 days floor 0, ceiling 30" in _text(director.get("/policy"))
+    assert director.get(f"/policy/new?camera={camera}&branch=1").status_code == 404
+    assert director.get("/policy/new?camera=1x").status_code == 404
+
+
+def test_the_same_as_json(world: World, director: httpx.Client) -> None:
+    del director
+    order = {"min_days": 0, "target_days": 21, "max_days": 30, "reason": "the Board asked"}
+    with world.client(Role.DIRECTOR) as client:
+        (place,) = client.get("/api/v1/policies").json()["places"]
+        assert (place["version"], place["approved"], place["counts"]["target_days"]) == (1, None, 14)
+        looked = client.post("/api/v1/policies", json=order | {"dry_run": True})
+        assert (looked.status_code, looked.json()["effect"]) == (200, "raises")
+        done = client.post("/api/v1/policies", json=order)
+        assert (done.status_code, done.json()["policy"]["version"]) == (201, 2)
+        lower = client.post("/api/v1/policies", json=order | {"target_days": 7, "version": 2})
+        assert lower.json()["policy"]["waits"]["alone_at"] is None
+        assert [one["version"] for one in client.get("/api/v1/policies/versions").json()["versions"]] == [3, 2, 1]
+        assert client.post("/api/v1/policies/1/approve").json()["approved"]["by"]
+        both = client.post("/api/v1/policies", json=order | {"branch": 1, "camera": 2})
+        assert "Name one" in str(problem(both, 422)["detail"])
+    world.clock.step(LOWER_WAIT)
+    with world.client(Role.DELEGATE) as second:
+        assert second.post("/api/v1/policies/3/confirm").json()["in_force"]["by"]
