@@ -211,6 +211,7 @@ def test_a_day_is_attested_by_the_command_line_and_its_purge_log_by_the_access_l
     gone = old.product.must(*words, "--json").document()
     assert (gone["verdict"], gone["rows"], gone["files"], gone["keys_there"], gone["heads"]) == ("gone", 0, 0, 0, 1)
     assert 0 < sum(purge["segments"] for purge in gone["purges"]) <= MINUTES
+    assert {purge["policy_version"] for purge in gone["purges"]} == {1}
     said = old.product.must(*words).out
     assert "nothing is left" in said
     assert "compared with 1 notes in the access log" in said

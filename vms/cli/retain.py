@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -13,9 +14,11 @@ from vms.cli.options import AsJson
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
 from vms.config import Settings
 from vms.domain.camera import CameraDetails
+from vms.domain.ids import PolicyVersion
 from vms.domain.timespan import Timespan, datetime_of_ms, day_of
 from vms.errors import InvalidInput
 from vms.services.cameras import camera_of_any_time, list_cameras
+from vms.services.policy_standing import versions_for
 from vms.store.cameras import Removed
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ _VERDICTS = {
     "unseen": "Nothing was found, but not every volume could be looked through.",
     "broken": "BROKEN: the purge log is not as it was written. What it says proves nothing from there on.",
 }
+Versions = Mapping[int, PolicyVersion | None]
+"""Of the retention policy, by the number of the holds' clock that a purge was made under."""
 _WRONG = frozenset({"left", "unseen", "broken"})
 
 
@@ -94,7 +99,9 @@ def attest(
             span = _day(day, found.branch.timezone)
             with working("Looking for what is left …"):
                 proof = process.prove_day(settings, cli.clock, found.camera.id, span)
-            _show_day(_name(found), day, proof, as_json=as_json)
+            with cli.reading(settings) as session:
+                versions = versions_for(session, found, {one.batch.hold_seq for one in proof.purges})
+            _show_day(_name(found), day, proof, versions, as_json=as_json)
             raise SystemExit(Exit.WRONG if proof.verdict in _WRONG else Exit.DONE)
         standings = process.standings(settings, cli.clock)
         with cli.reading(settings) as session:
@@ -112,9 +119,9 @@ def attest(
     raise SystemExit(Exit.WRONG if overdue else Exit.DONE)
 
 
-def _show_day(name: str, day: str, proof: DayProof, *, as_json: bool) -> None:
+def _show_day(name: str, day: str, proof: DayProof, versions: Versions, *, as_json: bool) -> None:
     if as_json:
-        print_json(_day_document(name, proof))
+        print_json(_day_document(name, proof, versions))
         return
     out.print(f"{name}, {day} ({_moment(proof.day.start)} to {_moment(proof.day.end)})")
     out.print(_VERDICTS[proof.verdict])
@@ -124,8 +131,10 @@ def _show_day(name: str, day: str, proof: DayProof, *, as_json: bool) -> None:
     out.print(f"Keys of its hours: {proof.keys_there} there, {proof.keys_destroyed} destroyed.")
     for sentence in proof.unmounted:
         out.print(f"Not looked through: {sentence}")
-    rows = [_purge_cells(one) for one in proof.purges]
-    print_table(("position", "from", "to", "segments", "bytes", "deleted", "root"), rows, empty="The purge log has nothing of this day.")
+    rows = [(*_purge_cells(one), str(versions.get(one.batch.hold_seq) or "")) for one in proof.purges]
+    print_table(
+        ("position", "from", "to", "segments", "bytes", "deleted", "root", "policy"), rows, empty="The purge log has nothing of this day."
+    )
     if proof.broken_at is None:
         out.print(f"The purge log holds: {proof.entries:,} entries, compared with {proof.heads:,} notes in the access log.")
     else:
@@ -142,8 +151,12 @@ def _purge_cells(one: Purge) -> tuple[str, ...]:
     return str(one.position), _ms(batch.first_ms), _ms(batch.end_ms), *gone, _ms(one.erased_ms), root
 
 
-def _day_document(name: str, proof: DayProof) -> dict[str, object]:
-    purges = [_batch(one) | {"position": one.position, "erased_ms": one.erased_ms, "root": one.root.hex()} for one in proof.purges]
+def _day_document(name: str, proof: DayProof, versions: Versions) -> dict[str, object]:
+    purges = [
+        _batch(one)
+        | {"position": one.position, "erased_ms": one.erased_ms, "root": one.root.hex(), "policy_version": versions.get(one.batch.hold_seq)}
+        for one in proof.purges
+    ]
     told = {field: value for field, value in asdict(proof).items() if field not in ("day", "purges", "verdict")}
     return {"name": name, "verdict": proof.verdict.value, "from": proof.day.start, "to": proof.day.end, **told, "purges": purges}
 

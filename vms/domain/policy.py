@@ -179,6 +179,16 @@ class RetentionPolicy:
     """None: nobody who may has signed it. It counts all the same."""
 
 
+def version_for(versions: Iterable[RetentionPolicy], chain: Chain, seq: int) -> PolicyVersion | None:
+    """Return by which version footage at the end of `chain` was kept for whoever had applied `seq`: the nearest that gave a target."""
+    known = [(one.in_force.seq, one) for one in versions if one.in_force is not None and one.in_force.seq <= seq]
+    for place in reversed(chain):
+        _, counted = max((one for one in known if one[1].place == place), key=lambda one: one[0], default=(0, None))
+        if counted is not None and counted.days.target_days is not None:
+            return counted.version
+    return None
+
+
 def _between(number: int, least: int, most: int) -> int:
     return max(least, min(number, most))
 

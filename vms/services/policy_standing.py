@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
+from vms.domain.camera import CameraDetails
 from vms.domain.ids import CameraId, NodeId, PolicyVersion
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Permission, allows, reach
-from vms.domain.policy import DISTRICT, PolicyPlace, RetentionPolicy, Said, Window, window_at
+from vms.domain.policy import DISTRICT, PolicyPlace, RetentionPolicy, Said, Window, chain_of, version_for, window_at
 from vms.domain.second_person import Act, Proposal
 from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.services import second_person
@@ -107,6 +109,13 @@ def found_here(index: Connection, cameras: tuple[CameraStanding, ...], *, at: da
             beyond = sum(purging.due_by(index, rule, camera.counts.keep_ms, ms_of(at))[0] for rule in mine)
             found[camera.camera_id] = FoundHere(datetime_of_ms(min(starts)) if starts else None, beyond)
     return found
+
+
+def versions_for(session: Session, camera: CameraDetails, seqs: Iterable[int]) -> dict[int, PolicyVersion | None]:
+    """Return by which version a camera, where it stands today, was kept for whoever had applied each of these numbers of `hold_clock`."""
+    versions = policies.versions(session)
+    chain = chain_of(camera.branch.id, camera.camera.area_id, camera.camera.id)
+    return {seq: version_for(versions, chain, seq) for seq in seqs}
 
 
 def _place(session: Session, said: Said, spot: Spot) -> PlaceStanding | None:

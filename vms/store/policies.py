@@ -90,8 +90,8 @@ def get(session: Session, version: PolicyVersion) -> RetentionPolicy | None:
     return next(iter(_found(session, RetentionPolicyRow.version == version)), None)
 
 
-def versions(session: Session, *, limit: int) -> list[RetentionPolicy]:
-    """Return every version, the newest first."""
+def versions(session: Session, *, limit: int | None = None) -> list[RetentionPolicy]:
+    """Return every version, or so many, the newest first."""
     return _found(session, true(), limit=limit)
 
 

@@ -27,6 +27,7 @@ from vms.services.district import District, load_district, save_district
 from vms.services.due_acts import announce, carry_out_due
 from vms.services.hub_link import LocalHub
 from vms.services.policies import NewPolicy, approve_policy, confirm_lowering, list_versions, plan_policy, set_policy
+from vms.services.policy_standing import versions_for
 from vms.services.second_person import list_waiting, names_of, stop
 from vms.store import access_log, coverage, holds, policies
 from vms.store.database import Engines
@@ -347,3 +348,26 @@ def test_a_camera_goes_nowhere_where_it_would_be_kept_shorter_before_the_directo
         done(edit_camera(session, CONSOLE, room.camera.id, CameraEdit(1, area="Parking"), at=NOW, allow_loopback=False))
         assert holds.seq(session) == seq + 1, "kept longer there: nodes ask again"
     assert (_kept(central, room), _kept(central, lot)) == ({14}, {14})
+
+
+def test_by_which_version_something_was_purged_follows_from_the_number_it_was_purged_under(central: Engines) -> None:
+    with central.writing() as session:
+        director, _ = _district(session)
+        camera = a_camera(session)
+        first = holds.seq(session)
+        done(set_policy(session, director, _new(_branch(camera.branch), _days(20)), at=NOW))
+        done(set_policy(session, director, _new(DISTRICT, _district_days(15)), at=NOW))
+        own = done(set_policy(session, director, _new(_camera(camera.camera.id), _days(25)), at=NOW)).policy
+        done(set_policy(session, director, _new(_camera(camera.camera.id), _days(26, 20)), at=NOW))
+        told = versions_for(session, camera, range(first - 1, first + 5))
+        assert own.version == 4
+        assert [told[first + step] for step in range(-1, 5)] == [None, 1, 2, 2, 4, 5]
+
+
+def test_a_version_that_says_no_target_was_not_what_kept_it(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        director, _ = _district(session)
+        camera = a_camera(session)
+        done(set_policy(session, director, _new(_camera(camera.camera.id), _days(least=3)), at=NOW))
+        now = holds.seq(session)
+        assert versions_for(session, camera, [now]) == {now: 1}
