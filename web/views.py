@@ -17,6 +17,7 @@ from vms.services.cameras import list_cameras
 from vms.services.district import load_district
 from vms.services.emergency import opens_more, reviews_missing
 from vms.services.footage import emergency_from, look_back
+from vms.services.policy_standing import asked_to_sign
 from vms.services.screens import screen_of
 from vms.services.second_person import waits_for
 from web.camera_views import area_of
@@ -86,6 +87,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         screen = screen_of(session, person) if person else None
         reviews = reviews_missing(session, person) if person else []
         emergency = person is not None and opens_more(session, person)
+        unsigned = person is not None and asked_to_sign(session, person)
     states = site.node.states(site.service_token()) if known else None
     at = site.clock.now()
     return {
@@ -94,6 +96,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         "person": _who(person),
         "sections": _sections(person, path, emergency=emergency),
         "emergency": person.emergency if person else None,
+        "policy_unsigned": unsigned,
         "reviews_missing": len(reviews),
         "reviews_overdue": sum(due <= at for due in reviews),
         "chip": chip([now(details, states) for details in known]),

@@ -65,8 +65,13 @@ def test_the_page_says_what_counts_and_that_nobody_signed_it(world: World, direc
     assert "check your records schedule" in said
     assert "It has not answered yet" in said
     assert "/policy" in director.get("/holds").text
+    asked = "The retention policy waits for your signature"
+    assert asked in director.get("/live").text
+    with world.client(Role.IT, page=True) as it:
+        assert asked not in it.get("/cameras").text
     assert director.post("/policy/1/approve").headers["location"] == "/policy?done=approved"
     assert "not signed" not in _text(director.get("/policy?done=approved"))
+    assert asked not in director.get("/live").text
     assert [one.action for one in world.events(Action.POLICY_APPROVE)] == [Action.POLICY_APPROVE]
 
 

@@ -33,6 +33,7 @@ def init(
         with working(f"Setting up {cli.data_dir}"):
             install(cli.data_dir, Installation(district), actor=cli.actor, clock=cli.clock)
     err.print(f"{cli.data_dir} is ready. Next: vms branch add NAME, vms user add NAME --role it, vms user add NAME --role director, vms up")
+    err.print("The Director then signs how long footage is kept, on a page or with: vms policy approve 1")
 
 
 def migrate(context: typer.Context) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from vms.domain.camera import CameraDetails
 from vms.domain.ids import CameraId, NodeId, PolicyVersion
 from vms.domain.outcome import Refused
-from vms.domain.people import Actor, Permission, allows, reach
+from vms.domain.people import Actor, Permission, Person, allows, reach
 from vms.domain.policy import DISTRICT, PolicyPlace, RetentionPolicy, Said, Window, chain_of, version_for, window_at
 from vms.domain.second_person import Act, Proposal
 from vms.domain.timespan import datetime_of_ms, ms_of
@@ -97,6 +97,14 @@ def standing_of(session: Session, actor: Actor, place: PolicyPlace) -> tuple[Spo
         if spot.place == place and (place == DISTRICT or is_within(mine, spot)):
             return spot, window_at(policies.said(session), spot.chain), policies.current(session, place)
     return no_such("place")
+
+
+def asked_to_sign(session: Session, person: Person) -> bool:
+    """Say whether the district's policy lacks the signature that `person` may give."""
+    if not person.may(Permission.POLICY_SET) or person.reach(Permission.POLICY_SET) is not None:
+        return False
+    policy = policies.current(session, DISTRICT)
+    return policy is not None and policy.approval is None
 
 
 def found_here(index: Connection, cameras: tuple[CameraStanding, ...], *, at: datetime) -> dict[CameraId, FoundHere]:
