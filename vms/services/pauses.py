@@ -9,14 +9,17 @@ from sqlalchemy.orm import Session
 
 from vms.domain.access import Action
 from vms.domain.camera import CameraDetails, Pause
+from vms.domain.hold import ROLL
 from vms.domain.ids import CameraId
-from vms.domain.outcome import Refused
+from vms.domain.legal_hold import LegalHold
+from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Actor
+from vms.domain.timespan import ms_of
 from vms.errors import InvalidInput
 from vms.services.access_log import record, refuse
 from vms.services.cameras import manageable
 from vms.services.names import checked_words
-from vms.store import cameras
+from vms.store import cameras, holds
 
 MAX_PAUSE = timedelta(hours=12)
 MAX_REASON_CHARS = 200
@@ -25,7 +28,8 @@ MAX_REASON_CHARS = 200
 def pause_camera(session: Session, actor: Actor, camera_id: CameraId, pause: Pause, *, at: datetime) -> CameraDetails | Refused:
     """Neither record nor show a camera until the pause ends; a new pause takes the place of the one before.
 
-    InvalidInput when it has no reason, is over, or is longer than `MAX_PAUSE`.
+    Refused while a legal hold asks for what the camera would record. InvalidInput when it has no reason, is over, or is longer than
+    `MAX_PAUSE`. A sealed hold refuses nothing: that would tell of it.
     """
     before = manageable(session, actor, camera_id, "pause a camera")
     if isinstance(before, Refused):
@@ -37,6 +41,9 @@ def pause_camera(session: Session, actor: Actor, camera_id: CameraId, pause: Pau
         raise InvalidInput(
             f"A pause lasts {MAX_PAUSE // timedelta(hours=1)} hours at most. For longer, change the camera's recording mode."
         )
+    holds.lock(session)  # a hold that is placed meanwhile comes after the pause as a whole, or is seen here
+    if held := holds.keeping(session, camera_id, ms_of(at - ROLL), ms_of(checked.until + ROLL)):
+        return refuse(session, actor, Action.CAMERA_PAUSE, _held(before, held[0]), at=at, camera_id=camera_id)
     after = _with(before, checked)
     cameras.change(session, after, at=at)
     detail = {"name": after.camera.name, "until": checked.until.isoformat(), "reason": checked.reason}
@@ -61,6 +68,11 @@ def resume_camera(session: Session, actor: Actor, camera_id: CameraId, *, at: da
 
 def _with(details: CameraDetails, pause: Pause | None) -> CameraDetails:
     return replace(details, camera=replace(details.camera, pause=pause, version=details.camera.version + 1))
+
+
+def _held(details: CameraDetails, hold: LegalHold) -> Refused:
+    sentence = f"‘{details.camera.name}’ is under the {hold.spoken}, and what it records until then is to be kept. Ask the Director."
+    return Refused(Refusal.NOT_ALLOWED, sentence)
 
 
 def _checked_reason(reason: str) -> str:

@@ -175,6 +175,14 @@ def held_times(session: Session, camera: CameraId) -> list[HeldTime]:
     return [HeldTime(start_ms, end_ms) for start_ms, end_ms in session.execute(query)]
 
 
+def keeping(session: Session, camera: CameraId, start_ms: int, end_ms: int) -> list[LegalHold]:
+    """Return the holds that protect a camera in a time, oldest first; of sealed ones nobody is told here either."""
+    row = HoldCameraRow
+    under = exists().where(row.hold_id == LegalHoldRow.id, row.camera_id == camera, row.released_seq.is_(None))
+    during = and_(LegalHoldRow.start_ms < end_ms, or_(LegalHoldRow.end_ms.is_(None), LegalHoldRow.end_ms > start_ms))
+    return _found(session, and_(_among(Sealed.LEFT_OUT), LegalHoldRow.released_at.is_(None), during, under))
+
+
 def get(session: Session, reach: Reach | None, number: HoldId, sealed: Sealed = Sealed.LEFT_OUT) -> LegalHold | None:
     """Return a hold that names or covers anything within `reach`."""
     return next(iter(_found(session, and_(_among(sealed), LegalHoldRow.id == number, _touching(reach)))), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -9,6 +10,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.factories import CONSOLE, NOW, a_camera, a_person, after, done, refused
+from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
+from vms.config import Settings
 from vms.domain.access import AccessEvent, Action
 from vms.domain.camera import CameraDetails, Pause
 from vms.domain.outcome import Refusal
@@ -17,7 +20,8 @@ from vms.errors import InvalidInput
 from vms.services.access_log import DISTRICT
 from vms.services.cameras import CameraEdit, camera_for, edit_camera
 from vms.services.pauses import MAX_PAUSE, pause_camera, resume_camera
-from vms.store import cameras
+from vms.services.sealed_holds import place_sealed
+from vms.store import cameras, holds
 from vms.store.access_log import Filter, find
 from vms.store.database import Engines
 from vms.store.stream_config import load, replace
@@ -111,3 +115,30 @@ def test_an_edit_leaves_the_pause_as_it_is(session: Session) -> None:
     done(edit_camera(session, CONSOLE, camera.camera.id, CameraEdit(camera.camera.version, name="Hall"), at=NOW, allow_loopback=False))
 
     assert done(camera_for(session, CONSOLE, camera.camera.id)).camera.pause == PAUSE
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "held"),
+    [(0, None, True), (-9000, -3600, False), (-9000, 60, True), (1800, 5400, True), (7200, None, False)],
+)
+def test_a_camera_is_not_paused_while_a_hold_asks_for_what_it_records(
+    session: Session, *, start_s: float, end_s: float | None, held: bool
+) -> None:
+    camera, director = a_camera(session), a_person(session, Role.DIRECTOR)
+    new = a_new_hold(of_cameras(camera.camera.id), start=after(start_s), end=None if end_s is None else after(end_s))
+    hold = a_hold(session, director, new)
+    if not held:
+        paused(session, camera)
+        return
+    said = refused(pause_camera(session, CONSOLE, camera.camera.id, PAUSE, at=NOW))
+    assert (said.refusal, said.logged, hold.spoken in said.sentence) == (Refusal.NOT_ALLOWED, True, True)
+    assert actions(session)[0] is Action.ACCESS_REFUSE
+    holds.release(session, hold.id, by="system:holds", at=NOW)
+    paused(session, camera)
+
+
+def test_a_sealed_hold_refuses_no_pause_since_that_would_tell_of_it(session: Session, settings: Settings) -> None:
+    camera, director = a_camera(session), a_person(session, Role.DIRECTOR)
+    new = dataclasses.replace(a_new_hold(of_cameras(camera.camera.id), end=None), sealed=True)
+    done(place_sealed(session, settings, director, new, at=NOW))
+    paused(session, camera)
