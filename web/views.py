@@ -44,6 +44,7 @@ SECTIONS = (
     Section("Cameras", "/cameras", Permission.CAMERA_MANAGE),
     Section("Log", "/log", Permission.LOG_READ),
     Section("Holds", "/holds", Permission.HOLD_READ),
+    Section("Keep", "/keep", Permission.HOLD_START),
     Section("Reviews", "/reviews", Permission.REVIEW_READ),
     Section("People", "/people", Permission.PEOPLE_READ),
 )

@@ -130,6 +130,7 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /emergency/{number}/shown": {"number": Place(Kind.EMERGENCY, {"shown_to": "A mole"})},
     "GET /emergency/{number}/review": {"number": Place(Kind.EMERGENCY)},
     "POST /emergency/{number}/review": {"number": Place(Kind.EMERGENCY, {"was_for": "Nothing", "right": "yes"})},
+    "POST /keep": {"camera": Place(Kind.CAMERA, {"reason": "somebody fell"})},
     "POST /holds/new": {name: Place(of, HOLD_FORM) for name, of in PLACES.items()},
     "GET /holds/{number}": {"number": Place(Kind.HOLD)},
     "GET /holds/{number}/sheet": {"number": Place(Kind.HOLD)},

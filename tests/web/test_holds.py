@@ -531,3 +531,28 @@ def test_as_json_each_act_asks_for_a_fresh_proof_too(world: World, path: str, bo
         world.clock.step(PROOF_LASTS)
         answer = director.post(f"/api/v1/holds{path}", json=body)
     assert problem(answer, 401)["way_on"] == "/prove"
+
+
+# --- kept at once by staff ----------------------------------------------------------------------------------------------------------
+
+
+def test_staff_keep_footage_at_once_on_a_page_of_one_form(world: World, director: httpx.Client) -> None:
+    here = frozenset({world.branch.id})
+    with world.site.central.writing() as session:
+        pier = a_camera(session, a_branch(session, "Harbor"), "Pier").camera
+    with world.client(Role.DESK, branches=here, page=True) as desk:
+        form = desk.get("/keep").text
+        assert "Entrance" in form
+        assert "Pier" not in form
+        assert "Holds" not in form.partition("<main")[0]
+        nothing = desk.post("/keep", data={"reason": "somebody fell"})
+        assert (nothing.status_code, "somebody fell" in nothing.text) == (422, True)
+        assert desk.post("/keep", data={"reason": "somebody fell", "camera": str(pier.id)}).status_code == 404
+        kept = desk.post("/keep", data={"reason": "somebody fell", "camera": str(world.camera.camera.id)})
+        assert (kept.status_code, kept.headers["location"]) == (303, "/keep?done=kept")
+        assert "The Director sees it" in desk.get("/keep?done=kept").text
+        assert desk.get("/holds").status_code == 403
+    (hold,) = _all(world)
+    page = _text(director.get(f"/holds/{hold.id}"))
+    assert "Provisional" in page
+    assert "somebody fell" in page

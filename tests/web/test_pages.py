@@ -47,8 +47,8 @@ def test_the_start_leads_each_role_to_its_own_work(shared_world: World, role: Ro
 @pytest.mark.parametrize(
     ("role", "sections"),
     [
-        (Role.DESK, ["Live", "Playback"]),
-        (Role.SUPERVISOR, ["Live", "Playback"]),
+        (Role.DESK, ["Live", "Playback", "Keep"]),
+        (Role.SUPERVISOR, ["Live", "Playback", "Keep"]),
         (Role.BRANCH_MANAGER, ["Live", "Log"]),
         (Role.DIRECTOR, ["Live", "Playback", "Log", "Holds", "Reviews", "People"]),
         (Role.DELEGATE, ["Live", "Playback", "Log", "Holds"]),

@@ -93,6 +93,8 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("GET", "/waiting"): 200,
     ("GET", "/rules"): 200,
     ("POST", "/waiting/{number}/stop"): 404,
+    ("GET", "/keep"): 200,
+    ("POST", "/keep"): 422,
     ("GET", "/holds"): 200,
     ("GET", "/holds/new"): 200,
     ("POST", "/holds/new"): 422,

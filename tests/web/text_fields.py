@@ -71,6 +71,8 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "POST /emergency/{number}/shown": ("shown_to",),
     "GET /emergency/reviews": ("done", "skip"),
     "POST /emergency/{number}/review": ("note", "right", "was_for"),
+    "GET /keep": ("done",),
+    "POST /keep": ("reason",),
     "POST /holds/new": ("authority", "end", "expires", "kind", "matter", "reason", "review", "start"),
     "GET /holds/{number}": ("done",),
     "POST /holds/{number}/release": ("reason",),

@@ -67,6 +67,8 @@ class Permission(StrEnum):
     """Say how long footage is kept, and sign what is in force."""
     POLICY_CONFIRM = "policy.confirm"
     """Be the second person where footage is to be kept for fewer days."""
+    HOLD_START = "hold.start"
+    """Keep the last day of some cameras at once, until the Director has decided."""
     HOLD_SEAL = "hold.seal"
     """Place, see and end holds that the law keeps secret; in the whole district or not at all."""
     SIGNED_IN = "signed_in"
@@ -91,8 +93,8 @@ _HOLDS = {Permission.HOLD_READ, Permission.HOLD_PLACE, Permission.HOLD_RELEASE}
 _POLICY = {Permission.POLICY_READ, Permission.POLICY_CONFIRM}
 _DECIDES = _WATCHES | _HOLDS | _POLICY | {Permission.HEALTH_READ, Permission.LOG_READ, Permission.EMERGENCY_REVIEW}
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.DESK: _WATCHES,
-    Role.SUPERVISOR: _WATCHES,
+    Role.DESK: _WATCHES | {Permission.HOLD_START},
+    Role.SUPERVISOR: _WATCHES | {Permission.HOLD_START},
     Role.BRANCH_MANAGER: _WATCHES_LIVE | {Permission.LOG_READ},
     Role.DIRECTOR: _DECIDES
     | {Permission.LOG_EXPORT, Permission.REVIEW_READ, Permission.POLICY_SET}

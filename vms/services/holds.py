@@ -95,10 +95,10 @@ def place_hold(session: Session, actor: Actor, new: NewHold, *, at: datetime) ->
     return hold
 
 
-def covered_by(session: Session, actor: Actor, hold: LegalHold) -> list[CameraId] | Refused:
+def covered_by(session: Session, actor: Actor, hold: LegalHold, permission: Permission = Permission.HOLD_PLACE) -> list[CameraId] | Refused:
     """Return the cameras that stand where a new hold reaches, under the lock of `hold_clock` that is taken here."""
     holds.lock(session)
-    mine = reach(actor, Permission.HOLD_PLACE)
+    mine = reach(actor, permission)
     places = holds.places(session, mine)
     if missing := _missing(session, mine, places, hold.scope):
         return no_such(missing)

@@ -1,0 +1,93 @@
+"""What staff keep at once: where, how much, for how long, and that the Director is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, done, refused
+from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
+from vms.config import Settings
+from vms.domain.access import Action
+from vms.domain.hold import HoldKind
+from vms.domain.ids import CameraId
+from vms.domain.legal_hold import LAPSE_GRACE, HoldState
+from vms.domain.people import Actor, Permission, Role
+from vms.domain.timespan import datetime_of_ms
+from vms.errors import InvalidInput
+from vms.services.access_log import DISTRICT
+from vms.services.hold_orders import orders
+from vms.services.hold_release import end_due
+from vms.services.holds import list_holds
+from vms.services.provisional_holds import LASTS, MOST_CAMERAS, MOST_OPEN, REACHES_BACK, REACHES_ON, keep_at_once
+from vms.store import access_log, holds, mails, nodes
+from vms.store.database import Engines
+
+
+def _told(settings: Settings) -> Settings:
+    return settings.model_copy(update={"smtp_host": "mail.example", "director_address": "director@alder.example"})
+
+
+@pytest.mark.parametrize("role", [Role.DESK, Role.SUPERVISOR])
+def test_it_protects_from_the_next_orders_on_and_the_director_sees_it(central: Engines, settings: Settings, role: Role) -> None:
+    with central.writing() as session:
+        details, director = a_camera(session), a_person(session, Role.DIRECTOR)
+        staff = replace(director, role=role, branches=frozenset({details.branch.id}))
+        hold = done(keep_at_once(session, _told(settings), staff, frozenset({details.camera.id}), "somebody fell", at=NOW))
+        assert (hold.kind, hold.expires_at) == (HoldKind.PROVISIONAL, NOW + LASTS)
+        assert hold.time.end_ms is not None
+        assert datetime_of_ms(hold.time.end_ms) - datetime_of_ms(hold.time.start_ms) == REACHES_BACK + REACHES_ON
+        (change,) = orders(session, nodes.find(session)[0].id, 0, at=NOW, sure=True).changes
+        assert (change.hold_id, change.time) == (hold.id, hold.time)
+        assert [one.reason for one in done(list_holds(session, director))] == ["somebody fell"]
+        (entry,) = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.HOLD_PLACE})), limit=9)
+        assert (entry.actor, entry.detail["reason"]) == (staff.label, "somebody fell")
+        (letter,) = mails.due(session, NOW, limit=9)
+        assert letter.recipient == "director@alder.example"
+        assert f"vms hold show {hold.id}" in letter.body
+        assert "fell" not in letter.body
+
+
+def test_it_ends_by_itself_and_that_is_written(central_sqlite: Engines, settings: Settings) -> None:
+    with central_sqlite.writing() as session:
+        details = a_camera(session)
+        desk = a_person(session, Role.DESK)
+        hold = done(keep_at_once(session, settings, desk, frozenset({details.camera.id}), "somebody fell", at=NOW))
+        over = NOW + LASTS
+        assert (hold.state(over), end_due(session, at=over)) == (HoldState.LAPSING, [])
+        assert [one.id for one in end_due(session, at=over + LAPSE_GRACE)] == [hold.id]
+        (entry,) = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.HOLD_END})), limit=9)
+        assert entry.detail["by"] == "its expiry"
+
+
+def test_nobody_keeps_beyond_the_own_reach_or_without_the_right(central_sqlite: Engines, settings: Settings) -> None:
+    with central_sqlite.writing() as session:
+        mine, theirs = a_camera(session), a_camera(session, a_branch(session, "Harbor"), "Pier")
+        desk = replace(a_person(session, Role.DESK), branches=frozenset({mine.branch.id}))
+        both = frozenset({mine.camera.id, theirs.camera.id})
+        assert "no such camera" in refused(keep_at_once(session, settings, desk, both, "somebody fell", at=NOW)).sentence
+        others: list[Actor] = [replace(desk, role=role) for role in Role if role not in (Role.DESK, Role.SUPERVISOR)]
+        for actor in (*others, CONSOLE):
+            assert refused(keep_at_once(session, settings, actor, frozenset({mine.camera.id}), "somebody fell", at=NOW)).logged
+        assert holds.unreleased(session) == []
+        assert not desk.may(Permission.HOLD_PLACE)
+
+
+def test_what_staff_keep_is_bounded(central_sqlite: Engines, settings: Settings) -> None:
+    with central_sqlite.writing() as session:
+        camera = a_camera(session).camera.id
+        desk, director = a_person(session, Role.DESK), a_person(session, Role.DIRECTOR)
+        for cameras, reason in (
+            (frozenset[CameraId](), "x"),
+            (frozenset(CameraId(n) for n in range(MOST_CAMERAS + 1)), "x"),
+            ({camera}, " "),
+        ):
+            with pytest.raises(InvalidInput):
+                keep_at_once(session, settings, desk, frozenset(cameras), reason, at=NOW)
+        a_hold(session, director, a_new_hold(of_cameras(camera)))
+        for _ in range(MOST_OPEN):
+            done(keep_at_once(session, settings, desk, frozenset({camera}), "somebody fell", at=NOW))
+        assert "Ask the Director" in refused(keep_at_once(session, settings, desk, frozenset({camera}), "again", at=NOW)).sentence
+        done(keep_at_once(session, settings, desk, frozenset({camera}), "later", at=NOW + LASTS + timedelta(seconds=1)))
