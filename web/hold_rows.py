@@ -11,7 +11,17 @@ from sqlalchemy.orm import Session
 
 from vms.domain.camera import CameraDetails
 from vms.domain.hold import HoldAnswer
-from vms.domain.legal_hold import COOL_OFF, LAPSE_GRACE, HeldCamera, HoldOverview, HoldStanding, HoldState, LegalHold, NodeStanding
+from vms.domain.legal_hold import (
+    COOL_OFF,
+    LAPSE_GRACE,
+    HeldCamera,
+    HoldLine,
+    HoldOverview,
+    HoldStanding,
+    HoldState,
+    LegalHold,
+    NodeStanding,
+)
 from vms.domain.people import PERMISSIONS, Permission, Person, Role
 from vms.domain.second_person import Proposal
 from vms.domain.timespan import datetime_of_ms
@@ -117,6 +127,25 @@ def overview_row(overview: HoldOverview, at: datetime) -> OverviewRow:
         in_force=not pending,
         safe_from=max((node.safe_from for node in pending if node.safe_from is not None), default=None),
     )
+
+
+class ReportRow(TypedDict):
+    row: OverviewRow
+    placed_at: datetime
+    placed_by: str
+    segments: int
+
+
+def report_rows(lines: Sequence[HoldLine], at: datetime) -> list[ReportRow]:
+    return [
+        ReportRow(
+            row=overview_row(one.overview, at),
+            placed_at=one.overview.hold.placed_at,
+            placed_by=one.overview.hold.placed_by_name,
+            segments=one.segments,
+        )
+        for one in lines
+    ]
 
 
 def hold_page(session: Session, standing: HoldStanding, person: Person, at: datetime) -> HoldPage:

@@ -40,7 +40,7 @@ PAGES = {
     "/people/new", "/people/{number}/delegation", "/waiting", "/rules", "/reviews", "/login/oidc/callback",
     "/switch", "/switch/done", "/screens", "/screens/enrol", "/wall",
     "/emergency", "/emergency/new", "/emergency/reviews", "/emergency/{number}/review",
-    "/keep", "/holds", "/holds/new", "/holds/{number}", "/holds/{number}/sheet", "/holds/{number}/release",
+    "/keep", "/holds", "/holds/new", "/holds/report", "/holds/{number}", "/holds/{number}/sheet", "/holds/{number}/release",
     "/policy", "/policy/new",
 }  # fmt: skip
 

@@ -556,3 +556,23 @@ def test_staff_keep_footage_at_once_on_a_page_of_one_form(world: World, director
     page = _text(director.get(f"/holds/{hold.id}"))
     assert "Provisional" in page
     assert "somebody fell" in page
+
+
+# --- the report of all --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_report_prints_every_hold_within_reach_and_what_it_keeps(world: World, director: httpx.Client) -> None:
+    with world.site.central.writing() as session:
+        pier = a_camera(session, a_branch(session, "Harbor"), "Pier").camera.id
+    camera = world.camera.camera.id
+    hold, theirs = _placed(world, scope=of_cameras(camera, pier)), _placed(world, "Harbor v. District", scope=of_cameras(pier))
+    hub, node = LocalHub(world.site.central), world.camera.device.node_id
+    told = hub.orders(node, 0, at=world.clock.now())
+    hub.answer_holds(node, told.hold_seq, [an_answer(hold.id, one, 4) for one in (camera, pier)], at=world.clock.now())
+    report = director.get("/holds/report")
+    assert "2 in force, 0 of them past the review date; they keep 8 segments" in _text(report)
+    assert "Smith v. District" not in report.text.partition("<title>")[2].partition("</title>")[0]
+    with world.client(Role.DIRECTOR, branches=frozenset({world.branch.id}), page=True) as narrow:
+        within = narrow.get("/holds/report")
+    assert "1 in force, 0 of them past the review date; they keep 4 segments" in _text(within)
+    assert str(theirs.id) not in within.text

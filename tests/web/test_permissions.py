@@ -98,6 +98,7 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("GET", "/holds"): 200,
     ("GET", "/holds/new"): 200,
     ("POST", "/holds/new"): 422,
+    ("GET", "/holds/report"): 200,
     ("GET", "/holds/{number}"): 404,
     ("GET", "/holds/{number}/sheet"): 404,
     ("GET", "/holds/{number}/release"): 404,

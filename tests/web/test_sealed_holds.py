@@ -149,6 +149,7 @@ def test_a_director_places_sees_and_ends_one_on_the_pages(world: World, director
     for shown in (listed, page, sheet):
         assert "In re Grand Jury 26-14" in shown
     assert "Subpoena, sealed" in listed
+    assert "In re Grand Jury 26-14" not in director.get("/holds/report").text, "what is handed on has no sealed one"
     assert f"vms log show --sealed {hold.seal.matter}" in page
     assert "hand this to nobody" in sheet
     assert director.post(f"/holds/{hold.id}/release", data={"reason": "lifted"}).status_code == 303

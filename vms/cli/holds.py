@@ -18,7 +18,7 @@ from vms.cli.output import Exit, err, out, print_json, print_table, sentences, w
 from vms.config import Settings
 from vms.domain.hold import HoldKind, HoldScope
 from vms.domain.ids import AreaId, HoldId
-from vms.domain.legal_hold import HoldStanding, HoldState, LegalHold, NodeStanding, StoredAnswer
+from vms.domain.legal_hold import HoldLine, HoldStanding, HoldState, LegalHold, NodeStanding, StoredAnswer
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Person
 from vms.domain.second_person import Proposal
@@ -136,6 +136,37 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         return
     rows = [(str(one.id), one.matter, _kind(one), STATES[one.state(at)], f"{one.review_at:%Y-%m-%d}") for one, _ in found]
     print_table(("Number", "Matter", "Kind", "State", "Review"), rows, empty="No legal holds. Place one: vms hold place")
+
+
+@app.command("report")
+def report(context: typer.Context, as_json: AsJson = False) -> None:
+    """Say of every hold what it keeps, since when and until which review, for a review of them all; none that is sealed."""
+    cli: Cli = context.obj
+    with sentences(), cli.writing(cli.settings()) as session:
+        lines = allowed(holds.report(session, _reader(cli, session)))
+        within = holds.within_reach(session, _reader(cli, session), [one.overview.hold for one in lines])
+    at = cli.clock.now()
+    if as_json:
+        told = [
+            hold_document(hold, at) | {"beyond": beyond, "kept_segments": one.segments, "kept_bytes": one.size_bytes}
+            for (hold, beyond), one in zip(within, lines, strict=True)
+        ]
+        print_json({"at": at, "holds": told})
+        return
+    rows = [_report_cells(one, at) for one in lines]
+    heads = ("Number", "Matter", "Placed", "State", "Review", "Kept, segments", "Bytes")
+    print_table(heads, rows, empty="No legal holds.")
+    kept = [one for one in lines if one.overview.hold.released_at is None]
+    out.print(
+        f"{len(kept):,} in force; they keep {sum(one.segments for one in kept):,} segments. The page Holds prints it: Report to print."
+    )
+
+
+def _report_cells(line: HoldLine, at: datetime) -> tuple[str, ...]:
+    hold = line.overview.hold
+    due = " (was due)" if hold.released_at is None and hold.review_at <= at else ""
+    kept = f"{line.segments:,}", f"{line.size_bytes:,}"
+    return str(hold.id), hold.matter, f"{hold.placed_at:%Y-%m-%d}", STATES[hold.state(at)], f"{hold.review_at:%Y-%m-%d}{due}", *kept
 
 
 @app.command("show")

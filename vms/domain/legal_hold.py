@@ -165,6 +165,16 @@ class HoldOverview:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldLine:
+    """A hold as a report of all has it."""
+
+    overview: HoldOverview
+    segments: int
+    """Kept of its cameras, as the nodes counted when they put it into force."""
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoredAnswer:
     """What a node found, and when it said so."""
 

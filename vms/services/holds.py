@@ -22,6 +22,7 @@ from vms.domain.legal_hold import (
     MAX_REASON_CHARS,
     MAX_REVIEW,
     HeldCamera,
+    HoldLine,
     HoldOverview,
     HoldStanding,
     LegalHold,
@@ -154,6 +155,15 @@ def list_overviews(session: Session, actor: Actor) -> list[HoldOverview] | Refus
     newest = holds.newest_numbers(session, reach(actor, Permission.HOLD_READ), protecting)
     standings = _standings(session, [newest.get(hold.id, {}) for hold in known])
     return [HoldOverview(hold, nodes_of_it) for hold, nodes_of_it in zip(known, standings, strict=True)]
+
+
+def report(session: Session, actor: Actor) -> list[HoldLine] | Refused:
+    """Return the same holds with what is kept under each, for a report that is printed and handed on: sealed ones are in none."""
+    known = list_overviews(session, actor)
+    if isinstance(known, Refused):
+        return known
+    kept = leases.kept_by_hold(session, reach(actor, Permission.HOLD_READ))
+    return [HoldLine(one, *kept.get(one.hold.id, (0, 0))) for one in known if one.hold.seal is None]
 
 
 def named_within(session: Session, actor: Actor, hold: LegalHold) -> NamedScope:

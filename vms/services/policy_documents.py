@@ -27,7 +27,7 @@ def policy_document(policy: RetentionPolicy, name: str, waits: Proposal | None =
         "reason": policy.reason,
         "made_by": policy.made_by_name,
         "made_at": policy.made_at,
-        "in_force": None if force is None else {"at": force.at, "by": force.by_name, "seq": force.seq},
+        "in_force": None if force is None else {"at": force.at, "by": force.by_name},
         "approved": None if approval is None else {"at": approval.at, "by": approval.by_name},
         "waits": None if waits is None else {"proposal": waits.id, "earliest_at": waits.earliest_at, "alone_at": waits.alone_at},
     }

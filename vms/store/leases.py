@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from vms.domain.hold import HeldTime, HoldAnswer, HoldChange
 from vms.domain.ids import AreaId, BranchId, CameraId, HoldId, NodeId, StreamId
 from vms.domain.legal_hold import StoredAnswer
 from vms.domain.policy import Said, chain_of, window_at
+from vms.domain.reach import Reach
 from vms.domain.retention import StreamRule
 from vms.store.central_tables import CameraRow, DeviceRow, NodeRow, StreamRow
 from vms.store.database import insert_into
 from vms.store.hold_tables import DeletionLeaseRow, HoldAnswerRow, HoldCameraRow, LegalHoldRow, NodeHoldStateRow, SealedHoldRow
+from vms.store.reach import cameras_within
 
 
 def changes(session: Session, node: NodeId, after: int) -> list[HoldChange]:
@@ -131,6 +133,14 @@ def answers_of(session: Session, hold: HoldId) -> list[StoredAnswer]:
     """Return what nodes found of a hold's cameras."""
     query = select(HoldAnswerRow).where(HoldAnswerRow.hold_id == hold).order_by(HoldAnswerRow.camera_id, HoldAnswerRow.node_id)
     return [_answer(row) for row in session.scalars(query.execution_options(populate_existing=True))]
+
+
+def kept_by_hold(session: Session, reach: Reach | None) -> dict[HoldId, tuple[int, int]]:
+    """Return of each hold how many segments nodes found of its cameras within `reach`, and octets."""
+    sums = func.sum(HoldAnswerRow.kept_segments), func.sum(HoldAnswerRow.kept_bytes)
+    query = select(HoldAnswerRow.hold_id, *sums).join(CameraRow, CameraRow.id == HoldAnswerRow.camera_id)
+    found = session.execute(query.where(cameras_within(reach)).group_by(HoldAnswerRow.hold_id))
+    return {HoldId(hold): (int(segments), int(size)) for hold, segments, size in found}
 
 
 def _put_answer(session: Session, node: NodeId, applied_seq: int, answer: HoldAnswer, at: datetime) -> None:

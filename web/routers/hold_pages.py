@@ -22,7 +22,7 @@ from vms.services.sealed_holds import opened
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, REFUSALS, refusal
 from web.hold_entries import HoldForm, ReleaseEntries
-from web.hold_rows import HoldPage, hold_page, overview_row, places
+from web.hold_rows import HoldPage, hold_page, overview_row, places, report_rows
 from web.numbers import PathId
 from web.permissions import HoldDrafter, HoldPlacer, HoldReader, HoldReleaser
 from web.views import shell
@@ -66,6 +66,25 @@ def place_hold(person: HoldDrafter, site: TheSite, tx: Tx, request: Request, for
     except InvalidInput as err:
         return _form(site, around, tx, person, form, error=str(err))
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else _back_to(answer.id, "placed")
+
+
+@router.get("/report")
+def hold_report(person: HoldReader, site: TheSite, rx: Rx, request: Request) -> Response:
+    """Show all holds as a sheet of paper, for a review or the Board."""
+    found = holds.report(rx, person)
+    if isinstance(found, Refused):
+        return refusal(request, found, person=person)
+    rows = report_rows(found, site.clock.now())
+    protecting = [one for one in rows if one["row"]["protecting"]]
+    context = shell(site, person, path=request.url.path) | {
+        "protecting": protecting,
+        "ended": [one for one in rows if not one["row"]["protecting"]],
+        "overdue": sum(one["row"]["review_due"] for one in protecting),
+        "segments": sum(one["segments"] for one in protecting),
+        "size_bytes": sum(line.size_bytes for line in found if line.overview.hold.released_at is None),
+        "full": len(found) == holds.LIST_LIMIT,
+    }
+    return site.pages.render("hold_report.html", context, person=person)
 
 
 @router.get("/{number}")

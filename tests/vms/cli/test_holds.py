@@ -244,12 +244,28 @@ def test_nobody_is_told_what_a_hold_names_beyond_the_own_reach(
     assert "names more than your account reaches" in _say(settings, "hold", "show", "Smith v. District").stdout
 
 
+@pytest.mark.usefixtures("director")
+def test_the_report_lists_every_hold_with_what_it_keeps(settings: Settings) -> None:
+    assert _say(settings, "hold", "place", *PLACED, "--camera", "Entrance").exit_code == 0
+    assert _say(settings, "hold", "place", *PLACED, "--matter", "secret", "--sealed", "--camera", "Entrance").exit_code == 0
+    said = _say(settings, "hold", "report")
+    assert (said.exit_code, "1 in force; they keep 0 segments" in said.stdout) == (0, True)
+    (told,) = json.loads(_say(settings, "hold", "report", "--json").stdout)["holds"]
+    assert (told["matter"], told["kept_segments"], told["beyond"]) == ("Smith v. District", 0, False)
+
+
 def test_what_is_sealed_is_said_to_the_director_alone(settings: Settings, monkeypatch: pytest.MonkeyPatch, director: Account) -> None:
     """Whoever else asks, signed in or at the console, is answered word for word as before."""
     delegate = _delegate(settings)
 
     def everybody_else(number: object) -> list[tuple[int, str]]:
-        asked = [("hold", "list"), ("hold", "list", "--json"), ("hold", "show", str(number)), ("hold", "show", "In re Grand Jury 26-14")]
+        asked = [
+            ("hold", "list"),
+            ("hold", "list", "--json"),
+            ("hold", "report"),
+            ("hold", "show", str(number)),
+            ("hold", "show", "In re Grand Jury 26-14"),
+        ]
         asked += [("hold", "release", str(number), "--reason", "settled"), ("hold", "confirm", str(number)), ("hold", "undo", str(number))]
         asked += [("retain", "--dry-run"), ("retention", "attest"), ("retention", "attest", "--camera", "Entrance", "--day", "2026-03-14")]
         asked += [("size",), ("camera", "list")]
