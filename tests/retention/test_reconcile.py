@@ -272,7 +272,7 @@ def test_the_process_compares_after_its_start_by_itself(world: World, tmp_path: 
     made[0][1].unlink()
     world.clock.wall = SystemClock().now()  # the scheduler has the machine's own
     stopping = threading.Event()
-    work = threading.Thread(target=process._work, args=(world.node, tmp_path / "lock", stopping))
+    work = threading.Thread(target=process._work, args=(world.node, tmp_path / "lock", Disks((), ()), stopping))
     work.start()
     try:
         wait_until(lambda: _stored(world) is not None)
