@@ -74,12 +74,12 @@ def condemn_each(
         # What a disk has not given up yet goes first, so that no two batches lie over each other.
         unfinished = {stream for (stream,) in _UNFINISHED.rows(driver, {})}
         number = _LAST_NUMBER.rows(driver, {})[0][0] or 0
-    batches = list[Batch]()
+    batches, there = list[Batch](), _numbers(connection, mounted)
     for stream in streams:
         rule = stream_rules.rule(connection, stream)
         if rule is None or stream in unfinished or most <= 0:
             continue
-        free, found = _free(connection, rule, now.at_ms, mounted, most)
+        free, found = _free(connection, rule, now.at_ms, there, most)
         if found:
             batch = _batch_of(found, rule, number + 1, hold_seq=applied, condemned_ms=now.at_ms)
             _condemn(connection, batch, free)
@@ -90,7 +90,8 @@ def condemn_each(
 
 def any_due(connection: Connection, rules: Sequence[StreamRule], now_ms: int, mounted: Sequence[VolumeId]) -> bool:
     """Say whether any segment of these streams would be condemned now: whoever looks first need not lock the index for nothing."""
-    return any(_free(connection, rule, now_ms, mounted, 1)[1] for rule in rules)
+    there = _numbers(connection, mounted)
+    return any(_free(connection, rule, now_ms, there, 1)[1] for rule in rules)
 
 
 def due(connection: Connection, rule: StreamRule, now_ms: int) -> tuple[int, int]:
@@ -227,22 +228,25 @@ def _free_of(connection: Connection, camera_id: CameraId, before_ms: int) -> lis
     return free_times(before_ms, [protected(one, LEAST_CLOCK_ERROR) for one in hold_replica.of_camera(connection, camera_id)])
 
 
+def _numbers(connection: Connection, mounted: Sequence[VolumeId]) -> frozenset[int]:
+    return frozenset(connection.scalars(select(VolumeRow.number).where(VolumeRow.uuid.in_(mounted))))
+
+
 def _free(
-    connection: Connection, rule: StreamRule, now_ms: int, mounted: Sequence[VolumeId], most: int
+    connection: Connection, rule: StreamRule, now_ms: int, there: frozenset[int], most: int
 ) -> tuple[dict[str, object], list[tuple[int, int, int]]]:
     """Return start in ms, end in ticks and octets of up to `most` segments that may go, and by which values they were found.
 
-    All are from one free time and of one volume of those `mounted`: a batch spans no held segment, and none of another volume.
+    All are from one free time and of one volume of those `there`, by number: a batch spans no held segment, and none of another volume.
     """
     times = _free_of(connection, rule.camera_id, now_ms - rule.keep_ms)
-    numbers = connection.scalars(select(VolumeRow.number).where(VolumeRow.uuid.in_(mounted))).all() if times else []
     with Driver(connection) as driver:
         for start, before_ms in times:
             free: dict[str, object] = {"stream": rule.stream_id, "start": start or 0, "before": before_ms}
             free["before_ticks"] = before_ms * TICKS_PER_MS
             found = _FREE.rows(driver, free | {"most": most})
-            if found and found[0][3] not in numbers:  # a disk is away: its footage waits, and what lies after it on another goes
-                firsts = [first for one in numbers for (first,) in _FIRST_OF.rows(driver, free | {"volume": one}) if first is not None]
+            if found and found[0][3] not in there:  # a disk is away: its footage waits, and what lies after it on another goes
+                firsts = [first for one in there for (first,) in _FIRST_OF.rows(driver, free | {"volume": one}) if first is not None]
                 free["start"] = min(firsts, default=before_ms)
                 found = _FREE.rows(driver, free | {"most": most})
             if found:
