@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from retention.deletion import Deletion, Due, due
 from retention.orders import take_orders
 from tests.factories import STREAM, a_gap, a_run, after
-from tests.retention.footage import CAMERA
+from tests.retention.footage import CAMERA, footage
 from tests.retention.world import DAY, World
 from vms.domain.footage import GapReason
 from vms.domain.ids import CameraId, StreamId
@@ -30,6 +30,7 @@ from vms.store import gaps as gap_rows
 from vms.store.deletion_lease import Lease
 from vms.store.erase import erase_published
 from vms.store.failpoints import armed
+from vms.store.files import Volume
 
 if TYPE_CHECKING:
     from vms.store.database import Engines
@@ -307,6 +308,26 @@ def test_of_a_volume_that_is_not_mounted_nothing_is_condemned_so_a_hold_can_stil
         world.hub.place(1, -_WINDOW - 3600, -_WINDOW - 3500)
     assert world.make_pass().paused is None
     assert world.left(made) == [True, False]
+
+
+def test_what_lies_on_another_volume_between_the_footage_of_one_that_is_away_goes(world: World, tmp_path: Path) -> None:
+    base, other = -_WINDOW - 3600, Volume.create(tmp_path / "other")
+    with world.node.index.write.begin() as connection:
+        volumes.register(connection, other.id, other.path)
+    away = world.record(*(base + at for at in (0, 60, 240)))
+    there = footage(world.node.index, other, world.node.keys, [after(base + at) for at in (120, 180, 300)])
+    with _away(world):
+        passed = world.make_pass()
+        assert passed.purged == 3
+        assert "3 segments are past their window" in (passed.paused or "")
+        assert [other.segment_path(one.id).exists() for one in there] == [False] * 3
+    assert world.left(away) == [True] * 3
+    assert world.make_pass().purged == 3
+    with world.node.index.read.begin() as connection:
+        batches = [one.batch for one, _ in purge_log.purges(connection)]
+    start_ms = ms_of(after(base))
+    ranges = [((one.first_ms - start_ms) // 1000, (one.last_ms - start_ms) // 1000) for one in batches]
+    assert ranges == [(120, 180), (300, 300), (0, 240)]  # the last goes over what is gone already
 
 
 def test_a_disk_that_falls_away_in_a_pass_keeps_the_batch_and_every_pass_says_so_until_it_is_back(world: World) -> None:
