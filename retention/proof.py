@@ -13,6 +13,7 @@ from retention.node import RetentionNode
 from vms.domain.hold import LEAST_CLOCK_ERROR, HeldTime, protected
 from vms.domain.ids import CameraId, HoldId, SegmentId, StreamId, split_segment_id
 from vms.domain.purge import Purge, PurgeHead
+from vms.domain.retention import AT_WORK
 from vms.domain.timespan import TICKS_PER_MS, Timespan, datetime_of_ms, ms_of
 from vms.errors import VmsError
 from vms.store import hold_replica, purge_log, purging, segments, stream_rules, volumes
@@ -23,8 +24,6 @@ from vms.store.volumes import VolumeRecord
 
 _DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
 _MS = timedelta(milliseconds=1)
-AT_WORK = timedelta(hours=1, minutes=30)
-"""From the end of a window until a pass has been: so long footage may still be there."""
 
 
 class Verdict(StrEnum):

@@ -180,12 +180,16 @@ class RetentionPolicy:
 
 
 def version_for(versions: Iterable[RetentionPolicy], chain: Chain, seq: int) -> PolicyVersion | None:
-    """Return by which version footage at the end of `chain` was kept for whoever had applied `seq`: the nearest that gave a target."""
-    known = [(one.in_force.seq, one) for one in versions if one.in_force is not None and one.in_force.seq <= seq]
+    """Return by which version footage at the end of `chain` was kept for whoever had applied `seq`: the nearest that gave a target.
+
+    None where there was none, or where that target didn't fit what the place above allowed: no one version says those days.
+    """
+    known = sorted((one.in_force.seq, one.version, one) for one in versions if one.in_force is not None and one.in_force.seq <= seq)
+    counted = {one.place: one for *_, one in known}
+    window = window_at({place: one.days for place, one in counted.items()}, chain)
     for place in reversed(chain):
-        _, counted = max((one for one in known if one[1].place == place), key=lambda one: one[0], default=(0, None))
-        if counted is not None and counted.days.target_days is not None:
-            return counted.version
+        if (one := counted.get(place)) is not None and one.days.target_days is not None:
+            return one.version if window is not None and window.target_days == one.days.target_days else None
     return None
 
 

@@ -16,6 +16,8 @@ LEASE_MARGIN = timedelta(seconds=30) + LEASE_LASTS / 1000
 """By so much longer the hub counts it: clocks don't run alike."""
 
 
+AT_WORK = timedelta(hours=1, minutes=30)
+"""From the end of a window until a pass has been: so long footage may still be there."""
 MOST_DRIFT = timedelta(hours=1)
 """By so much the wall clock may move against the time that has passed before nothing is destroyed by it."""
 LONGEST_OFF = timedelta(days=4)

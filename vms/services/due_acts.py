@@ -11,7 +11,9 @@ from vms.config import Settings
 from vms.domain.second_person import OF_PERSONS, Act, Proposal
 from vms.services import delegations, hold_release, people, policies, second_person
 from vms.services.access_log import together
+from vms.services.log_erase import has_run_a_day
 from vms.services.outbox import post
+from vms.store import holds
 
 _WORDS = {
     Act.PERSON_CONFIRM: "the account {name} is to work",
@@ -39,9 +41,14 @@ def announce(session: Session, settings: Settings, *, at: datetime) -> None:
 
 
 def carry_out_due(session: Session, *, at: datetime) -> list[Proposal]:
-    """Do every act whose time has come and return them; marks and acts commit together."""
+    """Do every act whose time has come and return them; marks and acts commit together.
+
+    By a clock that leapt no window becomes shorter: nodes would destroy at once what three days were to save.
+    """
+    holds.lock(session)  # first, as whoever confirms does
+    leapt = not has_run_a_day(session, at=at)
     with together(session):  # the log is the last that is locked
-        due = second_person.take_due(session, at=at)
+        due = second_person.take_due(session, at=at, but=frozenset({Act.POLICY_LOWER}) if leapt else frozenset())
         for proposal in due:
             _CARRY_OUT[proposal.act](session, proposal, at)
     return due

@@ -84,7 +84,6 @@ def _camera(camera: CameraStanding, here: FoundHere | None) -> dict[str, object]
         "name": camera.name,
         "counts": window_document(camera.counts),
         "uses_days": camera.uses_days,
-        "told_at": camera.told_at,
         "drifts": camera.drifts,
         "oldest_at": None if here is None else here.oldest_at,
         "beyond": None if here is None else here.beyond,

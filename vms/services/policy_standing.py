@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from vms.domain.camera import CameraDetails
-from vms.domain.ids import CameraId, NodeId, PolicyVersion
+from vms.domain.ids import CameraId, PolicyVersion
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Permission, Person, allows, reach
 from vms.domain.policy import DISTRICT, PolicyPlace, RetentionPolicy, Said, Window, chain_of, version_for, window_at
+from vms.domain.retention import AT_WORK
 from vms.domain.second_person import Act, Proposal
 from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.services import second_person
 from vms.services.policies import is_within
 from vms.services.refusals import no_such, not_allowed
-from vms.store import leases, policies, purging, segments, stream_rules
+from vms.store import leases, policies, purging, stream_rules
 from vms.store.policies import Spot
 
 
@@ -40,9 +41,7 @@ class CameraStanding:
     """Branch and name."""
     counts: Window
     uses_days: int | None
-    """By what its recorder said it has applied; None while it never said."""
-    told_at: datetime | None
-    """When it said so last."""
+    """By what its recorder said it has applied; None while it never said. When it said so last would tell of holds that nobody may know."""
 
     @property
     def drifts(self) -> bool:
@@ -108,13 +107,17 @@ def asked_to_sign(session: Session, person: Person) -> bool:
 
 
 def found_here(index: Connection, cameras: tuple[CameraStanding, ...], *, at: datetime) -> dict[CameraId, FoundHere]:
-    """Return of each camera that this machine records how old its oldest footage is, and what is there beyond the days that count."""
+    """Return of each camera that this machine records how old its oldest footage is, and what is there beyond the days that count.
+
+    Of what sealed holds alone keep nothing is told, and what the next pass takes is not beyond yet.
+    """
     rules, found = stream_rules.rules(index), dict[CameraId, FoundHere]()
     for camera in cameras:
         mine = [rule for rule in rules if rule.camera_id == camera.camera_id]
-        starts = [start for rule in mine if (start := segments.oldest_ms(index, rule.stream_id)) is not None]
+        starts = [start for rule in mine if (start := purging.oldest_ms(index, rule, ms_of(at))) is not None]
         if mine:
-            beyond = sum(purging.due_by(index, rule, camera.counts.keep_ms, ms_of(at))[0] for rule in mine)
+            over_ms = ms_of(at - AT_WORK)
+            beyond = sum(purging.due(index, replace(rule, keep_ms=camera.counts.keep_ms), over_ms)[0] for rule in mine)
             found[camera.camera_id] = FoundHere(datetime_of_ms(min(starts)) if starts else None, beyond)
     return found
 
@@ -133,21 +136,16 @@ def _place(session: Session, said: Said, spot: Spot) -> PlaceStanding | None:
 
 def _cameras(session: Session, said: Said, spots: list[Spot]) -> list[CameraStanding]:
     nodes = {spot.node_id for spot in spots if spot.node_id is not None}
-    told = {node: _told(session, node) for node in sorted(nodes)}
+    applied = leases.applied_by_node(session)
+    told = {node: policies.said(session, up_to=seq) if (seq := applied.get(node)) else None for node in sorted(nodes)}
     found = []
     for spot in spots:
         counts = window_at(said, spot.chain)
         if spot.camera_id is not None and spot.node_id is not None and counts is not None:
-            used, told_at = told[spot.node_id]
+            used = told[spot.node_id]
             uses = None if used is None else window_at(used, spot.chain)
-            found.append(CameraStanding(spot.camera_id, spot.name, counts, None if uses is None else uses.target_days, told_at))
+            found.append(CameraStanding(spot.camera_id, spot.name, counts, None if uses is None else uses.target_days))
     return found
-
-
-def _told(session: Session, node: NodeId) -> tuple[Said | None, datetime | None]:
-    """Return by which policies a node destroys, as far as it said so."""
-    state = leases.applied_at(session, node)
-    return (None, None) if state is None else (policies.said(session, up_to=state[0]), state[1])
 
 
 def _waiting(session: Session, spots: list[Spot]) -> list[Waiting]:

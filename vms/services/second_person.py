@@ -87,12 +87,12 @@ def withdraw(session: Session, actor: Actor, act: Act, subject: int, *, at: date
         _record(session, actor, Action.PROPOSAL_STOP, proposal, at)
 
 
-def take_due(session: Session, *, at: datetime) -> list[Proposal]:
+def take_due(session: Session, *, at: datetime, but: frozenset[Act] = frozenset()) -> list[Proposal]:
     """Close what has waited alone long enough while a running hub told everybody, and return it: the caller does these acts.
 
-    In the same transaction. Time in which nothing ran, so that nobody could see it and stop it, does not count.
+    In the same transaction. Time in which nothing ran, so that nobody could see it and stop it, does not count. What is of `but` waits on.
     """
-    due = proposals.due(session, at, announced_by=at - ALONE_WAIT)
+    due = [one for one in proposals.due(session, at, announced_by=at - ALONE_WAIT) if one.act not in but]
     taken = [one for one in due if proposals.decide(session, one.id, Decision.ALONE, at)]
     for proposal in taken:
         _record(session, System("second-person"), Action.PROPOSAL_ALONE, proposal, at)

@@ -82,15 +82,6 @@ def applied_by_node(session: Session) -> dict[NodeId, int]:
     return {NodeId(node): applied_seq for node, applied_seq in found}
 
 
-def applied_at(session: Session, node: NodeId) -> tuple[int, datetime] | None:
-    """Return how far a node says that it has put holds into force, and when it last got further; None for one that never said."""
-    query = select(NodeHoldStateRow.applied_seq, NodeHoldStateRow.at).where(
-        NodeHoldStateRow.node_id == node, NodeHoldStateRow.applied_seq > 0
-    )
-    found = session.execute(query).one_or_none()
-    return None if found is None else (found[0], found[1])
-
-
 def put_applied(session: Session, node: NodeId, applied_seq: int, at: datetime) -> None:
     """Store how far a node, which was told as much, has come; it only grows."""
     newer = and_(NodeHoldStateRow.node_id == node, NodeHoldStateRow.applied_seq < applied_seq)

@@ -96,16 +96,13 @@ def any_due(connection: Connection, rules: Sequence[StreamRule], now_ms: int, mo
 
 def due(connection: Connection, rule: StreamRule, now_ms: int) -> tuple[int, int]:
     """Return how many segments of a stream, and octets, would be condemned now; nothing is changed."""
-    segments = size_bytes = 0
-    for free in _free_wheres(connection, rule, now_ms):
-        found = connection.execute(select(func.count(), func.coalesce(func.sum(SegmentRow.size_bytes), 0)).where(free)).one()
-        segments, size_bytes = segments + found[0], size_bytes + found[1]
-    return segments, size_bytes
+    return _sums(connection, _free_wheres(connection, rule, now_ms))
 
 
 def due_by(connection: Connection, rule: StreamRule, keep_ms: int, now_ms: int) -> tuple[int, int]:
-    """Return the same as `due` if the stream were kept for `keep_ms`."""
-    return due(connection, replace(rule, keep_ms=keep_ms), now_ms)
+    """Return the same as `due` if the stream were kept for `keep_ms`, as people are told: as if there were no sealed holds."""
+    shorter = replace(rule, keep_ms=keep_ms)
+    return _sums(connection, _wheres(shorter, _told_times(connection, shorter, now_ms)))
 
 
 def kept(connection: Connection, rule: StreamRule, now_ms: int) -> int:
@@ -207,6 +204,14 @@ def _condemn(connection: Connection, batch: Batch, free: dict[str, object]) -> N
 def _free_wheres(connection: Connection, rule: StreamRule, now_ms: int) -> list[ColumnElement[bool]]:
     """Return a condition for the segments in each free time; a lost one goes too, its row alone."""
     return _wheres(rule, _free_of(connection, rule.camera_id, now_ms - rule.keep_ms))
+
+
+def _sums(connection: Connection, wheres: Iterable[ColumnElement[bool]]) -> tuple[int, int]:
+    segments = size_bytes = 0
+    for one in wheres:
+        found = connection.execute(select(func.count(), func.coalesce(func.sum(SegmentRow.size_bytes), 0)).where(one)).one()
+        segments, size_bytes = segments + found[0], size_bytes + found[1]
+    return segments, size_bytes
 
 
 def _told_times(connection: Connection, rule: StreamRule, now_ms: int) -> list[tuple[int | None, int]]:

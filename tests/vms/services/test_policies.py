@@ -26,6 +26,8 @@ from vms.services.cameras import CameraEdit, edit_camera
 from vms.services.district import District, load_district, save_district
 from vms.services.due_acts import announce, carry_out_due
 from vms.services.hub_link import LocalHub
+from vms.services.log_key import LogKey
+from vms.services.log_proof import sign_checkpoint
 from vms.services.policies import NewPolicy, approve_policy, confirm_lowering, list_versions, plan_policy, set_policy
 from vms.services.policy_standing import versions_for
 from vms.services.second_person import list_waiting, names_of, stop
@@ -193,7 +195,9 @@ def test_where_nobody_else_could_confirm_it_counts_after_72_hours_in_which_every
         assert planned.waits is not None
         assert planned.waits.alone_at == NOW + LOWER_WAIT
         announce(session, Settings(data_dir=tmp_path), at=NOW)
+        sign_checkpoint(session, LogKey(bytes(range(32))), at=NOW + timedelta(days=1))
         assert carry_out_due(session, at=NOW + LOWER_WAIT - MOMENT) == []
+        assert carry_out_due(session, at=NOW + timedelta(days=9)) == [], "the log was not signed the day before: that clock leapt"
     assert _kept(central, camera) == {14}
     with central.writing() as session:
         assert len(carry_out_due(session, at=NOW + LOWER_WAIT)) == 1
