@@ -100,10 +100,10 @@ class Recording:
     @property
     def hindrance(self) -> str | None:
         """Why nothing can be written although pictures come; None when it can."""
-        if self._left_out:
-            return self._left_out
         if not any(writer.condition is VolumeCondition.OK for writer in self._writers):
             return self._writers[0].sentence
+        if self._left_out:
+            return self._left_out
         return SLOW_DISK if self._held_back else None
 
     def connected(self, reader: PictureSource) -> None:
@@ -240,12 +240,11 @@ class Recording:
         """Begin a run, if one may begin now."""
         if self._missing is not None and self._missing[0] is GapReason.STREAM_CHANGED and now - self._begun_at < RUN_SECONDS:
             return
-        if self._left_out:
-            self.still_missing(GapReason.DISK_FULL, self._left_out)
-            return
         writer = next((writer for writer in self._writers if writer.condition is VolumeCondition.OK), None)
         if writer is None:
             self.still_missing(_reason_of(self._writers[0].condition), self._writers[0].sentence)
+        elif self._left_out:
+            self.still_missing(GapReason.DISK_FULL, self._left_out)
         elif self._parameter_sets is not None:
             self._begun_at = now
             self._writer = writer

@@ -15,7 +15,7 @@ from vms.domain.capacity import LOW_HOURS, OVER
 from vms.errors import VmsError
 from vms.log import get_logger
 from vms.services.capacity import headroom
-from vms.store.ballast import BALLAST, let_go, make_ballast
+from vms.store.ballast import is_whole, let_go, make_ballast
 from vms.store.database import Engines
 from vms.store.files import Volume
 
@@ -29,6 +29,7 @@ class Disks:
         self._volumes = volumes
         self._databases = databases
         self._low = False
+        self._opened: dict[Path, Volume] = {}
 
     @classmethod
     def of(cls, settings: Settings) -> Disks:
@@ -50,10 +51,10 @@ class Disks:
 
     def _mind(self, volume: Volume) -> None:
         free, size = volume.free_bytes(), volume.ballast_bytes
-        there = (volume.path / BALLAST).exists()
-        if there and free < size and self._has_databases(volume) and let_go(volume.path):
-            log.error("ballast let go: the disk of the databases is full", path=str(volume.path), free_bytes=free)
-        elif not there and free >= volume.low_watermark_bytes + size:
+        if free < size:
+            if self._has_databases(volume) and let_go(volume.path):
+                log.error("ballast let go: the disk of the databases is full", path=str(volume.path), free_bytes=free)
+        elif not is_whole(volume.path, size) and free >= volume.low_watermark_bytes + size:
             make_ballast(volume.path, size)
             log.info("ballast set aside again", path=str(volume.path))
 
@@ -62,6 +63,11 @@ class Disks:
         return any(folder.exists() and folder.stat().st_dev == device for folder in self._databases)
 
     def _there(self) -> Iterator[Volume]:
+        """Yield the volumes that are there, each the same as the last time: it knows what it has measured."""
         for setting in self._volumes:
             with suppress(VmsError, OSError):
-                yield Volume.open(setting.path, max_bytes=setting.max_bytes)
+                opened = Volume.open(setting.path, max_bytes=setting.max_bytes)
+                known = self._opened.get(setting.path)
+                if known is None or known.id != opened.id:
+                    self._opened[setting.path] = known = opened
+                yield known

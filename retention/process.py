@@ -118,8 +118,7 @@ class _Jobs:
         self._hub_away = False
 
     def look(self) -> None:
-        """Take what changed at the hub, and see that there is room to write it down."""
-        self._disks.mind_ballast()
+        """Take what changed at the hub, then see that there is room to write it down."""
         try:
             with self._node.index.answering():
                 if holds_changed(self._node):
@@ -130,6 +129,7 @@ class _Jobs:
             self._hub_away = True
         else:
             self._hub_away = False
+        self._disks.mind_ballast()  # last: a disk that hangs keeps no hold waiting
 
     def look_at_disks(self) -> None:
         """Begin a pass at once when room becomes low, and let the next ones follow each other sooner for as long as it is."""

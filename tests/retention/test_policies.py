@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from retention.deletion import Deletion
 from tests.factories import CONSOLE, NOW, a_camera, a_person, done

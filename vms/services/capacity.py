@@ -81,7 +81,7 @@ def headroom(index: Connection, volumes: Sequence[Volume], *, now: datetime, gro
 
     `growing`: what `growth` said; None means that nothing goes.
     """
-    ends = runs.ends(index)
+    ends = runs.recorded_until(index, ms_of(now))
     wanted = [stream.stream_id for stream in stream_config.load(index).streams if stream.is_wanted(now)]
     weights = segments.weights_since(index, {stream: ends[stream] - RATE_MS for stream in wanted if stream in ends})
     rate = sum(size / (ticks / TICKS_PER_SECOND) for size, ticks in weights if ticks)

@@ -29,6 +29,14 @@ def make_ballast(folder: Path, size_bytes: int) -> None:
         os.close(fd)
 
 
+def is_whole(folder: Path, size_bytes: int) -> bool:
+    """Say whether so much is set aside: a crash or a full disk may have left less, or nothing."""
+    try:
+        return (folder / BALLAST).stat().st_blocks * 512 >= size_bytes
+    except FileNotFoundError:
+        return False
+
+
 def let_go(folder: Path) -> bool:
     """Give the room of the ballast back to the disk, durably; False when there is none."""
     try:

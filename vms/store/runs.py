@@ -57,6 +57,12 @@ def ends(connection: Connection, *, outside: Sequence[Detour] = ()) -> dict[Stre
     return {StreamId(stream): end for stream, end in connection.execute(query.group_by(RunRow.stream_id))}
 
 
+def recorded_until(connection: Connection, now_ms: int) -> dict[StreamId, int]:
+    """Return where (ms) the recorded time of each stream ends; a run that has only just begun holds nothing, and one to come is none."""
+    query = select(RunRow.stream_id, func.max(RunRow.end_ms)).where(RunRow.end_ms > RunRow.start_ms, RunRow.start_ms <= now_ms)
+    return {StreamId(stream): end for stream, end in connection.execute(query.group_by(RunRow.stream_id))}
+
+
 def oldest_ms(connection: Connection) -> int | None:
     """Return when the oldest run of any stream began; None when nothing was recorded."""
     oldest: int | None = connection.scalar(select(func.min(RunRow.start_ms)))

@@ -96,6 +96,7 @@ def lost_spans(connection: Connection, stream_id: StreamId, span: Timespan) -> l
     """Return the times of a stream's segments whose file is gone that overlap `span`, by start."""
     named = and_(SegmentRow.stream_id == stream_id, SegmentRow.state == SegmentState.LOST.value)
     within = and_(
+        SegmentRow.start_ms >= _start_at_or_before(stream_id, ms_of(span.start)),
         SegmentRow.start_ticks < ticks_of(span.end),
         SegmentRow.start_ticks + SegmentRow.duration > ticks_of(span.start),
         SegmentRow.start_ms <= ms_of(span.end),
