@@ -57,6 +57,9 @@ def test_room_lasts_by_what_the_streams_to_be_recorded_took_when_they_were_recor
     _recorded(index, volume, MAIN, 5, ended=timedelta(hours=3))  # not recorded at the moment, and wanted
     _recorded(index, volume, OFF, 5)
     _recorded(index, volume, PAUSED, 5)
+    begun, ahead = ms_of(NOW), ms_of(NOW + timedelta(days=30))
+    with index.write.begin() as connection:  # it begins anew and holds nothing yet; and a leap of the clock left a run in a time to come
+        runs.put(connection, [Run(MAIN, begun, begun, None), Run(MAIN, ahead, ahead + 60_000, None)])
     with index.read.begin() as connection:
         found = headroom(connection, [volume], now=NOW, growing=growth(connection, now=NOW))
     assert found.written == pytest.approx(MEGABYTE / 60, rel=0.01)
