@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeAlias
 
 from sqlalchemy import Connection
 
@@ -13,8 +14,12 @@ from tests.factories import NOW, STREAM
 from tests.retention.footage import CAMERA
 from tests.retention.world import DAY, World
 from vms.domain.hold import HeldTime
+from vms.domain.ids import CameraId
+from vms.domain.policy import Window
 from vms.domain.timespan import Timespan, ms_of
 from vms.services.capacity import measure
+from vms.services.policy_effect import CameraEffect, Counted, counted_here
+from vms.services.policy_standing import CameraStanding, FoundHere, found_here
 from vms.store import hold_replica, purging, stream_rules
 
 _DAY = Timespan(NOW - timedelta(days=20), NOW - timedelta(days=19))
@@ -45,22 +50,46 @@ def test_it_is_shown_to_nobody_and_counted_nowhere(world: World) -> None:
     world.hub.release(5)
     world.make_pass()
     assert _told(world) == told
-    proof, (standing,), going, kept, readable, _ = told
+    proof, (standing,), going, kept, readable, *_ = told
     assert (proof.verdict, proof.held, proof.rows, proof.files, proof.keys_there) == (Verdict.GONE, (), 0, 0, 0)
     assert (standing.held, standing.overdue, going, kept, len(readable)) == (0, 0, [], 0, 1)
     assert standing.oldest_at is not None
     assert standing.oldest_at > NOW - timedelta(days=1)
 
 
-def _told(world: World) -> tuple[DayProof, list[Standing], list[Due], int, list[HeldTime], float | None]:
+def test_a_policy_is_told_as_if_it_were_not_there(world: World) -> None:
+    """A dry run counts what would go but for it."""
+    world.record(*(-5 * DAY + 60 * minute for minute in range(10)))
+    world.make_pass()
+    change = CameraEffect(CAMERA, "Entrance", Window(0, 14, 30), Window(0, 2, 30), 0)
+
+    def would_go() -> dict[CameraId, Counted]:
+        with world.node.index.read.begin() as connection:
+            return counted_here(connection, [change], at=NOW)
+
+    before = would_go()
+    assert before[CAMERA].segments == 10
+    world.hub.place(5, -6 * DAY, -4 * DAY, sealed=True)
+    world.make_pass()
+    assert would_go() == before
+    world.hub.place(6, -6 * DAY, -4 * DAY)
+    world.make_pass()
+    assert would_go()[CAMERA].segments == 0
+
+
+_Told: TypeAlias = tuple[DayProof, list[Standing], list[Due], int, list[HeldTime], float | None, dict[CameraId, FoundHere]]
+
+
+def _told(world: World) -> _Told:
     """Return what a node tells people, without the purge log: of what is kept nothing can stand there."""
     with world.node.index.read.begin() as connection:
         room = measure(connection, [world.volume], now=NOW, days=14)
         oldest = None if room is None else round(room.oldest_days, 3)
         readable = stream_rules.readable(connection, STREAM, ms_of(NOW))
+        found = found_here(connection, (CameraStanding(CAMERA, "Entrance", Window(0, 14, 30), 14),), at=NOW)
     proof = replace(prove_day(world.node, CAMERA, _DAY), purges=(), entries=0, heads=0)
     passed = world.make_pass()
-    return proof, [*standings(world.node)], [*due(world.node)], passed.kept, readable, oldest
+    return proof, [*standings(world.node)], [*due(world.node)], passed.kept, readable, oldest, found
 
 
 def test_an_ordinary_hold_beside_it_is_told_and_its_own_footage_shown(world: World) -> None:
