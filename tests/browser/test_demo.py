@@ -233,8 +233,8 @@ def _settings(demo: Demo) -> Settings:
 @pytest.mark.parametrize(
     ("role", "pages", "refused"),
     [
-        ("Desk", ["Live", "Playback"], "/cameras"),
-        ("Supervisor", ["Live", "Playback"], "/log"),
+        ("Desk", ["Live", "Playback", "Keep"], "/cameras"),
+        ("Supervisor", ["Live", "Playback", "Keep"], "/log"),
         ("Branch manager", ["Live", "Log", "Emergency access"], "/playback"),
         ("Director", ["Live", "Playback", "Log", "Holds", "Reviews", "People"], "/cameras"),
         ("Delegate", ["Live", "Playback", "Log", "Holds"], "/people"),

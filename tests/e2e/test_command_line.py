@@ -178,7 +178,7 @@ def test_a_password_that_is_not_utf_8_is_refused_in_words(product: Product) -> N
 
 def test_status_check_and_doctor_print_one_json_document(product: Product) -> None:
     """Standard output is for the program that asked."""
-    assert set(product.must("status", "--json").document()) == {"cameras", "volumes"}
+    assert set(product.must("status", "--json").document()) == {"cameras", "room", "volumes"}
     assert product.must("check", "--json").document() == {"ok": True, "violations": []}
     assert all(finding["ok"] for finding in product.must("doctor", "--json").document())
     assert product.must("doctor", "--egress", "--json").document() == []

@@ -213,7 +213,7 @@ def test_a_day_is_attested_by_the_command_line_and_its_purge_log_by_the_access_l
     assert 0 < sum(purge["segments"] for purge in gone["purges"]) <= MINUTES
     assert {purge["policy_version"] for purge in gone["purges"]} == {1}
     said = old.product.must(*words).out
-    assert "nothing is left" in said
+    assert "nothing else is left" in said
     assert "compared with 1 notes in the access log" in said
     assert old.product.must("retention", "attest", "--json").document()["overdue"] is False
     assert "kept for" in old.product.must("retention", "attest").out

@@ -141,7 +141,7 @@ def test_the_log_is_shown_and_exported_to_who_signed_in_and_may(settings: Settin
     assert _say(settings, "log", "show").exit_code == 2
     _login(settings, "p.lindqvist")
     shown = json.loads(_say(settings, "log", "show", "--json").stdout)["entries"]
-    assert [entry["action"] for entry in shown] == ["session:open", "person:add", "district:edit"]
+    assert [entry["action"] for entry in shown] == ["session:open", "person:add", "district:edit", "policy:force", "policy:set"]
     assert "p.lindqvist" in _say(settings, "log", "show").stdout
     assert _say(settings, "log", "show", "--until", "2026-01-01T00:00Z").stdout == "No entries.\n"
     for wrong in (("--since", "yesterday"), ("--since", "2026-01-02T00:00Z", "--until", "2026-01-01T00:00Z"), ("--camera", "none")):
