@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retention import clock_trust
+from retention.disks import is_mounted
 from retention.node import RetentionNode
 from retention.orders import take_orders
 from retention.proof import note_head
@@ -21,7 +22,6 @@ from vms.store.failpoints import failpoint
 from vms.store.files import Volume
 from vms.store.layout import segment_file
 from vms.store.purging import Doomed
-from vms.store.volumes import VolumeRecord
 
 log = get_logger(__name__)
 
@@ -85,7 +85,7 @@ class Deletion:
     def _destroy_due(self, passed: Passed) -> None:
         with self._node.index.read.begin() as connection:
             due, places = stream_rules.rules(connection), volumes.all_volumes(connection)
-        mounted = [place.id for place in places if _is_mounted(place)]
+        mounted = [place.id for place in places if is_mounted(place.path, place.id)]
         for at in range(0, len(due), purging.STREAMS_AT_ONCE):
             # What a disk does not let go of ends this too: nothing more of its stream is condemned.
             while self._may_go_on() and (batches := self._condemned(due[at : at + purging.STREAMS_AT_ONCE], mounted)):
@@ -203,14 +203,6 @@ def due(node: RetentionNode) -> list[Due]:
         for batch in purge_log.open_batches(connection):
             add(batch.camera_id, batch.segments, batch.size_bytes)
     return [one for one in found.values() if one.segments or one.kept]
-
-
-def _is_mounted(place: VolumeRecord) -> bool:
-    try:
-        Volume.open(place.path, expect=place.id)
-    except (OSError, VmsError):
-        return False
-    return True
 
 
 def _erase(doomed: list[Doomed], paths: dict[VolumeId, Path]) -> int:

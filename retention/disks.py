@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vms.config import Settings, VolumeSetting
 from vms.domain.capacity import LOW_HOURS, OVER
+from vms.domain.ids import VolumeId
 from vms.errors import VmsError
 from vms.log import get_logger
 from vms.services.capacity import headroom
@@ -20,6 +21,15 @@ from vms.store.database import Engines
 from vms.store.files import Volume
 
 log = get_logger(__name__)
+
+
+def is_mounted(path: Path, volume: VolumeId) -> bool:
+    """Say whether the disk of a volume is where it was: the files of one that is away seem gone."""
+    try:
+        Volume.open(path, expect=volume)
+    except (OSError, VmsError):
+        return False
+    return True
 
 
 class Disks:

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
+from retention.disks import is_mounted
 from retention.node import RetentionNode
 from vms.domain.footage import SegmentState
 from vms.domain.ids import SegmentId
 from vms.domain.timespan import datetime_of_ms, ms_of
-from vms.errors import Unavailable, VmsError
+from vms.errors import Unavailable
 from vms.log import get_logger
 from vms.services.check import CheckReport, Depth, Kind, Violation, check
 from vms.store import reconciliations, segments, volumes
@@ -69,24 +70,18 @@ def _mounted(node: RetentionNode) -> Iterator[Volume]:
 
 def _mark_lost(node: RetentionNode, opened: Sequence[Volume], missing: Sequence[SegmentId]) -> None:
     """Mark rows whose file is gone from a volume that is there: from one that fell away meanwhile everything seems gone."""
+    told = 0
     for at in range(0, len(missing), AT_ONCE):
         page = missing[at : at + AT_ONCE]
         with node.index.read.begin() as connection:
             places = {one: row.volume_id for one in page if (row := segments.get(connection, one)) is not None}
-        there = {volume.id: volume for volume in opened if _is_mounted(volume)}
+        there = {volume.id: volume for volume in opened if is_mounted(volume.path, volume.id)}
         gone = [one for one, place in places.items() if place in there and not there[place].segment_path(one).exists()]
         with node.index.write.begin() as connection:
             marked = [one for one in gone if segments.set_state(connection, one, SegmentState.LOST, was=SegmentState.LIVE)]
-        for one in marked[: max(0, TOLD - at)]:
+        for one in marked[: TOLD - told]:
             log.error("segment lost: its file is gone; run: vms check", segment=one, volume=places[one])
-
-
-def _is_mounted(volume: Volume) -> bool:
-    try:
-        Volume.open(volume.path, expect=volume.id)
-    except (OSError, VmsError):
-        return False
-    return True
+        told = min(TOLD, told + len(marked))
 
 
 def _tell(report: CheckReport) -> None:

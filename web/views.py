@@ -36,6 +36,11 @@ class Section:
     label: str
     href: str
     permission: Permission
+    unless: Permission | None = None
+    """Not for who may this: another section does more."""
+
+    def is_for(self, person: Person) -> bool:
+        return person.may(self.permission) and (self.unless is None or not person.may(self.unless))
 
 
 SECTIONS = (
@@ -44,7 +49,7 @@ SECTIONS = (
     Section("Cameras", "/cameras", Permission.CAMERA_MANAGE),
     Section("Log", "/log", Permission.LOG_READ),
     Section("Holds", "/holds", Permission.HOLD_READ),
-    Section("Keep", "/keep", Permission.HOLD_START),
+    Section("Keep", "/keep", Permission.HOLD_START, unless=Permission.HOLD_PLACE),
     Section("Reviews", "/reviews", Permission.REVIEW_READ),
     Section("People", "/people", Permission.PEOPLE_READ),
 )
@@ -76,7 +81,7 @@ class BranchTree(TypedDict):
 
 def home(person: Person) -> str:
     """Return where a person starts: the first section that the role has, else the own account."""
-    return next((section.href for section in SECTIONS if person.may(section.permission)), "/account")
+    return next((section.href for section in SECTIONS if section.is_for(person)), "/account")
 
 
 def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
@@ -193,7 +198,7 @@ def _may_show_wall(person: Person | None, screen: Screen | None) -> bool:
 def _sections(person: Person | None, path: str, *, emergency: bool) -> list[dict[str, object]]:
     if person is None:
         return []
-    mine = [section for section in SECTIONS if person.may(section.permission)] + ([EMERGENCY] if emergency else [])
+    mine = [section for section in SECTIONS if section.is_for(person)] + ([EMERGENCY] if emergency else [])
     return [{"label": one.label, "href": one.href, "current": path == one.href or path.startswith(f"{one.href}/")} for one in mine]
 
 

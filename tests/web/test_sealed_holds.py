@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import timedelta
 
 import httpx
 import pytest
-from pysqlite3 import dbapi2
 
 from tests.factories import CONSOLE, NOW, done
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
+from tests.web.compared import copy_of, put_back, told
 from tests.web.world import World
 from vms.domain.access import Action
 from vms.domain.hold import HoldScope
@@ -65,10 +64,10 @@ def test_every_answer_to_everybody_else_is_the_same_with_one_and_without(world: 
         director = _directors(world)
         a_hold(session, director, a_new_hold(of_cameras(world.camera.camera.id), end=None))
     _answers(world, readers, HoldId(1))  # refusals of the same minute are counted in memory: from here on in both alike
-    before = _copy(world)
+    before = copy_of(world)
     number = _sealed(world, director)
     among = _answers(world, readers, number)
-    _put_back(world, before)
+    put_back(world, before)
     plain = _answers(world, readers, number)
     differing = [asked for asked in plain if among[asked] != plain[asked]]
     for reader in readers:
@@ -99,7 +98,7 @@ def _answers(world: World, readers: list[httpx.Client], number: HoldId) -> dict[
         for method in route.methods
         if route.path not in _RANDOM and (method == "GET" or (method == "POST" and "/holds/{number}" in route.path))
     ]
-    return {(who, f"{how} {where}"): _told(_ask(reader, how, where)) for who, reader in enumerate(readers) for how, where in asked}
+    return {(who, f"{how} {where}"): told(_ask(reader, how, where)) for who, reader in enumerate(readers) for how, where in asked}
 
 
 def _address(path: str, world: World, number: HoldId) -> str:
@@ -111,25 +110,6 @@ def _ask(reader: httpx.Client, method: str, where: str) -> httpx.Response:
     if method == "GET":
         return reader.get(where)
     return reader.post(where, json={"reason": "settled"}) if "/api/" in where else reader.post(where, data={"reason": "settled"})
-
-
-def _told(answer: httpx.Response) -> tuple[int, dict[str, str], str]:
-    """Return an answer without what is random in each, and without the moment at which it was sent."""
-    headers = {name: re.sub(r"nonce-[^']+", "", value) for name, value in answer.headers.items() if name not in ("date", "server-timing")}
-    return answer.status_code, headers, re.sub(r'nonce="[^"]+"', "", answer.text)
-
-
-def _copy(world: World) -> dbapi2.Connection:
-    copy = dbapi2.connect(":memory:")
-    with closing(dbapi2.connect(world.site.settings.central_path)) as central:
-        central.backup(copy)
-    return copy
-
-
-def _put_back(world: World, copy: dbapi2.Connection) -> None:
-    with closing(dbapi2.connect(world.site.settings.central_path)) as central:
-        copy.backup(central)
-    copy.close()
 
 
 def _only(world: World) -> LegalHold:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import closing
 from datetime import timedelta
 
 import httpx
 import pytest
-from pysqlite3 import dbapi2
 
 from tests.factories import CONSOLE, NOW
+from tests.web.compared import copy_of, put_back, told
 from tests.web.world import World
 from vms.domain.access import Action, Purpose
 from vms.domain.ids import MatterId
@@ -40,9 +38,9 @@ _ASKED = (
 @pytest.mark.slow
 def test_every_answer_is_the_same_where_entries_are_sealed(world: World) -> None:
     readers = [world.client(role, page=page) for role in (Role.DIRECTOR, Role.AUDITOR, Role.DESK) for page in (True, False)]
-    before = _copy(world)
+    before = copy_of(world)
     plain = _answers(world, readers, sealed=False)
-    _put_back(world, before)
+    put_back(world, before)
     among = _answers(world, readers, sealed=True)
     for asked, answer in plain.items():
         assert among[asked] == answer, asked
@@ -67,23 +65,4 @@ def _answers(world: World, readers: list[httpx.Client], *, sealed: bool) -> dict
                     )
         with world.site.central.writing() as session:
             sign_checkpoint(session, _KEY, at=at)
-    return {(who, address): _told(reader.get(address)) for who, reader in enumerate(readers) for address in _ASKED}
-
-
-def _told(answer: httpx.Response) -> tuple[int, dict[str, str], str]:
-    """Return an answer without what is random in each, and without the moment at which it was sent."""
-    headers = {name: re.sub(r"nonce-[^']+", "", value) for name, value in answer.headers.items() if name not in ("date", "server-timing")}
-    return answer.status_code, headers, re.sub(r'nonce="[^"]+"', "", answer.text)
-
-
-def _copy(world: World) -> dbapi2.Connection:
-    copy = dbapi2.connect(":memory:")
-    with closing(dbapi2.connect(world.site.settings.central_path)) as central:
-        central.backup(copy)
-    return copy
-
-
-def _put_back(world: World, copy: dbapi2.Connection) -> None:
-    with closing(dbapi2.connect(world.site.settings.central_path)) as central:
-        copy.backup(central)
-    copy.close()
+    return {(who, address): told(reader.get(address)) for who, reader in enumerate(readers) for address in _ASKED}

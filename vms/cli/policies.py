@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Protocol
 
 import typer
 from sqlalchemy.orm import Session
@@ -14,7 +15,8 @@ from vms.cli.options import AsJson
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences
 from vms.config import Settings
 from vms.domain.ids import CameraId, PolicyVersion
-from vms.domain.people import Actor
+from vms.domain.outcome import Refused
+from vms.domain.people import Actor, Person
 from vms.domain.policy import CHECK_THE_SCHEDULE, DISTRICT, Days, Effect, PlaceKind, PolicyPlace, RetentionPolicy, Window
 from vms.domain.second_person import Proposal
 from vms.errors import InvalidInput
@@ -118,27 +120,28 @@ def set_(
 @app.command("confirm")
 def confirm(context: typer.Context, version: VersionGiven, as_json: AsJson = False) -> None:
     """Be the second person for a version that keeps footage shorter: from then on it counts."""
-    cli: Cli = context.obj
-    with sentences():
-        settings = cli.settings()
-        person = cli.proved_person(settings)
-        with cli.writing(settings) as session:
-            answer = policies.confirm_lowering(session, person, PolicyVersion(version), at=cli.clock.now())
-        policy = allowed(answer)
-    _print_act(policy, "It counts from now on.", as_json=as_json)
+    _print_act(_act_on(context, version, policies.confirm_lowering), "It counts from now on.", as_json=as_json)
 
 
 @app.command("approve")
 def approve(context: typer.Context, version: VersionGiven, as_json: AsJson = False) -> None:
     """Sign a version as the Director; it counted before."""
+    _print_act(_act_on(context, version, policies.approve_policy), "Signed.", as_json=as_json)
+
+
+class _Act(Protocol):
+    def __call__(self, session: Session, actor: Person, version: PolicyVersion, /, *, at: datetime) -> RetentionPolicy | Refused: ...
+
+
+def _act_on(context: typer.Context, version: int, act: _Act) -> RetentionPolicy:
+    """Do `act` to a version, as the person of a fresh vms login."""
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
         person = cli.proved_person(settings)
         with cli.writing(settings) as session:
-            answer = policies.approve_policy(session, person, PolicyVersion(version), at=cli.clock.now())
-        policy = allowed(answer)
-    _print_act(policy, "Signed.", as_json=as_json)
+            answer = act(session, person, PolicyVersion(version), at=cli.clock.now())
+        return allowed(answer)
 
 
 @dataclass(frozen=True, slots=True)

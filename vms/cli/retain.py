@@ -23,7 +23,7 @@ from vms.store.cameras import Removed
 
 if TYPE_CHECKING:
     from retention.deletion import Due
-    from retention.proof import DayProof, Standing
+    from retention.proof import DayProof
     from vms.domain.purge import Purge
 
 app = typer.Typer(help="Proof of what was deleted, and of what may be there.", no_args_is_help=True)
@@ -139,10 +139,6 @@ def _show_day(name: str, day: str, proof: DayProof, versions: Versions, *, as_js
         out.print(f"The purge log holds: {proof.entries:,} entries, compared with {proof.heads:,} notes in the access log.")
     else:
         out.print(f"The purge log is not as it was written, from position {proof.broken_at} on.")
-
-
-def _standing_cells(name: str, one: Standing) -> tuple[str, ...]:
-    return name, f"{one.keeps_days:g} days", _moment(one.oldest_at), f"{one.held:,}", f"{one.overdue:,}"
 
 
 def _purge_cells(one: Purge) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ _READS = frozenset({Permission.CAMERA_LIST, Permission.LOG_READ, Permission.LOG_
     Permission.HOLD_READ,
     Permission.POLICY_READ,
 }
-_HOLDS = {Permission.HOLD_READ, Permission.HOLD_PLACE, Permission.HOLD_RELEASE}
+_HOLDS = {Permission.HOLD_READ, Permission.HOLD_PLACE, Permission.HOLD_RELEASE, Permission.HOLD_START}
 _POLICY = {Permission.POLICY_READ, Permission.POLICY_CONFIRM}
 _DECIDES = _WATCHES | _HOLDS | _POLICY | {Permission.HEALTH_READ, Permission.LOG_READ, Permission.EMERGENCY_REVIEW}
 PERMISSIONS: dict[Role, frozenset[Permission]] = {

@@ -253,19 +253,6 @@ FILES: tuple[Record, ...] = (
     ),
 )
 
-NOT_MADE: tuple[tuple[str, str], ...] = (
-    (
-        "Service logs",
-        "lines go to standard error, without people's names; how long they are kept is for systemd-journald or the container to say",
-    ),
-    (
-        "Database backups",
-        "none are made yet; one that you make keeps what it holds until you replace it, so keep none for longer than the days here",
-    ),
-    ("Incidents, requests, complaints, training", "there are no such records yet"),
-)
-"""What a district asks after and this product does not write."""
-
 RECORDS: dict[Place, tuple[Record, ...]] = {Place.CENTRAL: CENTRAL, Place.INDEX: INDEX, Place.KEYS: KEYS, Place.FILES: FILES}
 
 FOOTAGE_READERS: dict[str, str] = {

@@ -171,11 +171,13 @@ def finish_reset(session: Session, actor: Person, person_id: PersonId, *, at: da
     if not covers(actor, account, Permission.PEOPLE_CONFIRM):
         return refuse(session, actor, Action.PERSON_RESET, BEYOND, at=at)
     first = people.first_half(session, person_id, at)
-    if first is None and _reset_waits(session, account):
+    if first is None:
+        if _reset_waits(session, account) is None:
+            return no_such("proposal that waits")
         sentence = "The half of the invitation that IT gave out has run out. Stop this reset on the page Waiting, then IT begins it anew."
         return refuse(session, actor, Action.PERSON_RESET, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
     approved = second_person.approve(session, actor, Act.PERSON_RESET, person_id, at=at)
-    return approved if isinstance(approved, Refused) else _reset(session, actor, account, first or b"", at)
+    return approved if isinstance(approved, Refused) else _reset(session, actor, account, first, at)
 
 
 def confirm_alone(session: Session, proposal: Proposal, at: datetime) -> None:

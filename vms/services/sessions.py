@@ -134,7 +134,7 @@ def refuse_sign_in(session: Session, person: PersonId | None, *, at: datetime, a
 def session_for_token(source: Source, token: str, *, at: datetime) -> OpenSession | Refused:
     """Return whose session `token` opens now: what every request asks first, and every open stream again within five seconds.
 
-    Reads only, by one statement; roles and branches are those of this moment.
+    Reads only, by one statement, and by another for who does not see the whole district; roles and branches are those of this moment.
     """
     stored = sessions.of_token(source, token_digest(token))
     if stored is None or stored.ended_at is not None or not stored.account.in_use(at):

@@ -42,8 +42,7 @@ def test_the_role_stands_beside_no_role_that_the_table_keeps_apart(role: Role) -
 @pytest.mark.parametrize("role", FITS)
 def test_where_it_is_lent_it_may_all_that_the_own_role_may(role: Role) -> None:
     """`Rights.role_at` names one role for a place: the other would have to give nothing more there."""
-    assert Permission.HOLD_PLACE in PERMISSIONS[Role.DELEGATE], "who places holds need not begin one for the Director"
-    assert PERMISSIONS[role] - {Permission.HOLD_START} <= PERMISSIONS[Role.DELEGATE]
+    assert PERMISSIONS[role] <= PERMISSIONS[Role.DELEGATE]
 
 
 @pytest.mark.parametrize("permission", list(Permission))

@@ -14,7 +14,7 @@ from vms.domain.access import Action
 from vms.domain.hold import HoldKind
 from vms.domain.ids import CameraId
 from vms.domain.legal_hold import LAPSE_GRACE, HoldState
-from vms.domain.people import Actor, Permission, Role
+from vms.domain.people import PERMISSIONS, Actor, Permission, Role
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import InvalidInput
 from vms.services.access_log import DISTRICT
@@ -68,7 +68,9 @@ def test_nobody_keeps_beyond_the_own_reach_or_without_the_right(central_sqlite: 
         desk = replace(a_person(session, Role.DESK), branches=frozenset({mine.branch.id}))
         both = frozenset({mine.camera.id, theirs.camera.id})
         assert "no such camera" in refused(keep_at_once(session, settings, desk, both, "somebody fell", at=NOW)).sentence
-        others: list[Actor] = [replace(desk, role=role) for role in Role if role not in (Role.DESK, Role.SUPERVISOR)]
+        may = {role for role in Role if Permission.HOLD_START in PERMISSIONS[role]}
+        assert may == {Role.DESK, Role.SUPERVISOR, Role.DIRECTOR, Role.DELEGATE}, "besides who places holds of every kind"
+        others: list[Actor] = [replace(desk, role=role) for role in Role if role not in may]
         for actor in (*others, CONSOLE):
             assert refused(keep_at_once(session, settings, actor, frozenset({mine.camera.id}), "somebody fell", at=NOW)).logged
         assert holds.unreleased(session) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from importlib.resources import files
@@ -30,7 +31,7 @@ from vms.domain.policy import Days
 from vms.domain.screens import SessionKind
 from vms.domain.second_person import Act
 from vms.domain.timespan import EPOCH, Timespan, ticks_of
-from vms.errors import ConfigError, Conflict
+from vms.errors import ConfigError, Conflict, Corrupt
 from vms.services.district import District, load_district
 from vms.services.log_key import LogKey
 from vms.services.log_proof import sign_checkpoint
@@ -181,6 +182,27 @@ def test_what_the_first_release_was_told_to_record_goes_on_without_a_pause(empty
     with empty.read.begin() as connection:
         (stream,) = load(connection).streams
     assert (stream.camera_name, stream.pause, stream.priority) == ("Hall", None, Priority.NORMAL)
+
+
+@pytest.mark.parametrize(("was", "refused"), [("'person:reset', 'hold:release'", False), ("'person:reset', 'person:else'", True)])
+def test_proposals_of_a_database_from_between_two_releases_may_be_of_each_act(empty: Engines, was: str, *, refused: bool) -> None:
+    """Revision 0015 left the word for delegations to 0016 for a while; a table of another making is left alone."""
+    config = _config(Which.CENTRAL)
+    now = "'person:reset', 'person:delegate', 'hold:release'"
+    with empty.write.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0016")
+        connection.exec_driver_sql("PRAGMA writable_schema = ON")
+        older = "UPDATE sqlite_schema SET sql = replace(sql, :now, :was) WHERE name = 'proposal'"
+        connection.execute(text(older), {"now": now, "was": was})
+        connection.exec_driver_sql("PRAGMA writable_schema = OFF")
+    with pytest.raises(Corrupt, match="not as this program made it") if refused else nullcontext():
+        migrate(empty, Which.CENTRAL)
+    if not refused:
+        with empty.read.begin() as connection:
+            assert _differences(connection, Which.CENTRAL) == []
+            made = connection.exec_driver_sql("SELECT sql FROM sqlite_schema WHERE name = 'proposal'").scalar_one()
+        assert "'person:delegate', 'hold:release', 'policy:lower'" in made
 
 
 def test_segments_of_an_older_index_begin_when_they_did_and_their_tables_are_read(empty: Engines) -> None:

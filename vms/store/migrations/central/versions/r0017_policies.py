@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from vms.errors import Corrupt
+
 revision = "0017"
 down_revision = "0016"
 branch_labels = None
@@ -13,7 +15,10 @@ depends_on = None
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.BigInteger()
 WORD = sa.String(32)
-BEFORE = "act IN ('person:confirm', 'person:reset', 'person:delegate', 'hold:release')"
+BEFORE = (
+    "act IN ('person:confirm', 'person:reset', 'person:delegate', 'hold:release')",
+    "act IN ('person:confirm', 'person:reset', 'hold:release')",  # as revision 0015 was, before it took over the word of 0016
+)
 ACTS = "act IN ('person:confirm', 'person:reset', 'person:delegate', 'hold:release', 'policy:lower')"
 WHOLE = "place <> 'district' OR (min_days IS NOT NULL AND target_days IS NOT NULL AND max_days IS NOT NULL)"
 BY = "system:migration"
@@ -43,10 +48,12 @@ def _rewrite_the_check() -> None:
     schema_version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
     table = sa.table("sqlite_schema", sa.column("type"), sa.column("name"), sa.column("sql"))
-    one = sa.and_(table.c.type == "table", table.c.name == "proposal", table.c.sql.contains(BEFORE))
-    changed = connection.execute(sa.update(table).where(one).values(sql=sa.func.replace(table.c.sql, BEFORE, ACTS)))
-    if changed.rowcount != 1:
-        raise RuntimeError("The table proposal is not as this program made it. Restore the central database from a backup.")
+    changed = 0
+    for before in BEFORE:
+        one = sa.and_(table.c.type == "table", table.c.name == "proposal", table.c.sql.contains(before))
+        changed += connection.execute(sa.update(table).where(one).values(sql=sa.func.replace(table.c.sql, before, ACTS))).rowcount
+    if changed != 1:
+        raise Corrupt("The table proposal is not as this program made it. Restore the central database from a backup.")
     connection.exec_driver_sql(f"PRAGMA schema_version = {schema_version + 1}")
     connection.exec_driver_sql("PRAGMA writable_schema = OFF")
 
