@@ -260,6 +260,7 @@ def test_a_stream_that_is_left_out_ends_its_run_and_begins_another_at_the_first_
     studio.recording.leave_out("The disks are nearly full.")
     assert studio.recording.hindrance == "The disks are nearly full."
     studio.film(range(60, 110))
+    assert [run.end_reason for run in studio.runs()] == [None], "a run began although the stream is left out"
     studio.recording.leave_out("")
     studio.film(range(110, 160))
     studio.recording.end(GapReason.OFFLINE, "")
@@ -272,6 +273,19 @@ def test_a_stream_that_is_left_out_ends_its_run_and_begins_another_at_the_first_
     assert [(gap.reason, gap.detail) for gap in studio.missing() if gap.reason != "offline"] == [
         ("disk_full", "The disks are nearly full.")
     ]
+
+
+def test_a_disk_that_failed_is_told_as_one_also_of_a_stream_that_is_left_out(studio: Studio) -> None:
+    """Without a volume there is no room either: what a person is to mend is the disk."""
+    studio.writer.give_up(VolumeCondition.FAILED, "The disk answered with an error.")
+    studio.settle()
+    studio.recording.leave_out("The disks are nearly full.")
+    studio.film(range(60))
+
+    assert studio.recording.hindrance == "The disk answered with an error."
+    studio.recording.end(GapReason.RECORDER_STOPPED, "")
+    first, *_ = studio.missing()
+    assert (first.reason, first.detail) == ("disk_error", "The disk answered with an error.")
 
 
 def test_a_live_only_stream_is_not_recorded(tmp_path: Path) -> None:

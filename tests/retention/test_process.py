@@ -22,6 +22,7 @@ from vms.config import VolumeSetting
 from vms.domain.camera import NodeConfiguration, RecordingMode
 from vms.domain.footage import Run
 from vms.store import runs, stream_config
+from vms.store.ballast import BALLAST, ballast_bytes, is_whole
 from vms.store.index_tables import SegmentRow
 
 
@@ -78,6 +79,15 @@ def test_when_room_is_low_what_is_past_its_window_goes_at_once_and_every_few_min
     world.clock.advance(5 * 60)
     jobs.make_pass()
     assert world.left(last) == [True]
+
+
+def test_half_a_ballast_is_made_whole(world: World) -> None:
+    disks = Disks((VolumeSetting(path=world.volume.path, max_bytes=2_000_000_000),), ())
+    ballast = world.volume.path / BALLAST
+    for left in (b"", b"half made"):
+        ballast.write_bytes(left)
+        disks.mind_ballast()
+        assert is_whole(world.volume.path, ballast_bytes(2_000_000_000))
 
 
 def test_every_verdict_has_its_sentence() -> None:

@@ -106,6 +106,11 @@ def test_a_file_that_somebody_removed_is_an_alarm_and_a_gap_with_its_reason(worl
     assert alarm["segment"] == made[1][0].id
     with world.node.index.read.begin() as connection:
         told = timeline(connection, STREAM, Timespan(START, START + timedelta(minutes=3)), now=START + timedelta(minutes=3))
+        lost, second = made[1][0].span, timedelta(seconds=1)
+        for start, end in ((lost.start + second, lost.end), (lost.start, lost.start + second), (lost.end - second, lost.end + second)):
+            assert segments.lost_spans(connection, STREAM, Timespan(start, end)) == [lost]
+        for start, end in ((lost.start - second, lost.start), (lost.end, lost.end + second)):
+            assert segments.lost_spans(connection, STREAM, Timespan(start, end)) == []
     (gap,) = told.gaps
     assert (gap.start, gap.end, gap.reason, gap.detail) == (made[1][0].span.start, made[1][0].span.end, GapReason.LOST, LOST_SENTENCE)
     assert [span.duration for span in told.recorded] == [timedelta(minutes=1), timedelta(minutes=1)]
@@ -175,6 +180,17 @@ def test_a_volume_that_falls_away_in_the_middle_loses_nothing(world: World) -> N
     world.volume.path.mkdir()
     _mark_lost(world.node, [world.volume], [row.id for row, _ in made])
     assert [_state(world, row) for row, _ in made] == [SegmentState.LIVE] * 2
+
+
+def test_of_what_is_lost_the_first_are_told_however_far_down_they_stand(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retention.reconcile.AT_ONCE", 2)
+    monkeypatch.setattr("retention.reconcile.TOLD", 3)
+    made = _recorded(world, 8)
+    for _, path in made[4:]:  # the others are back
+        path.unlink()
+    with capture_logs() as lines:
+        _mark_lost(world.node, [world.volume], [row.id for row, _ in made])
+    assert [line["segment"] for line in lines] == [row.id for row, _ in made[4:7]]
 
 
 def test_what_retention_destroys_meanwhile_is_not_lost(world: World) -> None:

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection
 
 from retention.deletion import Due, due
+from retention.orders import take_orders
 from retention.proof import DayProof, Standing, Verdict, prove_day, standings
 from tests.factories import NOW, STREAM
 from tests.retention.footage import CAMERA
@@ -55,6 +56,14 @@ def test_it_is_shown_to_nobody_and_counted_nowhere(world: World) -> None:
     assert (standing.held, standing.overdue, going, kept, len(readable)) == (0, 0, [], 0, 1)
     assert standing.oldest_at is not None
     assert standing.oldest_at > NOW - timedelta(days=1)
+
+
+def test_what_the_next_pass_takes_is_not_beyond_its_policy_yet(world: World) -> None:
+    standing = CameraStanding(CAMERA, "Entrance", Window(0, 14, 30), 14)
+    world.record(-14 * DAY - 3600, -14 * DAY - 3 * 3600)
+    take_orders(world.node)
+    with world.node.index.read.begin() as connection:
+        assert found_here(connection, (standing,), at=NOW)[CAMERA].beyond == 1
 
 
 def test_a_policy_is_told_as_if_it_were_not_there(world: World) -> None:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vms.domain.ids import AreaId, BranchId, CameraId
+from vms.domain.ids import AreaId, BranchId, CameraId, PolicyVersion
 from vms.domain.policy import (
     DISTRICT,
     MOST_DAYS,
     Days,
     Effect,
+    InForce,
     PlaceKind,
     PolicyPlace,
+    RetentionPolicy,
     Window,
     chain_of,
     effect_of,
+    version_for,
     why_not,
     window_at,
     within,
@@ -29,6 +33,20 @@ SHIPPED = Days(0, 14, 30)
 _NUMBERS = st.none() | st.integers(-3, 60) | st.integers(MOST_DAYS - 3, MOST_DAYS + 3)
 OWN = st.builds(Days, _NUMBERS, _NUMBERS, _NUMBERS)
 WINDOWS = st.lists(st.integers(0, 60), min_size=3, max_size=3).map(sorted).filter(lambda days: days[1] > 0).map(lambda days: Window(*days))
+
+
+def test_footage_went_by_the_nearest_version_that_gave_its_target_or_by_none_where_that_did_not_fit() -> None:
+    """Version 2 keeps the camera for 25 days, until version 3 puts the district's ceiling below that."""
+    said = ((DISTRICT, SHIPPED), (CHAIN[-1], Days(target_days=25)), (DISTRICT, Days(0, 14, 20)))
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    versions = [
+        RetentionPolicy(
+            PolicyVersion(number), place, days, "", "", None, "because", "person:1", "Ana", at, InForce(10 * number, at, "person:1", "Ana")
+        )
+        for number, (place, days) in enumerate(said, 1)
+    ]
+    assert [version_for(versions, CHAIN, seq) for seq in (9, 10, 19, 20, 29, 30)] == [None, 1, 1, 2, 2, None]
+    assert version_for(versions, CHAIN[:2], 30) == 3
 
 
 @given(above=WINDOWS, below=st.lists(OWN, min_size=3, max_size=3))
