@@ -20,6 +20,8 @@ from vms.domain.screens import ScreenKind
 from vms.domain.timespan import TICKS_PER_SECOND, Timespan, ms_of, ticks_of
 from vms.services.branches import add_branch
 from vms.services.cameras import NewCamera, add_camera
+from vms.services.log_key import LogKey
+from vms.services.log_proof import sign_checkpoint
 from vms.services.nodes import register_node
 from vms.services.passwords import NO_PASSWORD, PasswordHash
 from vms.services.people import NewAccount, add_person
@@ -186,6 +188,11 @@ def a_person(
 def elsewhere(person: Person, *branches: BranchId) -> Person:
     """Return `person` limited to `branches`."""
     return replace(person, branches=frozenset(branches))
+
+
+def a_hub_that_ran(session: Session, *, at: datetime) -> None:
+    """Have the log signed a day before, as by a hub that has run since: its clock did not leap there."""
+    sign_checkpoint(session, LogKey(bytes(range(32))), at=at - timedelta(hours=25))
 
 
 def done(answer: T | Refused) -> T:

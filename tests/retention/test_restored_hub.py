@@ -19,6 +19,7 @@ from vms.domain.footage import Segment
 from vms.domain.hold import HeldTime
 from vms.domain.ids import CameraId, HoldId, StreamId
 from vms.domain.legal_hold import Ending
+from vms.domain.outcome import Refusal
 from vms.domain.people import Person, Role
 from vms.domain.policy import DISTRICT, Days
 from vms.services.district import District, save_district
@@ -26,7 +27,7 @@ from vms.services.hold_release import undo_release
 from vms.services.hold_resend import resend
 from vms.services.hub_link import LocalHub
 from vms.services.policies import NewPolicy, set_policy
-from vms.store import branches, hold_replica, holds
+from vms.store import branches, hold_replica, holds, stream_rules
 from vms.store.database import Engines
 
 _WINDOW = 14 * DAY
@@ -73,9 +74,9 @@ class Restored:
 
     def resend(self) -> list[HoldId]:
         with self.world.node.index.read.begin() as connection:
-            kept = hold_replica.in_force(connection)
+            kept, rules = hold_replica.in_force(connection), stream_rules.rules(connection)
         with self.central.writing() as session:
-            return [hold.id for hold in done(resend(session, self.director, kept, at=NOW))]
+            return [hold.id for hold in done(resend(session, self.director, kept, rules, at=NOW))]
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -179,6 +180,27 @@ def test_a_longer_window_that_the_backup_lacks_stops_deletion(restored: Restored
     assert all(restored.world.left(made))
 
 
+def test_holds_are_not_sent_again_while_the_backup_would_make_a_window_shorter(restored: Restored) -> None:
+    """That takes a second person and three days; the policy is put back at once."""
+    restored.world.make_pass()
+    backup, longer = restored.save(), NewPolicy(DISTRICT, Days(0, 30, 30), "the Board asked")
+    with restored.central.writing() as session:
+        done(set_policy(session, restored.director, longer, at=NOW))
+    made = _footage(restored)
+    restored.world.make_pass()
+    restored.put_back(backup)
+    with restored.world.node.index.read.begin() as connection:
+        rules = stream_rules.rules(connection)
+    with restored.central.writing() as session:
+        told = refused(resend(session, restored.director, [], rules, at=NOW))
+        assert (told.refusal, told.logged) == (Refusal.NOT_ALLOWED, True)
+        assert "30 days" in told.sentence
+        done(set_policy(session, restored.director, longer, at=NOW))
+    restored.resend()
+    assert restored.world.make_pass().paused is None
+    assert all(restored.world.left(made))
+
+
 def test_a_backup_from_before_the_node_first_asked_is_mended_too(restored: Restored) -> None:
     backup = restored.save()
     lost = restored.place(10)
@@ -224,16 +246,16 @@ def test_a_node_that_applied_nothing_since_the_backup_goes_on_by_itself(restored
 def test_holds_are_sent_again_by_the_director_of_the_whole_district_alone(restored: Restored) -> None:
     with restored.central.writing() as session:
         (branch,) = branches.find(session, None)
-        assert "reaches further" in refused(resend(session, elsewhere(restored.director, branch.id), [], at=NOW)).sentence
-        refused(resend(session, replace(restored.director, role=Role.AUDITOR), [], at=NOW))
-        refused(resend(session, CONSOLE, [], at=NOW))
+        assert "reaches further" in refused(resend(session, elsewhere(restored.director, branch.id), [], [], at=NOW)).sentence
+        refused(resend(session, replace(restored.director, role=Role.AUDITOR), [], [], at=NOW))
+        refused(resend(session, CONSOLE, [], [], at=NOW))
 
 
 def test_a_camera_that_the_backup_lacks_stays_held_where_it_was_recorded(restored: Restored) -> None:
     """No hold of the hub can name it; the node keeps it all the same."""
     unknown = (HoldId(77), CameraId(4711), HeldTime(1, None))
     with restored.central.writing() as session:
-        assert done(resend(session, restored.director, [unknown], at=NOW)) == []
+        assert done(resend(session, restored.director, [unknown], [], at=NOW)) == []
 
 
 def test_what_a_recorder_keeps_for_a_hold_that_has_ended_brings_it_not_back(restored: Restored) -> None:
@@ -243,5 +265,5 @@ def test_what_a_recorder_keeps_for_a_hold_that_has_ended_brings_it_not_back(rest
         other = a_camera(session, a_branch(session, "Harbor")).camera.id
         holds.lock(session)
         assert holds.release(session, hold, by="test", at=NOW)
-        assert done(resend(session, restored.director, [(hold, other, HeldTime(1, None))], at=NOW)) == []
+        assert done(resend(session, restored.director, [(hold, other, HeldTime(1, None))], [], at=NOW)) == []
         assert (hold, other) not in holds.covered(session)

@@ -10,6 +10,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from tests.factories import a_hub_that_ran
 from tests.web.world import World, problem
 from vms.domain.access import Action
 from vms.domain.people import PROOF_LASTS, Role
@@ -126,6 +127,8 @@ def test_lowering_waits_and_is_confirmed_by_somebody_else(world: World, director
     assert "Confirm it" not in delegate.get("/policy").text, "not yet"
     assert delegate.post("/policy/2/confirm").status_code == 403
     world.clock.step(LOWER_WAIT)
+    with world.site.central.writing() as session:
+        a_hub_that_ran(session, at=world.clock.now())
     with world.client(Role.DIRECTOR, page=True) as own:
         assert own.post("/policy/2/confirm").status_code == 403
     with world.client(Role.DELEGATE, page=True) as second:
@@ -187,5 +190,7 @@ def test_the_same_as_json(world: World, director: httpx.Client) -> None:
         both = client.post("/api/v1/policies", json=order | {"branch": 1, "camera": 2})
         assert "Name one" in str(problem(both, 422)["detail"])
     world.clock.step(LOWER_WAIT)
+    with world.site.central.writing() as session:
+        a_hub_that_ran(session, at=world.clock.now())
     with world.client(Role.DELEGATE) as second:
         assert second.post("/api/v1/policies/3/confirm").json()["in_force"]["by"]

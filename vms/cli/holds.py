@@ -33,7 +33,7 @@ from vms.services.hold_documents import hold_document, standing_document
 from vms.services.holds import NewHold
 from vms.services.people import last_day
 from vms.services.sealed_holds import opened
-from vms.store import hold_replica
+from vms.store import hold_replica, stream_rules
 from vms.store.database import Engines
 
 ANSWER_SECONDS = 5.0
@@ -105,11 +105,11 @@ def resend(context: typer.Context, as_json: AsJson = False) -> None:
         settings = cli.settings()
         person = cli.proved_person(settings)
         with cli.index_reading(settings) as index:
-            kept, sealed = hold_replica.in_force(index), hold_replica.sealed(index)
+            kept, sealed, rules = hold_replica.in_force(index), hold_replica.sealed(index), stream_rules.rules(index)
         told, secret = ([one for one in kept if (one[0] in sealed) is of] for of in (False, True))
         with cli.writing(settings) as session:
             hold_resend.take_back_sealed(session, settings, person, secret, at=cli.clock.now())
-            answer = hold_resend.resend(session, person, told, at=cli.clock.now())
+            answer = hold_resend.resend(session, person, told, rules, at=cli.clock.now())
         found = allowed(answer)
     at = cli.clock.now()
     if as_json:

@@ -66,6 +66,10 @@ class StreamRule:
     """Whose holds protect it."""
     keep_ms: int
 
+    @property
+    def days(self) -> float:
+        return self.keep_ms * _MS / timedelta(days=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Orders:

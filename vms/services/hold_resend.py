@@ -18,32 +18,38 @@ from vms.domain.access import Action
 from vms.domain.hold import HeldTime, HoldKind, HoldScope
 from vms.domain.ids import CameraId, HoldId
 from vms.domain.legal_hold import LegalHold, Sealed
-from vms.domain.outcome import Refused
+from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Actor, Permission, Person, reach
+from vms.domain.retention import StreamRule
 from vms.services import sealed_holds
 from vms.services.access_log import name_of, record, refuse
 from vms.services.holds import may_know_sealed
 from vms.services.refusals import BEYOND, not_allowed
-from vms.store import holds, leases
+from vms.store import holds, leases, nodes, policies
 
 FOUND = "Found at a recorder after a restore"
 WHY = "The central database was restored from a backup that lacks this hold; a recorder still keeps what it names."
+_NAMED_AT_MOST = 10
 REVIEW = timedelta(days=7)
 """Whoever knows which matter it was looks at it soon."""
 
 Kept = tuple[HoldId, CameraId, HeldTime]
 
 
-def resend(session: Session, actor: Actor, kept: Sequence[Kept], *, at: datetime) -> list[LegalHold] | Refused:
+def resend(session: Session, actor: Actor, kept: Sequence[Kept], rules: Sequence[StreamRule], *, at: datetime) -> list[LegalHold] | Refused:
     """Send every hold to the nodes again, and return those that are made of what a node keeps (`kept`) and the hub doesn't know.
 
-    Cameras that the restored database lacks as well can't be under a hold of the hub; the node goes on keeping their footage.
+    Refused while a node goes by longer windows (`rules`) than the restored policies have: sending would make them shorter, and that takes a
+    second person and three days. Cameras that the restored database lacks as well can't be under a hold of the hub; the node goes on
+    keeping their footage.
     """
     if not isinstance(actor, Person) or not actor.may(Permission.HOLD_PLACE):
         return refuse(session, actor, Action.HOLD_RESEND, not_allowed("send the legal holds again", "the Director"), at=at)
     if reach(actor, Permission.HOLD_PLACE) is not None:
         return refuse(session, actor, Action.HOLD_RESEND, BEYOND, at=at)
     holds.lock(session)
+    if shorter := _shorter(session, rules):
+        return refuse(session, actor, Action.HOLD_RESEND, Refused(Refusal.NOT_ALLOWED, shorter), at=at)
     found = _found(session, actor, kept, at)
     newest = holds.number_anew(session, at)
     leases.put_given_to_all(session, newest, at)
@@ -65,6 +71,22 @@ def take_back_sealed(session: Session, settings: Settings, actor: Actor, kept: S
             holds.cover(session, [(one.hold, camera) for camera in one.cameras])
         else:
             sealed_holds.take_back(session, settings, actor, one.found(actor, HoldKind.SUBPOENA, at), one.cameras, at=at)
+
+
+def _shorter(session: Session, rules: Sequence[StreamRule]) -> str | None:
+    """Say of which cameras a node keeps footage for longer than the hub's policies do; None of none."""
+    said = policies.said(session)
+    here = {rule.stream_id: rule for node in nodes.find(session) for rule in leases.rules(session, node.id, said)}
+    longer = {one.camera_id: one for one in rules if one.stream_id in here and here[one.stream_id].keep_ms < one.keep_ms}
+    if not longer:
+        return None
+    names = {spot.camera_id: spot.name for spot in policies.spots(session)}
+    told = [f"{names.get(camera, camera)}: {rule.days:g} days" for camera, rule in list(longer.items())[:_NAMED_AT_MOST]]
+    more = f" and {len(longer) - len(told)} more" if len(longer) > len(told) else ""
+    return (
+        f"A recorder keeps footage of {len(longer)} cameras longer than the restored policies do ({', '.join(told)}{more}). "
+        "Put the policy back, which counts at once: vms policy set; then send the holds again. Lower it after that, if it is to be lower."
+    )
 
 
 @dataclass(frozen=True, slots=True)

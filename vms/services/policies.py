@@ -39,6 +39,7 @@ from vms.domain.second_person import Act, Proposal
 from vms.errors import Conflict, Corrupt, InvalidInput
 from vms.services import second_person
 from vms.services.access_log import name_of, record, refuse, together
+from vms.services.log_erase import has_run_a_day
 from vms.services.names import checked_words
 from vms.services.policy_effect import Outcome, outcome
 from vms.services.refusals import no_such, not_allowed
@@ -48,6 +49,7 @@ from vms.store.policies import Spot
 LIST_LIMIT = 500
 ALONE = System("second-person")
 SET_UP = "The days the district was set up with."
+CLOCK_NOT_TRUSTED = "A day ago the access log was not signed by this clock, which may have leapt. Confirm it when vms serve has run a day."
 _WHO = "the Director"
 _NAMED_AT_MOST = 20
 
@@ -132,6 +134,8 @@ def confirm_lowering(session: Session, actor: Actor, version: PolicyVersion, *, 
     if found is None:
         return no_such("version")
     policy, spot = found
+    if not has_run_a_day(session, at=at):  # the 72 hours would not have passed, and nodes destroy at once
+        return Refused(Refusal.NOT_ALLOWED, CLOCK_NOT_TRUSTED)
     with together(session):
         approved = second_person.approve(session, actor, Act.POLICY_LOWER, version, at=at)
         if isinstance(approved, Refused):

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import insert, text
 from typer.testing import CliRunner, Result
 
-from tests.factories import CONSOLE, a_segment, an_account, done
+from tests.factories import CONSOLE, a_hub_that_ran, a_segment, an_account, done
 from vms.cli import app
 from vms.clock import SystemClock
 from vms.config import Settings
@@ -153,6 +153,8 @@ def test_lowering_is_confirmed_by_somebody_else_after_72_hours(
     settings: Settings, people: tuple[Account, Account], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "vms policy confirm 2" in _say(settings, "set", "--target", "7", "--reason", "less is more").stdout
+    with _engines(settings.central_path) as central, central.writing() as session:
+        a_hub_that_ran(session, at=SystemClock().now())
     own = _say(settings, "confirm", "2")
     assert (own.exit_code, "Who proposed this" in own.stderr) == (2, True)
     _sign_in(settings, people[1], monkeypatch)

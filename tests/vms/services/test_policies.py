@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, after, an_account, done, elsewhere, refused
+from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_hub_that_ran, a_person, after, an_account, done, elsewhere, refused
 from tests.vms.services.holding import a_hold, a_new_hold, deciders, of_cameras
 from vms.config import Settings
 from vms.domain.access import AccessEvent, Action
@@ -26,8 +26,6 @@ from vms.services.cameras import CameraEdit, edit_camera
 from vms.services.district import District, load_district, save_district
 from vms.services.due_acts import announce, carry_out_due
 from vms.services.hub_link import LocalHub
-from vms.services.log_key import LogKey
-from vms.services.log_proof import sign_checkpoint
 from vms.services.policies import NewPolicy, approve_policy, confirm_lowering, list_versions, plan_policy, set_policy
 from vms.services.policy_standing import versions_for
 from vms.services.second_person import list_waiting, names_of, stop
@@ -151,6 +149,9 @@ def test_lowering_waits_for_a_second_person_and_72_hours(central: Engines) -> No
         assert (planned.waits.earliest_at, planned.waits.alone_at, planned.policy.in_force) == (NOW + LOWER_WAIT, None, None)
     assert _kept(central, camera) == {14}
     with central.writing() as session:
+        leapt = refused(confirm_lowering(session, delegate, version, at=NOW + LOWER_WAIT))
+        assert "may have leapt" in leapt.sentence
+        a_hub_that_ran(session, at=NOW + LOWER_WAIT)
         own = refused(confirm_lowering(session, director, version, at=NOW + LOWER_WAIT))
         early = refused(confirm_lowering(session, delegate, version, at=NOW + LOWER_WAIT - MOMENT))
         assert (own.refusal, early.refusal) == (Refusal.NOT_ALLOWED, Refusal.NOT_ALLOWED)
@@ -195,7 +196,7 @@ def test_where_nobody_else_could_confirm_it_counts_after_72_hours_in_which_every
         assert planned.waits is not None
         assert planned.waits.alone_at == NOW + LOWER_WAIT
         announce(session, Settings(data_dir=tmp_path), at=NOW)
-        sign_checkpoint(session, LogKey(bytes(range(32))), at=NOW + timedelta(days=1))
+        a_hub_that_ran(session, at=NOW + LOWER_WAIT)
         assert carry_out_due(session, at=NOW + LOWER_WAIT - MOMENT) == []
         assert carry_out_due(session, at=NOW + timedelta(days=9)) == [], "the log was not signed the day before: that clock leapt"
     assert _kept(central, camera) == {14}
@@ -215,6 +216,7 @@ def test_what_was_stopped_never_counts_and_frees_its_place(central: Engines) -> 
         (waiting,) = list_waiting(session, delegate)
         assert names_of(session, [waiting]) == {waiting.id: "retention policy, version 2 (the district)"}
         done(stop(session, delegate, waiting.id, at=NOW))
+        a_hub_that_ran(session, at=NOW + LOWER_WAIT)
         assert refused(confirm_lowering(session, delegate, planned.policy.version, at=NOW + LOWER_WAIT)).refusal is Refusal.OUT_OF_SCOPE
         assert done(set_policy(session, director, _new(DISTRICT, _district_days(20)), at=NOW)).policy.version == 3
         assert _current(session).days.target_days == 20
@@ -344,6 +346,7 @@ def test_a_camera_goes_nowhere_where_it_would_be_kept_shorter_before_the_directo
         room, lot = a_camera(session, branch, "Room", area="Children"), a_camera(session, branch, "Lot", area="Parking")
         assert room.area is not None
         done(set_policy(session, director, _new(PolicyPlace(PlaceKind.AREA, room.area.id), _days(7)), at=NOW))
+        a_hub_that_ran(session, at=NOW + LOWER_WAIT)
         done(confirm_lowering(session, delegate, PolicyVersion(2), at=NOW + LOWER_WAIT))
         move = CameraEdit(1, area="Children")
         answer = refused(edit_camera(session, CONSOLE, lot.camera.id, move, at=NOW, allow_loopback=False))

@@ -249,7 +249,7 @@ def test_after_a_restore_what_a_recorder_keeps_sealed_is_sealed_again(central_sq
         take_back_sealed(session, settings, replace(director, role=Role.DELEGATE), kept, at=NOW)
         assert seen(session, director, HoldId(77)) is None
         take_back_sealed(session, settings, director, kept, at=NOW)
-        assert done(resend(session, director, [], at=NOW)) == []
+        assert done(resend(session, director, [], [], at=NOW)) == []
         again = seen(session, director, HoldId(77))
         assert again is not None
         assert again.scope == of_cameras(camera)
