@@ -46,8 +46,9 @@ from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.services.district import District, save_district
 from vms.services.holds import place_hold
 from vms.services.hub_link import LocalHub
-from vms.store import holds, leases, nodes, purging, stream_rules, volumes
+from vms.store import deletion_lease, holds, leases, nodes, purging, stream_rules, volumes
 from vms.store.database import make_engines
+from vms.store.deletion_lease import Lease
 from vms.store.erase import erase_published
 from vms.store.files import Volume
 from vms.store.index_tables import RunRow, SegmentRow, SegmentSideRow
@@ -141,6 +142,7 @@ def main() -> int:
             began = time.perf_counter()
             _make(made, wanted.days, wanted.cameras, 1 + 2 * wanted.rounds + PASS_HOURS)
             sys.stdout.write(f"index made in {time.perf_counter() - began:.0f} s\n")
+        shutil.rmtree(folder / "work", ignore_errors=True)  # of a run that was ended
         work = Path(shutil.copytree(made, folder / "work"))
         try:
             return publish("retention", _measured(work, wanted.days, wanted.rounds))
@@ -238,6 +240,7 @@ def _destroy(world: World) -> tuple[Took, Took, Took]:
         while _any_due(world, some):
             with condemned.one(), index.write.begin() as connection:
                 batches = purging.condemn_each(connection, [rule.stream_id for rule in some], now, [world.volume.id])
+            assert batches, "nothing is condemned although it is due: is there a lease, and is the clock believed?"
             with purged.one(), index.write.begin() as connection:
                 for batch in batches:
                     purging.purge(connection, batch, erased_ms=now.at_ms)
@@ -455,8 +458,11 @@ def _opened(folder: Path, days: int) -> Iterator[World]:
     with central.reading() as session:
         (node,) = nodes.find(session)
     keys = KeyStore.open(folder / "keys1.db", folder / "keys2.db", FixedKeys((bytes(range(32)),)))
+    opened = RetentionNode(clock, index, central, keys, node.id, LocalHub(central))
+    with index.write.begin() as connection:
+        deletion_lease.put(connection, Lease(None, opened.reading()))  # somebody looked: the clock is right
     try:
-        yield World(RetentionNode(clock, index, central, keys, node.id, LocalHub(central)), clock, folder / "index.db", volume)
+        yield World(opened, clock, folder / "index.db", volume)
     finally:
         keys.close()
         index.dispose()
