@@ -17,7 +17,7 @@ from recorder.rtsp.client import open_stream
 from recorder.rtsp.errors import CameraError
 from recorder.wire import FromWorker, Record, StreamFigures, StreamStateChanged
 from vms.clock import Clock
-from vms.domain.camera import CameraState, Pause, RecordingMode
+from vms.domain.camera import CameraState, Pause, RecordingMode, mode_at
 from vms.domain.footage import GapReason
 from vms.domain.timespan import TICKS_PER_MS
 from vms.log import get_logger
@@ -30,6 +30,7 @@ JITTER = 0.2
 MAX_BUFFERED_BYTES = 8 * 1024 * 1024
 """Of one stream, all told. What is kept for viewers goes first, then the disk is too slow."""
 PAUSE_LOOK_SECONDS = 0.5
+OUTSIDE_HOURS = "Outside the hours in which this camera is recorded."
 
 log = get_logger(__name__)
 
@@ -68,8 +69,12 @@ class Capture:
 
     def __init__(self, order: Record, around: Surroundings, record: Recording) -> None:
         self._order = order
-        self._mode = order.recording_mode
         self._around = around
+        self._hours = order.local_hours
+        self._minute = -1
+        """At which the hours were looked at last."""
+        self._mode = order.recording_mode
+        """What it comes to now: a stream in the mode `weekly` is one that is always recorded, or one that is shown live only."""
         self._record = record
         self._backoff = Backoff()
         self._playing: Playing | None = None
@@ -77,8 +82,10 @@ class Capture:
         self._since_ms = 0
         self._most_buffered = 0
         self._wanted = asyncio.Event()
+        """Set while somebody watches, and while it is recorded in its hours."""
         self._task: asyncio.Task[None] | None = None
         self.live = LiveStream(around.anchor, first_viewer=self._first_viewer, no_viewer=self._no_viewer)
+        self._follow_the_hours()
 
     @property
     def order(self) -> Record:
@@ -113,7 +120,8 @@ class Capture:
         self._show_recording()
 
     def watch(self, now: float) -> None:
-        """Look once a second whether the camera still delivers."""
+        """Look once a second whether the camera still delivers, and is to be recorded."""
+        self._follow_the_hours()
         if self._playing is not None:
             self._most_buffered = max(self._most_buffered, self._buffered_bytes(self._playing))
             self._playing.watch(now)
@@ -178,13 +186,56 @@ class Capture:
             case RecordingMode.ALWAYS:
                 return
             case RecordingMode.LIVE_ONLY:
-                self._record.not_wanted(GapReason.OFF, "This stream is shown live only; nothing is recorded.")
-                self._show(CameraState.LIVE_ONLY, "Shown live only; connected while somebody watches.")
+                self._record.not_wanted(*self._why_not_recorded)
+                self._show(CameraState.LIVE_ONLY, self._shown_alone)
                 await self._wanted.wait()
             case RecordingMode.OFF:
                 self._record.not_wanted(GapReason.OFF, "Recording of this camera is switched off.")
                 self._show(CameraState.OFF, "Recording of this camera is switched off.")
                 await asyncio.Event().wait()
+
+    def _follow_the_hours(self) -> None:
+        """Begin and end recording at the minute at which the hours of a stream begin and end, by the wall clock."""
+        if self._order.recording_mode is not RecordingMode.WEEKLY:
+            return
+        now = self._around.clock.now()
+        if (minute := int(now.timestamp()) // 60) == self._minute:
+            return
+        before, self._mode = self._mode, mode_at(RecordingMode.WEEKLY, self._hours, now)
+        self._minute = minute
+        if self._mode is before:
+            return
+        if self._mode is RecordingMode.ALWAYS:
+            self._record.wanted = True
+            self._wanted.set()
+        else:
+            self._show_alone()
+
+    def _show_alone(self) -> None:
+        """Record nothing more, and stay connected only while somebody watches."""
+        playing = self._playing
+        if playing is not None:
+            playing.drain(self._around.clock.monotonic())  # what the socket holds is of the time before
+            playing.deliver()
+        self._record.wanted = False
+        if not self.live.watched:
+            self._wanted.clear()
+        if playing is not None:
+            self._record.not_wanted(*self._why_not_recorded)
+            self._show_recording()
+            self._let_go_when_unwatched()
+
+    @property
+    def _why_not_recorded(self) -> tuple[GapReason, str]:
+        if self._order.recording_mode is RecordingMode.WEEKLY:
+            return GapReason.OUTSIDE_HOURS, OUTSIDE_HOURS
+        return GapReason.OFF, "This stream is shown live only; nothing is recorded."
+
+    @property
+    def _shown_alone(self) -> str:
+        if self._order.recording_mode is RecordingMode.WEEKLY:
+            return "Outside its recording hours: shown live only; connected while somebody watches."
+        return "Shown live only; connected while somebody watches."
 
     async def _until_the_pause_is_over(self) -> None:
         """The wall clock says when, also after it was set or the machine slept."""
@@ -245,7 +296,7 @@ class Capture:
         if self._playing is None or not self._playing.delivers:
             return
         if self._mode is not RecordingMode.ALWAYS:
-            self._show(CameraState.LIVE_ONLY, "Shown live only; connected while somebody watches.")
+            self._show(CameraState.LIVE_ONLY, self._shown_alone)
         elif (hindrance := self._record.hindrance) is not None:
             self._show(CameraState.DISK_FULL, hindrance)
         else:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from sqlalchemy import Connection
 
 from recorder.worker_client import ListedSegment, WorkerClient
-from vms.domain.footage import Coverage, FragmentEntry, Gap, GapReason
+from vms.domain.footage import INTENDED, Coverage, FragmentEntry, Gap, GapReason
 from vms.domain.ids import SegmentId, StreamId, VolumeId, split_segment_id
 from vms.domain.timeline import LOST_SENTENCE
 from vms.domain.timespan import Timespan, datetime_of, datetime_of_ms, ms_of, union
@@ -21,8 +21,6 @@ from vms.store.database import Engines
 from vms.store.files import Volume
 from vms.store.keys import KeyStore
 from vms.store.timeline import timeline
-
-NOT_EXPECTED = frozenset({GapReason.OFF, GapReason.PAUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,7 @@ class Footage:
 def expected_and_recorded(coverage: Coverage, now: datetime) -> tuple[float, float]:
     """Return the seconds that should have been recorded by `now` and those that were; off and paused time is not expected."""
     recorded = sum(span.duration.total_seconds() for span in coverage.recorded)
-    missing = sum(((gap.end or now) - gap.start).total_seconds() for gap in coverage.gaps if gap.reason not in NOT_EXPECTED)
+    missing = sum(((gap.end or now) - gap.start).total_seconds() for gap in coverage.gaps if gap.reason not in INTENDED)
     return recorded + max(0.0, missing), recorded
 
 

@@ -171,6 +171,8 @@ class Node:
             paused_until_ms=0 if stream.pause is None else ms_of(stream.pause.until),
             pause_reason="" if stream.pause is None else stream.pause.reason,
             taken=taken,
+            hours="" if stream.hours is None else str(stream.hours.hours),
+            timezone="" if stream.hours is None else stream.hours.timezone,
         )
 
 

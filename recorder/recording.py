@@ -79,7 +79,8 @@ class Recording:
         self._last_arrival = 0.0
         self._held_back = False
         self._begun_at = float("-inf")
-        self._wanted = order.recording_mode is RecordingMode.ALWAYS
+        self.wanted = order.recording_mode is RecordingMode.ALWAYS
+        """Whether pictures are recorded, or shown alone."""
         self._left_out = ""
         """Why nothing of this stream is recorded although the disk would take it; empty while it is."""
         self._room = 0
@@ -123,7 +124,7 @@ class Recording:
         if first.lost or first.parameter_sets is not None:
             self._end_where_the_stream_changed(first)
         self._last_arrival = first.arrival
-        if not self._wanted:
+        if not self.wanted:
             return
         self._room -= held_bytes(units)
         if self._room >= 0 and not self._held_back:

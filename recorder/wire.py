@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 
 from vms.domain.camera import Address, CameraState, Pause, RecordingMode, Scheme
 from vms.domain.footage import GapReason, Run, Segment, SegmentFlag, pack_fragments, unpack_fragments
+from vms.domain.hours import LocalHours, hours_of
 from vms.domain.ids import CameraId, SegmentId, StreamId, VolumeId
 from vms.domain.timespan import datetime_of_ms
 
@@ -40,6 +41,10 @@ class Record:
     pause_reason: str = ""
     taken: list[tuple[int, int]] = field(default_factory=list)
     """Ticks since the epoch: what is recorded of this stream ahead of that, in hours that the clock has left again."""
+    hours: str = ""
+    """When it is recorded, of a camera in the mode `weekly`."""
+    timezone: str = ""
+    """By whose clock; empty when it goes by none."""
 
     @property
     def stream_id(self) -> StreamId:
@@ -64,6 +69,10 @@ class Record:
     @property
     def recording_mode(self) -> RecordingMode:
         return RecordingMode(self.mode)
+
+    @property
+    def local_hours(self) -> LocalHours | None:
+        return LocalHours(hours_of(self.hours), self.timezone) if self.timezone else None
 
 
 @dataclass(frozen=True, slots=True)

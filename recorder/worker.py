@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from recorder.capture import Capture, Surroundings, paused_sentence
+from recorder.capture import OUTSIDE_HOURS, Capture, Surroundings, paused_sentence
 from recorder.clock import WallAnchor
 from recorder.drain import Drainer
 from recorder.keys import KeyRing
@@ -46,6 +46,7 @@ from recorder.wire import (
 from recorder.worker_socket import WorkerSocket
 from recorder.writer import Abandoned, Published, Reached, VolumeCondition, VolumeReport, WriterReport, WriterThread
 from vms.clock import Clock, SystemClock
+from vms.domain.camera import RecordingMode, mode_at
 from vms.domain.footage import GapReason
 from vms.domain.ids import CameraId, SegmentId, StreamId
 from vms.domain.timespan import TICKS_PER_SECOND
@@ -179,10 +180,15 @@ class Worker:
 
     def _why_changed(self, order: Record) -> tuple[GapReason, str]:
         """Return what the time is missing for until the stream is recorded as `order` says."""
-        pause = order.pause
-        if pause is None or pause.until <= self._clock.now():
-            return GapReason.OFF, CHANGED
-        return GapReason.PAUSED, paused_sentence(pause)
+        pause, now = order.pause, self._clock.now()
+        if pause is not None and pause.until > now:
+            return GapReason.PAUSED, paused_sentence(pause)
+        if (
+            order.recording_mode is RecordingMode.WEEKLY
+            and mode_at(order.recording_mode, order.local_hours, now) is RecordingMode.LIVE_ONLY
+        ):
+            return GapReason.OUTSIDE_HOURS, OUTSIDE_HOURS
+        return GapReason.OFF, CHANGED
 
     async def _stop(self) -> None:
         """Nothing received is lost: fragments are flushed, segments published, rows reported, then the goodbye."""

@@ -15,6 +15,8 @@ from web.words import RECORDER_AWAY, STATE_SENTENCES
 States = Mapping[StreamId, NodeState] | None
 """None when the recorder does not answer."""
 NOT_EXPECTED = frozenset({CameraState.PAUSED, CameraState.OFF, CameraState.LIVE_ONLY})
+RECORDED = frozenset({RecordingMode.ALWAYS, RecordingMode.WEEKLY})
+"""In its hours; outside them its state is not expected to record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,6 @@ def leading_stream(details: CameraDetails) -> Stream | None:
 
 def chip(cameras: Sequence[CameraNow]) -> Chip | None:
     """Return None where nothing is expected to record."""
-    expected = [one for one in cameras if one.state not in NOT_EXPECTED and one.details.camera.recording_mode is RecordingMode.ALWAYS]
+    expected = [one for one in cameras if one.state not in NOT_EXPECTED and one.details.camera.recording_mode in RECORDED]
     recording = sum(one.state is CameraState.RECORDING for one in expected)
     return Chip(recording, len(expected)) if expected else None

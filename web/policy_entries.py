@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from vms.domain.policy import DISTRICT, MOST_DAYS, Days, PlaceKind, PolicyPlace, RetentionPolicy
 from vms.errors import InvalidInput
 from vms.services.people import last_day
-from vms.services.policies import NewPolicy
+from vms.services.policies import NewPolicy, checked_hours
 from web.numbers import BodyId, id_of
 
 Text = Annotated[str, Field(max_length=20_000)]
@@ -30,6 +30,8 @@ class PolicyForm(BaseModel):
     target: Text = ""
     ceiling: Text = ""
     """Days; empty: as the place above."""
+    hours: Text = ""
+    """Lines of weekly hours and holidays; of which day nothing is said: as the place above."""
     basis: Text = ""
     public_text: Text = ""
     review: Text = ""
@@ -51,7 +53,7 @@ class PolicyForm(BaseModel):
         """Return what the service takes; InvalidInput says what is wrong."""
         return NewPolicy(
             place,
-            Days(_days(self.floor), _days(self.target), _days(self.ceiling)),
+            Days(_days(self.floor), _days(self.target), _days(self.ceiling), checked_hours(self.hours)),
             self.reason,
             legal_basis=self.basis,
             public_text=self.public_text,
@@ -66,7 +68,7 @@ class PolicyForm(BaseModel):
         floor, target, ceiling = (
             "" if one is None else str(one) for one in (policy.days.min_days, policy.days.target_days, policy.days.max_days)
         )
-        known = {"floor": floor, "target": target, "ceiling": ceiling, "version": str(policy.version)}
+        known = {"floor": floor, "target": target, "ceiling": ceiling, "hours": str(policy.days.hours), "version": str(policy.version)}
         return self.model_copy(update=known | {"basis": policy.legal_basis, "public_text": policy.public_text})
 
     def _places(self) -> tuple[tuple[PlaceKind, str], ...]:
@@ -79,7 +81,7 @@ class PostedPolicy(PolicyForm):
 
 
 class PolicyOrder(BaseModel):
-    """A version as JSON: all three numbers as they are to be."""
+    """A version as JSON: all three numbers and the hours as they are to be."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -90,6 +92,8 @@ class PolicyOrder(BaseModel):
     target_days: DaysGiven | None = None
     max_days: DaysGiven | None = None
     """None: as the place above."""
+    hours: Text = ""
+    """Lines, or the same with semicolons; of which day nothing is said: as the place above."""
     legal_basis: Text | None = None
     public_text: Text | None = None
     review: Text = ""
@@ -106,7 +110,7 @@ class PolicyOrder(BaseModel):
             raise InvalidInput("Name one branch, area or camera, or none for the district.")
         return NewPolicy(
             given[0] if given else DISTRICT,
-            Days(self.min_days, self.target_days, self.max_days),
+            Days(self.min_days, self.target_days, self.max_days, checked_hours(self.hours)),
             self.reason,
             legal_basis=self.legal_basis,
             public_text=self.public_text,

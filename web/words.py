@@ -152,5 +152,6 @@ GAP_SENTENCES = {
     GapReason.STREAM_CHANGED: "Camera changed its settings.",
     GapReason.PAUSED: "Paused.",
     GapReason.OFF: "Switched off in its settings.",
+    GapReason.OUTSIDE_HOURS: "Outside its recording hours.",
     GapReason.LOST: "Recorded, and its file is gone.",
 }

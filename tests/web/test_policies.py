@@ -10,11 +10,13 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from tests.factories import a_hub_that_ran
+from tests.factories import CONSOLE, a_hub_that_ran, done
 from tests.web.world import World, problem
 from vms.domain.access import Action
+from vms.domain.camera import RecordingMode
 from vms.domain.people import PROOF_LASTS, Role
 from vms.domain.policy import DISTRICT, LOWER_WAIT, Days, RetentionPolicy
+from vms.services.cameras import CameraEdit, edit_camera
 from vms.services.hub_link import LocalHub
 from vms.store import policies
 
@@ -108,7 +110,7 @@ def test_what_would_follow_is_shown_before_it_is_set(world: World, director: htt
     assert 'name="version" value="1"' in form
     looked = _post(director, "look")
     assert looked.status_code == 200
-    assert "Nothing is kept shorter: it would count at once. Nothing is changed yet." in _text(looked)
+    assert "Nothing is kept shorter, and no less recorded: it would count at once. Nothing is changed yet." in _text(looked)
     assert "14 days, then 21" in _text(looked)
     assert 'value="GS2"' in looked.text
     assert _current(world).version == 1
@@ -120,9 +122,9 @@ def test_what_would_follow_is_shown_before_it_is_set(world: World, director: htt
 
 def test_lowering_waits_and_is_confirmed_by_somebody_else(world: World, director: httpx.Client, delegate: httpx.Client) -> None:
     looked = _post(director, "look", target="7")
-    assert "Footage is kept shorter: it waits 72 hours and for a second person." in _text(looked)
+    assert "Footage is kept shorter, or less is recorded: it waits 72 hours and for a second person." in _text(looked)
     assert _post(director, "set", target="7").headers["location"] == "/policy?done=waits"
-    assert "keeps footage shorter: 7 days" in _text(director.get("/policy"))
+    assert "footage is kept shorter or less is recorded: 7 days" in _text(director.get("/policy"))
     assert "retention policy, version 2 (the district), footage is to be kept for fewer days" in _text(delegate.get("/waiting"))
     assert "Confirm it" not in delegate.get("/policy").text, "not yet"
     assert delegate.post("/policy/2/confirm").status_code == 403
@@ -173,6 +175,29 @@ def test_a_camera_has_a_form_of_its_own(world: World, director: httpx.Client) ->
     assert director.get("/policy/new?camera=1x").status_code == 404
 
 
+def test_hours_are_written_in_lines_and_stay_what_they_were_typed_as(world: World, director: httpx.Client) -> None:
+    hours = "Mon-Fri 09:00-21:00\nSat-Sun closed\n2026-12-25 closed"
+    looked = _post(director, "look", hours="Mon 09:00-13:00, 12:00-17:00")
+    assert (looked.status_code, "two of these times overlap" in _text(looked)) == (422, True)
+    assert "Mon 09:00-13:00, 12:00-17:00</textarea>" in looked.text
+    half = _post(director, "set", hours="Mon-Fri 09:00-21:00")
+    assert "Nothing is said of Sat, Sun." in _text(half)
+    assert _post(director, "set", target="14", hours=hours.replace("\n", "\r\n")).headers["location"] == "/policy?done=set"
+    assert _current(world).days.hours.lines == hours.split("\n")
+    assert "Mon-Fri 09:00-21:00 Sat-Sun closed 2026-12-25 closed where cameras go by weekly hours" in _text(director.get("/policy"))
+    assert f"{hours}</textarea>" in director.get("/policy/new").text
+
+
+def test_fewer_hours_of_a_camera_that_goes_by_them_are_shown_before_and_wait(world: World, director: httpx.Client) -> None:
+    with world.site.central.writing() as session:
+        edit = CameraEdit(world.camera.camera.version, recording_mode=RecordingMode.WEEKLY)
+        done(edit_camera(session, CONSOLE, world.camera.camera.id, edit, at=world.clock.now(), allow_loopback=False))
+    looked = _text(_post(director, "look", target="14", hours="Mon-Sun 09:00-21:00"))
+    assert "Footage is kept shorter, or less is recorded: it waits 72 hours and for a second person." in looked
+    assert f"{world.camera.camera.name}: 14 days, then 14; recorded in fewer hours" in looked
+    assert _post(director, "set", target="14", hours="Mon-Sun 09:00-21:00").headers["location"] == "/policy?done=waits"
+
+
 def test_the_same_as_json(world: World, director: httpx.Client) -> None:
     del director
     order = {"min_days": 0, "target_days": 21, "max_days": 30, "reason": "the Board asked"}
@@ -181,8 +206,8 @@ def test_the_same_as_json(world: World, director: httpx.Client) -> None:
         assert (place["version"], place["approved"], place["counts"]["target_days"]) == (1, None, 14)
         looked = client.post("/api/v1/policies", json=order | {"dry_run": True})
         assert (looked.status_code, looked.json()["effect"]) == (200, "raises")
-        done = client.post("/api/v1/policies", json=order)
-        assert (done.status_code, done.json()["policy"]["version"]) == (201, 2)
+        said = client.post("/api/v1/policies", json=order | {"hours": "Mon-Sun 09:00-17:00"})
+        assert (said.status_code, said.json()["policy"]["version"], said.json()["policy"]["hours"]) == (201, 2, "Mon-Sun 09:00-17:00")
         lower = client.post("/api/v1/policies", json=order | {"target_days": 7, "version": 2})
         assert lower.json()["policy"]["waits"]["alone_at"] is None
         assert [one["version"] for one in client.get("/api/v1/policies/versions").json()["versions"]] == [3, 2, 1]

@@ -26,7 +26,7 @@ from vms.services.branches import branch_named
 from vms.services.cameras import camera_of_any_time
 from vms.services.district import zone_of_district
 from vms.services.people import last_day
-from vms.services.policies import NewPolicy, Planned
+from vms.services.policies import NewPolicy, Planned, checked_hours
 from vms.services.policy_documents import overview_document, planned_document, policy_document
 from vms.services.policy_effect import CameraEffect, Counted, counted_here
 from vms.services.policy_standing import CameraStanding, FoundHere, PlaceStanding, PolicyOverview, found_here
@@ -37,6 +37,10 @@ _GB = 1e9
 VersionGiven = Annotated[int, typer.Argument(metavar="VERSION", help="Its number; vms policy list shows it.")]
 
 app = typer.Typer(help="Retention policies: how long footage is kept.", no_args_is_help=True)
+_HOURS_HELP = (
+    "When cameras that record by weekly hours do so: 'Mon-Fri 09:00-21:00; Sat-Sun closed; 2026-12-25 closed', "
+    f"or '{ABOVE}' for those of the place above; as it is when left out."
+)
 _DAYS_HELP = f"in days, or '{ABOVE}' to take it from the place above; as it is when left out."
 
 
@@ -85,15 +89,19 @@ def set_(
     target: Annotated[str | None, typer.Option(help=f"Kept so long, {_DAYS_HELP}")] = None,
     ceiling: Annotated[str | None, typer.Option(help=f"No place below is kept longer, {_DAYS_HELP}")] = None,
     basis: Annotated[str | None, typer.Option(help="The law or schedule that it rests on.")] = None,
+    hours: Annotated[str | None, typer.Option(help=_HOURS_HELP)] = None,
     public_text: Annotated[str | None, typer.Option(help="What the public notice says of it.")] = None,
     review: Annotated[str, typer.Option(help="Last day to look at it again, 2027-02-28.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing: say what would follow.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Draw up a new version for a place: in force at once where nothing is kept shorter, else after 72 hours and by a second person."""
+    """Draw up a new version for a place: in force at once where nothing is kept shorter and no less recorded.
+
+    Else after 72 hours and by a second person.
+    """
     cli: Cli = context.obj
     with sentences():
-        settings, said = cli.settings(), _Said(floor, target, ceiling)
+        settings, said = cli.settings(), _Said(floor, target, ceiling, hours)
         person = cli.proved_person(settings)
         with cli.writing(settings) as session:
             place = _place(session, person, branch, area, camera)
@@ -146,14 +154,20 @@ def _act_on(context: typer.Context, version: int, act: _Act) -> RetentionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """Days as they were typed; None: left out."""
+    """Days and hours as they were typed; None: left out."""
 
     floor: str | None
     target: str | None
     ceiling: str | None
+    hours: str | None
 
     def over(self, before: Days) -> Days:
-        return Days(_number(self.floor, before.min_days), _number(self.target, before.target_days), _number(self.ceiling, before.max_days))
+        return Days(
+            _number(self.floor, before.min_days),
+            _number(self.target, before.target_days),
+            _number(self.ceiling, before.max_days),
+            before.hours if self.hours is None else checked_hours("" if self.hours == ABOVE else self.hours),
+        )
 
 
 def _number(text: str | None, before: int | None) -> int | None:
@@ -212,6 +226,8 @@ def _show(overview: PolicyOverview, here: Mapping[CameraId, FoundHere]) -> None:
 def _show_place(place: PlaceStanding) -> None:
     policy, counts = place.policy, place.counts
     out.print(f"{place.name}: {counts.target_days} days (floor {counts.min_days}, ceiling {counts.max_days}), version {policy.version}.")
+    if counts.hours.lines:
+        out.print(f"Recorded, where cameras go by weekly hours: {'; '.join(counts.hours.lines)}")
     if policy.approval is None:
         out.print(f"Not signed by the Director yet: vms policy approve {policy.version}")
     else:
@@ -235,9 +251,9 @@ def _show_planned(planned: Planned, here: Mapping[CameraId, Counted], *, dry_run
     found, policy = planned.outcome, planned.policy
     would = "would be" if dry_run else "is"
     out.print(f"{planned.name}: {_window(found.before)}, and then {_window(found.after)}.")
-    heads = ("Camera", "Kept", "Then", "Recorded time that goes", "Segments", "GB")
+    heads = ("Camera", "Kept", "Then", "Recorded in", "Recorded time that goes", "Segments", "GB")
     rows = [(*_effect_cells(one), *_room(here.get(one.camera_id))) for one in found.cameras]
-    print_table(heads, rows, empty="No camera is kept any longer or shorter.")
+    print_table(heads, rows, empty="No camera is kept any longer or shorter, or recorded in other hours.")
     if found.cameras:
         err.print(
             "As of now: time that recorders reported as recorded, less what holds protect; segments of what is recorded on this machine."
@@ -245,15 +261,17 @@ def _show_planned(planned: Planned, here: Mapping[CameraId, Counted], *, dry_run
     for name in found.clipped:
         err.print(f"What {name} says no longer fits: the nearest number that does counts there.")
     if found.effect is not Effect.LOWERS:
-        out.print(f"Nothing is kept shorter: it {would} in force at once" + ("." if dry_run else f", as version {policy.version}."))
+        as_version = "." if dry_run else f", as version {policy.version}."
+        out.print(f"Nothing is kept shorter, and no less recorded: it {would} in force at once{as_version}")
     elif planned.waits is None:
-        out.print("Footage is kept shorter: it waits 72 hours and for a second person.")
+        out.print("Footage is kept shorter, or less is recorded: it waits 72 hours and for a second person.")
     else:
         out.print(f"Version {policy.version} waits, {_when(planned.waits)}.")
 
 
-def _effect_cells(one: CameraEffect) -> tuple[str, str, str, str]:
-    return one.name, f"{one.before.target_days} days", f"{one.after.target_days} days", f"{one.going_s / 3600:,.1f} h"
+def _effect_cells(one: CameraEffect) -> tuple[str, str, str, str, str]:
+    before, after = f"{one.before.target_days} days", f"{one.after.target_days} days"
+    return one.name, before, after, one.hours or "as before", f"{one.going_s / 3600:,.1f} h"
 
 
 def _when(proposal: Proposal) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from vms.domain.hours import LocalHours
 from vms.domain.ids import AreaId, BranchId, CameraId, DeviceId, NodeId, StreamId
 
 MAX_PATH_CHARS = 512
@@ -30,9 +31,11 @@ class StreamRole(StrEnum):
 
 
 class RecordingMode(StrEnum):
-    """Whether footage is kept; weekly hours arrive with the retention policies."""
+    """Whether a camera is recorded."""
 
     ALWAYS = "always"
+    WEEKLY = "weekly"
+    """In the hours that the retention policy says of its place; outside them as `LIVE_ONLY`."""
     LIVE_ONLY = "live_only"
     OFF = "off"
 
@@ -180,10 +183,19 @@ class StreamConfig:
     """The device's."""
     pause: Pause | None = None
     priority: Priority = Priority.NORMAL
+    hours: LocalHours | None = None
+    """Of a camera in the mode `weekly`."""
 
     def is_wanted(self, now: datetime) -> bool:
         """Say whether this stream is to be recorded at that moment."""
-        return self.recording_mode is RecordingMode.ALWAYS and (self.pause is None or self.pause.until <= now)
+        return mode_at(self.recording_mode, self.hours, now) is RecordingMode.ALWAYS and (self.pause is None or self.pause.until <= now)
+
+
+def mode_at(mode: RecordingMode, hours: LocalHours | None, now: datetime) -> RecordingMode:
+    """Return what a mode comes to at a moment: `weekly` in its hours is `always`, and outside them `live_only`."""
+    if mode is not RecordingMode.WEEKLY:
+        return mode
+    return RecordingMode.ALWAYS if hours is None or hours.include(now) else RecordingMode.LIVE_ONLY
 
 
 @dataclass(frozen=True, slots=True)

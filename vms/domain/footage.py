@@ -44,8 +44,14 @@ class GapReason(StrEnum):
     """Parameter sets or time line broke: a new run begins at once."""
     PAUSED = "paused"
     OFF = "off"
+    OUTSIDE_HOURS = "outside_hours"
+    """Not in the weekly hours of its place."""
     LOST = "lost"
     """It was recorded, and its file is gone. Told by the state of the segment's row alone: no run ends by it, no gap row has it."""
+
+
+INTENDED = frozenset({GapReason.PAUSED, GapReason.OFF, GapReason.OUTSIDE_HOURS})
+"""Missing by decision: not expected, therefore not lost."""
 
 
 @dataclass(frozen=True, slots=True)

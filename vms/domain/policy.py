@@ -1,12 +1,16 @@
-"""Retention policies: how many days footage is kept, said of the district, a branch, an area or a camera, each inheriting from above."""
+"""Retention policies: how many days footage is kept and in which hours it is recorded, said of the district, a branch, an area or a camera.
+
+Each inherits from above.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from vms.domain.hours import ALL_HOURS, RecordingHours
 from vms.domain.ids import AreaId, BranchId, CameraId, PolicyVersion
 
 SHIPPED_FLOOR = 0
@@ -53,6 +57,8 @@ class Days:
     """So long it is kept."""
     max_days: int | None = None
     """The ceiling: no place below keeps any longer."""
+    hours: RecordingHours = ALL_HOURS
+    """When cameras in the mode `weekly` are recorded; a day of which nothing is said: as the place above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,12 @@ class Window:
     min_days: int
     target_days: int
     max_days: int
+    hours: RecordingHours = ALL_HOURS
+
+    @property
+    def whole_week(self) -> Window:
+        """The same for a camera that goes by no hours."""
+        return replace(self, hours=ALL_HOURS)
 
     @property
     def keep_ms(self) -> int:
@@ -85,7 +97,7 @@ def window_at(said: Said, chain: Chain) -> Window | None:
     first = said.get(DISTRICT, Days())
     if first.min_days is None or first.target_days is None or first.max_days is None:
         return None
-    window = Window(first.min_days, first.target_days, first.max_days)
+    window = Window(first.min_days, first.target_days, first.max_days, first.hours)
     for place in chain[1:]:
         window = within(window, said.get(place, Days()))
     return window
@@ -99,7 +111,7 @@ def within(above: Window, own: Days) -> Window:
     floor = _between(above.min_days if own.min_days is None else own.min_days, above.min_days, above.max_days)
     ceiling = _between(above.max_days if own.max_days is None else own.max_days, floor, above.max_days)
     target = _between(above.target_days if own.target_days is None else own.target_days, floor, ceiling)
-    return Window(floor, target, ceiling)
+    return Window(floor, target, ceiling, above.hours.under(own.hours))
 
 
 def why_not(above: Window | None, own: Days) -> str | None:
@@ -117,6 +129,8 @@ def why_not(above: Window | None, own: Days) -> str | None:
         if given is not None and given != found:
             allowed = f"0 to {MOST_DAYS} days" if above is None else f"{above.min_days} to {above.max_days} days, as the place above allows"
             return f"A {name} of {given} days doesn't fit: floor ≤ target ≤ ceiling, within {allowed}."
+    if 0 < len(unsaid := counts.hours.unsaid) < 7:
+        return f"Nothing is said of {', '.join(unsaid)}. Give each day of the week its hours, or say closed, such as: {unsaid[-1]} closed"
     return None
 
 
@@ -124,16 +138,16 @@ class Effect(StrEnum):
     """What a change of policy does to footage."""
 
     LOWERS = "lowers"
-    """Somewhere footage is kept for fewer days, or a floor is lower."""
+    """Somewhere footage is kept for fewer days, a floor is lower, or less is recorded."""
     RAISES = "raises"
-    """Nowhere fewer, somewhere more: days, or a floor or a ceiling."""
+    """Nowhere fewer or less, somewhere more: days, or a floor or a ceiling, or hours."""
     NEITHER = "neither"
 
 
 def effect_of(changes: Iterable[tuple[Window | None, Window | None]]) -> Effect:
     """Return what a change does, given what counted before (None: nothing did) and counts after at each place that it reaches."""
     known = [(before, after) for before, after in changes if before is not None and after is not None]
-    if any(after.target_days < before.target_days or after.min_days < before.min_days for before, after in known):
+    if any(_less(before, after) for before, after in known):
         return Effect.LOWERS
     return Effect.RAISES if any(_more(before, after) for before, after in known) else Effect.NEITHER
 
@@ -197,5 +211,11 @@ def _between(number: int, least: int, most: int) -> int:
     return max(least, min(number, most))
 
 
+def _less(before: Window, after: Window) -> bool:
+    fewer = after.target_days < before.target_days or after.min_days < before.min_days
+    return fewer or after.hours.lacks(before.hours)
+
+
 def _more(before: Window, after: Window) -> bool:
-    return after.target_days > before.target_days or after.min_days > before.min_days or after.max_days > before.max_days
+    more = after.target_days > before.target_days or after.min_days > before.min_days or after.max_days > before.max_days
+    return more or before.hours.lacks(after.hours)

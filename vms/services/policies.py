@@ -12,7 +12,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from vms.domain.access import Action
-from vms.domain.camera import Camera
+from vms.domain.camera import Camera, RecordingMode
+from vms.domain.hours import RecordingHours, hours_of
 from vms.domain.ids import PolicyVersion
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Account, Actor, Permission, Person, System, allows, reach
@@ -43,7 +44,7 @@ from vms.services.log_erase import has_run_a_day
 from vms.services.names import checked_words
 from vms.services.policy_effect import Outcome, outcome
 from vms.services.refusals import no_such, not_allowed
-from vms.store import holds, policies
+from vms.store import holds, nodes, policies
 from vms.store.policies import Spot
 
 LIST_LIMIT = 500
@@ -101,9 +102,9 @@ def plan_policy(session: Session, actor: Actor, new: NewPolicy, *, at: datetime)
 def set_policy(session: Session, actor: Actor, new: NewPolicy, *, at: datetime) -> Planned | Refused:
     """Draw up a new version for a place; what it drew up is signed by that.
 
-    Where footage is nowhere kept shorter by it, it counts at once. Otherwise it waits `LOWER_WAIT` and for a second person. Runs under the
-    lock of `hold_clock`. The caller asks for a fresh proof before. InvalidInput says what is wrong, Conflict that a version waits
-    already or that another than was seen counts.
+    Where footage is nowhere kept shorter by it, and nowhere less recorded, it counts at once. Otherwise it waits `LOWER_WAIT` and for a
+    second person. Runs under the lock of `hold_clock`. The caller asks for a fresh proof before. InvalidInput says what is wrong,
+    Conflict that a version waits already or that another than was seen counts.
     """
     if not isinstance(actor, Person) or not actor.may(Permission.POLICY_SET):
         return refuse(session, actor, Action.POLICY_SET, not_allowed("change how long footage is kept", _WHO), at=at)
@@ -169,15 +170,18 @@ def approve_policy(session: Session, actor: Actor, version: PolicyVersion, *, at
 
 
 def refuse_shorter(session: Session, before: Camera, after: Camera) -> Refused | None:
-    """Refuse to put a camera where its footage would be kept shorter: that is the Director's to decide. Where longer, nodes learn of it.
+    """Refuse to put a camera where its footage would be kept shorter, or it be recorded less: that is the Director's to decide.
 
-    In the transaction that moves it, which called `holds.lock`.
+    Where it is kept longer, nodes learn of it. In the transaction that moves it, which called `holds.lock`.
     """
     if before.area_id == after.area_id:
         return None
     said = policies.said(session)
     old, new = (window_at(said, chain_of(one.branch_id, one.area_id, one.id)) for one in (before, after))
-    if effect_of([(old, new)]) is Effect.LOWERS and old is not None and new is not None:
+    stays_weekly = before.recording_mode is after.recording_mode is RecordingMode.WEEKLY
+    if stays_weekly and old is not None and new is not None and new.hours.lacks(old.hours):
+        return Refused(Refusal.NOT_ALLOWED, _fewer_hours(before))
+    if old is not None and new is not None and effect_of([(old.whole_week, new.whole_week)]) is Effect.LOWERS:
         sentence = (
             f"There, footage of ‘{before.name}’ would be kept {new.target_days} days (floor {new.min_days}) instead of {old.target_days} "
             f"(floor {old.min_days}). Ask the Director to say first how long it is to be kept: vms policy set --camera {before.id}"
@@ -186,6 +190,21 @@ def refuse_shorter(session: Session, before: Camera, after: Camera) -> Refused |
     if old != new:
         holds.count_change(session)
     return None
+
+
+def _fewer_hours(camera: Camera) -> str:
+    return (
+        f"There, ‘{camera.name}’ would be recorded in fewer hours. "
+        f"Ask the Director to say first in which it is to be: vms policy set --camera {camera.id} --hours"
+    )
+
+
+def checked_hours(text: str) -> RecordingHours:
+    """Read hours as people write them; InvalidInput says what is wrong with which line."""
+    try:
+        return hours_of(text)
+    except ValueError as err:
+        raise InvalidInput(str(err)) from err
 
 
 def list_versions(session: Session, actor: Actor) -> list[tuple[RetentionPolicy, Spot, Proposal | None]] | Refused:
@@ -269,6 +288,7 @@ def _propose(session: Session, actor: Person, policy: RetentionPolicy, at: datet
 
 def _force(session: Session, actor: Actor, policy: RetentionPolicy, name: str, at: datetime) -> None:
     policies.put_in_force(session, policy.version, by=actor, by_name=name_of(actor), at=at)
+    nodes.bump_all(session)  # in which hours they record is part of what they ask for
     record(session, actor=actor, action=Action.POLICY_FORCE, at=at, detail=_told(policy, name))
 
 
@@ -292,7 +312,8 @@ def _told(policy: RetentionPolicy, name: str) -> dict[str, str]:
     """Return how every entry about a version names it."""
     days = {"floor": policy.days.min_days, "target": policy.days.target_days, "ceiling": policy.days.max_days}
     told = {"version": str(policy.version), "of": name, "reason": policy.reason}
-    return told | {word: "as above" if number is None else str(number) for word, number in days.items()}
+    told |= {word: "as above" if number is None else str(number) for word, number in days.items()}
+    return told | ({"hours": "; ".join(policy.days.hours.lines)} if policy.days.hours.lines else {})
 
 
 def _outcome_told(found: Outcome) -> dict[str, str]:

@@ -21,6 +21,7 @@ def policy_document(policy: RetentionPolicy, name: str, waits: Proposal | None =
         "min_days": policy.days.min_days,
         "target_days": policy.days.target_days,
         "max_days": policy.days.max_days,
+        "hours": str(policy.days.hours),
         "legal_basis": policy.legal_basis,
         "public_text": policy.public_text,
         "review_at": policy.review_at,
@@ -60,10 +61,11 @@ def place_document(place: PolicyPlace, name: str) -> dict[str, object]:
     return {"kind": place.kind.value, "id": place.id, "name": name}
 
 
-def window_document(window: Window | None) -> dict[str, int] | None:
+def window_document(window: Window | None) -> dict[str, object] | None:
     if window is None:
         return None
-    return {"min_days": window.min_days, "target_days": window.target_days, "max_days": window.max_days}
+    days = {"min_days": window.min_days, "target_days": window.target_days, "max_days": window.max_days}
+    return days | {"hours": str(window.hours)}
 
 
 def _effect(camera: CameraEffect, here: Counted | None) -> dict[str, object]:
@@ -72,6 +74,7 @@ def _effect(camera: CameraEffect, here: Counted | None) -> dict[str, object]:
         "name": camera.name,
         "before": window_document(camera.before),
         "after": window_document(camera.after),
+        "hours": camera.hours or None,
         "going_s": camera.going_s,
         "segments": None if here is None else here.segments,
         "size_bytes": None if here is None else here.size_bytes,

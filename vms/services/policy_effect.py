@@ -21,7 +21,7 @@ from vms.store.policies import Spot
 
 @dataclass(frozen=True, slots=True)
 class CameraEffect:
-    """A camera whose window changes."""
+    """A camera whose window changes, or the hours that it is recorded in."""
 
     camera_id: CameraId
     name: str
@@ -33,6 +33,13 @@ class CameraEffect:
 
     By what its recorder reported of what it recorded, all streams together; where a disk lost some of that, it is counted as well.
     """
+
+    @property
+    def hours(self) -> str:
+        """What becomes of the hours that it is recorded in; empty when nothing does."""
+        if self.before.hours == self.after.hours:
+            return ""
+        return "fewer hours" if self.after.hours.lacks(self.before.hours) else "more hours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ def outcome(session: Session, spots: Sequence[Spot], place: PolicyPlace, days: D
     before = policies.said(session)
     after = {**before, place: days}
     below = [spot for spot in spots if place in spot.chain]
-    windows = [(spot, window_at(before, spot.chain), window_at(after, spot.chain)) for spot in below]
+    windows = [(spot, _used(spot, window_at(before, spot.chain)), _used(spot, window_at(after, spot.chain))) for spot in below]
     changed = [
         CameraEffect(spot.camera_id, spot.name, old, new, _going_s(session, spot.camera_id, old, new, at))
         for spot, old, new in windows
@@ -70,7 +77,7 @@ def outcome(session: Session, spots: Sequence[Spot], place: PolicyPlace, days: D
     ]
     return Outcome(
         effect_of((old, new) for _, old, new in windows),
-        *next((old, new) for spot, old, new in windows if spot.place == place),
+        *next((window_at(before, spot.chain), window_at(after, spot.chain)) for spot in below if spot.place == place),
         tuple(changed),
         tuple(spot.name for spot in below if spot.place != place and _fits(before, spot) and not _fits(after, spot)),
     )
@@ -90,6 +97,11 @@ def counted_here(index: Connection, changed: Sequence[CameraEffect], *, at: date
 def _due(index: Connection, rules: Sequence[StreamRule], window: Window, now_ms: int) -> tuple[int, int]:
     told = [purging.due_by(index, rule, window.keep_ms, now_ms) for rule in rules]
     return sum(segments for segments, _ in told), sum(size for _, size in told)
+
+
+def _used(spot: Spot, window: Window | None) -> Window | None:
+    """Return what of a window is gone by at a place: hours by cameras in the mode `weekly` alone."""
+    return window if window is None or spot.weekly else window.whole_week
 
 
 def _fits(said: Said, spot: Spot) -> bool:

@@ -14,14 +14,15 @@ from sqlalchemy.orm import Session
 
 from vms.domain.camera import CameraDetails, CameraState, RecordingMode, StreamRole
 from vms.domain.capacity import Headroom
-from vms.domain.footage import Coverage, GapReason, Run
+from vms.domain.footage import INTENDED, Coverage, Run
+from vms.domain.hours import LocalHours
 from vms.domain.ids import StreamId
 from vms.domain.people import Actor
 from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
 from vms.domain.timespan import Timespan, union
 from vms.services.cameras import list_cameras
 from vms.services.capacity import RoomDocument, room_document
-from vms.store import coverage, segments, volumes
+from vms.store import cameras, coverage, policies, segments, volumes
 from vms.store.coverage import ReportedStatus
 from vms.store.timeline import timeline
 
@@ -31,8 +32,6 @@ HOURS = 24
 """So many hours of the clock are told one by one, the one that goes on included."""
 STALE_AFTER = timedelta(seconds=30)
 """Nodes report every few seconds; a report older than this says nothing about now."""
-_INTENDED = frozenset({GapReason.PAUSED, GapReason.OFF})
-"""Missing by decision: not expected, therefore not lost."""
 
 
 class GapDocument(TypedDict):
@@ -98,7 +97,7 @@ def status_document(
     span = Timespan(now - window, now)
     states = coverage.states(session)
     found = list_cameras(session, actor)
-    hours = _hours_until(now)
+    hours, said = _hours_until(now), policies.said(session)
     day = Timespan(hours[0].start, now)
     return StatusDocument(
         cameras=[
@@ -106,9 +105,10 @@ def status_document(
                 details,
                 states.get(details.camera.streams[0].id),
                 _told(details, index, unpublished, span, now),
-                _by_the_hour(details, _told(details, index, unpublished, day, now), hours, now),
+                _by_the_hour(details, _told(details, index, unpublished, day, now), hours, now, cameras.hours_for(details, said)),
                 span,
-                now,
+                now=now,
+                recorded_in=cameras.hours_for(details, said),
             )
             for details in found
         ],
@@ -117,20 +117,26 @@ def status_document(
     )
 
 
-def expected_of(details: CameraDetails, recorded: Coverage, window: Timespan, now: datetime) -> list[Timespan]:
+def expected_of(
+    details: CameraDetails, recorded: Coverage, window: Timespan, now: datetime, hours: LocalHours | None = None
+) -> list[Timespan]:
     """Return the time inside `window` of which footage is due by now.
 
-    Not before the camera was approved, not what the open segment may still hold, not what somebody decided to leave out.
+    Not before the camera was approved, not what the open segment may still hold, not what somebody decided to leave out, and not
+    outside the `hours` that it is recorded in.
     """
     approved = details.camera.placement_approved_at
-    if approved is None or details.camera.recording_mode is not RecordingMode.ALWAYS:
+    if approved is None or details.camera.recording_mode not in (RecordingMode.ALWAYS, RecordingMode.WEEKLY):
         return []
     known = [span.end for span in recorded.recorded] + [gap.end or now for gap in recorded.gaps]
     start, end = max(window.start, approved), min(window.end, max([now - OPEN_SEGMENT_ALLOWANCE, *known]))
+    if start >= end:
+        return []
     left_out = union(
-        Timespan(gap.start, gap.end or now) for gap in recorded.gaps if gap.reason in _INTENDED and (gap.end or now) > gap.start
+        Timespan(gap.start, gap.end or now) for gap in recorded.gaps if gap.reason in INTENDED and (gap.end or now) > gap.start
     )
-    return _without(Timespan(start, end), left_out) if start < end else []
+    due = [Timespan(start, end)] if hours is None else hours.within(Timespan(start, end))
+    return [rest for span in due for rest in _without(span, left_out)]
 
 
 def _told(
@@ -148,7 +154,9 @@ def _camera(
     told: Coverage | None,
     hours: list[HourDocument],
     span: Timespan,
+    *,
     now: datetime,
+    recorded_in: LocalHours | None,
 ) -> CameraDocument:
     state, since, detail = _state(reported, now)
     return CameraDocument(
@@ -158,7 +166,7 @@ def _camera(
         state=state.value,
         since=since.isoformat() if since else None,
         detail=detail,
-        expected_s=_seconds(expected_of(details, told, span, now)) if told else 0.0,
+        expected_s=_seconds(expected_of(details, told, span, now, recorded_in)) if told else 0.0,
         recorded_s=_seconds(list(told.recorded)) if told else 0.0,
         gaps=[_gap_document(told, number) for number in range(len(told.gaps))] if told else [],
         hours=hours,
@@ -172,13 +180,15 @@ def _hours_until(now: datetime) -> list[Timespan]:
     return [Timespan(begun - back * HOUR, begun - (back - 1) * HOUR) for back in range(HOURS - len(last), 0, -1)] + last
 
 
-def _by_the_hour(details: CameraDetails, told: Coverage | None, hours: Sequence[Timespan], now: datetime) -> list[HourDocument]:
-    return [] if told is None else [_hour(details, told, hour, now) for hour in hours]
+def _by_the_hour(
+    details: CameraDetails, told: Coverage | None, hours: Sequence[Timespan], now: datetime, recorded_in: LocalHours | None
+) -> list[HourDocument]:
+    return [] if told is None else [_hour(details, told, hour, now, recorded_in) for hour in hours]
 
 
-def _hour(details: CameraDetails, told: Coverage, hour: Timespan, now: datetime) -> HourDocument:
+def _hour(details: CameraDetails, told: Coverage, hour: Timespan, now: datetime, recorded_in: LocalHours | None) -> HourDocument:
     recorded = [piece for span in told.recorded if (piece := span.intersection(hour))]
-    expected = _seconds(expected_of(details, told, hour, now))
+    expected = _seconds(expected_of(details, told, hour, now, recorded_in))
     return HourDocument(start=hour.start.isoformat(), expected_s=expected, recorded_s=_seconds(recorded))
 
 

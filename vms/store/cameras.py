@@ -18,15 +18,18 @@ from vms.domain.camera import (
     Device,
     NodeConfiguration,
     Pause,
+    RecordingMode,
     Stream,
     StreamConfig,
     StreamRole,
 )
+from vms.domain.hours import ALL_HOURS, LocalHours
 from vms.domain.ids import AreaId, BranchId, CameraId, DeviceId, NodeId, StreamId
 from vms.domain.names import name_key
+from vms.domain.policy import Said, chain_of, window_at
 from vms.domain.reach import Reach
 from vms.errors import Conflict, NotFound
-from vms.store import nodes
+from vms.store import nodes, policies
 from vms.store.areas import area_of
 from vms.store.central_tables import AreaRow, BranchRow, CameraRow, DeviceRow, StreamRow
 from vms.store.database import unique
@@ -109,10 +112,20 @@ def configuration(session: Session, node: NodeId) -> NodeConfiguration:
     if version is None:
         raise NotFound(f"node {node} is not known to the hub")
     recorded = _details(session, and_(DeviceRow.node_id == node, CameraRow.removed_at.is_(None)))
-    return NodeConfiguration(version, tuple(config for details in recorded for config in stream_configs(details)))
+    said = policies.said(session)
+    return NodeConfiguration(version, tuple(config for details in recorded for config in stream_configs(details, hours_for(details, said))))
 
 
-def stream_configs(details: CameraDetails) -> tuple[StreamConfig, ...]:
+def hours_for(details: CameraDetails, said: Said) -> LocalHours | None:
+    """Return in which hours a camera is recorded by what policies say; None when it goes by none."""
+    camera = details.camera
+    if camera.recording_mode is not RecordingMode.WEEKLY:
+        return None
+    window = window_at(said, chain_of(camera.branch_id, camera.area_id, camera.id))
+    return LocalHours(ALL_HOURS if window is None else window.hours, details.branch.timezone)
+
+
+def stream_configs(details: CameraDetails, hours: LocalHours | None = None) -> tuple[StreamConfig, ...]:
     """Return what the node needs to record each stream of a camera."""
     camera, device = details.camera, details.device
     return tuple(
@@ -131,6 +144,7 @@ def stream_configs(details: CameraDetails) -> tuple[StreamConfig, ...]:
             certificate_sha256=device.certificate_sha256,
             pause=camera.pause,
             priority=camera.priority,
+            hours=hours,
         )
         for stream in camera.streams
     )

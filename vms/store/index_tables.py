@@ -184,6 +184,10 @@ class StreamConfigRow(NodeIndex):
     priority: Mapped[Priority] = mapped_column(
         Word(Priority), one_of("priority", Priority, "priority"), server_default=Priority.NORMAL.value
     )
+    hours: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    """Of a camera in the mode `weekly`, in the lines of `vms.domain.hours`: the rule itself, so that a node that is cut off goes by it."""
+    timezone: Mapped[str | None] = mapped_column(String(64))
+    """IANA name, by whose clock the hours are read; NULL when the camera goes by none."""
 
 
 class CoverageOutboxRow(NodeIndex):

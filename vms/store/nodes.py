@@ -43,6 +43,11 @@ def bump(session: Session, node: NodeId) -> None:
     session.execute(update(NodeRow).where(NodeRow.id == node).values(config_version=NodeRow.config_version + 1))
 
 
+def bump_all(session: Session) -> None:
+    """Count a change that may be one of what any node is to record."""
+    session.execute(update(NodeRow).values(config_version=NodeRow.config_version + 1))
+
+
 def config_version(session: Session, node: NodeId) -> int | None:
     """Return the version of what `node` is to record; None for a node that does not exist."""
     return session.scalar(select(NodeRow.config_version).where(NodeRow.id == node))

@@ -9,6 +9,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, func, insert, select, true
 from sqlalchemy.orm import Session
 
+from vms.domain.camera import RecordingMode
+from vms.domain.hours import hours_of
 from vms.domain.ids import AreaId, BranchId, CameraId, NodeId, PolicyVersion
 from vms.domain.people import Actor
 from vms.domain.policy import DISTRICT, Days, InForce, PolicyPlace, RetentionPolicy, Said, Signature, chain_of
@@ -31,6 +33,8 @@ class Spot:
     camera_id: CameraId | None = None
     node_id: NodeId | None = None
     """Of a camera: which machine records it."""
+    weekly: bool = False
+    """A camera that is recorded in the hours that are said."""
 
     @property
     def place(self) -> PolicyPlace:
@@ -52,6 +56,7 @@ def add(session: Session, policy: RetentionPolicy) -> None:
             min_days=policy.days.min_days,
             target_days=policy.days.target_days,
             max_days=policy.days.max_days,
+            hours=str(policy.days.hours),
             legal_basis=policy.legal_basis,
             public_text=policy.public_text,
             review_at=policy.review_at,
@@ -124,17 +129,26 @@ def spots(session: Session) -> list[Spot]:
 def camera_spots(session: Session, reach: Reach | None) -> list[Spot]:
     """Return every camera within `reach`, removed ones too: their footage may still be there."""
     query = (
-        select(CameraRow.id, CameraRow.branch_id, CameraRow.area_id, BranchRow.name, CameraRow.name, DeviceRow.node_id)
+        select(
+            CameraRow.id,
+            CameraRow.branch_id,
+            CameraRow.area_id,
+            BranchRow.name,
+            CameraRow.name,
+            DeviceRow.node_id,
+            CameraRow.recording_mode,
+        )
         .join(BranchRow, BranchRow.id == CameraRow.branch_id)
         .join(DeviceRow, DeviceRow.id == CameraRow.device_id)
         .where(cameras_within(reach))
         .order_by(BranchRow.name_key, CameraRow.name_key, CameraRow.id)
     )
     found = []
-    for number, branch, area, where, name, node in session.execute(query):
+    for number, branch, area, where, name, node, mode in session.execute(query):
         branch_id, area_id = BranchId(branch), None if area is None else AreaId(area)
         chain = chain_of(branch_id, area_id, CameraId(number))
-        found.append(Spot(chain, f"{where}/{name}", branch_id, area_id, CameraId(number), NodeId(node)))
+        weekly = mode is RecordingMode.WEEKLY
+        found.append(Spot(chain, f"{where}/{name}", branch_id, area_id, CameraId(number), NodeId(node), weekly))
     return found
 
 
@@ -182,4 +196,4 @@ def _place(row: RetentionPolicyRow) -> PolicyPlace:
 
 
 def _days(row: RetentionPolicyRow) -> Days:
-    return Days(row.min_days, row.target_days, row.max_days)
+    return Days(row.min_days, row.target_days, row.max_days, hours_of(row.hours))

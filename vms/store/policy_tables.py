@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.domain.policy import PlaceKind
@@ -33,6 +33,8 @@ class RetentionPolicyRow(Central):
     target_days: Mapped[int | None]
     max_days: Mapped[int | None]
     """None, of all three: as the place above."""
+    hours: Mapped[str] = mapped_column(Text, server_default=text("''"))
+    """When cameras in the mode `weekly` are recorded, in the lines of `vms.domain.hours`; what they don't say, as the place above."""
     legal_basis: Mapped[str] = mapped_column(Text)
     public_text: Mapped[str] = mapped_column(Text)
     review_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -55,7 +55,7 @@ CREATE TABLE run (
   sr_rtp INTEGER NOT NULL,
   CONSTRAINT pk_run PRIMARY KEY (stream_id, start_ms),
   CONSTRAINT ck_run_order CHECK (end_ms >= start_ms),
-  CONSTRAINT ck_run_end_reason CHECK (end_reason IN ('offline', 'refused', 'silent', 'stalled', 'unsupported', 'disk_full', 'disk_slow', 'disk_error', 'recorder_stopped', 'recorder_crashed', 'clock_step', 'stream_changed', 'paused', 'off'))
+  CONSTRAINT ck_run_end_reason CHECK (end_reason IN ('offline', 'refused', 'silent', 'stalled', 'unsupported', 'disk_full', 'disk_slow', 'disk_error', 'recorder_stopped', 'recorder_crashed', 'clock_step', 'stream_changed', 'paused', 'off', 'outside_hours'))
 ) WITHOUT ROWID;
 
 CREATE TABLE gap (
@@ -66,7 +66,7 @@ CREATE TABLE gap (
   detail TEXT NOT NULL,
   CONSTRAINT pk_gap PRIMARY KEY (stream_id, start_ms),
   CONSTRAINT ck_gap_order CHECK (end_ms IS NULL OR end_ms >= start_ms),
-  CONSTRAINT ck_gap_reason CHECK (reason IN ('offline', 'refused', 'silent', 'stalled', 'unsupported', 'disk_full', 'disk_slow', 'disk_error', 'recorder_stopped', 'recorder_crashed', 'clock_step', 'stream_changed', 'paused', 'off'))
+  CONSTRAINT ck_gap_reason CHECK (reason IN ('offline', 'refused', 'silent', 'stalled', 'unsupported', 'disk_full', 'disk_slow', 'disk_error', 'recorder_stopped', 'recorder_crashed', 'clock_step', 'stream_changed', 'paused', 'off', 'outside_hours'))
 ) WITHOUT ROWID;
 
 CREATE INDEX ix_gap_open ON gap (stream_id) WHERE end_ms IS NULL;
@@ -98,11 +98,11 @@ CREATE TABLE stream_config (
   recording_mode VARCHAR(32) NOT NULL,
   camera_name TEXT NOT NULL,
   version INTEGER NOT NULL,
-  certificate_sha256 BLOB CONSTRAINT ck_stream_config_certificate_sha256 CHECK (length(certificate_sha256) = 32), paused_until_ms INTEGER, pause_reason TEXT, priority VARCHAR(32) DEFAULT 'normal' NOT NULL CONSTRAINT ck_stream_config_priority CHECK (priority IN ('high', 'normal', 'low')),
+  certificate_sha256 BLOB CONSTRAINT ck_stream_config_certificate_sha256 CHECK (length(certificate_sha256) = 32), paused_until_ms INTEGER, pause_reason TEXT, priority VARCHAR(32) DEFAULT 'normal' NOT NULL CONSTRAINT ck_stream_config_priority CHECK (priority IN ('high', 'normal', 'low')), hours TEXT DEFAULT '' NOT NULL, timezone VARCHAR(64),
   CONSTRAINT pk_stream_config PRIMARY KEY (stream_id),
   CONSTRAINT ck_stream_config_role CHECK (role IN ('main', 'sub')),
   CONSTRAINT ck_stream_config_scheme CHECK (scheme IN ('rtsp', 'rtsps')),
-  CONSTRAINT ck_stream_config_recording_mode CHECK (recording_mode IN ('always', 'live_only', 'off'))
+  CONSTRAINT ck_stream_config_recording_mode CHECK (recording_mode IN ('always', 'weekly', 'live_only', 'off'))
 );
 
 CREATE TABLE coverage_outbox (

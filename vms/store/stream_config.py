@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Row, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from vms.domain.camera import Address, NodeConfiguration, Pause, StreamConfig
+from vms.domain.hours import LocalHours, hours_of
 from vms.domain.ids import CameraId, DeviceId, StreamId
 from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.store.index_tables import ReplicaRow, StreamConfigRow
@@ -52,6 +53,8 @@ def _columns(stream: StreamConfig) -> dict[str, object]:
         "paused_until_ms": None if stream.pause is None else ms_of(stream.pause.until),
         "pause_reason": None if stream.pause is None else stream.pause.reason,
         "priority": stream.priority,
+        "hours": "" if stream.hours is None else str(stream.hours.hours),
+        "timezone": None if stream.hours is None else stream.hours.timezone,
     }
 
 
@@ -71,4 +74,5 @@ def _stream(row: Row[*tuple[object, ...]]) -> StreamConfig:
         certificate_sha256=row.certificate_sha256,
         pause=None if row.paused_until_ms is None else Pause(datetime_of_ms(row.paused_until_ms), row.pause_reason or ""),
         priority=row.priority,
+        hours=None if row.timezone is None else LocalHours(hours_of(row.hours), row.timezone),
     )

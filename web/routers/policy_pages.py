@@ -28,7 +28,7 @@ from web.views import shell
 router = APIRouter(prefix="/policy")
 NOTICES = {
     "set": "Set. It counts at once; each recorder goes by it when it next asks.",
-    "waits": "Drawn up. It keeps footage shorter, so it waits: nothing changes before the time below.",
+    "waits": "Drawn up. By it footage is kept shorter or less is recorded, so it waits: nothing changes before the time below.",
     "confirmed": "Confirmed. It counts from now on.",
     "approved": "Signed.",
 }

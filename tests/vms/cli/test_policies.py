@@ -101,7 +101,7 @@ def test_before_anybody_signed_it_the_shipped_policy_counts_and_says_what_is_mis
     assert "check your records schedule" in said.stderr
     told = _told(settings, "show")
     (district,) = told["places"]
-    assert (district["approved"], district["counts"]) == (None, {"min_days": 0, "target_days": 14, "max_days": 30})
+    assert (district["approved"], district["counts"]) == (None, {"min_days": 0, "target_days": 14, "max_days": 30, "hours": ""})
 
 
 def test_the_director_signs_and_raises_and_the_recorder_is_told(
@@ -114,7 +114,11 @@ def test_the_director_signs_and_raises_and_the_recorder_is_told(
     assert "in force at once, as version 2" in raised.stdout
     told = _told(settings, "show")
     (shown,) = told["cameras"]
-    assert (shown["counts"], shown["uses_days"], shown["drifts"]) == ({"min_days": 0, "target_days": 20, "max_days": 30}, None, True)
+    assert (shown["counts"], shown["uses_days"], shown["drifts"]) == (
+        {"min_days": 0, "target_days": 20, "max_days": 30, "hours": ""},
+        None,
+        True,
+    )
     assert _say(settings, "show").exit_code == 1, "its recorder has not told yet"
     with _engines(settings.central_path) as central:
         hub, at = LocalHub(central), SystemClock().now()
@@ -184,11 +188,27 @@ def test_who_did_not_sign_in_sets_nothing_and_reads(settings: Settings) -> None:
         (("--ceiling", "above"), "names floor, target and ceiling"),
         (("--target", "14"), "nothing would change"),
         (("--branch", "Nowhere"), "Nowhere"),
+        (("--hours", "Mon 09:00-13:00, 12:00-17:00; Tue-Sun closed"), "two of these times overlap"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_sentence(settings: Settings, words: tuple[str, ...], sentence: str) -> None:
     said = _say(settings, "set", *words, "--reason", "x")
     assert (said.exit_code, sentence in said.stderr) == (2, True), said.output
+
+
+@pytest.mark.usefixtures("camera", "people")
+def test_hours_are_said_once_and_stay_until_they_are_taken_from_above(settings: Settings) -> None:
+    opening = "Mon-Fri 09:00-17:00; Sat-Sun closed; 2026-12-25 closed"
+    assert _say(settings, "set", "--hours", opening, "--reason", "x").exit_code == 0
+    assert _say(settings, "set", "--area", "Harbor/Door", "--hours", "2026-12-25 10:00-11:00", "--reason", "x").exit_code == 0
+    assert _say(settings, "set", "--target", "15", "--reason", "x").exit_code == 0
+    shown = _say(settings, "show").stdout
+    assert f"Recorded, where cameras go by weekly hours: {opening}" in shown
+    assert "weekly hours: Mon-Fri 09:00-17:00; Sat-Sun closed; 2026-12-25 10:00-11:00" in shown
+    (district, area) = _told(settings, "show")["places"]
+    assert (district["hours"], area["hours"]) == (opening.replace("; ", "\n"), "2026-12-25 10:00-11:00")
+    assert _say(settings, "set", "--hours", "above", "--reason", "x").exit_code == 0
+    assert "Mon-Fri" not in _say(settings, "show").stdout
 
 
 @pytest.mark.usefixtures("camera", "people")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vms.domain.hours import hours_of
 from vms.domain.ids import AreaId, BranchId, CameraId, PolicyVersion
 from vms.domain.policy import (
     DISTRICT,
@@ -32,7 +33,12 @@ CHAIN = chain_of(BranchId(1), AreaId(2), CameraId(3))
 SHIPPED = Days(0, 14, 30)
 _NUMBERS = st.none() | st.integers(-3, 60) | st.integers(MOST_DAYS - 3, MOST_DAYS + 3)
 OWN = st.builds(Days, _NUMBERS, _NUMBERS, _NUMBERS)
-WINDOWS = st.lists(st.integers(0, 60), min_size=3, max_size=3).map(sorted).filter(lambda days: days[1] > 0).map(lambda days: Window(*days))
+WINDOWS = (
+    st.lists(st.integers(0, 60), min_size=3, max_size=3)
+    .map(sorted)
+    .filter(lambda days: days[1] > 0)
+    .map(lambda days: Window(days[0], days[1], days[2]))
+)
 
 
 def test_footage_went_by_the_nearest_version_that_gave_its_target_or_by_none_where_that_did_not_fit() -> None:
@@ -118,6 +124,7 @@ def test_a_number_that_no_longer_fits_counts_as_the_nearest_that_does() -> None:
 
 
 _W = Window(2, 14, 30)
+_FEWER = hours_of("2026-12-25 closed")
 
 
 @pytest.mark.parametrize(
@@ -131,11 +138,35 @@ _W = Window(2, 14, 30)
         (Window(3, 14, 30), Effect.RAISES),
         (Window(2, 14, 31), Effect.RAISES),
         (Window(2, 14, 20), Effect.NEITHER),
+        (Window(2, 14, 30, _FEWER), Effect.LOWERS),
+        (Window(2, 15, 30, _FEWER), Effect.LOWERS),
     ],
 )
 def test_a_change_is_judged_by_what_it_keeps(after: Window, effect: Effect) -> None:
     assert effect_of([(_W, after)]) is effect
     assert effect_of([(_W, Window(2, 20, 30)), (_W, after)]) is (Effect.LOWERS if effect is Effect.LOWERS else Effect.RAISES)
+
+
+def test_more_hours_raise_and_fewer_lower() -> None:
+    few, many = (Window(0, 14, 30, hours_of(f"Mon-Sun 09:00-{until}:00")) for until in (17, 21))
+    assert effect_of([(few, many)]) is Effect.RAISES
+    assert effect_of([(many, few)]) is Effect.LOWERS
+    assert effect_of([(many.whole_week, few.whole_week)]) is Effect.NEITHER
+
+
+def test_each_day_counts_as_the_nearest_place_says_it() -> None:
+    said = {DISTRICT: Days(0, 7, 10, hours_of("Mon-Sun 09:00-17:00")), CHAIN[3]: Days(hours=hours_of("Sun closed; 2026-12-25 closed"))}
+    window = window_at(said, CHAIN)
+    assert window is not None
+    assert window.hours.lines == ["Mon-Sat 09:00-17:00", "Sun closed", "2026-12-25 closed"]
+
+
+def test_a_week_is_said_whole_or_not_at_all() -> None:
+    half, rest = Days(0, 7, 10, hours_of("Mon-Fri 09:00-17:00")), Days(hours=hours_of("Sat-Sun closed"))
+    assert "Nothing is said of Sat, Sun." in (why_not(None, half) or "")
+    assert "Nothing is said of Mon, Tue, Wed, Thu, Fri." in (why_not(Window(0, 7, 10), rest) or "")
+    assert why_not(within(Window(0, 7, 10), half), rest) is None
+    assert why_not(None, Days(0, 7, 10, hours_of("2026-12-25 closed"))) is None
 
 
 def test_where_nothing_counted_before_nothing_is_kept_shorter() -> None:

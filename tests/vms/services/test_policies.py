@@ -13,7 +13,7 @@ from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_hub_that_ran, a_
 from tests.vms.services.holding import a_hold, a_new_hold, deciders, of_cameras
 from vms.config import Settings
 from vms.domain.access import AccessEvent, Action
-from vms.domain.camera import Branch, CameraDetails
+from vms.domain.camera import Branch, CameraDetails, RecordingMode
 from vms.domain.footage import CoverageSpan
 from vms.domain.ids import CameraId, PolicyVersion
 from vms.domain.outcome import Refusal
@@ -26,7 +26,7 @@ from vms.services.cameras import CameraEdit, edit_camera
 from vms.services.district import District, load_district, save_district
 from vms.services.due_acts import announce, carry_out_due
 from vms.services.hub_link import LocalHub
-from vms.services.policies import NewPolicy, approve_policy, confirm_lowering, list_versions, plan_policy, set_policy
+from vms.services.policies import NewPolicy, approve_policy, checked_hours, confirm_lowering, list_versions, plan_policy, set_policy
 from vms.services.policy_standing import versions_for
 from vms.services.second_person import list_waiting, names_of, stop
 from vms.store import access_log, coverage, holds, policies
@@ -355,6 +355,97 @@ def test_a_camera_goes_nowhere_where_it_would_be_kept_shorter_before_the_directo
         done(edit_camera(session, CONSOLE, room.camera.id, CameraEdit(1, area="Parking"), at=NOW, allow_loopback=False))
         assert holds.seq(session) == seq + 1, "kept longer there: nodes ask again"
     assert (_kept(central, room), _kept(central, lot)) == ({14}, {14})
+
+
+_OPENING = "Mon-Fri 09:00-21:00; Sat 10:00-17:00; Sun closed; 2026-12-25 closed"
+
+
+def _hours(text: str) -> Days:
+    return Days(0, 14, 30, checked_hours(text))
+
+
+def _told_hours(engines: Engines, camera: CameraDetails) -> list[str] | None:
+    configuration = LocalHub(engines).configuration(camera.device.node_id, 0)
+    assert configuration is not None
+    (found,) = {stream.hours for stream in configuration.streams if stream.camera_id == camera.camera.id}
+    assert found is None or found.timezone == "America/Los_Angeles"
+    return None if found is None else found.hours.lines
+
+
+def test_hours_that_no_camera_goes_by_count_at_once_and_those_who_go_by_them_are_told(central: Engines) -> None:
+    with central.writing() as session:
+        director, _ = _district(session)
+        weekly, always = a_camera(session, recording_mode=RecordingMode.WEEKLY), a_camera(session, a_branch(session, "Harbor"), "Desk")
+        done(
+            edit_camera(
+                session, CONSOLE, weekly.camera.id, CameraEdit(1, recording_mode=RecordingMode.ALWAYS), at=NOW, allow_loopback=False
+            )
+        )
+        planned = done(set_policy(session, director, _new(DISTRICT, _hours(_OPENING)), at=NOW))
+        assert (planned.outcome.effect, planned.outcome.cameras, planned.waits) == (Effect.NEITHER, (), None)
+        force = next(event for event in reversed(_events(session)) if event.action is Action.POLICY_FORCE)
+        assert force.detail["hours"] == _OPENING
+        done(
+            edit_camera(
+                session, CONSOLE, weekly.camera.id, CameraEdit(2, recording_mode=RecordingMode.WEEKLY), at=NOW, allow_loopback=False
+            )
+        )
+    assert _told_hours(central, weekly) == _OPENING.split("; ")
+    assert _told_hours(central, always) is None
+
+
+def test_fewer_hours_of_a_camera_that_goes_by_them_wait_for_a_second_person_and_the_node_asks_again(central: Engines) -> None:
+    with central.writing() as session:
+        director, delegate = _district(session)
+        camera = a_camera(session, recording_mode=RecordingMode.WEEKLY)
+        planned = done(set_policy(session, director, _new(DISTRICT, _hours(_OPENING)), at=NOW))
+        assert (planned.outcome.effect, [one.hours for one in planned.outcome.cameras]) == (Effect.LOWERS, ["fewer hours"])
+    assert _told_hours(central, camera) == []
+    before = LocalHub(central).configuration(camera.device.node_id, 0)
+    assert before is not None
+    with central.writing() as session:
+        a_hub_that_ran(session, at=NOW + LOWER_WAIT)
+        done(confirm_lowering(session, delegate, planned.policy.version, at=NOW + LOWER_WAIT))
+    after_it = LocalHub(central).configuration(camera.device.node_id, before.version)
+    assert after_it is not None, "the node asks by the version that it knows"
+    assert _told_hours(central, camera) == _OPENING.split("; ")
+    with central.writing() as session:
+        more = _new(_camera(camera.camera.id), Days(hours=checked_hours("2026-12-25 10:00-12:00; Sun 12:00-17:00")))
+        raised = done(set_policy(session, director, more, at=NOW + LOWER_WAIT))
+        assert (raised.outcome.effect, [one.hours for one in raised.outcome.cameras]) == (Effect.RAISES, ["more hours"])
+    assert _told_hours(central, camera) == [
+        "Mon-Fri 09:00-21:00",
+        "Sat 10:00-17:00",
+        "Sun 12:00-17:00",
+        "2026-12-25 10:00-12:00",
+    ]
+
+
+def test_a_camera_goes_nowhere_where_it_would_be_recorded_less_before_the_director_said_so(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        director, _ = _district(session)
+        branch = a_branch(session)
+        room = a_camera(session, branch, "Room", area="Children")
+        lot = a_camera(session, branch, "Lot", area="Parking")
+        assert room.area is not None
+        said = Days(hours=checked_hours(_OPENING))
+        done(set_policy(session, director, _new(PolicyPlace(PlaceKind.AREA, room.area.id), said), at=NOW))
+        weekly = CameraEdit(1, recording_mode=RecordingMode.WEEKLY)
+        done(edit_camera(session, CONSOLE, lot.camera.id, weekly, at=NOW, allow_loopback=False))
+        answer = refused(edit_camera(session, CONSOLE, lot.camera.id, CameraEdit(2, area="Children"), at=NOW, allow_loopback=False))
+        assert "‘Lot’ would be recorded in fewer hours" in answer.sentence
+        done(edit_camera(session, CONSOLE, room.camera.id, CameraEdit(1, area="Parking"), at=NOW, allow_loopback=False))
+
+
+def test_a_hold_on_what_is_to_come_changes_no_hours(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        director, _ = _district(session)
+        camera = a_camera(session)
+        done(set_policy(session, director, _new(DISTRICT, _hours(_OPENING)), at=NOW))
+        a_hold(session, director, a_new_hold(of_cameras(camera.camera.id), end=None))
+        weekly = CameraEdit(1, recording_mode=RecordingMode.WEEKLY)
+        done(edit_camera(session, CONSOLE, camera.camera.id, weekly, at=NOW, allow_loopback=False))
+    assert _told_hours(central_sqlite, camera) == _OPENING.split("; ")
 
 
 def test_by_which_version_something_was_purged_follows_from_the_number_it_was_purged_under(central: Engines) -> None:

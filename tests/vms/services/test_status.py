@@ -6,17 +6,23 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.factories import CONSOLE, NOW, VOLUME, a_branch, a_camera, a_gap, a_person, a_run, a_segment, after, elsewhere, span
+from tests.factories import CONSOLE, NOW, VOLUME, a_branch, a_camera, a_gap, a_person, a_run, a_segment, after, done, elsewhere, span
+from tests.vms.services.holding import deciders
 from vms.domain.camera import CameraDetails, CameraState, RecordingMode, StreamStatus
 from vms.domain.footage import Coverage, Gap, GapReason
+from vms.domain.hours import LocalHours, hours_of
+from vms.domain.policy import DISTRICT, Days
 from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
 from vms.domain.timespan import Timespan
+from vms.services.district import District, save_district
 from vms.services.hub_link import LocalHub
+from vms.services.policies import NewPolicy, checked_hours, set_policy
 from vms.services.status import HOURS, StatusDocument, expected_of, status_document
-from vms.store import volumes
+from vms.store import policies, volumes
 from vms.store.batch import IndexBatch, apply_batch
 from vms.store.database import Engines
 
@@ -128,6 +134,39 @@ def test_what_somebody_decided_to_leave_out_is_not_expected(camera: CameraDetail
 def test_a_camera_that_is_not_to_be_recorded_is_not_expected(camera: CameraDetails) -> None:
     live = replace(camera, camera=replace(camera.camera, recording_mode=RecordingMode.LIVE_ONLY))
     assert _expected(live, [], []) == 0
+
+
+def test_outside_its_weekly_hours_a_camera_is_not_expected_whatever_its_recorder_does(camera: CameraDetails) -> None:
+    """No recorder ran for an hour, of which the last ten minutes are in the hours of its place."""
+    weekly = replace(camera, camera=replace(camera.camera, recording_mode=RecordingMode.WEEKLY))
+    told = Coverage(weekly.camera.streams[0].id, (), (a_gap(0, None, GapReason.RECORDER_CRASHED),))
+    hour = Timespan(_NOW - timedelta(hours=1), _NOW)
+    opens = _NOW - timedelta(minutes=10)
+    zone = ZoneInfo("America/Los_Angeles")
+    hours = LocalHours(hours_of(f"Sat {opens.astimezone(zone):%H:%M}-23:00; Sun-Fri closed"), "America/Los_Angeles")
+    (due,) = expected_of(weekly, told, hour, _NOW, hours)
+    assert (due.start, due.end) == (opens.replace(second=0, microsecond=0), _NOW)
+    left_out = replace(told, gaps=(a_gap(0, None, GapReason.OUTSIDE_HOURS),))
+    assert expected_of(weekly, left_out, hour, _NOW, hours) == []
+
+
+def test_the_document_goes_by_the_hours_that_the_policy_says(central_sqlite: Engines, index: Engines) -> None:
+    with central_sqlite.writing() as session:
+        save_district(session, CONSOLE, District("Alder", "America/Los_Angeles", 14, "Helen Marsh"), at=NOW)
+        director, _ = deciders(session)
+        camera = a_camera(session, recording_mode=RecordingMode.WEEKLY)
+        _recorded(index, camera, (0, 600))
+    with central_sqlite.reading() as session, index.read.begin() as connection:
+        (before,) = status_document(session, connection, actor=CONSOLE, now=_NOW)["cameras"]
+    assert before["expected_s"] > 3000
+    with central_sqlite.writing() as session:
+        new = NewPolicy(DISTRICT, Days(0, 14, 30, checked_hours("Mon-Sun closed")), "nobody is here")
+        waiting = done(set_policy(session, director, new, at=NOW))
+        assert waiting.waits is not None
+        policies.put_in_force(session, waiting.policy.version, by=CONSOLE, by_name="console", at=NOW)
+    with central_sqlite.reading() as session, index.read.begin() as connection:
+        (shown,) = status_document(session, connection, actor=CONSOLE, now=_NOW)["cameras"]
+    assert (shown["expected_s"], sum(hour["expected_s"] for hour in shown["hours"])) == (0.0, 0.0)
 
 
 def test_what_the_recorder_has_not_entered_yet_counts_from_the_first_seconds(central_sqlite: Engines, index: Engines) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.factories import STREAM, VOLUME, a_run
-from vms.domain.camera import Address, NodeConfiguration, Priority, RecordingMode, Scheme, StreamConfig, StreamRole
+from vms.domain.camera import Address, NodeConfiguration, Pause, Priority, RecordingMode, Scheme, StreamConfig, StreamRole
 from vms.domain.footage import CoverageSpan
+from vms.domain.hours import LocalHours, hours_of
 from vms.domain.ids import CameraId, DeviceId, StreamId, VolumeId
 from vms.errors import NotFound
 from vms.store import outbox, stream_config, volumes
@@ -40,6 +43,20 @@ def test_a_configuration_reads_back_as_it_was_stored(index: Engines) -> None:
         stream_config.replace(connection, configuration)
     with index.read.begin() as connection:
         assert stream_config.load(connection) == configuration
+
+
+def test_a_node_that_is_cut_off_goes_by_the_hours_that_it_was_told(index: Engines) -> None:
+    """The rule itself is stored: weeks later, with a holiday and after the clocks were set."""
+    hours = LocalHours(hours_of("Mon-Fri 09:00-17:00; Sat-Sun closed; 2026-12-25 closed"), "America/Los_Angeles")
+    weekly = replace(_stream(), recording_mode=RecordingMode.WEEKLY, hours=hours)
+    with index.write.begin() as connection:
+        stream_config.replace(connection, NodeConfiguration(9, (weekly,)))
+    with index.read.begin() as connection:
+        (stored,) = stream_config.load(connection).streams
+    assert stored == weekly
+    asked = ("2026-10-30T16:30Z", "2026-11-02T16:30Z", "2026-11-02T17:00Z", "2026-12-25T20:00Z")
+    assert [stored.is_wanted(datetime.fromisoformat(at)) for at in asked] == [True, False, True, False]
+    assert not replace(stored, pause=Pause(datetime(2026, 11, 3, tzinfo=UTC), "painting")).is_wanted(datetime(2026, 11, 2, 17, tzinfo=UTC))
 
 
 def test_a_new_configuration_takes_the_place_of_the_old(index: Engines) -> None:
