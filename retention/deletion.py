@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from retention import clock_trust
@@ -11,7 +12,8 @@ from retention.disks import is_mounted
 from retention.node import RetentionNode
 from retention.orders import take_orders
 from retention.proof import note_head
-from vms.domain.ids import CameraId, VolumeId
+from retention.survivors import keys_of
+from vms.domain.ids import CameraId, SegmentId, VolumeId
 from vms.domain.purge import Batch
 from vms.domain.retention import ClockReading, StreamRule, lease_lasts
 from vms.errors import VmsError
@@ -141,11 +143,12 @@ class Deletion:
         self._node.index.checkpoint()
 
     def _erased(self, batch: Batch, passed: Passed) -> bool:
-        """Erase the files of a batch; False when a disk does not let go of them yet."""
+        """Erase the files of a batch and the keys that some were left; False when a disk does not let go of them yet."""
         with self._node.index.read.begin() as connection:
             doomed, paths = purging.doomed(connection, batch), {known.id: known.path for known in volumes.all_volumes(connection)}
         try:
             passed.erased += _erase(doomed, paths)
+            self._node.keys.forget(batch.camera_id, [one.id for one in doomed])
         except (OSError, VmsError) as err:
             passed.paused = f"Footage that is condemned can't be erased: {err}"
             log.error("footage not erased", batch=batch.number, reason=str(err))
@@ -153,18 +156,26 @@ class Deletion:
         return True
 
     def _destroy_keys(self, rules: list[StreamRule], passed: Passed) -> None:
-        """Destroy the keys of hours of which a camera has no footage left: what a disk may still hold can't be read by anybody."""
+        """Destroy the keys of hours of which a camera has no footage left, or only such as holds keep, which is left keys of its own.
+
+        What a disk may still hold of the rest can't be read by anybody.
+        """
         now, camera = self._node.reading(), rules[0].camera_id
         if self._why_not_trusted(now) is not None:  # the clock moved in the middle of a pass: keys of hours to come would seem old
             return
         now_ms = now.at_ms
         before = (now_ms - max(rule.keep_ms for rule in rules)) // purging.HOUR_MS
-        hours = self._node.keys.hours(camera, before=before)
+        hours, outlived = self._node.keys.hours(camera, before=before), self._node.keys.outlived_hours(camera, before=before)
         with self._node.index.read.begin() as connection:
-            empty = purging.empty_hours(connection, camera, hours, now_ms)
-        for at in range(0, len(empty), KEYS_AT_ONCE):
-            page = empty[at : at + KEYS_AT_ONCE]
-            self._node.keys.destroy_all([(camera, hour) for hour in page], at=self._node.clock.now())
+            going = dict[int, dict[SegmentId, bytes]](
+                (hour, {}) for hour in purging.empty_hours(connection, camera, [*hours, *outlived], now_ms)
+            )
+            partly = purging.partly_held(connection, camera, [hour for hour in hours if hour not in going], now_ms)
+            places = volumes.all_volumes(connection)
+        going |= {held.hour: left for held in partly if (left := keys_of(self._node, held, places)) is not None}
+        for at in range(0, len(going), KEYS_AT_ONCE):
+            page = dict(islice(going.items(), at, at + KEYS_AT_ONCE))
+            self._node.keys.destroy_but({(camera, hour): left for hour, left in page.items()}, at=self._node.clock.now())
             passed.keys_destroyed += len(page)
 
     def _open_batches(self) -> list[Batch]:

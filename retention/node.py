@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from vms.clock import Clock, boot_id
 from vms.config import Settings
@@ -29,6 +30,8 @@ class RetentionNode:
     keys: KeyStore
     node_id: NodeId
     hub: OrdersLink
+    volume_paths: frozenset[Path] = frozenset()
+    """Where the settings say that footage is."""
 
     def reading(self) -> ClockReading:
         """Return how the machine's clocks stand."""
@@ -50,4 +53,4 @@ def opened_node(settings: Settings, clock: Clock) -> Iterator[RetentionNode]:
             with central.reading() as session:
                 node_id = node_of(session, KeyFiles(settings.node_key_path)).id
         keys = opened.enter_context(closing(KeyStore.open(settings.keys1_path, settings.keys2_path, KeyFiles(settings.kek_path))))
-        yield RetentionNode(clock, index, central, keys, node_id, LocalHub(central))
+        yield RetentionNode(clock, index, central, keys, node_id, LocalHub(central), frozenset(one.path for one in settings.volumes))

@@ -38,6 +38,9 @@ class OneKey:
     def hour_key(self, _camera: CameraId, _hour: int, /) -> bytes | None:
         return KEY
 
+    def survivor_key(self, _camera: CameraId, _hour: int, _segment: SegmentId, /) -> bytes | None:
+        return None
+
 
 class Desk:
     """A writer on a real volume, and what it reported."""

@@ -21,7 +21,7 @@ from tests.factories import STREAM, a_gap, a_run, after
 from tests.retention.footage import CAMERA, footage
 from tests.retention.world import DAY, World
 from vms.domain.footage import GapReason
-from vms.domain.ids import CameraId, StreamId
+from vms.domain.ids import CameraId, StreamId, segment_id
 from vms.domain.purge import FIRST_HASH, root_of
 from vms.domain.retention import LEASE_LASTS
 from vms.domain.timespan import ms_of
@@ -508,9 +508,12 @@ def test_the_key_of_an_hour_stays_while_a_segment_that_was_not_published_may_rea
     hour = ms_of(after(base)) // 3_600_000
     ends = (hour + 1) * 3600 - ms_of(after(0)) / 1000
     world.node.keys.ensure(CAMERA, [hour])
+    part = world.volume.part_path(segment_id(STREAM, (hour + 1) * 3_600_000 - 1000))
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"what a crash left")
     world.hub.place(1, ends + 122, ends + 300)  # less a minute and two seconds: protected from a minute after the hour on
     assert world.make_pass().keys_destroyed == 0
-    world.hub.release(1)
+    part.unlink()
     assert world.make_pass().keys_destroyed == 1
 
 

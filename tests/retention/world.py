@@ -110,8 +110,13 @@ class World:
         self.volume = Volume.create(folder / "volume")
         with index.write.begin() as connection:
             volumes.register(connection, self.volume.id, self.volume.path)
-        keys = KeyStore.open(folder / "keys1.db", folder / "keys2.db", FixedKeys((KEK,)))
-        self.node = RetentionNode(self.clock, index, index, keys, NodeId(5), self.hub)
+        self._index, self._folder = index, folder
+        self.start()
+
+    def start(self) -> None:
+        """Begin as the process does: it opens the key store. Whoever starts it again closes the one before."""
+        keys = KeyStore.open(self._folder / "keys1.db", self._folder / "keys2.db", FixedKeys((KEK,)))
+        self.node = RetentionNode(self.clock, self._index, self._index, keys, NodeId(5), self.hub)
         self.deletion = Deletion(self.node, lambda _seconds: False)
 
     def record(

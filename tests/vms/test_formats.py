@@ -79,6 +79,8 @@ def test_the_sealed_value_of_the_vector_opens() -> None:
 def test_the_wrapped_keys_of_the_vector_are_ours() -> None:
     vector = _vector("wrapped")
     assert aes_key_wrap(vector["kek"], vector["key"]) == vector["wrapped"]
+    assert vector["segment_key"] == _vector("segment")["segment_key"]
+    assert aes_key_wrap(vector["kek"], vector["segment_key"]) == vector["segment_wrapped"]
     assert aes_key_wrap(vector["kek"], _KEK_CHECK) == vector["kek_check"]
 
 

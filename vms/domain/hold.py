@@ -43,6 +43,10 @@ class HeldTime:
         more = by // timedelta(milliseconds=1)
         return HeldTime(self.start_ms - more, None if self.end_ms is None else self.end_ms + more)
 
+    def covers(self, start_ms: int, end_ms: int) -> bool:
+        """Say whether the whole of [start_ms, end_ms) is in it."""
+        return self.start_ms <= start_ms and (self.end_ms is None or end_ms <= self.end_ms)
+
     def overlaps(self, start_ticks: int, end_ticks: int) -> bool:
         """Say whether footage from `start_ticks` up to `end_ticks` (90 kHz since 1970) is in it, if only by one tick."""
         return end_ticks > self.start_ms * TICKS_PER_MS and (self.end_ms is None or start_ticks < self.end_ms * TICKS_PER_MS)

@@ -211,7 +211,15 @@ KEYS: tuple[Record, ...] = (
         "the key as long as any footage of its hour; that it was destroyed for good",
         "without it a restored copy would bring the key back",
         RETENTION,
-        held="keys of hours of which a hold keeps any footage",
+        held="keys of hours that a hold covers from end to end",
+    ),
+    Record(
+        "segment_key",
+        "the keys of held segments that outlive their hour's",
+        "with the footage",
+        "opens what is held, and nothing else of its hour",
+        RETENTION,
+        held="what a hold protects",
     ),
 )
 
@@ -267,6 +275,7 @@ FOOTAGE_READERS: dict[str, str] = {
     "recorder.worker": "records; live pictures go to viewers whose view is open",
     "recorder.worker_socket": "carries live pictures to the node API",
     "recorder.writer": "writes segments; nothing is read",
+    "retention.survivors": "decrypts the first octets of held segments, to try their keys; no octet leaves the process",
     "retention.reconcile": "compares names and digests each night; no octet leaves the process",
     "vms.cli.inspect": "`vms segment cat`, for the console; `footage:read` came first",
     "vms.media.segment_file": "the format: opened only by those here",

@@ -45,6 +45,10 @@ class HourKeys(Protocol):
         """Return the key of `camera` for the hour that began `hour` hours after the epoch; None when it is gone."""
         ...
 
+    def survivor_key(self, camera: CameraId, hour: int, segment: SegmentId, /) -> bytes | None:
+        """Return the key of one segment that outlives that of its hour; None when it doesn't."""
+        ...
+
 
 class HasFileno(Protocol):
     def fileno(self) -> int: ...
@@ -104,11 +108,14 @@ def read_header(file: int | HasFileno) -> Header:
 
 
 def segment_key(header: Header, keys: HourKeys) -> SegmentKey:
-    """Return the key of the segment with this header; NotFound when its camera-hour key is gone."""
+    """Return the key of the segment with this header; NotFound when neither its camera-hour key is there nor one of its own."""
     hour_key = keys.hour_key(header.camera, header.hour)
-    if hour_key is None:
+    if hour_key is not None:
+        return derive_key(hour_key, header.salt, header.segment)
+    survivor = keys.survivor_key(header.camera, header.hour, header.segment)  # asked last: it comes when the hour's key goes
+    if survivor is None:
         raise NotFound(f"Segment {header.segment} can't be decrypted: the key of its hour was destroyed or never stored here.")
-    return derive_key(hour_key, header.salt, header.segment)
+    return SegmentKey(survivor)
 
 
 @dataclass(frozen=True, slots=True)

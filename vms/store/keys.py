@@ -3,29 +3,34 @@
 Losing both copies loses all footage; keeping a destroyed key keeps footage that should be gone. Hence two rules. A key is
 handed out only when both copies hold it. A destruction that reached one copy is carried out in the other before anything else.
 
-Writers of all processes take one lock file, then read both copies, then commit copy 1, then copy 2. SQLite makes each commit
-whole (journal DELETE with synchronous EXTRA: the journal's removal is synced too). What a kill or power cut leaves:
+Writers of all processes take one lock file, then read both copies, then commit copy 1, then copy 2. Each commit is whole
+(`vms.store.key_copy`). What a kill or power cut leaves:
 
 Creation of keys (C)
   C1 lock, read both copies                   nothing changed
   C2 copy 1 committed     `keys:create:b`     copy 1 alone has keys that nobody has used: C3 is yet to come before the call
                                               returns. The next `open`, or the next call for the same hour, copies them over.
   C3 copy 2 committed     `keys:create:c`     both have them; the call returns
-Destruction of a key (D)
+Destruction of a key (D); in the same commit each segment that is to outlive it, a survivor, gets a key that opens it alone
   D1 lock, read both copies                   nothing changed
-  D2 copy 1 committed     `keys:destroy:b`    copy 1 has the tombstone, copy 2 still the key. Look-ups read copy 1: gone at once.
-                                              The next `open`, `destroy` or creation of this key carries it out in copy 2.
-  D3 copy 2 committed     `keys:destroy:c`    gone from both
+  D2 copy 1 committed     `keys:destroy:b`    copy 1 has the tombstone and the survivors, copy 2 still the key. Look-ups read copy 1:
+                                              gone at once. The next `open`, `destroy` or creation of this key carries it out in copy 2.
+  D3 copy 2 committed     `keys:destroy:c`    gone from both, and both have the survivors
+Destruction of a survivor's key (F); none is ever added to an hour whose key is destroyed, so what one copy lacks is destroyed
+  F1 lock, read both copies                   nothing changed
+  F2 copy 1 committed     `keys:forget:b`     copy 1 lacks it, copy 2 still has it. Look-ups read copy 1: gone at once.
+                                              The next `open`, `forget` or destruction in this hour carries it out in copy 2.
+  F3 copy 2 committed     `keys:forget:c`     gone from both
 Rotation of the KEK: a key opens whose KEK is there, whichever copy and row it is; new ones go under the newest (W)
   W1 lock, read a page of keys                both KEKs are needed
   W2 the page in copy 1   `keys:rewrap:b`     the same keys in both copies, wrapped differently: the same key all the same
   W3 the page in copy 2   `keys:rewrap:c`     the page needs the new KEK alone; so does the next, until none is left
   W4 check value, copy 1  `keys:rewrap:d`     copy 2 still names the old KEK; both files open while both KEKs are there
   W5 check value, copy 2  `keys:rewrap:e`     nobody wraps under the old KEK; it may go when both copies were read and none needs it
-Reconciliation at `open` is the same merge over all rows, under the lock; cut short, it begins again. A tombstone stays for
-ever: a copy restored from an old backup loses the key again. Two different keys of one hour mean that the copies belong to
-different stores: nothing is guessed, `open` refuses. Damage here is `Unavailable`, never `Corrupt`: it says nothing about the
-footage, and recovery must not throw that away for it. Layout: vms/FORMATS.md §6.
+Reconciliation at `open` is the same merge over all rows, under the lock; cut short, it begins again. A tombstone stays for ever:
+a copy restored from an old backup loses the key again, and the survivors that are forgotten. Two different keys of one hour or
+segment mean that the copies belong to different stores: nothing is guessed, `open` refuses. Damage here is `Unavailable`, never
+`Corrupt`: it says nothing about the footage, and recovery must not throw that away for it. Layout: vms/FORMATS.md §6.
 """
 
 from __future__ import annotations
@@ -34,54 +39,37 @@ import fcntl
 import os
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
-from pysqlite3 import dbapi2
 
 from vms.crypto import KEY_BYTES, KeySource, first_fitting, random_bytes
-from vms.domain.ids import CameraId
+from vms.domain.ids import CameraId, SegmentId, split_segment_id
 from vms.domain.timespan import ms_of
 from vms.errors import ConfigError, Unavailable
 from vms.log import get_logger
-from vms.store.database import BUSY_SECONDS, linked_sqlite, refuse_old_sqlite
+from vms.store.database import linked_sqlite, refuse_old_sqlite
 from vms.store.failpoints import failpoint
+from vms.store.key_copy import FORMAT, FORMAT_WITHOUT_SURVIVORS, Copy, Entry, KeyName
+
+__all__ = ["CREATE_STEPS", "DESTROY_STEPS", "FORGET_STEPS", "LOCK_NAME", "REWRAP_STEPS", "KeyName", "KeyStore", "Rewrapped"]
 
 LOCK_NAME = "keys.lock"
-FORMAT = 1
 CREATE_STEPS = ("keys:create:a", "keys:create:b", "keys:create:c")
 DESTROY_STEPS = ("keys:destroy:a", "keys:destroy:b", "keys:destroy:c")
+FORGET_STEPS = ("keys:forget:a", "keys:forget:b", "keys:forget:c")
 REWRAP_STEPS = ("keys:rewrap:b", "keys:rewrap:c", "keys:rewrap:d", "keys:rewrap:e")
 REWRAP_PAGE = 500
 """Keys in one commit of a rotation: the recorder waits that long at most when it needs a new hour's."""
 _KEK_CHECK = b"custodian key store check value."
 """Wrapped under the key-encryption key in each copy: a wrong one is found out before any key is made with it."""
-_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS store(format INTEGER NOT NULL, id TEXT NOT NULL, kek_check BLOB NOT NULL) STRICT",
-    """CREATE TABLE IF NOT EXISTS hour_key(
-      camera INTEGER NOT NULL, hour INTEGER NOT NULL, wrapped BLOB, destroyed_ms INTEGER,
-      PRIMARY KEY (camera, hour),
-      CHECK ((wrapped IS NULL) <> (destroyed_ms IS NULL)), CHECK (wrapped IS NULL OR length(wrapped) = 40)
-    ) STRICT, WITHOUT ROWID""",
-)
+_HOUR_MS = 3_600_000
 
 log = get_logger(__name__)
-
-KeyName = tuple[CameraId, int]
-"""Camera, and hours since the epoch."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One row: a wrapped key, or the tombstone of one."""
-
-    wrapped: bytes | None
-    destroyed_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,27 +81,10 @@ class Rewrapped:
     wrapped: int
 
 
-class _Connection(Protocol):
-    """What is used of the driver, which has no types."""
-
-    @property
-    def in_transaction(self) -> bool: ...
-
-    def execute(self, sql: str, parameters: tuple[object, ...] = ...) -> _Rows: ...
-
-    def close(self) -> None: ...
-
-
-class _Rows(Protocol):
-    def fetchone(self) -> tuple[object, ...] | None: ...
-
-    def __iter__(self) -> Iterator[tuple[int, int, bytes | None, int | None]]: ...
-
-
 class KeyStore:
     """Both copies, open. Threads may share it; processes each open their own."""
 
-    def __init__(self, copies: tuple[_Copy, _Copy], keks: KeySource, lock_fd: int) -> None:
+    def __init__(self, copies: tuple[Copy, Copy], keks: KeySource, lock_fd: int) -> None:
         """Use `open`."""
         self._copies = copies
         self._keks = keks
@@ -145,16 +116,11 @@ class KeyStore:
         """
         if create:
             return self.ensure(camera, [hour]).get(hour)
-        with self._threads:
-            wrapped = self._wrapped(camera, hour)
-            if wrapped is None:
-                return None
-            # What was read may be older than a rotation that has just ended: then it is read again.
-            return _unwrapped(self._keks, wrapped) or self._opened(self._wrapped(camera, hour))
+        return self._read(lambda copy: copy.wrapped((camera, hour)))
 
-    def _wrapped(self, camera: CameraId, hour: int) -> bytes | None:
-        entry = self._copies[0].entries([(camera, hour)]).get((camera, hour))
-        return None if entry is None else entry.wrapped
+    def survivor_key(self, camera: CameraId, hour: int, segment: SegmentId) -> bytes | None:
+        """Return the key that `segment` was left when that of its hour was destroyed; None when it was left none, or that is gone, too."""
+        return self._read(lambda copy: copy.survivor((camera, hour), segment))
 
     def ensure(self, camera: CameraId, hours: Iterable[int]) -> dict[int, bytes]:
         """Return the keys of these hours, made where they never were. A destroyed one is left out and is not made again."""
@@ -170,7 +136,7 @@ class KeyStore:
             failpoint("keys:create:a")
             for name in wanted:
                 if name not in merged:
-                    merged[name] = _Entry(aes_key_wrap(newest, random_bytes(KEY_BYTES)), None)
+                    merged[name] = Entry(aes_key_wrap(newest, random_bytes(KEY_BYTES)), None)
             first.put(_changes(held[0], merged))  # C2
             failpoint("keys:create:b")
             second.put(_changes(held[1], merged))  # C3
@@ -182,22 +148,55 @@ class KeyStore:
         self.destroy_all([(camera, hour)], at=at)
 
     def destroy_all(self, names: Iterable[KeyName], *, at: datetime) -> None:
-        """Do what `destroy` does for many keys, with one commit in each copy."""
-        wanted = list(dict.fromkeys(names))
+        """Do what `destroy` does for many keys, with one commit in each copy; nothing outlives them."""
+        self.destroy_but({name: {} for name in names}, at=at)
+
+    def destroy_but(self, survivors: Mapping[KeyName, Mapping[SegmentId, bytes]], *, at: datetime) -> None:
+        """Destroy the keys of these hours; in the same commit each of the segments named keeps a key of its own, which opens it alone.
+
+        Of an hour whose key is destroyed already, survivors that are not named go; none is added.
+        """
         with self._writing() as (first, second):
-            held = first.entries(wanted), second.entries(wanted)
+            held = first.entries(survivors), second.entries(survivors)
+            newest = self._newest() if any(survivors.values()) else b""
+            merged = _merged(*held, self._keks)
             failpoint("keys:destroy:a")
-            gone = {name: entry for name, entry in _merged(*held, self._keks).items() if entry.wrapped is None}
-            merged = {name: _Entry(None, ms_of(at)) for name in wanted} | gone
+            for name, left in survivors.items():
+                known = merged.get(name)
+                if known is not None and known.wrapped is None:
+                    merged[name] = replace(known, survivors={one: key for one, key in known.survivors.items() if one in left})
+                else:
+                    merged[name] = Entry(None, ms_of(at), {one: aes_key_wrap(newest, key) for one, key in left.items()})
             first.put(_changes(held[0], merged))  # D2
             failpoint("keys:destroy:b")
             second.put(_changes(held[1], merged))  # D3
             failpoint("keys:destroy:c")
 
+    def forget(self, camera: CameraId, segments: Iterable[SegmentId]) -> None:
+        """Destroy the keys that these segments of a camera were left; most were left none, since that of their hour is there."""
+        going = set(segments)
+        names = list(dict.fromkeys((camera, split_segment_id(one)[1] // _HOUR_MS) for one in going))
+        with self._writing() as (first, second):
+            held = first.entries(names), second.entries(names)
+            failpoint("keys:forget:a")
+            merged = {
+                name: replace(entry, survivors={one: key for one, key in entry.survivors.items() if one not in going})
+                for name, entry in _merged(*held, self._keks).items()
+            }
+            first.put(_changes(held[0], merged))  # F2
+            failpoint("keys:forget:b")
+            second.put(_changes(held[1], merged))  # F3
+            failpoint("keys:forget:c")
+
     def hours(self, camera: CameraId, *, before: int) -> list[int]:
         """Return the hours (since 1970) before `before` of which a camera has a key."""
         with self._threads:
             return self._copies[0].hours(camera, before)
+
+    def outlived_hours(self, camera: CameraId, *, before: int) -> list[int]:
+        """Return the hours (since 1970) before `before` whose key is destroyed while segments of a camera outlive it."""
+        with self._threads:
+            return self._copies[0].outlived_hours(camera, before)
 
     def destroyed(self, camera: CameraId, hours: Iterable[int]) -> dict[int, int | None]:
         """Return of each hour (since 1970) that ever had a key when that was destroyed, in ms since 1970; None while it is there."""
@@ -206,7 +205,7 @@ class KeyStore:
         return {hour: entry.destroyed_ms if entry.wrapped is None else None for (_, hour), entry in found.items()}
 
     def count(self) -> int:
-        """Return how many keys there are."""
+        """Return how many keys there are, of hours and of segments that outlive theirs."""
         with self._threads:
             return self._copies[0].count()
 
@@ -217,19 +216,16 @@ class KeyStore:
             held = first.entries(names), second.entries(names)
             newest = self._keks.fresh()[-1]
             merged = _merged(*held, self._keks)
-            old = {name: e.wrapped for name, e in merged.items() if e.wrapped is not None and _unwrapped_by(newest, e.wrapped) is None}
-            anew = {
-                name: _Entry(aes_key_wrap(newest, key), None) for name, wrapped in old.items() if (key := _unwrapped(self._keks, wrapped))
-            }
-            merged |= anew
-            first.put(_changes(held[0], merged))  # W2
+            anew = {name: self._wrapped_anew(entry, newest) for name, entry in merged.items()}
+            first.put(_changes(held[0], anew))  # W2
             failpoint("keys:rewrap:b")
-            second.put(_changes(held[1], merged))  # W3
+            second.put(_changes(held[1], anew))  # W3
             failpoint("keys:rewrap:c")
-        return Rewrapped(names[-1] if names else None, len(anew))
+        changed = (len(set(anew[name].keys) - set(entry.keys)) for name, entry in merged.items())
+        return Rewrapped(names[-1] if names else None, sum(changed))
 
     def unopenable(self, keks: tuple[bytes, ...]) -> set[KeyName]:
-        """Return the keys that none of `keks` opens in one of the copies. It takes no lock: a page at a time is read."""
+        """Return the hours of which a key opens with none of `keks` in one of the copies. It takes no lock: a page at a time is read."""
         found: set[KeyName] = set()
         for copy in self._copies:
             after: KeyName | None = None
@@ -238,7 +234,7 @@ class KeyStore:
                     page = copy.page(after, REWRAP_PAGE)
                 if not page:
                     break
-                found.update(name for name, wrapped in page.items() if all(_unwrapped_by(kek, wrapped) is None for kek in keks))
+                found.update(name for name, entry in page.items() if not all(_opens(keks, wrapped) for wrapped in entry.keys))
                 after = max(page)
         return found
 
@@ -257,7 +253,7 @@ class KeyStore:
             os.close(self._lock_fd)
 
     @contextmanager
-    def _writing(self) -> Iterator[tuple[_Copy, _Copy]]:
+    def _writing(self) -> Iterator[tuple[Copy, Copy]]:
         """Be the only writer of all threads and processes; the system lets go of the lock when a process dies."""
         with self._threads:
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
@@ -276,6 +272,25 @@ class KeyStore:
                 raise Unavailable(f"No key for a new hour: {err}") from err
             return held
 
+    def _read(self, read: Callable[[Copy], bytes | None]) -> bytes | None:
+        """Return the key that `read` finds wrapped in copy 1, None for none."""
+        with self._threads:
+            wrapped = read(self._copies[0])
+            if wrapped is None:
+                return None
+            # What was read may be older than a rotation that has just ended: then it is read again.
+            return _unwrapped(self._keks, wrapped) or self._opened(read(self._copies[0]))
+
+    def _wrapped_anew(self, entry: Entry, newest: bytes) -> Entry:
+        def anew(wrapped: bytes) -> bytes:
+            if _unwrapped_by(newest, wrapped) is not None:
+                return wrapped
+            key = _unwrapped(self._keks, wrapped)
+            return wrapped if key is None else aes_key_wrap(newest, key)
+
+        hour = None if entry.wrapped is None else anew(entry.wrapped)
+        return replace(entry, wrapped=hour, survivors={one: anew(key) for one, key in entry.survivors.items()})
+
     def _opened(self, wrapped: bytes | None) -> bytes | None:
         """Return the key itself, None for none; Unavailable when it opens with no KEK that is here."""
         if wrapped is None:
@@ -286,110 +301,9 @@ class KeyStore:
         return key
 
 
-class _Copy:
-    """One SQLite file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        if not path.exists():  # made here, since SQLite would let others read it; never reopened: that would drop SQLite's locks
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        connect = dbapi2.connect
-        with self._sentences():
-            self._connection: _Connection = connect(str(path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            for pragma in ("journal_mode = DELETE", "synchronous = EXTRA", "secure_delete = ON", "mmap_size = 0", "trusted_schema = OFF"):
-                self._connection.execute(f"PRAGMA {pragma}").fetchone()
-            for table in _SCHEMA:
-                self._connection.execute(table)
-
-    def identity(self) -> tuple[int, str, bytes] | None:
-        """Return format, store id and wrapped check value; None for a new copy."""
-        with self._sentences():
-            row = self._connection.execute("SELECT format, id, kek_check FROM store").fetchone()
-        if row is None:
-            return None
-        number, store_id, check = row
-        if not isinstance(number, int) or not isinstance(store_id, str) or not isinstance(check, bytes):
-            raise Unavailable(f"{self.path} is no key store.")
-        return number, store_id, check
-
-    def identify(self, store_id: str, kek_check: bytes) -> None:
-        with self._sentences():
-            self._connection.execute("INSERT INTO store(format, id, kek_check) VALUES (?, ?, ?)", (FORMAT, store_id, kek_check))
-
-    def name_kek(self, kek_check: bytes) -> None:
-        with self._sentences():
-            self._connection.execute("UPDATE store SET kek_check = ?", (kek_check,))
-
-    def count(self) -> int:
-        with self._sentences():
-            row = self._connection.execute("SELECT count(*) FROM hour_key WHERE wrapped IS NOT NULL").fetchone()
-        return int(str(row[0])) if row else 0
-
-    def page(self, after: KeyName | None, limit: int) -> dict[KeyName, bytes]:
-        """Return the next keys behind `after`, wrapped, in order; destroyed ones are left out."""
-        query = "SELECT camera, hour, wrapped, destroyed_ms FROM hour_key WHERE wrapped IS NOT NULL"
-        behind = "" if after is None else " AND (camera, hour) > (?, ?)"
-        with self._sentences():
-            rows = self._connection.execute(f"{query}{behind} ORDER BY camera, hour LIMIT ?", (*(after or ()), limit))
-            return {(CameraId(camera), hour): wrapped for camera, hour, wrapped, _ in rows if wrapped is not None}
-
-    def entries(self, names: Iterable[KeyName] | None = None) -> dict[KeyName, _Entry]:
-        """Return the rows of these keys, or all rows."""
-        query = "SELECT camera, hour, wrapped, destroyed_ms FROM hour_key"
-        with self._sentences():
-            if names is None:
-                return {(CameraId(c), h): _Entry(wrapped, gone) for c, h, wrapped, gone in self._connection.execute(query)}
-            found: dict[KeyName, _Entry] = {}
-            for name in names:
-                for camera, hour, wrapped, gone in self._connection.execute(f"{query} WHERE camera = ? AND hour = ?", name):
-                    found[CameraId(camera), hour] = _Entry(wrapped, gone)
-            return found
-
-    def hours(self, camera: CameraId, before: int) -> list[int]:
-        query = (
-            "SELECT camera, hour, wrapped, destroyed_ms FROM hour_key WHERE camera = ? AND hour < ? AND wrapped IS NOT NULL ORDER BY hour"
-        )
-        with self._sentences():
-            return [hour for _, hour, _, _ in self._connection.execute(query, (camera, before))]
-
-    def put(self, entries: dict[KeyName, _Entry]) -> None:
-        """Write these rows in one durable commit."""
-        if not entries:
-            return
-        with self._sentences(), self._transaction():
-            for (camera, hour), entry in entries.items():
-                self._connection.execute(
-                    "INSERT INTO hour_key(camera, hour, wrapped, destroyed_ms) VALUES (?, ?, ?, ?) "
-                    "ON CONFLICT(camera, hour) DO UPDATE SET wrapped = excluded.wrapped, destroyed_ms = excluded.destroyed_ms",
-                    (camera, hour, entry.wrapped, entry.destroyed_ms),
-                )
-
-    def close(self) -> None:
-        self._connection.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        finally:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-
-    @contextmanager
-    def _sentences(self) -> Iterator[None]:
-        try:
-            yield
-        except dbapi2.OperationalError as err:
-            raise Unavailable(f"{self.path} can't be read or written now: {err}. Look at its disk; then start again.") from err
-        except dbapi2.DatabaseError as err:
-            raise Unavailable(f"{self.path} is damaged: {err}. Move it away; it is made again from the other copy.") from err
-
-
-def _opened(path: Path, undo: ExitStack) -> _Copy:
+def _opened(path: Path, undo: ExitStack) -> Copy:
     try:
-        copy = _Copy(path)
+        copy = Copy(path)
     except OSError as err:
         raise ConfigError(f"{path} can't be opened: {err.strerror}. Is its disk mounted, and the folder there?") from err
     undo.callback(copy.close)
@@ -403,7 +317,7 @@ def _open_lock(path: Path) -> int:
         raise ConfigError(f"{path} can't be opened: {err.strerror}. Is its disk mounted, and the folder there?") from err
 
 
-def _bring_together(first: _Copy, second: _Copy, keks: KeySource) -> None:
+def _bring_together(first: Copy, second: Copy, keks: KeySource) -> None:
     """Make both copies one store with the same rows."""
     _identify(first, second, keks)
     held = first.entries(), second.entries()
@@ -415,12 +329,12 @@ def _bring_together(first: _Copy, second: _Copy, keks: KeySource) -> None:
         copy.put(missing)
 
 
-def _identify(first: _Copy, second: _Copy, keks: KeySource) -> None:
+def _identify(first: Copy, second: Copy, keks: KeySource) -> None:
     known = tuple(aes_key_wrap(kek, _KEK_CHECK) for kek in keks.fresh())
     found = {copy: identity for copy in (first, second) if (identity := copy.identity()) is not None}
     for copy, (number, _, _check) in found.items():
-        if number != FORMAT:
-            raise ConfigError(f"{copy.path} has format {number}; this program knows format {FORMAT}.")
+        if number not in (FORMAT, FORMAT_WITHOUT_SURVIVORS):
+            raise ConfigError(f"{copy.path} has format {number}; this program knows format {FORMAT}. Run the version that wrote it.")
     strange = [copy for copy, (_, _, check) in found.items() if check not in known]
     if strange and len(strange) < len(found):
         fitting = next(copy for copy in found if copy not in strange)
@@ -440,20 +354,33 @@ def _identify(first: _Copy, second: _Copy, keks: KeySource) -> None:
     for copy in (first, second):
         if copy not in found:
             copy.identify(store_id, known[-1])
+        elif found[copy][0] != FORMAT:
+            copy.bring_up_to_date()
 
 
-def _merged(first: dict[KeyName, _Entry], second: dict[KeyName, _Entry], keks: KeySource) -> dict[KeyName, _Entry]:
+def _merged(first: dict[KeyName, Entry], second: dict[KeyName, Entry], keks: KeySource) -> dict[KeyName, Entry]:
     """Return what both copies should hold: a destruction in either wins, a key in one is the key of both."""
-    merged = {**second, **first}
-    for name in first.keys() & second.keys():
-        ours, theirs = first[name], second[name]
-        if ours.wrapped is None or theirs.wrapped is None:
-            merged[name] = theirs if ours.wrapped is not None else ours
-        elif ours.wrapped != theirs.wrapped and not _same_key(ours.wrapped, theirs.wrapped, keks):
-            raise Unavailable(
-                f"The key store's copies hold different keys of camera {name[0]}, hour {name[1]}. Put back the copy that belongs here."
-            )
-    return merged
+    both = {name: _agreed(name, first[name], second[name], keks) for name in first.keys() & second.keys()}
+    return {**second, **first, **both}
+
+
+def _agreed(name: KeyName, ours: Entry, theirs: Entry, keks: KeySource) -> Entry:
+    """Return what both copies should hold of an hour that both know. Of survivors only those that none has destroyed."""
+    if ours == theirs:
+        return ours
+    if ours.wrapped is None and theirs.wrapped is None:
+        left = {one: key for one, key in ours.survivors.items() if one in theirs.survivors}
+        pairs = [(key, theirs.survivors[one]) for one, key in left.items()]
+        agreed = replace(ours, survivors=left)
+    elif ours.wrapped is None or theirs.wrapped is None:
+        return ours if ours.wrapped is None else theirs
+    else:
+        pairs, agreed = [(ours.wrapped, theirs.wrapped)], ours
+    if not all(one == other or _same_key(one, other, keks) for one, other in pairs):
+        raise Unavailable(
+            f"The key store's copies hold different keys of camera {name[0]}, hour {name[1]}. Put back the copy that belongs here."
+        )
+    return agreed
 
 
 def _same_key(ours: bytes, theirs: bytes, keks: KeySource) -> bool:
@@ -470,6 +397,10 @@ def _unwrapped(keks: KeySource, wrapped: bytes) -> bytes | None:
         raise Unavailable(f"A key of footage can't be opened now: {err}") from err
 
 
+def _opens(keks: tuple[bytes, ...], wrapped: bytes) -> bool:
+    return any(_unwrapped_by(kek, wrapped) is not None for kek in keks)
+
+
 def _unwrapped_by(kek: bytes, wrapped: bytes) -> bytes | None:
     try:
         return aes_key_unwrap(kek, wrapped)
@@ -477,5 +408,5 @@ def _unwrapped_by(kek: bytes, wrapped: bytes) -> bytes | None:
         return None
 
 
-def _changes(held: dict[KeyName, _Entry], wanted: dict[KeyName, _Entry]) -> dict[KeyName, _Entry]:
+def _changes(held: dict[KeyName, Entry], wanted: dict[KeyName, Entry]) -> dict[KeyName, Entry]:
     return {name: entry for name, entry in wanted.items() if held.get(name) != entry}

@@ -5,7 +5,8 @@ R1 the caller has a lease and a clock that it trusts               nothing chang
 R2 BEGIN IMMEDIATE                                                   from here on no hold comes into force
 R3 read lease, clock, holds and rule again; what is free of holds    nothing changed
 R4 mark the segments, append the batch; COMMIT   `retain:condemn`    the point of no return: a hold that comes later is told so
-R5 erase the files, sync their folders           `retain:erase`      a crash: the next pass erases what is condemned again
+R5 erase the files, sync their folders; destroy the keys of those that had outlived their hour's (`vms.store.keys`, F)
+                                                 `retain:erase`      a crash: the next pass does both again
 R6 BEGIN IMMEDIATE; delete the rows, close the batch; COMMIT `retain:purge`
 The file goes before its row: no file is left that neither a live row, nor a condemned one, nor the rule of orphans speaks of.
 """
@@ -19,14 +20,14 @@ from itertools import groupby
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
 
-from vms.domain.footage import SegmentState
-from vms.domain.hold import LEAST_CLOCK_ERROR, protected
+from vms.domain.footage import Segment, SegmentState
+from vms.domain.hold import LEAST_CLOCK_ERROR, HeldTime, joined, protected
 from vms.domain.ids import CameraId, SegmentId, StreamId, VolumeId, segment_id
 from vms.domain.purge import Batch, Purge, root_of
 from vms.domain.retention import ClockReading, StreamRule, free_times, lease_lasts, why_not_trusted
 from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
 from vms.domain.timespan import TICKS_PER_MS
-from vms.store import deletion_lease, hold_replica, purge_log, stream_rules, volumes
+from vms.store import deletion_lease, hold_replica, purge_log, segments, stream_rules, volumes
 from vms.store.database import Driver
 from vms.store.index_tables import GapRow, RunRow, SegmentRow, SegmentSideRow, VolumeRow
 from vms.store.prepared import Prepared, PreparedChange, PreparedInsert
@@ -38,6 +39,8 @@ STREAMS_AT_ONCE = 4
 """Streams in one transaction: a pass has a few minutes of each, and a commit takes as long for one as for these."""
 PURGE_STEPS = ("retain:condemn", "retain:erase", "retain:purge")
 HOUR_MS = 3_600_000
+_OPEN_MS = OPEN_SEGMENT_ALLOWANCE // timedelta(milliseconds=1)
+"""A segment that begins in an hour may end so much after it, and what was not published yet has no row: its key is needed still."""
 _END_TICKS = SegmentRow.start_ticks + SegmentRow.duration
 
 
@@ -47,6 +50,18 @@ class Doomed:
 
     id: SegmentId
     volume: VolumeId
+
+
+@dataclass(frozen=True, slots=True)
+class PartlyHeld:
+    """An hour of a camera of which holds keep a part; the rest is gone."""
+
+    camera_id: CameraId
+    hour: int
+    """Since 1970."""
+    streams: tuple[StreamId, ...]
+    left: tuple[Segment, ...]
+    """All that is left of it, each protected; by stream and start."""
 
 
 def condemn(
@@ -159,18 +174,49 @@ def empty_hours(connection: Connection, camera_id: CameraId, hours: Sequence[int
     mine = [rule for rule in stream_rules.rules(connection) if rule.camera_id == camera_id]
     if not mine:
         return []
-    # A segment that begins in an hour may end so much after it, and what was not published yet has no row: its key is needed still.
-    open_ms = OPEN_SEGMENT_ALLOWANCE // timedelta(milliseconds=1)
     free = _free_of(connection, camera_id, now_ms - max(rule.keep_ms for rule in mine))
     found = [
         hour
         for hour in hours
-        if any((start is None or start <= hour * HOUR_MS) and (hour + 1) * HOUR_MS + open_ms <= end for start, end in free)
+        if any((start is None or start <= hour * HOUR_MS) and (hour + 1) * HOUR_MS + _OPEN_MS <= end for start, end in free)
     ]
-    ruled = select(StreamRuleRow.stream_id)
-    unruled = connection.scalars(select(RunRow.stream_id).where(RunRow.stream_id.not_in(ruled)).distinct())
-    streams = [*(rule.stream_id for rule in mine), *map(StreamId, unruled)]
+    streams = [*(rule.stream_id for rule in mine), *_without_rule(connection)]
     return [hour for hour in found if not _holds_footage(connection, streams, hour)]
+
+
+def partly_held(connection: Connection, camera_id: CameraId, hours: Sequence[int], now_ms: int) -> list[PartlyHeld]:
+    """Return those of `hours` (since 1970) of a camera that are past every window and of which all that is left is held.
+
+    Left out is an hour that holds cover from end to end, since its key opens nothing else; and one with footage that is lost, which may
+    be found again, that is being destroyed still, or of a stream without a rule.
+    """
+    mine = [rule for rule in stream_rules.rules(connection) if rule.camera_id == camera_id]
+    if not mine:
+        return []
+    before_ms = now_ms - max(rule.keep_ms for rule in mine)
+    held = joined(protected(one, LEAST_CLOCK_ERROR) for one in hold_replica.of_camera(connection, camera_id))
+    streams, unruled, found = tuple(rule.stream_id for rule in mine), _without_rule(connection), list[PartlyHeld]()
+    for hour in hours:
+        past = (hour + 1) * HOUR_MS + _OPEN_MS <= before_ms
+        if not past or any(one.covers(hour * HOUR_MS, (hour + 1) * HOUR_MS) for one in held) or _holds_footage(connection, unruled, hour):
+            continue
+        left = _left_of(connection, streams, hour, held)
+        if left is not None:
+            found.append(PartlyHeld(camera_id, hour, streams, left))
+    return found
+
+
+def _left_of(connection: Connection, streams: Sequence[StreamId], hour: int, held: Sequence[HeldTime]) -> tuple[Segment, ...] | None:
+    """Return the segments that begin in an hour; None unless each is there and protected."""
+    left = [row for stream in streams for row in segments.began_in(connection, stream, hour * HOUR_MS, (hour + 1) * HOUR_MS)]
+    kept = (row.state is SegmentState.LIVE and any(one.overlaps(row.start_ticks, row.end_ticks) for one in held) for row in left)
+    return tuple(left) if all(kept) else None
+
+
+def _without_rule(connection: Connection) -> list[StreamId]:
+    """Return the streams that have footage and no rule: it may be anybody's."""
+    ruled = select(StreamRuleRow.stream_id)
+    return [StreamId(one) for one in connection.scalars(select(RunRow.stream_id).where(RunRow.stream_id.not_in(ruled)).distinct())]
 
 
 def _holds_footage(connection: Connection, streams: Sequence[StreamId], hour: int) -> bool:

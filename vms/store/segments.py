@@ -65,6 +65,12 @@ def at(connection: Connection, stream_id: StreamId, ticks: int) -> Segment | Non
     return segment if segment is not None and ticks < segment.end_ticks else None
 
 
+def began_in(connection: Connection, stream_id: StreamId, start_ms: int, end_ms: int) -> list[Segment]:
+    """Return the segments of a stream, in any state, that began in [start_ms, end_ms), by start."""
+    query = _SEGMENTS.where(SegmentRow.stream_id == stream_id, SegmentRow.start_ms >= start_ms, SegmentRow.start_ms < end_ms)
+    return [_segment(row) for row in connection.execute(query.order_by(SegmentRow.start_ms))]
+
+
 def oldest_ms(connection: Connection, stream_id: StreamId) -> int | None:
     """Return when the oldest segment of a stream, in any state, begins, in ms since 1970; None when there is none."""
     oldest: int | None = connection.scalar(select(func.min(SegmentRow.start_ms)).where(SegmentRow.stream_id == stream_id))

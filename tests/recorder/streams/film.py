@@ -105,6 +105,9 @@ class _Keys:
     def hour_key(self, _camera: int, _hour: int, /) -> bytes:
         return bytes(32)
 
+    def survivor_key(self, _camera: int, _hour: int, _segment: str, /) -> None:
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Print:

@@ -28,13 +28,17 @@ SALT = bytes(range(100, 116))
 
 
 class Keys:
-    """A key store of one key."""
+    """A key store of one key: an hour's, or that of a segment which outlives it."""
 
-    def __init__(self, key: bytes | None = HOUR_KEY) -> None:
+    def __init__(self, key: bytes | None = HOUR_KEY, *, survivor: bytes | None = None) -> None:
         self._key = key
+        self._survivor = survivor
 
     def hour_key(self, camera: CameraId, hour: int, /) -> bytes | None:
         return self._key if (camera, hour) == (CAMERA, HOUR) else None
+
+    def survivor_key(self, camera: CameraId, hour: int, segment: SegmentId, /) -> bytes | None:
+        return self._survivor if (camera, hour, segment) == (CAMERA, HOUR, SEGMENT) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +74,11 @@ def made_segment(
     salt: bytes = SALT,
     start_ticks: int = START_TICKS,
     hour_key: bytes = HOUR_KEY,
+    stream: StreamId = STREAM,
 ) -> Made:
     """Encode the samples of a clip, a fragment between each two `borders`."""
     source = made or clip()
-    segment = segment_id(STREAM, start_ticks // TICKS_PER_MS)
+    segment = segment_id(stream, start_ticks // TICKS_PER_MS)
     sealing = encoder(segment, salt=salt, hour_key=hour_key)
     init = init_segment(source.sets)
     records, sealed = [init], [joined(sealing.encode_record(init, ()))]

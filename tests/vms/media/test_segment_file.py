@@ -40,6 +40,7 @@ from vms.media.segment_file import (
     digest_file,
     encrypted_size,
     file_offset,
+    scan,
 )
 from vms.media.segment_layout import MAX_RECORD_BYTES
 
@@ -207,6 +208,20 @@ def test_a_file_under_another_segments_name_is_refused() -> None:
 def test_a_destroyed_hour_key_is_said_so() -> None:
     with _stored(made_segment().file) as stored, pytest.raises(NotFound, match="destroyed"):
         SegmentReader(stored, Keys(None))
+
+
+def test_a_segment_that_outlives_the_key_of_its_hour_opens_with_its_own_and_no_other_does() -> None:
+    made = made_segment()
+    keys = Keys(None, survivor=derive_key(HOUR_KEY, SALT, SEGMENT))
+    with _stored(made.file) as stored:
+        assert b"".join(SegmentReader(stored, keys, made.fragments).records()) == made.plaintext
+        assert scan(stored, keys, segment=SEGMENT).file_digest == made.file_digest
+    other = made_segment(start_ticks=START_TICKS + 60 * 90_000)
+    with _stored(other.file) as stored:
+        with pytest.raises(NotFound, match="destroyed"):
+            SegmentReader(stored, keys)
+        with pytest.raises(Corrupt):
+            SegmentReader(stored, derive_key(HOUR_KEY, SALT, SEGMENT)).read(0, 1)
 
 
 def test_a_wrong_hour_key_opens_nothing() -> None:

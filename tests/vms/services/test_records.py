@@ -38,7 +38,7 @@ from vms.services.log_proof import sign_checkpoint
 from vms.services.log_verify import verify_log
 from vms.services.policies import NewPolicy, set_policy
 from vms.services.sessions import open_session
-from vms.store import access_log, coverage, keys, mails, people, proposals, views
+from vms.store import access_log, coverage, key_copy, mails, people, proposals, views
 from vms.store import records as stored
 from vms.store.database import Engines
 from vms.store.mails import Letter
@@ -71,7 +71,7 @@ def test_every_table_of_the_node_index_is_registered() -> None:
 
 
 def test_every_table_of_the_key_store_is_registered() -> None:
-    source = Path(keys.__file__).read_text(encoding="utf-8")
+    source = Path(key_copy.__file__).read_text(encoding="utf-8")
     assert set(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", source)) == _names(Place.KEYS)
 
 

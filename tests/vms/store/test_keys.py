@@ -1,63 +1,35 @@
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
-from pysqlite3 import dbapi2
 
 from tests.factories import FixedKeys
+from tests.vms.store.key_copies import Copies, Failed, fail, raw, rows
 from tests.vms.store.keys_child import CAMERA, DESTROYED_AT, KEK
 from tests.vms.store.killed import killed_at
 from vms.crypto import KeySource
 from vms.domain.ids import CameraId
 from vms.errors import ConfigError, Unavailable
 from vms.store.failpoints import armed
+from vms.store.key_copy import Copy, Entry
 from vms.store.key_files import KeyFiles
-from vms.store.keys import CREATE_STEPS, DESTROY_STEPS, LOCK_NAME, REWRAP_STEPS, KeyName, KeyStore, Rewrapped, _Copy
+from vms.store.keys import CREATE_STEPS, DESTROY_STEPS, REWRAP_STEPS, KeyName, KeyStore, Rewrapped
 
 CHILD = "tests.vms.store.keys_child"
 NEXT = bytes(range(32, 64))
-Rows = dict[tuple[int, int], bytes | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Copies:
-    """Where the two copies are."""
-
-    one: Path
-    two: Path
-
-    @contextmanager
-    def store(self, *keks: bytes) -> Iterator[KeyStore]:
-        opened = KeyStore.open(self.one, self.two, FixedKeys(keks or (KEK,)))
-        try:
-            yield opened
-        finally:
-            opened.close()
-
-    def lock_is_free(self) -> bool:
-        with (self.one.parent / LOCK_NAME).open("rb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-        return True
 
 
 @pytest.fixture
 def copies(tmp_path: Path) -> Copies:
-    for name in ("keys1", "keys2"):
-        (tmp_path / name).mkdir()
-    return Copies(tmp_path / "keys1" / "keys.db", tmp_path / "keys2" / "keys.db")
+    return Copies.in_folder(tmp_path)
 
 
 def test_a_key_is_made_once_and_found_again(copies: Copies) -> None:
@@ -81,14 +53,14 @@ def test_every_camera_and_hour_has_a_key_of_its_own(copies: Copies) -> None:
 def test_both_copies_hold_the_same_wrapped_keys_and_nothing_in_the_clear(copies: Copies) -> None:
     with copies.store() as store:
         key = store.ensure(CAMERA, [1])[1]
-    assert _rows(copies.one) == _rows(copies.two) != {}
+    assert rows(copies.one) == rows(copies.two) != {}
     assert key not in copies.one.read_bytes() + copies.two.read_bytes()
 
 
 def test_a_destroyed_key_is_gone_from_both_files_and_stays_gone(copies: Copies) -> None:
     with copies.store() as store:
         store.ensure(CAMERA, [1, 2])
-        wrapped = _rows(copies.one)[CAMERA, 1]
+        wrapped = rows(copies.one)[CAMERA, 1]
         assert wrapped is not None
         assert wrapped in copies.one.read_bytes()
         store.destroy(CAMERA, 1, at=DESTROYED_AT)
@@ -96,7 +68,7 @@ def test_a_destroyed_key_is_gone_from_both_files_and_stays_gone(copies: Copies) 
         assert store.hour_key(CAMERA, 1, create=True) is None
         assert store.ensure(CAMERA, [1, 2]).keys() == {2}
     for copy in (copies.one, copies.two):
-        assert _rows(copy)[CAMERA, 1] is None
+        assert rows(copy)[CAMERA, 1] is None
         assert all(wrapped not in file.read_bytes() for file in copy.parent.iterdir())
 
 
@@ -105,7 +77,7 @@ def test_destroying_again_or_ahead_leaves_a_tombstone(copies: Copies) -> None:
         for _ in range(2):
             store.destroy(CAMERA, 9, at=DESTROYED_AT)
         assert store.hour_key(CAMERA, 9, create=True) is None
-    assert _rows(copies.one) == _rows(copies.two) == {(CAMERA, 9): None}
+    assert rows(copies.one) == rows(copies.two) == {(CAMERA, 9): None}
 
 
 @pytest.mark.slow
@@ -114,10 +86,10 @@ def test_a_kill_while_keys_are_made_loses_no_key_that_was_handed_out(copies: Cop
     with copies.store() as store:
         earlier = store.ensure(CAMERA, [1])
     killed_at(step, CHILD, "create", copies.one, copies.two)
-    left = _rows(copies.one)
+    left = rows(copies.one)
     with copies.store() as store:
         assert store.ensure(CAMERA, [1]) == earlier
-        assert _rows(copies.one) == _rows(copies.two) == left
+        assert rows(copies.one) == rows(copies.two) == left
         assert (store.hour_key(CAMERA, 2) is None) == (step == CREATE_STEPS[0])
 
 
@@ -127,30 +99,30 @@ def test_a_kill_while_a_key_is_destroyed_never_brings_it_back(copies: Copies, st
     with copies.store() as store:
         store.ensure(CAMERA, [1, 2])
     killed_at(step, CHILD, "destroy", copies.one, copies.two)
-    begun = _rows(copies.one)[CAMERA, 1] is None
+    begun = rows(copies.one)[CAMERA, 1] is None
     assert begun == (step != DESTROY_STEPS[0])
     with copies.store() as store:
         assert (store.hour_key(CAMERA, 1) is None) == begun
         assert store.hour_key(CAMERA, 2) is not None
-    assert _rows(copies.one) == _rows(copies.two)
+    assert rows(copies.one) == rows(copies.two)
 
 
 @pytest.mark.parametrize("step", [*CREATE_STEPS, *DESTROY_STEPS])
-def test_the_next_call_mends_what_one_that_failed_left(copies: Copies, step: str) -> None:
+def test_the_next_call_mends_what_one_thatfailed_left(copies: Copies, step: str) -> None:
     with copies.store() as store, copies.store() as other:
         store.ensure(CAMERA, [1])
-        with armed(step, _fail), pytest.raises(Failed):
+        with armed(step, fail), pytest.raises(Failed):
             store.ensure(CAMERA, [1, 2]) if step in CREATE_STEPS else store.destroy(CAMERA, 1, at=DESTROYED_AT)
         found = other.ensure(CAMERA, [1, 2])
         assert found == store.ensure(CAMERA, [1, 2])
         assert found.keys() == ({2} if step in DESTROY_STEPS[1:] else {1, 2})
-        assert _rows(copies.one) == _rows(copies.two)
+        assert rows(copies.one) == rows(copies.two)
 
 
 def test_look_ups_see_a_destruction_as_soon_as_the_first_copy_has_it(copies: Copies) -> None:
     with copies.store() as store, copies.store() as other:
         store.ensure(CAMERA, [1])
-        with armed("keys:destroy:b", _fail), pytest.raises(Failed):
+        with armed("keys:destroy:b", fail), pytest.raises(Failed):
             store.destroy(CAMERA, 1, at=DESTROYED_AT)
         assert other.hour_key(CAMERA, 1) is None
 
@@ -164,7 +136,7 @@ def test_a_lost_copy_is_made_again_from_the_other(copies: Copies, lost: str) -> 
     with copies.store() as store:
         assert store.hour_key(CAMERA, 1) == keys[1]
         assert store.hour_key(CAMERA, 2) is None
-    assert _rows(copies.one) == _rows(copies.two)
+    assert rows(copies.one) == rows(copies.two)
 
 
 @pytest.mark.parametrize("restored", ["one", "two"])
@@ -195,27 +167,27 @@ def test_two_stores_are_not_mixed(copies: Copies, tmp_path: Path) -> None:
 def test_copies_with_different_keys_of_one_hour_are_not_guessed_about(copies: Copies) -> None:
     with copies.store() as store:
         store.ensure(CAMERA, [1, 2])
-    rows = _rows(copies.two)
-    with _raw(copies.two) as connection:
-        connection.execute("UPDATE hour_key SET wrapped = ? WHERE hour = 1", (rows[CAMERA, 2],))
+    left = rows(copies.two)
+    with raw(copies.two) as connection:
+        connection.execute("UPDATE hour_key SET wrapped = ? WHERE hour = 1", (left[CAMERA, 2],))
     with pytest.raises(Unavailable, match="different keys of camera 7, hour 1"), copies.store():
         pass
-    assert _rows(copies.two)[CAMERA, 1] == rows[CAMERA, 2]
+    assert rows(copies.two)[CAMERA, 1] == left[CAMERA, 2]
 
 
 def test_a_wrong_node_key_is_found_out_before_a_key_is_made_with_it(copies: Copies) -> None:
     with copies.store() as store:
         store.ensure(CAMERA, [1])
-    before = _rows(copies.one)
+    before = rows(copies.one)
     with pytest.raises(ConfigError, match=r"node_kek\.key"), copies.store(bytes(32)):
         pass
-    assert _rows(copies.one) == before
+    assert rows(copies.one) == before
 
 
 def test_a_damaged_key_is_unavailable_and_condemns_no_footage(copies: Copies) -> None:
     with copies.store() as store:
         store.ensure(CAMERA, [1])
-        with _raw(copies.one) as connection:
+        with raw(copies.one) as connection:
             connection.execute("UPDATE hour_key SET wrapped = ?", (bytes(40),))
         with pytest.raises(Unavailable, match="damaged"):
             store.hour_key(CAMERA, 1)
@@ -280,7 +252,7 @@ def test_a_store_opens_with_either_of_two_keys_and_wraps_what_is_new_under_the_n
     with copies.store(KEK, NEXT) as store:
         new = store.ensure(CAMERA, [2])
         assert store.ensure(CAMERA, [1]) == old
-    cells = _rows(copies.one)
+    cells = rows(copies.one)
     assert aes_key_unwrap(KEK, cells[CAMERA, 1] or b"") == old[1]
     assert aes_key_unwrap(NEXT, cells[CAMERA, 2] or b"") == new[2]
 
@@ -309,7 +281,7 @@ def test_what_a_key_does_not_open_in_either_copy_is_named(copies: Copies, monkey
     left = {(CAMERA, hour) for hour in (0, 1, 3, 4)}
     with copies.store(KEK, NEXT) as store:
         assert store.unopenable((NEXT,)) == left
-        with armed("keys:rewrap:b", _fail), pytest.raises(Failed):
+        with armed("keys:rewrap:b", fail), pytest.raises(Failed):
             store.rewrap()
         assert store.unopenable((NEXT,)) == left
         store.rewrap()
@@ -319,17 +291,17 @@ def test_what_a_key_does_not_open_in_either_copy_is_named(copies: Copies, monkey
 
 def test_no_process_waits_while_a_rotation_reads_every_key(copies: Copies, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a million of them take seconds."""
-    page = _Copy.page
+    page = Copy.page
     found: list[bytes] = []
     with _opened(copies, FixedKeys((KEK,))) as running, _opened(copies, FixedKeys((KEK, NEXT))) as rotating:
         running.ensure(CAMERA, [1])
 
-        def beside(copy: _Copy, after: KeyName | None, limit: int) -> dict[KeyName, bytes]:
+        def beside(copy: Copy, after: KeyName | None, limit: int) -> dict[KeyName, Entry]:
             assert copies.lock_is_free()
             found.append(running.ensure(CAMERA, [1])[1])
             return page(copy, after, limit)
 
-        monkeypatch.setattr(_Copy, "page", beside)
+        monkeypatch.setattr(Copy, "page", beside)
         assert rotating.unopenable((NEXT,)) == {(CAMERA, 1)}
     assert len(found) == 4
 
@@ -371,17 +343,17 @@ def test_copies_that_need_different_keys_are_refused_and_neither_is_called_the_o
 
 
 @pytest.mark.parametrize("step", REWRAP_STEPS)
-def test_the_next_open_goes_on_with_what_a_rotation_that_failed_left(copies: Copies, step: str) -> None:
+def test_the_next_open_goes_on_with_what_a_rotation_thatfailed_left(copies: Copies, step: str) -> None:
     with copies.store(KEK) as store:
         keys = store.ensure(CAMERA, [1, 2])
-    with copies.store(KEK, NEXT) as store, armed(step, _fail), pytest.raises(Failed):
+    with copies.store(KEK, NEXT) as store, armed(step, fail), pytest.raises(Failed):
         _rotate(store)
     with copies.store(KEK, NEXT) as store:
         assert store.ensure(CAMERA, [1, 2]) == keys
         _rotate(store)
     with copies.store(NEXT) as store:
         assert store.ensure(CAMERA, [1, 2]) == keys
-    assert _rows(copies.one) == _rows(copies.two)
+    assert rows(copies.one) == rows(copies.two)
 
 
 def test_a_store_that_is_open_in_another_process_reads_and_makes_keys_through_a_rotation(copies: Copies, tmp_path: Path) -> None:
@@ -451,26 +423,3 @@ def _opened(copies: Copies, keks: KeySource) -> Iterator[KeyStore]:
         yield store
     finally:
         store.close()
-
-
-class Failed(Exception):
-    pass
-
-
-def _fail() -> None:
-    raise Failed
-
-
-def _rows(path: Path) -> Rows:
-    with _raw(path) as connection:
-        rows = connection.execute("SELECT camera, hour, wrapped FROM hour_key")
-        return {(camera, hour): wrapped for camera, hour, wrapped in rows}
-
-
-@contextmanager
-def _raw(path: Path) -> Iterator[dbapi2.Connection]:
-    connection = dbapi2.connect(str(path), isolation_level=None)
-    try:
-        yield connection
-    finally:
-        connection.close()
