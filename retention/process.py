@@ -20,10 +20,11 @@ from retention.deletion import Deletion, Due, Passed, due
 from retention.disks import Disks
 from retention.node import RetentionNode, opened_node
 from retention.orders import holds_changed, take_orders
-from retention.proof import DayProof, Standing
+from retention.proof import Standing
 from retention.reconcile import Stopped, is_due, reconcile
 from vms.clock import Clock
 from vms.config import Settings
+from vms.domain.day_proof import DayProof
 from vms.domain.ids import CameraId
 from vms.domain.people import Actor
 from vms.domain.timespan import Timespan
@@ -41,6 +42,8 @@ AGAIN_MINUTES = 5
 DISKS_SECONDS = 10
 LOOK_SECONDS = 1
 """A hold is in force within so long where node and hub are one machine."""
+SPOT_CHECK_SECONDS = 2
+"""Somebody waits for it, at a page."""
 RECONCILE_AFTER_START = timedelta(minutes=2)
 """The recorder, started at the same moment, first takes in what a crash left."""
 RECONCILE_HOUR = 10
@@ -158,6 +161,18 @@ class _Jobs:
         self._next = began + 60 * (PASS_MINUTES if passed.paused is None and not self._low else AGAIN_MINUTES)
         self._tell(passed)
 
+    def answer_spot_checks(self) -> None:
+        """Look into what people want to know of a camera's day."""
+        try:
+            with self._node.index.answering():
+                for asked in self._node.hub.spot_checks(self._node.node_id):
+                    found = proof.prove_day(self._node, asked.camera_id, asked.day)
+                    self._node.hub.answer_spot_check(self._node.node_id, asked.id, found, at=self._node.clock.now())
+        except Unavailable:
+            return  # `look` says so
+        except VmsError as err:
+            log.error("spot check not answered", reason=str(err))
+
     def reconcile(self) -> None:
         """Compare index and files, unless that was done just now."""
         try:
@@ -185,6 +200,7 @@ def _work(node: RetentionNode, lock_path: Path, disks: Disks, stopping: threadin
     now = node.clock.now()
     scheduler.add_job(jobs.look, IntervalTrigger(seconds=LOOK_SECONDS, timezone=UTC), next_run_time=now)
     scheduler.add_job(jobs.look_at_disks, IntervalTrigger(seconds=DISKS_SECONDS, timezone=UTC), next_run_time=now)
+    scheduler.add_job(jobs.answer_spot_checks, IntervalTrigger(seconds=SPOT_CHECK_SECONDS, timezone=UTC), next_run_time=now)
     scheduler.add_job(jobs.make_pass, IntervalTrigger(minutes=AGAIN_MINUTES, timezone=UTC), next_run_time=now)
     scheduler.add_job(jobs.reconcile, CronTrigger(hour=RECONCILE_HOUR, minute=40, timezone=UTC), next_run_time=now + RECONCILE_AFTER_START)
     scheduler.start()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import Connection
 
 from retention.node import RetentionNode
+from vms.domain.day_proof import DayProof, Verdict
 from vms.domain.hold import LEAST_CLOCK_ERROR, HeldTime, protected
 from vms.domain.ids import CameraId, HoldId, SegmentId, StreamId, split_segment_id
-from vms.domain.purge import Purge, PurgeHead
+from vms.domain.purge import PurgeHead
 from vms.domain.retention import AT_WORK
 from vms.domain.timespan import TICKS_PER_MS, Timespan, datetime_of_ms, ms_of
 from vms.errors import VmsError
@@ -24,52 +24,6 @@ from vms.store.volumes import VolumeRecord
 
 _DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
 _MS = timedelta(milliseconds=1)
-
-
-class Verdict(StrEnum):
-    GONE = "gone"
-    """Its window is over, and nothing is left but what a sealed hold may keep: of that nobody is told, whether there is any or not."""
-    HELD = "held"
-    """Its window is over, and whatever is left is kept by a hold."""
-    KEPT = "kept"
-    """Its window is not over, or not for so long that a pass has been."""
-    LEFT = "left"
-    """Something is left that should be gone."""
-    UNSEEN = "unseen"
-    """Its window is over and nothing was found, but not every volume could be looked through."""
-    BROKEN = "broken"
-    """The purge log is not as it was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class DayProof:
-    """What became of a camera's footage of a day. Moments of the log are milliseconds since 1970."""
-
-    camera_id: CameraId
-    day: Timespan
-    verdict: Verdict
-    keeps_days: float | None
-    """None: no window was ever said, so everything stays."""
-    over_at: datetime | None
-    """When the window of the day's last moment ends."""
-    held: tuple[HoldId, ...]
-    """Holds that protect some of the day. What a sealed one keeps alone counts as gone, here and below."""
-    purges: tuple[Purge, ...]
-    rows: int
-    """Segments of the day in the index."""
-    files: int
-    """Files of the day on this machine's volumes, by looking for them."""
-    keys_there: int
-    keys_destroyed: int
-    """Of the hours that begin in the day."""
-    entries: int
-    """Of the purge log, each followed from the first."""
-    broken_at: int | None
-    """The first position of the purge log that is not as it was written."""
-    heads: int
-    """Positions that the access log knows, and that were compared."""
-    unmounted: tuple[str, ...]
-    """Volumes that could not be looked through."""
 
 
 def note_head(node: RetentionNode) -> None:

@@ -62,6 +62,7 @@ _LEAST_RECORD_DAYS = {
     "screens": (7, "sessions there are asked for it"),
     "mails": (30, "as long as it is there nobody is told the same twice"),
     "coverage": (1, "a day's figures are read on the next"),
+    "spot_checks": (30, "whoever asked files what was found"),
     "states": (1, "they are shown as long as somebody may ask why a camera is gone"),
 }
 
@@ -79,6 +80,7 @@ class RecordDays(BaseModel):
     mails: int = 30
     coverage: int = 30
     states: int = 30
+    spot_checks: int = 400
 
     @field_validator("*")
     @classmethod

@@ -51,6 +51,7 @@ from web.routers import (
     rules,
     screens,
     session,
+    spot_checks,
     waiting,
 )
 from web.security import Guard
@@ -75,6 +76,7 @@ ROUTERS = (
     hold_pages.router,
     policies.router,
     policy_pages.router,
+    spot_checks.router,
     emergency.router,
     rules.router,
     log.router,

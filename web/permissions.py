@@ -139,6 +139,7 @@ PolicyReader = Annotated[Person, need(Permission.POLICY_READ)]
 PolicySetter = Annotated[Person, need_proved(Permission.POLICY_SET)]
 PolicyDrafter = Annotated[Person, need_proved_keeping(Permission.POLICY_SET)]
 PolicyConfirmer = Annotated[Person, need_proved(Permission.POLICY_CONFIRM)]
+DeletionChecker = Annotated[Person, need(Permission.DELETION_CHECK)]
 LogReader = Annotated[Person, need(Permission.LOG_READ)]
 ANYBODY = need(Permission.PUBLIC)
 

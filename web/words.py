@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState
+from vms.domain.day_proof import Verdict
 from vms.domain.footage import GapReason
 from vms.domain.hold import HoldKind
 from vms.domain.legal_hold import HoldState
@@ -75,6 +78,7 @@ ACTS = {
     Permission.POLICY_CONFIRM: "confirm that footage is kept for fewer days",
     Permission.HOLD_START: "keep footage at once",
     Permission.HOLD_SEAL: "place and see holds that the law keeps secret",
+    Permission.DELETION_CHECK: "check what was deleted",
     Permission.SIGNED_IN: "open this with an account",
     Permission.SESSION_OWN: "prove who they are and sign out",
     Permission.PUBLIC: "open this",
@@ -105,6 +109,7 @@ ASK = {
     Permission.POLICY_CONFIRM: "Ask the Director.",
     Permission.HOLD_START: "Ask the Director.",
     Permission.HOLD_SEAL: "Ask the Director.",
+    Permission.DELETION_CHECK: "Ask the Director.",
     Permission.SIGNED_IN: "Ask IT.",
     Permission.SESSION_OWN: "Ask IT.",
     Permission.PUBLIC: "",
@@ -134,6 +139,33 @@ STATE_SENTENCES = {
     CameraState.PAUSED: "Paused.",
     CameraState.OFF: "Switched off in its settings.",
     CameraState.DISK_FULL: "Disk full, not recording.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictWords:
+    """What became of a camera's day."""
+
+    short: str
+    sentence: str
+    wrong: bool = False
+
+
+DAY_VERDICTS = {
+    Verdict.GONE: VerdictWords(
+        "Gone", "Gone: its window is over, no hold that may be spoken of keeps any of it, and nothing else is left."
+    ),
+    Verdict.HELD: VerdictWords("Kept by a legal hold", "Its window is over, and what is left is kept by a legal hold."),
+    Verdict.KEPT: VerdictWords("Kept: its window is not over", "Kept: its window is not over, or only just."),
+    Verdict.LEFT: VerdictWords(
+        "Left, and should be gone", "Left: its window is over, no hold keeps it, and some of it is still there.", wrong=True
+    ),
+    Verdict.UNSEEN: VerdictWords(
+        "Not every disk was there", "Nothing was found, but not every volume could be looked through.", wrong=True
+    ),
+    Verdict.BROKEN: VerdictWords(
+        "The purge log was changed", "The purge log is not as it was written. What it says proves nothing from there on.", wrong=True
+    ),
 }
 RECORDER_AWAY = "The recorder does not answer."
 

@@ -42,6 +42,7 @@ PAGES = {
     "/emergency", "/emergency/new", "/emergency/reviews", "/emergency/{number}/review",
     "/keep", "/holds", "/holds/new", "/holds/report", "/holds/{number}", "/holds/{number}/sheet", "/holds/{number}/release",
     "/policy", "/policy/new",
+    "/spot-checks", "/spot-checks/{number}",
 }  # fmt: skip
 
 

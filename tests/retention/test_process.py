@@ -11,7 +11,6 @@ from sqlalchemy import update
 
 from retention import process
 from retention.disks import Disks
-from retention.proof import Verdict
 from tests.factories import STREAM
 from tests.recorder.test_health import a_stream
 from tests.retention.world import DAY, World
@@ -20,6 +19,7 @@ from vms.cli import retain
 from vms.clock import SystemClock
 from vms.config import VolumeSetting
 from vms.domain.camera import NodeConfiguration, RecordingMode
+from vms.domain.day_proof import Verdict
 from vms.domain.footage import Run
 from vms.store import runs, stream_config
 from vms.store.ballast import BALLAST, ballast_bytes, is_whole

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from retention.proof import DayProof, Verdict, note_head, prove_day, standings
+from retention.proof import note_head, prove_day, standings
 from tests.factories import NOW, after
 from tests.retention.footage import CAMERA
 from tests.retention.world import DAY, World
+from vms.domain.day_proof import DayProof, Verdict
 from vms.domain.purge import FIRST_HASH
 from vms.domain.timespan import Timespan, datetime_of_ms, ms_of
 from vms.store import purge_log

@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 
 from retention.deletion import Due, due
 from retention.orders import take_orders
-from retention.proof import DayProof, Standing, Verdict, prove_day, standings
+from retention.proof import Standing, prove_day, standings
 from tests.factories import NOW, STREAM
 from tests.retention.footage import CAMERA
 from tests.retention.world import DAY, World
+from vms.domain.day_proof import DayProof, Verdict
 from vms.domain.hold import HeldTime
 from vms.domain.ids import CameraId
 from vms.domain.policy import Window

@@ -11,13 +11,15 @@ from retention.deletion import Deletion, Passed
 from retention.node import RetentionNode
 from tests.factories import NOW, STREAM, FixedKeys, after
 from tests.retention.footage import CAMERA, footage
+from vms.domain.day_proof import DayProof
 from vms.domain.footage import Segment, SegmentState
 from vms.domain.hold import HeldTime, HoldAnswer, HoldChange
-from vms.domain.ids import CameraId, HoldId, NodeId, StreamId
+from vms.domain.ids import CameraId, HoldId, NodeId, SpotCheckId, StreamId
 from vms.domain.purge import PurgeHead
 from vms.domain.retention import Orders, StreamRule
+from vms.domain.spot_check import AskedDay
 from vms.domain.timespan import ms_of
-from vms.errors import Conflict, Unavailable
+from vms.errors import Conflict, Corrupt, Unavailable
 from vms.store import purge_log, segments, volumes
 from vms.store.database import Engines
 from vms.store.files import Volume
@@ -54,10 +56,13 @@ class ToldHub:
     changes: list[HoldChange] = field(default_factory=list)
     streams: dict[StreamId, CameraId] = field(default_factory=lambda: {STREAM: CAMERA})
     away: bool = False
+    damaged: bool = False
     answers: list[HoldAnswer] = field(default_factory=list)
     applied: int = 0
     sure: list[bool] = field(default_factory=list)
     heads: list[PurgeHead] = field(default_factory=list)
+    asked: list[AskedDay] = field(default_factory=list)
+    proofs: dict[SpotCheckId, DayProof] = field(default_factory=dict)
 
     @property
     def seq(self) -> int:
@@ -95,6 +100,17 @@ class ToldHub:
 
     def noted_purges(self, _node: NodeId) -> dict[int, str]:
         return {head.position: head.hash.hex() for head in self.heads}
+
+    def spot_checks(self, _node: NodeId) -> list[AskedDay]:
+        if self.away:
+            raise Unavailable("The hub does not answer.")
+        if self.damaged:
+            raise Corrupt("The central database can't be read as a database.")
+        return [one for one in self.asked if one.id not in self.proofs]
+
+    def answer_spot_check(self, _node: NodeId, number: SpotCheckId, proof: DayProof, *, at: datetime) -> None:
+        assert at.tzinfo is not None
+        self.proofs[number] = proof
 
     def hold_seq(self, _node: NodeId) -> int:
         if self.away:

@@ -49,6 +49,7 @@ class Kind(Enum):
     SCREEN = auto()
     EMERGENCY = auto()
     HOLD = auto()
+    SPOT_CHECK = auto()
     POLICY = auto()
     """A version of one: of what lies elsewhere."""
 
@@ -147,6 +148,8 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /policy/new": {name: Place(of, POLICY_FORM) for name, of in POLICY_PLACES.items()},
     "POST /policy/{number}/confirm": {"number": Place(Kind.POLICY)},
     "POST /policy/{number}/approve": {"number": Place(Kind.POLICY)},
+    "POST /spot-checks": {"camera": Place(Kind.CAMERA, {"day": "2026-03-01"})},
+    "GET /spot-checks/{number}": {"number": Place(Kind.SPOT_CHECK)},
     "POST /api/v1/policies": {name: Place(of, POLICY_ORDER) for name, of in POLICY_PLACES.items()},
     "POST /api/v1/policies/{number}/confirm": {"number": Place(Kind.POLICY)},
     "POST /api/v1/policies/{number}/approve": {"number": Place(Kind.POLICY)},

@@ -33,6 +33,7 @@ from vms.domain.people import PERMISSIONS, Person, Proof, Role
 from vms.domain.policy import Days, PlaceKind, PolicyPlace
 from vms.domain.screens import ScreenKind
 from vms.domain.second_person import Act, Alone
+from vms.services import spot_checks
 from vms.services.access_log import DISTRICT
 from vms.services.emergency import open_emergency
 from vms.services.policies import NewPolicy, set_policy
@@ -118,6 +119,7 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         deciding = Person(director.id, director.name, director.role, SessionId(1))
         kept = NewPolicy(PolicyPlace(PlaceKind.CAMERA, vault.id), Days(target_days=7), "Kept shorter at another branch")
         version = done(set_policy(session, deciding, kept, at=NOW)).policy.version
+        check = done(spot_checks.pick(session, deciding, vault.id, "2026-03-01", at=NOW))
     for stream in (vault.streams[0].id, world.main):
         record(world.node, stream, NOW - timedelta(minutes=30))
     with httpx.Client(base_url=world.address, headers={**OWN_PAGE, **cookie(opened.token)}) as browser:
@@ -137,6 +139,7 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         Kind.EMERGENCY: emergency.id,
         Kind.HOLD: hold.id,
         Kind.POLICY: version,
+        Kind.SPOT_CHECK: check,
         Kind.LOG_ROW: world.events()[-1].number,
     }
     return {kind: str(told) for kind, told in ids.items()}

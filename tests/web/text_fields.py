@@ -96,6 +96,7 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
         "version",
     ),
     "POST /api/v1/policies": ("hours", "legal_basis", "public_text", "reason", "review"),
+    "POST /spot-checks": ("camera", "day"),
     "GET /reviews": ("skip",),
     "GET /playback": ("camera", "replay", "t"),
     "GET /static/{path}": ("path",),

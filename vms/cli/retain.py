@@ -23,7 +23,7 @@ from vms.store.cameras import Removed
 
 if TYPE_CHECKING:
     from retention.deletion import Due
-    from retention.proof import DayProof
+    from vms.domain.day_proof import DayProof
     from vms.domain.purge import Purge
 
 app = typer.Typer(help="Proof of what was deleted, and of what may be there.", no_args_is_help=True)

@@ -22,6 +22,7 @@ ProposalId = NewType("ProposalId", int)
 DelegationId = NewType("DelegationId", int)
 EmergencyId = NewType("EmergencyId", int)
 HoldId = NewType("HoldId", int)
+SpotCheckId = NewType("SpotCheckId", int)
 PolicyVersion = NewType("PolicyVersion", int)
 """Counts up from 1 over all places of the district."""
 VolumeId = NewType("VolumeId", str)

@@ -71,6 +71,8 @@ class Permission(StrEnum):
     """Keep the last day of some cameras at once, until the Director has decided."""
     HOLD_SEAL = "hold.seal"
     """Place, see and end holds that the law keeps secret; in the whole district or not at all."""
+    DELETION_CHECK = "deletion.check"
+    """Check what became of a camera's day, picked or drawn, and take the months' certificates of deletion."""
     SIGNED_IN = "signed_in"
     """What every account may: its own page, the rules, the page shell."""
     SESSION_OWN = "session.own"
@@ -88,6 +90,7 @@ _READS = frozenset({Permission.CAMERA_LIST, Permission.LOG_READ, Permission.LOG_
     Permission.PEOPLE_READ,
     Permission.HOLD_READ,
     Permission.POLICY_READ,
+    Permission.DELETION_CHECK,
 }
 _HOLDS = {Permission.HOLD_READ, Permission.HOLD_PLACE, Permission.HOLD_RELEASE, Permission.HOLD_START}
 _POLICY = {Permission.POLICY_READ, Permission.POLICY_CONFIRM}
@@ -99,7 +102,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.DIRECTOR: _DECIDES
     | {Permission.LOG_EXPORT, Permission.REVIEW_READ, Permission.POLICY_SET}
     | {Permission.PEOPLE_READ, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END, Permission.SCREEN_MANAGE}
-    | {Permission.DELEGATION_PROPOSE, Permission.HOLD_SEAL},
+    | {Permission.DELEGATION_PROPOSE, Permission.HOLD_SEAL, Permission.DELETION_CHECK},
     Role.DELEGATE: _DECIDES,
     Role.COUNSEL: OF_EVERYBODY,
     Role.IT: OF_EVERYBODY

@@ -10,13 +10,15 @@ from typing import Protocol
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from vms.domain.camera import NodeConfiguration, StreamStatus
+from vms.domain.day_proof import DayProof
 from vms.domain.footage import CoverageSpan
 from vms.domain.hold import HoldAnswer
-from vms.domain.ids import NodeId
+from vms.domain.ids import NodeId, SpotCheckId
 from vms.domain.purge import PurgeHead
 from vms.domain.retention import Orders
+from vms.domain.spot_check import AskedDay
 from vms.errors import Corrupt, NotFound, Unavailable
-from vms.services import hold_orders, purge_heads
+from vms.services import hold_orders, purge_heads, spot_checks
 from vms.store import cameras, coverage, nodes
 from vms.store.database import Engines
 
@@ -48,6 +50,14 @@ class OrdersLink(Protocol):
 
     def noted_purges(self, node_id: NodeId) -> Mapping[int, str]:
         """Return the positions of the node's purge log that were written so, with their hashes in hexadecimal digits."""
+        ...
+
+    def spot_checks(self, node_id: NodeId) -> Sequence[AskedDay]:
+        """Return the camera's days of which somebody asks what became."""
+        ...
+
+    def answer_spot_check(self, node_id: NodeId, number: SpotCheckId, proof: DayProof, *, at: datetime) -> None:
+        """Store what the node found of one; answering again is harmless."""
         ...
 
 
@@ -108,6 +118,14 @@ class LocalHub:
     def noted_purges(self, node_id: NodeId) -> Mapping[int, str]:
         with _answering(), self._central.reading() as session:
             return purge_heads.noted_heads(session, node_id)
+
+    def spot_checks(self, node_id: NodeId) -> Sequence[AskedDay]:
+        with _answering(), self._central.reading() as session:
+            return spot_checks.asked_of(session, node_id)
+
+    def answer_spot_check(self, node_id: NodeId, number: SpotCheckId, proof: DayProof, *, at: datetime) -> None:
+        with _answering(), self._central.writing() as session:
+            spot_checks.take_proof(session, node_id, number, proof, at=at)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from vms.store.people_tables import (
     ProposalRow,
     SessionRow,
 )
+from vms.store.proof_tables import SpotCheckRow
 from vms.store.screen_tables import ScreenRow
 
 _PROTECTED_MS = int((LEAST_CLOCK_ERROR + ROLL).total_seconds() * 1000)
@@ -120,6 +121,10 @@ def _states(cutoff: datetime) -> ColumnElement[bool]:
     return and_(StreamStateRow.reported_at < cutoff, removed)
 
 
+def _spot_checks(cutoff: datetime) -> ColumnElement[bool]:
+    return SpotCheckRow.asked_at < cutoff
+
+
 KINDS: Mapping[str, _Kind] = {
     # In this order: a screen waits for its sessions.
     "views": _Kind((ViewRow.id,), _views),
@@ -132,6 +137,7 @@ KINDS: Mapping[str, _Kind] = {
     "mails": _Kind((MailRow.id,), _mails),
     "coverage": _Kind((CoverageRow.stream_id, CoverageRow.start_ms), _coverage),
     "states": _Kind((StreamStateRow.stream_id,), _states),
+    "spot_checks": _Kind((SpotCheckRow.id,), _spot_checks),
 }
 TABLES: Mapping[str, tuple[str, ...]] = {
     kind: tuple(inspect(column.class_).local_table.name for column in (what.keys[0], *what.with_them)) for kind, what in KINDS.items()

@@ -669,3 +669,24 @@ CREATE TABLE sealed_hold (
   CONSTRAINT ck_sealed_hold_proposal_name CHECK ((proposed_at IS NULL) = (proposed_by_name IS NULL)),
   CONSTRAINT fk_sealed_hold_hold_id FOREIGN KEY(hold_id) REFERENCES legal_hold (id)
 );
+
+CREATE TABLE spot_check (
+  id INTEGER NOT NULL,
+  camera_id INTEGER NOT NULL,
+  node_id INTEGER NOT NULL,
+  start_at BIGINT NOT NULL,
+  end_at BIGINT NOT NULL,
+  drawn BOOLEAN NOT NULL,
+  asked_by VARCHAR(300) NOT NULL,
+  asked_by_name VARCHAR(360) NOT NULL,
+  asked_at BIGINT NOT NULL,
+  answered_at BIGINT,
+  proof TEXT,
+  CONSTRAINT pk_spot_check PRIMARY KEY (id),
+  CONSTRAINT ck_spot_check_order CHECK (end_at > start_at),
+  CONSTRAINT ck_spot_check_answered CHECK ((answered_at IS NULL) = (proof IS NULL)),
+  CONSTRAINT fk_spot_check_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id),
+  CONSTRAINT fk_spot_check_node_id FOREIGN KEY(node_id) REFERENCES node (id)
+);
+
+CREATE INDEX ix_spot_check_asked_at ON spot_check (asked_at);

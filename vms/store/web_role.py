@@ -19,6 +19,7 @@ from vms.store.log_tables import (
     ReviewRow,
 )
 from vms.store.policy_tables import PolicyApprovalRow, PolicyForceRow, RetentionPolicyRow
+from vms.store.proof_tables import SpotCheckRow
 
 _OF_THE_LOG = {
     AccessEventRow.__tablename__: ("SELECT", "INSERT"),
@@ -36,6 +37,13 @@ _ADDED_ALONE = dict.fromkeys(
     (RetentionPolicyRow.__tablename__, PolicyForceRow.__tablename__, PolicyApprovalRow.__tablename__), ("SELECT", "INSERT")
 )
 """Versions of policies: what was said stays said."""
+_OF_PROOFS = {
+    # What a recording machine answers, it writes itself.
+    SpotCheckRow.__tablename__: (
+        "SELECT",
+        "INSERT (id, camera_id, node_id, start_at, end_at, drawn, asked_by, asked_by_name, asked_at)",
+    ),
+}
 _ELSEWHERE = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _TOO_MUCH = """
 SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolsuper AND pg_has_role(:role, oid, 'MEMBER'))
@@ -73,7 +81,7 @@ def _grants(role: str) -> Iterator[str]:
     yield f"GRANT USAGE ON SCHEMA public TO {role}"
     yield f"GRANT SELECT ON alembic_version TO {role}"
     for table in SCHEMA.sorted_tables:
-        yield f"GRANT {', '.join((_OF_THE_LOG | _ADDED_ALONE).get(table.name, _ELSEWHERE))} ON {table.name} TO {role}"
+        yield f"GRANT {', '.join((_OF_THE_LOG | _ADDED_ALONE | _OF_PROOFS).get(table.name, _ELSEWHERE))} ON {table.name} TO {role}"
 
 
 def _can_change_entries(connection: Connection, role: str) -> bool:

@@ -44,6 +44,7 @@ def policy_page(person: PolicyReader, site: TheSite, rx: Rx, request: Request, d
         "overview": found,
         "versions": [(policy, spot.name, waits) for policy, spot, waits in versions],
         "check_the_schedule": CHECK_THE_SCHEDULE if district is not None and district.min_days == 0 else None,
+        "may_check": person.may(Permission.DELETION_CHECK),
         "may_set": person.may(Permission.POLICY_SET),
         "may_set_all": person.may(Permission.POLICY_SET) and person.reach(Permission.POLICY_SET) is None,
         "may_confirm": {one.policy.version for one in found.waiting if one.proposal.may_approve(person)},

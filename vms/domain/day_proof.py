@@ -1,0 +1,135 @@
+"""What became of a camera's footage of a day: found by the machine that recorded it, told to people without what they are not to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from vms.domain.ids import CameraId, HoldId, PolicyVersion
+from vms.domain.purge import Purge
+from vms.domain.timespan import Timespan, datetime_of_ms
+
+_DAY = timedelta(days=1)
+
+
+class Verdict(StrEnum):
+    GONE = "gone"
+    """Its window is over, and nothing is left but what a sealed hold may keep: of that nobody is told, whether there is any or not."""
+    HELD = "held"
+    """Its window is over, and whatever is left is kept by a hold."""
+    KEPT = "kept"
+    """Its window is not over, or not for so long that a pass has been."""
+    LEFT = "left"
+    """Something is left that should be gone."""
+    UNSEEN = "unseen"
+    """Its window is over and nothing was found, but not every volume could be looked through."""
+    BROKEN = "broken"
+    """The purge log is not as it was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayProof:
+    """What became of a camera's footage of a day. Moments of the log are milliseconds since 1970."""
+
+    camera_id: CameraId
+    day: Timespan
+    verdict: Verdict
+    keeps_days: float | None
+    """None: no window was ever said, so everything stays."""
+    over_at: datetime | None
+    """When the window of the day's last moment ends."""
+    held: tuple[HoldId, ...]
+    """Holds that protect some of the day. What a sealed one keeps alone counts as gone, here and below."""
+    purges: tuple[Purge, ...]
+    rows: int
+    """Segments of the day in the index."""
+    files: int
+    """Files of the day on this machine's volumes, by looking for them."""
+    keys_there: int
+    keys_destroyed: int
+    """Of the hours that begin in the day."""
+    entries: int
+    """Of the purge log, each followed from the first."""
+    broken_at: int | None
+    """The first position of the purge log that is not as it was written."""
+    heads: int
+    """Positions that the access log knows, and that were compared."""
+    unmounted: tuple[str, ...]
+    """Volumes that could not be looked through."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToldPurge:
+    """An entry of the purge log, but for the number of the newest hold: that goes on with holds that nobody is to learn of."""
+
+    position: int
+    start: datetime
+    end: datetime
+    segments: int
+    size_bytes: int
+    keeps_days: float
+    """The rule by which they went."""
+    condemned_at: datetime
+    erased_at: datetime
+    root: str
+    """Of the Merkle tree over the segments' file digests, in hexadecimal digits."""
+    policy_version: PolicyVersion | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldProof:
+    """A `DayProof` as it is kept and printed."""
+
+    verdict: Verdict
+    keeps_days: float | None
+    over_at: datetime | None
+    held: tuple[HoldId, ...]
+    purges: tuple[ToldPurge, ...]
+    rows: int
+    files: int
+    keys_there: int
+    keys_destroyed: int
+    entries: int
+    broken_at: int | None
+    heads: int
+    unmounted: tuple[str, ...]
+    log_entry: int | None
+    """The first entry of the access log that has a position of the purge log behind the last of these purges."""
+
+
+def told(proof: DayProof, versions: Mapping[int, PolicyVersion | None], log_entry: int | None) -> ToldProof:
+    """Return what is told of `proof`; `versions` of the policy by the number of the holds' clock that a purge was made under."""
+    return ToldProof(
+        verdict=proof.verdict,
+        keeps_days=proof.keeps_days,
+        over_at=proof.over_at,
+        held=proof.held,
+        purges=tuple(_told(one, versions.get(one.batch.hold_seq)) for one in proof.purges),
+        rows=proof.rows,
+        files=proof.files,
+        keys_there=proof.keys_there,
+        keys_destroyed=proof.keys_destroyed,
+        entries=proof.entries,
+        broken_at=proof.broken_at,
+        heads=proof.heads,
+        unmounted=proof.unmounted,
+        log_entry=log_entry,
+    )
+
+
+def _told(purge: Purge, version: PolicyVersion | None) -> ToldPurge:
+    batch = purge.batch
+    return ToldPurge(
+        position=purge.position,
+        start=datetime_of_ms(batch.first_ms),
+        end=datetime_of_ms(batch.end_ms),
+        segments=batch.segments,
+        size_bytes=batch.size_bytes,
+        keeps_days=timedelta(milliseconds=batch.keep_ms) / _DAY,
+        condemned_at=datetime_of_ms(batch.condemned_ms),
+        erased_at=datetime_of_ms(purge.erased_ms),
+        root=purge.root.hex(),
+        policy_version=version,
+    )
