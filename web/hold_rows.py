@@ -79,6 +79,8 @@ class HoldPage(TypedDict):
     nodes: list[NodeRow]
     in_force: bool
     cameras: list[CameraRow]
+    paused: list[HeldCamera]
+    """Those that don't record what it asks for."""
     condemned: int
     purged: int
     waiting: Proposal | None
@@ -168,6 +170,7 @@ def hold_page(session: Session, standing: HoldStanding, person: Person, at: date
         nodes=[] if state is HoldState.RELEASED else [_node(node, at) for node in standing.nodes],
         in_force=standing.effective(at),
         cameras=_cameras(standing),
+        paused=standing.paused(at),
         condemned=condemned,
         purged=purged,
         waiting=waiting,

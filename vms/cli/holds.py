@@ -91,9 +91,10 @@ def place(
                     sealed=sealed,
                 )
                 answer = hold_acts.place_hold(session, settings, person, new, at=cli.clock.now())
-            standing = _opened(settings, _answered(cli, central, person, allowed(answer).id))  # who placed it reaches all of it
+            placed = allowed(answer)
+            standing = _opened(settings, _answered(cli, central, person, placed.hold.id))  # who placed it reaches all of it
     at = cli.clock.now()
-    _show(standing, at, as_json=as_json)
+    _show(standing, at, as_json=as_json, resumed=[one.camera.name for one in placed.resumed])
     raise SystemExit(Exit.DONE if standing.effective(at) and not _lost(standing) else Exit.WRONG)
 
 
@@ -290,9 +291,9 @@ def _area(session: Session, person: Person, text: str) -> AreaId:
     return area_named(session, person, branch_named(session, person, branch), area).id
 
 
-def _show(standing: HoldStanding, at: datetime, *, as_json: bool, beyond: bool = False) -> None:
+def _show(standing: HoldStanding, at: datetime, *, as_json: bool, beyond: bool = False, resumed: Sequence[str] | None = None) -> None:
     if as_json:
-        print_json(standing_document(standing, at) | {"beyond": beyond})
+        print_json(standing_document(standing, at) | {"beyond": beyond} | ({} if resumed is None else {"resumed": [*resumed]}))
         return
     hold = standing.hold
     out.print(f"{hold.matter} ({_kind(hold)}), number {hold.id}: {STATES[hold.state(at)]}.")
@@ -307,6 +308,14 @@ def _show(standing: HoldStanding, at: datetime, *, as_json: bool, beyond: bool =
         out.print(f"It protects until {hold.ends_at:%Y-%m-%d %H:%M} UTC.")
     if standing.release_waits:
         out.print(f"Its release waits for a second person: vms hold confirm {hold.id}")
+    for name in resumed or ():
+        out.print(f"The pause of {name} has ended: it is recorded again.", markup=False)
+    for one in standing.paused(at):
+        out.print(
+            f"{one.name} is paused until {one.paused_until:%Y-%m-%d %H:%M} UTC: what it would show till then can't be kept. If the hold "
+            f"asks for it: vms camera resume {one.camera_id}; the log says that somebody did, and not why.",
+            markup=False,
+        )
     for node in standing.nodes if hold.released_at is None else ():
         out.print(f"{node.name}: {_node_sentence(node, at)}")
     found = {one.answer.camera_id: one for one in standing.answers}

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 
-from vms.domain.hold import HeldTime, HoldAnswer, HoldKind, HoldScope
+from vms.domain.hold import ROLL, HeldTime, HoldAnswer, HoldKind, HoldScope
 from vms.domain.ids import CameraId, HoldId, MatterId, NodeId
+from vms.domain.timespan import ms_of
 
 COOL_OFF = timedelta(days=7)
 """From the second person's yes to the release: so long it can be undone."""
@@ -109,6 +110,11 @@ class LegalHold:
             return HoldState.COOLING_OFF
         return HoldState.LAPSING if self.expires_at is not None and self.expires_at <= at else HoldState.ACTIVE
 
+    def asks_for(self, start: datetime, end: datetime) -> bool:
+        """Say whether it keeps any of what is recorded from `start` to `end`, what leads to it and follows it included."""
+        begins = self.released_at is None and self.time.start_ms < ms_of(end + ROLL)
+        return start < end and begins and (self.time.end_ms is None or self.time.end_ms > ms_of(start - ROLL))
+
     @property
     def spoken(self) -> str:
         """Return what it is called where everybody reads: the matter may name somebody."""
@@ -133,6 +139,11 @@ class HeldCamera:
     node_id: NodeId
     seq: int
     """With which it came under the hold."""
+    paused_until: datetime | None = None
+
+    def is_left_out_of(self, hold: LegalHold, at: datetime) -> bool:
+        """Say whether it is paused while the hold asks for what it would record."""
+        return self.paused_until is not None and hold.asks_for(at, self.paused_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +207,10 @@ class HoldStanding:
 
     def effective(self, at: datetime) -> bool:
         return all(node.effective(at) for node in self.nodes)
+
+    def paused(self, at: datetime) -> list[HeldCamera]:
+        """Return the cameras that don't record what the hold asks for, as long as somebody has paused them."""
+        return [one for one in self.cameras if one.is_left_out_of(self.hold, at)]
 
     @property
     def lost_segments(self) -> tuple[int, int]:

@@ -113,7 +113,7 @@ CENTRAL: tuple[Record, ...] = (
         "the log says the same for longer. One under an emergency access stays with it, for its review",
         RECORDS_PURGE,
         "views",
-        "views of a camera under a hold",
+        "views of a camera under a hold that is not sealed",
     ),
     Record("emergency", "emergency accesses and their reviews", "with its entries, {days} days", "is about entries", LOG_ERASE, "log_days"),
     Record(
@@ -126,7 +126,7 @@ CENTRAL: tuple[Record, ...] = (
         "the longest that footage is kept and two years, by when somebody may have gone to law over it",
         LOG_ERASE,
         "log_days",
-        "entries that name a camera under a hold",
+        "entries that name a camera under a hold that is not sealed",
     ),
     Record("access_sealed", "entries of sealed matters, encrypted", "for good", "only who holds the matter's key reads them", NOTHING),
     Record("access_log", "a log's name and its newest numbers", "for good", _PROOF, NOTHING),

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from vms.config import Settings
+from vms.domain.camera import CameraDetails
 from vms.domain.ids import HoldId
 from vms.domain.legal_hold import LegalHold
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Person
 from vms.domain.second_person import Proposal
-from vms.services import hold_release, holds, sealed_holds
+from vms.services import hold_release, holds, pauses, sealed_holds
 from vms.services.holds import NewHold
 
 
-def place_hold(session: Session, settings: Settings, actor: Actor, new: NewHold, *, at: datetime) -> LegalHold | Refused:
-    """Place a hold: a sealed one if `new` says so."""
-    return sealed_holds.place_sealed(session, settings, actor, new, at=at) if new.sealed else holds.place_hold(session, actor, new, at=at)
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A hold that was placed, and what of the world changed with it."""
+
+    hold: LegalHold
+    resumed: tuple[CameraDetails, ...]
+    """Cameras under it whose pause ended."""
+
+
+def place_hold(session: Session, settings: Settings, actor: Actor, new: NewHold, *, at: datetime) -> Placed | Refused:
+    """Place a hold, a sealed one if `new` says so. Any other ends the pauses of the cameras that it asks to be recorded."""
+    if new.sealed:
+        hold = sealed_holds.place_sealed(session, settings, actor, new, at=at)
+        return hold if isinstance(hold, Refused) else Placed(hold, ())
+    hold = holds.place_hold(session, actor, new, at=at)
+    return hold if isinstance(hold, Refused) else Placed(hold, pauses.end_pauses(session, actor, hold, at=at))
 
 
 def propose_release(

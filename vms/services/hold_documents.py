@@ -40,7 +40,13 @@ def standing_document(standing: HoldStanding, at: datetime) -> dict[str, object]
         "release_waits": standing.release_waits,
         "nodes": node_documents(standing.nodes, at),
         "cameras": [
-            {"id": one.camera_id, "name": one.name, "branch": one.branch, "answer": _answer(found.get(one.camera_id))}
+            {
+                "id": one.camera_id,
+                "name": one.name,
+                "branch": one.branch,
+                "paused_until": one.paused_until if one.is_left_out_of(standing.hold, at) else None,
+                "answer": _answer(found.get(one.camera_id)),
+            }
             for one in standing.cameras
         ],
     }

@@ -1,4 +1,4 @@
-"""Pauses: somebody leaves a camera out for some hours, says why, and recording comes back by itself."""
+"""Pauses: somebody leaves a camera out for some hours, says why, and recording comes back by itself, or when a legal hold needs it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pause_camera(session: Session, actor: Actor, camera_id: CameraId, pause: Pau
     """Neither record nor show a camera until the pause ends; a new pause takes the place of the one before.
 
     Refused while a legal hold asks for what the camera would record. InvalidInput when it has no reason, is over, or is longer than
-    `MAX_PAUSE`. A sealed hold refuses nothing: that would tell of it.
+    `MAX_PAUSE`. A sealed hold refuses nothing, since that would tell of it: who may know of it sees the pause beside it.
     """
     before = manageable(session, actor, camera_id, "pause a camera")
     if isinstance(before, Refused):
@@ -64,6 +64,21 @@ def resume_camera(session: Session, actor: Actor, camera_id: CameraId, *, at: da
     detail = {"name": after.camera.name, "until": pause.until.isoformat()}
     record(session, actor=actor, action=Action.CAMERA_RESUME, at=at, camera_id=camera_id, detail=detail)
     return after
+
+
+def end_pauses(session: Session, actor: Actor, hold: LegalHold, *, at: datetime) -> tuple[CameraDetails, ...]:
+    """End the pauses that a hold which was just placed can't do with, and return their cameras. Of a sealed one it would tell."""
+    ended = []
+    for held in holds.cameras(session, None, hold.id):
+        before = cameras.get(session, None, held.camera_id) if held.is_left_out_of(hold, at) else None
+        if before is None:
+            continue
+        after = _with(before, None)
+        cameras.change(session, after, at=at)
+        ended.append(after)
+        detail = {"name": after.camera.name, "hold": str(hold.id), "why": f"it came under the {hold.spoken}"}
+        record(session, actor=actor, action=Action.CAMERA_RESUME, at=at, camera_id=after.camera.id, detail=detail)
+    return tuple(ended)
 
 
 def _with(details: CameraDetails, pause: Pause | None) -> CameraDetails:

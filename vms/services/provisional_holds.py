@@ -19,6 +19,7 @@ from vms.services.access_log import name_of, record, refuse
 from vms.services.holds import covered_by, told_of
 from vms.services.names import checked_words
 from vms.services.outbox import post
+from vms.services.pauses import end_pauses
 from vms.services.refusals import not_allowed
 from vms.store import holds
 
@@ -55,6 +56,7 @@ def keep_at_once(
     holds.cover(session, [(hold.id, camera) for camera in covered])
     _tell(session, settings, hold, at)
     record(session, actor=actor, action=Action.HOLD_PLACE, at=at, detail=told_of(session, hold, len(covered)))
+    end_pauses(session, actor, hold, at=at)
     return hold
 
 

@@ -96,13 +96,16 @@ def number_anew(session: Session, at: datetime) -> int:
     What is handed out later is higher than whatever was before, even by a database that is lost: numbers go up by one for each change,
     and here they leap to the milliseconds since 1970.
     """
-    query = select(HoldCameraRow.hold_id, HoldCameraRow.camera_id).where(HoldCameraRow.released_seq.is_(None)).order_by(HoldCameraRow.seq)
+    noted = {HoldId(hold): number for hold, number in session.execute(select(SealedHoldRow.hold_id, SealedHoldRow.noted_seq))}
+    row = HoldCameraRow
+    query = select(row.hold_id, row.camera_id, row.seq).where(row.released_seq.is_(None)).order_by(row.seq)
     under = session.execute(query).all()
     session.execute(update(HoldClockRow).where(HoldClockRow.id == 1, HoldClockRow.seq < ms_of(at)).values(seq=ms_of(at)))
     first = _count(session, len(under) + 1)
-    for number, (hold, camera) in enumerate(under, first):
-        row = and_(HoldCameraRow.hold_id == hold, HoldCameraRow.camera_id == camera)
-        session.execute(update(HoldCameraRow).where(row).values(seq=number))
+    for number, (hold, camera, before) in enumerate(under, first):
+        session.execute(update(row).where(row.hold_id == hold, row.camera_id == camera).values(seq=number))
+        if before <= noted.get(HoldId(hold), -1):  # the log has its entry: a new number is no new camera
+            put_noted(session, HoldId(hold), number)
     return first + len(under)
 
 
@@ -233,7 +236,7 @@ def areas_within(session: Session, reach: Reach | None, wanted: Iterable[AreaId]
 def cameras(session: Session, reach: Reach | None, hold: HoldId) -> list[HeldCamera]:
     """Return the cameras within `reach` that a hold covers, or covered, by branch and name."""
     query = (
-        select(CameraRow.id, CameraRow.name, BranchRow.name, DeviceRow.node_id, HoldCameraRow.seq)
+        select(CameraRow.id, CameraRow.name, BranchRow.name, DeviceRow.node_id, HoldCameraRow.seq, CameraRow.paused_until)
         .join(HoldCameraRow, HoldCameraRow.camera_id == CameraRow.id)
         .join(BranchRow, BranchRow.id == CameraRow.branch_id)
         .join(DeviceRow, DeviceRow.id == CameraRow.device_id)
@@ -241,7 +244,8 @@ def cameras(session: Session, reach: Reach | None, hold: HoldId) -> list[HeldCam
         .order_by(BranchRow.name_key, CameraRow.name_key, CameraRow.id)
     )
     return [
-        HeldCamera(CameraId(camera), name, branch, NodeId(node), number) for camera, name, branch, node, number in session.execute(query)
+        HeldCamera(CameraId(camera), name, branch, NodeId(node), number, until)
+        for camera, name, branch, node, number, until in session.execute(query)
     ]
 
 

@@ -31,6 +31,8 @@ from web.words import HOLD_KINDS
 router = APIRouter(prefix="/holds")
 NOTICES = {
     "placed": "Placed. Each recorder puts it into force when it next asks; what it found stands below once it has answered.",
+    "placed-resumed": "Placed, and the pauses of cameras under it have ended: they are recorded again. Each recorder puts it into force "
+    "when it next asks; what it found stands below once it has answered.",
     "proposed": "Proposed. Nothing changes until somebody else confirms it.",
     "released": "Confirmed. The hold protects until it has cooled off; till then the release can be undone here.",
     "kept": "Undone. The hold stays in force.",
@@ -65,7 +67,9 @@ def place_hold(person: HoldDrafter, site: TheSite, tx: Tx, request: Request, for
         answer = hold_acts.place_hold(tx, site.settings, person, form.new_hold(zone_of_district(tx)), at=site.clock.now())
     except InvalidInput as err:
         return _form(site, around, tx, person, form, error=str(err))
-    return refusal(request, answer, person=person) if isinstance(answer, Refused) else _back_to(answer.id, "placed")
+    if isinstance(answer, Refused):
+        return refusal(request, answer, person=person)
+    return _back_to(answer.hold.id, "placed-resumed" if answer.resumed else "placed")
 
 
 @router.get("/report")

@@ -10,7 +10,7 @@ from fastapi.encoders import jsonable_encoder
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
-from vms.domain.ids import HoldId
+from vms.domain.ids import CameraId, HoldId
 from vms.domain.legal_hold import HoldStanding, LegalHold
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
@@ -40,8 +40,10 @@ def list_holds(person: HoldReader, site: TheSite, rx: Rx, request: Request) -> R
 @router.post("", status_code=201)
 def place_hold(order: HoldOrder, person: HoldPlacer, site: TheSite, tx: Tx, request: Request) -> Response:
     answer = hold_acts.place_hold(tx, site.settings, person, order.new_hold(zone_of_district(tx)), at=site.clock.now())
-    standing = answer if isinstance(answer, Refused) else holds.hold_for(tx, person, answer.id)
-    return _standing(tx, request, site, person, standing, site.clock.now(), status=201)
+    if isinstance(answer, Refused):
+        return refusal(request, answer, person=person)
+    standing, at = holds.hold_for(tx, person, answer.hold.id), site.clock.now()
+    return _standing(tx, request, site, person, standing, at, status=201, resumed=[one.camera.id for one in answer.resumed])
 
 
 @router.get("/{number}")
@@ -77,12 +79,22 @@ def _ended(session: Session, request: Request, site: Site, person: Person, answe
 
 
 def _standing(
-    session: Session, request: Request, site: Site, person: Person, standing: HoldStanding | Refused, at: datetime, *, status: int = 200
+    session: Session,
+    request: Request,
+    site: Site,
+    person: Person,
+    standing: HoldStanding | Refused,
+    at: datetime,
+    *,
+    status: int = 200,
+    resumed: Sequence[CameraId] | None = None,
 ) -> Response:
+    """Answer with a hold; of one that was just placed, with the cameras whose pause it ended."""
     if isinstance(standing, Refused):
         return refusal(request, standing, person=person)
     (document,) = _documents(session, site, person, [standing.hold], at)
-    return _json(standing_document(standing, at) | document, status)
+    told = {} if resumed is None else {"resumed": [*resumed]}
+    return _json(standing_document(standing, at) | document | told, status)
 
 
 def _documents(session: Session, site: Site, person: Person, known: Sequence[LegalHold], at: datetime) -> list[dict[str, object]]:

@@ -17,9 +17,12 @@ from vms.domain.camera import CameraDetails, Pause
 from vms.domain.outcome import Refusal
 from vms.domain.people import Role
 from vms.errors import InvalidInput
+from vms.services import hold_acts
 from vms.services.access_log import DISTRICT
 from vms.services.cameras import CameraEdit, camera_for, edit_camera
+from vms.services.holds import NewHold, hold_for
 from vms.services.pauses import MAX_PAUSE, pause_camera, resume_camera
+from vms.services.provisional_holds import keep_at_once
 from vms.services.sealed_holds import place_sealed
 from vms.store import cameras, holds
 from vms.store.access_log import Filter, find
@@ -142,3 +145,48 @@ def test_a_sealed_hold_refuses_no_pause_since_that_would_tell_of_it(session: Ses
     new = dataclasses.replace(a_new_hold(of_cameras(camera.camera.id), end=None), sealed=True)
     done(place_sealed(session, settings, director, new, at=NOW))
     paused(session, camera)
+
+
+@pytest.mark.parametrize(("start_s", "end_s", "ends"), [(-9000, None, True), (3659, None, True), (3661, None, False), (-9000, -61, False)])
+def test_a_hold_ends_the_pause_of_a_camera_that_it_asks_to_be_recorded(
+    session: Session, settings: Settings, *, start_s: float, end_s: float | None, ends: bool
+) -> None:
+    camera, director = paused(session, a_camera(session)), a_person(session, Role.DIRECTOR)
+    other = paused(session, a_camera(session, camera.branch, name="Hall", host="10.20.1.77"))
+    new = a_new_hold(of_cameras(camera.camera.id), start=after(start_s), end=None if end_s is None else after(end_s))
+    before = cameras.configuration(session, camera.device.node_id).version
+    placed = done(hold_acts.place_hold(session, settings, director, new, at=NOW))
+
+    assert [one.camera.id for one in placed.resumed] == ([camera.camera.id] if ends else [])
+    assert (done(camera_for(session, CONSOLE, camera.camera.id)).camera.pause is None) == ends
+    assert done(camera_for(session, CONSOLE, other.camera.id)).camera.pause == PAUSE
+    assert (cameras.configuration(session, camera.device.node_id).version > before) == ends
+    if ends:
+        event = events(session)[0]
+        assert (event.action, event.actor, event.camera_id) == (Action.CAMERA_RESUME, director.label, camera.camera.id)
+        assert placed.hold.spoken in event.detail["why"]
+
+
+def test_a_pause_that_is_over_is_not_ended_again(session: Session, settings: Settings) -> None:
+    camera, director = paused(session, a_camera(session)), a_person(session, Role.DIRECTOR)
+    new = a_new_hold(of_cameras(camera.camera.id), end=None)
+    assert done(hold_acts.place_hold(session, settings, director, new, at=PAUSE.until)).resumed == ()
+
+
+def test_what_staff_keep_at_once_ends_a_pause_too(session: Session, settings: Settings) -> None:
+    camera, desk = paused(session, a_camera(session)), a_person(session, Role.DESK)
+    done(keep_at_once(session, settings, desk, frozenset({camera.camera.id}), "somebody fell", at=NOW))
+    assert done(camera_for(session, CONSOLE, camera.camera.id)).camera.pause is None
+
+
+def test_a_sealed_hold_ends_no_pause_and_who_may_know_of_it_sees_the_pause(session: Session, settings: Settings) -> None:
+    camera, director = paused(session, a_camera(session)), a_person(session, Role.DIRECTOR)
+    before = actions(session)
+    new: NewHold = dataclasses.replace(a_new_hold(of_cameras(camera.camera.id), end=None), sealed=True)
+    placed = done(hold_acts.place_hold(session, settings, director, new, at=NOW))
+    assert (placed.resumed, actions(session)) == ((), before)
+    standing = done(hold_for(session, director, placed.hold.id))
+    assert [(one.camera_id, one.paused_until) for one in standing.paused(NOW)] == [(camera.camera.id, PAUSE.until)]
+    assert standing.paused(PAUSE.until) == []
+    done(resume_camera(session, CONSOLE, camera.camera.id, at=after(1)))
+    assert done(hold_for(session, director, placed.hold.id)).paused(after(2)) == []

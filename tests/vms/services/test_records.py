@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from vms.services.log_key import LogKey
 from vms.services.log_proof import sign_checkpoint
 from vms.services.log_verify import verify_log
 from vms.services.policies import NewPolicy, set_policy
+from vms.services.sealed_holds import place_sealed
 from vms.services.sessions import open_session
 from vms.store import access_log, coverage, key_copy, mails, people, proposals, views
 from vms.store import records as stored
@@ -388,6 +390,25 @@ def test_entries_about_a_camera_under_a_hold_keep_their_texts_and_the_log_verifi
     with central.reading() as session:
         report = verify_log(session, _KEY)
     assert report.ok, report.findings
+
+
+def test_a_sealed_hold_keeps_no_text_and_no_view_since_what_outlives_its_day_tells_of_it(central: Engines, config: Settings) -> None:
+    with central.writing() as session:
+        branch = done(add_branch(session, CONSOLE, name="Main Street", timezone="UTC", at=LONG_AGO))
+        camera = a_camera(session, branch, at=LONG_AGO)
+        director = a_person(session, Role.DIRECTOR, at=LONG_AGO)
+        record(session, actor=CONSOLE, action=Action.CAMERA_TEST, at=LONG_AGO, camera_id=camera.camera.id)
+        _a_view(session, camera.camera.id)
+        coverage.put(session, camera.device.node_id, [CoverageSpan(camera.camera.streams[0].id, ms_of(SPAN[0]), ms_of(SPAN[1]))])
+        config.secrets_dir.mkdir(exist_ok=True)
+        new = replace(a_new_hold(of_cameras(camera.camera.id), start=SPAN[0], end=None), sealed=True)
+        done(place_sealed(session, config, director, new, at=NOW))
+        sign_checkpoint(session, _KEY, at=NOW - timedelta(days=2))
+    _erase_log(central)
+    assert _texts(central) == 0
+    assert _purge(central, config).get("views") == 1
+    with central.reading() as session:
+        assert session.scalar(text("SELECT count(*) FROM coverage")) == 1, "that it was recorded is kept with it, and shown by no page"
 
 
 # The days are settings.

@@ -60,7 +60,7 @@ def test_a_director_places_one_and_nothing_ordinary_tells_of_it(central: Engines
         director, _ = _directors(session)
         camera = a_camera(session).camera.id
         before = _ordinary(session)
-        hold = done(hold_acts.place_hold(session, settings, director, _new(of_cameras(camera)), at=NOW))
+        hold = done(hold_acts.place_hold(session, settings, director, _new(of_cameras(camera)), at=NOW)).hold
         assert (hold.matter, hold.reason, hold.spoken) == ("In re Grand Jury 26-14", "order of the court", f"sealed hold {hold.id}")
         assert _ordinary(session) == before
         assert _acts(session, settings, hold) == [Action.HOLD_PLACE]
@@ -257,3 +257,18 @@ def test_after_a_restore_what_a_recorder_keeps_sealed_is_sealed_again(central_sq
         assert all(event.detail.get("holds", "") == "" for event in _ordinary(session))
         take_back_sealed(session, settings, director, kept, at=NOW)
         assert len(holds.unreleased(session, Sealed.INCLUDED)) == 2
+
+
+def test_numbers_given_anew_after_a_restore_are_no_cameras_that_came_under_one(central: Engines, settings: Settings) -> None:
+    """What its matter lacked then is still written: once."""
+    with central.writing() as session:
+        director, _ = _directors(session)
+        branch = a_camera(session).branch
+        hold = done(place_sealed(session, settings, director, _new(HoldScope(branches=frozenset({branch.id}))), at=NOW))
+        done(resend(session, director, [], [], at=after(1)))
+        assert not to_look_after(session, at=after(2))
+        done(add_camera(session, CONSOLE, NewCamera("Gate", branch.id, "10.20.1.9"), at=after(3), allow_loopback=False))
+        done(resend(session, director, [], [], at=after(4)))
+        for second in (5, 6):
+            look_after(session, settings, at=after(second), sure=False)
+        assert _acts(session, settings, hold) == [Action.HOLD_PLACE, Action.HOLD_COVER]
