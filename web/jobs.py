@@ -23,7 +23,7 @@ from vms.config import Settings, load_settings
 from vms.domain.second_person import Proposal
 from vms.errors import ConfigError, Corrupt, Unavailable, VmsError
 from vms.log import get_logger
-from vms.services import delegations, emergency, hold_release, records, sealed_holds
+from vms.services import delegations, emergency, hold_release, policy_review, records, sealed_holds
 from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
 from vms.services.due_acts import announce, carry_out_due
 from vms.services.log_erase import due, erase_texts, has_run_a_day
@@ -283,7 +283,7 @@ class Jobs:
             emergency.remind(session, self._settings, at=at)
 
     def end_holds(self) -> None:
-        """Write the releases of legal holds that have cooled off, and mail what is soon to be reviewed or lapses."""
+        """Write the releases of legal holds that have cooled off, and mail what is soon to be reviewed, policies too, or lapses."""
         at = self._clock.now()
         try:
             with self._central.answering():
@@ -298,7 +298,7 @@ class Jobs:
             sure = has_run_a_day(session, at=at)
             ending = sure and hold_release.releases_due(session, at=at)
             secret = sealed_holds.to_look_after(session, at=at)
-            telling = hold_release.notices_due(session, at=at)
+            telling = hold_release.notices_due(session, at=at) or policy_review.notices_due(session, at=at)
         if ending:
             with self._central.writing() as session:
                 hold_release.end_due(session, at=at)
@@ -308,6 +308,7 @@ class Jobs:
         if telling and self._settings.smtp_host is not None:
             with self._central.writing() as session:
                 hold_release.notify(session, self._settings, at=at)
+                policy_review.notify(session, self._settings, at=at)
 
     def stop(self) -> None:
         """Sign once more, and begin nothing else."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import Browser, ViewportSize, expect
 
@@ -12,10 +14,11 @@ from vms.domain.ids import SessionId
 from vms.domain.people import Person, Role
 from vms.domain.policy import Days, PlaceKind, PolicyPlace
 from vms.services.hub_link import LocalHub
-from vms.services.policies import NewPolicy, set_policy
+from vms.services.policies import NewPolicy, checked_hours, set_policy
 
 pytestmark = pytest.mark.slow
 PHONE: ViewportSize = {"width": 360, "height": 800}
+HOURS = "Mon-Thu 09:00-21:00; Fri-Sat 10:00-13:00, 14:00-18:00; Sun closed; 2026-12-24 09:00-13:00; 2026-12-25 closed"
 BASIS = "Alder County records schedule 4.2, security recordings; RCW 40.14.070"
 
 
@@ -32,7 +35,14 @@ def furnished(world: World) -> World:
         an_account(session, Role.DELEGATE, name="r.castellanos")
         account = an_account(session, Role.DIRECTOR, name="h.marsh")
         director = Person(account.id, account.name, account.role, SessionId(1))
-        longer = NewPolicy(PolicyPlace(PlaceKind.BRANCH, harbor.id), Days(3, 20), "Minutes of 12 May", BASIS, "Kept for three weeks.")
+        longer = NewPolicy(
+            PolicyPlace(PlaceKind.BRANCH, harbor.id),
+            Days(3, 20, hours=checked_hours(HOURS)),
+            "Minutes of 12 May",
+            BASIS,
+            "Kept for three weeks.",
+            at + timedelta(days=10),
+        )
         shorter = NewPolicy(PolicyPlace(PlaceKind.AREA, room.area.id), Days(target_days=7), "Nothing of children for longer than needed")
         for new in (longer, shorter):
             done(set_policy(session, director, new, at=at))
@@ -61,9 +71,11 @@ def test_what_would_follow_is_seen_and_then_set(browser: Browser, furnished: Wor
         page.get_by_role("link", name="How long footage is kept").click()
         page.get_by_role("link", name="Change it").click()
         page.get_by_label("Kept, days").fill("16")
+        page.get_by_label("Recorded in these hours").fill("Mon-Fri 08:00-18:00\nSat-Sun closed\n2026-12-25 closed")
         page.get_by_label("Why").fill("Minutes of 12 June")
         page.get_by_role("button", name="See what would follow").click()
         expect(page.get_by_text("14 days, then 16")).to_be_visible()
         keep_picture(page, "policy-new-planned-light")
         page.get_by_role("button", name="Set it").click()
         expect(page.get_by_text("Set. It counts at once")).to_be_visible()
+        expect(page.get_by_text("Mon-Fri 08:00-18:00")).to_be_visible()

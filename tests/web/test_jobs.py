@@ -30,11 +30,14 @@ from vms.domain.emergency import EmergencyAccess
 from vms.domain.hold import HoldKind
 from vms.domain.ids import PersonId
 from vms.domain.people import Proof, Role
+from vms.domain.policy import DISTRICT as WHOLE
+from vms.domain.policy import Days
 from vms.domain.second_person import ALONE_WAIT, Act
-from vms.domain.timespan import Timespan
+from vms.domain.timespan import EPOCH, Timespan
 from vms.errors import ConfigError
 from vms.services.access_log import DISTRICT, record
 from vms.services.delegations import NewDelegation, confirm_delegation, propose_delegation
+from vms.services.district import District, save_district
 from vms.services.emergency import open_emergency
 from vms.services.footage import record_read
 from vms.services.log_key import read_log_key
@@ -42,12 +45,15 @@ from vms.services.log_proof import sign_checkpoint
 from vms.services.log_verify import verify_log
 from vms.services.outbox import post
 from vms.services.own_ca import SERVER_DAYS, make_authority
+from vms.services.policies import NewPolicy, set_policy
 from vms.services.second_person import propose
 from vms.services.sessions import open_session
 from vms.store import access_log, access_tree, holds, people, reviews
 from vms.store.database import Engines, make_engines
 from web.jobs import Jobs, run
 from web.jobs_process import jobs_beside
+
+MICROSECOND = timedelta(microseconds=1)
 
 
 @pytest.fixture
@@ -516,6 +522,32 @@ def test_what_the_log_asks_about_is_told_within_the_hour_and_put_down(settings: 
     assert path.name.startswith("2026-03-14-")
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.read_text(encoding="utf-8").startswith("d.nakamura looked at recordings of ‘Children's room’")
+
+
+def test_the_review_of_a_policy_is_mailed_once_before_and_once_when_it_is_over(settings: Settings, hub: Engines) -> None:
+    """Though the outbox forgets after 30 days what was told."""
+    mailing = settings.model_copy(update={"smtp_host": "127.0.0.1", "director_address": "director@alder.example"})
+    with hub.writing() as session:
+        save_district(session, CONSOLE, District("Alder", "America/Los_Angeles", 14, "Helen Marsh"), at=NOW)
+        director = a_person(session, Role.DIRECTOR)
+        new = NewPolicy(WHOLE, Days(0, 20, 30), "the Board asked", review_at=NOW + timedelta(days=20))
+        done(set_policy(session, director, new, at=NOW))
+    clock, told = DrivenClock(), dict[int, list[str]]()
+    jobs = _jobs(mailing, hub, clock)
+    for day in range(90):
+        jobs.end_holds()
+        with hub.writing() as session:
+            mails = session.execute(text("SELECT about, body FROM mail WHERE about LIKE 'policy/%'")).all()
+            session.execute(
+                text("DELETE FROM mail WHERE at <= :before"), {"before": (clock.now() - timedelta(days=30) - EPOCH) // MICROSECOND}
+            )
+        for about, body in mails:
+            told.setdefault(day, []).append(about)
+            assert "of the district, " in body
+        clock.step(timedelta(days=1))
+    first = {about: min(day for day, abouts in told.items() if about in abouts) for abouts in told.values() for about in abouts}
+    assert first == {"policy/2/review/near": 6, "policy/2/review/over": 20}
+    assert max(told) == 50, "the outbox forgot it then, and nothing was mailed anew"
 
 
 def test_the_first_look_of_a_month_makes_the_digest_of_the_last(settings: Settings, hub: Engines) -> None:

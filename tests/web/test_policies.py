@@ -175,6 +175,20 @@ def test_a_camera_has_a_form_of_its_own(world: World, director: httpx.Client) ->
     assert director.get("/policy/new?camera=1x").status_code == 404
 
 
+def test_a_review_date_that_is_near_or_over_is_shown(world: World, director: httpx.Client) -> None:
+    day = (world.clock.now() + timedelta(days=20)).date()
+    assert _post(director, "set", review=f"{day:%Y-%m-%d}").status_code == 303
+    assert "is to be reviewed" not in _text(director.get("/policy"))
+    world.clock.step(timedelta(days=10))
+    with world.client(Role.DIRECTOR, page=True) as later:
+        assert "Version 2, of the district, is to be reviewed by" in _text(later.get("/policy"))
+        world.clock.step(timedelta(hours=1))
+        assert later.get("/api/v1/policies").json()["places"][0]["review"] == "near"
+    world.clock.step(timedelta(days=12))
+    with world.client(Role.DIRECTOR, page=True) as later:
+        assert "and nobody has. It counts on." in _text(later.get("/policy"))
+
+
 def test_hours_are_written_in_lines_and_stay_what_they_were_typed_as(world: World, director: httpx.Client) -> None:
     hours = "Mon-Fri 09:00-21:00\nSat-Sun closed\n2026-12-25 closed"
     looked = _post(director, "look", hours="Mon 09:00-13:00, 12:00-17:00")

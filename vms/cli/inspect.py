@@ -38,6 +38,7 @@ from vms.services.footage import record_read
 from vms.services.key_rotation import half_done
 from vms.services.log_key import read_log_key
 from vms.services.log_witness import configured_witness, witness_state
+from vms.services.policy_review import to_review
 from vms.services.smtp import greet
 from vms.services.status import status_document
 from vms.store import reconciliations, segments, stream_rules, volumes
@@ -101,6 +102,7 @@ def check(
         with cli.index(settings) as index, _keys_if(deep, settings) as keys, working("Comparing index and files:") as work:
             depth = Depth.DEEP if deep else Depth.ROWS
             report = run_check(index, list(_mounted(settings)), at=cli.clock.now(), depth=depth, keys=keys, progress=work.tell)
+    _tell_reviews(cli, settings)
     if as_json:
         print_json(report.document())
     else:
@@ -108,6 +110,17 @@ def check(
             out.print(f"{violation.invariant}: {violation.subject}: {violation.detail}", markup=False)
         out.print("Index and files agree." if report.ok else f"{len(report.violations)} things do not agree.")
     raise SystemExit(Exit.DONE if report.ok else Exit.WRONG)
+
+
+def _tell_reviews(cli: Cli, settings: Settings) -> None:
+    """Say on standard error which policies somebody is to look at again: that is no fault of index or files."""
+    try:
+        with cli.reading(settings) as session:
+            told = [sentence for _, sentence in to_review(session, at=cli.clock.now())]
+    except VmsError as error:
+        told = [f"Whether a policy is to be reviewed can't be told: {error}"]
+    for sentence in told:
+        err.print(sentence, markup=False)
 
 
 @contextmanager

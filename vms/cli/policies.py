@@ -29,6 +29,7 @@ from vms.services.people import last_day
 from vms.services.policies import NewPolicy, Planned, checked_hours
 from vms.services.policy_documents import overview_document, planned_document, policy_document
 from vms.services.policy_effect import CameraEffect, Counted, counted_here
+from vms.services.policy_review import to_review
 from vms.services.policy_standing import CameraStanding, FoundHere, PlaceStanding, PolicyOverview, found_here
 
 ABOVE = "above"
@@ -52,13 +53,17 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
         settings = cli.settings()
         with cli.writing(settings) as session:
             answer = policy_standing.overview(session, _reader(cli, session))
+            shown = set() if isinstance(answer, Refused) else {one.policy.version for one in answer.places}
+            reviews = [sentence for one, sentence in to_review(session, at=cli.clock.now()) if one.version in shown]
         overview = allowed(answer)
         with cli.index_reading(settings) as index:
             here = found_here(index, overview.cameras, at=cli.clock.now())
     if as_json:
-        print_json(overview_document(overview, here))
+        print_json(overview_document(overview, here, at=cli.clock.now()))
     else:
         _show(overview, here)
+        for sentence in reviews:
+            err.print(sentence)
     wrong = any(one.drifts for one in overview.cameras) or any(one.beyond for one in here.values())
     raise SystemExit(Exit.WRONG if wrong else Exit.DONE)
 

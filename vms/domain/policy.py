@@ -22,6 +22,8 @@ MOST_DAYS = 3653
 CHECK_THE_SCHEDULE = "No floor is set: check your records schedule."
 LOWER_WAIT = timedelta(hours=72)
 """Nothing that keeps footage shorter is in force sooner after it was proposed."""
+REVIEW_NOTICE = timedelta(days=14)
+"""So long before its review date a policy is one to review."""
 MAX_BASIS_CHARS = 300
 MAX_PUBLIC_CHARS = 1000
 MAX_REASON_CHARS = 500
@@ -172,6 +174,13 @@ class Signature:
     at: datetime
 
 
+class ReviewState(StrEnum):
+    """Of a policy that somebody is to look at again."""
+
+    NEAR = "near"
+    OVER = "over"
+
+
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
     """One version of what is said of one place. It never changes: a later version takes its place."""
@@ -191,6 +200,12 @@ class RetentionPolicy:
     """None while it waits for a second person, or was stopped."""
     approval: Signature | None = None
     """None: nobody who may has signed it. It counts all the same."""
+
+    def review_state(self, at: datetime) -> ReviewState | None:
+        """Return how near its review date is; None while there is none, or time enough."""
+        if self.review_at is None or at < self.review_at - REVIEW_NOTICE:
+            return None
+        return ReviewState.NEAR if at < self.review_at else ReviewState.OVER
 
 
 def version_for(versions: Iterable[RetentionPolicy], chain: Chain, seq: int) -> PolicyVersion | None:

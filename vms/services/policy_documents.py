@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from vms.domain.ids import CameraId
 from vms.domain.policy import CHECK_THE_SCHEDULE, PolicyPlace, RetentionPolicy, Window
 from vms.domain.second_person import Proposal
 from vms.services.policies import Planned
 from vms.services.policy_effect import CameraEffect, Counted
-from vms.services.policy_standing import CameraStanding, FoundHere, PolicyOverview
+from vms.services.policy_standing import CameraStanding, FoundHere, PlaceStanding, PolicyOverview
 
 
 def policy_document(policy: RetentionPolicy, name: str, waits: Proposal | None = None) -> dict[str, object]:
@@ -47,14 +48,19 @@ def planned_document(planned: Planned, here: Mapping[CameraId, Counted], *, dry_
     }
 
 
-def overview_document(overview: PolicyOverview, here: Mapping[CameraId, FoundHere]) -> dict[str, object]:
+def overview_document(overview: PolicyOverview, here: Mapping[CameraId, FoundHere], *, at: datetime) -> dict[str, object]:
     district = overview.places[0].counts if overview.places else None
     return {
         "note": CHECK_THE_SCHEDULE if district is not None and district.min_days == 0 else None,
-        "places": [policy_document(one.policy, one.name) | {"counts": window_document(one.counts)} for one in overview.places],
+        "places": [_place(one, at) for one in overview.places],
         "cameras": [_camera(one, here.get(one.camera_id)) for one in overview.cameras],
         "waiting": [policy_document(one.policy, one.name, one.proposal) for one in overview.waiting],
     }
+
+
+def _place(one: PlaceStanding, at: datetime) -> dict[str, object]:
+    """Return what counts of a place; `review`: near or over, None while there is time."""
+    return policy_document(one.policy, one.name) | {"counts": window_document(one.counts), "review": one.policy.review_state(at)}
 
 
 def place_document(place: PolicyPlace, name: str) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 from sqlalchemy import ColumnElement, and_, func, insert, select, true
 from sqlalchemy.orm import Session
@@ -98,6 +99,12 @@ def get(session: Session, version: PolicyVersion) -> RetentionPolicy | None:
 def versions(session: Session, *, limit: int | None = None) -> list[RetentionPolicy]:
     """Return every version, or so many, the newest first."""
     return _found(session, true(), limit=limit)
+
+
+def counting(session: Session) -> list[RetentionPolicy]:
+    """Return the version that counts of each place that says anything."""
+    numbers = [(one.in_force.seq, one) for one in versions(session) if one.in_force is not None]
+    return list({one.place: one for _, one in sorted(numbers, key=itemgetter(0))}.values())
 
 
 def current(session: Session, place: PolicyPlace) -> RetentionPolicy | None:

@@ -23,9 +23,11 @@ router = APIRouter(prefix="/api/v1/policies")
 
 
 @router.get("")
-def show_policies(person: PolicyReader, rx: Rx, request: Request) -> Response:
+def show_policies(person: PolicyReader, site: TheSite, rx: Rx, request: Request) -> Response:
     found = policy_standing.overview(rx, person)
-    return refusal(request, found, person=person) if isinstance(found, Refused) else _json(overview_document(found, {}))
+    if isinstance(found, Refused):
+        return refusal(request, found, person=person)
+    return _json(overview_document(found, {}, at=site.clock.now()))
 
 
 @router.get("/versions")

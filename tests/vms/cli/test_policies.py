@@ -196,6 +196,17 @@ def test_what_is_wrong_is_told_in_a_sentence(settings: Settings, words: tuple[st
     assert (said.exit_code, sentence in said.stderr) == (2, True), said.output
 
 
+@pytest.mark.usefixtures("people")
+def test_a_review_date_that_is_near_is_told_by_policy_show_and_by_check(settings: Settings) -> None:
+    soon = (SystemClock().now() + timedelta(days=5)).date()
+    assert _say(settings, "set", "--review", f"{soon:%Y-%m-%d}", "--reason", "x").exit_code == 0
+    sentence = "Version 2 of the retention policy, of the district, is to be reviewed by"
+    assert sentence in " ".join(_say(settings, "show").stderr.split())
+    assert _told(settings, "show")["places"][0]["review"] == "near"
+    checked = CliRunner().invoke(app, ["--data", str(settings.data_dir), "check", "--json"])
+    assert (json.loads(checked.stdout)["violations"], sentence in " ".join(checked.stderr.split())) == ([], True)
+
+
 @pytest.mark.usefixtures("camera", "people")
 def test_hours_are_said_once_and_stay_until_they_are_taken_from_above(settings: Settings) -> None:
     opening = "Mon-Fri 09:00-17:00; Sat-Sun closed; 2026-12-25 closed"
