@@ -198,7 +198,7 @@ def test_hours_are_written_in_lines_and_stay_what_they_were_typed_as(world: Worl
     assert "Nothing is said of Sat, Sun." in _text(half)
     assert _post(director, "set", target="14", hours=hours.replace("\n", "\r\n")).headers["location"] == "/policy?done=set"
     assert _current(world).days.hours.lines == hours.split("\n")
-    assert "Mon-Fri 09:00-21:00 Sat-Sun closed 2026-12-25 closed where cameras go by weekly hours" in _text(director.get("/policy"))
+    assert "Weekly hours Mon-Fri 09:00-21:00 Sat-Sun closed 2026-12-25 closed Version 2" in _text(director.get("/policy"))
     assert f"{hours}</textarea>" in director.get("/policy/new").text
 
 
@@ -210,6 +210,7 @@ def test_fewer_hours_of_a_camera_that_goes_by_them_are_shown_before_and_wait(wor
     assert "Footage is kept shorter, or less is recorded: it waits 72 hours and for a second person." in looked
     assert f"{world.camera.camera.name}: 14 days, then 14; recorded in fewer hours" in looked
     assert _post(director, "set", target="14", hours="Mon-Sun 09:00-21:00").headers["location"] == "/policy?done=waits"
+    assert "or less is recorded: 14 days. the Board asked Weekly hours: Mon-Sun 09:00-21:00" in _text(director.get("/policy"))
 
 
 def test_the_same_as_json(world: World, director: httpx.Client) -> None:

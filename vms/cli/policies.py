@@ -80,7 +80,11 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         print_json({"versions": [policy_document(policy, spot.name, waits) for policy, spot, waits in found]})
         return
     rows = [(str(one.version), spot.name, *_days(one.days), _state(one, waits), one.made_by_name, one.reason) for one, spot, waits in found]
-    print_table(("Version", "Of", "Floor", "Target", "Ceiling", "State", "By", "Reason"), rows, empty="No policy yet: vms init makes one.")
+    print_table(
+        ("Version", "Of", "Floor", "Target", "Ceiling", "State", "By", "Reason"),
+        rows,
+        empty="No policy yet: vms init makes one.",
+    )
 
 
 @app.command("set")
@@ -223,6 +227,8 @@ def _show(overview: PolicyOverview, here: Mapping[CameraId, FoundHere]) -> None:
         err.print(CHECK_THE_SCHEDULE)
     for one in overview.waiting:
         out.print(f"Version {one.policy.version} for {one.name} waits, {_when(one.proposal)}: {one.policy.reason}")
+        if one.policy.days.hours.lines:
+            out.print(f"  Weekly hours: {'; '.join(one.policy.days.hours.lines)}")
     heads = ("Camera", "Kept", "Floor", "Ceiling", "Its recorder keeps", "Oldest footage", "Should be gone")
     rows = [_camera_cells(one, here.get(one.camera_id)) for one in overview.cameras]
     print_table(heads, rows, empty="No camera yet.")
@@ -232,7 +238,7 @@ def _show_place(place: PlaceStanding) -> None:
     policy, counts = place.policy, place.counts
     out.print(f"{place.name}: {counts.target_days} days (floor {counts.min_days}, ceiling {counts.max_days}), version {policy.version}.")
     if counts.hours.lines:
-        out.print(f"Recorded, where cameras go by weekly hours: {'; '.join(counts.hours.lines)}")
+        out.print(f"Weekly hours: {'; '.join(counts.hours.lines)}")
     if policy.approval is None:
         out.print(f"Not signed by the Director yet: vms policy approve {policy.version}")
     else:

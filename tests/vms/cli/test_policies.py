@@ -214,8 +214,8 @@ def test_hours_are_said_once_and_stay_until_they_are_taken_from_above(settings: 
     assert _say(settings, "set", "--area", "Harbor/Door", "--hours", "2026-12-25 10:00-11:00", "--reason", "x").exit_code == 0
     assert _say(settings, "set", "--target", "15", "--reason", "x").exit_code == 0
     shown = _say(settings, "show").stdout
-    assert f"Recorded, where cameras go by weekly hours: {opening}" in shown
-    assert "weekly hours: Mon-Fri 09:00-17:00; Sat-Sun closed; 2026-12-25 10:00-11:00" in shown
+    assert f"Weekly hours: {opening}" in shown
+    assert "Weekly hours: Mon-Fri 09:00-17:00; Sat-Sun closed; 2026-12-25 10:00-11:00" in shown
     (district, area) = _told(settings, "show")["places"]
     assert (district["hours"], area["hours"]) == (opening.replace("; ", "\n"), "2026-12-25 10:00-11:00")
     assert _say(settings, "set", "--hours", "above", "--reason", "x").exit_code == 0
