@@ -28,6 +28,8 @@ from vms.store.purging import Doomed
 log = get_logger(__name__)
 
 KEYS_AT_ONCE = 200
+NOTED_AT_ONCE = 10
+"""Cameras."""
 Pause = Callable[[float], bool]
 """Wait so many seconds; True when the process is to end."""
 
@@ -97,8 +99,25 @@ class Deletion:
             return
         if len(mounted) < len(places) and (left := self._left(due)):
             passed.paused = f"{left:,} segments are past their window on volumes that are not mounted. Mount them where they were."
+        self._note_gone(due)
         for camera in sorted({rule.camera_id for rule in due}):
             self._destroy_keys([rule for rule in due if rule.camera_id == camera], passed)
+
+    def _note_gone(self, due: list[StreamRule]) -> None:
+        """Write down what is gone of each camera of which nothing is left that may go."""
+        now, cameras = self._node.reading(), sorted({rule.camera_id for rule in due})
+        rules = {camera: [rule for rule in due if rule.camera_id == camera] for camera in cameras}
+        with self._node.index.read.begin() as connection:
+            every = [place.id for place in volumes.all_volumes(connection)]
+            done = [camera for camera in cameras if not purging.any_due(connection, rules[camera], now.at_ms, every)]
+        before = {camera: now.at_ms - max(rule.keep_ms for rule in rules[camera]) for camera in done}
+        for at in range(0, len(done), NOTED_AT_ONCE):
+            began = self._node.clock.monotonic()
+            with self._node.index.write.begin() as connection:
+                purging.note_gone(connection, {camera: before[camera] for camera in done[at : at + NOTED_AT_ONCE]}, self._node.reading())
+            self._kept_waiting += self._node.clock.monotonic() - began
+            if not self._may_go_on():
+                return
 
     def _left(self, due: list[StreamRule]) -> int:
         now_ms = self._node.reading().at_ms

@@ -16,7 +16,7 @@ from vms.domain.purge import PurgeHead
 from vms.domain.retention import AT_WORK
 from vms.domain.timespan import TICKS_PER_MS, Timespan, datetime_of_ms, ms_of
 from vms.errors import VmsError
-from vms.store import hold_replica, purge_log, purging, segments, stream_rules, volumes
+from vms.store import hold_replica, purge_log, purging, secrecy, segments, stream_rules, volumes
 from vms.store.files import Volume
 from vms.store.layout import found_of
 from vms.store.purge_log import Chain
@@ -52,7 +52,7 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
         rules = [rule for rule in stream_rules.rules(connection) if rule.camera_id == camera_id]
         streams = [rule.stream_id for rule in rules]
         keeping = _holds_of(connection, camera_id, start_ms, end_ms)
-        sealed = hold_replica.sealed(connection)
+        sealed, secret = hold_replica.sealed(connection), secrecy.of_camera(connection, camera_id, ms_of(node.clock.now()))
         rows = [row for stream in streams for row in segments.find(connection, stream, day)]
         gone = purge_log.purges_of(connection, camera_id, start_ms, end_ms)
         chain = purge_log.follow(connection, frozenset(noted))
@@ -60,16 +60,13 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
     files, unmounted = _files(places, streams, hours)
     of_day = {one for one in files if start_ms <= split_segment_id(one)[1] < end_ms}
     held = [one for one in keeping if one[0] not in sealed]
-    secret = _Secret(
-        before_ms=None if not rules else ms_of(node.clock.now()) - max(rule.keep_ms for rule in rules),
-        sealed=[time for hold, time in keeping if hold in sealed],
-        told=[time for _, time in held],
-    )
     hidden = {row.id for row in rows if secret.has(row.start_ticks, row.end_ticks)}
     rows, of_day = [row for row in rows if row.id not in hidden], of_day - hidden
     shown = {split_segment_id(one)[1] // purging.HOUR_MS for one in of_day | {row.id for row in rows}}
     keys = {
-        hour: 0 if at_ms is None and hour not in shown and secret.has_hour(hour) else at_ms
+        hour: 0
+        if at_ms is None and hour not in shown and secret.has(*(begins * purging.HOUR_MS * TICKS_PER_MS for begins in (hour, hour + 1)))
+        else at_ms
         for hour, at_ms in node.keys.destroyed(camera_id, hours).items()
     }
     keep_ms = max((rule.keep_ms for rule in rules), default=None)
@@ -128,23 +125,6 @@ def standings(node: RetentionNode) -> list[Standing]:
             oldest = None if not starts else datetime_of_ms(min(starts))
             found.append(Standing(camera, oldest, max(rule.keep_ms for rule in mine) / _DAY_MS, held, overdue))
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Secret:
-    """What sealed holds alone keep of a camera past its window: people are told the same as if it had been destroyed."""
-
-    before_ms: int | None
-    sealed: Sequence[HeldTime]
-    told: Sequence[HeldTime]
-
-    def has(self, start_ticks: int, end_ticks: int) -> bool:
-        past = self.before_ms is not None and end_ticks <= self.before_ms * TICKS_PER_MS
-        touched = (any(time.overlaps(start_ticks, end_ticks) for time in times) for times in (self.sealed, self.told))
-        return past and [*touched] == [True, False]
-
-    def has_hour(self, hour: int) -> bool:
-        return self.has(*(begins * purging.HOUR_MS * TICKS_PER_MS for begins in (hour, hour + 1)))
 
 
 @dataclass(frozen=True, slots=True)

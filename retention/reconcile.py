@@ -5,19 +5,20 @@ What a crash left is the recorder's to take in; so is a file that comes back. Bo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from itertools import islice
 
 from retention.disks import is_mounted
 from retention.node import RetentionNode
 from vms.domain.footage import SegmentState
-from vms.domain.ids import SegmentId
+from vms.domain.ids import SegmentId, VolumeId, split_segment_id
 from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.errors import Unavailable
 from vms.log import get_logger
 from vms.services.check import CheckReport, Depth, Kind, Violation, check
-from vms.store import reconciliations, segments, volumes
+from vms.store import hold_replica, reconciliations, segments, volumes
 from vms.store.files import Volume
 from vms.store.reconciliations import Reconciliation
 
@@ -52,7 +53,10 @@ def reconcile(node: RetentionNode, stopping: Callable[[], bool] = lambda: False)
     began_ms = ms_of(node.clock.now())
     opened = list(_mounted(node))
     report = check(node.index, opened, at=node.clock.now(), depth=Depth.SAMPLE, keys=node.keys, progress=go_on)
-    _mark_lost(node, opened, [SegmentId(one.subject) for one in report.violations if one.kind is Kind.MISSING])
+    _tell_lost(_mark_lost(node, opened, [SegmentId(one.subject) for one in report.violations if one.kind is Kind.MISSING]))
+    if lost := _mark_lost(node, opened, report.hushed):
+        with node.index.write.begin() as connection:
+            hold_replica.answer_again(connection, [split_segment_id(one)[0] for one in lost])
     _tell(report)
     found = _found(report, began_ms, ms_of(node.clock.now()))
     with node.index.write.begin() as connection:
@@ -68,9 +72,12 @@ def _mounted(node: RetentionNode) -> Iterator[Volume]:
             yield Volume.open(one.path, expect=one.id)
 
 
-def _mark_lost(node: RetentionNode, opened: Sequence[Volume], missing: Sequence[SegmentId]) -> None:
-    """Mark rows whose file is gone from a volume that is there: from one that fell away meanwhile everything seems gone."""
-    told = 0
+def _mark_lost(node: RetentionNode, opened: Sequence[Volume], missing: Sequence[SegmentId]) -> dict[SegmentId, VolumeId]:
+    """Mark rows whose file is gone from a volume that is there: from one that fell away meanwhile everything seems gone.
+
+    Returns which, and where they lay.
+    """
+    lost = dict[SegmentId, VolumeId]()
     for at in range(0, len(missing), AT_ONCE):
         page = missing[at : at + AT_ONCE]
         with node.index.read.begin() as connection:
@@ -78,10 +85,13 @@ def _mark_lost(node: RetentionNode, opened: Sequence[Volume], missing: Sequence[
         there = {volume.id: volume for volume in opened if is_mounted(volume.path, volume.id)}
         gone = [one for one, place in places.items() if place in there and not there[place].segment_path(one).exists()]
         with node.index.write.begin() as connection:
-            marked = [one for one in gone if segments.set_state(connection, one, SegmentState.LOST, was=SegmentState.LIVE)]
-        for one in marked[: TOLD - told]:
-            log.error("segment lost: its file is gone; run: vms check", segment=one, volume=places[one])
-        told = min(TOLD, told + len(marked))
+            lost |= {one: places[one] for one in gone if segments.set_state(connection, one, SegmentState.LOST, was=SegmentState.LIVE)}
+    return lost
+
+
+def _tell_lost(lost: Mapping[SegmentId, VolumeId]) -> None:
+    for segment, volume in islice(lost.items(), TOLD):
+        log.error("segment lost: its file is gone; run: vms check", segment=segment, volume=volume)
 
 
 def _tell(report: CheckReport) -> None:

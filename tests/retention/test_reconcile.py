@@ -18,7 +18,7 @@ from recorder.footage import Footage
 from recorder.worker_client import WorkerClient
 from retention import process
 from retention.disks import Disks
-from retention.reconcile import Stopped, _mark_lost, is_due, reconcile
+from retention.reconcile import Stopped, _mark_lost, _tell_lost, is_due, reconcile
 from tests.factories import a_segment
 from tests.retention.world import World
 from tests.vms.media.segment_samples import CAMERA, HOUR, START_TICKS, STREAM, made_segment
@@ -189,7 +189,7 @@ def test_of_what_is_lost_the_first_are_told_however_far_down_they_stand(world: W
     for _, path in made[4:]:  # the others are back
         path.unlink()
     with capture_logs() as lines:
-        _mark_lost(world.node, [world.volume], [row.id for row, _ in made])
+        _tell_lost(_mark_lost(world.node, [world.volume], [row.id for row, _ in made]))
     assert [line["segment"] for line in lines] == [row.id for row, _ in made[4:7]]
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeAlias
 
-from sqlalchemy import Connection
+import pytest
+from sqlalchemy import Connection, text
+from structlog.testing import capture_logs
 
 from retention.deletion import Due, due
 from retention.orders import take_orders
 from retention.proof import Standing, prove_day, standings
+from retention.reconcile import reconcile
 from tests.factories import NOW, STREAM
 from tests.retention.footage import CAMERA
 from tests.retention.world import DAY, World
 from vms.domain.day_proof import DayProof, Verdict
+from vms.domain.footage import SegmentState
 from vms.domain.hold import HeldTime
 from vms.domain.ids import CameraId
 from vms.domain.policy import Window
@@ -22,7 +28,9 @@ from vms.domain.timespan import Timespan, ms_of
 from vms.services.capacity import measure
 from vms.services.policy_effect import CameraEffect, Counted, counted_here
 from vms.services.policy_standing import CameraStanding, FoundHere, found_here
-from vms.store import hold_replica, purging, stream_rules
+from vms.store import hold_replica, purging, segments, stream_rules
+from vms.store.database import Engines
+from vms.store.migrate import Which
 
 _DAY = Timespan(NOW - timedelta(days=20), NOW - timedelta(days=19))
 _PAST = -20 * DAY
@@ -141,3 +149,150 @@ def test_footage_that_should_be_gone_is_named_beside_a_sealed_hold(world: World)
     assert (proof.verdict, proof.rows, proof.files) == (Verdict.LEFT, 1, 1)
     (standing,) = standings(world.node)
     assert (standing.overdue, standing.held) == (1, 0)
+
+
+@pytest.fixture
+def worlds(index: Engines, migrated_sqlite: Callable[[Which, Path], Engines], tmp_path: Path) -> Iterator[tuple[World, World]]:
+    """Two nodes alike, but for a sealed hold that the first is told of."""
+    (tmp_path / "other").mkdir()
+    other = migrated_sqlite(Which.INDEX, tmp_path / "other.db")
+    both = World(index, tmp_path), World(other, tmp_path / "other")
+    yield both
+    for world in both:
+        world.node.keys.close()
+    other.dispose()
+
+
+def _in_both(worlds: tuple[World, World]) -> None:
+    """Record a day that is past its window, have a sealed hold on ten minutes of it in the first world, and make a pass."""
+    for world in worlds:
+        world.record(*_MINUTES)
+        world.record(*(-DAY / 2 + 60 * minute for minute in range(10)))
+    worlds[0].hub.place(5, _PAST + 600, _PAST + 1200, sealed=True)
+    worlds[1].hub.place(9, -60, None, CameraId(99), sealed=True)
+    for world in worlds:
+        world.make_pass()
+
+
+def test_a_longer_window_shows_nothing_that_only_a_sealed_hold_kept(worlds: tuple[World, World]) -> None:
+    _in_both(worlds)
+    for world in worlds:
+        world.hub.days = 40
+        world.make_pass()
+    assert _told(worlds[0]) == _told(worlds[1])
+    assert _would_go(worlds[0]) == _would_go(worlds[1]) == 0
+    proof = prove_day(worlds[0].node, CAMERA, _DAY)
+    assert (proof.verdict, proof.rows, proof.files, proof.keys_there) == (Verdict.KEPT, 0, 0, 0)
+    worlds[0].hub.release(5)
+    worlds[0].make_pass()
+    assert _told(worlds[0]) == _told(worlds[1]), "nor once it is over"
+    for world in worlds:
+        world.hub.days = 14
+        world.make_pass()
+    assert _rows(worlds[0]) == _rows(worlds[1]) == 10
+
+
+def test_a_hold_that_comes_later_finds_what_went_before_it(worlds: tuple[World, World]) -> None:
+    _in_both(worlds)
+    for world in worlds:
+        world.hub.place(6, _PAST, _PAST + 9000)
+        world.make_pass()
+    assert _told(worlds[0]) == _told(worlds[1])
+    answers = [next(one for one in world.hub.answers if one.hold_id == 6) for world in worlds]
+    assert [one.kept_segments for one in answers] == [0, 0]
+    assert answers[0].purged_segments == answers[1].purged_segments == len(_MINUTES)
+    sealed = next(one for one in worlds[0].hub.answers if one.hold_id == 5)
+    assert sealed.kept_segments == 14
+
+
+def test_a_hold_that_was_there_before_shows_what_it_kept(world: World) -> None:
+    world.record(*_MINUTES)
+    world.hub.place(5, _PAST + 600, _PAST + 1200, sealed=True)
+    world.hub.place(6, _PAST + 900, _PAST + 960)
+    world.make_pass()
+    assert HeldTime(ms_of(NOW) + (_PAST + 840) * 1000, ms_of(NOW) + (_PAST + 1020) * 1000) in _readable(world)
+
+
+def test_once_the_seal_is_over_an_ordinary_hold_shows_what_is_there(world: World) -> None:
+    """A court lifts it: an ordinary hold is placed, the sealed one released."""
+    world.record(*_MINUTES)
+    world.hub.place(5, _PAST + 600, _PAST + 1200, sealed=True)
+    world.make_pass()
+    world.hub.place(6, _PAST + 600, _PAST + 1200)
+    world.make_pass()
+    assert len(_readable(world)) == 1
+    world.hub.release(5)
+    world.make_pass()
+    assert HeldTime(ms_of(NOW) + (_PAST + 540) * 1000, ms_of(NOW) + (_PAST + 1260) * 1000) in _readable(world)
+    assert prove_day(world.node, CAMERA, _DAY).rows == 14
+
+
+def test_what_no_pass_could_destroy_is_not_gone_for_people_either(worlds: tuple[World, World]) -> None:
+    """Without a lease, or by a clock that leapt, footage stays: a longer window shows it again, sealed hold or not."""
+    for world in worlds:
+        world.record(*(-13.9 * DAY + 60 * minute for minute in range(10)))
+        world.make_pass()
+    worlds[0].hub.place(5, -13.95 * DAY, None, sealed=True)
+    worlds[0].make_pass()
+    for world in worlds:
+        world.clock.wall += timedelta(days=300)
+        world.make_pass()
+        world.clock.wall -= timedelta(days=300)
+        world.hub.away = True
+        world.clock.advance(DAY)
+        world.make_pass()
+        world.hub.away, world.hub.days = False, 40
+        world.make_pass()
+    assert _told(worlds[0]) == _told(worlds[1])
+    assert _rows(worlds[0]) == 10
+
+
+def _would_go(world: World) -> int:
+    change = CameraEffect(CAMERA, "Entrance", Window(0, 40, 40), Window(0, 14, 30), 0)
+    with world.node.index.read.begin() as connection:
+        return counted_here(connection, [change], at=NOW)[CAMERA].segments
+
+
+def _readable(world: World) -> list[HeldTime]:
+    with world.node.index.read.begin() as connection:
+        return stream_rules.readable(connection, STREAM, ms_of(NOW))
+
+
+def _rows(world: World) -> int:
+    with world.node.index.read.begin() as connection:
+        return connection.scalar(text("SELECT count(*) FROM segment")) or 0
+
+
+def test_a_clock_that_was_set_back_hides_nothing_that_is_recorded_since(world: World) -> None:
+    world.clock.advance(40 * DAY)
+    world.make_pass()
+    world.clock.wall -= timedelta(days=40)
+    world.make_pass()
+    world.record(60)
+    world.clock.advance(2 * DAY)
+    world.make_pass()
+    assert len(_readable(world)) == 1
+    assert _readable(world)[0].start_ms < ms_of(NOW)
+
+
+def test_a_lost_file_that_only_a_sealed_hold_kept_is_told_to_who_may_know_alone(worlds: tuple[World, World]) -> None:
+    _in_both(worlds)
+    sealed = worlds[0]
+    with sealed.node.index.read.begin() as connection:
+        kept = segments.find(connection, STREAM, _DAY)
+    sealed.volume.segment_path(kept[3].id).unlink()
+    found = []
+    for world in worlds:
+        with capture_logs() as lines:
+            report = reconcile(world.node)
+        with world.node.index.read.begin() as connection:
+            lost = segments.count_lost(connection, ms_of(NOW))
+        told = [line["event"] for line in lines]
+        found.append((report.compared, report.read, report.missing, report.damaged, report.other, lost, told))
+        assert kept[3].id not in str(report.first) + str(lines)
+    assert found[0] == found[1]
+    assert found[0][:3] == (10, 10, 0)
+    sealed.make_pass()
+    assert [one.kept_segments for one in sealed.hub.answers if one.hold_id == 5] == [14, 13]
+    with sealed.node.index.read.begin() as connection:
+        assert segments.states(connection, [kept[3].id]) == {kept[3].id: SegmentState.LOST}

@@ -368,7 +368,8 @@ def _index_opens(cli: Cli, settings: Settings) -> str:
 def _reconciled(cli: Cli, settings: Settings) -> str:
     """Repeat what `vms retain` found when it last compared index and files; a lost file is told until its day has come."""
     with cli.index_reading(settings) as index:
-        return checks.reconciled(reconciliations.newest(index), sum(segments.count_lost(index).values()), cli.clock.now())
+        now = cli.clock.now()
+        return checks.reconciled(reconciliations.newest(index), sum(segments.count_lost(index, ms_of(now)).values()), now)
 
 
 def _countersigned(cli: Cli, settings: Settings) -> str:

@@ -199,6 +199,13 @@ INDEX: tuple[Record, ...] = (
     Record("coverage_outbox", "what the hub has not heard yet", "until the hub has it", "is handed over", OWN_CALLS),
     Record("stream_rule", "how long each stream is kept", "its newest", "deletion works by it", NEXT_ONE),
     Record("hold_replica", "the holds in force here", "until released", "deletion works by it", RETENTION),
+    Record(
+        "told_gone",
+        "times of which people are told that their footage is gone",
+        "for good, some spans a camera",
+        "a hold or a window that comes later would show what only a sealed hold kept",
+        NOTHING,
+    ),
     Record("deletion_lease", "until when footage may be destroyed here", "its newest", "deletion works by it", NEXT_ONE),
     Record("reconciliation", "what the newest comparison of index and files found", "its newest", "`vms doctor` tells it", NEXT_ONE),
     Record(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -83,11 +83,32 @@ class Orders:
     """Of every stream that the node ever recorded. Footage of a stream without one stays."""
 
 
-def readable_times(rule: StreamRule | None, held: Iterable[HeldTime], now_ms: int) -> list[HeldTime]:
-    """Return when footage that may be shown was recorded: within its window, and around what holds name. Without a rule, all of it."""
+def readable_times(rule: StreamRule | None, held: Iterable[HeldTime], now_ms: int, gone: Sequence[HeldTime] = ()) -> list[HeldTime]:
+    """Return when footage that may be shown was recorded: within its window, and around what holds name. Without a rule, all of it.
+
+    Nothing of what is `gone` for people, whatever has it since.
+    """
     if rule is None:
         return [HeldTime(0, None)]
-    return joined([HeldTime(now_ms - rule.keep_ms, None), *map(readable, held)])
+    return without(joined([HeldTime(now_ms - rule.keep_ms, None), *map(readable, held)]), gone)
+
+
+def without(spans: Sequence[HeldTime], out: Sequence[HeldTime]) -> list[HeldTime]:
+    """Return `spans` less `out`, both by start and each without overlaps."""
+    found = list[HeldTime]()
+    for span in spans:
+        start: int | None = span.start_ms
+        for one in out:
+            if start is None or (one.end_ms is not None and one.end_ms <= start):
+                continue
+            if span.end_ms is not None and one.start_ms >= span.end_ms:
+                break
+            if one.start_ms > start:
+                found.append(HeldTime(start, one.start_ms))
+            start = one.end_ms
+        if start is not None and (span.end_ms is None or start < span.end_ms):
+            found.append(HeldTime(start, span.end_ms))
+    return found
 
 
 def free_times(before_ms: int, held: Iterable[HeldTime]) -> list[tuple[int | None, int]]:

@@ -8,8 +8,8 @@ beside a running recorder: what looks wrong is looked at once more before it is 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from itertools import islice
@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import TypedDict
 
 from vms.domain.footage import Segment, SegmentState
-from vms.domain.ids import SegmentId, VolumeId
-from vms.domain.timespan import EPOCH
+from vms.domain.ids import SegmentId, StreamId, VolumeId
+from vms.domain.timespan import EPOCH, ms_of
 from vms.errors import Corrupt, NotFound
 from vms.media.segment_file import digest_file, scan
 from vms.media.segment_layout import HourKeys
-from vms.store import runs, segments, volumes
+from vms.store import runs, secrecy, segments, stream_rules, volumes
 from vms.store.database import Engines
 from vms.store.files import Volume, iter_parts, iter_published, iter_strays
 from vms.store.layout import StoredFile
+from vms.store.secrecy import Secret
 
 ORPHAN_GRACE = timedelta(seconds=30)
 """Rows follow their files within a second or two; a disk that is slow makes it more."""
@@ -86,6 +87,8 @@ class CheckReport:
     """Rows of segments."""
     read: int = 0
     """Files that were read from end to end."""
+    hushed: tuple[SegmentId, ...] = ()
+    """Live rows without a file of which nobody is to be told: only sealed holds kept them."""
 
     @property
     def ok(self) -> bool:
@@ -111,12 +114,29 @@ def check(
     What `progress` raises ends it.
     """
     tally = _Tally(_files_to_compare(index, opened), progress)
+    secrets_of = _secrets(index, at)
     found: list[Violation] = [*_absent_volumes(index, opened), *_overlaps(index)]
     for volume in opened:
-        found += _rows_without_file(index, volume, _Look(depth, keys), tally)
-        found += _files_without_row(index, volume, at)
+        found += _rows_without_file(index, volume, _Look(depth, keys), tally, secrets_of)
+        found += _files_without_row(index, volume, at, secrets_of)
         found += _abandoned_parts(volume, at)
-    return CheckReport(tuple(found), tally.done, tally.read)
+    return CheckReport(tuple(found), tally.done - tally.secret, tally.read, tuple(tally.hushed))
+
+
+_Secrets = Mapping[StreamId, Secret]
+
+
+def _secrets(index: Engines, at: datetime) -> _Secrets:
+    with index.read.begin() as connection:
+        rules = stream_rules.rules(connection)
+        of_camera = {camera: secrecy.of_camera(connection, camera, ms_of(at)) for camera in {rule.camera_id for rule in rules}}
+    return {rule.stream_id: of_camera[rule.camera_id] for rule in rules}
+
+
+def _is_secret(secrets_of: _Secrets, segment: Segment) -> bool:
+    """Say whether people are told that `segment` is gone: then nothing that is wrong with it is told either."""
+    known = secrets_of.get(segment.stream_id)
+    return known is not None and known.has(segment.start_ticks, segment.end_ticks)
 
 
 def _absent_volumes(index: Engines, opened: Sequence[Volume]) -> Iterator[Violation]:
@@ -144,6 +164,9 @@ class _Tally:
     tell: Progress
     done: int = 0
     read: int = 0
+    secret: int = 0
+    """Of those that are done."""
+    hushed: list[SegmentId] = field(default_factory=list)
 
     def add(self) -> None:
         self.done += 1
@@ -159,11 +182,17 @@ def _files_to_compare(index: Engines, opened: Sequence[Volume]) -> int:
         return sum(segments.count(connection, volume.id) for volume in opened)
 
 
-def _rows_without_file(index: Engines, volume: Volume, look: _Look, tally: _Tally) -> Iterator[Violation]:
+def _rows_without_file(index: Engines, volume: Volume, look: _Look, tally: _Tally, secrets_of: _Secrets) -> Iterator[Violation]:
     sample, deeper = _Sample(), replace(look, depth=Depth.DEEP)
     for segment in _rows(index, volume.id):
         tally.add()
+        secret = _is_secret(secrets_of, segment)
+        tally.secret += secret
         if segment.state is not SegmentState.LIVE:
+            continue
+        if secret:
+            if (found := _wrong(index, volume, segment, _Look(Depth.ROWS, None))) and found.kind is Kind.MISSING:
+                tally.hushed.append(segment.id)
             continue
         if look.depth is Depth.DEEP:
             tally.add_read()
@@ -258,7 +287,7 @@ def _differing(found: object, written: object, what: str) -> str:
     return "" if found == written else f"its {what} differ from the index"
 
 
-def _files_without_row(index: Engines, volume: Volume, at: datetime) -> Iterator[Violation]:
+def _files_without_row(index: Engines, volume: Volume, at: datetime, secrets_of: _Secrets) -> Iterator[Violation]:
     for files in _in_batches(iter_published(volume)):
         # The row may have come between the listing and this look; a file that is gone was erased meanwhile.
         with index.read.begin() as connection:
@@ -267,10 +296,16 @@ def _files_without_row(index: Engines, volume: Volume, at: datetime) -> Iterator
             state = states.get(file.segment)
             if state is None and _age(file.path, at) > ORPHAN_GRACE:
                 yield Violation(2, file.segment, f"{file.path} has no row in the index; it is adopted when the recorder starts")
-            elif state is SegmentState.LOST:
+            elif state is SegmentState.LOST and not _is_secret_one(index, file.segment, secrets_of):
                 yield Violation(2, file.segment, f"{file.path} is there, but its row says lost; restart the recorder to look again")
     for path in iter_strays(volume):
         yield Violation(2, str(path), "it stands among the footage and is no segment file in its place; move it away")
+
+
+def _is_secret_one(index: Engines, segment: SegmentId, secrets_of: _Secrets) -> bool:
+    with index.read.begin() as connection:
+        row = segments.get(connection, segment)
+    return row is not None and _is_secret(secrets_of, row)
 
 
 def _abandoned_parts(volume: Volume, at: datetime) -> Iterator[Violation]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -117,7 +117,7 @@ def found_here(index: Connection, cameras: tuple[CameraStanding, ...], *, at: da
         starts = [start for rule in mine if (start := purging.oldest_ms(index, rule, ms_of(at))) is not None]
         if mine:
             over_ms = ms_of(at - AT_WORK)
-            beyond = sum(purging.due(index, replace(rule, keep_ms=camera.counts.keep_ms), over_ms)[0] for rule in mine)
+            beyond = sum(purging.beyond(index, rule, camera.counts.keep_ms, over_ms) for rule in mine)
             found[camera.camera_id] = FoundHere(datetime_of_ms(min(starts)) if starts else None, beyond)
     return found
 

@@ -19,7 +19,7 @@ from vms.domain.hours import LocalHours
 from vms.domain.ids import StreamId
 from vms.domain.people import Actor
 from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
-from vms.domain.timespan import Timespan, union
+from vms.domain.timespan import Timespan, ms_of, union
 from vms.services.cameras import list_cameras
 from vms.services.capacity import RoomDocument, room_document
 from vms.store import cameras, coverage, policies, segments, volumes
@@ -112,7 +112,7 @@ def status_document(
             )
             for details in found
         ],
-        volumes=[] if index is None else _volumes(index),
+        volumes=[] if index is None else _volumes(index, now),
         room=None if headroom is None else room_document(headroom, headroom.watermark()),
     )
 
@@ -206,8 +206,8 @@ def _gap_document(told: Coverage, number: int) -> GapDocument:
     return GapDocument(start=gap.start.isoformat(), end=end, reason=gap.reason.value, detail=gap.detail)
 
 
-def _volumes(index: Connection) -> list[VolumeDocument]:
-    lost = segments.count_lost(index)
+def _volumes(index: Connection, now: datetime) -> list[VolumeDocument]:
+    lost = segments.count_lost(index, ms_of(now))
     return [
         VolumeDocument(
             id=volume.id,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, and_, bindparam, case, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, func, select, true, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from vms.domain.footage import SegmentState
 from vms.domain.hold import HeldTime, HoldAnswer, HoldChange
-from vms.domain.ids import CameraId, HoldId
+from vms.domain.ids import CameraId, HoldId, StreamId
 from vms.domain.retention import Orders
 from vms.domain.timespan import TICKS_PER_MS
 from vms.store.database import Driver
@@ -23,6 +23,7 @@ _APPLIED = Prepared(select(ReplicaRow.version).where(ReplicaRow.kind == _KIND))
 _TIMES = select(HoldReplicaRow.start_ms, HoldReplicaRow.end_ms).where(HoldReplicaRow.camera_id == bindparam("camera"))
 _OF_CAMERA = Prepared(_TIMES)
 _TOLD_OF_CAMERA = Prepared(_TIMES.where(~HoldReplicaRow.sealed))
+_SEALED_OF_CAMERA = Prepared(_TIMES.where(HoldReplicaRow.sealed))
 
 
 def applied_seq(connection: Connection) -> int:
@@ -62,6 +63,12 @@ def told_of_camera(connection: Connection, camera_id: CameraId) -> list[HeldTime
         return [HeldTime(start, end) for start, end in _TOLD_OF_CAMERA.rows(driver, {"camera": camera_id})]
 
 
+def sealed_of_camera(connection: Connection, camera_id: CameraId) -> list[HeldTime]:
+    """Return what sealed holds name of a camera, without roll."""
+    with Driver(connection) as driver:
+        return [HeldTime(start, end) for start, end in _SEALED_OF_CAMERA.rows(driver, {"camera": camera_id})]
+
+
 def sealed(connection: Connection) -> frozenset[HoldId]:
     """Return the holds in force here that nobody is to learn of."""
     return frozenset(map(HoldId, connection.scalars(select(HoldReplicaRow.hold_id).where(HoldReplicaRow.sealed).distinct())))
@@ -81,8 +88,10 @@ def unanswered(connection: Connection) -> list[tuple[HoldId, CameraId, HeldTime]
     return [(HoldId(hold), CameraId(camera), HeldTime(start, end)) for hold, camera, start, end in connection.execute(query)]
 
 
-def answer(connection: Connection, hold_id: HoldId, camera_id: CameraId, kept: HeldTime) -> HoldAnswer:
-    """Return what there is of a camera in the time that is `kept` for a hold."""
+def answer(
+    connection: Connection, hold_id: HoldId, camera_id: CameraId, kept: HeldTime, spoken_of: ColumnElement[bool] | None = None
+) -> HoldAnswer:
+    """Return what there is of a camera in the time that is `kept` for a hold; segments that are not `spoken_of` went before."""
     streams = select(StreamRuleRow.stream_id).where(StreamRuleRow.camera_id == camera_id)
     row = SegmentRow
     end_ms = _ENDLESS_MS if kept.end_ms is None else kept.end_ms
@@ -92,7 +101,8 @@ def answer(connection: Connection, hold_id: HoldId, camera_id: CameraId, kept: H
         row.start_ticks + row.duration > kept.start_ms * TICKS_PER_MS,
         row.state.in_((SegmentState.LIVE.value, SegmentState.CONDEMNED.value)),
     )
-    live = row.state == SegmentState.LIVE.value
+    told, live = true() if spoken_of is None else spoken_of, row.state == SegmentState.LIVE.value
+    secret, live = and_(live, ~told), and_(live, told)
     end = (row.start_ticks + row.duration + TICKS_PER_MS - 1) / TICKS_PER_MS
     found = connection.execute(
         select(
@@ -100,7 +110,8 @@ def answer(connection: Connection, hold_id: HoldId, camera_id: CameraId, kept: H
             func.coalesce(func.sum(case((live, row.size_bytes))), 0),
             func.min(case((live, row.start_ms))),
             func.max(case((live, func.cast(end, row.start_ms.type)))),
-            func.count(case((~live, 1))),
+            func.count(case((row.state == SegmentState.CONDEMNED.value, 1))),
+            func.count(case((secret, 1))),
         ).where(touched)
     ).one()
     purged = connection.scalar(
@@ -108,14 +119,21 @@ def answer(connection: Connection, hold_id: HoldId, camera_id: CameraId, kept: H
             PurgeRow.camera_id == camera_id, PurgeRow.position.is_not(None), PurgeRow.first_ms < end_ms, PurgeRow.end_ms > kept.start_ms
         )
     )
-    segments, size_bytes, first_ms, last_ms, condemned = found
-    return HoldAnswer(hold_id, camera_id, segments, size_bytes, first_ms, last_ms, condemned, purged or 0)
+    segments, size_bytes, first_ms, last_ms, condemned, untold = found
+    return HoldAnswer(hold_id, camera_id, segments, size_bytes, first_ms, last_ms, condemned, (purged or 0) + untold)
 
 
 def mark_answered(connection: Connection, answered: Iterable[tuple[HoldId, CameraId]]) -> None:
     for hold, camera in answered:
         named = and_(HoldReplicaRow.hold_id == hold, HoldReplicaRow.camera_id == camera)
         connection.execute(update(HoldReplicaRow).where(named).values(answered=True))
+
+
+def answer_again(connection: Connection, streams: Iterable[StreamId]) -> None:
+    """Have the sealed holds on these streams' cameras answered anew: who may know of them reads there that something was lost."""
+    cameras = select(StreamRuleRow.camera_id).where(StreamRuleRow.stream_id.in_(sorted(set(streams))))
+    named = and_(HoldReplicaRow.camera_id.in_(cameras), HoldReplicaRow.sealed)
+    connection.execute(update(HoldReplicaRow).where(named).values(answered=False))
 
 
 def _change(connection: Connection, change: HoldChange) -> None:

@@ -13,7 +13,7 @@ The file goes before its row: no file is left that neither a live row, nor a con
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
@@ -27,7 +27,7 @@ from vms.domain.purge import Batch, Purge, root_of
 from vms.domain.retention import ClockReading, StreamRule, free_times, lease_lasts, why_not_trusted
 from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
 from vms.domain.timespan import TICKS_PER_MS
-from vms.store import deletion_lease, hold_replica, purge_log, segments, stream_rules, volumes
+from vms.store import deletion_lease, hold_replica, purge_log, secrecy, segments, stream_rules, volumes
 from vms.store.database import Driver
 from vms.store.index_tables import GapRow, RunRow, SegmentRow, SegmentSideRow, VolumeRow
 from vms.store.prepared import Prepared, PreparedChange, PreparedInsert
@@ -41,6 +41,8 @@ PURGE_STEPS = ("retain:condemn", "retain:erase", "retain:purge")
 HOUR_MS = 3_600_000
 _OPEN_MS = OPEN_SEGMENT_ALLOWANCE // timedelta(milliseconds=1)
 """A segment that begins in an hour may end so much after it, and what was not published yet has no row: its key is needed still."""
+_SHORTEST_MS = 24 * HOUR_MS
+"""No window is shorter than a day."""
 _END_TICKS = SegmentRow.start_ticks + SegmentRow.duration
 
 
@@ -80,10 +82,8 @@ def condemn_each(
     connection: Connection, streams: Iterable[StreamId], now: ClockReading, mounted: Sequence[VolumeId], *, most: int = MOST_AT_ONCE
 ) -> list[Batch]:
     """Condemn a batch of each of `streams` as `condemn` does, of all together up to `most` segments."""
-    lease, applied = deletion_lease.get(connection), hold_replica.applied_seq(connection)
-    if lease is None or lease.hold_seq is None or lease.hold_seq > applied:
-        return []
-    if not lease_lasts(lease.asked, now) or why_not_trusted(lease.asked, now) is not None:
+    applied = hold_replica.applied_seq(connection)
+    if not _may_condemn(connection, applied, now):
         return []
     with Driver(connection) as driver:
         # What a disk has not given up yet goes first, so that no two batches lie over each other.
@@ -103,6 +103,26 @@ def condemn_each(
     return batches
 
 
+def note_gone(connection: Connection, cameras: Mapping[CameraId, int], now: ClockReading) -> None:
+    """Write down of each camera up to which moment passes have destroyed what holds don't keep; nothing when they may not.
+
+    In BEGIN IMMEDIATE, once nothing is left that may go. Whatever the clock said before, of its last day nothing is gone.
+    """
+    may = _may_condemn(connection, hold_replica.applied_seq(connection), now)
+    for camera, before_ms in cameras.items():
+        secrecy.nothing_is_gone_since(connection, camera, now.at_ms - _SHORTEST_MS)
+        if may:
+            secrecy.note_gone(connection, camera, before_ms)
+
+
+def _may_condemn(connection: Connection, applied: int, now: ClockReading) -> bool:
+    """Say whether there is a lease that lasts, of holds that are in force here, and a clock that is trusted."""
+    lease = deletion_lease.get(connection)
+    if lease is None or lease.hold_seq is None or lease.hold_seq > applied:
+        return False
+    return lease_lasts(lease.asked, now) and why_not_trusted(lease.asked, now) is None
+
+
 def any_due(connection: Connection, rules: Sequence[StreamRule], now_ms: int, mounted: Sequence[VolumeId]) -> bool:
     """Say whether any segment of these streams would be condemned now: whoever looks first need not lock the index for nothing."""
     there = _numbers(connection, mounted)
@@ -117,15 +137,24 @@ def due(connection: Connection, rule: StreamRule, now_ms: int) -> tuple[int, int
 def due_by(connection: Connection, rule: StreamRule, keep_ms: int, now_ms: int) -> tuple[int, int]:
     """Return the same as `due` if the stream were kept for `keep_ms`, as people are told: as if there were no sealed holds."""
     shorter = replace(rule, keep_ms=keep_ms)
-    return _sums(connection, _wheres(shorter, _told_times(connection, shorter, now_ms)))
+    told = secrecy.is_spoken_of(connection, rule.camera_id)
+    return _sums(connection, [and_(one, told) for one in _wheres(shorter, _told_times(connection, shorter, now_ms))])
+
+
+def beyond(connection: Connection, rule: StreamRule, keep_ms: int, now_ms: int) -> int:
+    """Return how many segments of a stream are older than `keep_ms` and under no hold, but for what is gone for people and goes later."""
+    told = or_((now_ms - rule.keep_ms) * TICKS_PER_MS >= _END_TICKS, secrecy.is_spoken_of(connection, rule.camera_id))
+    wheres = _free_wheres(connection, replace(rule, keep_ms=keep_ms), now_ms)
+    return _sums(connection, [and_(one, told) for one in wheres])[0]
 
 
 def kept(connection: Connection, rule: StreamRule, now_ms: int) -> int:
     """Return how many segments of a stream are past their window and stay because of holds that may be spoken of."""
     before_ms, row, told = now_ms - rule.keep_ms, SegmentRow, _told_times(connection, rule, now_ms)
-    past = and_(row.stream_id == rule.stream_id, row.state != SegmentState.CONDEMNED.value, row.start_ms < before_ms)
+    spoken_of = secrecy.is_spoken_of(connection, rule.camera_id)
+    past = and_(row.stream_id == rule.stream_id, row.state != SegmentState.CONDEMNED.value, row.start_ms < before_ms, spoken_of)
     all_past = connection.scalar(select(func.count()).where(past, before_ms * TICKS_PER_MS >= _END_TICKS)) or 0
-    free = (connection.scalar(select(func.count()).where(one)) for one in _wheres(rule, told))
+    free = (connection.scalar(select(func.count()).where(one, spoken_of)) for one in _wheres(rule, told))
     return all_past - sum(count or 0 for count in free)
 
 
@@ -137,7 +166,8 @@ def oldest_ms(connection: Connection, rule: StreamRule, now_ms: int) -> int | No
         and_(one.start_ms * TICKS_PER_MS < _END_TICKS, row.start_ms < (before_ms if one.end_ms is None else one.end_ms)) for one in keeping
     ]
     inside, going = before_ms * TICKS_PER_MS < _END_TICKS, row.state == SegmentState.CONDEMNED.value
-    spoken_of = or_(inside, going, *told, *_free_wheres(connection, rule, now_ms))
+    shown = and_(or_(inside, *told), secrecy.is_spoken_of(connection, rule.camera_id))
+    spoken_of = or_(shown, going, *_free_wheres(connection, rule, now_ms))
     oldest: int | None = connection.scalar(select(func.min(row.start_ms)).where(row.stream_id == rule.stream_id, spoken_of))
     return oldest
 

@@ -38,6 +38,17 @@ class HoldReplicaRow(NodeIndex):
     """It keeps like any other, and nothing that people are told or shown follows from it."""
 
 
+class ToldGoneRow(NodeIndex):
+    """Time of a camera whose footage passes have destroyed, or would have but for sealed holds: `vms.store.secrecy`."""
+
+    __tablename__ = "told_gone"
+    __table_args__ = (CheckConstraint("end_ms > start_ms", name="order"), CLUSTERED)
+
+    camera_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    start_ms: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    end_ms: Mapped[int]
+
+
 class DeletionLeaseRow(NodeIndex):
     """How the node's clocks stood when they were last right, and by which change of holds it may destroy; one row."""
 

@@ -186,3 +186,11 @@ CREATE TABLE reconciliation (
   CONSTRAINT pk_reconciliation PRIMARY KEY (id),
   CONSTRAINT ck_reconciliation_one CHECK (id = 1)
 );
+
+CREATE TABLE told_gone (
+  camera_id INTEGER NOT NULL,
+  start_ms INTEGER NOT NULL,
+  end_ms INTEGER NOT NULL,
+  CONSTRAINT pk_told_gone PRIMARY KEY (camera_id, start_ms),
+  CONSTRAINT ck_told_gone_order CHECK (end_ms > start_ms)
+) WITHOUT ROWID;

@@ -10,10 +10,11 @@ from vms.domain.footage import Segment, SegmentFlag, SegmentState, pack_fragment
 from vms.domain.ids import SegmentId, StreamId, VolumeId, segment_id, split_segment_id
 from vms.domain.timespan import TICKS_PER_MS, Timespan, datetime_of, ms_of, ticks_of
 from vms.errors import Conflict, NotFound
-from vms.store import volumes
+from vms.store import secrecy, volumes
 from vms.store.database import Driver
 from vms.store.index_tables import SegmentRow, SegmentSideRow, VolumeRow
 from vms.store.prepared import Prepared
+from vms.store.secrecy import Secret
 
 FIND_LIMIT = 10_000
 """A week of one stream; whoever needs more asks again from where the answer ended."""
@@ -111,11 +112,20 @@ def lost_spans(connection: Connection, stream_id: StreamId, span: Timespan) -> l
     return [Timespan(datetime_of(start), datetime_of(start + duration)) for start, duration in connection.execute(query)]
 
 
-def count_lost(connection: Connection) -> dict[VolumeId, int]:
-    """Return how many segments have lost their file, by volume; those whose day has come are not there any more."""
-    query = select(VolumeRow.uuid, func.count()).join(SegmentRow, SegmentRow.volume == VolumeRow.number)
-    rows = connection.execute(query.where(_NOT_LIVE, SegmentRow.state == SegmentState.LOST.value).group_by(VolumeRow.uuid))
-    return {VolumeId(uuid): number for uuid, number in rows}
+def count_lost(connection: Connection, now_ms: int) -> dict[VolumeId, int]:
+    """Return how many segments have lost their file, by volume; those whose day has come are not there any more.
+
+    Of what only sealed holds kept nothing is told.
+    """
+    query = select(SegmentRow.stream_id, SegmentRow.start_ticks, SegmentRow.duration, VolumeRow.uuid)
+    query = query.join(VolumeRow, VolumeRow.number == SegmentRow.volume).where(_NOT_LIVE, SegmentRow.state == SegmentState.LOST.value)
+    found, secrets = dict[VolumeId, int](), dict[int, Secret]()
+    for stream, start, duration, uuid in connection.execute(query).all():
+        if stream not in secrets:
+            secrets[stream] = secrecy.of_stream(connection, StreamId(stream), now_ms)
+        if not secrets[stream].has(start, start + duration):
+            found[VolumeId(uuid)] = found.get(VolumeId(uuid), 0) + 1
+    return found
 
 
 def set_state(connection: Connection, segment: SegmentId, state: SegmentState, *, was: SegmentState) -> bool:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, select
 from vms.domain.hold import HeldTime
 from vms.domain.ids import CameraId, StreamId
 from vms.domain.retention import StreamRule, readable_times
-from vms.store import hold_replica
+from vms.store import hold_replica, secrecy
 from vms.store.database import Driver
 from vms.store.prepared import Prepared
 from vms.store.retention_tables import StreamRuleRow
@@ -35,7 +35,10 @@ def readable(connection: Connection, stream_id: StreamId, now_ms: int) -> list[H
     Nor what only a sealed hold keeps: it is shown to nobody, or who sees it would learn of the hold.
     """
     known = rule(connection, stream_id)
-    return readable_times(known, [] if known is None else hold_replica.told_of_camera(connection, known.camera_id), now_ms)
+    if known is None:
+        return readable_times(None, [], now_ms)
+    told, gone = hold_replica.told_of_camera(connection, known.camera_id), secrecy.gone(connection, known.camera_id)
+    return readable_times(known, told, now_ms, gone)
 
 
 def _rule(stream_id: int, camera_id: int, keep_ms: int) -> StreamRule:
