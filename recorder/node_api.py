@@ -152,9 +152,10 @@ async def timeline(stream: int, start: Ticks, end: Ticks, desk: TheDesk, grant: 
 
 
 async def states(desk: TheDesk, grant: TheGrant) -> dict[str, object]:
-    """Return what every stream does now, with expected and recorded seconds of the last hour."""
+    """Return what every stream does now, with expected and recorded seconds of the last hour, and what room the volumes have left."""
     desk.gate.check_service(grant)
-    return {"states": await _with_seconds(desk, (await _told(desk)).get("states", []))}
+    told = await _told(desk)
+    return {"states": await _with_seconds(desk, told.get("states", [])), "room": told.get("room")}
 
 
 async def _told(desk: Desk) -> dict[str, object]:

@@ -22,7 +22,7 @@ from vms.domain.camera import StreamConfig
 from vms.domain.ids import SegmentId, StreamId
 from vms.domain.timespan import Timespan, ticks_of
 from vms.errors import NotFound, Unavailable
-from web.schemas.node import NodeFragments, NodeState, NodeStates, NodeTimeline, NodeVerdict
+from web.schemas.node import NodeFragments, NodeRoom, NodeState, NodeStates, NodeTimeline, NodeVerdict
 
 ANSWER_SECONDS = 10.0
 TEST_SECONDS = 40.0
@@ -59,7 +59,7 @@ class _States:
 
     at: float
     """Monotonic."""
-    told: dict[StreamId, NodeState] | None
+    told: NodeStates | None
 
 
 @dataclass(slots=True)
@@ -96,6 +96,15 @@ class NodeClient:
 
     def states(self, token: str) -> dict[StreamId, NodeState] | None:
         """Return what each stream does now; None when the recorder doesn't answer. One thread at a time waits for it."""
+        told = self._told(token)
+        return None if told is None else {StreamId(state.stream_id): state for state in told.states}
+
+    def room(self, token: str) -> NodeRoom | None:
+        """Return what room the volumes have left; None when the recorder doesn't answer, or has not measured it. Asked with the states."""
+        told = self._told(token)
+        return None if told is None else told.room
+
+    def _told(self, token: str) -> NodeStates | None:
         if (known := self._states_within(STATES_SECONDS)) is not None:
             return known.told
         last = self._states_within(STATES_WHILE_ASKED_SECONDS)
@@ -113,12 +122,11 @@ class NodeClient:
         known = self._states
         return known if known is not None and self.clock.monotonic() - known.at <= seconds else None
 
-    def _ask_states(self, token: str) -> dict[StreamId, NodeState] | None:
+    def _ask_states(self, token: str) -> NodeStates | None:
         try:
-            answer = self._get("/v1/states", NodeStates, token, {}, timeout=STATES_ANSWER_SECONDS)
+            return self._get("/v1/states", NodeStates, token, {}, timeout=STATES_ANSWER_SECONDS)
         except Unavailable:
             return None
-        return {StreamId(state.stream_id): state for state in answer.states}
 
     async def test(self, token: str, config: StreamConfig) -> NodeVerdict:
         """Have the node try a camera for some seconds; the password stays sealed on the way."""

@@ -10,10 +10,12 @@ from typing import TypedDict
 
 from vms.domain.access import LIVE_REPLAY
 from vms.domain.camera import CameraDetails, StreamRole
+from vms.domain.capacity import Watermark
 from vms.domain.people import Permission, Person
 from vms.domain.screens import Screen, ScreenKind, SessionKind
 from vms.domain.timespan import ms_of
 from vms.services.cameras import list_cameras
+from vms.services.capacity import RoomDocument, left_sentence
 from vms.services.district import load_district
 from vms.services.emergency import opens_more, reviews_missing
 from vms.services.footage import emergency_from, look_back
@@ -57,6 +59,12 @@ SECTIONS = (
 
 EMERGENCY = Section("Emergency access", "/emergency", Permission.EMERGENCY_OPEN)
 """Only for whom it would open something."""
+
+
+class RoomLeft(TypedDict):
+    sentence: str
+    short: bool
+    """Somebody should do something."""
 
 
 class LiveCamera(TypedDict):
@@ -132,6 +140,15 @@ def cameras_now(site: Site, person: Person, permission: Permission = Permission.
         known = list_cameras(session, person, permission)
     states = site.node.states(site.service_token())
     return [now(details, states) for details in known]
+
+
+def room_left(site: Site) -> RoomLeft | None:
+    """Return for how long this machine's volumes take footage, in the words of `vms status`; None when nobody measured it."""
+    room = site.node.room(site.service_token())
+    if room is None:
+        return None
+    told = RoomDocument(watermark=room.watermark.value, bytes=room.bytes, hours=room.hours, full_in_hours=room.full_in_hours)
+    return RoomLeft(sentence=left_sentence(told), short=room.watermark is not Watermark.ROOM)
 
 
 def tree(cameras: Sequence[CameraNow]) -> list[BranchTree]:

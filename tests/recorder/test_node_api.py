@@ -24,6 +24,7 @@ from tests.waiting import wait_until
 from vms.crypto import new_signing_key, seal, sealing_public_key
 from vms.domain.access import Grant
 from vms.domain.camera import Address, RecordingMode, Scheme, password_aad
+from vms.domain.capacity import Watermark
 from vms.domain.footage import Segment
 from vms.domain.hold import HeldTime
 from vms.domain.ids import DeviceId, StreamId, ViewId
@@ -232,6 +233,15 @@ def test_states_tell_what_a_stream_sends(running: Running) -> None:
 
     assert str(state["codec"]).startswith("avc1.")
     assert (state["width"], state["height"]) == (320, 180)
+
+
+def test_with_the_states_it_tells_how_much_room_is_left(running: Running) -> None:
+    def room() -> dict[str, object] | None:
+        told: dict[str, object] | None = running.api.get("/v1/states", headers=running.site.service()).json()["room"]
+        return told
+
+    wait_until(lambda: room() is not None)
+    assert (room() or {})["watermark"] in set(Watermark)
 
 
 def test_states_are_for_the_hub_only(running: Running) -> None:

@@ -34,6 +34,7 @@ class FakeNode:
     segments: dict[StreamId, list[NodeDocument]] = field(default_factory=lambda: defaultdict(list))
     octets: dict[SegmentId, bytes] = field(default_factory=dict)
     states: list[NodeDocument] = field(default_factory=list)
+    room: NodeDocument | None = None
     timelines: dict[StreamId, NodeDocument] = field(default_factory=dict)
     verdicts: dict[str, NodeDocument] = field(default_factory=dict)
     """By path of the stream."""
@@ -151,7 +152,7 @@ async def _states(request: Request, authorization: str = Header("")) -> Response
     node: FakeNode = request.app.state.node
     denied = _denied(node, authorization, stream=None, asked="states")
     await node.hang()
-    return denied or JSONResponse({"states": node.states})
+    return denied or JSONResponse({"states": node.states, "room": node.room})
 
 
 async def _test(order: dict[str, object], request: Request, authorization: str = Header("")) -> Response:

@@ -92,6 +92,20 @@ def test_a_recorder_that_goes_by_other_days_is_shown(world: World, director: htt
     assert "Its recorder keeps 21 days" in told()
 
 
+def test_the_page_says_how_long_the_disks_last_in_the_words_of_the_command_line(world: World, director: httpx.Client) -> None:
+    assert "The volumes take" not in _text(director.get("/policy"))
+    for watermark, hours, full, said, warns in (
+        ("room", 900.0, None, "The volumes take 250.0 GB more, which lasts.", False),
+        ("room", 900.0, 400.0, "The volumes take 250.0 GB more: 400 hours.", False),
+        ("low", 9.0, 11.5, "which is what comes in 9.0 hours; by what comes and goes they are full in 11.5 hours. Add a volume", True),
+    ):
+        world.node.room = {"watermark": watermark, "bytes": 250_000_000_000, "hours": hours, "full_in_hours": full}
+        world.clock.step(timedelta(minutes=1))
+        assert said in _text(director.get("/policy"))
+        with world.client(Role.IT, page=True) as it:
+            assert ("The volumes take" in _text(it.get("/cameras"))) == warns
+
+
 def test_it_reads_and_changes_nothing(world: World, director: httpx.Client) -> None:
     del director
     with world.client(Role.IT, page=True) as it:

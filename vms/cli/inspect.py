@@ -19,7 +19,7 @@ from vms.cli import checks, platforms
 from vms.cli.context import Cli
 from vms.cli.options import AsJson
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
-from vms.cli.size import headroom_sentence, measured_room, room_sentence
+from vms.cli.size import measured_room, room_sentence
 from vms.config import Settings
 from vms.domain.access import Purpose
 from vms.domain.capacity import Headroom, Watermark
@@ -30,7 +30,7 @@ from vms.errors import InvalidInput, NotFound, Unavailable, VmsError
 from vms.media.segment_file import SegmentReader
 from vms.services import egress
 from vms.services.cameras import list_cameras
-from vms.services.capacity import growth, headroom
+from vms.services.capacity import growth, headroom, left_sentence, room_document
 from vms.services.check import Depth
 from vms.services.check import check as run_check
 from vms.services.emergency import told_by_mail
@@ -82,7 +82,7 @@ def status(context: typer.Context, as_json: AsJson = False) -> None:
         if volume["lost_segments"]:
             err.print(f"{volume['path']}: {volume['lost_segments']:,} segments were recorded and their file is gone. Run: vms check")
     if left.watermark() is not Watermark.ROOM:
-        out.print(headroom_sentence(left))
+        out.print(left_sentence(room_document(left, left.watermark())))
 
 
 def _local_time(at: str | None) -> str:
@@ -312,9 +312,10 @@ def _headroom(cli: Cli, settings: Settings, index: Connection) -> Headroom:
 def _until_full(cli: Cli, settings: Settings) -> str:
     with cli.index_reading(settings) as index:
         left = _headroom(cli, settings, index)
+    said = left_sentence(room_document(left, left.watermark()))
     if left.watermark() is not Watermark.ROOM:
-        raise Unavailable(headroom_sentence(left))
-    return headroom_sentence(left)
+        raise Unavailable(said)
+    return said
 
 
 def _overdue(cli: Cli, settings: Settings) -> str:

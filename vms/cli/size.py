@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated
@@ -13,7 +12,7 @@ from vms.cli.context import Cli
 from vms.cli.options import AsJson
 from vms.cli.output import Exit, out, print_json, sentences
 from vms.config import Settings
-from vms.domain.capacity import Headroom, Room, Watermark, bytes_a_day, bytes_needed, disks_needed
+from vms.domain.capacity import Room, bytes_a_day, bytes_needed, disks_needed
 from vms.domain.policy import SHIPPED_TARGET
 from vms.errors import InvalidInput, Unavailable
 from vms.services.capacity import measure
@@ -73,16 +72,6 @@ def room_sentence(room: Room) -> str:
         f"A window of {room.days:g} days takes {room.needed / _GB:,.0f} GB and the volumes hold {room.total / _GB:,.0f}, {when}. "
         "Recording stops then: add a volume, shorten the window, or have the cameras send less."
     )
-
-
-def headroom_sentence(left: Headroom) -> str:
-    """Say for how long the volumes take footage, and what to do when that is not long."""
-    room = f"The volumes take {left.room / _GB:,.1f} GB more"
-    if left.watermark() is Watermark.ROOM:
-        return f"{room}, which lasts." if math.isinf(left.full_in_hours) else f"{room}: {left.full_in_hours:,.0f} hours."
-    lasts = f"{room}, which is what comes in {left.hours:.1f} hours"
-    forecast = "" if math.isinf(left.full_in_hours) else f"; by what comes and goes they are full in {left.full_in_hours:.1f} hours"
-    return f"{lasts}{forecast}. Add a volume, shorten the window, or have the cameras send less."
 
 
 def _planned(cameras: int, mbit: float, days: float, disk_bytes: float, *, as_json: bool) -> int:

@@ -26,6 +26,9 @@ RATE_MS = timedelta(hours=1) // timedelta(milliseconds=1)
 """Of each stream's footage: so much of the newest says how fast it comes."""
 
 
+_GB = 1e9
+
+
 class RoomDocument(TypedDict):
     watermark: str
     bytes: int
@@ -93,6 +96,16 @@ def headroom(index: Connection, volumes: Sequence[Volume], *, now: datetime, gro
 def room_document(headroom: Headroom, watermark: Watermark) -> RoomDocument:
     hours, full = (hours if math.isfinite(hours) else None for hours in (headroom.hours, headroom.full_in_hours))
     return RoomDocument(watermark=watermark.value, bytes=headroom.room, hours=hours, full_in_hours=full)
+
+
+def left_sentence(room: RoomDocument) -> str:
+    """Say for how long the volumes take footage, and what to do when that is not long."""
+    left, hours, full = f"The volumes take {room['bytes'] / _GB:,.1f} GB more", room["hours"], room["full_in_hours"]
+    if room["watermark"] == Watermark.ROOM:
+        return f"{left}, which lasts." if full is None else f"{left}: {full:,.0f} hours."
+    lasts = left if hours is None else f"{left}, which is what comes in {hours:.1f} hours"
+    forecast = "" if full is None else f"; by what comes and goes they are full in {full:.1f} hours"
+    return f"{lasts}{forecast}. Add a volume, shorten the window, or have the cameras send less."
 
 
 def _written(index: Connection, streams: Sequence[StreamId], now_ms: int) -> tuple[int, float]:

@@ -27,7 +27,7 @@ from web.numbers import PathId
 from web.permissions import CameraManager
 from web.schemas.requests import CameraForm
 from web.verdicts import Certificate, Verdict
-from web.views import cameras_now, shell
+from web.views import cameras_now, room_left, shell
 
 router = APIRouter(prefix="/cameras")
 NOTICES = {
@@ -48,6 +48,7 @@ def cameras_page(
         "branches": list_branches(rx, person),
         "filter": {"q": q, "branch": branch, "state": state},
         "notice": NOTICES.get(done),
+        "room": room_left(site),
     }
     return site.pages.render("cameras.html", context, person=person)
 

@@ -23,7 +23,7 @@ from web.errors import FAILURES, REFUSALS, refusal
 from web.numbers import PathId
 from web.permissions import PolicyConfirmer, PolicyDrafter, PolicyReader, PolicySetter
 from web.policy_entries import PolicyForm, PostedPolicy
-from web.views import shell
+from web.views import room_left, shell
 
 router = APIRouter(prefix="/policy")
 NOTICES = {
@@ -50,6 +50,7 @@ def policy_page(person: PolicyReader, site: TheSite, rx: Rx, request: Request, d
         "may_confirm": {one.policy.version for one in found.waiting if one.proposal.may_approve(person)},
         "may_stop": {one.policy.version for one in found.waiting if one.proposal.may_stop(person)},
         "notice": NOTICES.get(done),
+        "room": room_left(site),
     }
     return site.pages.render("policy.html", context, person=person)
 

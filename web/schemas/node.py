@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from vms.domain.camera import CameraState, StreamRole
+from vms.domain.capacity import Watermark
 from vms.domain.footage import GapReason
 
 
@@ -63,8 +64,19 @@ class NodeState(BaseModel):
     """Empty and 0 while the stream is not recorded."""
 
 
+class NodeRoom(BaseModel):
+    """`vms.services.capacity.RoomDocument`."""
+
+    watermark: Watermark
+    bytes: int
+    hours: float | None
+    full_in_hours: float | None
+
+
 class NodeStates(BaseModel):
     states: list[NodeState]
+    room: NodeRoom | None = None
+    """None before it was measured."""
 
 
 class NodeCertificate(BaseModel):
