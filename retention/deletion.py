@@ -9,6 +9,7 @@ from pathlib import Path
 
 from retention import clock_trust
 from retention.disks import is_mounted
+from retention.month import tell_months
 from retention.node import RetentionNode
 from retention.orders import take_orders
 from retention.proof import note_head
@@ -70,6 +71,7 @@ class Deletion:
         except VmsError as err:
             passed.paused = str(err)
         passed.kept = self._kept()
+        tell_months(self._node, passed.paused)
         return passed
 
     def why_paused(self) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -71,10 +71,10 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
     }
     keep_ms = max((rule.keep_ms for rule in rules), default=None)
     over_at = None if keep_ms is None else datetime_of_ms(end_ms + keep_ms)
-    wrong = [position for position, digest in noted.items() if _differs(chain, position, digest)]
+    broken_at = broken(chain, noted)
     free = [row for row in rows if not any(time.overlaps(row.start_ticks, row.end_ticks) for _, time in held)]
     found = _Found(
-        broken=chain.broken_at is not None or bool(wrong),
+        broken=broken_at is not None,
         over=over_at is not None and over_at + AT_WORK <= node.clock.now(),
         left=bool(rows or of_day),
         overdue=bool(free or of_day - {row.id for row in rows}),
@@ -93,10 +93,17 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
         keys_there=sum(1 for at_ms in keys.values() if at_ms is None),
         keys_destroyed=sum(1 for at_ms in keys.values() if at_ms is not None),
         entries=chain.entries,
-        broken_at=chain.broken_at if chain.broken_at is not None else min(wrong, default=None),
+        broken_at=broken_at,
         heads=len(noted),
         unmounted=tuple(unmounted),
     )
+
+
+def broken(chain: Chain, noted: Mapping[int, str]) -> int | None:
+    """Return the first position at which the purge log is not as it was written, by itself or by what the access log knows of it."""
+    if chain.broken_at is not None:
+        return chain.broken_at
+    return min((position for position, digest in noted.items() if _differs(chain, position, digest)), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +175,6 @@ def _files(places: Sequence[VolumeRecord], streams: Sequence[StreamId], hours: S
 
 
 def _differs(chain: Chain, position: int, digest: str) -> bool:
-    """Say whether the chain, as far as it holds, is another one than was written down."""
-    if chain.broken_at is not None and position >= chain.broken_at:
-        return False  # said already
+    """Say whether a chain that holds is another one than was written down."""
     known = chain.hashes.get(position)
     return known is None or known.hex() != digest

@@ -21,9 +21,9 @@ from vms import log as logging
 from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
 from vms.domain.second_person import Proposal
-from vms.errors import ConfigError, Corrupt, Unavailable, VmsError
+from vms.errors import ConfigError, Conflict, Corrupt, Unavailable, VmsError
 from vms.log import get_logger
-from vms.services import delegations, emergency, hold_release, policy_review, records, sealed_holds
+from vms.services import delegations, deletion_certificates, emergency, hold_release, policy_review, records, sealed_holds
 from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
 from vms.services.due_acts import announce, carry_out_due
 from vms.services.log_erase import due, erase_texts, has_run_a_day
@@ -51,6 +51,8 @@ REVIEW_MINUTE = 7
 COUNTERSIGN_MINUTE = 1
 """Of every hour, whatever was done."""
 ERASE_HOURS = 6
+CERTIFY_MINUTE = 23
+"""Of every hour: on the first of a month soon after the machines have told the last one."""
 HOLD_MINUTES = 5
 """Between two looks at what legal holds have come to."""
 LAST_SECONDS = 8.0
@@ -173,6 +175,19 @@ class Jobs:
                 return False
         with self._central.writing() as session:
             return bool(records.purge_some(session, self._settings, records.JOB, at=at))
+
+    def certify(self) -> None:
+        """Sign the certificate of what was deleted in the month that ended, once every machine has told it."""
+        at = self._clock.now()
+        try:
+            with self._central.answering():
+                with self._central.reading() as session:
+                    month = deletion_certificates.month_due(session, at=at)
+                if month is not None:
+                    with self._central.writing() as session:
+                        deletion_certificates.make(session, self._key, deletion_certificates.JOB, month, at=at)
+        except (Unavailable, Corrupt, Conflict) as err:
+            log.warning("certificate of deletion not made", reason=str(err))
 
     def act_alone(self) -> None:
         """Mail what waits to the addresses outside, and do what nobody else could approve and nobody stopped in its time."""
@@ -346,6 +361,7 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         scheduler.add_job(jobs.countersign, CronTrigger(minute=COUNTERSIGN_MINUTE, timezone=UTC))
         scheduler.add_job(jobs.erase, CronTrigger(hour=f"*/{ERASE_HOURS}", minute=2, timezone=UTC))
         scheduler.add_job(jobs.purge_records, CronTrigger(hour=f"*/{ERASE_HOURS}", minute=12, timezone=UTC))
+        scheduler.add_job(jobs.certify, CronTrigger(minute=CERTIFY_MINUTE, timezone=UTC))
         scheduler.add_job(jobs.renew_certificate, CronTrigger(hour=3, minute=17, timezone=UTC))
         scheduler.start()
         wait()

@@ -184,6 +184,7 @@ _SAID: Mapping[Action, str] = {
     Action.POLICY_FORCE: "From here on version {version} of the retention policy counts for {of}: {target} days ({floor} to {ceiling})",
     Action.SPOT_CHECK_ASK: "Asked what became of the footage of {day}, {how}",
     Action.SPOT_CHECK_ANSWER: "What became of the footage of {day}: {verdict}",
+    Action.DELETION_CERTIFY: "Signed the certificate of deletion of {month}; its SHA-256 is {sha256}",
     Action.RECORD_PURGE: "Deleted records whose day was over: {counts}",
     Action.LOG_UNSEAL: "Unsealed what {actor_name} did at {written}: {action}",
     Action.LOG_ERASE: "Erased entries {first} to {last}, by the rule of {days} days",

@@ -43,6 +43,7 @@ PAGES = {
     "/keep", "/holds", "/holds/new", "/holds/report", "/holds/{number}", "/holds/{number}/sheet", "/holds/{number}/release",
     "/policy", "/policy/new",
     "/spot-checks", "/spot-checks/{number}",
+    "/deletion-certificates/{month}.json", "/deletion-certificates/{month}.note", "/deletion-certificates/{month}.pdf",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from retention.node import RetentionNode
 from tests.factories import NOW, STREAM, FixedKeys, after
 from tests.retention.footage import CAMERA, footage
 from vms.domain.day_proof import DayProof
+from vms.domain.deletion_certificate import PurgeMonth
 from vms.domain.footage import Segment, SegmentState
 from vms.domain.hold import HeldTime, HoldAnswer, HoldChange
 from vms.domain.ids import CameraId, HoldId, NodeId, SpotCheckId, StreamId
@@ -61,6 +62,7 @@ class ToldHub:
     applied: int = 0
     sure: list[bool] = field(default_factory=list)
     heads: list[PurgeHead] = field(default_factory=list)
+    months: list[PurgeMonth] = field(default_factory=list)
     asked: list[AskedDay] = field(default_factory=list)
     proofs: dict[SpotCheckId, DayProof] = field(default_factory=dict)
 
@@ -111,6 +113,11 @@ class ToldHub:
     def answer_spot_check(self, _node: NodeId, number: SpotCheckId, proof: DayProof, *, at: datetime) -> None:
         assert at.tzinfo is not None
         self.proofs[number] = proof
+
+    def tell_month(self, _node: NodeId, told: PurgeMonth) -> None:
+        if self.away:
+            raise Unavailable("The hub does not answer.")
+        self.months.append(told)
 
     def hold_seq(self, _node: NodeId) -> int:
         if self.away:

@@ -23,7 +23,7 @@ NOT_IDS = frozenset(
         *("authority", "expires", "matter", "review", "sealed"),
         *("basis", "ceiling", "dry_run", "floor", "legal_basis", "max_days", "min_days", "public_text", "target", "target_days"),
         *("invitation", "iss", "kind", "label", "main_path", "name", "new", "next", "old", "password", "path", "port", "purpose", "q"),
-        "priority",
+        *("month", "priority"),
         *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
         *("username", "version"),
     }

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from tests.bench.process_tree import tree
-from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, an_account, done
+from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_node, a_person, an_account, done
 from tests.fakes.mail_server import a_mail_server
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from tests.waiting import wait_until
@@ -26,6 +26,7 @@ from vms.config import CONFIG_NAME, Settings, load_settings
 from vms.crypto import new_signing_key
 from vms.domain.access import Action, Purpose
 from vms.domain.checkpoint import read_note
+from vms.domain.deletion_certificate import PurgeMonth
 from vms.domain.emergency import EmergencyAccess
 from vms.domain.hold import HoldKind
 from vms.domain.ids import PersonId
@@ -37,6 +38,7 @@ from vms.domain.timespan import EPOCH, Timespan
 from vms.errors import ConfigError
 from vms.services.access_log import DISTRICT, record
 from vms.services.delegations import NewDelegation, confirm_delegation, propose_delegation
+from vms.services.deletion_certificates import take_month
 from vms.services.district import District, save_district
 from vms.services.emergency import open_emergency
 from vms.services.footage import record_read
@@ -48,7 +50,7 @@ from vms.services.own_ca import SERVER_DAYS, make_authority
 from vms.services.policies import NewPolicy, set_policy
 from vms.services.second_person import propose
 from vms.services.sessions import open_session
-from vms.store import access_log, access_tree, holds, people, reviews
+from vms.store import access_log, access_tree, deletion_certificates, holds, people, reviews
 from vms.store.database import Engines, make_engines
 from web.jobs import Jobs, run
 from web.jobs_process import jobs_beside
@@ -282,6 +284,33 @@ def test_records_wait_while_the_central_database_does_not_answer(settings: Setti
             sign_checkpoint(session, read_log_key(settings), at=NOW - timedelta(days=2))
         jobs.purge_records()
     assert [line["event"] for line in lines] == ["old records not deleted"]
+
+
+def test_a_month_that_every_machine_told_is_certified_once(settings: Settings, hub: Engines) -> None:
+    clock = DrivenClock(NOW.replace(month=4, day=1, hour=1))
+    with hub.writing() as session:
+        save_district(session, CONSOLE, District("Alder", "America/Los_Angeles", 14, "Helen Marsh"), at=NOW)
+        node = a_node(session)
+        sign_checkpoint(session, read_log_key(settings), at=clock.now() - timedelta(days=2))
+    jobs = _jobs(settings, hub, clock)
+    jobs.certify()
+    with hub.writing() as session:
+        assert deletion_certificates.list_months(session, limit=9) == []
+        take_month(session, node.id, PurgeMonth("2026-03", clock.now(), (), (), None, 0, "00" * 32, None))
+    jobs.certify()
+    jobs.certify()
+    with hub.reading() as session:
+        assert deletion_certificates.list_months(session, limit=9) == ["2026-03"]
+        made = session.scalars(text("SELECT actor FROM access_event WHERE action = 'deletion:certify'")).all()
+    assert made == ["system:certificates"]
+
+
+def test_a_certificate_waits_while_the_central_database_does_not_answer(settings: Settings, hub: Engines) -> None:
+    with hub.write.begin() as connection:
+        connection.execute(text("ALTER TABLE deletion_certificate RENAME TO elsewhere"))
+    with capture_logs() as lines:
+        _jobs(settings, hub, DrivenClock()).certify()
+    assert [line["event"] for line in lines] == ["certificate of deletion not made"]
 
 
 def test_old_entries_are_erased_when_a_rule_says_so_and_never_otherwise(settings: Settings, hub: Engines) -> None:

@@ -20,8 +20,12 @@ from tests.retention.world import World as Machine
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from tests.web.world import World, problem
 from vms.domain.access import Action
+from vms.domain.deletion_certificate import PurgeMonth
 from vms.domain.people import Role
+from vms.services.certificate_pdf import certificate_pdf
+from vms.services.deletion_certificates import JOB, make, month_named, take_month
 from vms.services.hub_link import LocalHub
+from vms.services.log_key import LogKey
 from vms.services.sealed_holds import place_sealed
 from vms.store.database import Engines
 from vms.store.files import IDENTITY
@@ -167,3 +171,20 @@ def test_a_hold_is_named_on_the_sheet_and_a_sealed_one_is_not(world: World, mach
     assert "None that may be spoken of protects any of it" in without
     assert f"Hold {hold.id}" in with_one
     assert f"Hold {sealed.id}" not in without + with_one
+
+
+def test_a_months_certificate_is_taken_from_the_page(world: World, auditor: httpx.Client) -> None:
+    assert "Certificates" not in _text(auditor.get("/spot-checks"))
+    april = NOW.replace(month=4, day=1)
+    with world.site.central.writing() as session:
+        take_month(session, world.camera.device.node_id, PurgeMonth("2026-03", april, (), (), None, 0, "00" * 32, None))
+        made = make(session, LogKey(bytes(range(32))), JOB, month_named("2026-03"), at=april)
+    assert "2026-03 PDF , JSON , signature" in _text(auditor.get("/spot-checks"))
+    got = {kind: auditor.get(f"/deletion-certificates/2026-03.{kind}") for kind in ("json", "note", "pdf")}
+    assert (got["json"].content, got["note"].content) == (made.document.encode(), made.note.encode())
+    assert got["pdf"].content == certificate_pdf(made) == auditor.get("/deletion-certificates/2026-03.pdf").content
+    assert got["pdf"].headers["content-type"] == "application/pdf"
+    assert got["pdf"].headers["content-disposition"] == 'attachment; filename="deletion-2026-03.pdf"'
+    with world.client(Role.DIRECTOR, branches=frozenset({world.branch.id}), page=True) as somewhere:
+        assert "2026-03" not in somewhere.get("/spot-checks").text
+        assert somewhere.get("/deletion-certificates/2026-03.json").status_code == 403

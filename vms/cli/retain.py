@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,8 @@ from vms.domain.ids import PolicyVersion
 from vms.domain.timespan import Timespan, datetime_of_ms, day_of
 from vms.errors import InvalidInput
 from vms.services.cameras import camera_of_any_time, list_cameras
+from vms.services.deletion_certificates import make, month_named
+from vms.services.log_key import read_log_key
 from vms.services.policy_standing import versions_for
 from vms.store.cameras import Removed
 
@@ -117,6 +120,34 @@ def attest(
         ]
         print_table(heads, rows, empty="No camera has a window yet: the first pass of vms retain asks for it.")
     raise SystemExit(Exit.WRONG if overdue else Exit.DONE)
+
+
+@app.command("certificate")
+def certificate(
+    context: typer.Context,
+    month: Annotated[str, typer.Option(help="A month that is over, 2026-11.")],
+    folder: Annotated[Path, typer.Option("--out", help="Where the files go: JSON, PDF and signature.")],
+) -> None:
+    """Write the certificate of what was deleted in a month; it is signed now where the jobs of vms serve have not done so."""
+    from vms.services.certificate_pdf import certificate_pdf  # noqa: PLC0415 - only this command loads what draws
+
+    cli: Cli = context.obj
+    with sentences():
+        settings, named = cli.settings(), month_named(month)
+        with cli.writing(settings) as session:
+            made = make(session, read_log_key(settings), cli.actor, named, at=cli.clock.now())
+        files = {"json": made.document.encode(), "note": made.note.encode(), "pdf": certificate_pdf(made)}
+        for kind, content in files.items():
+            path = folder / f"deletion-{made.month}.{kind}"
+            _write(path, content)
+            out.print(str(path), highlight=False, soft_wrap=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as err:
+        raise InvalidInput(f"{path} can't be written ({err.strerror}). Give a folder that is there, with --out.") from err
 
 
 def _show_day(name: str, day: str, proof: DayProof, versions: Versions, *, as_json: bool) -> None:

@@ -124,6 +124,8 @@ class Action(StrEnum):
     """Somebody picked or drew a camera's day, to see what became of its footage."""
     SPOT_CHECK_ANSWER = "spot-check:answer"
     """A recording machine said what it found of such a day."""
+    DELETION_CERTIFY = "deletion:certify"
+    """The certificate of what was deleted in a month was signed."""
     RECORD_PURGE = "record:purge"
     """Sessions, mail and the like went because their day was over."""
     LOG_EXPORT = "log:export"

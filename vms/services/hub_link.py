@@ -11,6 +11,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from vms.domain.camera import NodeConfiguration, StreamStatus
 from vms.domain.day_proof import DayProof
+from vms.domain.deletion_certificate import PurgeMonth
 from vms.domain.footage import CoverageSpan
 from vms.domain.hold import HoldAnswer
 from vms.domain.ids import NodeId, SpotCheckId
@@ -18,7 +19,7 @@ from vms.domain.purge import PurgeHead
 from vms.domain.retention import Orders
 from vms.domain.spot_check import AskedDay
 from vms.errors import Corrupt, NotFound, Unavailable
-from vms.services import hold_orders, purge_heads, spot_checks
+from vms.services import deletion_certificates, hold_orders, purge_heads, spot_checks
 from vms.store import cameras, coverage, nodes
 from vms.store.database import Engines
 
@@ -58,6 +59,10 @@ class OrdersLink(Protocol):
 
     def answer_spot_check(self, node_id: NodeId, number: SpotCheckId, proof: DayProof, *, at: datetime) -> None:
         """Store what the node found of one; answering again is harmless."""
+        ...
+
+    def tell_month(self, node_id: NodeId, told: PurgeMonth) -> None:
+        """Store what the node destroyed in a month; telling it again is harmless."""
         ...
 
 
@@ -126,6 +131,10 @@ class LocalHub:
     def answer_spot_check(self, node_id: NodeId, number: SpotCheckId, proof: DayProof, *, at: datetime) -> None:
         with _answering(), self._central.writing() as session:
             spot_checks.take_proof(session, node_id, number, proof, at=at)
+
+    def tell_month(self, node_id: NodeId, told: PurgeMonth) -> None:
+        with _answering(), self._central.writing() as session:
+            deletion_certificates.take_month(session, node_id, told)
 
 
 @contextmanager

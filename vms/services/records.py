@@ -61,6 +61,12 @@ def in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
 
 
+def counts_in(words: str) -> dict[str, int]:
+    """Return the counts that `in_words` told."""
+    pairs = (one.partition(" ") for one in words.split(", "))
+    return {kind: int(number.replace(",", "")) for number, _, kind in pairs}
+
+
 def _cutoffs(session: Session, settings: Settings, at: datetime) -> dict[str, datetime]:
     """Return before which moment each kind is past its day. Coverage counts from the end of the longest window that a place may have."""
     longest = window_at(policies.said(session), (DISTRICT,))

@@ -35,3 +35,27 @@ class SpotCheckRow(Central):
     answered_at: Mapped[datetime | None] = mapped_column(Moment)
     proof: Mapped[str | None] = mapped_column(Text)
     """JSON of a `ToldProof`."""
+
+
+class PurgeMonthRow(Central):
+    """What a recording machine destroyed in a month, told once."""
+
+    __tablename__ = "purge_month"
+
+    node_id: Mapped[int] = mapped_column(ForeignKey("node.id"), primary_key=True, autoincrement=False)
+    month: Mapped[str] = mapped_column(String(7), primary_key=True)
+    """2026-11, of UTC."""
+    told: Mapped[str] = mapped_column(Text)
+    """JSON of a `PurgeMonth`."""
+
+
+class DeletionCertificateRow(Central):
+    """What was deleted in a month, as it was signed: never made a second time."""
+
+    __tablename__ = "deletion_certificate"
+
+    month: Mapped[str] = mapped_column(String(7), primary_key=True)
+    document: Mapped[str] = mapped_column(Text)
+    """JSON of a `DeletionCertificate`."""
+    note: Mapped[str] = mapped_column(Text)
+    """The log's signature over it."""

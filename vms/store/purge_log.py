@@ -15,6 +15,8 @@ from vms.store.retention_tables import PurgeRow
 
 _PAGE = 1000
 _HEAD = "purge-head"
+_MONTH = "purge-month"
+_PAUSED = "deletion-paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,63 @@ def erased_since(connection: Connection, start_ms: int) -> tuple[int, int]:
 
 def noted_day(connection: Connection) -> int | None:
     """Return on which day (UTC, since 1970) the hub was told the head last."""
-    return connection.scalar(select(ReplicaRow.version).where(ReplicaRow.kind == _HEAD))
+    return _noted(connection, _HEAD)
 
 
 def put_noted_day(connection: Connection, day: int) -> None:
-    put = upsert(ReplicaRow).values(kind=_HEAD, version=day)
-    connection.execute(put.on_conflict_do_update(index_elements=[ReplicaRow.kind], set_={"version": put.excluded.version}))
+    _note(connection, _HEAD, day)
+
+
+def told_month(connection: Connection) -> int | None:
+    """Return the newest month, counted from the year 0, that the hub was told."""
+    return _noted(connection, _MONTH)
+
+
+def put_told_month(connection: Connection, month: int) -> None:
+    _note(connection, _MONTH, month)
+
+
+def paused_since(connection: Connection) -> int | None:
+    """Return since when (ms) no pass was made to its end; None after one that was."""
+    return _noted(connection, _PAUSED) or None
+
+
+def put_paused_since(connection: Connection, since_ms: int | None) -> None:
+    _note(connection, _PAUSED, since_ms or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Destroyed:
+    """What was destroyed of a camera's footage in a time."""
+
+    camera_id: CameraId
+    segments: int
+    size_bytes: int
+    first_ms: int
+    end_ms: int
+
+
+def destroyed(connection: Connection, start_ms: int, end_ms: int) -> list[Destroyed]:
+    """Return of each camera what was erased in a time; the whole log is read for it."""
+    row = PurgeRow
+    sums = func.sum(row.segments), func.sum(row.size_bytes), func.min(row.first_ms), func.max(row.end_ms)
+    query = select(row.camera_id, *sums).where(row.erased_ms >= start_ms, row.erased_ms < end_ms)
+    found = connection.execute(query.group_by(row.camera_id).order_by(row.camera_id))
+    return [Destroyed(CameraId(camera), *rest) for camera, *rest in found]
+
+
+def hold_seqs(connection: Connection, camera_id: CameraId, start_ms: int, end_ms: int) -> tuple[int, ...]:
+    """Return by which changes of holds footage of a camera was erased in a time."""
+    row = PurgeRow
+    query = select(row.hold_seq).where(row.camera_id == camera_id, row.erased_ms >= start_ms, row.erased_ms < end_ms)
+    return tuple(connection.scalars(query.distinct().order_by(row.hold_seq)))
+
+
+def last_before(connection: Connection, end_ms: int) -> tuple[int, bytes]:
+    """Return the newest position of what was erased before a moment, and its hash; 0 and `FIRST_HASH` where nothing was."""
+    query = select(PurgeRow.position, PurgeRow.hash).where(PurgeRow.position.is_not(None), PurgeRow.erased_ms < end_ms)
+    row = connection.execute(query.order_by(PurgeRow.position.desc()).limit(1)).one_or_none()
+    return (0, FIRST_HASH) if row is None else (row.position or 0, row.hash or FIRST_HASH)
 
 
 def follow(connection: Connection, wanted: frozenset[int] = frozenset()) -> Chain:
@@ -100,6 +153,15 @@ def _all(connection: Connection) -> Iterator[tuple[Purge, bytes]]:
     while page := purges(connection, after=after):
         yield from page
         after = page[-1][0].position
+
+
+def _noted(connection: Connection, kind: str) -> int | None:
+    return connection.scalar(select(ReplicaRow.version).where(ReplicaRow.kind == kind))
+
+
+def _note(connection: Connection, kind: str, number: int) -> None:
+    put = upsert(ReplicaRow).values(kind=kind, version=number)
+    connection.execute(put.on_conflict_do_update(index_elements=[ReplicaRow.kind], set_={"version": put.excluded.version}))
 
 
 def _purge(row: Row[*tuple[object, ...]]) -> Purge:

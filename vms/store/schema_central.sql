@@ -690,3 +690,18 @@ CREATE TABLE spot_check (
 );
 
 CREATE INDEX ix_spot_check_asked_at ON spot_check (asked_at);
+
+CREATE TABLE purge_month (
+  node_id INTEGER NOT NULL,
+  month VARCHAR(7) NOT NULL,
+  told TEXT NOT NULL,
+  CONSTRAINT pk_purge_month PRIMARY KEY (node_id, month),
+  CONSTRAINT fk_purge_month_node_id FOREIGN KEY(node_id) REFERENCES node (id)
+);
+
+CREATE TABLE deletion_certificate (
+  month VARCHAR(7) NOT NULL,
+  document TEXT NOT NULL,
+  note TEXT NOT NULL,
+  CONSTRAINT pk_deletion_certificate PRIMARY KEY (month)
+);

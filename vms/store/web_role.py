@@ -19,7 +19,7 @@ from vms.store.log_tables import (
     ReviewRow,
 )
 from vms.store.policy_tables import PolicyApprovalRow, PolicyForceRow, RetentionPolicyRow
-from vms.store.proof_tables import SpotCheckRow
+from vms.store.proof_tables import DeletionCertificateRow, PurgeMonthRow, SpotCheckRow
 
 _OF_THE_LOG = {
     AccessEventRow.__tablename__: ("SELECT", "INSERT"),
@@ -38,7 +38,9 @@ _ADDED_ALONE = dict.fromkeys(
 )
 """Versions of policies: what was said stays said."""
 _OF_PROOFS = {
-    # What a recording machine answers, it writes itself.
+    # What a recording machine answers, it writes itself, and certificates are made by whoever has the log's key.
+    PurgeMonthRow.__tablename__: ("SELECT",),
+    DeletionCertificateRow.__tablename__: ("SELECT",),
     SpotCheckRow.__tablename__: (
         "SELECT",
         "INSERT (id, camera_id, node_id, start_at, end_at, drawn, asked_by, asked_by_name, asked_at)",

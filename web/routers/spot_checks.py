@@ -15,6 +15,7 @@ from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.errors import Conflict, InvalidInput
 from vms.services import spot_checks
+from vms.services.deletion_certificates import list_certificates
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, refusal
 from web.hold_entries import Text
@@ -86,6 +87,7 @@ def _page(
         "form": form,
         "cameras": spot_checks.checkable(session, person),
         "checks": checks,
+        "certificates": list_certificates(session, person),
         "verdicts": DAY_VERDICTS,
         "error": error,
         "full": len(checks) == spot_checks.LIST_LIMIT,

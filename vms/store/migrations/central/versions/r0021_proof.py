@@ -1,4 +1,4 @@
-"""Add spot checks of what was deleted."""
+"""Add spot checks of what was deleted, what machines tell of a month, and the certificates of that."""
 
 from __future__ import annotations
 
@@ -33,3 +33,17 @@ def upgrade() -> None:
         sa.CheckConstraint("(answered_at IS NULL) = (proof IS NULL)", name=op.f("ck_spot_check_answered")),
     )
     op.create_index("ix_spot_check_asked_at", "spot_check", ["asked_at"])
+    op.create_table(
+        "purge_month",
+        sa.Column("node_id", NUMBER, sa.ForeignKey("node.id", name="fk_purge_month_node_id"), nullable=False, autoincrement=False),
+        sa.Column("month", sa.String(7), nullable=False),
+        sa.Column("told", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("node_id", "month", name="pk_purge_month"),
+    )
+    op.create_table(
+        "deletion_certificate",
+        sa.Column("month", sa.String(7), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("month", name="pk_deletion_certificate"),
+    )

@@ -1,0 +1,141 @@
+"""The certificate of deletion on paper: drawn by reportlab from what was signed, octet for octet the same each time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import sha256
+from html import escape
+
+from reportlab.lib import colors
+from reportlab.lib.pagesizes import LETTER
+from reportlab.lib.styles import getSampleStyleSheet
+from reportlab.lib.units import mm
+from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+
+from vms.domain.deletion_certificate import DeletionCertificate, MachineProof, month_of
+from vms.services.deletion_certificates import certificate_in
+from vms.store.deletion_certificates import StoredCertificate
+
+_STYLES = getSampleStyleSheet()
+_GRID = TableStyle(
+    [
+        ("FONT", (0, 0), (-1, -1), "Helvetica", 8),
+        ("FONT", (0, 0), (-1, 0), "Helvetica-Bold", 8),
+        ("LINEBELOW", (0, 0), (-1, -1), 0.25, colors.grey),
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+    ]
+)
+_GIB = 1 << 30
+
+
+def certificate_pdf(stored: StoredCertificate) -> bytes:
+    """Return the PDF. Letters that the standard fonts lack stand as question marks; the JSON has them."""
+    certificate, made = certificate_in(stored.document), io.BytesIO()
+    title = f"Certificate of deletion, {month_of(certificate.month).name}"
+    document = SimpleDocTemplate(
+        made,
+        pagesize=LETTER,
+        title=title,
+        author=_drawn(certificate.district),
+        invariant=1,
+        pageCompression=0,  # as it comes, whatever zlib is there
+        leftMargin=20 * mm,
+        rightMargin=20 * mm,
+    )
+    document.build([*_in_words(certificate, title), *_branches(certificate), *_machines(certificate), *_signature(stored)])
+    return made.getvalue()
+
+
+def _in_words(certificate: DeletionCertificate, title: str) -> list[Flowable]:
+    segments, size_bytes = (sum(getattr(one, name) for one in certificate.branches) for name in ("segments", "size_bytes"))
+    records = ", ".join(f"{number:,} {kind}" for kind, number in certificate.records.items()) or "none"
+    erased = f" Of {certificate.log_entries:,} numbers of the access log the texts were erased." if certificate.log_entries else ""
+    footage = (
+        f"From {_day(certificate.during.start)} up to {_day(certificate.during.end)}, by UTC, {certificate.district} destroyed "
+        f"{segments:,} segments of recorded footage, {size_bytes / _GIB:,.1f} GiB, whose retention window was over. "
+        "A segment is a file of about a minute of one camera."
+    )
+    said = [
+        footage,
+        f"Records other than footage that were deleted because their day was over, by kind: {records}.{erased}",
+        *(_left(one) for one in certificate.machines),
+        *(f"{name} has not told its month: of what it recorded nothing is said here." for name in certificate.missing),
+        "What the law makes secret is spoken of nowhere in this certificate.",
+        f"Made on {_moment(certificate.made_at)}.",
+    ]
+    return [_text(certificate.district, "Heading3"), _text(title, "Title"), *(_text(one) for one in said)]
+
+
+def _left(one: MachineProof) -> str:
+    """Say what a machine has that is past its window, and why."""
+    at = f"When {one.machine} told its month, on {_moment(one.told_at)}, "
+    held = f"legal holds kept {one.held_segments:,} segments of {one.held_cameras:,} cameras past their window"
+    overdue = (
+        f"{one.overdue_segments:,} segments were past their window and should have been gone"
+        if one.overdue_segments
+        else "nothing else was left past its window"
+    )
+    paused = f" Deletion was paused since {_moment(one.paused.since)}: {one.paused.reason}" if one.paused else ""
+    return f"{at}{held}, and {overdue}.{paused}"
+
+
+def _branches(certificate: DeletionCertificate) -> list[Flowable]:
+    heads = ("Branch", "Segments", "Bytes", "Recorded from", "to", "Policy versions")
+    rows = [
+        (
+            one.branch,
+            f"{one.segments:,}",
+            f"{one.size_bytes:,}",
+            _moment(one.first),
+            _moment(one.last),
+            ", ".join(map(str, one.policy_versions)),
+        )
+        for one in certificate.branches
+    ]
+    return [_text("Footage that was destroyed", "Heading2"), _table(heads, rows)] if rows else []
+
+
+def _machines(certificate: DeletionCertificate) -> list[Flowable]:
+    heads = ("Machine", "Position at the month's end", "Hash there", "Entry of the access log")
+    rows = [
+        (one.machine, f"{one.position:,}", _chain(one), f"{one.log_entry:,}" if one.log_entry else "none yet")
+        for one in certificate.machines
+    ]
+    why = (
+        "Each machine keeps a purge log: a chain in which every entry has the hash of the one before. Where it stands is an entry of the "
+        "access log each day. Whoever holds a checkpoint of that log can check such an entry: vms log prove NUMBER; and one day of one "
+        "camera: vms retention attest, or the page What was deleted."
+    )
+    return [_text("Where the purge logs stand", "Heading2"), _text(why), _table(heads, rows)] if rows else []
+
+
+def _chain(one: MachineProof) -> str:
+    return f"{one.hash[:32]} {one.hash[32:]}" if one.broken_at is None else f"BROKEN from position {one.broken_at:,} on"
+
+
+def _signature(stored: StoredCertificate) -> list[Flowable]:
+    said = f"The JSON beside this page is what was signed. Its SHA-256 is {sha256(stored.document.encode()).hexdigest()}. The signature:"
+    lines = [_text(line, "Code") for line in stored.note.splitlines() if line]
+    return [_text("Signed by the access log's key", "Heading2"), _text(said), Spacer(1, 2 * mm), *lines]
+
+
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Flowable:
+    return Table([list(heads), *([_text(cell, "BodyText") for cell in row] for row in rows)], style=_GRID, repeatRows=1, hAlign="LEFT")
+
+
+def _text(said: str, style: str = "BodyText") -> Flowable:
+    return Paragraph(escape(_drawn(said)), _STYLES[style])
+
+
+def _drawn(said: str) -> str:
+    return said.encode("cp1252", "replace").decode("cp1252")
+
+
+def _day(at: datetime) -> str:
+    return f"{at:%d} {at:%B} {at:%Y}".lstrip("0")
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
