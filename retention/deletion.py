@@ -8,11 +8,12 @@ from itertools import islice
 from pathlib import Path
 
 from retention import clock_trust
-from retention.disks import is_mounted
+from retention.disks import erase_on, is_mounted
 from retention.month import tell_months
 from retention.node import RetentionNode
 from retention.orders import take_orders
 from retention.proof import note_head
+from retention.protection import let_go
 from retention.survivors import keys_of
 from vms.domain.ids import CameraId, SegmentId, VolumeId
 from vms.domain.purge import Batch
@@ -20,9 +21,7 @@ from vms.domain.retention import ClockReading, StreamRule, lease_lasts
 from vms.errors import VmsError
 from vms.log import get_logger
 from vms.store import deletion_lease, purge_log, purging, stream_rules, volumes
-from vms.store.erase import erase_published
 from vms.store.failpoints import failpoint
-from vms.store.files import Volume
 from vms.store.layout import segment_file
 from vms.store.purging import Doomed
 
@@ -92,6 +91,7 @@ class Deletion:
         with self._node.index.read.begin() as connection:
             due, places = stream_rules.rules(connection), volumes.all_volumes(connection)
         mounted = [place.id for place in places if is_mounted(place.path, place.id)]
+        passed.paused = let_go(self._node, mounted, self._may_go_on) or passed.paused
         for at in range(0, len(due), purging.STREAMS_AT_ONCE):
             # What a disk does not let go of ends this too: nothing more of its stream is condemned.
             while self._may_go_on() and (batches := self._condemned(due[at : at + purging.STREAMS_AT_ONCE], mounted)):
@@ -238,10 +238,6 @@ def due(node: RetentionNode) -> list[Due]:
 
 
 def _erase(doomed: list[Doomed], paths: dict[VolumeId, Path]) -> int:
-    """Erase files and sync their folders. Unavailable for a volume that is not mounted where it was: its files would seem gone."""
-    erased = 0
-    for volume in {one.volume for one in doomed}:
-        path = Volume.open(paths[volume], expect=volume).path
-        erased += erase_published(path, [segment_file(one.id) for one in doomed if one.volume == volume])
-        Volume.open(paths[volume], expect=volume)  # one that fell away meanwhile has its files still
-    return erased
+    """Erase the files of segments, each on its volume."""
+    volumes_of = {one.volume for one in doomed}
+    return sum(erase_on(paths[volume], volume, [segment_file(one.id) for one in doomed if one.volume == volume]) for volume in volumes_of)

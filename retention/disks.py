@@ -5,10 +5,10 @@ Footage never takes the room of the ballast: recording stops while twice as much
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from vms.config import Settings, VolumeSetting
 from vms.domain.capacity import LOW_HOURS, OVER
@@ -18,9 +18,20 @@ from vms.log import get_logger
 from vms.services.capacity import headroom
 from vms.store.ballast import is_whole, let_go, make_ballast
 from vms.store.database import Engines
+from vms.store.erase import erase_published
 from vms.store.files import Volume
 
 log = get_logger(__name__)
+
+
+def erase_on(path: Path, volume: VolumeId, files: Iterable[PurePosixPath]) -> int:
+    """Erase files of a volume, sync their folders and return how many there were.
+
+    Unavailable for one that is not mounted where it was: its files would seem gone.
+    """
+    erased = erase_published(Volume.open(path, expect=volume).path, files)
+    Volume.open(path, expect=volume)  # one that fell away meanwhile has its files still
+    return erased
 
 
 def is_mounted(path: Path, volume: VolumeId) -> bool:
@@ -49,15 +60,25 @@ class Disks:
     def is_low(self, index: Engines, *, now: datetime) -> bool:
         """Say whether the room lasts for less than `LOW_HOURS`; once it does, until there is a quarter more."""
         with index.read.begin() as connection:
-            found = headroom(connection, list(self._there()), now=now, growing=None)
+            found = headroom(connection, list(self.there()), now=now, growing=None)
         self._low = found.hours < LOW_HOURS * (OVER if self._low else 1.0)
         return self._low
 
     def mind_ballast(self) -> None:
         """Let the ballast go where databases are out of room beside it, and set it aside again where recording has room once more."""
-        for volume in self._there():
+        for volume in self.there():
             with suppress(OSError):  # the disk went away, or was filled meanwhile: the next look finds it so
                 self._mind(volume)
+
+    def there(self) -> Iterator[Volume]:
+        """Yield the volumes that are there, each the same as the last time: it knows what it has measured."""
+        for setting in self._volumes:
+            with suppress(VmsError, OSError):
+                opened = Volume.open(setting.path, max_bytes=setting.max_bytes)
+                known = self._opened.get(setting.path)
+                if known is None or known.id != opened.id:
+                    self._opened[setting.path] = known = opened
+                yield known
 
     def _mind(self, volume: Volume) -> None:
         free, size = volume.free_bytes(), volume.ballast_bytes
@@ -71,13 +92,3 @@ class Disks:
     def _has_databases(self, volume: Volume) -> bool:
         device = volume.path.stat().st_dev
         return any(folder.exists() and folder.stat().st_dev == device for folder in self._databases)
-
-    def _there(self) -> Iterator[Volume]:
-        """Yield the volumes that are there, each the same as the last time: it knows what it has measured."""
-        for setting in self._volumes:
-            with suppress(VmsError, OSError):
-                opened = Volume.open(setting.path, max_bytes=setting.max_bytes)
-                known = self._opened.get(setting.path)
-                if known is None or known.id != opened.id:
-                    self._opened[setting.path] = known = opened
-                yield known

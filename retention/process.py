@@ -6,7 +6,7 @@ import fcntl
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -21,11 +21,13 @@ from retention.disks import Disks
 from retention.node import RetentionNode, opened_node
 from retention.orders import holds_changed, take_orders
 from retention.proof import Standing
+from retention.protection import protect
 from retention.reconcile import Stopped, is_due, reconcile
+from retention.repair import repair
 from vms.clock import Clock
 from vms.config import Settings
 from vms.domain.day_proof import DayProof
-from vms.domain.ids import CameraId
+from vms.domain.ids import CameraId, SegmentId
 from vms.domain.people import Actor
 from vms.domain.timespan import Timespan
 from vms.errors import Conflict, Unavailable, VmsError
@@ -39,6 +41,8 @@ PASS_MINUTES = 60
 """Within so long footage past its window is gone: an hour of each stream is one entry of the purge log."""
 AGAIN_MINUTES = 5
 """After a pass that was paused or broken off, and while room is low."""
+PROTECT_MINUTES = 1
+"""After a hold was acknowledged, until second places of what it keeps are being made."""
 DISKS_SECONDS = 10
 LOOK_SECONDS = 1
 """A hold is in force within so long where node and hub are one machine."""
@@ -119,6 +123,8 @@ class _Jobs:
         self._paused: str | None = None
         self._next = node.clock.monotonic()
         self._hub_away = False
+        self._turn = threading.Lock()
+        """Second places are made between passes, and files given back: this process waits where another one is left alone."""
 
     def look(self) -> None:
         """Take what changed at the hub, then see that there is room to write it down."""
@@ -152,7 +158,7 @@ class _Jobs:
         if began < self._next:
             return
         try:
-            with _alone(self._lock_path, wait=False), self._node.index.answering():
+            with self._alone(), self._node.index.answering():
                 passed = self._deletion.run()
         except Conflict:
             return
@@ -173,16 +179,34 @@ class _Jobs:
         except VmsError as err:
             log.error("spot check not answered", reason=str(err))
 
+    def protect(self) -> None:
+        """Make second places of what holds keep, and give copies up whose room is needed."""
+        try:
+            with self._node.index.answering():
+                done = protect(self._node, list(self._disks.there()), self._stopping.wait, self._alone)
+        except Conflict:
+            return
+        except (VmsError, OSError) as err:
+            log.error("second places not made", reason=str(err))
+            return
+        if done.linked or done.copied or done.given_up:
+            log.info("second places made", links=done.linked, copies=done.copied, given_up=done.given_up)
+
     def reconcile(self) -> None:
         """Compare index and files, unless that was done just now."""
         try:
             with self._node.index.answering():
                 if is_due(self._node):
-                    reconcile(self._node, self._stopping.is_set)
-        except Stopped:
+                    reconcile(self._node, self._stopping.is_set, self._alone)
+        except (Stopped, Conflict):
             return
         except (VmsError, OSError) as err:  # a disk that can't be listed
             log.error("index and files not compared", reason=str(err))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._turn, _alone(self._lock_path, wait=False):
+            yield
 
     def _tell(self, passed: Passed) -> None:
         if passed.paused is not None and passed.paused != self._paused:
@@ -194,6 +218,12 @@ class _Jobs:
             log.info("footage purged", segments=passed.purged, kept=passed.kept, keys=passed.keys_destroyed)
 
 
+def repair_found(settings: Settings, clock: Clock, broken: Sequence[SegmentId]) -> list[SegmentId]:
+    """Give those of `broken` that a hold keeps their file back from their second place, and return them."""
+    with opened_node(settings, clock) as node, _alone(_lock_path(settings), wait=True), node.index.answering():
+        return repair(node, list(Disks.of(settings).there()), broken)
+
+
 def _work(node: RetentionNode, lock_path: Path, disks: Disks, stopping: threading.Event) -> None:
     jobs = _Jobs(node, lock_path, disks, stopping)
     scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1})
@@ -202,6 +232,7 @@ def _work(node: RetentionNode, lock_path: Path, disks: Disks, stopping: threadin
     scheduler.add_job(jobs.look_at_disks, IntervalTrigger(seconds=DISKS_SECONDS, timezone=UTC), next_run_time=now)
     scheduler.add_job(jobs.answer_spot_checks, IntervalTrigger(seconds=SPOT_CHECK_SECONDS, timezone=UTC), next_run_time=now)
     scheduler.add_job(jobs.make_pass, IntervalTrigger(minutes=AGAIN_MINUTES, timezone=UTC), next_run_time=now)
+    scheduler.add_job(jobs.protect, IntervalTrigger(minutes=PROTECT_MINUTES, timezone=UTC), next_run_time=now)
     scheduler.add_job(jobs.reconcile, CronTrigger(hour=RECONCILE_HOUR, minute=40, timezone=UTC), next_run_time=now + RECONCILE_AFTER_START)
     scheduler.start()
     try:

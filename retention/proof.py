@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -62,6 +63,7 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
     held = [one for one in keeping if one[0] not in sealed]
     hidden = {row.id for row in rows if secret.has(row.start_ticks, row.end_ticks)}
     rows, of_day = [row for row in rows if row.id not in hidden], of_day - hidden
+    unknown = of_day - {row.id for row in rows}
     shown = {split_segment_id(one)[1] // purging.HOUR_MS for one in of_day | {row.id for row in rows}}
     keys = {
         hour: 0
@@ -77,7 +79,7 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
         broken=broken_at is not None,
         over=over_at is not None and over_at + AT_WORK <= node.clock.now(),
         left=bool(rows or of_day),
-        overdue=bool(free or of_day - {row.id for row in rows}),
+        overdue=bool(free or unknown),
         unseen=bool(unmounted),
     )
     return DayProof(
@@ -90,6 +92,7 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
         purges=tuple(gone),
         rows=len(rows),
         files=len(of_day),
+        left=tuple(sorted(str(path) for one in unknown for path in files[one])),
         keys_there=sum(1 for at_ms in keys.values() if at_ms is None),
         keys_destroyed=sum(1 for at_ms in keys.values() if at_ms is not None),
         entries=chain.entries,
@@ -162,13 +165,16 @@ def _holds_of(connection: Connection, camera_id: CameraId, start_ms: int, end_ms
     return [(hold, time) for hold, time in named if time.overlaps(start_ms * TICKS_PER_MS, end_ms * TICKS_PER_MS)]
 
 
-def _files(places: Sequence[VolumeRecord], streams: Sequence[StreamId], hours: Sequence[int]) -> tuple[set[SegmentId], list[str]]:
-    """Return whose files are on the volumes, and why some volumes could not be looked through."""
-    files, unmounted = set[SegmentId](), list[str]()
+def _files(
+    places: Sequence[VolumeRecord], streams: Sequence[StreamId], hours: Sequence[int]
+) -> tuple[dict[SegmentId, list[Path]], list[str]]:
+    """Return the files that are on the volumes, second places too, and why some volumes could not be looked through."""
+    files, unmounted = dict[SegmentId, list[Path]](), list[str]()
     for place in places:
         try:
             volume = Volume.open(place.path, expect=place.id)
-            files |= {file.segment for stream in streams for hour in hours for file in found_of(volume.path, stream, hour)}
+            for file in (file for stream in streams for hour in hours for file in found_of(volume.path, stream, hour)):
+                files.setdefault(file.segment, []).append(file.path)
         except (OSError, VmsError) as err:
             unmounted.append(str(err))
     return files, unmounted

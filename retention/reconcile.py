@@ -1,4 +1,4 @@
-"""Compare index and files without being asked: what is missing is marked lost, what is damaged or left over is told. It deletes nothing.
+"""Compare index and files without being asked: what is missing or damaged gets its file back from its second place, or is told.
 
 What a crash left is the recorder's to take in; so is a file that comes back. Both run at the recorder's start (recorder/README.md).
 """
@@ -6,20 +6,23 @@ What a crash left is the recorder's to take in; so is a file that comes back. Bo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from itertools import islice
 
 from retention.disks import is_mounted
 from retention.node import RetentionNode
+from retention.protection import Alone
+from retention.repair import repair
 from vms.domain.footage import SegmentState
 from vms.domain.ids import SegmentId, VolumeId, split_segment_id
 from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.errors import Unavailable
 from vms.log import get_logger
 from vms.services.check import CheckReport, Depth, Kind, Violation, check
-from vms.store import hold_replica, reconciliations, segments, volumes
+from vms.store import hold_replica, protected_places, reconciliations, segments, volumes
 from vms.store.files import Volume
+from vms.store.protected_places import Place
 from vms.store.reconciliations import Reconciliation
 
 NOT_AGAIN_FOR = timedelta(hours=1)
@@ -43,8 +46,11 @@ def is_due(node: RetentionNode) -> bool:
     return last is None or not timedelta(0) <= node.clock.now() - datetime_of_ms(last.ended_ms) < NOT_AGAIN_FOR
 
 
-def reconcile(node: RetentionNode, stopping: Callable[[], bool] = lambda: False) -> Reconciliation:
-    """Compare every row with its file and some files with their digests, mark what is lost, tell the rest, and keep what was found."""
+def reconcile(node: RetentionNode, stopping: Callable[[], bool] = lambda: False, alone: Alone = nullcontext) -> Reconciliation:
+    """Compare every row with its file and some files with their digests; mend or mark what is lost, tell the rest, keep what was found.
+
+    `alone` keeps passes away while files are given back.
+    """
 
     def go_on(_done: int, _total: int) -> None:
         if stopping():
@@ -53,8 +59,10 @@ def reconcile(node: RetentionNode, stopping: Callable[[], bool] = lambda: False)
     began_ms = ms_of(node.clock.now())
     opened = list(_mounted(node))
     report = check(node.index, opened, at=node.clock.now(), depth=Depth.SAMPLE, keys=node.keys, progress=go_on)
-    _tell_lost(_mark_lost(node, opened, [SegmentId(one.subject) for one in report.violations if one.kind is Kind.MISSING]))
-    if lost := _mark_lost(node, opened, report.hushed):
+    with alone():
+        report = _mended(node, opened, report)
+    _tell_lost(_mark_lost(node, opened, _missing(report.violations)))
+    if lost := _mark_lost(node, opened, _missing(report.hushed)):
         with node.index.write.begin() as connection:
             hold_replica.answer_again(connection, [split_segment_id(one)[0] for one in lost])
     _tell(report)
@@ -70,6 +78,30 @@ def _mounted(node: RetentionNode) -> Iterator[Volume]:
     for one in known:
         with suppress(Unavailable, OSError):  # the check names those that are away
             yield Volume.open(one.path, expect=one.id)
+
+
+def _mended(node: RetentionNode, opened: Sequence[Volume], report: CheckReport) -> CheckReport:
+    """Give files back from second places, have those that are wrong made again, and return what is wrong still."""
+    found = (*report.violations, *report.hushed)
+    back = set(repair(node, opened, [SegmentId(one.subject) for one in found if one.kind in (Kind.MISSING, Kind.DAMAGED)]))
+    after = None
+    while page := _lost(node, after):
+        repair(node, opened, page)
+        after = page[-1]
+    with node.index.write.begin() as connection:
+        again = [Place(SegmentId(one.subject), one.volume) for one in found if one.volume is not None]
+        protected_places.set_made(connection, again, made=False)
+        protected_places.start_over(connection)
+    return report.without(back)
+
+
+def _lost(node: RetentionNode, after: SegmentId | None) -> list[SegmentId]:
+    with node.index.read.begin() as connection:
+        return protected_places.lost(connection, after, limit=AT_ONCE)
+
+
+def _missing(found: Sequence[Violation]) -> list[SegmentId]:
+    return [SegmentId(one.subject) for one in found if one.kind is Kind.MISSING]
 
 
 def _mark_lost(node: RetentionNode, opened: Sequence[Volume], missing: Sequence[SegmentId]) -> dict[SegmentId, VolumeId]:
@@ -98,7 +130,7 @@ def _tell(report: CheckReport) -> None:
     damaged = [one for one in report.violations if one.kind is Kind.DAMAGED]
     for one in damaged[:TOLD]:
         log.error("footage is not what was written; run: vms check --deep", segment=one.subject, reason=one.detail)
-    if other := [one for one in report.violations if one.kind is Kind.OTHER]:
+    if other := [one for one in report.violations if one.kind in (Kind.OTHER, Kind.SECOND_PLACE)]:
         log.warning("index and files do not agree; run: vms check", found=len(other), first=_sentence(other[0]))
     log.info("index and files compared", segments=report.compared, read=report.read, violations=len(report.violations))
 
@@ -112,7 +144,7 @@ def _found(report: CheckReport, began_ms: int, ended_ms: int) -> Reconciliation:
         report.read,
         missing=kinds.count(Kind.MISSING),
         damaged=kinds.count(Kind.DAMAGED),
-        other=kinds.count(Kind.OTHER),
+        other=kinds.count(Kind.OTHER) + kinds.count(Kind.SECOND_PLACE),
         first=tuple(_sentence(one) for one in report.violations[:TOLD]),
     )
 

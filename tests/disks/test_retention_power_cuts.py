@@ -20,6 +20,7 @@ from recorder.node import open_node
 from recorder.recovery import recover
 from retention.deletion import Deletion
 from retention.node import RetentionNode
+from retention.protection import protect
 from tests.disks.machine import EXT4, loop_image, mounted, needs_fuse, run, served
 from tests.disks.watch import an_hour_later, assert_all_live
 from tests.factories import NOW, a_segment, after
@@ -35,6 +36,7 @@ from vms.domain.timespan import ms_of, ticks_of
 from vms.store import purge_log, segments
 from vms.store.database import make_engines
 from vms.store.files import OpenPart, Volume
+from vms.store.layout import protected_file
 
 pytestmark = pytest.mark.slow
 _DISK_MB = 96
@@ -62,9 +64,14 @@ class Told:
     """By the number of the hold."""
     made: list[Segment] = field(default_factory=list)
     gone: list[Promise] = field(default_factory=list)
+    placed: list[Promise] = field(default_factory=list)
+    """What has a second place."""
 
     def kept_at(self, logged: int) -> set[SegmentId]:
         return {one for promise in self.kept.values() if promise.stands(logged) for one in promise.segments}
+
+    def placed_at(self, logged: int) -> set[SegmentId]:
+        return {one for promise in self.placed if promise.stands(logged) for one in promise.segments}
 
     def gone_at(self, logged: int) -> set[SegmentId]:
         return {one for promise in self.gone if promise.stands(logged) for one in promise.segments}
@@ -94,6 +101,7 @@ class Machine:
                 self.told.made += made
                 self.hub.place(number, _FIRST + number * _HOUR + 240, _FIRST + number * _HOUR + 300, CAMERA)
                 self._pass(node, made, hold=number)
+                self._protect(node, site.volume(), hold=number)
                 standing = [hold for hold, promise in self.told.kept.items() if promise.until == inf]
                 if random.random() < 0.5:
                     self._end(node, random.choice(standing))
@@ -110,6 +118,7 @@ class Machine:
             with closing(open_node(site.settings, self.clock)) as recorder:
                 recover(recorder, lived_ms=ms_of(NOW))
             _demand(site, kept, gone | self._purged(site))
+            _demand_second_places(site, kept & self.told.placed_at(logged), gone | self._purged(site))
             with self._node(site) as node:
                 passed = Deletion(node, lambda _seconds: False).run()
                 assert passed.paused is None
@@ -119,7 +128,10 @@ class Machine:
                     for entry, stored in purge_log.purges(connection):
                         before = entry.hash_after(before)
                         assert stored == before
-            _demand(site, kept & self.told.kept_at(self._until), gone | self._purged(site))
+                assert protect(node, [site.volume()]).refused is None
+            still = kept & self.told.kept_at(self._until)
+            _demand(site, still, gone | self._purged(site))
+            _demand_second_places(site, still, gone | self._purged(site))
 
     def _purged(self, site: Site) -> set[SegmentId]:
         """Return what was recorded in the times that the purge log says were destroyed."""
@@ -136,6 +148,10 @@ class Machine:
         assert (len(there), self.hub.answers[-1].kept_segments) == (5, 5)  # the minute held, and what the clock's error and a roll add
         self.told.kept[hold] = Promise(there, logged)
         self.told.gone.append(Promise(frozenset(one.id for one in made) - there, logged))
+
+    def _protect(self, node: RetentionNode, volume: Volume, *, hold: int) -> None:
+        assert protect(node, [volume]).linked == 5
+        self.told.placed.append(Promise(self.told.kept[hold].segments, self._log.stat().st_size))
 
     def _end(self, node: RetentionNode, hold: int) -> None:
         self.told.kept[hold].until = self._log.stat().st_size
@@ -178,6 +194,14 @@ def _demand(site: Site, kept: set[SegmentId], gone: set[SegmentId]) -> None:
     with site.index.read.begin() as connection:
         assert segments.states(connection, sorted(gone)) == {}
     assert [one for one in gone if site.volume().segment_path(one).exists()] == []
+
+
+def _demand_second_places(site: Site, kept: set[SegmentId], gone: set[SegmentId]) -> None:
+    """Each is the very file that is published, and of what is destroyed none is left."""
+    volume = site.volume()
+    for one in kept:
+        assert (volume.path / protected_file(one)).samefile(volume.segment_path(one)), one
+    assert [one for one in gone if (volume.path / protected_file(one)).exists()] == []
 
 
 def _cuts(folder: Path, *, cuts: int, rounds: int, random: Random) -> None:

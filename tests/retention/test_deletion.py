@@ -351,7 +351,7 @@ def test_a_disk_that_falls_away_while_files_are_erased_is_not_taken_for_an_empty
             away.enter_context(_away(world))
             return erase(volume, files)
 
-        monkeypatch.setattr("retention.deletion.erase_published", fall_away)
+        monkeypatch.setattr("retention.disks.erase_published", fall_away)
         assert world.make_pass().purged == 0
         monkeypatch.undo()
         assert world.open_batches() == 1

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,48 +17,19 @@ from recorder.worker_client import WorkerClient
 from retention import process
 from retention.disks import Disks
 from retention.reconcile import Stopped, _mark_lost, _tell_lost, is_due, reconcile
-from tests.factories import a_segment
+from tests.retention.recorded import START, flip, recorded, written
 from tests.retention.world import World
-from tests.vms.media.segment_samples import CAMERA, HOUR, START_TICKS, STREAM, made_segment
+from tests.vms.media.segment_samples import STREAM
 from tests.waiting import wait_until
 from vms.clock import SystemClock
-from vms.domain.footage import GapReason, Run, Segment, SegmentState
+from vms.domain.footage import GapReason, Segment, SegmentState
 from vms.domain.timeline import LOST_SENTENCE
-from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND, Timespan, datetime_of, ms_of
+from vms.domain.timespan import Timespan, ms_of
 from vms.services import check
 from vms.services.check import Depth
 from vms.store import reconciliations, segments
-from vms.store.batch import IndexBatch, apply_batch
-from vms.store.files import OpenPart
 from vms.store.reconciliations import Reconciliation
 from vms.store.timeline import timeline
-
-MINUTE = 60 * TICKS_PER_SECOND
-START = datetime_of(START_TICKS)
-
-
-def _written(world: World, number: int) -> tuple[Segment, Path]:
-    """Write a segment file as the recorder does, without its row."""
-    key = world.node.keys.ensure(CAMERA, [HOUR])[HOUR]
-    ticks = START_TICKS + number * MINUTE
-    made = made_segment(start_ticks=ticks, hour_key=key)
-    row = replace(a_segment(START, 60, stream=STREAM, volume=world.volume.id), start_ticks=ticks, size_bytes=len(made.file))
-    row = replace(row, fragments=made.fragments, media_sha256=made.media_sha256, file_digest=made.file_digest)
-    part = OpenPart.create(world.volume, row.id, 1_000_000)
-    part.writev([made.file])
-    path = part.publish()
-    old = (world.clock.now() - timedelta(hours=1)).timestamp()
-    os.utime(path, (old, old))
-    return row, path
-
-
-def _recorded(world: World, count: int) -> list[tuple[Segment, Path]]:
-    """Record so many minutes in one run."""
-    made = [_written(world, number) for number in range(count)]
-    run = Run(STREAM, START_TICKS // TICKS_PER_MS, made[-1][0].end_ticks // TICKS_PER_MS, GapReason.RECORDER_STOPPED)
-    with world.node.index.write.begin() as connection:
-        apply_batch(connection, IndexBatch(segments=tuple(replace(row, run_start_ms=run.start_ms) for row, _ in made), runs=(run,)))
-    return made
 
 
 def _state(world: World, row: Segment) -> SegmentState | None:
@@ -77,14 +46,8 @@ def _alarms(lines: Sequence[EventDict]) -> list[str]:
     return [line["event"] for line in lines if line["log_level"] != "info"]
 
 
-def _flip(path: Path, where: int = 1_000) -> None:
-    content = bytearray(path.read_bytes())
-    content[where] ^= 1
-    path.write_bytes(content)
-
-
 def test_what_agrees_is_told_as_fine_and_kept(world: World) -> None:
-    _recorded(world, 3)
+    recorded(world, 3)
     with capture_logs() as lines:
         found = reconcile(world.node)
     assert found.ok
@@ -94,7 +57,7 @@ def test_what_agrees_is_told_as_fine_and_kept(world: World) -> None:
 
 
 def test_a_file_that_somebody_removed_is_an_alarm_and_a_gap_with_its_reason(world: World) -> None:
-    made = _recorded(world, 3)
+    made = recorded(world, 3)
     made[1][1].unlink()
     with capture_logs() as lines:
         found = reconcile(world.node)
@@ -117,7 +80,7 @@ def test_a_file_that_somebody_removed_is_an_alarm_and_a_gap_with_its_reason(worl
 
 
 def test_a_player_is_told_why_the_lost_minutes_are_not_there(world: World, tmp_path: Path) -> None:
-    made = _recorded(world, 4)
+    made = recorded(world, 4)
     for _, path in made[1:3]:
         path.unlink()
     reconcile(world.node)
@@ -129,7 +92,7 @@ def test_a_player_is_told_why_the_lost_minutes_are_not_there(world: World, tmp_p
 
 
 def test_what_is_lost_is_told_once_and_never_again(world: World) -> None:
-    made = _recorded(world, 2)
+    made = recorded(world, 2)
     made[0][1].unlink()
     reconcile(world.node)
     with capture_logs() as lines:
@@ -141,8 +104,8 @@ def test_what_is_lost_is_told_once_and_never_again(world: World) -> None:
 
 @pytest.mark.parametrize("where", [3, 1_000, -1])
 def test_flipped_octets_are_told_and_the_footage_stays_as_it_is(world: World, where: int) -> None:
-    made = _recorded(world, 2)
-    _flip(made[0][1], where)
+    made = recorded(world, 2)
+    flip(made[0][1], where)
     with capture_logs() as lines:
         found = reconcile(world.node)
     assert (found.missing, found.damaged, found.other) == (0, 1, 0)
@@ -152,8 +115,8 @@ def test_flipped_octets_are_told_and_the_footage_stays_as_it_is(world: World, wh
 
 
 def test_a_file_that_somebody_put_there_is_told_and_left(world: World) -> None:
-    _recorded(world, 1)
-    _row, orphan = _written(world, 5)
+    recorded(world, 1)
+    _row, orphan = written(world, 5)
     stray = world.volume.path / "live" / "notes.txt"
     stray.write_text("who put this here?")
     with capture_logs() as lines:
@@ -166,7 +129,7 @@ def test_a_file_that_somebody_put_there_is_told_and_left(world: World) -> None:
 
 
 def test_a_volume_that_is_away_loses_nothing(world: World) -> None:
-    made = _recorded(world, 2)
+    made = recorded(world, 2)
     world.volume.path.rename(world.volume.path.with_name("elsewhere"))
     found = reconcile(world.node)
     assert [_state(world, row) for row, _ in made] == [SegmentState.LIVE] * 2
@@ -175,7 +138,7 @@ def test_a_volume_that_is_away_loses_nothing(world: World) -> None:
 
 def test_a_volume_that_falls_away_in_the_middle_loses_nothing(world: World) -> None:
     """Its mount point is an empty folder then, in which every file seems gone."""
-    made = _recorded(world, 2)
+    made = recorded(world, 2)
     world.volume.path.rename(world.volume.path.with_name("elsewhere"))
     world.volume.path.mkdir()
     _mark_lost(world.node, [world.volume], [row.id for row, _ in made])
@@ -185,7 +148,7 @@ def test_a_volume_that_falls_away_in_the_middle_loses_nothing(world: World) -> N
 def test_of_what_is_lost_the_first_are_told_however_far_down_they_stand(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("retention.reconcile.AT_ONCE", 2)
     monkeypatch.setattr("retention.reconcile.TOLD", 3)
-    made = _recorded(world, 8)
+    made = recorded(world, 8)
     for _, path in made[4:]:  # the others are back
         path.unlink()
     with capture_logs() as lines:
@@ -194,7 +157,7 @@ def test_of_what_is_lost_the_first_are_told_however_far_down_they_stand(world: W
 
 
 def test_what_retention_destroys_meanwhile_is_not_lost(world: World) -> None:
-    ((row, path),) = _recorded(world, 1)
+    ((row, path),) = recorded(world, 1)
     with world.node.index.write.begin() as connection:
         segments.set_state(connection, row.id, SegmentState.CONDEMNED, was=SegmentState.LIVE)
     path.unlink()
@@ -203,7 +166,7 @@ def test_what_retention_destroys_meanwhile_is_not_lost(world: World) -> None:
 
 
 def test_a_file_that_is_back_when_it_is_to_be_marked_is_not_lost(world: World) -> None:
-    ((row, _path),) = _recorded(world, 1)
+    ((row, _path),) = recorded(world, 1)
     _mark_lost(world.node, [world.volume], [row.id])
     assert _state(world, row) is SegmentState.LIVE
 
@@ -218,9 +181,9 @@ def test_lost_footage_is_purged_on_its_day_as_any_other(world: World) -> None:
 
 def test_of_many_files_a_sample_is_read_and_every_name_is_compared(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "SAMPLED", 2)
-    made = _recorded(world, 5)
+    made = recorded(world, 5)
     for _, path in made:
-        _flip(path)
+        flip(path)
     drawn = set()
     for _ in range(60):  # each is missed by all draws once in 10^13
         report = check.check(world.node.index, [world.volume], at=world.clock.now(), depth=Depth.SAMPLE, keys=world.node.keys)
@@ -240,7 +203,7 @@ def test_just_after_one_comparison_no_other_is_due_unless_the_clock_was_set_back
 
 
 def test_a_process_that_is_to_end_breaks_off_and_keeps_nothing(world: World) -> None:
-    _recorded(world, 2)
+    recorded(world, 2)
     with pytest.raises(Stopped):
         reconcile(world.node, lambda: True)
     assert _stored(world) is None
@@ -255,7 +218,7 @@ def _as_the_scheduler_does(world: World, folder: Path) -> list[str]:
 
 
 def test_a_disk_that_can_not_be_listed_is_a_line_and_the_job_comes_again(world: World, tmp_path: Path) -> None:
-    _recorded(world, 1)
+    recorded(world, 1)
     live = world.volume.path / "live"
     live.rename(live.with_name("elsewhere"))
     live.write_text("no folder")
@@ -274,7 +237,7 @@ def test_an_index_that_does_not_answer_is_a_line(world: World, tmp_path: Path) -
 
 
 def test_a_second_start_within_the_hour_reads_no_disk_again(world: World, tmp_path: Path) -> None:
-    _recorded(world, 1)
+    recorded(world, 1)
     _as_the_scheduler_does(world, tmp_path)
     first = _stored(world)
     world.clock.advance(60)
@@ -284,7 +247,7 @@ def test_a_second_start_within_the_hour_reads_no_disk_again(world: World, tmp_pa
 
 def test_the_process_compares_after_its_start_by_itself(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "RECONCILE_AFTER_START", timedelta(0))
-    made = _recorded(world, 2)
+    made = recorded(world, 2)
     made[0][1].unlink()
     world.clock.wall = SystemClock().now()  # the scheduler has the machine's own
     stopping = threading.Event()

@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: status, check, segment cat, doctor."""
+"""Commands that look: status, check, segment cat, doctor. They change nothing, but that check gives held footage its file back."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from vms.media.segment_file import SegmentReader
 from vms.services import egress
 from vms.services.cameras import list_cameras
 from vms.services.capacity import growth, headroom, left_sentence, room_document
-from vms.services.check import Depth
+from vms.services.check import CheckReport, Depth, Kind
 from vms.services.check import check as run_check
 from vms.services.emergency import told_by_mail
 from vms.services.footage import record_read
@@ -95,13 +95,21 @@ def check(
     deep: Annotated[bool, typer.Option("--deep", help="Read and decrypt every file and compare both digests.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare index and files: every row has its file, every file its row, runs never overlap."""
+    """Compare index and files: every row has its file, every file its row, runs never overlap.
+
+    Footage under a hold whose file is gone or damaged gets it back from its second place.
+    """
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
         with cli.index(settings) as index, _keys_if(deep, settings) as keys, working("Comparing index and files:") as work:
             depth = Depth.DEEP if deep else Depth.ROWS
             report = run_check(index, list(_mounted(settings)), at=cli.clock.now(), depth=depth, keys=keys, progress=work.tell)
+        back = _given_back(cli, settings, report)
+        told = [one for one in back if one in {violation.subject for violation in report.violations}]
+        report = report.without(back)
+    for segment in told:
+        err.print(f"{segment}: its file was gone or damaged and is back, from the second place that is kept for a hold.", markup=False)
     _tell_reviews(cli, settings)
     if as_json:
         print_json(report.document())
@@ -121,6 +129,20 @@ def _tell_reviews(cli: Cli, settings: Settings) -> None:
         told = [f"Whether a policy is to be reviewed can't be told: {error}"]
     for sentence in told:
         err.print(sentence, markup=False)
+
+
+def _given_back(cli: Cli, settings: Settings, report: CheckReport) -> list[SegmentId]:
+    found = (*report.violations, *report.hushed)
+    broken = [SegmentId(one.subject) for one in found if one.kind in (Kind.MISSING, Kind.DAMAGED)]
+    if not broken:
+        return []
+    from retention import process  # noqa: PLC0415 - only when something is broken
+
+    try:
+        return process.repair_found(settings, cli.clock, broken)
+    except VmsError as error:
+        err.print(f"No file can be given back from a second place: {error}", markup=False)
+        return []
 
 
 @contextmanager

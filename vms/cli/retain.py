@@ -159,6 +159,8 @@ def _show_day(name: str, day: str, proof: DayProof, versions: Versions, *, as_js
     kept = "no window was ever said" if proof.keeps_days is None else f"{proof.keeps_days:g} days, over on {_moment(proof.over_at)}"
     out.print(f"Window: {kept}. Holds that protect some of it: {', '.join(map(str, proof.held)) or 'none'}.")
     out.print(f"In the index: {proof.rows:,} segments. On the volumes: {proof.files:,} files.")
+    for path in proof.left:
+        out.print(f"Left over, and the index knows nothing of it: {path}", markup=False)
     out.print(f"Keys of its hours: {proof.keys_there} there, {proof.keys_destroyed} destroyed.")
     for sentence in proof.unmounted:
         out.print(f"Not looked through: {sentence}")

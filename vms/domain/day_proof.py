@@ -47,6 +47,8 @@ class DayProof:
     """Segments of the day in the index."""
     files: int
     """Files of the day on this machine's volumes, by looking for them."""
+    left: tuple[str, ...]
+    """Files among them of which the index knows nothing: a copy that was put back, a second place that was left."""
     keys_there: int
     keys_destroyed: int
     """Of the hours that begin in the day."""

@@ -1,14 +1,14 @@
 """`vms check`: compare the index with the files on the volumes and say what does not agree. It changes nothing.
 
 Invariant 1: a live row has a whole file with its digests, which its key opens. Invariant 2: a file is a live row's, a
-condemned row's, an open `.part`, or an orphan younger than one batch. Invariant 9: runs of one stream never overlap. Safe
-beside a running recorder: what looks wrong is looked at once more before it is reported.
+condemned row's, an open `.part`, the second place of a row, or an orphan younger than one batch. Invariant 9: runs of one
+stream never overlap. Safe beside a running recorder: what looks wrong is looked at once more before it is reported.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -22,10 +22,11 @@ from vms.domain.timespan import EPOCH, ms_of
 from vms.errors import Corrupt, NotFound
 from vms.media.segment_file import digest_file, scan
 from vms.media.segment_layout import HourKeys
-from vms.store import runs, secrecy, segments, stream_rules, volumes
+from vms.store import protected_places, runs, secrecy, segments, stream_rules, volumes
 from vms.store.database import Engines
 from vms.store.files import Volume, iter_parts, iter_published, iter_strays
-from vms.store.layout import StoredFile
+from vms.store.layout import StoredFile, found_protected, protected_file
+from vms.store.protected_files import is_file
 from vms.store.secrecy import Secret
 
 ORPHAN_GRACE = timedelta(seconds=30)
@@ -55,6 +56,8 @@ class Kind(Enum):
 
     MISSING = auto()
     """A live row whose file is not there."""
+    SECOND_PLACE = auto()
+    """What a hold keeps has lost its second place, or that is not what was written."""
     DAMAGED = auto()
     """A live row whose file is not what was written, or can't be read."""
     OTHER = auto()
@@ -78,6 +81,8 @@ class Violation:
     """The segment, file, volume or stream."""
     detail: str
     kind: Kind = Kind.OTHER
+    volume: VolumeId | None = None
+    """Of a second place: where it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +92,17 @@ class CheckReport:
     """Rows of segments."""
     read: int = 0
     """Files that were read from end to end."""
-    hushed: tuple[SegmentId, ...] = ()
-    """Live rows without a file of which nobody is to be told: only sealed holds kept them."""
+    hushed: tuple[Violation, ...] = ()
+    """What nobody is to be told, and is mended all the same: of rows without a file, and second places, that only sealed holds keep."""
 
     @property
     def ok(self) -> bool:
         return not self.violations
+
+    def without(self, mended: Collection[SegmentId]) -> CheckReport:
+        """Return the same without what was wrong with segments that have their file again."""
+        left, hushed = (tuple(one for one in some if one.subject not in mended) for some in (self.violations, self.hushed))
+        return replace(self, violations=left, hushed=hushed)
 
     def document(self) -> CheckDocument:
         """Return what `vms check --json` prints."""
@@ -117,8 +127,10 @@ def check(
     secrets_of = _secrets(index, at)
     found: list[Violation] = [*_absent_volumes(index, opened), *_overlaps(index)]
     for volume in opened:
-        found += _rows_without_file(index, volume, _Look(depth, keys), tally, secrets_of)
+        found += _rows_without_file(index, volume, Look(depth, keys), tally, secrets_of)
         found += _files_without_row(index, volume, at, secrets_of)
+        found += _second_places(index, volume, Look(depth, keys), tally, secrets_of)
+        found += _second_places_without_row(index, volume)
         found += _abandoned_parts(volume, at)
     return CheckReport(tuple(found), tally.done - tally.secret, tally.read, tuple(tally.hushed))
 
@@ -166,7 +178,7 @@ class _Tally:
     read: int = 0
     secret: int = 0
     """Of those that are done."""
-    hushed: list[SegmentId] = field(default_factory=list)
+    hushed: list[Violation] = field(default_factory=list)
 
     def add(self) -> None:
         self.done += 1
@@ -182,7 +194,7 @@ def _files_to_compare(index: Engines, opened: Sequence[Volume]) -> int:
         return sum(segments.count(connection, volume.id) for volume in opened)
 
 
-def _rows_without_file(index: Engines, volume: Volume, look: _Look, tally: _Tally, secrets_of: _Secrets) -> Iterator[Violation]:
+def _rows_without_file(index: Engines, volume: Volume, look: Look, tally: _Tally, secrets_of: _Secrets) -> Iterator[Violation]:
     sample, deeper = _Sample(), replace(look, depth=Depth.DEEP)
     for segment in _rows(index, volume.id):
         tally.add()
@@ -191,8 +203,8 @@ def _rows_without_file(index: Engines, volume: Volume, look: _Look, tally: _Tall
         if segment.state is not SegmentState.LIVE:
             continue
         if secret:
-            if (found := _wrong(index, volume, segment, _Look(Depth.ROWS, None))) and found.kind is Kind.MISSING:
-                tally.hushed.append(segment.id)
+            if (found := _wrong(index, volume, segment, Look(Depth.ROWS, None))) and found.kind is Kind.MISSING:
+                tally.hushed.append(found)
             continue
         if look.depth is Depth.DEEP:
             tally.add_read()
@@ -206,7 +218,7 @@ def _rows_without_file(index: Engines, volume: Volume, look: _Look, tally: _Tall
             yield found
 
 
-def _wrong(index: Engines, volume: Volume, segment: Segment, look: _Look) -> Violation | None:
+def _wrong(index: Engines, volume: Volume, segment: Segment, look: Look) -> Violation | None:
     """Say what is wrong with a live segment, if it still is live."""
     path = volume.segment_path(segment.id)
     trouble = look.trouble(segment, path)
@@ -245,15 +257,57 @@ def _rows(index: Engines, volume: VolumeId) -> Iterator[Segment]:
         after = page[-1].id
 
 
+def _second_places(index: Engines, volume: Volume, look: Look, tally: _Tally, secrets_of: _Secrets) -> Iterator[Violation]:
+    """Look at the second places on a volume; a link is the very file that is looked at where it is published."""
+    after: SegmentId | None = None
+    while True:
+        with index.read.begin() as connection:
+            page = protected_places.page(connection, volume.id, after, limit=BATCH)
+            rows = [row for one in page if (row := segments.get(connection, one)) is not None]
+        if not page:
+            return
+        after = page[-1]
+        for row in rows:
+            path, published = volume.path / protected_file(row.id), volume.segment_path(row.id)
+            linked = row.volume_id == volume.id and row.state is SegmentState.LIVE and _same_file(path, published)
+            if linked or not (trouble := look.trouble(row, path)):
+                continue
+            with index.read.begin() as connection:
+                there = protected_places.of(connection, row.id).get(volume.id, False)
+            if not there:
+                continue
+            found = Violation(2, row.id, f"second place, kept for a hold: {trouble}", Kind.SECOND_PLACE, volume.id)
+            if _is_secret(secrets_of, row):
+                tally.hushed.append(found)
+            else:
+                yield found
+
+
+def _second_places_without_row(index: Engines, volume: Volume) -> Iterator[Violation]:
+    for files in _in_batches(found_protected(volume.path)):
+        with index.read.begin() as connection:
+            known = protected_places.known(connection, volume.id, [file.segment for file in files])
+        for file in files:
+            if file.segment not in known and is_file(file.path):
+                yield Violation(2, file.segment, f"{file.path} is the second place of nothing that is held; move it away")
+
+
+def _same_file(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
     """How closely files are looked at."""
 
     depth: Depth
     keys: HourKeys | None
 
     def trouble(self, segment: Segment, path: Path) -> str:
-        """Say what is wrong with a live row's file; nothing when it is whole."""
+        """Say what is wrong with a row's file at `path`; nothing when it is whole."""
         try:
             size = path.stat().st_size
             inside = self._inside(segment, path) if self.depth is Depth.DEEP and size == segment.size_bytes else ""
@@ -268,6 +322,10 @@ class _Look:
         if size != segment.size_bytes:
             return f"{path} has {size} bytes; the index says {segment.size_bytes}"
         return inside and f"{path} is not what was written: {inside}"
+
+    def is_right(self, segment: Segment, path: Path) -> bool:
+        """Say whether the file at `path`, not a link to one, is the one that was written."""
+        return is_file(path) and not self.trouble(segment, path)
 
     def _inside(self, segment: Segment, path: Path) -> str:
         with path.open("rb") as file:

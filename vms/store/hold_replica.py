@@ -18,6 +18,8 @@ from vms.store.prepared import Prepared
 from vms.store.retention_tables import HoldReplicaRow, PurgeRow, StreamRuleRow
 
 _KIND = "holds"
+PROTECTED_UNTIL = "protected-until"
+"""How far second places were made (`protected_places.py`): a change of holds has all of it looked at again."""
 _ENDLESS_MS = 1 << 53
 _APPLIED = Prepared(select(ReplicaRow.version).where(ReplicaRow.kind == _KIND))
 _TIMES = select(HoldReplicaRow.start_ms, HoldReplicaRow.end_ms).where(HoldReplicaRow.camera_id == bindparam("camera"))
@@ -42,6 +44,8 @@ def apply(connection: Connection, orders: Orders) -> bool:
         return False
     for change in orders.changes:
         _change(connection, change)
+    if orders.changes:
+        connection.execute(delete(ReplicaRow).where(ReplicaRow.kind == PROTECTED_UNTIL))
     put = upsert(ReplicaRow).values(kind=_KIND, version=orders.hold_seq)
     connection.execute(put.on_conflict_do_update(index_elements=[ReplicaRow.kind], set_={"version": put.excluded.version}))
     connection.execute(delete(StreamRuleRow))

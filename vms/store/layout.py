@@ -14,6 +14,8 @@ from vms.domain.ids import SegmentId, StreamId, split_segment_id
 from vms.domain.timespan import datetime_of_ms
 
 LIVE = "live"
+PROTECTED = "protected"
+"""Second places of what holds keep: in folders like those of `LIVE`, each named by its segment and never by a hold."""
 SEGMENT_SUFFIX = ".cseg"
 PART_SUFFIX = ".part"
 _SECONDS_PER_HOUR = 3600
@@ -39,31 +41,41 @@ def segment_file(segment: SegmentId) -> PurePosixPath:
     return PurePosixPath(LIVE, f"{stream:016x}", f"{start:%Y%m%d}", f"{start:%H}", f"{segment}{SEGMENT_SUFFIX}")
 
 
+def protected_file(segment: SegmentId) -> PurePosixPath:
+    """Return the path inside any volume of a second place of `segment`: a link on the volume of its file, a copy on another."""
+    return PurePosixPath(PROTECTED, *segment_file(segment).parts[1:])
+
+
 def found_published(volume: Path, since_hour: int = 0) -> Iterator[StoredFile]:
     """Yield the published files of hours from `since_hour` (since the epoch) on, by stream and time."""
-    yield from (file for file in _segment_files(volume, since_hour) if file.path.suffix == SEGMENT_SUFFIX)
+    yield from (file for file in _segment_files(volume, LIVE, since_hour) if file.path.suffix == SEGMENT_SUFFIX)
+
+
+def found_protected(volume: Path) -> Iterator[StoredFile]:
+    """Yield the second places, those that are being made among them, by stream and time."""
+    yield from _segment_files(volume, PROTECTED, 0)
 
 
 def found_of(volume: Path, stream: StreamId, hour: int) -> Iterator[StoredFile]:
-    """Yield the files, published or not, of a stream's segments that began in an hour (since the epoch)."""
+    """Yield the files, published or not and second places too, of a stream's segments that began in an hour (since the epoch)."""
     begins = datetime.fromtimestamp(hour * _SECONDS_PER_HOUR, UTC)
-    yield from _files_in(volume, volume / LIVE / f"{stream:016x}" / f"{begins:%Y%m%d}" / f"{begins:%H}")
+    for top in (LIVE, PROTECTED):
+        yield from _files_in(volume, volume / top / f"{stream:016x}" / f"{begins:%Y%m%d}" / f"{begins:%H}")
 
 
 def found_parts(volume: Path) -> Iterator[StoredFile]:
     """Yield the files that were not published: open ones, or what a crash left."""
-    yield from (file for file in _segment_files(volume, 0) if file.path.suffix == PART_SUFFIX)
+    yield from (file for file in _segment_files(volume, LIVE, 0) if file.path.suffix == PART_SUFFIX)
 
 
 def found_strays(volume: Path) -> Iterator[Path]:
     """Yield what stands among the footage and is no segment file in its place."""
-    for path in _every_file(volume / LIVE):
-        if _segment_of(volume, path) is None:
-            yield path
+    for top in (LIVE, PROTECTED):
+        yield from (path for path in _every_file(volume / top) if _segment_of(volume, path) is None)
 
 
-def _segment_files(volume: Path, since_hour: int) -> Iterator[StoredFile]:
-    for folder in _hour_folders(volume, since_hour):
+def _segment_files(volume: Path, top: str, since_hour: int) -> Iterator[StoredFile]:
+    for folder in _hour_folders(volume / top, since_hour):
         yield from _files_in(volume, folder)
 
 
@@ -83,14 +95,14 @@ def _segment_of(volume: Path, path: Path) -> SegmentId | None:
         return None
     segment = SegmentId(name[1])
     try:
-        place = volume / segment_file(segment)
+        places = volume / segment_file(segment), volume / protected_file(segment)
     except (ValueError, OverflowError):  # a time beyond the calendar
         return None
-    return segment if path in (place, place.with_name(place.name + PART_SUFFIX)) else None
+    return segment if path in (*places, *(place.with_name(place.name + PART_SUFFIX) for place in places)) else None
 
 
-def _hour_folders(volume: Path, since_hour: int) -> Iterator[Path]:
-    for stream in _folders(volume / LIVE, _STREAM_NAME):
+def _hour_folders(top: Path, since_hour: int) -> Iterator[Path]:
+    for stream in _folders(top, _STREAM_NAME):
         for day in _folders(stream, _DAY_NAME):
             for hour in _folders(day, _HOUR_NAME):
                 if _hour_of(day.name, hour.name) >= since_hour:

@@ -1,6 +1,7 @@
 """Condemn, then purge: the two transactions of the node index around the erasing of files.
 
 Condemning (R) and putting a hold into force (`hold_replica.apply`) are both BEGIN IMMEDIATE on this one database, so one comes first:
+A segment with a second place (`protected_places.py`) is not free: that goes first.
 R1 the caller has a lease and a clock that it trusts               nothing changed
 R2 BEGIN IMMEDIATE                                                   from here on no hold comes into force
 R3 read lease, clock, holds and rule again; what is free of holds    nothing changed
@@ -31,7 +32,7 @@ from vms.store import deletion_lease, hold_replica, purge_log, secrecy, segments
 from vms.store.database import Driver
 from vms.store.index_tables import GapRow, RunRow, SegmentRow, SegmentSideRow, VolumeRow
 from vms.store.prepared import Prepared, PreparedChange, PreparedInsert
-from vms.store.retention_tables import PurgeRow, StreamRuleRow
+from vms.store.retention_tables import ProtectedPlaceRow, PurgeRow, StreamRuleRow
 
 MOST_AT_ONCE = 500
 """Segments in one transaction: the recorder waits for it."""
@@ -361,6 +362,9 @@ _IN_FREE_TIME = and_(
     SegmentRow.start_ms >= bindparam("start"),
     SegmentRow.start_ms < bindparam("before"),
     bindparam("before_ticks") >= _END_TICKS,
+    ~select(ProtectedPlaceRow.made)
+    .where(ProtectedPlaceRow.stream_id == SegmentRow.stream_id, ProtectedPlaceRow.start_ms == SegmentRow.start_ms)
+    .exists(),
 )
 _FREE = Prepared(
     select(SegmentRow.start_ms, _END_TICKS, SegmentRow.size_bytes, SegmentRow.volume)

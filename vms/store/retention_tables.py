@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import DDL, CheckConstraint, Index, Integer, LargeBinary, String, Text, UniqueConstraint, event, false
+from sqlalchemy import DDL, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, event, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.store.index_base import CLUSTERED, NodeIndex
@@ -47,6 +47,20 @@ class ToldGoneRow(NodeIndex):
     camera_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     start_ms: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     end_ms: Mapped[int]
+
+
+class ProtectedPlaceRow(NodeIndex):
+    """A second place of a segment that a hold keeps, a link on the volume of its file or a copy on another. The row comes first."""
+
+    __tablename__ = "protected_place"
+    # Which volume: what is given up when its room is needed, and what a comparison looks for there.
+    __table_args__ = (Index(None, "volume"), CLUSTERED)
+
+    stream_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    start_ms: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    volume: Mapped[int] = mapped_column(ForeignKey("volume.number"), primary_key=True, autoincrement=False)
+    made: Mapped[bool]
+    """Whether its file is there, durably; until then it may be."""
 
 
 class DeletionLeaseRow(NodeIndex):

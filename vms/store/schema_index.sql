@@ -194,3 +194,14 @@ CREATE TABLE told_gone (
   CONSTRAINT pk_told_gone PRIMARY KEY (camera_id, start_ms),
   CONSTRAINT ck_told_gone_order CHECK (end_ms > start_ms)
 ) WITHOUT ROWID;
+
+CREATE TABLE protected_place (
+  stream_id INTEGER NOT NULL,
+  start_ms INTEGER NOT NULL,
+  volume INTEGER NOT NULL,
+  made BOOLEAN NOT NULL,
+  CONSTRAINT pk_protected_place PRIMARY KEY (stream_id, start_ms, volume),
+  CONSTRAINT fk_protected_place_volume FOREIGN KEY(volume) REFERENCES volume (number)
+) WITHOUT ROWID;
+
+CREATE INDEX ix_protected_place_volume ON protected_place (volume);

@@ -95,7 +95,7 @@ def weights_since(connection: Connection, starts_ms: Mapping[StreamId, int]) -> 
 
 def lost(connection: Connection, volume: VolumeId, *, limit: int = FIND_LIMIT) -> list[Segment]:
     """Return the lost segments of a volume by stream and start, at most `limit`."""
-    query = _SEGMENTS.where(_NOT_LIVE, SegmentRow.state == SegmentState.LOST.value, VolumeRow.uuid == volume)
+    query = _SEGMENTS.where(NOT_LIVE, SegmentRow.state == SegmentState.LOST.value, VolumeRow.uuid == volume)
     return [_segment(row) for row in connection.execute(query.order_by(SegmentRow.stream_id, SegmentRow.start_ms).limit(limit))]
 
 
@@ -108,7 +108,7 @@ def lost_spans(connection: Connection, stream_id: StreamId, span: Timespan) -> l
         SegmentRow.start_ticks + SegmentRow.duration > ticks_of(span.start),
         SegmentRow.start_ms <= ms_of(span.end),
     )
-    query = select(SegmentRow.start_ticks, SegmentRow.duration).where(_NOT_LIVE, named, within).order_by(SegmentRow.start_ms)
+    query = select(SegmentRow.start_ticks, SegmentRow.duration).where(NOT_LIVE, named, within).order_by(SegmentRow.start_ms)
     return [Timespan(datetime_of(start), datetime_of(start + duration)) for start, duration in connection.execute(query)]
 
 
@@ -118,7 +118,7 @@ def count_lost(connection: Connection, now_ms: int) -> dict[VolumeId, int]:
     Of what only sealed holds kept nothing is told.
     """
     query = select(SegmentRow.stream_id, SegmentRow.start_ticks, SegmentRow.duration, VolumeRow.uuid)
-    query = query.join(VolumeRow, VolumeRow.number == SegmentRow.volume).where(_NOT_LIVE, SegmentRow.state == SegmentState.LOST.value)
+    query = query.join(VolumeRow, VolumeRow.number == SegmentRow.volume).where(NOT_LIVE, SegmentRow.state == SegmentState.LOST.value)
     found, secrets = dict[VolumeId, int](), dict[int, Secret]()
     for stream, start, duration, uuid in connection.execute(query).all():
         if stream not in secrets:
@@ -157,7 +157,7 @@ def page(connection: Connection, volume: VolumeId, after: SegmentId | None, size
     return [_segment(row) for row in connection.execute(query if after is None else query.where(key > split_segment_id(after)))]
 
 
-_NOT_LIVE = text("segment.state <> 0")
+NOT_LIVE = text("segment.state <> 0")
 """The condition of the partial index on what is being destroyed or lost, word for word."""
 # Prepared, as decision 0034 has it: each few seconds of each stream.
 _WEIGHT: Prepared[int | None, int | None] = Prepared(

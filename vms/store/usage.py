@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from vms.store.layout import PART_SUFFIX
+from vms.store.layout import PART_SUFFIX, PROTECTED
 
 _BLOCK_BYTES = 512
 """Unit of st_blocks (stat(2)), whatever the file system's own block is."""
@@ -23,6 +23,7 @@ class _Folder:
 class Usage:
     """Sums up one directory tree and remembers folders that did not change since: hours that are over cost one stat each.
 
+    A file that has a second name because it is held counts once.
     A folder changes when a file comes, goes or is renamed. Files that grow are `.part`; folders with one are looked at anew.
     """
 
@@ -48,6 +49,7 @@ class Usage:
 
     def _look(self, path: str, changed_ns: int) -> _Folder:
         file_bytes, folders = 0, []
+        second = path.startswith(f"{self._root}/{PROTECTED}/")
         with os.scandir(path) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
@@ -55,6 +57,8 @@ class Usage:
                     continue
                 with suppress(FileNotFoundError):
                     stat = entry.stat(follow_symlinks=False)
+                    if second and stat.st_nlink > 1:
+                        continue  # counted where it is published
                     file_bytes += max(stat.st_size, stat.st_blocks * _BLOCK_BYTES)
                 if entry.name.endswith(PART_SUFFIX):
                     changed_ns = 0  # never remembered

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,19 +12,24 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.factories import CONSOLE, a_branch, a_camera, a_segment
+from tests.vms.media.segment_samples import CAMERA, HOUR, START_TICKS, STREAM, made_segment
 from vms.cli import app
 from vms.clock import SystemClock
 from vms.config import Settings
 from vms.domain.camera import CameraState, StreamStatus
 from vms.domain.footage import SegmentState
-from vms.domain.timespan import ms_of
+from vms.domain.timespan import datetime_of, ms_of
 from vms.services.district import District
 from vms.services.installation import Installation, install
 from vms.services.nodes import nodes
-from vms.store import reconciliations, segments, volumes
+from vms.store import protected_places, reconciliations, segments, volumes
 from vms.store.coverage import put_states
 from vms.store.database import Engines, make_engines
-from vms.store.files import IDENTITY
+from vms.store.files import IDENTITY, Volume
+from vms.store.key_files import KeyFiles
+from vms.store.keys import KeyStore
+from vms.store.protected_files import link_place
+from vms.store.protected_places import Place
 from vms.store.reconciliations import Reconciliation
 
 DISTRICT = District(name="Alder", timezone="UTC", days=14, director="Helen Marsh")
@@ -39,6 +46,37 @@ def test_a_volume_that_is_not_mounted_is_a_violation_and_stops_nothing(tmp_path:
     assert answer.exit_code == 1
     (violation,) = json.loads(answer.stdout)["violations"]
     assert "mount it" in violation["detail"]
+
+
+def test_check_gives_held_footage_its_file_back_and_says_so(tmp_path: Path) -> None:
+    settings = install(tmp_path / "data", Installation(DISTRICT), actor=CONSOLE, clock=SystemClock())
+    index, volume = make_engines(settings.index_path), Volume.open(settings.volumes[0].path)
+    with closing(KeyStore.open(settings.keys1_path, settings.keys2_path, KeyFiles(settings.kek_path))) as keys:
+        made = made_segment(hour_key=keys.ensure(CAMERA, [HOUR])[HOUR])
+    row = replace(
+        a_segment(datetime_of(START_TICKS), 60, stream=STREAM, volume=volume.id), start_ticks=START_TICKS, size_bytes=len(made.file)
+    )
+    row = replace(row, fragments=made.fragments, media_sha256=made.media_sha256, file_digest=made.file_digest)
+    path, place = volume.segment_path(row.id), Place(row.id, volume.id)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(made.file)
+    with index.write.begin() as connection:
+        segments.put(connection, [row])
+        protected_places.note(connection, [place])
+        protected_places.set_made(connection, [place], made=True)
+    index.dispose()
+    assert link_place(volume, row.id)
+    path.unlink()
+    answer = CliRunner().invoke(app, ["--data", str(settings.data_dir), "check"])
+    assert (answer.exit_code, "Index and files agree." in answer.output) == (0, True)
+    assert f"{row.id}: its file was gone or damaged and is back" in " ".join(answer.output.split())
+    assert path.read_bytes() == made.file
+    flipped = bytearray(made.file)
+    flipped[-1] ^= 1
+    path.write_bytes(flipped)  # under both names: nothing is left to mend it from
+    answer = CliRunner().invoke(app, ["--data", str(settings.data_dir), "check", "--deep", "--json"])
+    assert answer.exit_code == 1
+    assert {one["subject"] for one in json.loads(answer.stdout)["violations"]} == {row.id}
 
 
 def test_status_fits_a_narrow_terminal_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

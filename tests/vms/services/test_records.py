@@ -126,6 +126,7 @@ def test_the_operators_guide_has_the_registry_as_a_table() -> None:
 _DOORS = frozenset(
     {
         "vms.media.segment_file",
+        "vms.store.protected_files",
         "recorder.footage",
         "recorder.live",
         "recorder.live_proxy",

@@ -60,6 +60,7 @@ def _proof(camera: CameraDetails, day: Timespan) -> DayProof:
         purges=(Purge(batch, 3, ms_of(LATER), bytes(range(32))),),
         rows=0,
         files=0,
+        left=(),
         keys_there=0,
         keys_destroyed=24,
         entries=3,
