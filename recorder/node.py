@@ -29,6 +29,7 @@ from vms.services.nodes import node_of
 from vms.store import clock_events, outbox, runs, segments, stream_config, volumes
 from vms.store.database import Engines, make_engines
 from vms.store.files import Volume
+from vms.store.key_credential import footage_key
 from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
 from vms.store.migrate import Which, require_current
@@ -210,7 +211,7 @@ def open_node(settings: Settings, clock: Clock) -> Node:
         clock=clock,
         index=index,
         central=central,
-        keys=KeyStore.open(settings.keys1_path, settings.keys2_path, KeyFiles(settings.kek_path)),
+        keys=KeyStore.open(settings.keys1_path, settings.keys2_path, footage_key(settings)),
         volumes=_volumes(settings, index),
         node_key=node_key,
         node_id=node_id,

@@ -42,6 +42,7 @@ from vms.domain.timespan import TICKS_PER_SECOND, Timespan, datetime_of, ticks_o
 from vms.errors import Corrupt, InvalidInput, NotFound, Unavailable, VmsError
 from vms.log import configure, get_logger
 from vms.store.database import make_engines
+from vms.store.key_credential import footage_key
 from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
 
@@ -219,7 +220,7 @@ def serve(settings: Settings, clock: Clock) -> None:
     index = make_engines(settings.index_path)
     node_key = KeyFiles(settings.node_key_path)
     node_key.fresh()  # what is missing is said now, not at the first test of a camera
-    keys = KeyStore.open(settings.keys1_path, settings.keys2_path, KeyFiles(settings.kek_path))
+    keys = KeyStore.open(settings.keys1_path, settings.keys2_path, footage_key(settings))
     workers = WorkerClient(settings.run_dir)
     volumes = open_those_there((setting.path, setting.max_bytes) for setting in settings.volumes)
     desk = Desk(

@@ -15,6 +15,7 @@ from vms.domain.timespan import ms_of
 from vms.services.hub_link import LocalHub, OrdersLink
 from vms.services.nodes import node_of
 from vms.store.database import Engines, make_engines
+from vms.store.key_credential import footage_key
 from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
 from vms.store.migrate import Which, require_current
@@ -52,5 +53,5 @@ def opened_node(settings: Settings, clock: Clock) -> Iterator[RetentionNode]:
             require_current(central, Which.CENTRAL)
             with central.reading() as session:
                 node_id = node_of(session, KeyFiles(settings.node_key_path)).id
-        keys = opened.enter_context(closing(KeyStore.open(settings.keys1_path, settings.keys2_path, KeyFiles(settings.kek_path))))
+        keys = opened.enter_context(closing(KeyStore.open(settings.keys1_path, settings.keys2_path, footage_key(settings))))
         yield RetentionNode(clock, index, central, keys, node_id, LocalHub(central), frozenset(one.path for one in settings.volumes))

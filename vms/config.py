@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import tomllib
 from datetime import date
@@ -28,6 +29,8 @@ from vms.errors import ConfigError
 
 CONFIG_NAME = "config.toml"
 ENVIRONMENT_PREFIX = "VMS_"
+CREDENTIALS_FOLDER = "CREDENTIALS_DIRECTORY"
+"""A variable that systemd sets."""
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 """Of mail: the plain form of RFC 5321, which no server has trouble with."""
 LEAST_LOG_DAYS = 30 + 2 * 365
@@ -164,6 +167,8 @@ class Settings(BaseSettings):
     """Group → role, or role at branch; the first that fits counts. `vms.domain.identity.parse_places` reads it."""
     oidc_second_factor: tuple[str, ...] = ("mfa",)
     """Values of amr or acr with which the provider says that it saw a second factor."""
+    footage_key: Literal["file", "credential"] = "file"
+    """Where the key that wraps footage keys comes from: secrets/node_kek.key, or a credential of that name which systemd hands over."""
     holidays: tuple[date, ...] = ()
     """Days that are no working days, besides Saturdays and Sundays: what people are to do in working days is due later."""
     district: str = "Library District"
@@ -325,6 +330,12 @@ class Settings(BaseSettings):
     @property
     def kek_path(self) -> Path:
         return self.secrets_dir / "node_kek.key"
+
+    @property
+    def credentials_dir(self) -> Path | None:
+        """Where systemd has put the credentials of this process; None where it handed over none."""
+        folder = os.environ.get(CREDENTIALS_FOLDER)
+        return None if folder is None else Path(folder)
 
     @property
     def keys1_path(self) -> Path:

@@ -47,6 +47,16 @@ def takes_files(folder: Path) -> str:
     return str(folder)
 
 
+def no_key_on_the_disk(settings: Settings) -> str:
+    """Say where the key of footage comes from; Unavailable while it lies on the disk as well, from before it was a credential."""
+    if settings.kek_path.exists():
+        raise Unavailable(
+            f"{settings.kek_path} is still there beside the credential: whoever copies the disk has the key. "
+            "Keep it elsewhere, then remove it."
+        )
+    return f"{settings.kek_path.name}, a credential of systemd"
+
+
 def web_role(settings: Settings) -> str:
     """Say as whom the web server reaches the central database; ConfigError when that role could change the access log."""
     engines = make_engines(settings.web_where)

@@ -45,7 +45,7 @@ from vms.store import reconciliations, segments, stream_rules, volumes
 from vms.store.cameras import camera_of
 from vms.store.database import OLDEST_SQLITE, linked_sqlite
 from vms.store.files import Volume
-from vms.store.key_files import KeyFiles
+from vms.store.key_credential import footage_key
 from vms.store.keys import KeyStore
 
 LANDLOCK = "Landlock"
@@ -162,7 +162,7 @@ def _keys_if(deep: bool, settings: Settings) -> Iterator[KeyStore | None]:
 
 
 def _key_store(settings: Settings) -> KeyStore:
-    return KeyStore.open(settings.keys1_path, settings.keys2_path, KeyFiles(settings.kek_path))
+    return KeyStore.open(settings.keys1_path, settings.keys2_path, footage_key(settings))
 
 
 def _mounted(settings: Settings) -> Iterator[Volume]:
@@ -296,9 +296,7 @@ def _findings(cli: Cli) -> Iterator[Finding]:
         yield _try("web server's role", lambda: checks.web_role(settings))
     yield _try("node index", lambda: _index_opens(cli, settings))
     yield _try("footage on the disks", lambda: _reconciled(cli, settings))
-    yield _try("key store", lambda: _keys_open(settings))
-    if open_ones := half_done(settings):
-        yield Finding("rotation of keys", False, f"half done. Go on: vms keys rotate {' '.join(open_ones)}")
+    yield from _key_findings(settings)
     yield _try("access log's key", lambda: f"signs as {read_log_key(settings).public.hex()[:16]}…")
     if settings.smtp_host is not None:
         yield _try("mail server", lambda: greet(settings))
@@ -315,6 +313,14 @@ def _findings(cli: Cli) -> Iterator[Finding]:
         yield _try("room for the window", lambda: _room(cli, settings))
         yield _try("room until full", lambda: _until_full(cli, settings))
         yield _try("footage past its window", lambda: _overdue(cli, settings))
+
+
+def _key_findings(settings: Settings) -> Iterator[Finding]:
+    yield _try("key store", lambda: _keys_open(settings))
+    if settings.footage_key == "credential":
+        yield _try("footage key", lambda: checks.no_key_on_the_disk(settings))
+    if open_ones := half_done(settings):
+        yield Finding("rotation of keys", False, f"half done. Go on: vms keys rotate {' '.join(open_ones)}")
 
 
 def _room(cli: Cli, settings: Settings) -> str:

@@ -26,7 +26,7 @@ from vms.services.key_rotation import (
 )
 from vms.store.database import Engines
 from vms.store.failpoints import arm
-from vms.store.key_files import KeyFiles
+from vms.store.key_credential import footage_key
 from vms.store.keys import KeyStore
 
 app = typer.Typer(help="The keys that open passwords, authenticators and footage.", no_args_is_help=True)
@@ -41,11 +41,12 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"keys": [asdict(key) for key in keys]})
         return
-    rows = [(key.key.value, key.key.wraps, key.fingerprint, _minute(key.since)) for key in keys]
+    rows = [(key.key.value, key.key.wraps, key.fingerprint, "a credential" if key.since is None else _minute(key.since)) for key in keys]
     print_table(("key", "opens", "fingerprint", "since"), rows, empty="There is no key yet.")
     for key in keys:
-        if key.next_since is not None:
-            err.print(f"A rotation of {key.key} is half done since {_minute(key.next_since)}. Go on: vms keys rotate {key.key}")
+        if key.next_fingerprint is not None:
+            since = "" if key.next_since is None else f" since {_minute(key.next_since)}"
+            err.print(f"A rotation of {key.key} is half done{since}. Go on: vms keys rotate {key.key}")
 
 
 @app.command("rotate")
@@ -61,10 +62,14 @@ def rotate(
     Who had the old key and a copy of the data knows what was under it: change the passwords in the cameras themselves, too.
     """
     cli: Cli = context.obj
+    removed = False
     for key in dict.fromkeys(keys):
         with sentences():
-            _print(_rotated(cli, key, leave_unopenable=leave_unopenable))
-    err.print("The old keys are removed. Copies of them, as in a backup of secrets/, still open copies of the data from before.")
+            rotated = _rotated(cli, key, leave_unopenable=leave_unopenable)
+        _print(rotated)
+        removed |= rotated.left_to_do is None
+    if removed:
+        err.print("The old keys are removed. Copies of them, as in a backup of secrets/, still open copies of the data from before.")
 
 
 def _rotated(cli: Cli, key: RotatedKey, *, leave_unopenable: bool) -> Rotated:
@@ -87,7 +92,7 @@ def _rotation_of(cli: Cli, key: RotatedKey, settings: Settings, central: Engines
         case RotatedKey.FACTORS:
             yield factor_rotation(settings, central, at=cli.clock.now())
         case RotatedKey.FOOTAGE:
-            store = KeyStore.open(settings.keys1_path, settings.keys2_path, KeyFiles(settings.kek_path))
+            store = KeyStore.open(settings.keys1_path, settings.keys2_path, footage_key(settings))
             try:
                 yield footage_rotation(settings, store, leave_unopenable=leave_unopenable)
             finally:
@@ -98,6 +103,8 @@ def _print(rotated: Rotated) -> None:
     if rotated.resumed:
         err.print(f"Went on with the rotation of {rotated.key} that was cut short.")
     out.print(f"{rotated.key}: {rotated.key.wraps} sealed anew: {rotated.sealed_anew}; key {rotated.fingerprint}")
+    if rotated.left_to_do is not None:
+        err.print(rotated.left_to_do)
 
 
 def _minute(at: datetime) -> str:

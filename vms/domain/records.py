@@ -262,7 +262,13 @@ FILES: tuple[Record, ...] = (
     Record("secrets/grant_ed25519.key", "what signs grants", "for good", "nodes believe it", NOTHING),
     Record("secrets/factor_x25519.key", "what opens authenticators' secrets", "until rotated", _ACCOUNT, "`vms keys rotate`"),
     Record("secrets/node_x25519.key", "what opens camera passwords", "until rotated", "recording needs it", "`vms keys rotate`"),
-    Record("secrets/node_kek.key", "what wraps footage keys", "until rotated", "footage needs it", "`vms keys rotate`"),
+    Record(
+        "secrets/node_kek.key",
+        "what wraps footage keys, where it is no credential",
+        "until rotated",
+        "footage needs it",
+        "`vms keys rotate`",
+    ),
     Record(
         "secrets/*.key.next",
         "the next of one of these three",

@@ -20,6 +20,7 @@ from vms.services.nodes import register_node
 from vms.store.access_tree import newest_checkpoint
 from vms.store.database import Engines, make_engines
 from vms.store.files import Volume
+from vms.store.key_credential import footage_key
 from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
 from vms.store.migrate import Which, migrate
@@ -124,7 +125,7 @@ def _make_secrets(settings: Settings) -> None:
     ):
         if not path.exists():
             write_private(path, make())
-    kek = KeyFiles(settings.kek_path)
+    kek = footage_key(settings)
     for key in (KeyFiles(settings.node_key_path), kek):
         key.make_if_none()
     for folder in (settings.keys1_path.parent, settings.keys2_path.parent, settings.run_dir):

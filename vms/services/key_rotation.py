@@ -45,6 +45,7 @@ from vms.services.second_factor import bound_to
 from vms.store import camera_passwords, factors, nodes, people, stream_config
 from vms.store.database import Engines
 from vms.store.failpoints import failpoint
+from vms.store.key_credential import KeyCredential, footage_key
 from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
 
@@ -89,7 +90,8 @@ class KeyShown:
     key: RotatedKey
     file: Path
     fingerprint: str
-    since: datetime
+    since: datetime | None
+    """None of a credential, which is made anew at each start."""
     next_fingerprint: str | None = None
     """None while no rotation is open."""
     next_since: datetime | None = None
@@ -104,6 +106,8 @@ class Rotated:
     sealed_anew: int
     """By this run: one that was cut short before it had done its part already."""
     resumed: bool
+    left_to_do: str | None
+    """By the operator, where the key is a credential; else the old key is removed."""
 
 
 class Wrapped(Protocol):
@@ -123,7 +127,7 @@ class Rotation:
     """One key's rotation, ready to be carried out."""
 
     key: RotatedKey
-    files: KeyFiles
+    files: KeyFiles | KeyCredential
     wrapped: Wrapped
 
 
@@ -132,14 +136,19 @@ def key_files(settings: Settings) -> dict[RotatedKey, KeyFiles]:
     return {key: KeyFiles(path) for key, path in paths.items()}
 
 
+def key_sources(settings: Settings) -> dict[RotatedKey, KeyFiles | KeyCredential]:
+    """Return where each key comes from: its files, but for that of footage where it is a credential."""
+    return {**key_files(settings), RotatedKey.FOOTAGE: footage_key(settings)}
+
+
 def show_keys(settings: Settings) -> list[KeyShown]:
     """Return the keys that there are; ConfigError when one can't be read."""
-    return [_shown(key, files) for key, files in key_files(settings).items() if files.path.exists() or files.is_rotating()]
+    return [_shown(key, source) for key, source in key_sources(settings).items() if source.is_there()]
 
 
 def half_done(settings: Settings) -> list[RotatedKey]:
     """Return the keys whose rotation was begun and not ended."""
-    return [key for key, files in key_files(settings).items() if files.is_rotating()]
+    return [key for key, source in key_sources(settings).items() if source.is_rotating()]
 
 
 def node_rotation(settings: Settings, central: Engines, index: Engines) -> Rotation:
@@ -160,7 +169,7 @@ def factor_rotation(settings: Settings, central: Engines, *, at: datetime) -> Ro
 
 def footage_rotation(settings: Settings, keys: KeyStore, *, leave_unopenable: bool = False) -> Rotation:
     """Return the rotation of the key store's key. `leave_unopenable`: keys of footage that nothing here opens don't stop it and stay."""
-    files = key_files(settings)[RotatedKey.FOOTAGE]
+    files = footage_key(settings)
     return Rotation(RotatedKey.FOOTAGE, files, _HourKeys(keys, files, leave_unopenable=leave_unopenable))
 
 
@@ -186,8 +195,8 @@ def carry_out(rotation: Rotation, central: Engines, *, actor: Actor, clock: Cloc
         with central.writing() as session:
             _log(session, rotation, "all sealed anew", actor=actor, at=clock.now(), new_key=finger, sealed=str(count))
         failpoint("rotate:f")
-        files.finish()
-    return Rotated(rotation.key, finger, count, resumed)
+        left_to_do = files.finish()
+    return Rotated(rotation.key, finger, count, resumed, left_to_do)
 
 
 class _CameraPasswords:
@@ -339,7 +348,7 @@ class _AuthenticatorSecrets:
 class _HourKeys:
     """Wrapped under the node's key-encryption key, in both copies of the key store."""
 
-    def __init__(self, store: KeyStore, files: KeyFiles, *, leave_unopenable: bool) -> None:
+    def __init__(self, store: KeyStore, files: KeySource, *, leave_unopenable: bool) -> None:
         self._store = store
         self._files = files
         self._leave_unopenable = leave_unopenable
@@ -403,10 +412,9 @@ def _log(session: Session, rotation: Rotation, step: str, *, actor: Actor, at: d
     record(session, actor=actor, action=Action.KEY_ROTATE, at=at, detail={"key": rotation.key.value, "step": step, **more})
 
 
-def _shown(key: RotatedKey, files: KeyFiles) -> KeyShown:
-    prints, since = [_fingerprint(key, one) for one in files.fresh()], files.since()
-    rotating = len(prints) > 1 and len(since) > 1
-    return KeyShown(key, files.path, prints[0], since[0], *((prints[1], since[1]) if rotating else ()))
+def _shown(key: RotatedKey, source: KeyFiles | KeyCredential) -> KeyShown:
+    prints, since = [_fingerprint(key, one) for one in source.fresh()], [*source.since(), None, None]
+    return KeyShown(key, source.path, prints[0], since[0], *((prints[1], since[1]) if len(prints) > 1 else ()))
 
 
 def _fingerprint(key: RotatedKey, secret: bytes) -> str:

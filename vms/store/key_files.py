@@ -64,6 +64,10 @@ class KeyFiles:
         self._held = found
         return found
 
+    def is_there(self) -> bool:
+        """Say whether there is a key, or the next one alone."""
+        return self.path.exists() or self.is_rotating()
+
     def is_rotating(self) -> bool:
         """Say whether a rotation is open."""
         return self.next_path.exists()
@@ -95,11 +99,7 @@ class KeyFiles:
         """Be the only one that rotates a key of this folder. Conflict when another process does, ConfigError for another's files."""
         self.fresh()
         self.refuse_another_account()
-        with ExitStack() as lock:
-            try:
-                lock.enter_context(_locked(self.path.parent, fcntl.LOCK_EX | fcntl.LOCK_NB))
-            except BlockingIOError as err:
-                raise Conflict(f"Another rotation of keys in {self.path.parent} is at work. Wait until it has ended.") from err
+        with the_only_rotation(self.path.parent):
             yield
 
     def begin(self) -> None:
@@ -113,7 +113,7 @@ class KeyFiles:
         self.fresh()
         failpoint("rotate:b")
 
-    def finish(self) -> None:
+    def finish(self) -> str | None:
         """Let the next key take the current one's place, which is gone then. Unavailable says what is left when the disk refuses."""
         try:
             self.next_path.rename(self.path)
@@ -129,6 +129,7 @@ class KeyFiles:
             ) from err
         self.fresh()
         failpoint("rotate:h")
+        return None
 
     def _sync_folder(self) -> None:
         try:
@@ -156,6 +157,17 @@ def read_key(path: Path) -> bytes | None:
 def _write_key(path: Path) -> None:
     """Write a new key whole or not at all; when this returns it is durable."""
     write_private(path, random_bytes(KEY_BYTES), written=lambda: failpoint("rotate:b1"))
+
+
+@contextmanager
+def the_only_rotation(folder: Path) -> Iterator[None]:
+    """Hold the lock that rotations take on `folder`; Conflict when another process does."""
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(_locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        except BlockingIOError as err:
+            raise Conflict(f"Another rotation of keys in {folder} is at work. Wait until it has ended.") from err
+        yield
 
 
 @contextmanager

@@ -263,14 +263,23 @@ class KeyStore:
                 fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
 
     def _newest(self) -> bytes:
-        """Return the KEK for new keys. Where its file is away for a while, the one that is held serves as long as the store needs it."""
+        """Return the KEK for new keys. Where its file is away for a while, the one that is held serves as long as the store needs it.
+
+        A process that has only a key which the store no longer names makes none: nobody may have that one any more soon.
+        """
         try:
-            return self._keks.fresh()[-1]
+            keys, reason = self._keks.fresh(), None
         except ConfigError as err:
-            held, identity = self._keks.held()[-1], self._copies[0].identity()
-            if identity is None or identity[2] != aes_key_wrap(held, _KEK_CHECK):
-                raise Unavailable(f"No key for a new hour: {err}") from err
-            return held
+            keys, reason = self._keks.held()[-1:], err
+        if not self._needs_one_of(keys):
+            raise Unavailable(
+                f"No key for a new hour: {reason or 'the key store was rotated. Start this anew with the new key.'}"
+            ) from reason
+        return keys[-1]
+
+    def _needs_one_of(self, keks: tuple[bytes, ...]) -> bool:
+        identity = self._copies[0].identity()
+        return identity is not None and identity[2] in [aes_key_wrap(kek, _KEK_CHECK) for kek in keks]
 
     def _read(self, read: Callable[[Copy], bytes | None]) -> bytes | None:
         """Return the key that `read` finds wrapped in copy 1, None for none."""
@@ -296,6 +305,8 @@ class KeyStore:
         if wrapped is None:
             return None
         key = _unwrapped(self._keks, wrapped)
+        if key is None and not self._needs_one_of(self._keks.held()):
+            raise Unavailable(f"{self._copies[0].path} was rotated to a key that this process does not have. Start it anew with that.")
         if key is None:
             raise Unavailable(f"A key in {self._copies[0].path} is damaged. Move that file away: it is made again from the other copy.")
         return key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -14,13 +15,15 @@ from tests.factories import CONSOLE
 from vms.cli import app
 from vms.clock import SystemClock
 from vms.config import Settings
-from vms.crypto import sealing_public_key
+from vms.crypto import KEY_BYTES, random_bytes, sealing_public_key
 from vms.domain.ids import CameraId
+from vms.errors import ConfigError
 from vms.services.district import District
 from vms.services.installation import Installation, install
 from vms.store.failpoints import arm
 from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
+from vms.store.private_files import write_private
 
 pytestmark = pytest.mark.slow
 
@@ -117,3 +120,44 @@ def test_a_key_that_is_gone_is_a_sentence(settings: Settings) -> None:
 
 def _stop() -> None:
     raise Stopped
+
+
+def test_the_key_of_footage_as_a_credential_is_shown_and_rotated_with_what_is_left_to_the_operator(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, folder = _shown(settings)["footage"], tmp_path / "credentials"
+    folder.mkdir(mode=0o700)
+    shutil.copy(settings.kek_path, folder)
+    monkeypatch.setenv("VMS_FOOTAGE_KEY", "credential")
+    assert "CREDENTIALS_DIRECTORY is not set" in " ".join(_vms(settings, "keys", "show").stderr.split())
+    assert "CREDENTIALS_DIRECTORY is not set" in " ".join(_vms(settings, "doctor").stdout.split())
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    assert "still there beside the credential" in " ".join(_vms(settings, "doctor").stdout.split())
+    settings.kek_path.unlink()
+    assert "a credential of systemd" in " ".join(_vms(settings, "doctor").stdout.split())
+    assert _shown(settings)["footage"] == {**before, "file": str(folder / "node_kek.key"), "since": None}
+
+    refused = _vms(settings, "keys", "rotate", "footage")
+    assert (refused.exit_code, "Make the next one" in " ".join(refused.stderr.split())) == (2, True)
+    write_private(folder / "node_kek.key.next", random_bytes(KEY_BYTES))
+    assert "A rotation of footage is half done. Go on" in _vms(settings, "keys", "show").stderr
+    for _ in range(2):  # again, it says the same
+        said = _vms(settings, "keys", "rotate", "footage")
+        assert (said.exit_code, "Seal that key as node_kek.key" in " ".join(said.stderr.split())) == (0, True)
+        assert "The old keys are removed" not in said.stderr
+    (folder / "node_kek.key.next").rename(folder / "node_kek.key")
+    assert "half done" not in _vms(settings, "keys", "show").stderr
+    assert _shown(settings)["footage"]["fingerprint"] != before["fingerprint"]
+    assert "both copies agree" in _vms(settings, "doctor").stdout
+    assert not settings.kek_path.exists()
+
+
+def test_an_installation_begins_with_the_credential_that_there_is_and_makes_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VMS_FOOTAGE_KEY", "credential")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    new = Installation(District(name="Alder", timezone="UTC", days=14, director="Helen Marsh"))
+    with pytest.raises(ConfigError, match=r"handed over no credential node_kek\.key"):
+        install(tmp_path / "data", new, actor=CONSOLE, clock=SystemClock())
+    write_private(tmp_path / "node_kek.key", random_bytes(KEY_BYTES))
+    made = install(tmp_path / "data", new, actor=CONSOLE, clock=SystemClock())
+    assert not made.kek_path.exists()
