@@ -27,8 +27,8 @@ from web.cameras_now import CameraNow, chip, now
 from web.deps import Site
 from web.words import PURPOSE_LABELS, RECORDED_PURPOSES, roles_label
 
-LONGEST_LOOK_BACK = timedelta(days=30)
-"""How far back the timeline reaches for who has no limit of hours: the longest time that a district keeps footage."""
+LONGEST_TIMELINE = timedelta(days=99)
+"""A node draws a hundred days at once, those to come included; what a hold keeps from before is named by its moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +172,15 @@ def live_data(cameras: Sequence[CameraNow], person: Person, zone: str) -> dict[s
 
 
 def playback_data(
-    cameras: Sequence[CameraNow], person: Person, *, chosen: CameraDetails | None, t_ms: int | None, at: datetime
+    cameras: Sequence[CameraNow],
+    person: Person,
+    *,
+    chosen: CameraDetails | None,
+    readable: timedelta | None,
+    t_ms: int | None,
+    at: datetime,
 ) -> dict[str, object]:
+    """Return what the page Playback draws; `readable`: how far back anything of the chosen camera may be shown."""
     return {
         "camera": None if chosen is None else _playback_camera(chosen),
         "branches": tree(cameras),
@@ -181,7 +188,7 @@ def playback_data(
         "session": str(person.session_id),
         "now_ms": ms_of(at),
         "purposes": [[purpose.value, PURPOSE_LABELS[purpose]] for purpose in RECORDED_PURPOSES],
-        "look_back_ms": _look_back(person, chosen, at) // timedelta(milliseconds=1),
+        "look_back_ms": _look_back(person, chosen, readable, at) // timedelta(milliseconds=1),
         "live_replay_ms": LIVE_REPLAY // timedelta(milliseconds=1),
     }
 
@@ -200,9 +207,11 @@ def moment_ms(text: str | None) -> int | None:
     return ms_of(at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
-def _look_back(person: Person, chosen: CameraDetails | None, at: datetime) -> timedelta:
+def _look_back(person: Person, chosen: CameraDetails | None, readable: timedelta | None, at: datetime) -> timedelta:
     earliest = None if chosen is None else emergency_from(person, chosen)
-    return (look_back(person, chosen) or LONGEST_LOOK_BACK) if earliest is None else at - earliest
+    if earliest is not None:
+        return at - earliest
+    return look_back(person, chosen) or min(readable or LONGEST_TIMELINE, LONGEST_TIMELINE)
 
 
 def _may_show_wall(person: Person | None, screen: Screen | None) -> bool:

@@ -11,14 +11,16 @@ import httpx
 import pytest
 
 from tests.factories import CONSOLE, a_hub_that_ran, done
+from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from tests.web.world import World, problem
 from vms.domain.access import Action
 from vms.domain.camera import RecordingMode
-from vms.domain.people import PROOF_LASTS, Role
+from vms.domain.ids import SessionId
+from vms.domain.people import PROOF_LASTS, Person, Role
 from vms.domain.policy import DISTRICT, LOWER_WAIT, Days, RetentionPolicy
 from vms.services.cameras import CameraEdit, edit_camera
 from vms.services.hub_link import LocalHub
-from vms.store import policies
+from vms.store import people, policies
 
 FORM = {
     "floor": "0",
@@ -248,3 +250,18 @@ def test_the_same_as_json(world: World, director: httpx.Client) -> None:
         a_hub_that_ran(session, at=world.clock.now())
     with world.client(Role.DELEGATE) as second:
         assert second.post("/api/v1/policies/3/confirm").json()["in_force"]["by"]
+
+
+@pytest.mark.parametrize(("days", "reaches"), [(5, 21), (40, 40), (2000, 99)])
+def test_the_timeline_reaches_back_as_far_as_windows_and_holds_keep(world: World, director: httpx.Client, days: int, reaches: int) -> None:
+    assert _post(director, "set").status_code == 303  # 21 days
+    with world.site.central.writing() as session:
+        found = next(one for one in people.find(session) if one.role is Role.DIRECTOR)
+        person = Person(found.id, found.name, found.role, SessionId(1))
+        start = world.clock.now() - timedelta(days=days)
+        a_hold(session, person, a_new_hold(of_cameras(world.camera.camera.id), start=start, end=start + timedelta(hours=1)))
+    shown = director.get("/playback", params={"camera": str(world.camera.camera.id)}).text
+    told = re.search(r'"look_back_ms": ?(\d+)', html.unescape(shown))
+    assert told is not None
+    assert int(told[1]) // 86_400_000 == reaches
+    assert "all that is kept" in director.get("/rules").text

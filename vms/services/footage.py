@@ -11,16 +11,18 @@ from sqlalchemy.orm import Session
 from vms.domain.access import LIVE_REPLAY, MAX_INCIDENT_CHARS, VIEW_DEADLINE, Action, Grant, Purpose, View
 from vms.domain.camera import CameraDetails
 from vms.domain.emergency import Emergency
+from vms.domain.hold import ROLL
 from vms.domain.ids import CameraId, EmergencyId, ViewId, new_view_id
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import LOOK_BACK, Actor, Permission, Person
-from vms.domain.timespan import Timespan, union
+from vms.domain.policy import SHIPPED_CEILING, chain_of, window_at
+from vms.domain.timespan import Timespan, datetime_of_ms, union
 from vms.errors import InvalidInput
 from vms.services.access_log import record, refuse
 from vms.services.cameras import camera_for
 from vms.services.names import checked_name
 from vms.services.refusals import no_such, not_allowed, sign_in_first
-from vms.store import cameras, emergencies, views
+from vms.store import cameras, emergencies, holds, policies, views
 
 MAX_SPAN = timedelta(hours=24)
 """One view covers at most so much footage of one camera; the next day is the next view and the next event."""
@@ -246,6 +248,14 @@ def _cut_to_limit(session: Session, view: View, actor: Actor, at: datetime) -> V
 def look_back(person: Person, details: CameraDetails | None) -> timedelta | None:
     """Return how far back `person` sees recordings of a camera in no emergency (None: of any, by the own role); None without a limit."""
     return LOOK_BACK.get(person.role if details is None else person.rights.role_at(details.branch.id, details.camera.area_id))
+
+
+def readable_for(session: Session, details: CameraDetails, *, at: datetime) -> timedelta:
+    """Return how far back anything of a camera may be shown: to the end of its window, or to where a hold reaches further."""
+    camera = details.camera
+    window = window_at(policies.said(session), chain_of(details.branch.id, camera.area_id, camera.id))
+    starts = [at - datetime_of_ms(time.start_ms) + ROLL for time in holds.held_times(session, camera.id)]
+    return max([timedelta(days=SHIPPED_CEILING if window is None else window.target_days), *starts])
 
 
 def _earliest(limit: timedelta, at: datetime) -> datetime:

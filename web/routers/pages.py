@@ -12,6 +12,7 @@ from vms.domain.people import Permission
 from vms.domain.screens import SessionKind
 from vms.services.cameras import camera_for
 from vms.services.district import load_district
+from vms.services.footage import readable_for
 from web.deps import Rx, Site, TheSite, site_of
 from web.errors import refusal
 from web.numbers import id_of
@@ -46,7 +47,10 @@ def playback_page(
     if isinstance(chosen, Refused):
         return refusal(request, chosen, person=person)
     context = shell(site, person, path=request.url.path)
-    data = playback_data(cameras_now(site, person, Permission.RECORDED_VIEW), person, chosen=chosen, t_ms=moment_ms(t), at=site.clock.now())
+    at = site.clock.now()
+    readable = None if chosen is None else readable_for(rx, chosen, at=at)
+    offered = cameras_now(site, person, Permission.RECORDED_VIEW)
+    data = playback_data(offered, person, chosen=chosen, readable=readable, t_ms=moment_ms(t), at=at)
     data["replay"] = bool(replay)
     zone = chosen.branch.timezone if chosen else context["zone"]
     return site.pages.render("playback.html", context | {"data": data, "zone": zone}, person=person)

@@ -11,7 +11,7 @@ from vms.domain.access import Purpose
 from vms.domain.people import IDLE_LIMITS, LOOK_BACK, OF_EVERYBODY, PERMISSIONS, SESSION_LIMITS, Permission, Role, needs_second_factor
 from web.deps import TheSite
 from web.permissions import SignedIn
-from web.views import LONGEST_LOOK_BACK, shell
+from web.views import shell
 from web.words import ACTS, PURPOSE_LABELS, PURPOSE_SENTENCES, ROLE_LABELS
 
 router = APIRouter()
@@ -36,8 +36,7 @@ def rules_page(person: SignedIn, site: TheSite, request: Request) -> Response:
 def _look_back(role: Role) -> str:
     if Permission.RECORDED_VIEW not in PERMISSIONS[role]:
         return ""
-    limit = LOOK_BACK.get(role, LONGEST_LOOK_BACK)
-    return _hours(limit) if limit < timedelta(days=7) else f"{limit.days} days"
+    return "all that is kept" if (limit := LOOK_BACK.get(role)) is None else _hours(limit)
 
 
 def _hours(length: timedelta) -> str:
