@@ -67,6 +67,7 @@ _LEAST_RECORD_DAYS = {
     "coverage": (1, "a day's figures are read on the next"),
     "spot_checks": (30, "whoever asked files what was found"),
     "states": (1, "they are shown as long as somebody may ask why a camera is gone"),
+    "holds": (400, "proposals to release them are kept as long, and a matter comes back"),
 }
 
 
@@ -84,6 +85,7 @@ class RecordDays(BaseModel):
     coverage: int = 30
     states: int = 30
     spot_checks: int = 400
+    holds: int = 2557
 
     @field_validator("*")
     @classmethod

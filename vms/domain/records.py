@@ -48,7 +48,7 @@ class Record:
 _NO_PEOPLE = "says nothing of people, and what is kept refers to it"
 _OF_FOOTAGE = "says what footage there is"
 _PROOF = "proves that the log is as it was written, and says of nobody what was done"
-_HOLD = "explains why footage outlived its window, and the purge log's entries name its numbers"
+_HOLD = "explains why footage outlived its window; seven years, when claims about it have lapsed"
 _POLICY = "says by which window footage went"
 _ACCOUNT = "opens the account"
 
@@ -173,11 +173,11 @@ CENTRAL: tuple[Record, ...] = (
         RECORDS_PURGE,
         "spot_checks",
     ),
-    Record("legal_hold", "legal holds", "for good", _HOLD, NOTHING),
-    Record("sealed_hold", "which holds the law keeps secret", "for good", _HOLD, NOTHING),
-    Record("hold_scope", "what a hold names", "for good", _HOLD, NOTHING),
-    Record("hold_camera", "the cameras under a hold", "for good", _HOLD, NOTHING),
-    Record("hold_answer", "what nodes found for a hold", "for good", _HOLD, NOTHING),
+    Record("legal_hold", "legal holds", "{days} days after the release, once its recorders know of that", _HOLD, RECORDS_PURGE, "holds"),
+    Record("sealed_hold", "holds that the law keeps secret", "for good", "the entry that counts what went would tell of it", NOTHING),
+    Record("hold_scope", "what a hold names", "with its hold", _HOLD, RECORDS_PURGE, "holds"),
+    Record("hold_camera", "the cameras under a hold", "with its hold", _HOLD, RECORDS_PURGE, "holds"),
+    Record("hold_answer", "what nodes found for a hold", "with its hold", _HOLD, RECORDS_PURGE, "holds"),
     Record("hold_clock", "the number of the newest change of holds", "for good", "orders what nodes are told", NEXT_ONE),
     Record("deletion_lease", "until when nodes may destroy", "a quarter of an hour", "is over then", OWN_CALLS),
     Record("node_hold_state", "how far nodes know of holds", "its newest", "shows a restored backup", NEXT_ONE),

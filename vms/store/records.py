@@ -13,9 +13,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from vms.domain.hold import LEAST_CLOCK_ERROR, ROLL
 from vms.domain.second_person import Act
 from vms.domain.timespan import ms_of
-from vms.store.central_tables import CameraRow, CoverageRow, MailRow, StreamRow, StreamStateRow, ViewRow
+from vms.store.central_tables import CameraRow, CoverageRow, DeviceRow, MailRow, StreamRow, StreamStateRow, ViewRow
 from vms.store.held import held
-from vms.store.hold_tables import HoldCameraRow, LegalHoldRow
+from vms.store.hold_tables import HoldAnswerRow, HoldCameraRow, HoldScopeRow, LegalHoldRow, NodeHoldStateRow, SealedHoldRow
 from vms.store.people_tables import (
     DelegationAreaRow,
     DelegationBranchRow,
@@ -125,6 +125,17 @@ def _spot_checks(cutoff: datetime) -> ColumnElement[bool]:
     return SpotCheckRow.asked_at < cutoff
 
 
+def _holds(cutoff: datetime) -> ColumnElement[bool]:
+    # A recorder drops a hold on the record of its release alone. A sealed one stays: the entry that counts what went would tell of it.
+    not_taken_yet = (
+        exists()
+        .where(HoldCameraRow.hold_id == LegalHoldRow.id, CameraRow.id == HoldCameraRow.camera_id, DeviceRow.id == CameraRow.device_id)
+        .where(NodeHoldStateRow.node_id == DeviceRow.node_id, NodeHoldStateRow.applied_seq < HoldCameraRow.released_seq)
+    )
+    sealed = exists().where(SealedHoldRow.hold_id == LegalHoldRow.id)
+    return and_(LegalHoldRow.released_at < cutoff, ~not_taken_yet, ~sealed)
+
+
 KINDS: Mapping[str, _Kind] = {
     # In this order: a screen waits for its sessions.
     "views": _Kind((ViewRow.id,), _views),
@@ -138,6 +149,7 @@ KINDS: Mapping[str, _Kind] = {
     "coverage": _Kind((CoverageRow.stream_id, CoverageRow.start_ms), _coverage),
     "states": _Kind((StreamStateRow.stream_id,), _states),
     "spot_checks": _Kind((SpotCheckRow.id,), _spot_checks),
+    "holds": _Kind((LegalHoldRow.id,), _holds, (HoldAnswerRow.hold_id, HoldCameraRow.hold_id, HoldScopeRow.hold_id)),
 }
 TABLES: Mapping[str, tuple[str, ...]] = {
     kind: tuple(inspect(column.class_).local_table.name for column in (what.keys[0], *what.with_them)) for kind, what in KINDS.items()

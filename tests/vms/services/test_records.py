@@ -21,7 +21,9 @@ from vms.config import RecordDays, Settings, load_settings
 from vms.domain import policy
 from vms.domain.access import Action, Purpose, View
 from vms.domain.footage import CoverageSpan
+from vms.domain.hold import HoldAnswer
 from vms.domain.ids import CameraId, ProposalId, StreamId, ViewId, new_number
+from vms.domain.legal_hold import Sealed
 from vms.domain.people import Proof, Role
 from vms.domain.records import FOOTAGE_READERS, RECORDS, Place, kept_for, table
 from vms.domain.second_person import Act, Decision, Proposal
@@ -32,6 +34,7 @@ from vms.services.access_log import DISTRICT, record
 from vms.services.branches import add_branch
 from vms.services.district import District, save_district
 from vms.services.emergency import open_emergency
+from vms.services.hold_orders import orders, take_answers
 from vms.services.log_erase import due as log_due
 from vms.services.log_erase import erase_texts
 from vms.services.log_key import LogKey
@@ -40,7 +43,7 @@ from vms.services.log_verify import verify_log
 from vms.services.policies import NewPolicy, set_policy
 from vms.services.sealed_holds import place_sealed
 from vms.services.sessions import open_session
-from vms.store import access_log, coverage, key_copy, mails, people, proposals, views
+from vms.store import access_log, coverage, holds, key_copy, mails, people, proposals, views
 from vms.store import records as stored
 from vms.store.database import Engines
 from vms.store.mails import Letter
@@ -116,7 +119,7 @@ def test_every_record_says_how_long_why_and_by_what() -> None:
     for kinds in RECORDS.values():
         for one in kinds:
             assert all((one.what, one.kept, one.why, one.purged_by)), one
-            assert ("{days}" in one.kept) is (bool(one.setting) and not one.kept.startswith("with its proposal")), one
+            assert ("{days}" in one.kept) is (bool(one.setting) and not one.kept.startswith(("with its proposal", "with its hold"))), one
 
 
 def test_the_operators_guide_has_the_registry_as_a_table() -> None:
@@ -356,6 +359,30 @@ def test_the_release_of_a_hold_stays_until_that_hold_has_ended(hub: Engines, con
     with hub.writing() as session:
         session.execute(text("UPDATE legal_hold SET released_at = placed_at, released_by = placed_by"))
     assert _purge(hub, config) == {"proposals": 1}
+
+
+def test_a_hold_goes_seven_years_after_its_release_once_the_recorders_know_of_that(hub: Engines, config: Settings) -> None:
+    config.secrets_dir.mkdir(exist_ok=True)
+    with hub.writing() as session:
+        camera, director = a_camera(session), a_person(session, Role.DIRECTOR)
+        new, node = a_new_hold(of_cameras(camera.camera.id)), camera.device.node_id
+        ended, lasting = a_hold(session, director, new), a_hold(session, director, new)
+        secret = done(place_sealed(session, config, director, replace(new, sealed=True), at=NOW))
+        told = orders(session, node, 0, at=NOW, sure=True).hold_seq
+        answer = HoldAnswer(ended.id, camera.camera.id, 1, 2, 3, 4, 0, 0)
+        take_answers(session, node, told, [answer], at=NOW)
+        for hold in (ended, secret):
+            holds.release(session, hold.id, by="system:holds", at=NOW - timedelta(days=2558))
+    assert _purge(hub, config) == {}, "the recorder keeps what it names"
+    with hub.writing() as session:
+        told = orders(session, node, told, at=NOW, sure=True).hold_seq
+        take_answers(session, node, told, [], at=NOW)
+    assert _purge(hub, config) == {"holds": 1}
+    with hub.reading() as session:
+        assert {one.id for one in holds.find(session, None, limit=9, sealed=Sealed.INCLUDED)} == {lasting.id, secret.id}
+        assert holds.covered(session) == {(lasting.id, camera.camera.id), (secret.id, camera.camera.id)}
+    assert (_count(hub, "hold_answer"), _count(hub, "hold_scope")) == (0, 2)
+    assert _due(hub, config) == {}
 
 
 def _texts(hub: Engines) -> int:
