@@ -20,12 +20,12 @@ from retention.orders import take_orders
 from tests.factories import STREAM, a_gap, a_run, after
 from tests.retention.footage import CAMERA, footage
 from tests.retention.world import DAY, World
-from vms.domain.footage import GapReason
+from vms.domain.footage import GapReason, SegmentState
 from vms.domain.ids import CameraId, StreamId, segment_id
 from vms.domain.purge import FIRST_HASH, root_of
 from vms.domain.retention import LEASE_LASTS
 from vms.domain.timespan import ms_of
-from vms.store import deletion_lease, hold_replica, purge_log, purging, runs, stream_rules, volumes
+from vms.store import deletion_lease, hold_replica, purge_log, purging, runs, segments, stream_rules, volumes
 from vms.store import gaps as gap_rows
 from vms.store.deletion_lease import Lease
 from vms.store.erase import erase_published
@@ -185,7 +185,7 @@ def test_a_lease_that_knows_more_holds_than_are_in_force_here_is_none(world: Wor
         assert purging.condemn(connection, STREAM, world.node.reading(), [world.volume.id]) is None
 
 
-def test_while_a_batch_of_a_stream_waits_for_its_disk_no_other_is_condemned_over_it(world: World) -> None:
+def test_while_a_batch_of_a_stream_waits_for_its_disk_no_other_of_that_disk_is_condemned(world: World) -> None:
     world.record(-_WINDOW - 3600, -_WINDOW - 3000)
     take_orders(world.node)
     with world.node.index.write.begin() as connection:
@@ -387,6 +387,39 @@ def test_a_disk_that_refuses_keeps_the_batch_and_the_other_streams_go_on(world: 
     monkeypatch.undo()
     assert world.make_pass().purged == 1
     assert (world.left(made), world.left(other)) == ([False], [False])
+
+
+def test_a_disk_that_refuses_stops_no_footage_of_its_streams_on_other_disks(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, other = -_WINDOW - 3600, Volume.create(tmp_path / "other")
+    with world.node.index.write.begin() as connection:
+        volumes.register(connection, other.id, other.path)
+    stuck = world.record(base, base + 120)
+    between, behind = footage(world.node.index, other, world.node.keys, [after(base + at) for at in (60, 180)])
+    more = world.record(base + 240)
+    erase = erase_published
+
+    def refuse(volume: Path, files: Sequence[PurePosixPath]) -> int:
+        if volume == world.volume.path:
+            raise OSError(30, "Read-only file system")
+        return erase(volume, files)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("retention.disks.erase_published", refuse)
+        for _ in range(2):  # however often it is tried: one batch waits
+            passed = world.make_pass()
+            assert "can't be erased" in (passed.paused or "")
+            assert world.open_batches() == 1
+        with world.node.index.read.begin() as connection:
+            assert segments.states(connection, [one.id for one in (*stuck, *more)]) == {
+                stuck[0].id: SegmentState.CONDEMNED,
+                stuck[1].id: SegmentState.LIVE,
+                more[0].id: SegmentState.LIVE,
+            }
+        assert [other.segment_path(one.id).exists() for one in (between, behind)] == [False, False]
+    assert world.make_pass().purged == 3
+    assert world.left([*stuck, *more]) == [False] * 3
 
 
 def test_an_hour_s_key_goes_with_its_last_footage_of_any_stream_and_never_while_something_is_held(world: World) -> None:

@@ -87,15 +87,13 @@ def condemn_each(
     if not _may_condemn(connection, applied, now):
         return []
     with Driver(connection) as driver:
-        # What a disk has not given up yet goes first, so that no two batches lie over each other.
-        unfinished = {stream for (stream,) in _UNFINISHED.rows(driver, {})}
         number = _LAST_NUMBER.rows(driver, {})[0][0] or 0
-    batches, there = list[Batch](), _numbers(connection, mounted)
+    batches, there, unfinished = list[Batch](), _numbers(connection, mounted), _unfinished(connection)
     for stream in streams:
         rule = stream_rules.rule(connection, stream)
-        if rule is None or stream in unfinished or most <= 0:
+        if rule is None or most <= 0:
             continue
-        free, found = _free(connection, rule, now.at_ms, there, most)
+        free, found = _free(connection, rule, now.at_ms, there, most, unfinished.get(stream, _NOTHING_WAITS))
         if found:
             batch = _batch_of(found, rule, number + 1, hold_seq=applied, condemned_ms=now.at_ms)
             _condemn(connection, batch, free)
@@ -126,8 +124,8 @@ def _may_condemn(connection: Connection, applied: int, now: ClockReading) -> boo
 
 def any_due(connection: Connection, rules: Sequence[StreamRule], now_ms: int, mounted: Sequence[VolumeId]) -> bool:
     """Say whether any segment of these streams would be condemned now: whoever looks first need not lock the index for nothing."""
-    there = _numbers(connection, mounted)
-    return any(_free(connection, rule, now_ms, there, 1)[1] for rule in rules)
+    there, unfinished = _numbers(connection, mounted), _unfinished(connection)
+    return any(_free(connection, rule, now_ms, there, 1, unfinished.get(rule.stream_id, _NOTHING_WAITS))[1] for rule in rules)
 
 
 def due(connection: Connection, rule: StreamRule, now_ms: int) -> tuple[int, int]:
@@ -314,17 +312,42 @@ def _numbers(connection: Connection, mounted: Sequence[VolumeId]) -> frozenset[i
     return frozenset(connection.scalars(select(VolumeRow.number).where(VolumeRow.uuid.in_(mounted))))
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """What disks have not given up yet of a stream."""
+
+    until_ms: int
+    """Start of the last segment of its open batches: no two batches lie over each other."""
+    volumes: frozenset[int]
+    """Where their files are: nothing more is condemned there."""
+
+
+_NOTHING_WAITS = _Waiting(-1, frozenset())
+
+
+def _unfinished(connection: Connection) -> dict[StreamId, _Waiting]:
+    found = dict[StreamId, _Waiting]()
+    with Driver(connection) as driver:
+        for stream, first, last in _UNFINISHED.rows(driver, {}):
+            before = found.get(StreamId(stream), _NOTHING_WAITS)
+            on = {volume for (volume,) in _VOLUMES_OF_BATCH.rows(driver, {"stream": stream, "first": first, "last": last})}
+            found[StreamId(stream)] = _Waiting(max(before.until_ms, last), before.volumes | on)
+    return found
+
+
 def _free(
-    connection: Connection, rule: StreamRule, now_ms: int, there: frozenset[int], most: int
+    connection: Connection, rule: StreamRule, now_ms: int, there: frozenset[int], most: int, waiting: _Waiting
 ) -> tuple[dict[str, object], list[tuple[int, int, int]]]:
     """Return start in ms, end in ticks and octets of up to `most` segments that may go, and by which values they were found.
 
     All are from one free time and of one volume of those `there`, by number: a batch spans no held segment, and none of another volume.
+    What a disk does not let go of stops neither what lies behind it nor other disks.
     """
+    there -= waiting.volumes
     times = _free_of(connection, rule.camera_id, now_ms - rule.keep_ms)
     with Driver(connection) as driver:
         for start, before_ms in times:
-            free: dict[str, object] = {"stream": rule.stream_id, "start": start or 0, "before": before_ms}
+            free: dict[str, object] = {"stream": rule.stream_id, "start": max(start or 0, waiting.until_ms + 1), "before": before_ms}
             free["before_ticks"] = before_ms * TICKS_PER_MS
             found = _FREE.rows(driver, free | {"most": most})
             if found and found[0][3] not in there:  # a disk is away: its footage waits, and what lies after it on another goes
@@ -380,7 +403,7 @@ _CONDEMN = PreparedChange(
 )
 _BATCH_COLUMNS = tuple(Batch.__dataclass_fields__)
 _NEW_BATCH = PreparedInsert(PurgeRow, _BATCH_COLUMNS)
-_UNFINISHED = Prepared(select(PurgeRow.stream_id).where(PurgeRow.position.is_(None)))
+_UNFINISHED = Prepared(select(PurgeRow.stream_id, PurgeRow.first_ms, PurgeRow.last_ms).where(PurgeRow.position.is_(None)))
 _LAST_NUMBER = Prepared(select(func.max(PurgeRow.number)))
 _CLOSE = PreparedChange(
     update(PurgeRow)
@@ -392,6 +415,7 @@ _OF_BATCH = and_(
     SegmentRow.start_ms.between(bindparam("first"), bindparam("last")),
     SegmentRow.state == SegmentState.CONDEMNED.value,
 )
+_VOLUMES_OF_BATCH = Prepared(select(SegmentRow.volume).where(_OF_BATCH).distinct())
 _SIDE = and_(SegmentSideRow.stream_id == SegmentRow.stream_id, SegmentSideRow.start_ms == SegmentRow.start_ms)
 _GONE = Prepared(
     select(SegmentRow.start_ms, SegmentRow.volume, SegmentRow.size_bytes, SegmentSideRow.file_digest)
