@@ -308,15 +308,22 @@ def _without_row(node: Node, files: Iterable[StoredFile]) -> Iterator[StoredFile
 
 def _find_again(node: Node, volume: Volume) -> int:
     """Give the lost rows back their files that are there again, as after a disk was repaired or a file put back."""
+    found, after = 0, None
+    while rows := _lost(node, volume, after):
+        after = rows[-1].id
+        back = [row for row in rows if _is_there(volume, row)]
+        found += len(back)
+        if back:
+            with node.index.write.begin() as connection:
+                for row in back:
+                    if segments.set_state(connection, row.id, SegmentState.LIVE, was=SegmentState.LOST):
+                        log.info("lost segment found again", segment=row.id, volume=volume.id)
+    return found
+
+
+def _lost(node: Node, volume: Volume, after: SegmentId | None) -> list[Segment]:
     with node.index.read.begin() as connection:
-        rows = segments.lost(connection, volume.id)
-    back = [row for row in rows if _is_there(volume, row)]
-    if back:
-        with node.index.write.begin() as connection:
-            for row in back:
-                if segments.set_state(connection, row.id, SegmentState.LIVE, was=SegmentState.LOST):
-                    log.info("lost segment found again", segment=row.id, volume=volume.id)
-    return len(back)
+        return segments.lost(connection, volume.id, after, limit=BATCH)
 
 
 def _is_there(volume: Volume, row: Segment) -> bool:

@@ -224,6 +224,18 @@ def test_a_lost_segment_whose_file_is_put_back_is_live_again(crash: Crash) -> No
     assert crash.site.check().violations == ()
 
 
+def test_however_many_are_lost_each_file_that_is_put_back_is_found(crash: Crash, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recorder.recovery.BATCH", 1)
+    made = crash.record(10, finish=True)
+    crash.recover()
+    paths = [crash.node.volumes[0].segment_path(segment.id) for segment in made]
+    for path in paths:
+        path.rename(path.with_name(f"{path.stem}.away"))
+    assert crash.recover().lost == len(made) > 3
+    paths[-1].with_name(f"{paths[-1].stem}.away").rename(paths[-1])
+    assert crash.recover().found_again == 1
+
+
 def test_a_lost_segment_stays_lost_while_another_file_stands_in_its_place(crash: Crash) -> None:
     first, second, *_ = crash.record(5, finish=True)
     crash.recover()

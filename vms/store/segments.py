@@ -93,9 +93,11 @@ def weights_since(connection: Connection, starts_ms: Mapping[StreamId, int]) -> 
     return [(size or 0, ticks or 0) for size, ticks in found]
 
 
-def lost(connection: Connection, volume: VolumeId, *, limit: int = FIND_LIMIT) -> list[Segment]:
-    """Return the lost segments of a volume by stream and start, at most `limit`."""
+def lost(connection: Connection, volume: VolumeId, after: SegmentId | None = None, *, limit: int = FIND_LIMIT) -> list[Segment]:
+    """Return the lost segments of a volume that follow `after`, by stream and start, at most `limit`."""
     query = _SEGMENTS.where(NOT_LIVE, SegmentRow.state == SegmentState.LOST.value, VolumeRow.uuid == volume)
+    if after is not None:
+        query = query.where(tuple_(SegmentRow.stream_id, SegmentRow.start_ms) > split_segment_id(after))
     return [_segment(row) for row in connection.execute(query.order_by(SegmentRow.stream_id, SegmentRow.start_ms).limit(limit))]
 
 
