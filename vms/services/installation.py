@@ -8,6 +8,7 @@ import socket
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import disk_usage
 
 from vms.clock import Clock
 from vms.config import Settings, load_settings
@@ -23,7 +24,7 @@ from vms.store.files import Volume
 from vms.store.key_credential import footage_key
 from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
-from vms.store.migrate import Which, migrate
+from vms.store.migrate import Which, migrate, require_room
 from vms.store.private_files import write_private
 from vms.store.volumes import register
 from vms.store.web_role import grant_to_web
@@ -64,8 +65,10 @@ def install(data_dir: Path, installation: Installation, *, actor: Actor, clock: 
 def migrate_all(settings: Settings) -> None:
     """Bring both databases to this version's schema, give the web server's role its rights, and make the access log's key if there is none.
 
-    ConfigError when that role is missing or could change the log, or when the key is gone of a log that was signed.
+    Unavailable when the index's disk lacks the room; ConfigError when that role is missing or could change the log, or when the key is
+    gone of a log that was signed.
     """
+    _require_room(settings)  # before the central database is touched: one that is newer than the index is of no use
     for where, which in ((settings.central_where, Which.CENTRAL), (settings.index_path, Which.INDEX)):
         engines = make_engines(where)
         try:
@@ -75,6 +78,17 @@ def migrate_all(settings: Settings) -> None:
                     _after_migration(settings, engines)
         finally:
             engines.dispose()
+
+
+def _require_room(settings: Settings) -> None:
+    if not settings.index_path.exists():
+        return
+    index = make_engines(settings.index_path)
+    try:
+        with index.answering():
+            require_room(index, disk_usage(settings.index_path.parent).free)
+    finally:
+        index.dispose()
 
 
 def _after_migration(settings: Settings, central: Engines) -> None:

@@ -11,12 +11,17 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from vms.errors import ConfigError
+from vms.errors import ConfigError, Unavailable
 from vms.store.database import Engines
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x43555354
 """"CUST": the PostgreSQL advisory lock that makes a second migrating process wait."""
+
+
+_SEGMENTS_ANEW = "0005"
+_SEGMENT_BYTES = 64
+"""Of a row of segments as it was before that, with what its pages leave empty."""
 
 
 class Which(StrEnum):
@@ -35,6 +40,23 @@ def migrate(engines: Engines, which: Which) -> None:
         command.upgrade(config, "head")
     # On SQLite, statements take up to three times as long on a connection that made the schema as on one opened after it.
     engines.dispose()
+
+
+def require_room(index: Engines, free_bytes: int) -> None:
+    """Raise Unavailable when so much is too little to bring the node index to this program's schema; nothing is changed.
+
+    Revision 0005 writes the table of segments anew: beside the old one, into the log of writes, and from there into the file.
+    """
+    with index.read.begin() as connection:
+        if (version := _version(connection)) is None or version >= _SEGMENTS_ANEW:
+            return
+        rows = connection.scalar(text("SELECT count(*) FROM segment")) or 0
+    needed = 3 * _SEGMENT_BYTES * rows
+    if free_bytes < needed:
+        raise Unavailable(
+            f"The node index has {rows:,} segments to write anew, which takes {needed / 1e6:,.0f} MB for a while, and its disk has "
+            f"{free_bytes / 1e6:,.0f} MB free. Nothing was changed. Make room there, then run: vms migrate"
+        )
 
 
 def require_current(engines: Engines, which: Which) -> None:

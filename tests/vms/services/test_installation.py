@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import disk_usage
 
 import pytest
 
 from tests.factories import CONSOLE
 from vms.clock import SystemClock
-from vms.errors import ConfigError
+from vms.errors import ConfigError, Unavailable
 from vms.services.district import District
-from vms.services.installation import Installation, install, make_private
+from vms.services.installation import Installation, install, make_private, migrate_all
+from vms.store.database import Engines
 
 
 def _mode(path: Path) -> int:
@@ -48,3 +50,18 @@ def test_a_file_is_no_data_directory(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     with pytest.raises(ConfigError, match="can't be a data directory"):
         make_private(tmp_path / "data")
+
+
+def test_without_room_for_the_index_not_even_the_central_database_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    district = District(name="Alder", timezone="UTC", days=14, director="Helen Marsh")
+    settings = install(tmp_path / "data", Installation(district), actor=CONSOLE, clock=SystemClock())
+    settings.central_path.unlink()
+
+    def refuse(_index: Engines, free_bytes: int) -> None:
+        assert free_bytes == pytest.approx(disk_usage(tmp_path).free, rel=0.5)
+        raise Unavailable("no room")
+
+    monkeypatch.setattr("vms.services.installation.require_room", refuse)
+    with pytest.raises(Unavailable, match="no room"):
+        migrate_all(settings)
+    assert not settings.central_path.exists()

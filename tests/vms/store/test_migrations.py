@@ -31,7 +31,7 @@ from vms.domain.policy import Days
 from vms.domain.screens import SessionKind
 from vms.domain.second_person import Act
 from vms.domain.timespan import EPOCH, Timespan, ticks_of
-from vms.errors import ConfigError, Conflict, Corrupt
+from vms.errors import ConfigError, Conflict, Corrupt, Unavailable
 from vms.services.district import District, load_district
 from vms.services.log_key import LogKey
 from vms.services.log_proof import sign_checkpoint
@@ -40,7 +40,7 @@ from vms.store import access_log, holds, policies, proposals, segments, sessions
 from vms.store.central_tables import SCHEMA
 from vms.store.database import Engines, make_engines
 from vms.store.index_base import NodeIndex
-from vms.store.migrate import Which, _config, migrate, require_current
+from vms.store.migrate import Which, _config, migrate, require_current, require_room
 from vms.store.schema import dump_path, dump_schema, fresh_dump
 from vms.store.stream_config import load
 
@@ -222,7 +222,11 @@ def test_segments_of_an_older_index_begin_when_they_did_and_their_tables_are_rea
             connection.execute(text("INSERT INTO segment VALUES (5, :ms, :ticks, 5400000, :run, 1, 900, :state, 0)"), values)
             side = "INSERT INTO segment_side VALUES (5, :ms, zeroblob(32), zeroblob(32), :table, 'avc1.640028', 1920, 1080, NULL)"
             connection.execute(text(side), values)
+    with pytest.raises(Unavailable, match=r"2 segments to write anew.*Nothing was changed"):
+        require_room(empty, 2 * 3 * 64 - 1)
+    require_room(empty, 2 * 3 * 64)
     migrate(empty, Which.INDEX)
+    require_room(empty, 0)
 
     with empty.read.begin() as connection:
         found = segments.page(connection, VOLUME, None)
