@@ -197,8 +197,8 @@ class _Jobs:
         try:
             with self._node.index.answering():
                 if is_due(self._node):
-                    reconcile(self._node, self._stopping.is_set, self._alone)
-        except (Stopped, Conflict):
+                    reconcile(self._node, self._stopping.is_set, self._alone_at_last)
+        except Stopped:
             return
         except (VmsError, OSError) as err:  # a disk that can't be listed
             log.error("index and files not compared", reason=str(err))
@@ -206,6 +206,11 @@ class _Jobs:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         with self._turn, _alone(self._lock_path, wait=False):
+            yield
+
+    @contextmanager
+    def _alone_at_last(self) -> Iterator[None]:
+        with self._turn, _alone(self._lock_path, wait=True):
             yield
 
     def _tell(self, passed: Passed) -> None:
