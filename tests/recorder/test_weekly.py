@@ -28,6 +28,7 @@ from vms.clock import SystemClock
 from vms.domain.camera import RecordingMode
 from vms.domain.footage import GapReason
 from vms.domain.ids import CameraId, StreamId
+from vms.domain.people import Person
 from vms.domain.policy import DISTRICT, Days
 from vms.domain.timespan import TICKS_PER_SECOND
 from vms.services.cameras import CameraEdit, edit_camera
@@ -165,9 +166,8 @@ async def test_a_camera_that_is_away_is_missed_in_its_hours_alone(tmp_path: Path
     assert scene.missing == ["outside_hours", "offline"]
 
 
-def _say(site: Site, hours: str) -> None:
+def _say(site: Site, director: Person, hours: str) -> None:
     with site.central.writing() as session:
-        director, _ = deciders(session)
         done(set_policy(session, director, NewPolicy(DISTRICT, Days(0, 14, 30, checked_hours(hours)), "the Board asked"), at=CLOCK.now()))
 
 
@@ -180,8 +180,10 @@ def test_hours_that_change_count_at_once_and_after_a_restart(site: Site, cameras
     camera = site.add_camera("Hall", cameras.demo.port, cameras.demo.path(cameras.demo.keys[0]))
     stream = stream_of(camera)
     site.start()
-    site.wait_for_segments(stream, 1)
-    _say(site, "Mon-Sun closed")
+    site.wait_for_segments(stream, 1, seconds=90)
+    with site.central.writing() as session:
+        director, _ = deciders(session)
+    _say(site, director, "Mon-Sun closed")
     with site.central.writing() as session:
         edit = CameraEdit(camera.camera.version, recording_mode=RecordingMode.WEEKLY)
         done(edit_camera(session, CONSOLE, camera.camera.id, edit, at=CLOCK.now(), allow_loopback=True))
@@ -194,7 +196,7 @@ def test_hours_that_change_count_at_once_and_after_a_restart(site: Site, cameras
     assert shown["expected_s"] <= shown["recorded_s"] + 5, "what is outside the hours is not expected"
     site.start()
     wait_until(lambda: site.state(stream) == "live_only", seconds=40)
-    _say(site, "Mon-Sun 00:00-24:00")
+    _say(site, director, "Mon-Sun 00:00-24:00")
     wait_until(lambda: site.state(stream) == "recording", seconds=40)
     wait_until(lambda: _open_gap(site, stream) is None)
     assert site.stop() == 0
