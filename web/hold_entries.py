@@ -8,10 +8,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from vms.domain.hold import HoldKind, HoldScope
 from vms.domain.ids import AreaId, BranchId, CameraId
+from vms.domain.legal_hold import LegalHold
+from vms.domain.timespan import datetime_of_ms
 from vms.errors import InvalidInput
 from vms.services.holds import NewHold
 from vms.services.people import last_day
-from web.local_time import first_moment, last_moment
+from web.local_time import first_moment, last_moment, reading_of
 from web.numbers import BodyId
 
 Text = Annotated[str, Field(max_length=20_000)]
@@ -59,6 +61,20 @@ class HoldForm(HoldEntries):
     start: Text = ""
     end: Text = ""
     """Empty: whatever is still to come, too."""
+
+    @classmethod
+    def in_stead_of(cls, hold: LegalHold, zone: str) -> HoldForm:
+        """Return a form that asks for no less than `hold` keeps; what it is called and what asks for it is for a person to say."""
+        start, end = hold.time.start_ms // 1000, hold.time.end_ms
+        scope = hold.scope
+        return cls(
+            reason=hold.reason,
+            branch=sorted(scope.branches),
+            areas=sorted(scope.areas),
+            camera=sorted(scope.cameras),
+            start=reading_of(datetime_of_ms(start * 1000), zone),
+            end="" if end is None else reading_of(datetime_of_ms(-(-end // 1000) * 1000), zone),
+        )
 
     def new_hold(self, zone: str) -> NewHold:
         """Return what the service takes; InvalidInput says what is wrong. Of the autumn's doubled hour all is kept."""

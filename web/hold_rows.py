@@ -10,7 +10,7 @@ from typing import TypedDict
 from sqlalchemy.orm import Session
 
 from vms.domain.camera import CameraDetails
-from vms.domain.hold import HoldAnswer
+from vms.domain.hold import HoldAnswer, HoldKind
 from vms.domain.legal_hold import (
     COOL_OFF,
     LAPSE_GRACE,
@@ -84,6 +84,8 @@ class HoldPage(TypedDict):
     condemned: int
     purged: int
     waiting: Proposal | None
+    may_replace: bool
+    """It lapses by itself, and the reader may place a hold in its stead."""
     may_release: bool
     """The hold is within reach as a whole, and its release may be proposed."""
     may_confirm: bool
@@ -174,6 +176,7 @@ def hold_page(session: Session, standing: HoldStanding, person: Person, at: date
         condemned=condemned,
         purged=purged,
         waiting=waiting,
+        may_replace=unended and hold.kind is HoldKind.PROVISIONAL and person.may(Permission.HOLD_PLACE),
         may_release=unended and ends and waiting is None,
         may_confirm=unended and ends and waiting is not None and _may_confirm(hold, waiting, person, at),
         may_stop=waiting is not None and hold.seal is None and waiting.may_stop(person),

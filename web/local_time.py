@@ -35,6 +35,11 @@ def last_moment(text: str, zone: str) -> datetime:
     return _existing(moments_of(text, zone))[-1]
 
 
+def reading_of(at: datetime, zone: str) -> str:
+    """Return what a wall clock of `zone` shows at `at`, to the second, as forms take it."""
+    return at.astimezone(ZoneInfo(zone)).replace(tzinfo=None).isoformat(timespec="seconds")
+
+
 def _existing(moments: list[datetime]) -> list[datetime]:
     if not moments:
         raise InvalidInput(MISSING)

@@ -20,6 +20,7 @@ from vms.services.district import load_district
 from vms.services.emergency import opens_more, reviews_missing
 from vms.services.footage import emergency_from, look_back
 from vms.services.policy_standing import asked_to_sign
+from vms.services.provisional_holds import undecided
 from vms.services.screens import screen_of
 from vms.services.second_person import waits_for
 from web.camera_views import area_of
@@ -101,6 +102,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         screen = screen_of(session, person) if person else None
         reviews = reviews_missing(session, person) if person else []
         emergency = person is not None and opens_more(session, person)
+        to_decide = undecided(session, person) if person else []
         unsigned = person is not None and asked_to_sign(session, person)
     states = site.node.states(site.service_token()) if known else None
     at = site.clock.now()
@@ -111,6 +113,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         "sections": _sections(person, path, emergency=emergency),
         "emergency": person.emergency if person else None,
         "policy_unsigned": unsigned,
+        "to_decide": [hold.id for hold in to_decide],
         "reviews_missing": len(reviews),
         "reviews_overdue": sum(due <= at for due in reviews),
         "chip": chip([now(details, states) for details in known]),

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from tests.web import text_fields
 from web.live_gateway import Message
 
-IDS = frozenset({"area_id", "areas", "before", "branch", "camera", "number", "person", "segment", "view"})
+IDS = frozenset({"area_id", "areas", "before", "branch", "camera", "number", "of", "person", "segment", "view"})
 """Names of what an id is taken by."""
 NOT_IDS = frozenset(
     {
@@ -132,6 +132,7 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "GET /emergency/{number}/review": {"number": Place(Kind.EMERGENCY)},
     "POST /emergency/{number}/review": {"number": Place(Kind.EMERGENCY, {"was_for": "Nothing", "right": "yes"})},
     "POST /keep": {"camera": Place(Kind.CAMERA, {"reason": "somebody fell"})},
+    "GET /holds/new": {"of": Place(Kind.HOLD)},
     "POST /holds/new": {name: Place(of, HOLD_FORM) for name, of in PLACES.items()},
     "GET /holds/{number}": {"number": Place(Kind.HOLD)},
     "GET /holds/{number}/sheet": {"number": Place(Kind.HOLD)},

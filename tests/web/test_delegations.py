@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -92,7 +93,7 @@ def test_a_director_who_proposes_is_told_that_it_waits(world: World, director: h
     assert director.post(page, data=_days(world)).status_code == 303
     assert director.post(f"{page}/confirm").status_code == 403
     assert "unless stopped" in director.get("/people").text
-    assert "you may stop" in manager.get("/account").text
+    assert "for a second person" in manager.get("/account").text
 
 
 @pytest.mark.parametrize(
@@ -130,3 +131,16 @@ def test_the_people_page_shows_where_it_counts(world: World, it: httpx.Client, d
     assert lent is not None
     assert lent.reach == Reach(frozenset({world.branch.id}))
     assert "Delegate from Sun 15 Mar to Tue 17 Mar 2026, Main Street" in director.get("/people").text
+
+
+def test_who_decides_is_led_there_and_who_does_not_reads_who_does(world: World, director: httpx.Client, manager: httpx.Client) -> None:
+    with world.client(Role.IT, page=True) as it:
+        assert it.post(f"/people/{_number(world)}/delegation", data=_days(world)).status_code == 303
+        assert "The Director decides" in it.get("/waiting").text
+    assert "for a second person" in director.get("/account").text
+    page = director.get("/waiting").text
+    assert "You decide" in page
+    assert 'href="/people"' in re.sub(r"<nav.*?</nav>", "", page, flags=re.DOTALL)
+    seen = manager.get("/waiting").text
+    assert "The Director decides" in seen
+    assert 'href="/people"' not in seen

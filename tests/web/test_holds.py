@@ -28,7 +28,7 @@ from vms.services.hold_release import end_due
 from vms.services.hub_link import LocalHub
 from vms.store import holds
 from web.hold_rows import places
-from web.local_time import first_moment, last_moment, moments_of
+from web.local_time import first_moment, last_moment, moments_of, reading_of
 
 ZONE = "America/Los_Angeles"
 FORM = {
@@ -576,3 +576,39 @@ def test_the_report_prints_every_hold_within_reach_and_what_it_keeps(world: Worl
         within = narrow.get("/holds/report")
     assert "1 in force, 0 of them past the review date; they keep 4 segments" in _text(within)
     assert str(theirs.id) not in within.text
+
+
+def _kept_by_the_desk(world: World) -> int:
+    with world.client(Role.DESK, page=True) as desk:
+        assert desk.post("/keep", data={"camera": str(world.camera.camera.id), "reason": "somebody <b>fell</b>"}).status_code == 303
+    with world.site.central.reading() as session:
+        return holds.unreleased(session)[-1].id
+
+
+def test_what_staff_keep_is_told_on_every_page_and_decided_by_a_form_that_is_filled(world: World, director: httpx.Client) -> None:
+    assert "for your decision" not in director.get("/account").text
+    number = _kept_by_the_desk(world)
+    assert f'href="/holds/{number}"' in director.get("/account").text
+    assert f'href="/holds/new?of={number}"' in director.get(f"/holds/{number}").text
+    form = director.get(f"/holds/new?of={number}").text
+    filled = dict(re.findall(r'name="(start|end)" type="datetime-local" step="1" value="([^"]*)"', form))
+    assert "somebody &lt;b&gt;fell&lt;/b&gt;" in form
+    assert re.search(rf'name="camera" value="{world.camera.camera.id}" checked', form)
+    entries = {"matter": "A fall", "kind": "incident", "reason": "a fall", "camera": str(world.camera.camera.id)} | filled
+    assert director.post("/holds/new", data=entries).status_code == 303
+    assert "for your decision" not in director.get("/account").text
+
+
+@pytest.mark.parametrize("number", ["999", "no", "-1", str(1 << 60)])
+def test_in_the_stead_of_none_no_form_is_shown(director: httpx.Client, number: str) -> None:
+    assert director.get(f"/holds/new?of={number}").status_code == 404
+
+
+def test_a_hold_of_another_kind_is_not_replaced(world: World, director: httpx.Client) -> None:
+    assert "in its stead" not in director.get(f"/holds/{_placed(world).id}").text
+
+
+@pytest.mark.parametrize("text", ["2026-11-01T01:30:00", "2026-11-01T01:00:00", "2026-03-08T03:00:00", "2026-07-04T12:34:56"])
+def test_a_reading_of_a_moment_is_read_as_that_moment_again(text: str) -> None:
+    for moment in moments_of(text, ZONE):
+        assert reading_of(moment, ZONE) == text

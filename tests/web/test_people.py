@@ -190,7 +190,7 @@ def test_a_reset_is_begun_by_it_seen_by_its_owner_and_finished_by_the_director(
 ) -> None:
     owner = _account(world, "it 0")
     first = _code(it.post(f"/people/{owner.id}/reset"))
-    assert "you may stop" in it.get("/account").text
+    assert "for a second person" in it.get("/account").text
     assert "Finish the reset" not in director.get("/people").text
     world.clock.step(RESET_WAIT)
     with world.client(Role.DIRECTOR, page=True) as later:

@@ -73,6 +73,7 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "POST /emergency/{number}/review": ("note", "right", "was_for"),
     "GET /keep": ("done",),
     "POST /keep": ("reason",),
+    "GET /holds/new": ("of",),
     "POST /holds/new": ("authority", "end", "expires", "kind", "matter", "reason", "review", "start"),
     "GET /holds/{number}": ("done",),
     "POST /holds/{number}/release": ("reason",),

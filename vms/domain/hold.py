@@ -43,9 +43,10 @@ class HeldTime:
         more = by // timedelta(milliseconds=1)
         return HeldTime(self.start_ms - more, None if self.end_ms is None else self.end_ms + more)
 
-    def covers(self, start_ms: int, end_ms: int) -> bool:
-        """Say whether the whole of [start_ms, end_ms) is in it."""
-        return self.start_ms <= start_ms and (self.end_ms is None or end_ms <= self.end_ms)
+    def contains(self, other: HeldTime) -> bool:
+        """Say whether all of `other` is in it."""
+        ends_later = self.end_ms is None or (other.end_ms is not None and other.end_ms <= self.end_ms)
+        return self.start_ms <= other.start_ms and ends_later
 
     def overlaps(self, start_ticks: int, end_ticks: int) -> bool:
         """Say whether footage from `start_ticks` up to `end_ticks` (90 kHz since 1970) is in it, if only by one tick."""

@@ -12,7 +12,8 @@ from vms.domain.hold import HeldTime, HoldKind, HoldScope
 from vms.domain.ids import CameraId, HoldId, new_number
 from vms.domain.legal_hold import LAPSE_GRACE, MAX_REASON_CHARS, LegalHold
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import Actor, Permission, Person
+from vms.domain.people import Actor, Permission, Person, reach
+from vms.domain.second_person import Act
 from vms.domain.timespan import ms_of
 from vms.errors import InvalidInput
 from vms.services.access_log import name_of, record, refuse
@@ -21,6 +22,7 @@ from vms.services.names import checked_words
 from vms.services.outbox import post
 from vms.services.pauses import end_pauses
 from vms.services.refusals import not_allowed
+from vms.services.second_person import waiting_of
 from vms.store import holds
 
 REACHES_BACK = timedelta(hours=24)
@@ -58,6 +60,33 @@ def keep_at_once(
     record(session, actor=actor, action=Action.HOLD_PLACE, at=at, detail=told_of(session, hold, len(covered)))
     end_pauses(session, actor, hold, at=at)
     return hold
+
+
+def undecided(session: Session, person: Person) -> list[LegalHold]:
+    """Return what others keep provisionally and `person` is to decide on, oldest first.
+
+    Placing a hold in its stead decides, which keeps all of it, and so does proposing its release.
+    """
+    if not person.may(Permission.HOLD_PLACE):
+        return []
+    protecting = holds.unreleased(session)
+    waits = {one.subject for one in waiting_of(session, Act.HOLD_RELEASE)}
+    open_ones = [one for one in protecting if _is_open(one) and one.placed_by != person.label and one.id not in waits]
+    lasting = [one for one in protecting if one.kind is not HoldKind.PROVISIONAL and one.ending is None]
+    mine = reach(person, Permission.HOLD_PLACE)
+    return [one for one in open_ones if holds.get(session, mine, one.id) and not any(_stands_in(session, other, one) for other in lasting)]
+
+
+def _is_open(hold: LegalHold) -> bool:
+    return hold.kind is HoldKind.PROVISIONAL and hold.ending is None
+
+
+def _stands_in(session: Session, other: LegalHold, hold: LegalHold) -> bool:
+    """Say whether `other` keeps all that `hold` keeps, so that nothing is lost when that lapses."""
+    if not other.time.contains(hold.time):
+        return False
+    under, asked = ({one.camera_id for one in holds.cameras(session, None, number)} for number in (other.id, hold.id))
+    return asked <= under
 
 
 def _drawn_up(person: Person, cameras: frozenset[CameraId], reason: str, at: datetime) -> LegalHold:

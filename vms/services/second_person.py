@@ -158,8 +158,9 @@ def mark_announced(session: Session, *, at: datetime) -> None:
 
 
 def waits_for(session: Session, person: Person) -> int:
-    """Return how many acts wait that `person` is to be told of: those about the own account, and those that somebody does alone."""
-    return proposals.to_tell(session, person.id)
+    """Return how many acts wait that `person` is to be told of: to approve, about the own account, or done alone by somebody."""
+    known = proposals.concerning(session, person, limit=LIST_LIMIT)
+    return sum(one.alone_at is not None or one.is_about(person) or one.may_approve(person) for one in known)
 
 
 def others_hold(

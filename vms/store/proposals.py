@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from vms.domain.ids import PersonId, ProposalId
@@ -84,12 +84,6 @@ def due(session: Session, at: datetime, *, announced_by: datetime) -> list[Propo
     """Return what is to be done alone by `at` and was announced by another moment."""
     ripe = and_(ProposalRow.decision.is_(None), ProposalRow.alone_at <= at, ProposalRow.announced_at <= announced_by)
     return _found(session, select(ProposalRow).where(ripe))
-
-
-def to_tell(session: Session, person: PersonId) -> int:
-    """Return how many acts wait that everybody is told of, because one person does them alone, or that are about `person`."""
-    told = and_(ProposalRow.decision.is_(None), or_(ProposalRow.alone_at.is_not(None), _about(person)))
-    return session.scalar(select(func.count()).select_from(ProposalRow).where(told)) or 0
 
 
 def decide(session: Session, number: ProposalId, decision: Decision, at: datetime) -> bool:

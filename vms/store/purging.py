@@ -226,8 +226,8 @@ def partly_held(connection: Connection, camera_id: CameraId, hours: Sequence[int
     held = joined(protected(one, LEAST_CLOCK_ERROR) for one in hold_replica.of_camera(connection, camera_id))
     streams, unruled, found = tuple(rule.stream_id for rule in mine), _without_rule(connection), list[PartlyHeld]()
     for hour in hours:
-        past = (hour + 1) * HOUR_MS + _OPEN_MS <= before_ms
-        if not past or any(one.covers(hour * HOUR_MS, (hour + 1) * HOUR_MS) for one in held) or _holds_footage(connection, unruled, hour):
+        past, whole = (hour + 1) * HOUR_MS + _OPEN_MS <= before_ms, HeldTime(hour * HOUR_MS, (hour + 1) * HOUR_MS)
+        if not past or any(one.contains(whole) for one in held) or _holds_footage(connection, unruled, hour):
             continue
         left = _left_of(connection, streams, hour, held)
         if left is not None:

@@ -18,12 +18,13 @@ from vms.errors import Conflict, InvalidInput
 from vms.services import hold_acts, holds
 from vms.services.district import zone_of_district
 from vms.services.holds import may_know_sealed
+from vms.services.refusals import no_such
 from vms.services.sealed_holds import opened
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, REFUSALS, refusal
 from web.hold_entries import HoldForm, ReleaseEntries
 from web.hold_rows import HoldPage, hold_page, overview_row, places, report_rows
-from web.numbers import PathId
+from web.numbers import PathId, id_of
 from web.permissions import HoldDrafter, HoldPlacer, HoldReader, HoldReleaser
 from web.views import shell
 from web.words import HOLD_KINDS
@@ -53,8 +54,16 @@ def holds_page(person: HoldReader, site: TheSite, rx: Rx, request: Request) -> R
 
 
 @router.get("/new")
-def new_hold_page(person: HoldPlacer, site: TheSite, rx: Rx, request: Request) -> Response:
-    return _form(site, shell(site, person, path=request.url.path), rx, person, HoldForm())
+def new_hold_page(person: HoldPlacer, site: TheSite, rx: Rx, request: Request, of: str = "") -> Response:
+    """Show the form: empty, or filled with what the hold `of` keeps, in whose stead the new one is to stand."""
+    around = shell(site, person, path=request.url.path)
+    if not of:
+        return _form(site, around, rx, person, HoldForm())
+    number = id_of(of)
+    standing = no_such("legal hold") if number is None else holds.hold_for(rx, person, HoldId(number))
+    if isinstance(standing, Refused):
+        return refusal(request, standing, person=person)
+    return _form(site, around, rx, person, HoldForm.in_stead_of(opened(site.settings, standing.hold), zone_of_district(rx)))
 
 
 @router.post("/new")

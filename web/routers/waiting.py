@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from vms.domain.ids import HoldId, ProposalId
 from vms.domain.legal_hold import HoldStanding
 from vms.domain.outcome import Refused
-from vms.domain.people import Person
-from vms.domain.second_person import Act, Proposal
+from vms.domain.people import PERMISSIONS, Permission, Person, Role
+from vms.domain.second_person import OF_PERSONS, POWERS, Act, Proposal
 from vms.services.holds import hold_for
 from vms.services.second_person import list_waiting, names_of, stop
 from web.deps import Rx, TheSite, Tx
@@ -21,6 +21,7 @@ from web.errors import refusal
 from web.numbers import PathId
 from web.permissions import SignedIn
 from web.views import shell
+from web.words import ROLE_LABELS
 
 router = APIRouter(prefix="/waiting")
 ACTS = {
@@ -40,9 +41,11 @@ class WaitingRow(TypedDict):
     reason: str
     earliest_at: datetime
     alone_at: datetime | None
+    decider: str
+    """A sentence: who says whether it is done."""
     may_stop: bool
     page: str | None
-    """Of the hold that it is about, where that is for the reader to see."""
+    """Where it is decided, if that is for the reader to see."""
 
 
 @router.get("")
@@ -73,11 +76,23 @@ def _row(session: Session, proposal: Proposal, name: str, person: Person) -> Wai
         reason="" if proposal.act is Act.HOLD_RELEASE and page is None else proposal.reason,
         earliest_at=proposal.earliest_at,
         alone_at=proposal.alone_at,
+        decider=_decider(proposal, person),
         may_stop=proposal.may_stop(person),
         page=page,
     )
 
 
 def _page(session: Session, proposal: Proposal, person: Person) -> str | None:
-    seen = proposal.act is Act.HOLD_RELEASE and isinstance(hold_for(session, person, HoldId(proposal.subject)), HoldStanding)
+    if proposal.act in OF_PERSONS:
+        return "/people" if person.may(Permission.PEOPLE_READ) else None
+    if proposal.act is Act.POLICY_LOWER:
+        return "/policy" if person.may(Permission.POLICY_READ) else None
+    seen = isinstance(hold_for(session, person, HoldId(proposal.subject)), HoldStanding)
     return f"/holds/{proposal.subject}" if seen else None
+
+
+def _decider(proposal: Proposal, person: Person) -> str:
+    if proposal.may_approve(person):
+        return "You decide"
+    able = [ROLE_LABELS[role] for role in Role if POWERS[proposal.act] in PERMISSIONS[role]]
+    return f"The {' or a '.join(able)} decides"

@@ -8,20 +8,20 @@ from datetime import timedelta
 import pytest
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, done, refused
-from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
+from tests.vms.services.holding import a_hold, a_new_hold, deciders, of_cameras
 from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.hold import HoldKind
 from vms.domain.ids import CameraId
-from vms.domain.legal_hold import LAPSE_GRACE, HoldState
+from vms.domain.legal_hold import COOL_OFF, LAPSE_GRACE, Ending, HoldState
 from vms.domain.people import PERMISSIONS, Actor, Permission, Role
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import InvalidInput
 from vms.services.access_log import DISTRICT
 from vms.services.hold_orders import orders
-from vms.services.hold_release import end_due
+from vms.services.hold_release import confirm_release, end_due, propose_release
 from vms.services.holds import list_holds
-from vms.services.provisional_holds import LASTS, MOST_CAMERAS, MOST_OPEN, REACHES_BACK, REACHES_ON, keep_at_once
+from vms.services.provisional_holds import LASTS, MOST_CAMERAS, MOST_OPEN, REACHES_BACK, REACHES_ON, keep_at_once, undecided
 from vms.store import access_log, holds, mails, nodes
 from vms.store.database import Engines
 
@@ -93,3 +93,63 @@ def test_what_staff_keep_is_bounded(central_sqlite: Engines, settings: Settings)
             done(keep_at_once(session, settings, desk, frozenset({camera}), "somebody fell", at=NOW))
         assert "Ask the Director" in refused(keep_at_once(session, settings, desk, frozenset({camera}), "again", at=NOW)).sentence
         done(keep_at_once(session, settings, desk, frozenset({camera}), "later", at=NOW + LASTS + timedelta(seconds=1)))
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_who_places_holds_is_told_until_it_is_decided(central: Engines, settings: Settings, role: Role) -> None:
+    """Also once it has expired: till the grace is over its footage can still be saved."""
+    with central.writing() as session:
+        camera = a_camera(session).camera.id
+        desk, person = a_person(session, Role.DESK, name="d.nakamura"), a_person(session, role)
+        assert undecided(session, person) == []
+        hold = done(keep_at_once(session, settings, desk, frozenset({camera}), "somebody fell", at=NOW))
+        told = [hold.id] if person.may(Permission.HOLD_PLACE) else []
+        assert [one.id for one in undecided(session, person)] == told
+        end_due(session, at=NOW + LASTS)
+        assert [one.id for one in undecided(session, person)] == told
+        end_due(session, at=NOW + LASTS + LAPSE_GRACE)
+        assert undecided(session, person) == []
+
+
+def test_only_a_hold_that_keeps_all_of_it_decides(central_sqlite: Engines, settings: Settings) -> None:
+    with central_sqlite.writing() as session:
+        branch = a_branch(session)
+        cameras = [a_camera(session, branch, name).camera.id for name in ("Door", "Steps")]
+        desk, director = a_person(session, Role.DESK), a_person(session, Role.DIRECTOR)
+        kept = done(keep_at_once(session, settings, desk, frozenset(cameras), "somebody fell", at=NOW))
+        start, end = NOW - REACHES_BACK, NOW + REACHES_ON
+        moment = timedelta(milliseconds=2)  # a hold that is placed takes up to one more than it says
+        for less in (
+            a_new_hold(of_cameras(cameras[0]), start=start, end=end),
+            a_new_hold(of_cameras(*cameras), start=start + moment, end=end),
+            a_new_hold(of_cameras(*cameras), start=start, end=end - moment),
+            a_new_hold(of_cameras(*cameras), start=start, end=end, kind=HoldKind.PROVISIONAL),
+        ):
+            a_hold(session, director, less)
+            assert kept.id in [one.id for one in undecided(session, director)]
+        whole = a_hold(session, director, a_new_hold(of_cameras(*cameras), start=start, end=end))
+        assert undecided(session, director) == []
+        ending = Ending(NOW + COOL_OFF, director.label, "director", "no more")
+        assert holds.begin_ending(session, whole.id, ending)
+        assert [one.id for one in undecided(session, director)] == [kept.id]
+
+
+def test_proposing_its_release_decides_and_agreeing_to_it_does(central_sqlite: Engines, settings: Settings) -> None:
+    with central_sqlite.writing() as session:
+        desk = a_person(session, Role.DESK)
+        director, delegate = deciders(session)
+        camera = a_camera(session).camera.id
+        kept = done(keep_at_once(session, settings, desk, frozenset({camera}), "somebody fell", at=NOW))
+        done(propose_release(session, director, kept.id, "nobody did", at=NOW))
+        assert undecided(session, delegate) == []
+        done(confirm_release(session, delegate, kept.id, at=NOW))
+        assert undecided(session, delegate) == []
+
+
+def test_nobody_is_told_of_what_lies_elsewhere(central_sqlite: Engines, settings: Settings) -> None:
+    with central_sqlite.writing() as session:
+        mine, theirs = a_camera(session), a_camera(session, a_branch(session, "Harbor"), "Pier")
+        desk = a_person(session, Role.DESK)
+        local = replace(a_person(session, Role.DELEGATE), branches=frozenset({mine.branch.id}))
+        done(keep_at_once(session, settings, desk, frozenset({theirs.camera.id}), "somebody fell", at=NOW))
+        assert undecided(session, local) == []

@@ -83,7 +83,8 @@ def test_what_is_about_no_account_is_about_nobody(central_sqlite: Engines) -> No
     with central_sqlite.writing() as session:
         director = a_person(session, Role.DIRECTOR)
         propose(session, CONSOLE, Act.HOLD_RELEASE, director.id, at=NOW)
-        assert waits_for(session, director) == 0
+        (waiting,) = list_waiting(session, director)
+        assert not waiting.is_about(director)
         assert done(approve(session, director, Act.HOLD_RELEASE, director.id, at=NOW)).act is Act.HOLD_RELEASE
 
 
@@ -144,6 +145,22 @@ def test_everybody_is_told_of_an_act_done_alone_and_anybody_stops_it(central: En
         assert refused(stop(session, person, waiting.id, at=after(5))).refusal is Refusal.OUT_OF_SCOPE
         assert waits_for(session, person) == 0
         assert carry_out_due(session, at=NOW + 2 * ALONE_WAIT) == []
+
+
+@pytest.mark.parametrize("act", list(Act))
+def test_who_may_approve_is_told_and_nobody_else(central_sqlite: Engines, act: Act) -> None:
+    with central_sqlite.writing() as session:
+        an_account(session, Role.DIRECTOR)
+        propose(session, CONSOLE, act, an_account(session, name="Eve").id, at=NOW)
+        told = {role: waits_for(session, _person(role)) for role in Role}
+    assert told == {role: int(_person(role).may(POWERS[act])) for role in Role}
+
+
+def test_who_proposed_is_not_told_to_approve(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        delegate, director = a_person(session, Role.DELEGATE), a_person(session, Role.DIRECTOR)
+        propose(session, director, Act.HOLD_RELEASE, 5, at=NOW)
+        assert (waits_for(session, director), waits_for(session, delegate)) == (0, 1)
 
 
 def test_the_boards_paper_appoints_a_director_whom_the_old_one_does_not_confirm_but_may_stop(central: Engines) -> None:
