@@ -17,7 +17,7 @@ NOT_OUTWARD = {
     "log_format", "log_level", "allow_loopback_cameras", "tls_cert", "tls_key", "trusted_proxies", "district", "failpoint",
     "holidays", "smtp_port", "smtp_security", "smtp_ca", "smtp_user", "mail_from",
     "director_address", "auditor_address", "outside_address", "witness_key",
-    "log_days", "record_days",
+    "log_days", "record_days", "footage_key",
     "public_url", "oidc_client_id", "oidc_label", "oidc_scope", "oidc_role_claim", "oidc_roles", "oidc_second_factor",
 }  # fmt: skip
 OUTWARD = {"database_url", "web_database_url", "checkpoint_dir", "smtp_host", "witness_url", "oidc_issuer", "oidc_hosts"}
