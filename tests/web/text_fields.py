@@ -137,7 +137,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "hold release": ("hold", "reason"),
     "hold show": ("hold",),
     "hold undo": ("hold",),
-    "init": ("director", "name", "timezone"),
+    "init": ("director", "mail", "name", "outside", "timezone"),
     "policy set": ("area", "basis", "branch", "camera", "ceiling", "floor", "hours", "public_text", "reason", "review", "target"),
     "retention attest": ("camera", "day"),
     "retention certificate": ("month",),

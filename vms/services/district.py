@@ -33,9 +33,7 @@ def save_district(session: Session, actor: Actor, district: District, *, at: dat
 
     Conflict for other days than an earlier set-up's: those change by a new version of the policy alone.
     """
-    checked_timezone(district.timezone)
-    if not 1 <= district.days <= MOST_DAYS_KEPT:
-        raise InvalidInput(f"Footage can't be kept {district.days} days. Give a number from 1 to {MOST_DAYS_KEPT}.")
+    require_possible(district)
     known = load_district(session)
     if known is not None and known.days != district.days:
         raise Conflict(f"The policy keeps footage {known.days} days. Change that with: vms policy set --target {district.days}")
@@ -45,6 +43,13 @@ def save_district(session: Session, actor: Actor, district: District, *, at: dat
             begin_policy(session, actor, district.days, at=at)
         settings.put(session, values)
         record(session, actor=actor, action=Action.DISTRICT_EDIT, at=at, detail=values)
+
+
+def require_possible(district: District) -> None:
+    """Raise InvalidInput for a time zone or a number of days that can't be."""
+    checked_timezone(district.timezone)
+    if not 1 <= district.days <= MOST_DAYS_KEPT:
+        raise InvalidInput(f"Footage can't be kept {district.days} days. Give a number from 1 to {MOST_DAYS_KEPT}.")
 
 
 def load_district(session: Session) -> District | None:

@@ -16,7 +16,7 @@ from vms.crypto import new_signing_key, sealing_public_key
 from vms.domain.people import Actor
 from vms.errors import ConfigError, Conflict
 from vms.services.access_log import DISTRICT
-from vms.services.district import District, save_district
+from vms.services.district import District, require_possible, save_district
 from vms.services.nodes import register_node
 from vms.store.access_tree import newest_checkpoint
 from vms.store.database import Engines, make_engines
@@ -53,6 +53,7 @@ def install(data_dir: Path, installation: Installation, *, actor: Actor, clock: 
     config = data_dir / "config.toml"
     if config.exists():
         raise Conflict(f"{data_dir} is set up already. Start it with: vms --data {data_dir} up")
+    require_possible(installation.district)
     make_private(data_dir)
     settings = load_settings(data_dir)
     _make_secrets(settings)
