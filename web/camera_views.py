@@ -134,5 +134,6 @@ def _settings(one: CameraNow) -> dict[str, object]:
         "main_path": path_of(details, StreamRole.MAIN),
         "sub_path": path_of(details, StreamRole.SUB),
         "priority": details.camera.priority.value,
+        "paused_until": None if details.camera.pause is None else details.camera.pause.until.isoformat(),
         "version": details.camera.version,
     }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 import pytest
 
-from tests.factories import NODE_PRIVATE_KEY, a_branch
+from tests.factories import NODE_PRIVATE_KEY, a_branch, a_person
+from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from tests.web.world import World, problem
 from vms.crypto import open_sealed
 from vms.domain.access import Action
@@ -250,3 +253,53 @@ def state(world: World, word: str, *, detail: str = "") -> dict[str, object]:
         "recorded_s": 3500.0,
         "bitrate": 3_200_000,
     }
+
+
+def test_a_camera_is_paused_and_recorded_again(world: World) -> None:
+    where = f"/api/v1/cameras/{world.camera.camera.id}/pause"
+    with world.client(Role.IT) as client:
+        paused = client.put(where, json={"minutes": 90, "reason": "Blood drive in the meeting room"})
+        assert paused.status_code == 200, paused.text
+        assert paused.json()["paused_until"] == (world.clock.now() + timedelta(minutes=90)).replace(microsecond=0).isoformat()
+        assert client.delete(where).json()["paused_until"] is None
+    (began,) = world.events(Action.CAMERA_PAUSE)
+    assert began.detail["reason"] == "Blood drive in the meeting room"
+    assert len(world.events(Action.CAMERA_RESUME)) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "word"),
+    [({"minutes": 721, "reason": "x"}, "720"), ({"reason": "x"}, "minutes"), ({"minutes": 5, "reason": " "}, "why")],
+)
+def test_a_pause_without_an_end_that_can_be_or_a_reason_is_refused(world: World, sent: dict[str, object], word: str) -> None:
+    with world.client(Role.IT) as client:
+        refused = client.put(f"/api/v1/cameras/{world.camera.camera.id}/pause", json=sent)
+    assert refused.status_code == 422
+    assert word in refused.text
+    assert world.events(Action.CAMERA_PAUSE) == []
+
+
+def test_the_page_pauses_keeps_what_was_entered_when_it_can_not_and_ends_a_pause(world: World) -> None:
+    where = f"/cameras/{world.camera.camera.id}"
+    with world.client(Role.IT, page=True) as client:
+        faulty = client.post(f"{where}/pause", data={"minutes": "240", "reason": ""})
+        assert faulty.status_code == 422
+        assert "why the camera is paused" in faulty.text
+        assert '<option value="240" selected>' in faulty.text
+        done = client.post(f"{where}/pause", data={"minutes": "240", "reason": "Painting <b>"})
+        assert done.headers["location"] == "/cameras?done=paused"
+        page = client.get(where).text
+        assert "neither recorded nor shown: Painting &lt;b&gt;" in page
+        assert f'action="{where}/pause"' not in page
+        assert client.post(f"{where}/resume").headers["location"] == "/cameras?done=resumed"
+        assert f'action="{where}/pause"' in client.get(where).text
+
+
+def test_a_camera_under_a_hold_is_not_paused_on_a_page_either(world: World) -> None:
+    with world.site.central.writing() as session:
+        director = a_person(session, Role.DIRECTOR)
+        a_hold(session, director, a_new_hold(of_cameras(world.camera.camera.id), end=None), at=world.clock.now())
+    with world.client(Role.IT, page=True) as client:
+        refused = client.post(f"/cameras/{world.camera.camera.id}/pause", data={"minutes": "60", "reason": "Painting"})
+    assert refused.status_code == 403
+    assert "is under the" in refused.text

@@ -116,6 +116,8 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "GET /cameras": ("branch", "done", "q", "state"),
     "POST /cameras/new": ("act", *CAMERA),
     "POST /cameras/{camera}": ("act", *CAMERA),
+    "POST /cameras/{camera}/pause": ("reason",),
+    "PUT /api/v1/cameras/{camera}/pause": ("reason",),
     "GET /log": LOG,
     "GET /api/v1/log": LOG,
 }

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from vms.domain.camera import CameraDetails
+from vms.domain.camera import CameraDetails, Pause
 from vms.domain.ids import CameraId
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
-from vms.services import cameras
+from vms.errors import InvalidInput
+from vms.services import cameras, pauses
 from vms.services.areas import offered_areas
 from vms.services.branches import list_branches
 from vms.services.refusals import no_such
@@ -22,10 +24,10 @@ from web.camera_acts import Faults
 from web.camera_entries import CameraEntries
 from web.camera_views import brands, fits, form_of, row, trusted
 from web.deps import Rx, Site, TheSite, Tx
-from web.errors import refusal
+from web.errors import FAILURES, refusal
 from web.numbers import PathId
 from web.permissions import CameraManager
-from web.schemas.requests import CameraForm
+from web.schemas.requests import CameraForm, PauseForm
 from web.verdicts import Certificate, Verdict
 from web.views import cameras_now, room_left, shell
 
@@ -33,6 +35,8 @@ router = APIRouter(prefix="/cameras")
 NOTICES = {
     "added": "Camera added. Recording starts within seconds.",
     "saved": "Saved. The recorder takes the change over within seconds.",
+    "paused": "Paused. It is recorded again by itself.",
+    "resumed": "Recorded again within seconds.",
     "removed": "Removed. Recording of this camera has stopped; its footage stays until its own day.",
 }
 Entries = Annotated[CameraForm, Form()]
@@ -98,6 +102,26 @@ def remove_camera(camera: PathId, person: CameraManager, tx: Tx, site: TheSite, 
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/cameras?done=removed", 303)
 
 
+@router.post("/{camera}/pause")
+def pause_camera(camera: PathId, person: CameraManager, site: TheSite, request: Request, form: Annotated[PauseForm, Form()]) -> Response:
+    try:
+        with site.central.writing() as session:
+            answer = pauses.pause_camera(session, person, CameraId(camera), form.pause(site.clock.now()), at=site.clock.now())
+    except InvalidInput as err:
+        details = _find(site, person, CameraId(camera))
+        if isinstance(details, Refused):
+            return refusal(request, details, person=person)
+        errors, status = {"pause_reason": str(err)}, FAILURES[InvalidInput]
+        return _form(site, person, request, details, form_of(details), pause=form, errors=errors, status=status)
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/cameras?done=paused", 303)
+
+
+@router.post("/{camera}/resume")
+def resume_camera(camera: PathId, person: CameraManager, tx: Tx, site: TheSite, request: Request) -> Response:
+    answer = pauses.resume_camera(tx, person, CameraId(camera), at=site.clock.now())
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/cameras?done=resumed", 303)
+
+
 def _find(site: Site, person: Person, camera: CameraId) -> CameraDetails | Refused:
     with site.central.reading() as session:
         return _in_service(cameras.camera_for(session, person, camera))
@@ -127,6 +151,7 @@ def _form(
     *,
     errors: Mapping[str, str] | None = None,
     verdict: Verdict | None = None,
+    pause: PauseForm | None = None,
     status: int = 200,
 ) -> Response:
     with site.central.reading() as session:
@@ -137,6 +162,8 @@ def _form(
         "camera": {"id": details.camera.id, "version": version} if details else None,
         "form": form,
         "errors": errors or {},
+        "paused": _pause_of(details, site.clock.now()),
+        "pause": {} if pause is None else {"minutes": pause.minutes, "pause_reason": pause.reason},
         "branches": branches,
         "areas": areas,
         "brands": brands(),
@@ -146,6 +173,11 @@ def _form(
         "offered": _offered(form, verdict),
     }
     return site.pages.render("camera_form.html", context, person=person, status=status)
+
+
+def _pause_of(details: CameraDetails | None, at: datetime) -> Pause | None:
+    pause = None if details is None else details.camera.pause
+    return pause if pause is not None and pause.until > at else None
 
 
 def _offered(form: Mapping[str, object], verdict: Verdict | None) -> Certificate | None:

@@ -10,7 +10,7 @@ from vms.domain.camera import CameraDetails
 from vms.domain.ids import CameraId
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
-from vms.services import cameras
+from vms.services import cameras, pauses
 from web import camera_acts
 from web.camera_acts import Faults
 from web.camera_entries import CameraEntries
@@ -20,7 +20,7 @@ from web.deps import Rx, Site, TheSite, Tx
 from web.errors import problem, refusal
 from web.numbers import PathId
 from web.permissions import CameraLister, CameraManager
-from web.schemas.requests import CameraPatch, CameraTest
+from web.schemas.requests import CameraPatch, CameraTest, PauseOrder
 from web.views import cameras_now
 
 router = APIRouter(prefix="/api/v1/cameras")
@@ -62,6 +62,17 @@ def edit_camera(camera: PathId, patch: CameraPatch, person: CameraManager, site:
 def remove_camera(camera: PathId, person: CameraManager, tx: Tx, site: TheSite, request: Request) -> Response:
     answer = cameras.remove_camera(tx, person, CameraId(camera), at=site.clock.now())
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else Response(status_code=204)
+
+
+@router.put("/{camera}/pause")
+def pause_camera(camera: PathId, entries: PauseOrder, person: CameraManager, tx: Tx, site: TheSite, request: Request) -> Response:
+    answer = pauses.pause_camera(tx, person, CameraId(camera), entries.pause(site.clock.now()), at=site.clock.now())
+    return _answer(request, site, person, answer, status=200)
+
+
+@router.delete("/{camera}/pause")
+def resume_camera(camera: PathId, person: CameraManager, tx: Tx, site: TheSite, request: Request) -> Response:
+    return _answer(request, site, person, pauses.resume_camera(tx, person, CameraId(camera), at=site.clock.now()), status=200)
 
 
 def _answer(request: Request, site: Site, person: Person, answer: CameraDetails | Refused | Faults, *, status: int) -> Response:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from vms.domain.access import MAX_INCIDENT_CHARS, Purpose
+from vms.domain.camera import Pause
 from vms.domain.people import MAX_PASSWORD_CHARS
 from vms.services.footage import MAX_INTERVALS
+from vms.services.pauses import MAX_PAUSE
 from web.camera_entries import CameraEntries, Text
 from web.numbers import BodyId
 
@@ -146,6 +148,24 @@ class CameraForm(CameraEntries):
 class CameraTest(CameraEntries):
     camera: BodyId | None = None
     """A stored camera, whose password is used when none is entered."""
+
+
+class PauseForm(BaseModel):
+    """How long a camera is to be left out, and why."""
+
+    minutes: int = Field(default=60, ge=1, le=MAX_PAUSE // timedelta(minutes=1))
+    reason: str = Field(default="", max_length=2000)
+
+    def pause(self, at: datetime) -> Pause:
+        return Pause(at + timedelta(minutes=self.minutes), self.reason)
+
+
+class PauseOrder(PauseForm):
+    """The same of a program, which says how long."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    minutes: int = Field(ge=1, le=MAX_PAUSE // timedelta(minutes=1))
 
 
 class CameraPatch(BaseModel):
