@@ -122,7 +122,7 @@ class Footage:
 
 
 def expected_and_recorded(coverage: Coverage, now: datetime) -> tuple[float, float]:
-    """Return the seconds that should have been recorded by `now` and those that were; off and paused time is not expected."""
+    """Return the seconds that should have been recorded by `now` and those that were; what is missing by decision is not expected."""
     recorded = sum(span.duration.total_seconds() for span in coverage.recorded)
     missing = sum(((gap.end or now) - gap.start).total_seconds() for gap in coverage.gaps if gap.reason not in INTENDED)
     return recorded + max(0.0, missing), recorded

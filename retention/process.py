@@ -183,14 +183,12 @@ class _Jobs:
         """Make second places of what holds keep, and give copies up whose room is needed."""
         try:
             with self._node.index.answering():
-                done = protect(self._node, list(self._disks.there()), self._stopping.wait, self._alone)
+                protect(self._node, list(self._disks.there()), self._stopping.wait, self._alone)
         except Conflict:
             return
         except (VmsError, OSError) as err:
             log.error("second places not made", reason=str(err))
             return
-        if done.linked or done.copied or done.given_up:
-            log.info("second places made", links=done.linked, copies=done.copied, given_up=done.given_up)
 
     def reconcile(self) -> None:
         """Compare index and files, unless that was done just now."""
@@ -223,8 +221,8 @@ class _Jobs:
             log.info("footage purged", segments=passed.purged, kept=passed.kept, keys=passed.keys_destroyed)
 
 
-def repair_found(settings: Settings, clock: Clock, broken: Sequence[SegmentId]) -> list[SegmentId]:
-    """Give those of `broken` that a hold keeps their file back from their second place, and return them."""
+def repair_found(settings: Settings, clock: Clock, broken: Sequence[SegmentId]) -> dict[SegmentId, bool]:
+    """Give those of `broken` that a hold keeps their file back from their second place; return them as `repair` does."""
     with opened_node(settings, clock) as node, _alone(_lock_path(settings), wait=True), node.index.answering():
         return repair(node, list(Disks.of(settings).there()), broken)
 

@@ -22,27 +22,28 @@ from vms.store.protected_places import Place
 log = get_logger(__name__)
 
 
-def repair(node: RetentionNode, opened: Sequence[Volume], wanted: Iterable[SegmentId]) -> list[SegmentId]:
-    """Return those of `wanted` that got their file back on the volumes `opened`: a lost one is live again.
+def repair(node: RetentionNode, opened: Sequence[Volume], wanted: Iterable[SegmentId]) -> dict[SegmentId, bool]:
+    """Return those of `wanted` that got their file back on the volumes `opened`, and whether people may be told; a lost one is live again.
 
     Call it while no pass is at work: what is destroyed meanwhile would come back.
     """
     there = {volume.id: volume for volume in opened}
-    return [one for one in wanted if _given_back(node, there, one)]
+    found = ((one, _given_back(node, there, one)) for one in wanted)
+    return {one: told for one, told in found if told is not None}
 
 
-def _given_back(node: RetentionNode, there: Mapping[VolumeId, Volume], segment: SegmentId) -> bool:
+def _given_back(node: RetentionNode, there: Mapping[VolumeId, Volume], segment: SegmentId) -> bool | None:
     with node.index.read.begin() as connection:
         row, places = segments.get(connection, segment), protected_places.of(connection, segment)
-        told = row is not None and not _is_secret(connection, row, node)
+        told = row is not None and not is_secret(connection, row, node)
     home, look = None if row is None else there.get(row.volume_id), Look(Depth.DEEP, node.keys)
     if row is None or home is None or row.state is SegmentState.CONDEMNED or look.is_right(row, home.segment_path(segment)):
-        return False
+        return None
     # A link first: it takes no room.
     made = sorted((volume for volume, done in places.items() if done and volume in there), key=lambda volume: volume != home.id)
     source = next((volume for volume in made if look.is_right(row, there[volume].path / protected_file(segment))), None)
     if source is None:
-        return False
+        return None
     try:
         if source != home.id:
             _bring_home(node, row, there[source], home)
@@ -50,18 +51,18 @@ def _given_back(node: RetentionNode, there: Mapping[VolumeId, Volume], segment: 
     except (OSError, VmsError) as err:
         if told:
             log.error("footage not given back from its second place", segment=segment, volume=home.id, reason=str(err))
-        return False
+        return None
     if row.state is SegmentState.LOST:
         with node.index.write.begin() as connection:
             segments.set_state(connection, segment, SegmentState.LIVE, was=SegmentState.LOST)
     if told:
         log.warning("footage given back from its second place", segment=segment, volume=home.id, copied_from=source)
-    return True
+    return told
 
 
-def _is_secret(connection: Connection, row: Segment, node: RetentionNode) -> bool:
-    """Say whether people are told that this footage is gone: then nobody is told that it came back."""
-    return secrecy.of_stream(connection, row.stream_id, ms_of(node.clock.now())).has(row.start_ticks, row.end_ticks)
+def is_secret(connection: Connection, row: Segment, node: RetentionNode) -> bool:
+    """Say whether nobody is to be told that this footage came back: it can only have done so from a place that a sealed hold has alone."""
+    return secrecy.of_stream(connection, row.stream_id, ms_of(node.clock.now())).has_place(row.start_ticks, row.end_ticks)
 
 
 def _bring_home(node: RetentionNode, row: Segment, source: Volume, home: Volume) -> None:

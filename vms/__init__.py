@@ -12,7 +12,7 @@ Where the data flows, and the file that carries each step:
                           ▼
                      volume (files)      recorder's supervisor ──inserts──▶ node index (SQLite)
                           ▲ erase                                  │ reads        │ coverage
-                     retention/ (built in part)                    ▼              ▼
+                     retention/                                    ▼              ▼
                                              recorder/node_api.py        vms/services/hub_link.py
                                                    ▲ signed grants                │
                           browser ◀── web/ ────────┘                              ▼

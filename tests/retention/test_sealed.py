@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from retention.deletion import Due, due
 from retention.orders import take_orders
 from retention.proof import Standing, prove_day, standings
+from retention.protection import protect
 from retention.reconcile import reconcile
 from tests.factories import NOW, STREAM
 from tests.retention.footage import CAMERA
@@ -296,3 +297,36 @@ def test_a_lost_file_that_only_a_sealed_hold_kept_is_told_to_who_may_know_alone(
     assert [one.kept_segments for one in sealed.hub.answers if one.hold_id == 5] == [14, 13]
     with sealed.node.index.read.begin() as connection:
         assert segments.states(connection, [kept[3].id]) == {kept[3].id: SegmentState.LOST}
+
+
+def test_nothing_is_told_of_a_second_place_that_only_a_sealed_hold_has(worlds: tuple[World, World]) -> None:
+    today = [-DAY / 2 + 60 * minute for minute in range(10)]
+    for world in worlds:
+        world.record(*today)
+    sealed = worlds[0]
+    sealed.hub.place(5, today[3], today[4], sealed=True)
+    worlds[1].hub.place(9, -60, None, CameraId(99), sealed=True)
+    told = []
+    for world in worlds:
+        with capture_logs() as lines:
+            world.make_pass()
+            linked = protect(world.node, [world.volume]).linked
+            for place in (world.volume.path / "protected").rglob("*.cseg"):
+                place.unlink()
+            report = reconcile(world.node)
+            assert protect(world.node, [world.volume]).linked == linked == (5 if world is sealed else 0)
+        told.append((report.missing, report.damaged, report.other, [line["event"] for line in lines]))
+        assert "second" not in str(report.first) + str(lines)
+    assert told[0] == told[1]
+
+
+def test_what_a_hold_keeps_that_may_be_spoken_of_is_told_beside_a_sealed_one(world: World) -> None:
+    today = [-DAY / 2 + 60 * minute for minute in range(10)]
+    world.record(*today)
+    world.hub.place(5, today[3], today[4], sealed=True)
+    world.hub.place(6, today[3], today[4])
+    world.make_pass()
+    protect(world.node, [world.volume])
+    for place in (world.volume.path / "protected").rglob("*.cseg"):
+        place.unlink()
+    assert reconcile(world.node).other == 5

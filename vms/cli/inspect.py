@@ -106,9 +106,8 @@ def check(
             depth = Depth.DEEP if deep else Depth.ROWS
             report = run_check(index, list(_mounted(settings)), at=cli.clock.now(), depth=depth, keys=keys, progress=work.tell)
         back = _given_back(cli, settings, report)
-        told = [one for one in back if one in {violation.subject for violation in report.violations}]
         report = report.without(back)
-    for segment in told:
+    for segment in (segment for segment, told in back.items() if told):
         err.print(f"{segment}: its file was gone or damaged and is back, from the second place that is kept for a hold.", markup=False)
     _tell_reviews(cli, settings)
     if as_json:
@@ -131,18 +130,18 @@ def _tell_reviews(cli: Cli, settings: Settings) -> None:
         err.print(sentence, markup=False)
 
 
-def _given_back(cli: Cli, settings: Settings, report: CheckReport) -> list[SegmentId]:
+def _given_back(cli: Cli, settings: Settings, report: CheckReport) -> dict[SegmentId, bool]:
     found = (*report.violations, *report.hushed)
     broken = [SegmentId(one.subject) for one in found if one.kind in (Kind.MISSING, Kind.DAMAGED)]
     if not broken:
-        return []
+        return {}
     from retention import process  # noqa: PLC0415 - only when something is broken
 
     try:
         return process.repair_found(settings, cli.clock, broken)
     except VmsError as error:
         err.print(f"No file can be given back from a second place: {error}", markup=False)
-        return []
+        return {}
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def retain(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete footage past its window that no hold keeps, every five minutes until stopped."""
+    """Delete footage past its window that no hold keeps, every hour until stopped."""
     from retention import process  # noqa: PLC0415 - only this command loads what deletes
 
     cli: Cli = context.obj

@@ -1,4 +1,4 @@
-"""`vms check`: compare the index with the files on the volumes and say what does not agree. It changes nothing.
+"""Compare the index with the files on the volumes, for `vms check` and each night. It changes nothing: what mends is `retention/repair.py`.
 
 Invariant 1: a live row has a whole file with its digests, which its key opens. Invariant 2: a file is a live row's, a
 condemned row's, an open `.part`, the second place of a row, or an orphan younger than one batch. Invariant 9: runs of one
@@ -277,7 +277,7 @@ def _second_places(index: Engines, volume: Volume, look: Look, tally: _Tally, se
             if not there:
                 continue
             found = Violation(2, row.id, f"second place, kept for a hold: {trouble}", Kind.SECOND_PLACE, volume.id)
-            if _is_secret(secrets_of, row):
+            if row.stream_id not in secrets_of or secrets_of[row.stream_id].has_place(row.start_ticks, row.end_ticks):
                 tally.hushed.append(found)
             else:
                 yield found

@@ -144,7 +144,7 @@ class ClockEventRow(NodeIndex):
 
 
 class ReplicaRow(NodeIndex):
-    """The versions of what was copied from the hub; one row per kind of copy."""
+    """Numbers that the node remembers, by kind: versions of what was copied from the hub, how far its own work has come."""
 
     __tablename__ = "replica"
 

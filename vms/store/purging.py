@@ -1,7 +1,6 @@
 """Condemn, then purge: the two transactions of the node index around the erasing of files.
 
 Condemning (R) and putting a hold into force (`hold_replica.apply`) are both BEGIN IMMEDIATE on this one database, so one comes first:
-A segment with a second place (`protected_places.py`) is not free: that goes first.
 R1 the caller has a lease and a clock that it trusts               nothing changed
 R2 BEGIN IMMEDIATE                                                   from here on no hold comes into force
 R3 read lease, clock, holds and rule again; what is free of holds    nothing changed
@@ -9,6 +8,7 @@ R4 mark the segments, append the batch; COMMIT   `retain:condemn`    the point o
 R5 erase the files, sync their folders; destroy the keys of those that had outlived their hour's (`vms.store.keys`, F)
                                                  `retain:erase`      a crash: the next pass does both again
 R6 BEGIN IMMEDIATE; delete the rows, close the batch; COMMIT `retain:purge`
+A segment with a second place (`protected_places.py`) is not free: that goes first.
 The file goes before its row: no file is left that neither a live row, nor a condemned one, nor the rule of orphans speaks of.
 """
 

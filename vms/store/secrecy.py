@@ -45,6 +45,10 @@ class Secret:
             return sealed or not past
         return past and sealed and not told
 
+    def has_place(self, start_ticks: int, end_ticks: int) -> bool:
+        """Say whether nothing is to be told of a second place of it, within its window too: no hold that people know of keeps it."""
+        return self.has(start_ticks, end_ticks) or not any(time.overlaps(start_ticks, end_ticks) for time in self.told)
+
 
 def of_camera(connection: Connection, camera: CameraId, now_ms: int) -> Secret:
     """Return what is to be secret of a camera now."""

@@ -18,11 +18,14 @@ from vms.clock import SystemClock
 from vms.config import Settings
 from vms.domain.camera import CameraState, StreamStatus
 from vms.domain.footage import SegmentState
+from vms.domain.hold import HeldTime, HoldChange
+from vms.domain.ids import HoldId
+from vms.domain.retention import Orders, StreamRule
 from vms.domain.timespan import datetime_of, ms_of
 from vms.services.district import District
 from vms.services.installation import Installation, install
 from vms.services.nodes import nodes
-from vms.store import protected_places, reconciliations, segments, volumes
+from vms.store import hold_replica, protected_places, reconciliations, segments, volumes
 from vms.store.coverage import put_states
 from vms.store.database import Engines, make_engines
 from vms.store.files import IDENTITY, Volume
@@ -62,6 +65,8 @@ def test_check_gives_held_footage_its_file_back_and_says_so(tmp_path: Path) -> N
     path.write_bytes(made.file)
     with index.write.begin() as connection:
         segments.put(connection, [row])
+        hold = HoldChange(1, HoldId(1), CAMERA, HeldTime(row.start_ms, row.start_ms + 60_000))
+        hold_replica.apply(connection, Orders(1, (hold,), (StreamRule(STREAM, CAMERA, 14 * 86_400_000),)))
         protected_places.note(connection, [place])
         protected_places.set_made(connection, [place], made=True)
     index.dispose()
