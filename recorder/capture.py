@@ -240,7 +240,7 @@ class Capture:
     async def _until_the_pause_is_over(self) -> None:
         """The wall clock says when, also after it was set or the machine slept."""
         pause = self._order.pause
-        while pause is not None and self._around.clock.now() < pause.until:
+        while pause is not None and pause.lasts(self._around.clock.now()):
             self._record.not_wanted(GapReason.PAUSED, paused_sentence(pause))
             self._show(CameraState.PAUSED, paused_sentence(pause))
             await asyncio.sleep(PAUSE_LOOK_SECONDS)

@@ -181,7 +181,7 @@ class Worker:
     def _why_changed(self, order: Record) -> tuple[GapReason, str]:
         """Return what the time is missing for until the stream is recorded as `order` says."""
         pause, now = order.pause, self._clock.now()
-        if pause is not None and pause.until > now:
+        if pause is not None and pause.lasts(now):
             return GapReason.PAUSED, paused_sentence(pause)
         if (
             order.recording_mode is RecordingMode.WEEKLY

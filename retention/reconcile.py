@@ -83,7 +83,7 @@ def _mounted(node: RetentionNode) -> Iterator[Volume]:
 def _mended(node: RetentionNode, opened: Sequence[Volume], report: CheckReport) -> CheckReport:
     """Give files back from second places, have those that are wrong made again, and return what is wrong still."""
     found = (*report.violations, *report.hushed)
-    back = repair(node, opened, [SegmentId(one.subject) for one in found if one.kind in (Kind.MISSING, Kind.DAMAGED)])
+    back = repair(node, opened, report.mendable)
     after = None
     while page := _lost(node, after):
         repair(node, opened, page)

@@ -31,7 +31,7 @@ from vms.media.segment_file import SegmentReader
 from vms.services import egress
 from vms.services.cameras import list_cameras
 from vms.services.capacity import growth, headroom, left_sentence, room_document
-from vms.services.check import CheckReport, Depth, Kind
+from vms.services.check import CheckReport, Depth
 from vms.services.check import check as run_check
 from vms.services.emergency import told_by_mail
 from vms.services.footage import record_read
@@ -131,14 +131,12 @@ def _tell_reviews(cli: Cli, settings: Settings) -> None:
 
 
 def _given_back(cli: Cli, settings: Settings, report: CheckReport) -> dict[SegmentId, bool]:
-    found = (*report.violations, *report.hushed)
-    broken = [SegmentId(one.subject) for one in found if one.kind in (Kind.MISSING, Kind.DAMAGED)]
-    if not broken:
+    if not report.mendable:
         return {}
     from retention import process  # noqa: PLC0415 - only when something is broken
 
     try:
-        return process.repair_found(settings, cli.clock, broken)
+        return process.repair_found(settings, cli.clock, report.mendable)
     except VmsError as error:
         err.print(f"No file can be given back from a second place: {error}", markup=False)
         return {}

@@ -128,6 +128,9 @@ class Pause:
     """Over, when that is past."""
     reason: str
 
+    def lasts(self, at: datetime) -> bool:
+        return self.until > at
+
 
 @dataclass(frozen=True, slots=True)
 class Camera:
@@ -188,7 +191,7 @@ class StreamConfig:
 
     def is_wanted(self, now: datetime) -> bool:
         """Say whether this stream is to be recorded at that moment."""
-        return mode_at(self.recording_mode, self.hours, now) is RecordingMode.ALWAYS and (self.pause is None or self.pause.until <= now)
+        return mode_at(self.recording_mode, self.hours, now) is RecordingMode.ALWAYS and not (self.pause and self.pause.lasts(now))
 
 
 def mode_at(mode: RecordingMode, hours: LocalHours | None, now: datetime) -> RecordingMode:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-FINGERPRINT_BYTES = 32
 _SHORT_BYTES = 6
 _FINGERPRINT = re.compile(r"(?:sha-?256(?: fingerprint)?\s*[=:])?\s*((?:[0-9a-f]{2}[:\s]?){31}[0-9a-f]{2})", re.IGNORECASE)
 

@@ -99,6 +99,11 @@ class CheckReport:
     def ok(self) -> bool:
         return not self.violations
 
+    @property
+    def mendable(self) -> list[SegmentId]:
+        """Live segments whose file is gone or damaged, those of which nobody is to be told too."""
+        return [SegmentId(one.subject) for one in (*self.violations, *self.hushed) if one.kind in (Kind.MISSING, Kind.DAMAGED)]
+
     def without(self, mended: Collection[SegmentId]) -> CheckReport:
         """Return the same without what was wrong with segments that have their file again."""
         left, hushed = (tuple(one for one in some if one.subject not in mended) for some in (self.violations, self.hushed))

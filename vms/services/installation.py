@@ -29,7 +29,6 @@ from vms.store.private_files import write_private
 from vms.store.volumes import register
 from vms.store.web_role import grant_to_web
 
-SECRET_MODE = 0o600
 FOLDER_MODE = 0o700
 _OTHERS = 0o077
 

@@ -57,7 +57,7 @@ def resume_camera(session: Session, actor: Actor, camera_id: CameraId, *, at: da
     if isinstance(before, Refused):
         return refuse(session, actor, Action.CAMERA_RESUME, before, at=at, camera_id=camera_id)
     pause = before.camera.pause
-    if pause is None or pause.until <= at:
+    if pause is None or not pause.lasts(at):
         return before
     after = _with(before, None)
     cameras.change(session, after, at=at)

@@ -177,7 +177,7 @@ def _form(
 
 def _pause_of(details: CameraDetails | None, at: datetime) -> Pause | None:
     pause = None if details is None else details.camera.pause
-    return pause if pause is not None and pause.until > at else None
+    return pause if pause is not None and pause.lasts(at) else None
 
 
 def _offered(form: Mapping[str, object], verdict: Verdict | None) -> Certificate | None:
