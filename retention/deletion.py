@@ -106,17 +106,12 @@ class Deletion:
             self._destroy_keys([rule for rule in due if rule.camera_id == camera], passed)
 
     def _note_gone(self, due: list[StreamRule]) -> None:
-        """Write down what is gone of each camera of which nothing is left that may go."""
-        now, cameras = self._node.reading(), sorted({rule.camera_id for rule in due})
-        rules = {camera: [rule for rule in due if rule.camera_id == camera] for camera in cameras}
-        with self._node.index.read.begin() as connection:
-            every = [place.id for place in volumes.all_volumes(connection)]
-            done = [camera for camera in cameras if not purging.any_due(connection, rules[camera], now.at_ms, every)]
-        before = {camera: now.at_ms - max(rule.keep_ms for rule in rules[camera]) for camera in done}
-        for at in range(0, len(done), NOTED_AT_ONCE):
+        """Write down what is gone of each camera of which nothing is left that is due."""
+        cameras = sorted({rule.camera_id for rule in due})
+        for at in range(0, len(cameras), NOTED_AT_ONCE):
             began = self._node.clock.monotonic()
             with self._node.index.write.begin() as connection:
-                purging.note_gone(connection, {camera: before[camera] for camera in done[at : at + NOTED_AT_ONCE]}, self._node.reading())
+                purging.note_gone(connection, cameras[at : at + NOTED_AT_ONCE], self._node.reading())
             self._kept_waiting += self._node.clock.monotonic() - began
             if not self._may_go_on():
                 return

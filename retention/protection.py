@@ -113,7 +113,7 @@ class _Round:
             sound = {known.id for known in volumes.all_volumes(connection) if known.state is VolumeState.OK}
         self._sound = {volume: self._there[volume] for volume in self._there.keys() & sound}
         self._give_way()
-        for kind, on in ((PlaceKind.LINK, self._sound.keys()), (PlaceKind.COPY, self._there.keys() if len(self._sound) > 1 else ())):
+        for kind, on in ((PlaceKind.LINK, self._sound.keys()), (PlaceKind.COPY, self._there.keys() if len(self._there) > 1 else ())):
             for rule in rules:
                 if rule.camera_id in held and on and not self._of_stream(rule, kind, on, since_ms):
                     return
@@ -201,22 +201,27 @@ class _Round:
             return headroom(connection, list(self._there.values()), now=self._node.clock.now(), growing=None).hours
 
     def _give_way(self) -> None:
-        """Give copies up while their room is needed, each of which the segment's own file is there."""
+        """Give copies up while their room is needed: of those on sound volumes whose segment's own file is whole, on a sound one too."""
+        after: SegmentId | None = None
         while self._hours() < LOW_HOURS:
             with self._alone():
                 with self._node.index.read.begin() as connection:
-                    found = protected_places.copies(connection, self._there.keys(), limit=AT_ONCE[PlaceKind.LINK])
+                    found = protected_places.copies(connection, self._sound.keys(), after, limit=AT_ONCE[PlaceKind.COPY])
                     rows = {place: segments.get(connection, place.segment) for place in found}
-                spare = [place for place, row in rows.items() if row is not None and self._has_file(row)]
+                spare = [place for place, row in rows.items() if row is not None and self._is_whole(row)]
                 for volume in {place.volume for place in spare}:
                     _erase(self._node, self._there[volume].path, volume, [place for place in spare if place.volume == volume])
             self.done.given_up += len(spare)
-            if not spare or self._pause(PAUSE):
+            if not found or self._pause(PAUSE):
                 return
+            after = found[-1].segment
 
-    def _has_file(self, row: Segment) -> bool:
-        volume = self._there.get(row.volume_id)
-        return volume is not None and is_mounted(volume.path, volume.id) and is_file(volume.segment_path(row.id))
+    def _is_whole(self, row: Segment) -> bool:
+        volume = self._sound.get(row.volume_id)
+        if volume is None or not is_mounted(volume.path, volume.id):
+            return False
+        path = volume.segment_path(row.id)
+        return is_file(path) and Look(Depth.DEEP, self._node.keys).is_right(row, path)
 
 
 def _erase(node: RetentionNode, path: Path, volume: VolumeId, places: Sequence[Place]) -> None:

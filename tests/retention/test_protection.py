@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
+from retention import disks
 from retention.orders import take_orders
 from retention.proof import prove_day
 from retention.protection import LET_GO_STEPS, PROTECT_STEPS, Protected, protect
@@ -24,10 +26,11 @@ from tests.vms.store.killed import killed_at
 from vms.domain.camera import NodeConfiguration, RecordingMode
 from vms.domain.day_proof import Verdict
 from vms.domain.footage import Run, Segment, SegmentState
-from vms.domain.timespan import Timespan, day_of
+from vms.domain.timespan import Timespan, day_of, ms_of
 from vms.services.check import Depth, check
-from vms.store import deletion_lease, protected_places, purge_log, runs, segments, stream_config, volumes
+from vms.store import deletion_lease, protected_places, purge_log, runs, segments, stream_config, stream_rules, volumes
 from vms.store.deletion_lease import Lease
+from vms.store.erase import erase_published
 from vms.store.failpoints import armed
 from vms.store.files import Volume
 from vms.store.index_tables import SegmentRow
@@ -113,6 +116,17 @@ def _away(volume: Volume) -> Iterator[None]:
     yield
     shutil.rmtree(volume.path)
     away.rename(volume.path)
+
+
+def _refusing(volume: Volume) -> Callable[[Path, Iterable[PurePosixPath]], int]:
+    """Return an eraser that fails on a volume as a disk does that refuses."""
+
+    def erased(path: Path, files: Iterable[PurePosixPath]) -> int:
+        if path == volume.path:
+            raise OSError(errno.EIO, "Input/output error")
+        return erase_published(path, files)
+
+    return erased
 
 
 def test_what_a_hold_keeps_has_a_second_name_and_nothing_else_has(world: World) -> None:
@@ -366,6 +380,50 @@ def test_a_volume_that_was_given_up_takes_no_second_place_and_gives_what_it_has(
         volumes.set_state(connection, world.volume.id, VolumeState.READ_ONLY)
     assert _round(world, other, third).copied == 5
     assert len([*_places(other), *_places(third)]) == len(made)
+
+
+def test_what_lies_on_a_disk_that_has_just_failed_is_copied_to_the_other(world: World, other: Volume) -> None:
+    made = _held(world)
+    with world.node.index.write.begin() as connection:
+        volumes.set_state(connection, world.volume.id, VolumeState.FAILED)
+    assert _round(world, other).copied == len(made)
+
+
+def test_a_copy_that_is_all_there_is_right_never_gives_way(world: World, other: Volume) -> None:
+    """Not while the other is damaged under both names, nor while its disk is given up."""
+    made = _held(world, other)
+    _records(world, hours_left=11, volume=other)
+    flip(made[2][1])
+    with world.node.index.write.begin() as connection:
+        volumes.set_state(connection, world.volume.id, VolumeState.FAILED)
+    assert _round(world, other).given_up == 0
+    with world.node.index.write.begin() as connection:
+        volumes.set_state(connection, world.volume.id, VolumeState.OK)
+    assert _round(world, other).given_up == 4
+    assert _places(other) == [_place(other, made[2][0])]
+
+
+@pytest.mark.parametrize("trouble", ["away", "refuses"])
+def test_what_waits_for_its_copy_can_still_be_kept_and_shown(
+    world: World, other: Volume, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    made = _held(world, other)
+    _release(world)
+    with ExitStack() as stack:
+        if trouble == "away":
+            stack.enter_context(_away(other))
+        else:
+            stack.enter_context(monkeypatch.context()).setattr(disks, "erase_published", _refusing(other))
+        world.make_pass()
+        begins = (START - NOW).total_seconds() + 5 * 60
+        world.hub.place(2, begins, begins + 60, CAMERA)
+        world.make_pass()
+    world.make_pass()
+    assert [(one.kept_segments, one.purged_segments) for one in world.hub.answers if one.hold_id == 2][:1] == [(5, 0)]
+    with world.node.index.read.begin() as connection:
+        shown = stream_rules.readable(connection, STREAM, ms_of(world.clock.now()))
+    row = made[2][0]
+    assert any(time.overlaps(row.start_ticks, row.end_ticks) for time in shown)
 
 
 def test_a_copy_takes_no_room_that_recording_would_stop_for(world: World, other: Volume) -> None:

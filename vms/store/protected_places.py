@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, select, true, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from vms.domain.footage import SegmentState
@@ -114,9 +114,10 @@ def unheld(connection: Connection, mounted: Collection[VolumeId], *, limit: int)
     return found
 
 
-def copies(connection: Connection, mounted: Collection[VolumeId], *, limit: int) -> list[Place]:
-    """Return up to `limit` places on volumes that are `mounted`, of segments whose file is on another one."""
-    return _places(connection, and_(SegmentRow.volume != ProtectedPlaceRow.volume, VolumeRow.uuid.in_(mounted)), limit)
+def copies(connection: Connection, on: Collection[VolumeId], after: SegmentId | None, *, limit: int) -> list[Place]:
+    """Return up to `limit` places on volumes `on`, of segments behind `after` whose file is on another volume."""
+    behind = true() if after is None else tuple_(ProtectedPlaceRow.stream_id, ProtectedPlaceRow.start_ms) > split_segment_id(after)
+    return _places(connection, and_(SegmentRow.volume != ProtectedPlaceRow.volume, VolumeRow.uuid.in_(on), behind), limit)
 
 
 def lost(connection: Connection, after: SegmentId | None, *, limit: int) -> list[SegmentId]:

@@ -14,7 +14,7 @@ The file goes before its row: no file is left that neither a live row, nor a con
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
@@ -102,16 +102,18 @@ def condemn_each(
     return batches
 
 
-def note_gone(connection: Connection, cameras: Mapping[CameraId, int], now: ClockReading) -> None:
+def note_gone(connection: Connection, cameras: Iterable[CameraId], now: ClockReading) -> None:
     """Write down of each camera up to which moment passes have destroyed what holds don't keep; nothing when they may not.
 
-    In BEGIN IMMEDIATE, once nothing is left that may go. Whatever the clock said before, of its last day nothing is gone.
+    In BEGIN IMMEDIATE. Nothing of a camera of which something is left that is due, whatever it waits for: a hold that comes may keep it.
+    Whatever the clock said before, of its last day nothing is gone.
     """
-    may = _may_condemn(connection, hold_replica.applied_seq(connection), now)
-    for camera, before_ms in cameras.items():
+    may, every = _may_condemn(connection, hold_replica.applied_seq(connection), now), stream_rules.rules(connection)
+    for camera in cameras:
         secrecy.nothing_is_gone_since(connection, camera, now.at_ms - _SHORTEST_MS)
-        if may:
-            secrecy.note_gone(connection, camera, before_ms)
+        mine = [rule for rule in every if rule.camera_id == camera]
+        if may and mine and not any(due(connection, rule, now.at_ms)[0] for rule in mine):
+            secrecy.note_gone(connection, camera, now.at_ms - max(rule.keep_ms for rule in mine))
 
 
 def _may_condemn(connection: Connection, applied: int, now: ClockReading) -> bool:
