@@ -193,15 +193,20 @@ def test_a_longer_window_shows_nothing_that_only_a_sealed_hold_kept(worlds: tupl
     assert _rows(worlds[0]) == _rows(worlds[1]) == 10
 
 
-def test_a_hold_that_comes_later_finds_what_went_before_it(worlds: tuple[World, World]) -> None:
+@pytest.mark.parametrize(
+    ("start", "end", "gone"),
+    [(0, 9000, len(_MINUTES)), (900, 960, 4), (1170, 1290, 5), (3000, 3001, 3)],
+    ids=["all", "within", "edge", "beside"],
+)
+def test_a_hold_that_comes_later_finds_what_went_before_it(worlds: tuple[World, World], start: int, end: int, gone: int) -> None:
     _in_both(worlds)
     for world in worlds:
-        world.hub.place(6, _PAST, _PAST + 9000)
+        world.hub.place(6, _PAST + start, _PAST + end)
         world.make_pass()
     assert _told(worlds[0]) == _told(worlds[1])
     answers = [next(one for one in world.hub.answers if one.hold_id == 6) for world in worlds]
     assert [one.kept_segments for one in answers] == [0, 0]
-    assert answers[0].purged_segments == answers[1].purged_segments == len(_MINUTES)
+    assert answers[0].purged_segments == answers[1].purged_segments == gone
     sealed = next(one for one in worlds[0].hub.answers if one.hold_id == 5)
     assert sealed.kept_segments == 14
 

@@ -119,4 +119,4 @@ class HoldAnswer:
     condemned_segments: int
     """Being destroyed already: these are lost."""
     purged_segments: int
-    """Destroyed before, by the purge log: those of its batches that touch the held time."""
+    """Destroyed before, by the purge log: of each batch that touches the held time, its share."""

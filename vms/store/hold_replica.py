@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import ceil
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, func, select, true, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -115,16 +116,26 @@ def answer(
             func.min(case((live, row.start_ms))),
             func.max(case((live, func.cast(end, row.start_ms.type)))),
             func.count(case((row.state == SegmentState.CONDEMNED.value, 1))),
-            func.count(case((secret, 1))),
         ).where(touched)
     ).one()
-    purged = connection.scalar(
-        select(func.coalesce(func.sum(PurgeRow.segments), 0)).where(
-            PurgeRow.camera_id == camera_id, PurgeRow.position.is_not(None), PurgeRow.first_ms < end_ms, PurgeRow.end_ms > kept.start_ms
-        )
-    )
-    segments, size_bytes, first_ms, last_ms, condemned, untold = found
-    return HoldAnswer(hold_id, camera_id, segments, size_bytes, first_ms, last_ms, condemned, (purged or 0) + untold)
+    batch, closed = PurgeRow, PurgeRow.position.is_not(None)
+    before = select(batch.segments, batch.first_ms, batch.end_ms).where(batch.camera_id == camera_id, closed)
+    batches = connection.execute(before.where(batch.first_ms < end_ms, batch.end_ms > kept.start_ms))
+    gone: list[tuple[int, float, float]] = [(many, first, end) for many, first, end in batches]
+    untold = connection.execute(select(row.start_ticks, row.duration).where(touched, secret))
+    gone += ((1, start / TICKS_PER_MS, (start + duration) / TICKS_PER_MS) for start, duration in untold)
+    segments, size_bytes, first_ms, last_ms, condemned = found
+    purged = _within(gone, kept.start_ms, end_ms)
+    return HoldAnswer(hold_id, camera_id, segments, size_bytes, first_ms, last_ms, condemned, purged)
+
+
+def _within(gone: Iterable[tuple[int, float, float]], start_ms: int, end_ms: int) -> int:
+    """Return how many of some segments, each time so many alike, lie in [start_ms, end_ms).
+
+    A batch counts by its share: counted whole, it would differ from what a sealed hold keeps of it and is counted one by one.
+    """
+    shares = (many * (min(end, end_ms) - max(start, start_ms)) / (end - start) for many, start, end in gone)
+    return ceil(sum(shares) - 0.01)
 
 
 def mark_answered(connection: Connection, answered: Iterable[tuple[HoldId, CameraId]]) -> None:
