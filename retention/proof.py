@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from retention.node import RetentionNode
 from vms.domain.day_proof import DayProof, Verdict
+from vms.domain.footage import Segment, SegmentState
 from vms.domain.hold import LEAST_CLOCK_ERROR, HeldTime, protected
 from vms.domain.ids import CameraId, HoldId, SegmentId, StreamId, split_segment_id
 from vms.domain.purge import PurgeHead
@@ -21,6 +22,7 @@ from vms.store import hold_replica, purge_log, purging, secrecy, segments, strea
 from vms.store.files import Volume
 from vms.store.layout import found_of
 from vms.store.purge_log import Chain
+from vms.store.secrecy import Secret
 from vms.store.volumes import VolumeRecord
 
 _DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
@@ -55,26 +57,24 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
         keeping = _holds_of(connection, camera_id, start_ms, end_ms)
         sealed, secret = hold_replica.sealed(connection), secrecy.of_camera(connection, camera_id, ms_of(node.clock.now()))
         rows = [row for stream in streams for row in segments.find(connection, stream, day)]
+        began = [row for stream in streams for row in segments.began_in(connection, stream, start_ms, end_ms)]
         gone = purge_log.purges_of(connection, camera_id, start_ms, end_ms)
         chain = purge_log.follow(connection, frozenset(noted))
         places = volumes.all_volumes(connection)
     files, unmounted = _files(places, streams, hours)
     of_day = {one for one in files if start_ms <= split_segment_id(one)[1] < end_ms}
     held = [one for one in keeping if one[0] not in sealed]
-    hidden = {row.id for row in rows if secret.has(row.start_ticks, row.end_ticks)}
+    lost = [row for row in began if row.state is SegmentState.LOST]  # a second place of it may be there
+    hidden = {row.id for row in (*rows, *lost) if secret.has(row.start_ticks, row.end_ticks)}
     rows, of_day = [row for row in rows if row.id not in hidden], of_day - hidden
-    unknown = of_day - {row.id for row in rows}
-    shown = {split_segment_id(one)[1] // purging.HOUR_MS for one in of_day | {row.id for row in rows}}
-    keys = {
-        hour: 0
-        if at_ms is None and hour not in shown and secret.has(*(begins * purging.HOUR_MS * TICKS_PER_MS for begins in (hour, hour + 1)))
-        else at_ms
-        for hour, at_ms in node.keys.destroyed(camera_id, hours).items()
-    }
+    known = {row.id for row in rows} | {row.id for row in lost if _is_held(row, held)}
+    unknown = of_day - known
     keep_ms = max((rule.keep_ms for rule in rules), default=None)
     over_at = None if keep_ms is None else datetime_of_ms(end_ms + keep_ms)
     broken_at = broken(chain, noted)
-    free = [row for row in rows if not any(time.overlaps(row.start_ticks, row.end_ticks) for _, time in held)]
+    free = [row for row in rows if not _is_held(row, held)]
+    left_in = {split_segment_id(one)[1] // purging.HOUR_MS for one in unknown | {row.id for row in free}}
+    keys = _keys_told(node.keys.destroyed(camera_id, hours), left_in, secret)
     found = _Found(
         broken=broken_at is not None,
         over=over_at is not None and over_at + AT_WORK <= node.clock.now(),
@@ -93,8 +93,8 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
         rows=len(rows),
         files=len(of_day),
         left=tuple(sorted(str(path) for one in unknown for path in files[one])),
-        keys_there=sum(1 for at_ms in keys.values() if at_ms is None),
-        keys_destroyed=sum(1 for at_ms in keys.values() if at_ms is not None),
+        keys_there=keys.count(None),
+        keys_destroyed=len(keys) - keys.count(None),
         entries=chain.entries,
         broken_at=broken_at,
         heads=len(noted),
@@ -163,6 +163,19 @@ def _holds_of(connection: Connection, camera_id: CameraId, start_ms: int, end_ms
     """Return what holds protect of a time of a camera."""
     named = [(hold, protected(time, LEAST_CLOCK_ERROR)) for hold, camera, time in hold_replica.in_force(connection) if camera == camera_id]
     return [(hold, time) for hold, time in named if time.overlaps(start_ms * TICKS_PER_MS, end_ms * TICKS_PER_MS)]
+
+
+def _is_held(row: Segment, held: Sequence[tuple[HoldId, HeldTime]]) -> bool:
+    return any(time.overlaps(row.start_ticks, row.end_ticks) for _, time in held)
+
+
+def _keys_told(destroyed: Mapping[int, int | None], left_in: Collection[int], secret: Secret) -> list[int | None]:
+    """Return when the key of each hour was destroyed as people are told: what is there for a sealed hold alone went long ago."""
+    told = []
+    for hour, at_ms in destroyed.items():
+        whole = HeldTime(hour * purging.HOUR_MS, (hour + 1) * purging.HOUR_MS)
+        told.append(0 if at_ms is None and hour not in left_in and secret.keeps_key(whole) else at_ms)
+    return told
 
 
 def _files(

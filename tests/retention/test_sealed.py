@@ -17,9 +17,10 @@ from retention.orders import take_orders
 from retention.proof import Standing, prove_day, standings
 from retention.protection import protect
 from retention.reconcile import reconcile
-from tests.factories import NOW, STREAM
-from tests.retention.footage import CAMERA
+from tests.factories import NOW, STREAM, after
+from tests.retention.footage import CAMERA, sealed_footage
 from tests.retention.world import DAY, World
+from tests.vms.media.segment_samples import CAMERA as SAMPLE_CAMERA
 from vms.domain.day_proof import DayProof, Verdict
 from vms.domain.footage import SegmentState
 from vms.domain.hold import HeldTime
@@ -29,8 +30,9 @@ from vms.domain.timespan import Timespan, ms_of
 from vms.services.capacity import measure
 from vms.services.policy_effect import CameraEffect, Counted, counted_here
 from vms.services.policy_standing import CameraStanding, FoundHere, found_here
-from vms.store import hold_replica, purging, segments, stream_rules
+from vms.store import deletion_lease, hold_replica, purging, segments, stream_rules
 from vms.store.database import Engines
+from vms.store.deletion_lease import Lease
 from vms.store.migrate import Which
 
 _DAY = Timespan(NOW - timedelta(days=20), NOW - timedelta(days=19))
@@ -335,3 +337,34 @@ def test_what_a_hold_keeps_that_may_be_spoken_of_is_told_beside_a_sealed_one(wor
     for place in (world.volume.path / "protected").rglob("*.cseg"):
         place.unlink()
     assert reconcile(world.node).other == 5
+
+
+def test_the_key_of_an_hour_is_told_as_ordinary_holds_alone_would_leave_it(worlds: tuple[World, World]) -> None:
+    hour = -15 * DAY - (NOW - NOW.replace(minute=0, second=0)).total_seconds()
+    found = []
+    for world in worlds:
+        world.hub.streams = {STREAM: SAMPLE_CAMERA}
+        sealed_footage(world.node.index, world.volume, world.node.keys, [after(hour + 60 * minute) for minute in range(60)])
+        with world.node.index.write.begin() as connection:
+            deletion_lease.put(connection, Lease(None, world.node.reading()))
+        world.hub.place(1, hour + 1200, hour + 1260, SAMPLE_CAMERA)
+        whole = SAMPLE_CAMERA if world is worlds[0] else CameraId(99)
+        world.hub.place(2, hour - 3600, hour + 7200, whole, sealed=True)
+        world.make_pass()
+        proof = prove_day(world.node, SAMPLE_CAMERA, Timespan(after(hour - 3600), after(hour + 7200)))
+        found.append((proof.verdict, proof.rows, proof.files, proof.keys_there, proof.keys_destroyed, proof.held))
+    assert found[0] == found[1]
+    assert found[0][1] == 5
+
+
+def test_a_lost_segment_whose_second_place_is_there_is_no_file_that_nobody_knows(worlds: tuple[World, World]) -> None:
+    _in_both(worlds)
+    sealed = worlds[0]
+    assert protect(sealed.node, [sealed.volume]).linked == 14
+    with sealed.node.index.read.begin() as connection:
+        kept = segments.find(connection, STREAM, _DAY)[3]
+    with sealed.node.index.write.begin() as connection:
+        segments.set_state(connection, kept.id, SegmentState.LOST, was=SegmentState.LIVE)
+    sealed.volume.segment_path(kept.id).unlink()
+    proofs = [prove_day(world.node, CAMERA, _DAY) for world in worlds]
+    assert [(one.verdict, one.files, one.left) for one in proofs] == [(Verdict.GONE, 0, ())] * 2

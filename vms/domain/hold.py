@@ -48,6 +48,11 @@ class HeldTime:
         ends_later = self.end_ms is None or (other.end_ms is not None and other.end_ms <= self.end_ms)
         return self.start_ms <= other.start_ms and ends_later
 
+    def meets(self, other: HeldTime) -> bool:
+        """Say whether some of `other` is in it."""
+        begins_before = other.end_ms is None or self.start_ms < other.end_ms
+        return begins_before and (self.end_ms is None or other.start_ms < self.end_ms)
+
     def overlaps(self, start_ticks: int, end_ticks: int) -> bool:
         """Say whether footage from `start_ticks` up to `end_ticks` (90 kHz since 1970) is in it, if only by one tick."""
         return end_ticks > self.start_ms * TICKS_PER_MS and (self.end_ms is None or start_ticks < self.end_ms * TICKS_PER_MS)

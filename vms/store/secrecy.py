@@ -49,6 +49,14 @@ class Secret:
         """Say whether nothing is to be told of a second place of it, within its window too: no hold that people know of keeps it."""
         return self.has(start_ticks, end_ticks) or not any(time.overlaps(start_ticks, end_ticks) for time in self.told)
 
+    def keeps_key(self, hour: HeldTime) -> bool:
+        """Say whether an hour that is over has its key for a sealed hold alone: the others would leave each segment its own."""
+        begins, ends = (ms * TICKS_PER_MS for ms in (hour.start_ms, _end_ms(hour)))
+        if self.has(begins, ends):
+            return True
+        past = self.before_ms is not None and _end_ms(hour) <= self.before_ms
+        return past and any(one.meets(hour) for one in self.sealed) and not any(one.contains(hour) for one in self.told)
+
 
 def of_camera(connection: Connection, camera: CameraId, now_ms: int) -> Secret:
     """Return what is to be secret of a camera now."""
