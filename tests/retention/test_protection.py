@@ -210,6 +210,23 @@ def test_a_copy_on_a_second_volume_mends_what_is_damaged_under_both_names(world:
     assert _agrees(world, other)
 
 
+def test_what_only_a_sealed_hold_keeps_is_mended_from_its_copy_in_silence(world: World, other: Volume) -> None:
+    begins = (START - NOW).total_seconds() + 5 * 60
+    world.hub.streams = {STREAM: CAMERA}
+    world.hub.place(1, begins, begins + 60, CAMERA, sealed=True)
+    made = recorded(world, 11)
+    _trusted(world)
+    world.make_pass()
+    assert _round(world, other).copied == 5
+    row, path = made[5]
+    whole = path.read_bytes()
+    flip(path)
+    with capture_logs() as lines:
+        found = reconcile(world.node)
+    assert (path.read_bytes(), found.damaged, found.other, found.read) == (whole, 0, 0, 0)
+    assert row.id not in str(lines)
+
+
 def test_damage_without_a_copy_is_told_and_the_file_stays_as_it_is(world: World) -> None:
     row, path = _held(world)[2]
     flip(path)

@@ -200,27 +200,28 @@ def _files_to_compare(index: Engines, opened: Sequence[Volume]) -> int:
 
 
 def _rows_without_file(index: Engines, volume: Volume, look: Look, tally: _Tally, secrets_of: _Secrets) -> Iterator[Violation]:
-    sample, deeper = _Sample(), replace(look, depth=Depth.DEEP)
+    sample, untold, deeper = _Sample(), _Sample(), replace(look, depth=Depth.DEEP)
     for segment in _rows(index, volume.id):
         tally.add()
         secret = _is_secret(secrets_of, segment)
         tally.secret += secret
         if segment.state is not SegmentState.LIVE:
             continue
-        if secret:
-            if (found := _wrong(index, volume, segment, Look(Depth.ROWS, None))) and found.kind is Kind.MISSING:
-                tally.hushed.append(found)
-            continue
-        if look.depth is Depth.DEEP:
+        if look.depth is Depth.DEEP and not secret:
             tally.add_read()
-        if found := _wrong(index, volume, segment, look):
+        if (found := _wrong(index, volume, segment, look)) is None:
+            (untold if secret else sample).offer(segment)
+        elif secret:
+            tally.hushed.append(found)
+        else:
             yield found
-        elif look.depth is Depth.SAMPLE:
-            sample.offer(segment)
+    if look.depth is not Depth.SAMPLE:
+        return
     for segment in sample.drawn:
         tally.add_read()
         if found := _wrong(index, volume, segment, deeper):
             yield found
+    tally.hushed += (found for segment in untold.drawn if (found := _wrong(index, volume, segment, deeper)))
 
 
 def _wrong(index: Engines, volume: Volume, segment: Segment, look: Look) -> Violation | None:
