@@ -222,7 +222,12 @@ class _Jobs:
 
 
 def repair_found(settings: Settings, clock: Clock, broken: Sequence[SegmentId]) -> dict[SegmentId, bool]:
-    """Give those of `broken` that a hold keeps their file back from their second place; return them as `repair` does."""
+    """Give those of `broken` that a hold keeps their file back from their second place; return them as `repair` does.
+
+    Unavailable for another account than the data's: the service could not read what that one writes.
+    """
+    if os.geteuid() != settings.data_dir.stat().st_uid:
+        raise Unavailable(f"Files are given back by the account that owns {settings.data_dir}. Run vms check as that account.")
     with opened_node(settings, clock) as node, _alone(_lock_path(settings), wait=True), node.index.answering():
         return repair(node, list(Disks.of(settings).there()), broken)
 

@@ -91,7 +91,7 @@ def let_go(node: RetentionNode, mounted: Collection[VolumeId], go_on: Callable[[
             except (OSError, VmsError) as err:
                 log.error("second place not erased", volume=volume, reason=str(err))
                 left.discard(volume)
-                why = f"Second places that no hold keeps any more can't be erased: {err}"
+                why = f"Files that are due can't be erased: {err}"  # of which hold they were is nobody's business
 
 
 class _Round:
