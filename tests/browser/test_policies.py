@@ -78,4 +78,4 @@ def test_what_would_follow_is_seen_and_then_set(browser: Browser, furnished: Wor
         keep_picture(page, "policy-new-planned-light")
         page.get_by_role("button", name="Set it").click()
         expect(page.get_by_text("Set. It counts at once")).to_be_visible()
-        expect(page.get_by_text("Mon-Fri 08:00-18:00")).to_be_visible()
+        expect(page.get_by_text("Mon-Fri 08:00-18:00").first).to_be_visible()

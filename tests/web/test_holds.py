@@ -490,6 +490,7 @@ def test_a_hold_is_placed_shown_and_ended_as_json(world: World) -> None:
         placed = director.post("/api/v1/holds", json=order | {"start": "2026-03-13T18:00:00-07:00", "expires": "2026-04-30"})
         assert placed.status_code == 201, placed.text
         told = placed.json()
+        assert told.pop("resumed") == []
         where = f"/api/v1/holds/{told['id']}"
         assert (told["state"], told["effective"], told["from"], told["to"]) == ("active", True, "2026-03-14T01:00:00+00:00", None)
         assert told["expires_at"] == "2026-05-01T07:00:00+00:00"

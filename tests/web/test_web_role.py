@@ -11,14 +11,14 @@ import pytest
 from pydantic import SecretStr
 
 from tests.databases import Cluster
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, a_hub_that_ran
 from tests.web.world import OWN_PAGE, World, a_world
 from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.people import Role
 from vms.domain.policy import LOWER_WAIT
 from vms.errors import ConfigError
-from vms.store.database import Engines
+from vms.store.database import Engines, make_engines
 from vms.store.web_role import grant_to_web
 from web.app import open_site
 
@@ -102,13 +102,17 @@ def test_a_hold_is_placed_and_its_release_proposed_confirmed_and_undone(world: W
     assert acts == [Action.HOLD_PLACE, Action.HOLD_RELEASE, Action.HOLD_KEEP]
 
 
-def test_a_policy_is_signed_raised_lowered_and_confirmed(world: World) -> None:
+def test_a_policy_is_signed_raised_lowered_and_confirmed(settings: Settings, world: World) -> None:
     with world.client(Role.DELEGATE, page=True), world.client(Role.DIRECTOR, page=True) as director:
         form = {"floor": "0", "ceiling": "30", "reason": "the Board asked", "act": "set"}
         assert director.post("/policy/1/approve").status_code == 303
         assert director.post("/policy/new", data=form | {"target": "20"}).headers["location"] == "/policy?done=set"
         assert director.post("/policy/new", data=form | {"target": "7"}).headers["location"] == "/policy?done=waits"
     world.clock.step(LOWER_WAIT)
+    owner = make_engines(settings.central_where)  # the hub's jobs sign
+    with owner.writing() as session:
+        a_hub_that_ran(session, at=world.clock.now())
+    owner.dispose()
     with world.client(Role.DELEGATE, page=True) as delegate:
         assert delegate.post("/policy/3/confirm").status_code == 303
         assert "7 days" in delegate.get("/policy").text
