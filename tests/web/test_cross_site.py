@@ -78,4 +78,4 @@ def test_no_route_that_changes_something_is_open_to_another_site(shared_world: W
 
 def test_every_route_that_changes_something_is_asked() -> None:
     assert len(UNSAFE) >= 12
-    assert {method for method, _, _ in UNSAFE} == {"POST", "PATCH", "DELETE"}
+    assert {method for method, _, _ in UNSAFE} == {"POST", "PUT", "PATCH", "DELETE"}
