@@ -368,3 +368,17 @@ def test_a_lost_segment_whose_second_place_is_there_is_no_file_that_nobody_knows
     sealed.volume.segment_path(kept.id).unlink()
     proofs = [prove_day(world.node, CAMERA, _DAY) for world in worlds]
     assert [(one.verdict, one.files, one.left) for one in proofs] == [(Verdict.GONE, 0, ())] * 2
+
+
+def test_footage_that_is_entered_into_a_time_that_is_gone_is_told_of_to_a_hold_that_comes(worlds: tuple[World, World]) -> None:
+    """A disk brings a file back: whoever asks for its time is told that it is there, and of what a sealed hold keeps beside it nothing."""
+    _in_both(worlds)
+    answers = []
+    for world in worlds:
+        world.record(_PAST + 60 * 200, _PAST + 60 * 201)
+        world.hub.place(6, _PAST, _PAST + 60 * 300)
+        world.make_pass()
+        answers.append(next(one for one in world.hub.answers if one.hold_id == 6))
+    assert [(one.kept_segments, one.purged_segments) for one in answers] == [(2, len(_MINUTES))] * 2
+    assert _told(worlds[0]) == _told(worlds[1])
+    assert _readable(worlds[0]) == _readable(worlds[1])

@@ -7,10 +7,10 @@ written of every camera: a difference would tell.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, select
 
 from vms.domain.hold import LEAST_CLOCK_ERROR, HeldTime, joined, protected
 from vms.domain.ids import CameraId, StreamId
@@ -25,6 +25,7 @@ from vms.store.retention_tables import StreamRuleRow, ToldGoneRow
 _GONE = Prepared(
     select(ToldGoneRow.start_ms, ToldGoneRow.end_ms).where(ToldGoneRow.camera_id == bindparam("camera")).order_by(ToldGoneRow.start_ms)
 )
+_LATEST: Prepared[int | None] = Prepared(select(func.max(ToldGoneRow.end_ms)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,19 @@ def nothing_is_gone_since(connection: Connection, camera: CameraId, since_ms: in
     """Forget what was written down of a time that is newer: the clock was set back, and that time is recorded anew."""
     if any(_end_ms(one) > since_ms for one in gone(connection, camera)):
         _put(connection, camera, without(gone(connection, camera), [HeldTime(since_ms, None)]))
+
+
+def note_entered(connection: Connection, entered: Mapping[StreamId, Sequence[HeldTime]]) -> None:
+    """Take out of what is gone the time of footage that is entered now: found again, it was not there when a pass wrote that down."""
+    first_ms = min(time.start_ms for times in entered.values() for time in times)
+    with Driver(connection) as driver:
+        ((latest_ms,),) = _LATEST.rows(driver, {})
+    if latest_ms is None or latest_ms <= first_ms:
+        return
+    for stream, times in entered.items():
+        camera = connection.scalar(select(StreamRuleRow.camera_id).where(StreamRuleRow.stream_id == stream))
+        if camera is not None:
+            _put(connection, CameraId(camera), without(gone(connection, CameraId(camera)), joined(times)))
 
 
 def open_seal(connection: Connection, camera: CameraId, over: HeldTime) -> None:

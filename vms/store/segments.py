@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, and_, bindparam, func, insert, select, text, tuple_, update
 
 from vms.domain.footage import Segment, SegmentFlag, SegmentState, pack_fragments, unpack_fragments
+from vms.domain.hold import HeldTime
 from vms.domain.ids import SegmentId, StreamId, VolumeId, segment_id, split_segment_id
 from vms.domain.timespan import TICKS_PER_MS, Timespan, datetime_of, ms_of, ticks_of
 from vms.errors import Conflict, NotFound
@@ -37,6 +38,10 @@ def put(connection: Connection, segments: Sequence[Segment]) -> None:
     for volume in {segment.volume_id for segment in new}:
         added = sum(segment.size_bytes for segment in new if segment.volume_id == volume)
         volumes.add_bytes(connection, numbers[volume], added)
+    entered: dict[StreamId, list[HeldTime]] = {}
+    for segment in new:
+        entered.setdefault(segment.stream_id, []).append(HeldTime(segment.start_ms, -(-segment.end_ticks // TICKS_PER_MS)))
+    secrecy.note_entered(connection, entered)
 
 
 def get(connection: Connection, segment: SegmentId) -> Segment | None:
