@@ -215,12 +215,7 @@ class Capture:
         """Record nothing more, and stay connected only while somebody watches."""
         playing = self._playing
         if playing is not None:
-            try:
-                playing.drain(self._around.clock.monotonic())  # what the socket holds is of the time before
-                playing.deliver()
-            except Exception as err:  # as in the drainer's round: what one camera's bytes break must not stop the others
-                log.exception("stream failed")
-                playing.fail(err)
+            self._around.drainer.empty(playing)
         self._record.wanted = False
         if not self.live.watched:
             self._wanted.clear()

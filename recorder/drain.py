@@ -74,6 +74,11 @@ class Drainer:
             self._handle.cancel()
         self._schedule(self._clock.monotonic())
 
+    def empty(self, stream: Drained) -> None:
+        """Take and hand over what a stream has now, as its turn does: what it brings next is of another time."""
+        self._guarded(stream, partial(stream.drain, self._clock.monotonic()))
+        self._guarded(stream, stream.deliver)
+
     def stop(self) -> None:
         if self._handle is not None:
             self._handle.cancel()

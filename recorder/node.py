@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from recorder.open_segment import HOUR_MS
 from recorder.volumes import open_those_there
 from recorder.wire import Keys, Record
 from vms.clock import Clock
@@ -21,7 +20,7 @@ from vms.config import Settings
 from vms.crypto import KeySource, open_with
 from vms.domain.camera import NodeConfiguration, StreamConfig, StreamStatus, password_aad
 from vms.domain.ids import CameraId, NodeId, StreamId, VolumeId
-from vms.domain.timespan import TICKS_PER_MS, ms_of
+from vms.domain.timespan import MS_PER_HOUR, TICKS_PER_MS, ms_of
 from vms.errors import ConfigError, Corrupt, Unavailable
 from vms.log import get_logger
 from vms.services.hub_link import HubLink, LocalHub
@@ -38,7 +37,7 @@ from vms.store.volumes import VolumeState
 EARLIER_MS = 60_000
 """A run may begin a little before the moment its first fragment is whole: the hour before is needed that long."""
 HOURS_AHEAD = 1
-SOON_MS = 2 * HOUR_MS
+SOON_MS = 2 * MS_PER_HOUR
 """So long before a run has to leap over footage that stands in its way, the key of the hour behind that is needed."""
 
 HoursDue = Mapping[CameraId, tuple[int, ...]]
@@ -103,7 +102,7 @@ class Node:
             end = max(now_ms, recorded.ends.get(stream.stream_id, 0))
             behind = [taken for start, taken in recorded.ahead_ms(stream.stream_id) if start - SOON_MS <= end < taken]
             moments = (now_ms - EARLIER_MS, now_ms, end, *behind)
-            first.setdefault(stream.camera_id, set()).update(moment // HOUR_MS for moment in moments)
+            first.setdefault(stream.camera_id, set()).update(moment // MS_PER_HOUR for moment in moments)
         return {camera: tuple(sorted(hours | {hour + HOURS_AHEAD for hour in hours})) for camera, hours in first.items()}
 
     def hour_keys(self, due: HoursDue) -> dict[CameraId, Keys]:

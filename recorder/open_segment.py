@@ -8,10 +8,8 @@ from enum import Enum
 from recorder.rtp.access_unit import UNIT_BYTES
 from vms.domain.footage import FragmentEntry, SegmentFlag
 from vms.domain.ids import CameraId, SegmentId, StreamId, segment_id
-from vms.domain.timespan import TICKS_PER_MS
+from vms.domain.timespan import MS_PER_HOUR, TICKS_PER_MS
 from vms.media.fmp4 import ParameterSets, Samples
-
-HOUR_MS = 3_600_000
 
 
 class SegmentPhase(Enum):
@@ -74,4 +72,4 @@ class OpenSegment:
 
 def hour_of(ticks: int) -> int:
     """Return the hour since the epoch whose key a segment that starts at `ticks` is encrypted with."""
-    return ticks // TICKS_PER_MS // HOUR_MS
+    return ticks // TICKS_PER_MS // MS_PER_HOUR

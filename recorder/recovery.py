@@ -17,10 +17,9 @@ from sqlalchemy import Connection
 
 from recorder.ledger import write
 from recorder.node import Node
-from recorder.open_segment import HOUR_MS
 from vms.domain.footage import Gap, GapReason, Run, Segment, SegmentFlag, SegmentState
 from vms.domain.ids import SegmentId, StreamId, segment_id, split_segment_id
-from vms.domain.timespan import TICKS_PER_MS, Timespan, datetime_of_ms, ms_of
+from vms.domain.timespan import MS_PER_HOUR, TICKS_PER_MS, Timespan, datetime_of_ms, ms_of
 from vms.errors import Conflict, Corrupt, NotFound
 from vms.log import get_logger
 from vms.media.segment_file import Scan, digest_file, scan
@@ -34,7 +33,7 @@ from vms.store.volumes import VolumeState
 MARGIN_HOURS = 2
 """How far before the newest row files may still lack theirs: a segment lasts two minutes, the rest is for clocks set back."""
 BATCH = 200
-LOST_WINDOW_MS = 48 * HOUR_MS
+LOST_WINDOW_MS = 48 * MS_PER_HOUR
 """Missing files are looked for this far back at most; `vms check` looks at everything."""
 
 LONGEST_INIT_BYTES = 64 * 1024
@@ -113,7 +112,7 @@ def note_clean(node: Node) -> None:
 
     Not for a volume that failed: it may hold a file whose row never came, which the next start has to find.
     """
-    hour = ms_of(node.clock.now()) // HOUR_MS - MARGIN_HOURS
+    hour = ms_of(node.clock.now()) // MS_PER_HOUR - MARGIN_HOURS
     with node.index.write.begin() as connection:
         for volume in node.volumes:
             if volumes.get(connection, volume.id).state is VolumeState.OK:
@@ -344,8 +343,8 @@ def _is_there(volume: Volume, row: Segment) -> bool:
 def _mark_lost(node: Node, volume: Volume, since_hour: int) -> int:
     """Mark the rows since that hour whose file is gone; never silently: an operator has to know."""
     now_ms = ms_of(node.clock.now())
-    since_ms = max(since_hour * HOUR_MS, now_ms - LOST_WINDOW_MS)
-    span = Timespan(datetime_of_ms(since_ms), datetime_of_ms(now_ms + HOUR_MS))
+    since_ms = max(since_hour * MS_PER_HOUR, now_ms - LOST_WINDOW_MS)
+    span = Timespan(datetime_of_ms(since_ms), datetime_of_ms(now_ms + MS_PER_HOUR))
     with node.index.read.begin() as connection:
         rows = [row for stream in runs.ends(connection) for row in segments.find(connection, stream, span)]
     # A file that can't be looked at is not gone: `exists` raises for it.
@@ -379,12 +378,12 @@ def _hours_of(node: Node, streams: Sequence[StreamId]) -> list[tuple[StreamId, i
     with node.index.read.begin() as connection:
         ends = runs.ends(connection, outside=clock_events.recent_detours(connection))
     moments = [(stream, moment) for stream in streams for moment in (now_ms, ends.get(stream, now_ms))]
-    return sorted({(stream, moment // HOUR_MS + near) for stream, moment in moments for near in (-1, 0, 1)})
+    return sorted({(stream, moment // MS_PER_HOUR + near) for stream, moment in moments for near in (-1, 0, 1)})
 
 
 def _files_of(volume: Volume, stream: StreamId, hour: int) -> list[StoredFile]:
     """Return the segment files of one stream and hour."""
-    folder = volume.segment_path(segment_id(stream, hour * HOUR_MS)).parent
+    folder = volume.segment_path(segment_id(stream, hour * MS_PER_HOUR)).parent
     found = []
     for path in sorted(folder.glob("*.cseg*")) if folder.is_dir() else ():
         name = path.name.partition(".")[0]

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from retention import clock_trust
-from retention.disks import erase_on, is_mounted
+from retention.erasing import erase_on, is_mounted
 from retention.month import tell_months
 from retention.node import RetentionNode
 from retention.orders import take_orders
@@ -18,6 +18,7 @@ from retention.survivors import keys_of
 from vms.domain.ids import CameraId, SegmentId, VolumeId
 from vms.domain.purge import Batch
 from vms.domain.retention import ClockReading, StreamRule, lease_lasts
+from vms.domain.timespan import MS_PER_HOUR
 from vms.errors import VmsError
 from vms.log import get_logger
 from vms.store import deletion_lease, purge_log, purging, stream_rules, volumes
@@ -180,7 +181,7 @@ class Deletion:
         if self._why_not_trusted(now) is not None:  # the clock moved in the middle of a pass: keys of hours to come would seem old
             return
         now_ms = now.at_ms
-        before = (now_ms - max(rule.keep_ms for rule in rules)) // purging.HOUR_MS
+        before = (now_ms - max(rule.keep_ms for rule in rules)) // MS_PER_HOUR
         hours, outlived = self._node.keys.hours(camera, before=before), self._node.keys.outlived_hours(camera, before=before)
         with self._node.index.read.begin() as connection:
             going = dict[int, dict[SegmentId, bytes]](

@@ -5,42 +5,21 @@ Footage never takes the room of the ballast: recording stops while twice as much
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from vms.config import Settings, VolumeSetting
 from vms.domain.capacity import LOW_HOURS, OVER
-from vms.domain.ids import VolumeId
 from vms.errors import VmsError
 from vms.log import get_logger
 from vms.services.capacity import headroom
 from vms.store.ballast import is_whole, let_go, make_ballast
 from vms.store.database import Engines
-from vms.store.erase import erase_published
 from vms.store.files import Volume
 
 log = get_logger(__name__)
-
-
-def erase_on(path: Path, volume: VolumeId, files: Iterable[PurePosixPath]) -> int:
-    """Erase files of a volume, sync their folders and return how many there were.
-
-    Unavailable for one that is not mounted where it was: its files would seem gone.
-    """
-    erased = erase_published(Volume.open(path, expect=volume).path, files)
-    Volume.open(path, expect=volume)  # one that fell away meanwhile has its files still
-    return erased
-
-
-def is_mounted(path: Path, volume: VolumeId) -> bool:
-    """Say whether the disk of a volume is where it was: the files of one that is away seem gone."""
-    try:
-        Volume.open(path, expect=volume)
-    except (OSError, VmsError):
-        return False
-    return True
 
 
 class Disks:

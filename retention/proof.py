@@ -16,7 +16,7 @@ from vms.domain.hold import LEAST_CLOCK_ERROR, HeldTime, protected
 from vms.domain.ids import CameraId, HoldId, SegmentId, StreamId, split_segment_id
 from vms.domain.purge import PurgeHead
 from vms.domain.retention import AT_WORK
-from vms.domain.timespan import TICKS_PER_MS, Timespan, datetime_of_ms, ms_of
+from vms.domain.timespan import MS_PER_HOUR, TICKS_PER_MS, Timespan, datetime_of_ms, ms_of
 from vms.errors import VmsError
 from vms.store import hold_replica, purge_log, purging, secrecy, segments, stream_rules, volumes
 from vms.store.files import Volume
@@ -50,7 +50,7 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
     """
     noted = node.hub.noted_purges(node.node_id)
     start_ms, end_ms = ms_of(day.start), ms_of(day.end)
-    hours = range(start_ms // purging.HOUR_MS, -(-end_ms // purging.HOUR_MS))
+    hours = range(start_ms // MS_PER_HOUR, -(-end_ms // MS_PER_HOUR))
     with node.index.read.begin() as connection:
         rules = [rule for rule in stream_rules.rules(connection) if rule.camera_id == camera_id]
         streams = [rule.stream_id for rule in rules]
@@ -73,7 +73,7 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
     over_at = None if keep_ms is None else datetime_of_ms(end_ms + keep_ms)
     broken_at = broken(chain, noted)
     free = [row for row in rows if not _is_held(row, held)]
-    left_in = {split_segment_id(one)[1] // purging.HOUR_MS for one in unknown | {row.id for row in free}}
+    left_in = {split_segment_id(one)[1] // MS_PER_HOUR for one in unknown | {row.id for row in free}}
     keys = _keys_told(node.keys.destroyed(camera_id, hours), left_in, secret)
     found = _Found(
         broken=broken_at is not None,
@@ -173,7 +173,7 @@ def _keys_told(destroyed: Mapping[int, int | None], left_in: Collection[int], se
     """Return when the key of each hour was destroyed as people are told: what is there for a sealed hold alone went long ago."""
     told = []
     for hour, at_ms in destroyed.items():
-        whole = HeldTime(hour * purging.HOUR_MS, (hour + 1) * purging.HOUR_MS)
+        whole = HeldTime(hour * MS_PER_HOUR, (hour + 1) * MS_PER_HOUR)
         told.append(0 if at_ms is None and hour not in left_in and secret.keeps_key(whole) else at_ms)
     return told
 

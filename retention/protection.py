@@ -18,14 +18,14 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from retention.disks import erase_on, is_mounted
+from retention.erasing import erase_on, is_mounted
 from retention.node import RetentionNode
 from retention.repair import is_secret
 from vms.domain.capacity import LOW_HOURS, WARN_HOURS
 from vms.domain.footage import Segment
 from vms.domain.ids import SegmentId, VolumeId, split_segment_id
 from vms.domain.retention import StreamRule
-from vms.domain.timespan import ms_of
+from vms.domain.timespan import MS_PER_HOUR, ms_of
 from vms.errors import VmsError
 from vms.log import get_logger
 from vms.services.capacity import headroom
@@ -44,7 +44,7 @@ AT_ONCE = {PlaceKind.LINK: 200, PlaceKind.COPY: 5}
 """Made while a pass waits: a copy is some tens of megabytes, written and read."""
 PAUSE = 0.1
 """Seconds between: whoever waits for its turn has it."""
-LATE_MS = 3_600_000
+LATE_MS = MS_PER_HOUR
 """Segments that a crash left are entered late, behind others of their stream."""
 
 log = get_logger(__name__)

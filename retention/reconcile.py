@@ -10,7 +10,7 @@ from contextlib import nullcontext, suppress
 from datetime import timedelta
 from itertools import islice
 
-from retention.disks import is_mounted
+from retention.erasing import is_mounted
 from retention.node import RetentionNode
 from retention.protection import Alone
 from retention.repair import repair

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState
 from vms.domain.day_proof import Verdict
@@ -142,30 +140,13 @@ STATE_SENTENCES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictWords:
-    """What became of a camera's day."""
-
-    short: str
-    sentence: str
-    wrong: bool = False
-
-
 DAY_VERDICTS = {
-    Verdict.GONE: VerdictWords(
-        "Gone", "Gone: its window is over, no hold that may be spoken of keeps any of it, and nothing else is left."
-    ),
-    Verdict.HELD: VerdictWords("Kept by a legal hold", "Its window is over, and what is left is kept by a legal hold."),
-    Verdict.KEPT: VerdictWords("Kept: its window is not over", "Kept: its window is not over, or only just."),
-    Verdict.LEFT: VerdictWords(
-        "Left, and should be gone", "Left: its window is over, no hold keeps it, and some of it is still there.", wrong=True
-    ),
-    Verdict.UNSEEN: VerdictWords(
-        "Not every disk was there", "Nothing was found, but not every volume could be looked through.", wrong=True
-    ),
-    Verdict.BROKEN: VerdictWords(
-        "The purge log was changed", "The purge log is not as it was written. What it says proves nothing from there on.", wrong=True
-    ),
+    Verdict.GONE: "Gone",
+    Verdict.HELD: "Kept by a legal hold",
+    Verdict.KEPT: "Kept: its window is not over",
+    Verdict.LEFT: "Left, and should be gone",
+    Verdict.UNSEEN: "Not every disk was there",
+    Verdict.BROKEN: "The purge log was changed",
 }
 RECORDER_AWAY = "The recorder does not answer."
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import httpx
 
 from recorder.demo.stream import Start
-from recorder.open_segment import HOUR_MS
 from tests.crash.continuity import Told, breaks
 from tests.factories import an_account, done
 from tests.processes import children_of, is_running
@@ -25,7 +24,7 @@ from tests.waiting import wait_until
 from tests.web.world import OWN_PAGE, cookie
 from vms.domain.ids import SegmentId, StreamId, split_segment_id
 from vms.domain.people import Proof, Role
-from vms.domain.timespan import Timespan, ms_of
+from vms.domain.timespan import MS_PER_HOUR, Timespan, ms_of
 from vms.media.segment_layout import whole_places
 from vms.services.check import Depth, check
 from vms.services.sessions import open_session
@@ -178,7 +177,7 @@ class Installation:
 
     def _written_since(self, since_ms: int) -> set[StreamId]:
         """Return the streams of which something was written after a moment."""
-        files = chain(iter_published(self.site.volume(), since_ms // HOUR_MS - 1), iter_parts(self.site.volume()))
+        files = chain(iter_published(self.site.volume(), since_ms // MS_PER_HOUR - 1), iter_parts(self.site.volume()))
         return {split_segment_id(file.segment)[0] for file in files if _written_ms(file) > since_ms and _records(file) > 1}
 
     def _pages_show_recording(self) -> bool:

@@ -139,3 +139,16 @@ async def test_a_stream_whose_pictures_cost_much_is_drained_after_the_others() -
     drainer.stop()
 
     assert delivered_by_then == [(1, 0), (1, 1), (2, 2)]  # behind the costly one in the first tick, before it from then on
+
+
+def test_a_stream_that_is_emptied_hands_over_what_it_has_and_what_it_breaks_is_its_own() -> None:
+    clock = DrivenClock()
+    whole, broken = Stream(clock, 0), Stream(clock, 0, delivered=refuse)
+    for stream in (whole, broken):
+        Drainer(clock).empty(stream)
+    assert (whole.drains, whole.deliveries, whole.failures) == (1, 1, [])
+    assert (broken.drains, [str(err) for err in broken.failures]) == (1, ["broken"])
+
+
+def refuse() -> None:
+    raise ValueError("broken")

@@ -8,14 +8,13 @@ import pytest
 
 from recorder.keys import KEPT_HOURS, KeyRing
 from recorder.node import open_node
-from recorder.open_segment import HOUR_MS
 from recorder.supervisor import run
 from tests.recorder.site import CLOCK, Site
 from vms.config import VolumeSetting
 from vms.domain.camera import Address, RecordingMode, Scheme, StreamConfig, StreamRole
 from vms.domain.footage import Run
 from vms.domain.ids import CameraId, DeviceId, StreamId, VolumeId
-from vms.domain.timespan import TICKS_PER_MS, ms_of
+from vms.domain.timespan import MS_PER_HOUR, TICKS_PER_MS, ms_of
 from vms.errors import Unavailable
 from vms.store import volumes
 from vms.store.batch import IndexBatch, apply_batch
@@ -51,20 +50,20 @@ def a_stream(number: int, *, camera: int) -> StreamConfig:
 
 def test_after_the_clock_was_set_back_the_keys_of_the_hours_ahead_are_due(site: Site) -> None:
     now_ms = ms_of(CLOCK.now())
-    ahead = [Run(StreamId(number), now_ms, now_ms + hours * HOUR_MS, None) for number, hours in ((5, 5), (6, 9))]
+    ahead = [Run(StreamId(number), now_ms, now_ms + hours * MS_PER_HOUR, None) for number, hours in ((5, 5), (6, 9))]
     with site.index.write.begin() as connection:
         apply_batch(connection, IndexBatch(runs=tuple(ahead)))
     node = open_node(site.settings, CLOCK)
     due = node.hours_due([a_stream(5, camera=11), a_stream(6, camera=11)])[CameraId(11)]
     node.close()
 
-    assert {now_ms // HOUR_MS + more for more in (0, 1, 5, 6, 9, 10)} <= set(due)
+    assert {now_ms // MS_PER_HOUR + more for more in (0, 1, 5, 6, 9, 10)} <= set(due)
     assert len(due) <= KEPT_HOURS
 
 
 def test_footage_ahead_of_the_clock_takes_no_other_camera_the_key_of_now(site: Site) -> None:
     now_ms = ms_of(CLOCK.now())
-    ahead = [Run(StreamId(number), now_ms, now_ms + 2 * number * HOUR_MS, None) for number in range(1, 9)]
+    ahead = [Run(StreamId(number), now_ms, now_ms + 2 * number * MS_PER_HOUR, None) for number in range(1, 9)]
     with site.index.write.begin() as connection:
         apply_batch(connection, IndexBatch(runs=tuple(ahead)))
     node = open_node(site.settings, CLOCK)

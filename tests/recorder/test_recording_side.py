@@ -10,7 +10,7 @@ import pytest
 
 from recorder.clock import WallAnchor
 from recorder.keys import KeyRing
-from recorder.open_segment import HOUR_MS, OpenSegment, hour_of
+from recorder.open_segment import OpenSegment, hour_of
 from recorder.recording import Recording
 from recorder.rtp.access_unit import UNIT_BYTES, AccessUnit
 from recorder.wire import FromWorker, Missing, Record, RunChanged, SegmentPublished
@@ -19,7 +19,7 @@ from tests.recorder.test_clock import DrivenClock
 from tests.recorder.units import parameter_sets, unit
 from vms.domain.footage import GapReason
 from vms.domain.ids import CameraId, SegmentId, StreamId, segment_id
-from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND
+from vms.domain.timespan import MS_PER_HOUR, TICKS_PER_MS, TICKS_PER_SECOND
 from vms.store.files import Volume
 
 
@@ -329,7 +329,7 @@ def test_the_run_of_a_segment_that_could_not_be_written_is_ended_with_a_reason(s
 
 def keyless_hour(studio: Studio) -> int:
     """Return where the first hour begins whose key the studio was not given, in ticks."""
-    return (hour_of(studio.now) + 3) * HOUR_MS * TICKS_PER_MS
+    return (hour_of(studio.now) + 3) * MS_PER_HOUR * TICKS_PER_MS
 
 
 def test_a_key_that_does_not_come_ends_the_run_where_it_is_recorded(tmp_path: Path) -> None:

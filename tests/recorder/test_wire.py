@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from recorder.keys import KEPT_HOURS, KeyRing
-from recorder.open_segment import HOUR_MS
 from recorder.sender_report import NTP_TO_UNIX_SECONDS, camera_clock_offset_ms
 from recorder.wire import (
     FromWorker,
@@ -26,7 +25,7 @@ from recorder.wire import (
 )
 from tests.factories import a_segment
 from vms.domain.ids import CameraId
-from vms.domain.timespan import TICKS_PER_MS
+from vms.domain.timespan import MS_PER_HOUR, TICKS_PER_MS
 
 ORDER = Record(5, 11, "Entrance", "rtsp", "10.1.2.3", 554, "/main", "viewer", "open sesame", "always", 90, "ab" * 32)
 
@@ -73,9 +72,9 @@ def test_a_key_is_found_by_the_hour_a_segment_starts_in() -> None:
     ring = KeyRing()
     ring.add(CameraId(11), 497_000, b"k" * 32)
 
-    assert ring.key(CameraId(11), 497_000 * HOUR_MS * TICKS_PER_MS) == b"k" * 32
-    assert ring.key(CameraId(11), 497_001 * HOUR_MS * TICKS_PER_MS) is None
-    assert ring.key(CameraId(12), 497_000 * HOUR_MS * TICKS_PER_MS) is None
+    assert ring.key(CameraId(11), 497_000 * MS_PER_HOUR * TICKS_PER_MS) == b"k" * 32
+    assert ring.key(CameraId(11), 497_001 * MS_PER_HOUR * TICKS_PER_MS) is None
+    assert ring.key(CameraId(12), 497_000 * MS_PER_HOUR * TICKS_PER_MS) is None
 
 
 def test_keys_of_hours_that_are_over_are_forgotten() -> None:
@@ -83,7 +82,7 @@ def test_keys_of_hours_that_are_over_are_forgotten() -> None:
     for hour in range(497_000, 497_010):
         ring.add(CameraId(11), hour, b"k" * 32)
 
-    kept = [hour for hour in range(497_000, 497_010) if ring.key(CameraId(11), hour * HOUR_MS * TICKS_PER_MS)]
+    kept = [hour for hour in range(497_000, 497_010) if ring.key(CameraId(11), hour * MS_PER_HOUR * TICKS_PER_MS)]
     assert kept == list(range(497_010 - KEPT_HOURS, 497_010))
 
 

@@ -351,7 +351,7 @@ def test_a_disk_that_falls_away_while_files_are_erased_is_not_taken_for_an_empty
             away.enter_context(_away(world))
             return erase(volume, files)
 
-        monkeypatch.setattr("retention.disks.erase_published", fall_away)
+        monkeypatch.setattr("retention.erasing.erase_published", fall_away)
         assert world.make_pass().purged == 0
         monkeypatch.undo()
         assert world.open_batches() == 1
@@ -406,7 +406,7 @@ def test_a_disk_that_refuses_stops_no_footage_of_its_streams_on_other_disks(
         return erase(volume, files)
 
     with monkeypatch.context() as patch:
-        patch.setattr("retention.disks.erase_published", refuse)
+        patch.setattr("retention.erasing.erase_published", refuse)
         for _ in range(2):  # however often it is tried: one batch waits
             passed = world.make_pass()
             assert "can't be erased" in (passed.paused or "")

@@ -15,7 +15,6 @@ from tests.factories import STREAM
 from tests.recorder.test_health import a_stream
 from tests.retention.world import DAY, World
 from tests.waiting import wait_until
-from vms.cli import retain
 from vms.clock import SystemClock
 from vms.config import VolumeSetting
 from vms.domain.camera import NodeConfiguration, RecordingMode
@@ -24,6 +23,7 @@ from vms.domain.footage import Run
 from vms.store import runs, stream_config
 from vms.store.ballast import BALLAST, ballast_bytes, is_whole
 from vms.store.index_tables import SegmentRow
+from web.words import DAY_VERDICTS
 
 
 def test_a_clock_that_was_set_back_holds_up_no_job(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,4 +91,5 @@ def test_half_a_ballast_is_made_whole(world: World) -> None:
 
 
 def test_every_verdict_has_its_sentence() -> None:
-    assert set(retain._VERDICTS) == {verdict.value for verdict in Verdict}
+    assert all(verdict.sentence for verdict in Verdict)
+    assert DAY_VERDICTS.keys() == set(Verdict)

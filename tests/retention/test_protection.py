@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
-from retention import disks
+from retention import erasing
 from retention.orders import take_orders
 from retention.proof import prove_day
 from retention.protection import LET_GO_STEPS, PROTECT_STEPS, Protected, protect
@@ -430,8 +430,10 @@ def test_what_waits_for_its_copy_can_still_be_kept_and_shown(
         if trouble == "away":
             stack.enter_context(_away(other))
         else:
-            stack.enter_context(monkeypatch.context()).setattr(disks, "erase_published", _refusing(other))
-        world.make_pass()
+            stack.enter_context(monkeypatch.context()).setattr(erasing, "erase_published", _refusing(other))
+        why = world.make_pass().paused or ""
+        assert why.startswith("Files that are due can't be erased") is (trouble == "refuses")
+        assert "hold" not in why
         begins = (START - NOW).total_seconds() + 5 * 60
         world.hub.place(2, begins, begins + 60, CAMERA)
         world.make_pass()

@@ -30,17 +30,8 @@ if TYPE_CHECKING:
     from vms.domain.purge import Purge
 
 app = typer.Typer(help="Proof of what was deleted, and of what may be there.", no_args_is_help=True)
-_VERDICTS = {
-    "gone": "Gone: its window is over, no hold that may be spoken of keeps any of it, and nothing else is left.",
-    "held": "Its window is over, and what is left is kept by a hold.",
-    "kept": "Kept: its window is not over, or only just.",
-    "left": "LEFT: its window is over, no hold keeps it, and some of it is still there. Look into the log of vms retain.",
-    "unseen": "Nothing was found, but not every volume could be looked through.",
-    "broken": "BROKEN: the purge log is not as it was written. What it says proves nothing from there on.",
-}
 Versions = Mapping[int, PolicyVersion | None]
 """Of the retention policy, by the number of the holds' clock that a purge was made under."""
-_WRONG = frozenset({"left", "unseen", "broken"})
 
 
 def retain(
@@ -105,7 +96,7 @@ def attest(
             with cli.reading(settings) as session:
                 versions = versions_for(session, found, {one.batch.hold_seq for one in proof.purges})
             _show_day(_name(found), day, proof, versions, as_json=as_json)
-            raise SystemExit(Exit.WRONG if proof.verdict in _WRONG else Exit.DONE)
+            raise SystemExit(Exit.WRONG if proof.verdict.is_wrong else Exit.DONE)
         standings = process.standings(settings, cli.clock)
         with cli.reading(settings) as session:
             known = {one.camera.id: one for one in list_cameras(session, cli.actor, removed=Removed.INCLUDED)}
@@ -155,7 +146,7 @@ def _show_day(name: str, day: str, proof: DayProof, versions: Versions, *, as_js
         print_json(_day_document(name, proof, versions))
         return
     out.print(f"{name}, {day} ({_moment(proof.day.start)} to {_moment(proof.day.end)})")
-    out.print(_VERDICTS[proof.verdict])
+    out.print(proof.verdict.sentence)
     kept = "no window was ever said" if proof.keeps_days is None else f"{proof.keeps_days:g} days, over on {_moment(proof.over_at)}"
     out.print(f"Window: {kept}. Holds that protect some of it: {', '.join(map(str, proof.held)) or 'none'}.")
     out.print(f"In the index: {proof.rows:,} segments. On the volumes: {proof.files:,} files.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -16,25 +16,36 @@ _DAY = timedelta(days=1)
 
 class Verdict(StrEnum):
     GONE = "gone"
-    """Its window is over, and nothing is left but what a sealed hold may keep: of that nobody is told, whether there is any or not."""
+    """Nothing is left but what a sealed hold may keep: of that nobody is told, whether there is any or not."""
     HELD = "held"
-    """Its window is over, and whatever is left is kept by a hold."""
     KEPT = "kept"
-    """Its window is not over, or not for so long that a pass has been."""
     LEFT = "left"
-    """Something is left that should be gone."""
     UNSEEN = "unseen"
-    """Its window is over and nothing was found, but not every volume could be looked through."""
     BROKEN = "broken"
-    """The purge log is not as it was written."""
+
+    @property
+    def is_wrong(self) -> bool:
+        return self in (Verdict.LEFT, Verdict.UNSEEN, Verdict.BROKEN)
+
+    @property
+    def sentence(self) -> str:
+        return _SENTENCES[self]
 
 
-@dataclass(frozen=True, slots=True)
-class DayProof:
-    """What became of a camera's footage of a day. Moments of the log are milliseconds since 1970."""
+_SENTENCES = {
+    Verdict.GONE: "Gone: its window is over, no hold that may be spoken of keeps any of it, and nothing else is left.",
+    Verdict.HELD: "Its window is over, and what is left is kept by a legal hold.",
+    Verdict.KEPT: "Kept: its window is not over, or only just.",
+    Verdict.LEFT: "Left: its window is over, no hold keeps it, and some of it is still there. Look into the log of vms retain.",
+    Verdict.UNSEEN: "Nothing was found, but not every volume could be looked through.",
+    Verdict.BROKEN: "The purge log is not as it was written. What it says proves nothing from there on.",
+}
 
-    camera_id: CameraId
-    day: Timespan
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayFacts:
+    """What was found of a camera's day."""
+
     verdict: Verdict
     keeps_days: float | None
     """None: no window was ever said, so everything stays."""
@@ -42,13 +53,10 @@ class DayProof:
     """When the window of the day's last moment ends."""
     held: tuple[HoldId, ...]
     """Holds that protect some of the day. What a sealed one keeps alone counts as gone, here and below."""
-    purges: tuple[Purge, ...]
     rows: int
     """Segments of the day in the index."""
     files: int
     """Files of the day on this machine's volumes, by looking for them."""
-    left: tuple[str, ...]
-    """Files among them of which the index knows nothing: a copy that was put back, a second place that was left."""
     keys_there: int
     keys_destroyed: int
     """Of the hours that begin in the day."""
@@ -60,6 +68,17 @@ class DayProof:
     """Positions that the access log knows, and that were compared."""
     unmounted: tuple[str, ...]
     """Volumes that could not be looked through."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayProof(DayFacts):
+    """The same as the camera's machine tells it. Moments of the purge log are milliseconds since 1970."""
+
+    camera_id: CameraId
+    day: Timespan
+    purges: tuple[Purge, ...]
+    left: tuple[str, ...]
+    """Files of which the index knows nothing: a copy that was put back, a second place that was left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,45 +99,20 @@ class ToldPurge:
     policy_version: PolicyVersion | None
 
 
-@dataclass(frozen=True, slots=True)
-class ToldProof:
-    """A `DayProof` as it is kept and printed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldProof(DayFacts):
+    """The same as it is kept and printed."""
 
-    verdict: Verdict
-    keeps_days: float | None
-    over_at: datetime | None
-    held: tuple[HoldId, ...]
     purges: tuple[ToldPurge, ...]
-    rows: int
-    files: int
-    keys_there: int
-    keys_destroyed: int
-    entries: int
-    broken_at: int | None
-    heads: int
-    unmounted: tuple[str, ...]
     log_entry: int | None
     """The first entry of the access log that has a position of the purge log behind the last of these purges."""
 
 
 def told(proof: DayProof, versions: Mapping[int, PolicyVersion | None], log_entry: int | None) -> ToldProof:
     """Return what is told of `proof`; `versions` of the policy by the number of the holds' clock that a purge was made under."""
-    return ToldProof(
-        verdict=proof.verdict,
-        keeps_days=proof.keeps_days,
-        over_at=proof.over_at,
-        held=proof.held,
-        purges=tuple(_told(one, versions.get(one.batch.hold_seq)) for one in proof.purges),
-        rows=proof.rows,
-        files=proof.files,
-        keys_there=proof.keys_there,
-        keys_destroyed=proof.keys_destroyed,
-        entries=proof.entries,
-        broken_at=proof.broken_at,
-        heads=proof.heads,
-        unmounted=proof.unmounted,
-        log_entry=log_entry,
-    )
+    facts = {one.name: getattr(proof, one.name) for one in fields(DayFacts)}
+    purges = tuple(_told(one, versions.get(one.batch.hold_seq)) for one in proof.purges)
+    return ToldProof(**facts, purges=purges, log_entry=log_entry)
 
 
 def _told(purge: Purge, version: PolicyVersion | None) -> ToldPurge:

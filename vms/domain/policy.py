@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from vms.domain.hours import ALL_HOURS, RecordingHours
+from vms.domain.camera import CameraDetails, RecordingMode
+from vms.domain.hours import ALL_HOURS, LocalHours, RecordingHours
 from vms.domain.ids import AreaId, BranchId, CameraId, PolicyVersion
 
 SHIPPED_FLOOR = 0
@@ -103,6 +104,15 @@ def window_at(said: Said, chain: Chain) -> Window | None:
     for place in chain[1:]:
         window = within(window, said.get(place, Days()))
     return window
+
+
+def hours_for(details: CameraDetails, said: Said) -> LocalHours | None:
+    """Return in which hours a camera is recorded by what policies say; None when it goes by none."""
+    camera = details.camera
+    if camera.recording_mode is not RecordingMode.WEEKLY:
+        return None
+    window = window_at(said, chain_of(camera.branch_id, camera.area_id, camera.id))
+    return LocalHours(ALL_HOURS if window is None else window.hours, details.branch.timezone)
 
 
 def within(above: Window, own: Days) -> Window:

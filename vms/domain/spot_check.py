@@ -60,10 +60,12 @@ class SpotCheck:
     day: Timespan
     drawn: bool
     """Nobody picked it."""
+    asked_by: str
     asked_by_name: str
     asked_at: datetime
     answered_at: datetime | None
     proof: ToldProof | None
+    """None: it waits."""
 
 
 def day_name(day: Timespan, zone: str) -> str:

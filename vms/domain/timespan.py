@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 TICKS_PER_SECOND = 90_000
 TICKS_PER_MS = TICKS_PER_SECOND // 1000
+MS_PER_HOUR = 3_600_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from vms.domain.footage import FragmentEntry
 from vms.domain.ids import CameraId, SegmentId, split_segment_id
+from vms.domain.timespan import MS_PER_HOUR
 from vms.errors import Corrupt, NotFound
 
 MAGIC = b"CUSTSEG1"
@@ -26,7 +27,6 @@ CHUNK_BYTES = 65_536
 TAG_BYTES = 16
 MAX_RECORD_BYTES = 64 * 1024 * 1024
 """Sixteen times the longest fragment the recorder makes: a longer length is not ours and is not read."""
-MS_PER_HOUR = 3_600_000
 _HEADER = struct.Struct(">8sHHI16sQQ16s")
 HEADER_BYTES = _HEADER.size
 LENGTH = struct.Struct(">I")

@@ -36,7 +36,7 @@ from vms.domain.access import Action
 from vms.domain.camera import password_aad
 from vms.domain.ids import DeviceId, NodeId, PersonId
 from vms.domain.people import AccountState, Actor
-from vms.domain.timespan import datetime_of_ms
+from vms.domain.timespan import MS_PER_HOUR, datetime_of_ms
 from vms.errors import Conflict, Corrupt, Unavailable
 from vms.services.access_log import record
 from vms.services.hub_link import LocalHub
@@ -397,7 +397,7 @@ def _few(names: list[str]) -> str:
 
 
 def _hour(since_epoch: int) -> str:
-    return f"{datetime_of_ms(since_epoch * 3_600_000):%Y-%m-%d %H:00} UTC"
+    return f"{datetime_of_ms(since_epoch * MS_PER_HOUR):%Y-%m-%d %H:00} UTC"
 
 
 def _opens(keys: Keys, sealed: bytes, aad: bytes) -> bool:

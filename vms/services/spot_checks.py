@@ -9,11 +9,10 @@ from __future__ import annotations
 import secrets
 from datetime import date, datetime
 
-from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
 from vms.domain.access import Action
-from vms.domain.day_proof import DayProof, ToldProof, told
+from vms.domain.day_proof import DayProof, told
 from vms.domain.ids import CameraId, NodeId, SpotCheckId, new_number
 from vms.domain.outcome import Refused
 from vms.domain.people import Node, Permission, Person
@@ -25,12 +24,10 @@ from vms.services.policy_standing import versions_for
 from vms.services.purge_heads import entry_behind
 from vms.services.refusals import no_such
 from vms.store import cameras, spot_checks
-from vms.store.spot_checks import StoredCheck
 
 LIST_LIMIT = 50
 MOST_WAITING = 20
 """Each makes a machine look through its volumes for a day."""
-_PROOF = TypeAdapter(ToldProof)
 
 
 def checkable(session: Session, actor: Person) -> list[Checkable]:
@@ -62,12 +59,11 @@ def pick(session: Session, actor: Person, camera_id: CameraId | None, day: str, 
 
 def list_checks(session: Session, actor: Person) -> list[SpotCheck]:
     """Return the newest checks of cameras within the actor's reach."""
-    return [_check(one) for one in spot_checks.find(session, actor.reach(Permission.DELETION_CHECK), limit=LIST_LIMIT)]
+    return spot_checks.find(session, actor.reach(Permission.DELETION_CHECK), limit=LIST_LIMIT)
 
 
 def check_for(session: Session, actor: Person, number: SpotCheckId) -> SpotCheck | Refused:
-    found = spot_checks.get(session, actor.reach(Permission.DELETION_CHECK), number)
-    return no_such("spot check") if found is None else _check(found)
+    return spot_checks.get(session, actor.reach(Permission.DELETION_CHECK), number) or no_such("spot check")
 
 
 def asked_of(session: Session, node_id: NodeId) -> list[AskedDay]:
@@ -83,7 +79,7 @@ def take_proof(session: Session, node_id: NodeId, number: SpotCheckId, proof: Da
     versions = versions_for(session, details, {one.batch.hold_seq for one in proof.purges})
     last = max((one.position for one in proof.purges), default=None)
     found = told(proof, versions, None if last is None else entry_behind(session, node_id, last))
-    if spot_checks.put_answer(session, node_id, number, _PROOF.dump_json(found).decode(), at=at):
+    if spot_checks.put_answer(session, node_id, number, found, at=at):
         detail = {"day": day_name(check.day, check.zone), "verdict": found.verdict.value, "asked_by": check.asked_by}
         record(session, actor=Node(node_id), action=Action.SPOT_CHECK_ANSWER, at=at, camera_id=check.camera_id, detail=detail)
 
@@ -96,19 +92,3 @@ def _ask(session: Session, actor: Person, camera: Checkable, day: Timespan, *, a
     detail = {"day": day_name(day, camera.zone), "how": "drawn" if by_draw else "picked"}
     record(session, actor=actor, action=Action.SPOT_CHECK_ASK, at=at, camera_id=camera.camera_id, detail=detail)
     return number
-
-
-def _check(stored: StoredCheck) -> SpotCheck:
-    return SpotCheck(
-        id=stored.id,
-        camera_id=stored.camera_id,
-        camera=stored.camera,
-        zone=stored.zone,
-        node_id=stored.node_id,
-        day=stored.day,
-        drawn=stored.drawn,
-        asked_by_name=stored.asked_by_name,
-        asked_at=stored.asked_at,
-        answered_at=stored.answered_at,
-        proof=None if stored.proof is None else _PROOF.validate_json(stored.proof),
-    )

@@ -18,11 +18,12 @@ from vms.domain.footage import INTENDED, Coverage, Run
 from vms.domain.hours import LocalHours
 from vms.domain.ids import StreamId
 from vms.domain.people import Actor
+from vms.domain.policy import hours_for
 from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
 from vms.domain.timespan import Timespan, ms_of, union
 from vms.services.cameras import list_cameras
 from vms.services.capacity import RoomDocument, room_document
-from vms.store import cameras, coverage, policies, segments, volumes
+from vms.store import coverage, policies, segments, volumes
 from vms.store.coverage import ReportedStatus
 from vms.store.timeline import timeline
 
@@ -105,12 +106,12 @@ def status_document(
                 details,
                 states.get(details.camera.streams[0].id),
                 _told(details, index, unpublished, span, now),
-                _by_the_hour(details, _told(details, index, unpublished, day, now), hours, now, cameras.hours_for(details, said)),
+                _by_the_hour(details, _told(details, index, unpublished, day, now), hours, now, recorded_in),
                 span,
                 now=now,
-                recorded_in=cameras.hours_for(details, said),
+                recorded_in=recorded_in,
             )
-            for details in found
+            for details, recorded_in in ((one, hours_for(one, said)) for one in found)
         ],
         volumes=[] if index is None else _volumes(index, now),
         room=None if headroom is None else room_document(headroom, headroom.watermark()),

@@ -18,15 +18,14 @@ from vms.domain.camera import (
     Device,
     NodeConfiguration,
     Pause,
-    RecordingMode,
     Stream,
     StreamConfig,
     StreamRole,
 )
-from vms.domain.hours import ALL_HOURS, LocalHours
+from vms.domain.hours import LocalHours
 from vms.domain.ids import AreaId, BranchId, CameraId, DeviceId, NodeId, StreamId
 from vms.domain.names import name_key
-from vms.domain.policy import Said, chain_of, window_at
+from vms.domain.policy import hours_for
 from vms.domain.reach import Reach
 from vms.errors import Conflict, NotFound
 from vms.store import nodes, policies
@@ -114,15 +113,6 @@ def configuration(session: Session, node: NodeId) -> NodeConfiguration:
     recorded = _details(session, and_(DeviceRow.node_id == node, CameraRow.removed_at.is_(None)))
     said = policies.said(session)
     return NodeConfiguration(version, tuple(config for details in recorded for config in stream_configs(details, hours_for(details, said))))
-
-
-def hours_for(details: CameraDetails, said: Said) -> LocalHours | None:
-    """Return in which hours a camera is recorded by what policies say; None when it goes by none."""
-    camera = details.camera
-    if camera.recording_mode is not RecordingMode.WEEKLY:
-        return None
-    window = window_at(said, chain_of(camera.branch_id, camera.area_id, camera.id))
-    return LocalHours(ALL_HOURS if window is None else window.hours, details.branch.timezone)
 
 
 def stream_configs(details: CameraDetails, hours: LocalHours | None = None) -> tuple[StreamConfig, ...]:

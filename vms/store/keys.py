@@ -49,7 +49,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
 from vms.crypto import KEY_BYTES, KeySource, first_fitting, random_bytes
 from vms.domain.ids import CameraId, SegmentId, split_segment_id
-from vms.domain.timespan import ms_of
+from vms.domain.timespan import MS_PER_HOUR, ms_of
 from vms.errors import ConfigError, Unavailable
 from vms.log import get_logger
 from vms.store.database import linked_sqlite, refuse_old_sqlite
@@ -67,7 +67,6 @@ REWRAP_PAGE = 500
 """Keys in one commit of a rotation: the recorder waits that long at most when it needs a new hour's."""
 _KEK_CHECK = b"custodian key store check value."
 """Wrapped under the key-encryption key in each copy: a wrong one is found out before any key is made with it."""
-_HOUR_MS = 3_600_000
 
 log = get_logger(__name__)
 
@@ -175,7 +174,7 @@ class KeyStore:
     def forget(self, camera: CameraId, segments: Iterable[SegmentId]) -> None:
         """Destroy the keys that these segments of a camera were left; most were left none, since that of their hour is there."""
         going = set(segments)
-        names = list(dict.fromkeys((camera, split_segment_id(one)[1] // _HOUR_MS) for one in going))
+        names = list(dict.fromkeys((camera, split_segment_id(one)[1] // MS_PER_HOUR) for one in going))
         with self._writing() as (first, second):
             held = first.entries(names), second.entries(names)
             failpoint("keys:forget:a")

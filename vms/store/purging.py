@@ -27,7 +27,7 @@ from vms.domain.ids import CameraId, SegmentId, StreamId, VolumeId, segment_id
 from vms.domain.purge import Batch, Purge, root_of
 from vms.domain.retention import ClockReading, StreamRule, free_times, lease_lasts, why_not_trusted
 from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
-from vms.domain.timespan import TICKS_PER_MS
+from vms.domain.timespan import MS_PER_HOUR, TICKS_PER_MS
 from vms.store import deletion_lease, hold_replica, purge_log, secrecy, segments, stream_rules, volumes
 from vms.store.database import Driver
 from vms.store.index_tables import GapRow, RunRow, SegmentRow, SegmentSideRow, VolumeRow
@@ -39,10 +39,9 @@ MOST_AT_ONCE = 500
 STREAMS_AT_ONCE = 4
 """Streams in one transaction: a pass has a few minutes of each, and a commit takes as long for one as for these."""
 PURGE_STEPS = ("retain:condemn", "retain:erase", "retain:purge")
-HOUR_MS = 3_600_000
 _OPEN_MS = OPEN_SEGMENT_ALLOWANCE // timedelta(milliseconds=1)
 """A segment that begins in an hour may end so much after it, and what was not published yet has no row: its key is needed still."""
-_SHORTEST_MS = 24 * HOUR_MS
+_SHORTEST_MS = 24 * MS_PER_HOUR
 """No window is shorter than a day."""
 _END_TICKS = SegmentRow.start_ticks + SegmentRow.duration
 
@@ -209,7 +208,7 @@ def empty_hours(connection: Connection, camera_id: CameraId, hours: Sequence[int
     found = [
         hour
         for hour in hours
-        if any((start is None or start <= hour * HOUR_MS) and (hour + 1) * HOUR_MS + _OPEN_MS <= end for start, end in free)
+        if any((start is None or start <= hour * MS_PER_HOUR) and (hour + 1) * MS_PER_HOUR + _OPEN_MS <= end for start, end in free)
     ]
     streams = [*(rule.stream_id for rule in mine), *_without_rule(connection)]
     return [hour for hour in found if not _holds_footage(connection, streams, hour)]
@@ -228,7 +227,7 @@ def partly_held(connection: Connection, camera_id: CameraId, hours: Sequence[int
     held = joined(protected(one, LEAST_CLOCK_ERROR) for one in hold_replica.of_camera(connection, camera_id))
     streams, unruled, found = tuple(rule.stream_id for rule in mine), _without_rule(connection), list[PartlyHeld]()
     for hour in hours:
-        past, whole = (hour + 1) * HOUR_MS + _OPEN_MS <= before_ms, HeldTime(hour * HOUR_MS, (hour + 1) * HOUR_MS)
+        past, whole = (hour + 1) * MS_PER_HOUR + _OPEN_MS <= before_ms, HeldTime(hour * MS_PER_HOUR, (hour + 1) * MS_PER_HOUR)
         if not past or any(one.contains(whole) for one in held) or _holds_footage(connection, unruled, hour):
             continue
         left = _left_of(connection, streams, hour, held)
@@ -239,7 +238,7 @@ def partly_held(connection: Connection, camera_id: CameraId, hours: Sequence[int
 
 def _left_of(connection: Connection, streams: Sequence[StreamId], hour: int, held: Sequence[HeldTime]) -> tuple[Segment, ...] | None:
     """Return the segments that begin in an hour; None unless each is there and protected."""
-    left = [row for stream in streams for row in segments.began_in(connection, stream, hour * HOUR_MS, (hour + 1) * HOUR_MS)]
+    left = [row for stream in streams for row in segments.began_in(connection, stream, hour * MS_PER_HOUR, (hour + 1) * MS_PER_HOUR)]
     kept = (row.state is SegmentState.LIVE and any(one.overlaps(row.start_ticks, row.end_ticks) for one in held) for row in left)
     return tuple(left) if all(kept) else None
 
@@ -251,7 +250,7 @@ def _without_rule(connection: Connection) -> list[StreamId]:
 
 
 def _holds_footage(connection: Connection, streams: Sequence[StreamId], hour: int) -> bool:
-    inside = SegmentRow.start_ms.between(hour * HOUR_MS, (hour + 1) * HOUR_MS - 1)
+    inside = SegmentRow.start_ms.between(hour * MS_PER_HOUR, (hour + 1) * MS_PER_HOUR - 1)
     return connection.scalar(select(SegmentRow.start_ms).where(SegmentRow.stream_id.in_(streams), inside).limit(1)) is not None
 
 

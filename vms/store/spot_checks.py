@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, func, insert, select, true, update
 from sqlalchemy.orm import Session
 
+from vms.domain.day_proof import ToldProof
 from vms.domain.ids import CameraId, NodeId, SpotCheckId
 from vms.domain.people import Person
 from vms.domain.reach import Reach
-from vms.domain.spot_check import AskedDay, Checkable
+from vms.domain.spot_check import AskedDay, Checkable, SpotCheck
 from vms.domain.timespan import Timespan
 from vms.store.central_tables import BranchRow, CameraRow, DeviceRow
 from vms.store.proof_tables import SpotCheckRow
 from vms.store.reach import cameras_within
 
-
-@dataclass(frozen=True, slots=True)
-class StoredCheck:
-    id: SpotCheckId
-    camera_id: CameraId
-    camera: str
-    """Branch and name."""
-    zone: str
-    node_id: NodeId
-    day: Timespan
-    drawn: bool
-    asked_by: str
-    asked_by_name: str
-    asked_at: datetime
-    answered_at: datetime | None
-    proof: str | None
-    """JSON."""
+_PROOF = TypeAdapter(ToldProof)
 
 
 def checkable(session: Session, reach: Reach | None) -> list[Checkable]:
@@ -67,10 +52,10 @@ def add(session: Session, number: SpotCheckId, camera: Checkable, day: Timespan,
     )
 
 
-def put_answer(session: Session, node_id: NodeId, number: SpotCheckId, proof: str, *, at: datetime) -> bool:
+def put_answer(session: Session, node_id: NodeId, number: SpotCheckId, proof: ToldProof, *, at: datetime) -> bool:
     """Store what a machine found; False when it was not asked that, or has answered."""
     mine = (SpotCheckRow.id == number, SpotCheckRow.node_id == node_id, SpotCheckRow.answered_at.is_(None))
-    answered = update(SpotCheckRow).where(*mine).values(answered_at=at, proof=proof).returning(SpotCheckRow.id)
+    answered = update(SpotCheckRow).where(*mine).values(answered_at=at, proof=_PROOF.dump_json(proof).decode()).returning(SpotCheckRow.id)
     return session.scalar(answered) is not None
 
 
@@ -85,16 +70,16 @@ def count_waiting(session: Session) -> int:
     return session.scalar(select(func.count()).where(SpotCheckRow.answered_at.is_(None))) or 0
 
 
-def find(session: Session, reach: Reach | None, *, limit: int) -> list[StoredCheck]:
+def find(session: Session, reach: Reach | None, *, limit: int) -> list[SpotCheck]:
     """Return checks of cameras within `reach`, the newest first."""
     return _found(session, reach, true(), limit)
 
 
-def get(session: Session, reach: Reach | None, number: SpotCheckId) -> StoredCheck | None:
+def get(session: Session, reach: Reach | None, number: SpotCheckId) -> SpotCheck | None:
     return next(iter(_found(session, reach, SpotCheckRow.id == number, 1)), None)
 
 
-def _found(session: Session, reach: Reach | None, which: ColumnElement[bool], limit: int) -> list[StoredCheck]:
+def _found(session: Session, reach: Reach | None, which: ColumnElement[bool], limit: int) -> list[SpotCheck]:
     query = (
         select(SpotCheckRow, CameraRow.name, BranchRow.name, BranchRow.timezone)
         .join(CameraRow, CameraRow.id == SpotCheckRow.camera_id)
@@ -104,7 +89,7 @@ def _found(session: Session, reach: Reach | None, which: ColumnElement[bool], li
         .limit(limit)
     )
     return [
-        StoredCheck(
+        SpotCheck(
             id=SpotCheckId(row.id),
             camera_id=CameraId(row.camera_id),
             camera=f"{branch}/{camera}",
@@ -116,7 +101,7 @@ def _found(session: Session, reach: Reach | None, which: ColumnElement[bool], li
             asked_by_name=row.asked_by_name,
             asked_at=row.asked_at,
             answered_at=row.answered_at,
-            proof=row.proof,
+            proof=None if row.proof is None else _PROOF.validate_json(row.proof),
         )
         for row, camera, branch, zone in session.execute(query)
     ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from vms.domain.outcome import Refused
+from vms.domain.people import Person
 from vms.services.certificate_pdf import certificate_pdf
 from vms.services.deletion_certificates import certificate_for
+from vms.store.deletion_certificates import StoredCertificate
 from web.deps import Rx
 from web.errors import refusal
 from web.permissions import DeletionChecker
@@ -17,27 +21,23 @@ router = APIRouter(prefix="/deletion-certificates")
 
 @router.get("/{month}.json")
 def certificate_as_json(month: str, person: DeletionChecker, rx: Rx, request: Request) -> Response:
-    found = certificate_for(rx, person, month)
-    if isinstance(found, Refused):
-        return refusal(request, found, person=person)
-    return _file(found.document.encode(), "application/json", f"deletion-{found.month}.json")
+    return _handed_out(certificate_for(rx, person, month), person, request, "application/json", lambda one: one.document.encode())
 
 
 @router.get("/{month}.note")
 def signature_of_certificate(month: str, person: DeletionChecker, rx: Rx, request: Request) -> Response:
-    found = certificate_for(rx, person, month)
-    if isinstance(found, Refused):
-        return refusal(request, found, person=person)
-    return _file(found.note.encode(), "text/plain; charset=utf-8", f"deletion-{found.month}.note")
+    return _handed_out(certificate_for(rx, person, month), person, request, "text/plain; charset=utf-8", lambda one: one.note.encode())
 
 
 @router.get("/{month}.pdf")
 def certificate_on_paper(month: str, person: DeletionChecker, rx: Rx, request: Request) -> Response:
-    found = certificate_for(rx, person, month)
+    return _handed_out(certificate_for(rx, person, month), person, request, "application/pdf", certificate_pdf)
+
+
+def _handed_out(
+    found: StoredCertificate | Refused, person: Person, request: Request, kind: str, content: Callable[[StoredCertificate], bytes]
+) -> Response:
     if isinstance(found, Refused):
         return refusal(request, found, person=person)
-    return _file(certificate_pdf(found), "application/pdf", f"deletion-{found.month}.pdf")
-
-
-def _file(content: bytes, kind: str, name: str) -> Response:
-    return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+    name = f"deletion-{found.month}.{request.url.path.rpartition('.')[2]}"
+    return Response(content(found), media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})

@@ -69,7 +69,6 @@ def spot_check_sheet(number: PathId, person: DeletionChecker, site: TheSite, rx:
     context = shell(site, person, path=request.url.path) | {
         "check": check,
         "proof": check.proof,
-        "verdict": DAY_VERDICTS[check.proof.verdict] if check.proof else None,
         "asks_again": check.proof is None and site.clock.now() < check.asked_at + ASKS_AGAIN,
     }
     return site.pages.render("spot_check.html", context, person=person)

@@ -51,7 +51,7 @@ def test_a_volume_that_is_not_mounted_is_a_violation_and_stops_nothing(tmp_path:
     assert "mount it" in violation["detail"]
 
 
-def test_check_gives_held_footage_its_file_back_and_says_so(tmp_path: Path) -> None:
+def test_check_gives_held_footage_its_file_back_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = install(tmp_path / "data", Installation(DISTRICT), actor=CONSOLE, clock=SystemClock())
     index, volume = make_engines(settings.index_path), Volume.open(settings.volumes[0].path)
     with closing(KeyStore.open(settings.keys1_path, settings.keys2_path, KeyFiles(settings.kek_path))) as keys:
@@ -72,6 +72,12 @@ def test_check_gives_held_footage_its_file_back_and_says_so(tmp_path: Path) -> N
     index.dispose()
     assert link_place(volume, row.id)
     path.unlink()
+    with monkeypatch.context() as another:
+        another.setattr("retention.process.os.geteuid", lambda: settings.data_dir.stat().st_uid + 1)
+        answer = CliRunner().invoke(app, ["--data", str(settings.data_dir), "check"])
+    assert answer.exit_code == 1
+    assert "are given back by the account that owns" in " ".join(answer.output.split())
+    assert not path.exists()
     answer = CliRunner().invoke(app, ["--data", str(settings.data_dir), "check"])
     assert (answer.exit_code, "Index and files agree." in answer.output) == (0, True)
     assert f"{row.id}: its file was gone or damaged and is back" in " ".join(answer.output.split())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from vms.errors import Corrupt
+from vms.store.migrations.checks import change_check
 
 revision = "0017"
 down_revision = "0016"
@@ -26,36 +26,9 @@ NOW_US = {"sqlite": "unixepoch() * 1000000", "postgresql": "(extract(epoch FROM 
 
 
 def upgrade() -> None:
-    _allow_the_act()
+    change_check("proposal", "ck_proposal_act", BEFORE, ACTS)
     _make_tables()
     _take_over_the_days()
-
-
-def _allow_the_act() -> None:
-    if op.get_bind().dialect.name == "sqlite":
-        _rewrite_the_check()
-    else:
-        op.drop_constraint(op.f("ck_proposal_act"), "proposal")
-        op.create_check_constraint(op.f("ck_proposal_act"), "proposal", ACTS)
-
-
-def _rewrite_the_check() -> None:
-    """Change the CHECK where SQLite keeps it, as its manual says for what does not touch the rows (lang_altertable, section 7).
-
-    Making the table anew, as for the holds, would drop a table that delegations point to.
-    """
-    connection = op.get_bind()
-    schema_version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
-    connection.exec_driver_sql("PRAGMA writable_schema = ON")
-    table = sa.table("sqlite_schema", sa.column("type"), sa.column("name"), sa.column("sql"))
-    changed = 0
-    for before in BEFORE:
-        one = sa.and_(table.c.type == "table", table.c.name == "proposal", table.c.sql.contains(before))
-        changed += connection.execute(sa.update(table).where(one).values(sql=sa.func.replace(table.c.sql, before, ACTS))).rowcount
-    if changed != 1:
-        raise Corrupt("The table proposal is not as this program made it. Restore the central database from a backup.")
-    connection.exec_driver_sql(f"PRAGMA schema_version = {schema_version + 1}")
-    connection.exec_driver_sql("PRAGMA writable_schema = OFF")
 
 
 def _make_tables() -> None:
