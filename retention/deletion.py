@@ -192,7 +192,7 @@ class Deletion:
         going |= {held.hour: left for held in partly if (left := keys_of(self._node, held, places)) is not None}
         for at in range(0, len(going), KEYS_AT_ONCE):
             page = dict(islice(going.items(), at, at + KEYS_AT_ONCE))
-            self._node.keys.destroy_but({(camera, hour): left for hour, left in page.items()}, at=self._node.clock.now())
+            self._node.keys.destroy({(camera, hour): left for hour, left in page.items()}, at=self._node.clock.now())
             passed.keys_destroyed += len(page)
 
     def _open_batches(self) -> list[Batch]:

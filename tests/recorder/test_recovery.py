@@ -290,7 +290,7 @@ def test_a_file_whose_key_is_destroyed_is_left_where_it_is(crash: Crash) -> None
     (part,) = crash.parts()
     now = CLOCK.now()
     for hour in range(hour_of(ticks_of(now)) - 1, hour_of(ticks_of(now)) + 2):
-        crash.node.keys.destroy(CAMERA, hour, at=now)
+        crash.node.keys.destroy({(CAMERA, hour): {}}, at=now)
 
     done = crash.recover()
 

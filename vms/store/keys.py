@@ -142,18 +142,11 @@ class KeyStore:
             failpoint("keys:create:c")
         return {name: key for name, entry in merged.items() if (key := self._opened(entry.wrapped)) is not None}
 
-    def destroy(self, camera: CameraId, hour: int, *, at: datetime) -> None:
-        """Destroy a key in both copies and leave a tombstone; again, or for a key that never was, it is destroyed all the same."""
-        self.destroy_all([(camera, hour)], at=at)
+    def destroy(self, survivors: Mapping[KeyName, Mapping[SegmentId, bytes]], *, at: datetime) -> None:
+        """Destroy the keys of these hours in both copies; in the same commit each of the segments named keeps one that opens it alone.
 
-    def destroy_all(self, names: Iterable[KeyName], *, at: datetime) -> None:
-        """Do what `destroy` does for many keys, with one commit in each copy; nothing outlives them."""
-        self.destroy_but({name: {} for name in names}, at=at)
-
-    def destroy_but(self, survivors: Mapping[KeyName, Mapping[SegmentId, bytes]], *, at: datetime) -> None:
-        """Destroy the keys of these hours; in the same commit each of the segments named keeps a key of its own, which opens it alone.
-
-        Of an hour whose key is destroyed already, survivors that are not named go; none is added.
+        A key that never was is destroyed all the same. Of an hour whose key is destroyed already, survivors that are not named go, and
+        none is added.
         """
         with self._writing() as (first, second):
             held = first.entries(survivors), second.entries(survivors)

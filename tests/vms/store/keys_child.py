@@ -26,8 +26,8 @@ if __name__ == "__main__":
         case "create":
             store.ensure(CAMERA, [1, 2])
         case "destroy":
-            store.destroy(CAMERA, 1, at=DESTROYED_AT)
+            store.destroy({(CAMERA, 1): {}}, at=DESTROYED_AT)
         case "outlive":
-            store.destroy_but({(CAMERA, 1): OWN_KEYS}, at=DESTROYED_AT)
+            store.destroy({(CAMERA, 1): OWN_KEYS}, at=DESTROYED_AT)
         case _:
             store.forget(CAMERA, SEGMENTS[:1])

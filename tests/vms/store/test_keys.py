@@ -63,7 +63,7 @@ def test_a_destroyed_key_is_gone_from_both_files_and_stays_gone(copies: Copies) 
         wrapped = rows(copies.one)[CAMERA, 1]
         assert wrapped is not None
         assert wrapped in copies.one.read_bytes()
-        store.destroy(CAMERA, 1, at=DESTROYED_AT)
+        store.destroy({(CAMERA, 1): {}}, at=DESTROYED_AT)
         assert store.hour_key(CAMERA, 1) is None
         assert store.hour_key(CAMERA, 1, create=True) is None
         assert store.ensure(CAMERA, [1, 2]).keys() == {2}
@@ -75,7 +75,7 @@ def test_a_destroyed_key_is_gone_from_both_files_and_stays_gone(copies: Copies) 
 def test_destroying_again_or_ahead_leaves_a_tombstone(copies: Copies) -> None:
     with copies.store() as store:
         for _ in range(2):
-            store.destroy(CAMERA, 9, at=DESTROYED_AT)
+            store.destroy({(CAMERA, 9): {}}, at=DESTROYED_AT)
         assert store.hour_key(CAMERA, 9, create=True) is None
     assert rows(copies.one) == rows(copies.two) == {(CAMERA, 9): None}
 
@@ -112,7 +112,7 @@ def test_the_next_call_mends_what_one_thatfailed_left(copies: Copies, step: str)
     with copies.store() as store, copies.store() as other:
         store.ensure(CAMERA, [1])
         with armed(step, fail), pytest.raises(Failed):
-            store.ensure(CAMERA, [1, 2]) if step in CREATE_STEPS else store.destroy(CAMERA, 1, at=DESTROYED_AT)
+            store.ensure(CAMERA, [1, 2]) if step in CREATE_STEPS else store.destroy({(CAMERA, 1): {}}, at=DESTROYED_AT)
         found = other.ensure(CAMERA, [1, 2])
         assert found == store.ensure(CAMERA, [1, 2])
         assert found.keys() == ({2} if step in DESTROY_STEPS[1:] else {1, 2})
@@ -123,7 +123,7 @@ def test_look_ups_see_a_destruction_as_soon_as_the_first_copy_has_it(copies: Cop
     with copies.store() as store, copies.store() as other:
         store.ensure(CAMERA, [1])
         with armed("keys:destroy:b", fail), pytest.raises(Failed):
-            store.destroy(CAMERA, 1, at=DESTROYED_AT)
+            store.destroy({(CAMERA, 1): {}}, at=DESTROYED_AT)
         assert other.hour_key(CAMERA, 1) is None
 
 
@@ -131,7 +131,7 @@ def test_look_ups_see_a_destruction_as_soon_as_the_first_copy_has_it(copies: Cop
 def test_a_lost_copy_is_made_again_from_the_other(copies: Copies, lost: str) -> None:
     with copies.store() as store:
         keys = store.ensure(CAMERA, [1, 2])
-        store.destroy(CAMERA, 2, at=DESTROYED_AT)
+        store.destroy({(CAMERA, 2): {}}, at=DESTROYED_AT)
     (copies.one if lost == "one" else copies.two).unlink()
     with copies.store() as store:
         assert store.hour_key(CAMERA, 1) == keys[1]
@@ -146,7 +146,7 @@ def test_a_copy_restored_from_an_old_backup_brings_no_destroyed_key_back(copies:
         store.ensure(CAMERA, [1])
     shutil.copy(path, tmp_path / "backup")
     with copies.store() as store:
-        store.destroy(CAMERA, 1, at=DESTROYED_AT)
+        store.destroy({(CAMERA, 1): {}}, at=DESTROYED_AT)
         later = store.ensure(CAMERA, [2])
     shutil.copy(tmp_path / "backup", path)
     with copies.store() as store:
@@ -259,7 +259,7 @@ def test_a_store_opens_with_either_of_two_keys_and_wraps_what_is_new_under_the_n
 
 def test_a_rotated_store_opens_with_the_new_key_alone_and_holds_the_same_keys(copies: Copies) -> None:
     with copies.store(KEK) as store:
-        store.destroy(CAMERA, 9, at=DESTROYED_AT)
+        store.destroy({(CAMERA, 9): {}}, at=DESTROYED_AT)
         keys = store.ensure(CAMERA, range(4))
     with copies.store(KEK, NEXT) as store:
         assert store.rewrap() == Rewrapped((CAMERA, 3), 4)
@@ -277,7 +277,7 @@ def test_what_a_key_does_not_open_in_either_copy_is_named(copies: Copies, monkey
     monkeypatch.setattr("vms.store.keys.REWRAP_PAGE", 2)
     with copies.store(KEK) as store:
         store.ensure(CAMERA, range(5))
-        store.destroy(CAMERA, 2, at=DESTROYED_AT)
+        store.destroy({(CAMERA, 2): {}}, at=DESTROYED_AT)
     left = {(CAMERA, hour) for hour in (0, 1, 3, 4)}
     with copies.store(KEK, NEXT) as store:
         assert store.unopenable((NEXT,)) == left

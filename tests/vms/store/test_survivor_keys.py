@@ -31,7 +31,7 @@ def outlived(copies: Copies) -> Copies:
     """An hour whose key three segments outlive, and one with its key."""
     with copies.store() as store:
         store.ensure(CAMERA, [1, 2])
-        store.destroy_but({HOUR: OWN_KEYS}, at=DESTROYED_AT)
+        store.destroy({HOUR: OWN_KEYS}, at=DESTROYED_AT)
     return copies
 
 
@@ -50,7 +50,7 @@ def test_segments_keep_keys_of_their_own_when_that_of_their_hour_goes(copies: Co
         wrapped = rows(copies.one)[HOUR]
         assert wrapped is not None
         assert _left(store) == {}
-        store.destroy_but({HOUR: OWN_KEYS}, at=DESTROYED_AT)
+        store.destroy({HOUR: OWN_KEYS}, at=DESTROYED_AT)
         assert (store.hour_key(*HOUR), _left(store)) == (None, OWN_KEYS)
         assert store.hour_key(*HOUR, create=True) is None
     with copies.store() as again:
@@ -87,15 +87,15 @@ def test_forgetting_a_segment_leaves_the_key_of_an_hour_that_is_there(copies: Co
 def test_an_hour_that_is_destroyed_for_good_takes_the_survivors_with_it_and_keeps_the_day_of_its_tombstone(outlived: Copies) -> None:
     with outlived.store() as store:
         before = store.destroyed(CAMERA, [1])
-        store.destroy(*HOUR, at=DESTROYED_AT.replace(year=2027))
+        store.destroy({HOUR: {}}, at=DESTROYED_AT.replace(year=2027))
         assert (_left(store), store.outlived_hours(CAMERA, before=9), store.destroyed(CAMERA, [1])) == ({}, [], before)
     assert survivors(outlived.one) == survivors(outlived.two) == {}
 
 
 def test_nothing_is_added_to_an_hour_whose_key_is_destroyed(copies: Copies) -> None:
     with copies.store() as store:
-        store.destroy(*HOUR, at=DESTROYED_AT)
-        store.destroy_but({HOUR: OWN_KEYS}, at=DESTROYED_AT)
+        store.destroy({HOUR: {}}, at=DESTROYED_AT)
+        store.destroy({HOUR: OWN_KEYS}, at=DESTROYED_AT)
         assert _left(store) == {}
 
 
@@ -126,8 +126,8 @@ def test_the_next_call_carries_out_a_destruction_that_failed(copies: Copies, ste
     with copies.store() as store, copies.store() as other:
         store.ensure(CAMERA, [1])
         with armed(step, fail), pytest.raises(Failed):
-            store.destroy_but({HOUR: OWN_KEYS}, at=DESTROYED_AT)
-        other.destroy_but({HOUR: OWN_KEYS}, at=DESTROYED_AT)
+            store.destroy({HOUR: OWN_KEYS}, at=DESTROYED_AT)
+        other.destroy({HOUR: OWN_KEYS}, at=DESTROYED_AT)
         assert _left(store) == OWN_KEYS
         assert (rows(copies.one), survivors(copies.one)) == (rows(copies.two), survivors(copies.two))
 
@@ -150,7 +150,7 @@ def test_a_copy_restored_from_an_old_backup_brings_nothing_back(copies: Copies, 
         store.ensure(CAMERA, [1])
         if of == "the hour":
             shutil.copy(path, tmp_path / "backup")
-        store.destroy_but({HOUR: OWN_KEYS}, at=DESTROYED_AT)
+        store.destroy({HOUR: OWN_KEYS}, at=DESTROYED_AT)
         if of == "the survivors":
             shutil.copy(path, tmp_path / "backup")
         store.forget(CAMERA, SEGMENTS[:1])
@@ -231,7 +231,7 @@ def test_a_store_of_before_segments_could_outlive_their_hour_is_brought_up_to_da
             connection.execute("UPDATE store SET format = 1")
     with copies.store() as store:
         assert store.ensure(CAMERA, [1]) == keys
-        store.destroy_but({HOUR: OWN_KEYS}, at=DESTROYED_AT)
+        store.destroy({HOUR: OWN_KEYS}, at=DESTROYED_AT)
         assert _left(store) == OWN_KEYS
     for path in (copies.one, copies.two):
         with raw(path) as connection:
