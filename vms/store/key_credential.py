@@ -65,7 +65,7 @@ class KeyCredential:
         return self._held
 
     def is_there(self) -> bool:
-        """It is, or whoever asks for it is told why not."""
+        """Say yes: whether systemd handed it over is told where it is read."""
         return True
 
     def is_rotating(self) -> bool:

@@ -22,6 +22,7 @@ from vms.store.hold_replica import PROTECTED_UNTIL
 from vms.store.index_tables import ReplicaRow, SegmentRow, VolumeRow
 from vms.store.retention_tables import ProtectedPlaceRow
 
+_LONGEST_MS = MS_PER_HOUR
 """No segment lasts so long."""
 _ENDLESS_MS = 1 << 53
 _END_TICKS = SegmentRow.start_ticks + SegmentRow.duration
@@ -57,7 +58,7 @@ def wanting(
     mine = and_(SegmentRow.stream_id == rule.stream_id, SegmentRow.state == SegmentState.LIVE.value, there, ~made)
     found: list[int] = []
     for held in _held(connection, rule.camera_id):
-        first = max(since_ms, held.start_ms - MS_PER_HOUR, found[-1] + 1 if found else 0)
+        first = max(since_ms, held.start_ms - _LONGEST_MS, found[-1] + 1 if found else 0)
         inside = [SegmentRow.start_ms >= first, held.start_ms * TICKS_PER_MS < _END_TICKS]
         if held.end_ms is not None:
             inside.append(SegmentRow.start_ms < held.end_ms)
