@@ -69,16 +69,17 @@ def undecided(session: Session, person: Person) -> list[LegalHold]:
     """
     if not person.may(Permission.HOLD_PLACE):
         return []
-    protecting = holds.unreleased(session)
-    waits = {one.subject for one in waiting_of(session, Act.HOLD_RELEASE)}
-    open_ones = [one for one in protecting if _is_open(one) and one.placed_by != person.label and one.id not in waits]
-    lasting = [one for one in protecting if one.kind is not HoldKind.PROVISIONAL and one.ending is None]
-    mine = reach(person, Permission.HOLD_PLACE)
-    return [one for one in open_ones if holds.get(session, mine, one.id) and not any(_stands_in(session, other, one) for other in lasting)]
-
-
-def _is_open(hold: LegalHold) -> bool:
-    return hold.kind is HoldKind.PROVISIONAL and hold.ending is None
+    provisional = holds.unreleased(session, kind=HoldKind.PROVISIONAL)
+    by_others = [one for one in provisional if one.ending is None and one.placed_by != person.label]
+    if not by_others:
+        return []  # as on nearly every page
+    waits, mine = {one.subject for one in waiting_of(session, Act.HOLD_RELEASE)}, reach(person, Permission.HOLD_PLACE)
+    lasting = [one for one in holds.unreleased(session) if one.kind is not HoldKind.PROVISIONAL and one.ending is None]
+    return [
+        one
+        for one in by_others
+        if one.id not in waits and holds.get(session, mine, one.id) and not any(_stands_in(session, other, one) for other in lasting)
+    ]
 
 
 def _stands_in(session: Session, other: LegalHold, hold: LegalHold) -> bool:
@@ -108,7 +109,7 @@ def _drawn_up(person: Person, cameras: frozenset[CameraId], reason: str, at: dat
 
 def _open_of(session: Session, person: Person, at: datetime) -> list[LegalHold]:
     """Return what the person keeps so, and nobody let lapse yet."""
-    mine = (one for one in holds.unreleased(session) if one.placed_by == person.label and one.kind is HoldKind.PROVISIONAL)
+    mine = (one for one in holds.unreleased(session, kind=HoldKind.PROVISIONAL) if one.placed_by == person.label)
     return [one for one in mine if one.expires_at is not None and one.expires_at > at]
 
 

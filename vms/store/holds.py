@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
-from vms.domain.hold import HeldTime, HoldScope
+from vms.domain.hold import HeldTime, HoldKind, HoldScope
 from vms.domain.ids import AreaId, BranchId, CameraId, HoldId, MatterId, NodeId
 from vms.domain.legal_hold import LAPSE_GRACE, Ending, HeldCamera, LegalHold, Proposed, Seal, Sealed
 from vms.domain.reach import Reach
@@ -149,9 +149,10 @@ def due(session: Session, at: datetime, sealed: Sealed = Sealed.LEFT_OUT) -> lis
     return _found(session, and_(_among(sealed), LegalHoldRow.released_at.is_(None), or_(LegalHoldRow.ending_at <= at, lapsed)))
 
 
-def unreleased(session: Session, sealed: Sealed = Sealed.LEFT_OUT) -> list[LegalHold]:
-    """Return every hold that protects, oldest first."""
-    return _found(session, and_(_among(sealed), LegalHoldRow.released_at.is_(None)))
+def unreleased(session: Session, sealed: Sealed = Sealed.LEFT_OUT, *, kind: HoldKind | None = None) -> list[LegalHold]:
+    """Return every hold that protects, oldest first; of one `kind` alone if that is given."""
+    wanted = true() if kind is None else LegalHoldRow.kind == kind
+    return _found(session, and_(_among(sealed), LegalHoldRow.released_at.is_(None), wanted))
 
 
 def coming_to(session: Session, place: Place, *, after_ms: int) -> list[LegalHold]:
