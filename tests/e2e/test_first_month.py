@@ -239,9 +239,11 @@ def _watch(month: Month) -> None:
 
 
 def _pause(month: Month) -> None:
-    with month.ledger.act("pause a camera for two hours", "IT"):
-        month.command("camera", "pause", "Teens", "--for", "2h", "--reason", "a story hour that asked for it")
+    with month.ledger.act("pause a camera for an hour", "IT"):
         month.it.follows("Cameras")
+        month.it.follows("Teens")
+        month.it.enters(reason="a story hour that asked for it")
+        month.it.presses("Pause it")
         wait_until(lambda: _says(month.it, "Paused", beside="Teens"), seconds=START_SECONDS)
 
 
