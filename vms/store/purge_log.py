@@ -10,13 +10,18 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from vms.domain.ids import CameraId, StreamId
 from vms.domain.purge import FIRST_HASH, Batch, Purge
+from vms.store.database import Driver
 from vms.store.index_tables import ReplicaRow
+from vms.store.prepared import Prepared
 from vms.store.retention_tables import PurgeRow
 
 _PAGE = 1000
 _HEAD = "purge-head"
 _MONTH = "purge-month"
 _PAUSED = "deletion-paused"
+_NEWEST = Prepared(
+    select(PurgeRow.position, PurgeRow.hash).where(PurgeRow.position.is_not(None)).order_by(PurgeRow.position.desc()).limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,9 @@ def purges_of(connection: Connection, camera_id: CameraId, start_ms: int, end_ms
 
 def head(connection: Connection) -> tuple[int, bytes]:
     """Return the newest position and its hash; 0 and `FIRST_HASH` of an empty log."""
-    query = select(PurgeRow.position, PurgeRow.hash).where(PurgeRow.position.is_not(None)).order_by(PurgeRow.position.desc()).limit(1)
-    row = connection.execute(query).one_or_none()
-    return (0, FIRST_HASH) if row is None else (row.position or 0, row.hash or FIRST_HASH)
+    with Driver(connection) as driver:
+        found = _NEWEST.rows(driver, {})
+    return (found[0][0] or 0, found[0][1] or FIRST_HASH) if found else (0, FIRST_HASH)
 
 
 def erased_between(connection: Connection, start_ms: int, end_ms: int) -> tuple[int, int]:

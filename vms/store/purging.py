@@ -310,7 +310,7 @@ def _free_of(connection: Connection, camera_id: CameraId, before_ms: int) -> lis
 
 
 def _numbers(connection: Connection, mounted: Sequence[VolumeId]) -> frozenset[int]:
-    return frozenset(connection.scalars(select(VolumeRow.number).where(VolumeRow.uuid.in_(mounted))))
+    return frozenset(number for volume, number in volumes.numbers(connection).items() if volume in mounted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from vms.domain.ids import VolumeId
 from vms.errors import NotFound
 from vms.store.database import Driver
 from vms.store.index_tables import VolumeRow
-from vms.store.prepared import PreparedChange
+from vms.store.prepared import Prepared, PreparedChange
 
 
 class VolumeState(StrEnum):
@@ -71,9 +71,11 @@ def add_bytes(connection: Connection, number: int, size_bytes: int) -> None:
 
 def numbers(connection: Connection) -> dict[VolumeId, int]:
     """Return the index's own small number of each volume."""
-    return {VolumeId(uuid): number for uuid, number in connection.execute(select(VolumeRow.uuid, VolumeRow.number))}
+    with Driver(connection) as driver:
+        return {VolumeId(uuid): number for uuid, number in _NUMBERS.rows(driver, {})}
 
 
+_NUMBERS = Prepared(select(VolumeRow.uuid, VolumeRow.number))
 _ADD_BYTES = PreparedChange(
     update(VolumeRow).where(VolumeRow.number == bindparam("of_number")).values(live_bytes=VolumeRow.live_bytes + bindparam("more"))
 )
