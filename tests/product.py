@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +21,7 @@ import pyotp
 
 from recorder.demo.stream import Start
 from tests.fakes.cameras import CACHE
+from tests.forked import Said, run_forked
 from tests.waiting import wait_until
 
 READY_SECONDS = 220.0
@@ -36,18 +36,6 @@ def free_port() -> int:
         return port
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a command printed and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    def document(self) -> Any:  # noqa: ANN401 - whatever JSON the command prints
-        return json.loads(self.out)
-
-
 class Product:
     """One data directory and the `vms` command on it."""
 
@@ -56,10 +44,7 @@ class Product:
         self.environment = {**os.environ, "VMS_ALLOW_LOOPBACK_CAMERAS": "1", **environment}
 
     def vms(self, *arguments: str, stdin: str = "", timeout: float = 60) -> Said:
-        done = subprocess.run(
-            self.command(*arguments), input=stdin, capture_output=True, text=True, timeout=timeout, env=self.environment, check=False
-        )  # fmt: skip
-        return Said(done.returncode, done.stdout, done.stderr)
+        return run_forked(("--data", str(self.data), *arguments), self.environment, stdin=stdin, timeout=timeout)
 
     def must(self, *arguments: str, stdin: str = "") -> Said:
         said = self.vms(*arguments, stdin=stdin)

@@ -32,7 +32,7 @@ from web.security import HEADERS
 
 SHORT = [text for text in SCRIPTS if len(text) <= 60]
 """Names have room for 120 characters."""
-EVERY = pytest.mark.parametrize("every", [pytest.param(6, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.long)])
+EVERY = pytest.mark.parametrize("every", [pytest.param(12, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.long)])
 """Each sixth text in `make test`, all of them in `make test-long`."""
 PAGES = {
     "/", "/login", "/live", "/playback", "/cameras", "/cameras/new", "/cameras/{camera}", "/log", "/healthz", "/ca", "/ca.crt",

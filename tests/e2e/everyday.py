@@ -33,12 +33,12 @@ from tests.e2e.canaries import (
     secrets_in,
     totp_spellings,
 )
-from tests.e2e.forked import run_forked
 from tests.fakes.eavesdropper import Eavesdropper
 from tests.fakes.hostile_openid import CLIENT, HostileProvider
 from tests.fakes.mail_server import USER, Certificate, Mailbox
+from tests.forked import Said
 from tests.processes import descendants
-from tests.product import CameraProcess, Product, Running, Said
+from tests.product import CameraProcess, Product, Running
 from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.people import System
@@ -81,7 +81,7 @@ class WatchedProduct(Product):
         """The place of what was said last."""
 
     def vms(self, *arguments: str, stdin: str = "", timeout: float = 60) -> Said:
-        said = run_forked(("--data", str(self.data), *arguments), self.environment, stdin=stdin, timeout=timeout)
+        said = super().vms(*arguments, stdin=stdin, timeout=timeout)
         self.said = self.evidence.keep("vms " + " ".join(arguments[:2]), f"{said.out}\n{said.err}".encode())
         return said
 

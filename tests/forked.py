@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-from tests.product import Said
+from typing import Any
 
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["vms.cli", "web.routers.session"])
 _STREAMS = ("stdin", "stdout", "stderr")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def document(self) -> Any:  # noqa: ANN401 - whatever JSON the command prints
+        return json.loads(self.out)
 
 
 def run_forked(arguments: Sequence[str], environment: Mapping[str, str], *, stdin: str, timeout: float) -> Said:
