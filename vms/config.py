@@ -62,6 +62,7 @@ _LEAST_RECORD_DAYS = {
     "views": (7, "what somebody watches is ended by it"),
     "invitations": (3, "whoever could not use one asks about it"),
     "proposals": (90, "who approved what has to be found at the next look"),
+    "accounts": (400, "whoever asks who somebody was asks within the year"),
     "screens": (7, "sessions there are asked for it"),
     "mails": (30, "as long as it is there nobody is told the same twice"),
     "coverage": (1, "a day's figures are read on the next"),
@@ -80,6 +81,7 @@ class RecordDays(BaseModel):
     views: int = 30
     invitations: int = 30
     proposals: int = 400
+    accounts: int = LEAST_LOG_DAYS
     screens: int = 90
     mails: int = 30
     coverage: int = 30

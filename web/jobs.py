@@ -23,7 +23,7 @@ from vms.config import Settings, load_settings
 from vms.domain.second_person import Proposal
 from vms.errors import ConfigError, Conflict, Corrupt, Unavailable, VmsError
 from vms.log import get_logger
-from vms.services import delegations, deletion_certificates, emergency, hold_release, policy_review, records, sealed_holds
+from vms.services import delegations, deletion_certificates, emergency, hold_release, people, policy_review, records, sealed_holds
 from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
 from vms.services.due_acts import announce, carry_out_due
 from vms.services.log_erase import due, erase_texts, has_run_a_day
@@ -211,22 +211,23 @@ class Jobs:
         with self._central.writing() as session:  # apart: what can't be done keeps nobody from being told
             return carry_out_due(session, at=at)
 
-    def write_down_delegations(self) -> None:
-        """Write into the log which delegations are over on their day: they gave nothing since, whether this runs or not."""
+    def write_down_ends(self) -> None:
+        """Write into the log which delegations and accounts are over on their day: they gave nothing since, whether this runs or not."""
         at = self._clock.now()
         try:
             with self._central.answering():
-                self._write_down_delegations(at)
+                self._write_down_ends(at)
         except (Unavailable, Corrupt) as err:
-            log.warning("ends of delegations not written down", reason=str(err))
+            log.warning("ends of delegations or accounts not written down", reason=str(err))
 
-    def _write_down_delegations(self, at: datetime) -> None:
+    def _write_down_ends(self, at: datetime) -> None:
         """Look without holding up a writer, then write."""
         with self._central.reading() as session:
-            if not delegations.any_over(session, at=at):
+            if not (delegations.any_over(session, at=at) or people.any_over(session, at=at)):
                 return
         with self._central.writing() as session:
             delegations.write_down_ends(session, at=at)
+            people.write_down_ends(session, at=at)
 
     def review(self) -> None:
         """Tell what the log asks questions about, and the digest of a month that ended."""
@@ -352,7 +353,7 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         # A job of its own: a share that hangs keeps nothing from being signed.
         scheduler.add_job(jobs.hand_out, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", second=30, timezone=UTC))
         scheduler.add_job(jobs.act_alone, CronTrigger(minute="*", second=15, timezone=UTC))
-        scheduler.add_job(jobs.write_down_delegations, CronTrigger(minute="*", second=30, timezone=UTC))
+        scheduler.add_job(jobs.write_down_ends, CronTrigger(minute="*", second=30, timezone=UTC))
         scheduler.add_job(jobs.review, CronTrigger(minute=REVIEW_MINUTE, timezone=UTC))
         scheduler.add_job(jobs.send_mail, CronTrigger(minute="*", second=15, timezone=UTC))
         scheduler.add_job(jobs.send_new_mail, CronTrigger(second=f"*/{NEW_MAIL_SECONDS}", timezone=UTC))

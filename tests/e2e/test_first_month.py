@@ -122,7 +122,7 @@ class Month:
         central = make_engines(settings.central_where)
         try:
             jobs = Jobs(settings, central, read_log_key(settings), self.clock)
-            for job in (jobs.checkpoint, jobs.act_alone, jobs.write_down_delegations, jobs.end_holds):
+            for job in (jobs.checkpoint, jobs.act_alone, jobs.write_down_ends, jobs.end_holds):
                 job()
         finally:
             central.dispose()

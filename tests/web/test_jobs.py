@@ -16,7 +16,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from tests.bench.process_tree import tree
-from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_node, a_person, an_account, done
+from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_hub_that_ran, a_node, a_person, an_account, done
 from tests.fakes.mail_server import a_mail_server
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from tests.waiting import wait_until
@@ -132,20 +132,37 @@ def test_that_a_delegation_is_over_is_written_down_once(settings: Settings, hub:
         done(propose_delegation(session, CONSOLE, NewDelegation(account.id, clock.now() + timedelta(hours=1)), at=clock.now()))
         done(confirm_delegation(session, director, account.id, at=clock.now()))
     jobs = _jobs(settings, hub, clock)
-    jobs.write_down_delegations()
+    jobs.write_down_ends()
     assert _delegations_over(hub) == []
     clock.step(timedelta(hours=1))
     for _ in range(2):
-        jobs.write_down_delegations()
+        jobs.write_down_ends()
     assert _delegations_over(hub) == [account.name]
+
+
+def test_that_an_account_is_over_is_written_down(settings: Settings, hub: Engines) -> None:
+    clock = DrivenClock()
+    with hub.writing() as session:
+        account = an_account(session, Role.DELEGATE)
+    jobs = _jobs(settings, hub, clock)
+    clock.step(timedelta(days=30))
+    jobs.write_down_ends()
+    with hub.writing() as session:
+        assert people.over(session, clock.now()) == [account.id], "by a clock that may have leapt"
+        a_hub_that_ran(session, at=clock.now())
+    jobs.write_down_ends()
+    with hub.reading() as session:
+        ended = people.get(session, account.id)
+    assert ended is not None
+    assert ended.disabled_at == account.ends_at
 
 
 @pytest.mark.usefixtures("hub")
 def test_a_database_that_is_away_has_it_written_later(settings: Settings, tmp_path: Path) -> None:
     jobs = Jobs(settings, make_engines(tmp_path / "nowhere" / "central.db"), read_log_key(settings), DrivenClock())
     with capture_logs() as lines:
-        jobs.write_down_delegations()
-    assert [line["event"] for line in lines] == ["ends of delegations not written down"]
+        jobs.write_down_ends()
+    assert [line["event"] for line in lines] == ["ends of delegations or accounts not written down"]
 
 
 def _delegations_over(engines: Engines) -> list[str]:

@@ -197,13 +197,16 @@ def edit_camera(
 
 
 def remove_camera(session: Session, actor: Actor, camera_id: CameraId, *, at: datetime) -> CameraDetails | Refused:
-    """Take a camera out of service. Its row, its footage and its holds stay."""
+    """Take a camera out of service. Its row, its footage and its holds stay; the user name and the password that it was asked with go."""
     before = manageable(session, actor, camera_id, "remove a camera")
     if isinstance(before, Refused):
         return refuse(session, actor, Action.CAMERA_REMOVE, before, at=at, camera_id=camera_id)
     camera = replace(before.camera, removed_at=at, version=before.camera.version + 1)
     after = replace(before, camera=camera)
     cameras.change(session, after, at=at)
+    if not camera_passwords.cameras_of(session, after.device.id):
+        camera_passwords.forget(session, after.device.id)
+        after = replace(after, device=replace(after.device, username="", password_sealed=b""))
     record(session, actor=actor, action=Action.CAMERA_REMOVE, at=at, camera_id=camera_id, detail=_described(after))
     return after
 

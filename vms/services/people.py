@@ -17,6 +17,7 @@ from vms.errors import InvalidInput
 from vms.services import delegations, second_person
 from vms.services.access_log import record, refuse
 from vms.services.codes import digest_of_halves, grouped, new_code
+from vms.services.log_erase import has_run_a_day
 from vms.services.names import checked_name
 from vms.services.passwords import NO_PASSWORD, PasswordHash
 from vms.services.places import checked_places, places_told
@@ -28,6 +29,7 @@ INVITATION_LASTS = timedelta(hours=72)
 RESET_WAIT = timedelta(hours=24)
 """So long the owner of an account can stop somebody from taking it over."""
 ALONE = System("second-person")
+BY_DATE = System("accounts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +202,21 @@ def disable_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
     if account.role is Role.DIRECTOR and account.confirmed_at is not None and not allows(actor, Permission.PEOPLE_CONFIRM):
         return refuse(session, actor, Action.PERSON_DISABLE, not_allowed("end the Director's account", "the Director"), at=at)
     if people.disable(session, person_id, at):
-        sessions.end_all(session, person_id, at)
-        for act in OF_PERSONS:
-            second_person.withdraw(session, actor, act, person_id, at=at)
-        delegations.end_with_account(session, actor, account, at=at)
-        record(session, actor=actor, action=Action.PERSON_DISABLE, at=at, detail=_named(account))
+        _close(session, actor, account, at)
     return people.get(session, person_id) or no_such("account")
+
+
+def write_down_ends(session: Session, *, at: datetime) -> int:
+    """End the accounts whose last day is over, in the log too, and return how many; they opened nothing since, written down or not."""
+    over = _over(session, at)
+    for account in over:
+        people.disable(session, account.id, account.ends_at or at)
+        _close(session, BY_DATE, account, at)
+    return len(over)
+
+
+def any_over(session: Session, *, at: datetime) -> bool:
+    return bool(_over(session, at))
 
 
 def invite_person(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> Invitation | Refused:
@@ -241,7 +252,7 @@ def lacking_half(session: Session) -> frozenset[PersonId]:
 
 
 def list_people(session: Session, actor: Actor) -> list[Account] | Refused:
-    """Return every account, by name."""
+    """Return every account, by name; those that ended long ago have none any more and are left out."""
     if not allows(actor, Permission.PEOPLE_READ):
         return not_allowed("list the accounts", "IT")
     return people.find(session)
@@ -306,6 +317,23 @@ def _confirmed(session: Session, actor: Actor, account: Account, at: datetime) -
     people.confirm(session, account.id, at)
     record(session, actor=actor, action=Action.PERSON_CONFIRM, at=at, detail=_named(account))
     return replace(account, confirmed_at=at)
+
+
+def _over(session: Session, at: datetime) -> list[Account]:
+    """Return the accounts whose last day is over and not written down; by a clock that leapt none: an ended account doesn't come back."""
+    over = people.over(session, at)
+    return [one for one in people.find(session) if one.id in over] if over and has_run_a_day(session, at=at) else []
+
+
+def _close(session: Session, actor: Actor, account: Account, at: datetime) -> None:
+    """Take away what an account that has ended was opened by, what waits about it and what it was lent; its sessions end."""
+    sessions.end_all(session, account.id, at)
+    people.close(session, account.id)
+    factors.forget(session, account.id)
+    for act in OF_PERSONS:
+        second_person.withdraw(session, actor, act, account.id, at=at)
+    delegations.end_with_account(session, actor, account, at=at)
+    record(session, actor=actor, action=Action.PERSON_DISABLE, at=at, detail=_named(account))
 
 
 def _by_district(session: Session, account: Account) -> Refused | None:

@@ -48,7 +48,7 @@ def purge_some(session: Session, settings: Settings, actor: Actor, *, at: dateti
         return {}
     purged: dict[str, int] = {}
     for kind, cutoff in _cutoffs(session, settings, at).items():
-        if number := records.purge(session, kind, cutoff, limit=MOST_PURGED - sum(purged.values())):
+        if number := records.purge(session, kind, cutoff, limit=MOST_PURGED - sum(purged.values()), at=at):
             purged[kind] = number
         if sum(purged.values()) >= MOST_PURGED:
             break
@@ -68,8 +68,12 @@ def counts_in(words: str) -> dict[str, int]:
 
 
 def _cutoffs(session: Session, settings: Settings, at: datetime) -> dict[str, datetime]:
-    """Return before which moment each kind is past its day. Coverage counts from the end of the longest window that a place may have."""
+    """Return before which moment each kind is past its day.
+
+    Coverage counts from the end of the longest window that a place may have. No name goes before the log's texts by its account.
+    """
     longest = window_at(policies.said(session), (DISTRICT,))
     window = timedelta(days=MOST_DAYS if longest is None else longest.max_days)
     days = settings.record_days.model_dump()
+    days["accounts"] = max(days["accounts"], settings.log_days or 0)
     return {kind: at - timedelta(days=days[kind]) - (window if kind == "coverage" else timedelta(0)) for kind in records.KINDS}

@@ -25,6 +25,11 @@ def put(session: Session, device: DeviceId, sealed: bytes) -> None:
     session.execute(update(DeviceRow).where(DeviceRow.id == device).values(password_sealed=sealed))
 
 
+def forget(session: Session, device: DeviceId) -> None:
+    """Take the user name and the password of a device away: no camera in use is asked with them."""
+    session.execute(update(DeviceRow).where(DeviceRow.id == device).values(username="", password_sealed=b""))
+
+
 def count(session: Session, node: NodeId) -> int:
     """Return how many passwords are sealed to `node`."""
     return session.scalar(select(func.count()).select_from(DeviceRow).where(_sealed_to(node))) or 0

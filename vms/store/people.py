@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from hmac import compare_digest
 from typing import TypeAlias
 
-from sqlalchemy import CompoundSelect, and_, bindparam, delete, exists, func, insert, null, select, union_all, update
+from sqlalchemy import (
+    CompoundSelect,
+    String,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from vms.domain.camera import Area
@@ -19,7 +35,7 @@ from vms.domain.reach import Reach
 from vms.store import delegations
 from vms.store.central_tables import AreaRow
 from vms.store.database import insert_into, unique
-from vms.store.people_tables import InvitationRow, PersonAreaRow, PersonBranchRow, PersonRow
+from vms.store.people_tables import InvitationRow, PersonAreaRow, PersonBranchRow, PersonRow, ProposalRow
 
 AccountCells: TypeAlias = tuple[int, str, Role, bool, datetime, datetime | None, datetime | None, datetime | None, str, datetime | None]
 ACCOUNT = (
@@ -74,9 +90,9 @@ def get(session: Session, person: PersonId) -> Account | None:
 
 
 def find(session: Session) -> list[Account]:
-    """Return every account, by name."""
+    """Return every account that has its name, by that."""
     lent = delegations.lent(session)
-    cells = session.execute(select(*ACCOUNT).order_by(PersonRow.name_key)).all()
+    cells = session.execute(select(*ACCOUNT).where(PersonRow.purged_at.is_(None)).order_by(PersonRow.name_key)).all()
     return [_whole(session, one, lent.get(PersonId(one[0]))) for one in cells]
 
 
@@ -110,6 +126,29 @@ def set_password(session: Session, person: PersonId, password_hash: str, *, befo
     """Put a password in the place of the one `before`; False when another stands there by now."""
     same = and_(PersonRow.id == person, PersonRow.password_hash == before)
     return session.scalar(update(PersonRow).where(same).values(password_hash=password_hash).returning(PersonRow.id)) is not None
+
+
+def over(session: Session, at: datetime) -> list[PersonId]:
+    """Return the accounts whose last day is over and of which that was not written down yet."""
+    unwritten = and_(PersonRow.ends_at <= at, PersonRow.disabled_at.is_(None))
+    return [PersonId(one) for one in session.scalars(select(PersonRow.id).where(unwritten).order_by(PersonRow.id))]
+
+
+def close(session: Session, person: PersonId) -> None:
+    """Take password and invitation of an account away that has ended."""
+    reset(session, person)
+    session.execute(delete(InvitationRow).where(InvitationRow.person_id == person))
+
+
+def purge_names(session: Session, persons: Sequence[int], at: datetime) -> None:
+    """Put into the place of the names of ended accounts that they were purged; the numbers stay, and the names are free again."""
+    name = f"ended account, name purged on {at:%Y-%m-%d}"
+    # No name that somebody may enter holds a line break.
+    key = literal("\n") + cast(PersonRow.id, String)
+    values = {"name": name, "name_key": key, "firm": "", "purged_at": at}
+    session.execute(update(PersonRow).where(PersonRow.id.in_(persons)).values(**values))
+    labels = [f"person:{one}" for one in persons]
+    session.execute(update(ProposalRow).where(ProposalRow.proposed_by.in_(labels)).values(proposed_by_name=name))
 
 
 def reset(session: Session, person: PersonId) -> None:

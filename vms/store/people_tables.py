@@ -25,7 +25,7 @@ from vms.store.columns import Moment, Number, Word, one_of
 
 
 class PersonRow(Central):
-    """An account. It is never deleted: the access log names it."""
+    """An account. It is never deleted: the access log names its number, which nobody else may get."""
 
     __tablename__ = "person"
     __table_args__ = (UniqueConstraint("name_key"), one_of("role", Role, "role"))
@@ -46,6 +46,8 @@ class PersonRow(Central):
     first_signed_in_at: Mapped[datetime | None] = mapped_column(Moment)
     ends_at: Mapped[datetime | None] = mapped_column(Moment)
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
+    purged_at: Mapped[datetime | None] = mapped_column(Moment)
+    """Since when a sentence stands in the place of the name: the account ended long ago."""
 
 
 class PersonBranchRow(Central):

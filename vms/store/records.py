@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,12 +16,16 @@ from vms.domain.timespan import ms_of
 from vms.store.central_tables import CameraRow, CoverageRow, DeviceRow, MailRow, StreamRow, StreamStateRow, ViewRow
 from vms.store.held import held
 from vms.store.hold_tables import HoldAnswerRow, HoldCameraRow, HoldScopeRow, LegalHoldRow, NodeHoldStateRow, SealedHoldRow
+from vms.store.people import purge_names
 from vms.store.people_tables import (
     DelegationAreaRow,
     DelegationBranchRow,
     DelegationRow,
     EmergencyRow,
     InvitationRow,
+    PersonAreaRow,
+    PersonBranchRow,
+    PersonIdentityRow,
     PersonRow,
     ProposalRow,
     SessionRow,
@@ -42,6 +46,8 @@ class _Kind:
     """Which rows are past a cutoff, and kept by nothing else."""
     with_them: tuple[_Column, ...] = ()
     """Columns of other tables that hold the key, the outermost first."""
+    emptied: Callable[[Session, Sequence[int], datetime], None] | None = None
+    """What takes the words out of rows that stay for their numbers; without it they are deleted."""
 
 
 def count(session: Session, kind: str, cutoff: datetime) -> int:
@@ -49,14 +55,18 @@ def count(session: Session, kind: str, cutoff: datetime) -> int:
     return session.scalar(select(func.count()).where(KINDS[kind].over(cutoff))) or 0
 
 
-def purge(session: Session, kind: str, cutoff: datetime, *, limit: int) -> int:
-    """Delete at most `limit` records of a kind that are past `cutoff`; return how many."""
+def purge(session: Session, kind: str, cutoff: datetime, *, limit: int, at: datetime) -> int:
+    """Delete, or empty, at most `limit` records of a kind that are past `cutoff`; return how many."""
     what = KINDS[kind]
     found = session.execute(select(*what.keys).where(what.over(cutoff)).order_by(*what.keys).limit(limit)).all()
+    numbers = [row[0] for row in found]
     if found:
         for column in what.with_them:
-            session.execute(delete(column.class_).where(column.in_([row[0] for row in found])))
-        session.execute(delete(what.keys[0].class_).where(tuple_(*what.keys).in_([tuple(row) for row in found])))
+            session.execute(delete(column.class_).where(column.in_(numbers)))
+        if what.emptied is None:
+            session.execute(delete(what.keys[0].class_).where(tuple_(*what.keys).in_([tuple(row) for row in found])))
+        else:
+            what.emptied(session, numbers, at)
     return len(found)
 
 
@@ -91,6 +101,11 @@ def _proposals(cutoff: datetime) -> ColumnElement[bool]:
         or_(DelegationRow.ended_at.is_(None), DelegationRow.ended_at >= cutoff),
     )
     return and_(ProposalRow.decided_at < cutoff, ~in_use, ~held_by, ~lent)
+
+
+def _accounts(cutoff: datetime) -> ColumnElement[bool]:
+    to_review = exists().where(EmergencyRow.person_id == PersonRow.id, EmergencyRow.reviewed_at.is_(None))
+    return and_(PersonRow.disabled_at < cutoff, PersonRow.purged_at.is_(None), ~to_review)
 
 
 def _screens(cutoff: datetime) -> ColumnElement[bool]:
@@ -145,6 +160,9 @@ KINDS: Mapping[str, _Kind] = {
     "proposals": _Kind(
         (ProposalRow.id,), _proposals, (DelegationBranchRow.delegation_id, DelegationAreaRow.delegation_id, DelegationRow.id)
     ),
+    "accounts": _Kind(
+        (PersonRow.id,), _accounts, (PersonBranchRow.person_id, PersonAreaRow.person_id, PersonIdentityRow.person_id), purge_names
+    ),
     "mails": _Kind((MailRow.id,), _mails),
     "coverage": _Kind((CoverageRow.stream_id, CoverageRow.start_ms), _coverage),
     "states": _Kind((StreamStateRow.stream_id,), _states),
@@ -154,4 +172,4 @@ KINDS: Mapping[str, _Kind] = {
 TABLES: Mapping[str, tuple[str, ...]] = {
     kind: tuple(inspect(column.class_).local_table.name for column in (what.keys[0], *what.with_them)) for kind, what in KINDS.items()
 }
-"""What is deleted from for each kind."""
+"""What is deleted from, or emptied, for each kind."""

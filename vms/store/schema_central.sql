@@ -96,7 +96,7 @@ CREATE TABLE person (
   confirmed_at BIGINT,
   first_signed_in_at BIGINT,
   ends_at BIGINT,
-  disabled_at BIGINT,
+  disabled_at BIGINT, purged_at BIGINT,
   CONSTRAINT pk_person PRIMARY KEY (id),
   CONSTRAINT uq_person_name_key UNIQUE (name_key),
   CONSTRAINT ck_person_role CHECK (role IN ('desk', 'supervisor', 'branch-manager', 'director', 'delegate', 'counsel', 'it', 'auditor'))

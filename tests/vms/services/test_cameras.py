@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from tests.factories import (
     CONSOLE,
@@ -23,7 +24,7 @@ from vms.crypto import KEY_BYTES, open_sealed, random_bytes
 from vms.domain.access import AccessEvent, Action
 from vms.domain.camera import CameraDetails, Priority, RecordingMode, StreamRole, password_aad
 from vms.domain.certificate import spelled_fingerprint
-from vms.domain.ids import BranchId, CameraId, NodeId, StreamId
+from vms.domain.ids import BranchId, CameraId, DeviceId, NodeId, StreamId
 from vms.domain.outcome import Refusal
 from vms.domain.people import Role
 from vms.errors import Conflict, Corrupt, InvalidInput, NotFound
@@ -44,7 +45,7 @@ from vms.services.cameras import (
     stream_configs,
 )
 from vms.services.nodes import nodes
-from vms.store import access_log
+from vms.store import access_log, camera_passwords, stream_config
 from vms.store import cameras as camera_rows
 from vms.store.database import Engines
 
@@ -186,6 +187,36 @@ def test_a_removed_camera_can_still_be_looked_up_and_not_be_changed(central: Eng
         answer = edit_camera(session, CONSOLE, added.camera.id, edit, at=after(6), allow_loopback=False)
         assert refused(answer).refusal is Refusal.OUT_OF_SCOPE
         assert refused(remove_camera(session, CONSOLE, added.camera.id, at=after(6))).refusal is Refusal.OUT_OF_SCOPE
+
+
+def test_a_removed_camera_leaves_no_password_behind_at_the_hub_or_at_its_recorder(central: Engines, index: Engines) -> None:
+    with central.writing() as session:
+        removed, stays = a_camera(session), a_camera(session, a_branch(session, "Harbor"), host="10.20.1.12")
+        node = removed.device.node_id
+        with index.write.begin() as connection:
+            stream_config.replace(connection, camera_rows.configuration(session, node))
+        done(remove_camera(session, CONSOLE, removed.camera.id, at=after(5)))
+        with index.write.begin() as connection:
+            stream_config.replace(connection, camera_rows.configuration(session, node))
+        known = camera_for(session, CONSOLE, removed.camera.id)
+    assert isinstance(known, CameraDetails)
+    assert (known.device.username, known.device.password_sealed) == ("", b"")
+    assert known.device.address == removed.device.address
+    with central.writing() as session:
+        assert [one.device for one in camera_passwords.page(session, node, DeviceId(0), 9)] == [stays.device.id]
+    with index.read.begin() as connection:
+        assert {one.camera_id for one in stream_config.load(connection).streams} == {stays.camera.id}
+
+
+def test_the_password_of_a_device_stays_while_another_camera_in_use_is_asked_with_it(central: Engines) -> None:
+    with central.writing() as session:
+        first, second = a_camera(session), a_camera(session, a_branch(session, "Harbor"), host="10.20.1.12")
+        session.execute(text("UPDATE camera SET device_id = :device"), {"device": first.device.id})
+        done(remove_camera(session, CONSOLE, first.camera.id, at=after(5)))
+        assert camera_passwords.count(session, first.device.node_id) == 2
+        done(remove_camera(session, CONSOLE, second.camera.id, at=after(6)))
+        left = camera_passwords.page(session, first.device.node_id, DeviceId(0), 9)
+    assert [one.device for one in left] == [second.device.id], "its own device, which no camera names"
 
 
 def test_an_edit_changes_what_it_names_and_nothing_else(central: Engines) -> None:

@@ -7,8 +7,23 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
-from tests.factories import CONSOLE, FACTOR_KEY, NOW, PASSWORD, a_branch, a_camera, a_person, after, an_account, done, quick_hash, refused
+from tests.factories import (
+    CONSOLE,
+    FACTOR_KEY,
+    NOW,
+    PASSWORD,
+    a_branch,
+    a_camera,
+    a_hub_that_ran,
+    a_person,
+    after,
+    an_account,
+    done,
+    quick_hash,
+    refused,
+)
 from vms.domain.access import Action
 from vms.domain.ids import BranchId, PersonId, SessionId
 from vms.domain.outcome import Refusal
@@ -20,6 +35,7 @@ from vms.services.people import (
     INVITATION_LASTS,
     NewAccount,
     add_person,
+    any_over,
     confirm_person,
     disable_person,
     finish_reset,
@@ -29,12 +45,13 @@ from vms.services.people import (
     list_people,
     propose_reset,
     second_half,
+    write_down_ends,
 )
 from vms.services.refusals import BEYOND
 from vms.services.second_person import list_waiting, stop
 from vms.services.sessions import SignedIn, open_session, revoke_sessions, session_for_token
 from vms.services.sign_in import join, sign_in
-from vms.store import access_log, identities, people
+from vms.store import access_log, factors, identities, passkeys, people
 from vms.store.database import Engines
 
 KEY = FACTOR_KEY
@@ -183,6 +200,57 @@ def test_ending_an_account_signs_it_out_everywhere(central: Engines) -> None:
             refused(session_for_token(session, one.token, at=after(1)))
         ends = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.PERSON_DISABLE})), limit=9)
     assert [(event.at, event.detail["name"]) for event in ends] == [(after(1), "desk person")]
+
+
+def _opened_by(session: Session, person: PersonId) -> tuple[str, int, bool, bool]:
+    """Return what opens an account: its password, how many codes on paper, whether a passkey, whether an invitation."""
+    return (
+        people.password_of(session, person),
+        factors.unused_recovery_codes(session, person),
+        passkeys.has_any(session, person),
+        people.first_half(session, person, NOW) is not None,
+    )
+
+
+def _with_everything(session: Session, name: str, ends_at: datetime | None = None) -> Account:
+    account = done(add_person(session, CONSOLE, NewAccount(name, Role.DESK, ends_at=ends_at), at=NOW))
+    people.set_password(session, account.id, quick_hash(), before="")
+    people.invite(session, account.id, bytes(32), after(9 * 86_400))
+    factors.set_recovery_codes(session, account.id, [bytes(32)])
+    passkeys.add(session, passkeys.Passkey(account.id, account.id, account.id.to_bytes(16), b"key", "localhost", 0, "phone", NOW))
+    assert _opened_by(session, account.id)[1:] == (1, True, True)
+    return account
+
+
+def test_nothing_that_opened_an_account_outlives_it(central: Engines) -> None:
+    with central.writing() as session:
+        ended, other = _with_everything(session, "Ana"), _with_everything(session, "Ben")
+        done(disable_person(session, CONSOLE, ended.id, at=after(1)))
+        assert _opened_by(session, ended.id) == ("", 0, False, False)
+        assert _opened_by(session, other.id)[1:] == (1, True, True)
+
+
+def test_an_account_ends_on_its_last_day_with_what_opened_it_and_an_entry(central: Engines) -> None:
+    with central.writing() as session:
+        account = _with_everything(session, "Ana", ends_at=after(2 * 86_400))
+        assert not any_over(session, at=after(86_400))
+        a_hub_that_ran(session, at=after(3 * 86_400))
+        assert any_over(session, at=after(3 * 86_400))
+        assert [write_down_ends(session, at=after(3 * 86_400)) for _ in range(2)] == [1, 0]
+        assert _opened_by(session, account.id) == ("", 0, False, False)
+        ended = people.get(session, account.id)
+        assert ended is not None
+        assert ended.disabled_at == account.ends_at
+        (told,) = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.PERSON_DISABLE})), limit=9)
+    assert (told.actor, told.detail["name"]) == ("system:accounts", "Ana")
+
+
+def test_a_clock_that_leapt_ends_no_account_for_good(central: Engines) -> None:
+    with central.writing() as session:
+        account = _with_everything(session, "Ana", ends_at=after(2 * 86_400))
+        assert not any_over(session, at=after(3 * 86_400))
+        assert write_down_ends(session, at=after(3 * 86_400)) == 0
+        assert _opened_by(session, account.id)[1:] == (1, True, True)
 
 
 def test_it_does_not_end_the_directors_account(central: Engines) -> None:

@@ -20,11 +20,12 @@ from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from vms.config import RecordDays, Settings, load_settings
 from vms.domain import policy
 from vms.domain.access import Action, Purpose, View
+from vms.domain.emergency import EmergencyReview
 from vms.domain.footage import CoverageSpan
 from vms.domain.hold import HoldAnswer
-from vms.domain.ids import CameraId, ProposalId, StreamId, ViewId, new_number
+from vms.domain.ids import CameraId, PersonId, ProposalId, StreamId, ViewId, new_number
 from vms.domain.legal_hold import Sealed
-from vms.domain.people import Proof, Role
+from vms.domain.people import AccountState, Proof, Role
 from vms.domain.records import FOOTAGE_READERS, RECORDS, Place, kept_for, table
 from vms.domain.second_person import Act, Decision, Proposal
 from vms.domain.timespan import Timespan, ms_of
@@ -43,7 +44,7 @@ from vms.services.log_verify import verify_log
 from vms.services.policies import NewPolicy, set_policy
 from vms.services.sealed_holds import place_sealed
 from vms.services.sessions import open_session
-from vms.store import access_log, coverage, holds, key_copy, mails, people, proposals, views
+from vms.store import access_log, coverage, emergencies, holds, identities, key_copy, mails, people, proposals, views
 from vms.store import records as stored
 from vms.store.database import Engines
 from vms.store.mails import Letter
@@ -120,7 +121,9 @@ def test_every_record_says_how_long_why_and_by_what() -> None:
     for kinds in RECORDS.values():
         for one in kinds:
             assert all((one.what, one.kept, one.why, one.purged_by)), one
-            assert ("{days}" in one.kept) is (bool(one.setting) and not one.kept.startswith(("with its proposal", "with its hold"))), one
+            assert ("{days}" in one.kept) is (
+                bool(one.setting) and not one.kept.startswith(("with its proposal", "with its hold", "with its account"))
+            ), one
 
 
 def test_the_operators_guide_has_the_registry_as_a_table() -> None:
@@ -320,6 +323,97 @@ def test_a_delegation_goes_with_its_proposal_when_it_is_over(hub: Engines, confi
         session.execute(text("UPDATE delegation SET ended_at = 2"))
     assert _purge(hub, config) == {"proposals": 1}
     assert (_count(hub, "delegation"), _count(hub, "delegation_branch")) == (0, 0)
+
+
+_ENDED = NOW - timedelta(days=761)
+
+
+def _ended_account(session: Session, name: str = "Ana Ruiz") -> PersonId:
+    """Return somebody of the district's sign-in whose account ended 761 days ago, and who proposed one that is in use."""
+    branch = a_branch(session, f"Branch of {name}")
+    account = an_account(session, Role.DIRECTOR, name=name, branches=frozenset({branch.id}), at=LONG_AGO)
+    identities.add(session, account.id, issuer="https://id.example", subject=name, at=LONG_AGO)
+    _a_proposal(session, Act.PERSON_CONFIRM, an_account(session, name=f"lasts after {name}", at=LONG_AGO).id)
+    values = {"by": f"person:{account.id}", "name": name}
+    session.execute(text("UPDATE proposal SET proposed_by = :by, proposed_by_name = :name WHERE proposed_by_name = 'pat'"), values)
+    people.disable(session, account.id, _ENDED)
+    return account.id
+
+
+def test_the_name_of_an_ended_account_goes_and_its_number_stays(hub: Engines, config: Settings) -> None:
+    with hub.writing() as session:
+        number = _ended_account(session)
+        people.signed_in(session, number, LONG_AGO)
+    assert _purge(hub, config) == {"accounts": 1}
+    assert _purge(hub, config) == {}
+    with hub.writing() as session:
+        account = people.get(session, number)
+        assert account is not None
+        assert (account.name, account.role, account.state(NOW)) == (
+            "ended account, name purged on 2026-03-14",
+            Role.DIRECTOR,
+            AccountState.ENDED,
+        )
+        assert account.reach == people.NOWHERE
+        assert people.has_signed_in(session, Role.DIRECTOR), "the console gets no power back"
+        assert number not in {one.id for one in people.find(session)}
+        assert identities.person_of(session, issuer="https://id.example", subject="Ana Ruiz") is None
+        assert an_account(session, name="Ana Ruiz").id != number
+        by = session.scalar(text("SELECT proposed_by_name FROM proposal WHERE proposed_by = :by"), {"by": f"person:{number}"})
+        assert by == account.name
+        assert _count(hub, "person_branch") == 0
+
+
+def test_names_of_several_accounts_go_at_once(hub: Engines, config: Settings) -> None:
+    with hub.writing() as session:
+        for name in ("Ana Ruiz", "Ben Ode"):
+            _ended_account(session, name)
+    assert _purge(hub, config) == {"accounts": 2}
+
+
+def test_a_name_stays_as_long_as_the_log_says_what_its_account_did(hub: Engines, config: Settings) -> None:
+    with hub.writing() as session:
+        _ended_account(session)
+    assert _due(hub, config.model_copy(update={"log_days": 800})) == {}
+    assert _due(hub, config.model_copy(update={"record_days": RecordDays(accounts=800)})) == {}
+    assert _due(hub, config) == {"accounts": 1}
+
+
+def test_a_name_stays_while_its_emergency_access_waits_for_a_review(hub: Engines, config: Settings) -> None:
+    with hub.writing() as session:
+        camera = a_camera(session)
+        a_camera(session, a_branch(session, "Harbor"), host="10.20.1.12")
+        person = a_person(session, Role.DESK, branches=frozenset({camera.branch.id}), at=LONG_AGO)
+        access = done(open_emergency(session, config, person, reason="shots at the door", at=LONG_AGO))
+        people.disable(session, person.id, _ENDED)
+    assert _due(hub, config) == {}
+    with hub.writing() as session:
+        told = EmergencyReview(an_account(session, Role.DIRECTOR).id, "Helen", NOW, "shots", right=True, note="")
+        emergencies.review(session, access.id, told, last_number=1)
+    assert _due(hub, config) == {"accounts": 1}
+
+
+def test_what_names_an_ended_account_is_shown_after_its_name_has_gone(hub: Engines, config: Settings) -> None:
+    with hub.writing() as session:
+        camera = a_camera(session)
+        a_camera(session, a_branch(session, "Harbor"), host="10.20.1.12")
+        person = a_person(session, Role.DESK, name="Ben Ode", branches=frozenset({camera.branch.id}), at=LONG_AGO)
+        director = a_person(session, Role.DIRECTOR, name="Ana Ruiz", at=LONG_AGO)
+        hold = a_hold(session, director, a_new_hold(of_cameras(camera.camera.id)))
+        access = done(open_emergency(session, config, person, reason="shots at the door", at=LONG_AGO))
+        told = EmergencyReview(director.id, "Ana Ruiz", LONG_AGO, "shots", right=True, note="")
+        emergencies.review(session, access.id, told, last_number=1)
+        for one in (director, person):
+            people.disable(session, one.id, _ENDED)
+    assert _purge(hub, config)["accounts"] == 2
+    with hub.reading() as session:
+        (shown,) = emergencies.find(session, skip=0, limit=9)
+        assert shown.review is not None
+        assert {shown.person_name, shown.review.by_name} == {"ended account, name purged on 2026-03-14"}
+        (kept,) = holds.find(session, None, limit=9)
+        assert (kept.id, kept.placed_by_name) == (hold.id, "Ana Ruiz"), "a hold says by itself who placed it, for as long as it is kept"
+        opened = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.EMERGENCY_OPEN})), limit=9)
+        assert [one.actor_name for one in opened] == ["Ben Ode"], "so does an entry, for as long as the log keeps its text"
 
 
 def test_coverage_stays_for_the_longest_window_that_a_place_may_have(hub: Engines, config: Settings) -> None:

@@ -25,7 +25,7 @@ from vms.domain.access import Action, Purpose
 from vms.domain.camera import Priority
 from vms.domain.checkpoint import read_note
 from vms.domain.footage import FragmentEntry
-from vms.domain.ids import BranchId, CameraId, ProposalId
+from vms.domain.ids import BranchId, CameraId, PersonId, ProposalId
 from vms.domain.people import Proof, Role
 from vms.domain.policy import Days
 from vms.domain.screens import SessionKind
@@ -36,7 +36,7 @@ from vms.services.district import District, load_district
 from vms.services.log_key import LogKey
 from vms.services.log_proof import sign_checkpoint
 from vms.services.log_verify import verify_log
-from vms.store import access_log, holds, policies, proposals, segments, sessions, settings, volumes
+from vms.store import access_log, factors, holds, people, policies, proposals, segments, sessions, settings, volumes
 from vms.store.central_tables import SCHEMA
 from vms.store.database import Engines, make_engines
 from vms.store.index_base import NodeIndex
@@ -396,3 +396,50 @@ def test_the_days_of_set_up_become_the_first_policy_and_delegations_stay(databas
         connection.execute(text("UPDATE proposal SET act = 'other'"))
     with pytest.raises(IntegrityError), engines.write.begin() as connection:
         connection.execute(text("DELETE FROM proposal WHERE id = 1"))
+
+
+@pytest.mark.parametrize("database", ["empty", "empty_postgresql"])
+def test_what_opened_ended_accounts_and_removed_cameras_goes(database: str, request: pytest.FixtureRequest) -> None:
+    engines: Engines = request.getfixturevalue(database)
+    config = _config(Which.CENTRAL)
+    with engines.write.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0021")
+        for number, disabled in ((7, None), (8, 5)):
+            values: dict[str, object] = {"number": number, "name": f"p{number}", "whole": True, "disabled": disabled, "octets": bytes(32)}
+            connection.execute(
+                text(
+                    "INSERT INTO person (id, name, name_key, role, whole_district, firm, password_hash, created_at, disabled_at)"
+                    " VALUES (:number, :name, :name, 'desk', :whole, '', 'hash', 1, :disabled)"
+                ),
+                values,
+            )
+            connection.execute(text("INSERT INTO recovery_code (person_id, code_sha256) VALUES (:number, :octets)"), values)
+        connection.execute(text("INSERT INTO branch (id, name, name_key, timezone, created_at) VALUES (3, 'Main', 'main', 'UTC', 1)"))
+        connection.execute(
+            text("INSERT INTO node (id, name, public_key, config_version, created_at) VALUES (4, 'n', :key, 1, 1)"), {"key": bytes(32)}
+        )
+        for number, removed in ((21, None), (22, 5)):
+            values = {"number": number, "name": f"c{number}", "removed": removed, "octets": b"sealed"}
+            connection.execute(
+                text(
+                    "INSERT INTO device (id, branch_id, node_id, scheme, host, port, username, password_sealed)"
+                    " VALUES (:number, 3, 4, 'rtsp', 'h', 554, 'viewer', :octets)"
+                ),
+                values,
+            )
+            connection.execute(
+                text(
+                    "INSERT INTO camera"
+                    " (id, branch_id, device_id, channel, name, name_key, recording_mode, removed_at, version, created_at)"
+                    " VALUES (:number, 3, :number, 1, :name, :name, 'always', :removed, 1, 1)"
+                ),
+                values,
+            )
+    migrate(engines, Which.CENTRAL)
+
+    with engines.reading() as session:
+        assert [people.password_of(session, PersonId(number)) for number in (7, 8)] == ["hash", ""]
+        assert [factors.unused_recovery_codes(session, PersonId(number)) for number in (7, 8)] == [1, 0]
+        devices = session.execute(text("SELECT username, password_sealed FROM device ORDER BY id")).all()
+    assert [(name, bytes(sealed)) for name, sealed in devices] == [("viewer", b"sealed"), ("", b"")]
