@@ -21,7 +21,7 @@ from vms.domain.retention import ClockReading, StreamRule, lease_lasts
 from vms.domain.timespan import MS_PER_HOUR
 from vms.errors import VmsError
 from vms.log import get_logger
-from vms.store import deletion_lease, purge_log, purging, stream_rules, volumes
+from vms.store import clock_events, deletion_lease, purge_log, purging, runs, stream_rules, volumes
 from vms.store.failpoints import failpoint
 from vms.store.layout import segment_file
 from vms.store.purging import Doomed
@@ -105,6 +105,16 @@ class Deletion:
         self._note_gone(due)
         for camera in sorted({rule.camera_id for rule in due}):
             self._destroy_keys([rule for rule in due if rule.camera_id == camera], passed)
+        self._forget_clock_steps()
+
+    def _forget_clock_steps(self) -> None:
+        """Forget the steps of the clock that explain no footage any more, held footage among it."""
+        with self._node.index.read.begin() as connection:
+            oldest_ms = runs.oldest_ms(connection)
+            spent = clock_events.to_forget(connection, self._node.reading().at_ms if oldest_ms is None else oldest_ms)
+        if spent:
+            with self._node.index.write.begin() as connection:
+                clock_events.forget(connection, spent)
 
     def _note_gone(self, due: list[StreamRule]) -> None:
         """Write down what is gone of each camera of which nothing is left that is due."""

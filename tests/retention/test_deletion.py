@@ -20,12 +20,12 @@ from retention.orders import take_orders
 from tests.factories import STREAM, a_gap, a_run, after
 from tests.retention.footage import CAMERA, footage
 from tests.retention.world import DAY, World
-from vms.domain.footage import GapReason, SegmentState
+from vms.domain.footage import ClockEvent, GapReason, SegmentState
 from vms.domain.ids import CameraId, StreamId, segment_id
 from vms.domain.purge import FIRST_HASH, root_of
 from vms.domain.retention import LEASE_LASTS
 from vms.domain.timespan import ms_of
-from vms.store import deletion_lease, hold_replica, purge_log, purging, runs, segments, stream_rules, volumes
+from vms.store import clock_events, deletion_lease, hold_replica, purge_log, purging, runs, segments, stream_rules, volumes
 from vms.store import gaps as gap_rows
 from vms.store.deletion_lease import Lease
 from vms.store.erase import erase_published
@@ -455,6 +455,33 @@ def test_runs_and_gaps_go_with_their_footage_and_stay_while_some_of_it_is_kept(w
     with world.node.index.read.begin() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM run").scalar_one() == 0
         assert connection.exec_driver_sql("SELECT count(*) FROM gap").scalar_one() == 0
+
+
+def _steps(world: World) -> list[int]:
+    with world.node.index.read.begin() as connection:
+        return [one.step_ms for one in reversed(clock_events.recent(connection))]
+
+
+def test_steps_of_the_clock_go_with_the_footage_from_before_them_and_stay_under_a_hold(world: World) -> None:
+    base = -_WINDOW - 86_400
+    world.record(base, -3600)
+    take_orders(world.node)
+    with world.node.index.write.begin() as connection:
+        runs.put(connection, [a_run(base, base + 60, GapReason.OFFLINE), a_run(-3600, -3540, GapReason.OFFLINE)])
+        clock_events.put(connection, [ClockEvent(after(moment), step) for moment, step in ((base + 30, 7), (-7200, 8), (-60, 9))])
+    world.hub.place(1, base, base + 60)
+    world.make_pass()
+    assert _steps(world) == [7, 8, 9]
+    world.hub.release(1)
+    world.make_pass()
+    assert _steps(world) == [9]
+
+
+def test_without_any_footage_no_step_of_the_clock_is_kept(world: World) -> None:
+    with world.node.index.write.begin() as connection:
+        clock_events.put(connection, [ClockEvent(after(-60), 7)])
+    world.make_pass()
+    assert _steps(world) == []
 
 
 def test_a_dry_run_says_what_a_pass_then_does(world: World) -> None:

@@ -31,6 +31,22 @@ def detour(landed_ms: int, forward_ms: int, back_at_ms: int, back_ms: int) -> De
     return Detour(landed_ms, back_at_ms + back_ms) if far and back_at_ms < landed_ms <= back_at_ms + back_ms else None
 
 
+def spent(events: Sequence[ClockEvent], oldest_ms: int) -> list[ClockEvent]:
+    """Return the steps that explain nothing any more where all footage began at `oldest_ms` or later.
+
+    Both halves of a detour stay while footage from before its end is there. So does the last leap ahead that was not taken back: it may be.
+    """
+    pairs = detours(events)
+    landings = {ms_of(event.at) for event in events if event.step_ms >= SHORTEST_MS} - {pair.start_ms for pair in pairs}
+    kept = {pair.start_ms for pair in pairs if pair.end_ms >= oldest_ms} | {max(landings, default=0)}
+    return [event for event in events if _latest_ms(event) < oldest_ms and ms_of(event.at) not in kept]
+
+
+def _latest_ms(event: ClockEvent) -> int:
+    """Return the later of what the clock showed before a step and after it."""
+    return max(ms_of(event.at), ms_of(event.at) - event.step_ms)
+
+
 def detours(events: Sequence[ClockEvent]) -> list[Detour]:
     """Return the detours that `events`, in whatever order, tell of."""
     forward = [event for event in events if event.step_ms > 0]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
-from vms.domain.clock_steps import Detour, detours
+from vms.domain.clock_steps import Detour, detours, spent
 from vms.domain.footage import ClockEvent
 from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.store.index_tables import ClockEventRow
+
+_ALL = 10_000
+"""More than there are: a machine's clock is stepped some times a year."""
 
 
 def put(connection: Connection, events: Sequence[ClockEvent]) -> list[Detour]:
@@ -26,6 +29,15 @@ def recent(connection: Connection, limit: int = 100) -> list[ClockEvent]:
     """Return the newest events, newest first."""
     query = select(ClockEventRow.at_ms, ClockEventRow.step_ms, ClockEventRow.detail).order_by(ClockEventRow.at_ms.desc()).limit(limit)
     return [ClockEvent(datetime_of_ms(at), step, detail) for at, step, detail in connection.execute(query)]
+
+
+def to_forget(connection: Connection, oldest_ms: int) -> list[ClockEvent]:
+    """Return the steps that explain none of the footage, all of which began at `oldest_ms` or later."""
+    return spent(recent(connection, _ALL), oldest_ms)
+
+
+def forget(connection: Connection, events: Sequence[ClockEvent]) -> None:
+    connection.execute(delete(ClockEventRow).where(ClockEventRow.at_ms.in_([ms_of(event.at) for event in events])))
 
 
 def recent_detours(connection: Connection) -> list[Detour]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.factories import after
-from vms.domain.clock_steps import Detour, detours
+from vms.domain.clock_steps import Detour, detours, spent
 from vms.domain.footage import ClockEvent
 from vms.domain.timespan import ms_of
 
@@ -43,3 +43,29 @@ def test_a_return_that_is_some_seconds_off_is_one() -> None:
     year = timedelta(days=365).total_seconds()
 
     assert len(detours([stepped(year, year), stepped(60, -year - 30)])) == 1
+
+
+OLD, FORWARD, BACK = stepped(-9 * HOUR, -60), stepped(HOUR, HOUR), stepped(60, -HOUR)
+"""A small correction; an hour ahead; and back again after a minute: the clock was wrong until an hour and a minute."""
+
+
+@pytest.mark.parametrize(
+    ("oldest_s", "gone"),
+    [
+        (-9 * HOUR, []),
+        (-9 * HOUR + 60, []),
+        (-8 * HOUR, [OLD]),
+        (HOUR, [OLD]),
+        (HOUR + 30, [OLD]),
+        (HOUR + 61, [OLD, FORWARD, BACK]),
+    ],
+    ids=["before", "at-the-step", "after", "in-the-detour", "its-middle", "behind-it"],
+)
+def test_a_step_goes_when_all_footage_is_younger_and_a_detour_as_a_whole(oldest_s: float, gone: list[ClockEvent]) -> None:
+    assert spent([BACK, FORWARD, OLD], ms_of(after(oldest_s))) == [one for one in (BACK, FORWARD, OLD) if one in gone]
+
+
+def test_the_last_leap_that_may_still_be_taken_back_stays_however_old() -> None:
+    earlier, last = stepped(HOUR, HOUR), stepped(3 * HOUR, HOUR)
+    assert spent([last, earlier], ms_of(after(9 * HOUR))) == [earlier]
+    assert len(detours([last, stepped(2 * HOUR + 5, -HOUR)])) == 1
