@@ -143,6 +143,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "policy set": ("area", "basis", "branch", "camera", "ceiling", "floor", "hours", "public_text", "reason", "review", "target"),
     "retention attest": ("camera", "day"),
     "retention certificate": ("month",),
+    "retention verify": ("key",),
     "screen add": ("branch", "name"),
     "screen end": ("screen",),
     "segment cat": ("segment",),

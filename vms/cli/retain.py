@@ -15,10 +15,12 @@ from vms.cli.options import AsJson
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
 from vms.config import Settings
 from vms.domain.camera import CameraDetails
+from vms.domain.checkpoint import read_verifier_key
 from vms.domain.ids import PolicyVersion
 from vms.domain.timespan import Timespan, datetime_of_ms, day_of
 from vms.errors import InvalidInput
 from vms.services.cameras import camera_of_any_time, list_cameras
+from vms.services.certificate_verify import CertificateReport, verify_certificate
 from vms.services.deletion_certificates import make, month_named
 from vms.services.log_key import read_log_key
 from vms.services.policy_standing import versions_for
@@ -132,6 +134,52 @@ def certificate(
             path = folder / f"deletion-{made.month}.{kind}"
             _write(path, content)
             out.print(str(path), highlight=False, soft_wrap=True)
+
+
+@app.command("verify")
+def verify(
+    file: Annotated[Path, typer.Argument(help="The certificate's .json; its .note lies beside it.")],
+    key: Annotated[str, typer.Option(help="The log's key, as vms log verify prints it, from somebody you trust.")],
+    log: Annotated[Path | None, typer.Option(help="An export of the access log, to compare with.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a month's certificate with its signature, and with the access log; no data directory is needed."""
+    with sentences():
+        report = _verified(file, key, log)
+    certificate = report.certificate
+    if as_json:
+        told = asdict(report) | {"certificate": {"log": certificate.log, "month": certificate.month}}
+        print_json({"ok": report.ok, **told})
+        raise SystemExit(Exit.DONE if report.ok else Exit.WRONG)
+    segments = sum(one.segments for one in certificate.branches)
+    out.print(f"Certificate of deletion {certificate.month} of {certificate.district}: {segments:,} segments.", markup=False)
+    for sentence in report.compared:
+        out.print(sentence, markup=False)
+    for sentence in report.findings:
+        err.print(f"!! {sentence}", markup=False)
+    if report.ok:
+        out.print("It is as it was signed.")
+    for sentence in report.unseen:
+        out.print(f"Not checked: {sentence}", markup=False)
+    raise SystemExit(Exit.DONE if report.ok else Exit.WRONG)
+
+
+def _verified(file: Path, key: str, log: Path | None) -> CertificateReport:
+    try:
+        trusted = read_verifier_key(key)
+    except ValueError as error:
+        raise InvalidInput(f"--key is {error}.") from error
+    document, note = _text_of(file), _text_of(file.with_suffix(".note"))
+    return verify_certificate(document, note, trusted, None if log is None else _text_of(log).rstrip("\n").split("\n"))
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()  # as it was signed: no line's end becomes another
+    except OSError as error:
+        raise InvalidInput(f"{path} can't be read ({error.strerror}). The .json and the .note lie in one folder.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} is no text. Give the .json that vms retention certificate wrote.") from error
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC
 from pathlib import Path
 
@@ -64,3 +65,22 @@ def test_what_can_not_be_certified_is_said_in_one_sentence(settings: Settings, t
     _tell(settings)
     nowhere = _say(settings, MONTH, tmp_path / "nowhere")
     assert (nowhere.exit_code, "can't be written" in " ".join(nowhere.output.split())) == (2, True), nowhere.output
+
+
+def test_the_files_are_verified_without_the_data_and_a_changed_one_is_named(settings: Settings, tmp_path: Path) -> None:
+    _tell(settings)
+    _say(settings, MONTH, tmp_path)
+    runner, file = CliRunner(), tmp_path / f"deletion-{MONTH}.json"
+    verified = runner.invoke(app, ["--data", str(settings.data_dir), "log", "verify", "--json"])
+    words = ["retention", "verify", str(file), "--key", json.loads(verified.stdout)["key"]]
+    said = runner.invoke(app, words)
+    assert (said.exit_code, "It is as it was signed." in said.stdout, "Not checked:" in said.stdout) == (0, True, True), said.output
+    file.write_bytes(file.read_bytes().replace(b"Alder", b"Elder"))
+    said = runner.invoke(app, [*words, "--json"])
+    assert (said.exit_code, json.loads(said.stdout)["ok"]) == (1, False)
+    assert "!! The file is not the one that was signed" in " ".join(runner.invoke(app, words).output.split())
+    for wrong, why in (([*words[:-1], "no key"], "no key of a log"), ([*words, "--log", str(file)], "no export")):
+        said = runner.invoke(app, wrong)
+        assert (said.exit_code, why in " ".join(said.output.split())) == (2, True), said.output
+    file.with_suffix(".note").unlink()
+    assert "lie in one folder" in " ".join(runner.invoke(app, words).output.split())

@@ -5,18 +5,20 @@ from __future__ import annotations
 import base64
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
+from pydantic import TypeAdapter
 from pypdf import PdfReader
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_hub_that_ran, a_person, done, elsewhere, refused
-from vms.crypto import is_signed
+from vms.crypto import is_signed, sign
 from vms.domain.access import Action
 from vms.domain.camera import CameraDetails
-from vms.domain.checkpoint import read_note, signatures_by
-from vms.domain.deletion_certificate import CameraLeft, CameraPurges, Paused, PurgeMonth
+from vms.domain.checkpoint import VerifierKey, read_note, signatures_by, signed_note
+from vms.domain.deletion_certificate import CameraLeft, CameraPurges, DeletionCertificate, Paused, PurgeMonth, signed_text
 from vms.domain.ids import CameraId
 from vms.domain.people import Role
 from vms.domain.purge import PurgeHead
@@ -25,6 +27,7 @@ from vms.errors import Conflict, InvalidInput
 from vms.services import deletion_certificates
 from vms.services.access_log import record
 from vms.services.certificate_pdf import certificate_pdf
+from vms.services.certificate_verify import NO_EXPORT, NOT_SHOWN, verify_certificate
 from vms.services.deletion_certificates import (
     JOB,
     certificate_for,
@@ -36,11 +39,13 @@ from vms.services.deletion_certificates import (
     take_month,
 )
 from vms.services.district import District, save_district
+from vms.services.log_export import export_log
 from vms.services.log_key import LogKey
+from vms.services.log_proof import sign_checkpoint
 from vms.services.nodes import register_node
 from vms.services.purge_heads import note_head
 from vms.services.records import counts_in, in_words
-from vms.store import access_log
+from vms.store import access_log, access_tree
 from vms.store.database import Engines
 from vms.store.deletion_certificates import StoredCertificate
 
@@ -217,3 +222,100 @@ def test_counts_are_read_back_as_they_were_told() -> None:
 def test_the_json_is_plain_and_whole(central: Engines, cameras: list[CameraDetails]) -> None:
     told = json.loads(_made(central, cameras).document)
     assert (told["district"], told["month"], told["machines"][0]["hash"]) == ("Alder County", "2026-03", "ab" * 32)
+
+
+# Verified by somebody who has the files and the key, and nothing else.
+
+
+def _handed_out(central: Engines, *, of: frozenset[Action] | None = None) -> tuple[VerifierKey, list[str]]:
+    """Return the key of the log as others know it, and an export of the log."""
+    with central.writing() as session:
+        sign_checkpoint(session, KEY, at=APRIL)
+        auditor = a_person(session, Role.AUDITOR)
+        export = done(export_log(session, auditor, access_log.Filter(actions=of), at=APRIL))
+        log = access_tree.log_of(session, "district")
+    assert log is not None
+    return VerifierKey(log.name, KEY.public), list(export.lines)
+
+
+def test_a_certificate_is_verified_by_its_files_and_the_key_alone(central: Engines, cameras: list[CameraDetails]) -> None:
+    stored = _made(central, cameras)
+    key, export = _handed_out(central)
+    report = verify_certificate(stored.document, stored.note, key)
+    assert (report.findings, report.compared, report.unseen) == ((), (), (NO_EXPORT, NOT_SHOWN))
+    entry = certificate_in(stored.document).machines[0].log_entry
+    report = verify_certificate(stored.document, stored.note, key, export)
+    assert (report.findings, report.unseen) == ((), (NOT_SHOWN,))
+    assert "says that this file was signed" in report.compared[0]
+    assert report.compared[1] == f"Entry {entry} has the purge log of branch-server behind position 40; its chain is checked there."
+
+
+def test_whatever_is_changed_in_a_certificate_its_note_or_its_key_is_found(central: Engines, cameras: list[CameraDetails]) -> None:
+    stored = _made(central, cameras)
+    key, _ = _handed_out(central)
+    other = replace(stored, document=stored.document.replace('"segments": 2000', '"segments": 2001'))
+    text = signed_text(key.name, "2026-03", other.document)
+    forged = signed_note(text, key.name, KEY.public, sign(bytes(range(1, 33)), text.encode()))
+    assert other != stored
+    for document, note, by, why in (
+        (other.document, stored.note, key, "not the one that was signed"),
+        (stored.document + " ", stored.note, key, "not the one that was signed"),
+        (other.document, forged, key, "not signed by this key"),
+        (stored.document, stored.note, VerifierKey(key.name, bytes(32)), "not signed by this key"),
+        (stored.document, stored.note, VerifierKey("log.example/other", KEY.public), "the key is of the log"),
+        (stored.document, "", key, "not the one that was signed"),
+        (stored.document.replace('"month": "2026-03"', '"month": "2026-02"'), stored.note, key, "not the one that was signed"),
+    ):
+        (finding,) = verify_certificate(document, note, by).findings
+        assert why in finding
+    for nothing in ("", "{}", "[" * 9, stored.document[:-40]):
+        with pytest.raises(InvalidInput, match="no certificate"):
+            verify_certificate(nothing, stored.note, key)
+
+
+def test_a_certificate_that_the_access_log_does_not_bear_out_is_found(central: Engines, cameras: list[CameraDetails]) -> None:
+    """By whoever has the key: then the log, of which others hold checkpoints, still says what was signed."""
+    stored = _made(central, cameras)
+    with central.writing() as session:
+        note_head(session, cameras[0].device.node_id, PurgeHead(40, bytes(32), 1, 1), at=APRIL)
+    key, export = _handed_out(central)
+    told = certificate_in(stored.document)
+    (machine,) = told.machines
+    found = []
+    for changed in (
+        replace(told, log_entries=8),
+        replace(told, machines=(replace(machine, position=42),)),
+        replace(told, machines=(replace(machine, log_entry=1),)),
+        replace(told, machines=(replace(machine, machine="another"),)),
+        told,
+    ):
+        document = TypeAdapter(DeletionCertificate).dump_json(changed).decode()
+        text = signed_text(key.name, "2026-03", document)
+        note = signed_note(text, key.name, KEY.public, sign(KEY.private, text.encode()))
+        found.append(verify_certificate(document, note, key, export).findings)
+    assert all("says that another file was signed for 2026-03" in one[0] for one in found)
+    assert [one[1].partition(" ")[2].partition(" ")[2] for one in found[1:4]] == [
+        "does not say that the purge log of branch-server had position 42.",
+        "does not say that the purge log of branch-server had position 40.",
+        "does not say that the purge log of another had position 40.",
+    ]
+    assert "says another hash of position 40 of the purge log of branch-server" in found[4][1], "the month was told another"
+
+
+def test_what_an_export_lacks_is_said_and_an_export_that_was_changed_is_found(central: Engines, cameras: list[CameraDetails]) -> None:
+    stored = _made(central, cameras)
+    key, export = _handed_out(central, of=frozenset({Action.RECORD_PURGE}))
+    entry = certificate_in(stored.document).machines[0].log_entry
+    report = verify_certificate(stored.document, stored.note, key, export)
+    assert (report.findings, report.compared) == ((), ())
+    assert report.unseen == (
+        "Whether the access log says that this file was signed: the export has no deletion:certify of 2026-03.",
+        f"Where the purge log of branch-server stood: the export lacks entry {entry}.",
+        NOT_SHOWN,
+    )
+    changed = [line.replace("1,200 sessions", "1,201 sessions") for line in export]
+    assert changed != export
+    (finding,) = verify_certificate(stored.document, stored.note, key, changed).findings
+    assert "is not the one that was signed" in finding
+    with pytest.raises(InvalidInput, match="no export"):
+        verify_certificate(stored.document, stored.note, key, ["{}"])
