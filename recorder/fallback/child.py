@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import socket
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from recorder.fallback.frames import ANSWER_HEAD, DONE, MAX_REPORT_BYTES, PICTURE_HEAD, REPORT, UNIT
-from recorder.fallback.sandbox import Layer
 from recorder.rtp.access_unit import UNIT_BYTES
 from recorder.rtp.pictures import MAX_PICTURE_BYTES
 from recorder.rtsp.errors import CameraError, FailureKind
 from vms.domain.camera import CameraState
 from vms.domain.footage import GapReason
 from vms.log import get_logger
+from vms.media.confined import start
+from vms.media.sandbox import Layer
 
 START_SECONDS = 20.0
 """Until the report of its sandbox: what a machine under load needs to start a Python process."""
@@ -31,7 +28,6 @@ MAX_BEFORE_START = 120
 CHILD_MODULE = "recorder.fallback.process"
 MAX_PUT_BY = 16
 """Pictures that a decoder may hold back because they are shown later."""
-_SOCKET_BYTES = 512 * 1024
 _READ_BYTES = 256 * 1024
 _REPORT_SECONDS = 30.0
 
@@ -61,7 +57,7 @@ class Child:
     def __init__(self, codec: str, module: str = CHILD_MODULE) -> None:
         """Start it. ReencodingFailed when that can't be."""
         try:
-            self._process, self._socket = start(codec, module)
+            self._process, self._socket = start(module, codec)
         except OSError as err:
             raise ReencodingFailed(f"The process that re-encodes this camera's pictures can't be started: {err.strerror}.") from err
         self._socket.setblocking(False)
@@ -198,30 +194,9 @@ class Child:
         return ReencodingFailed(f"The process that re-encodes this camera's pictures {what}; another one is started.")
 
 
-def start(codec: str, module: str = CHILD_MODULE) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """Start a child: a fresh interpreter with an empty environment, and no descriptor but its end of the socketpair."""
-    ours, theirs = socket.socketpair()
-    for end in (ours, theirs):
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
-    try:
-        with theirs:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
-                [sys.executable, "-P", "-m", module, codec, str(os.getpid())],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-            )
-    except OSError:
-        ours.close()
-        raise
-    return process, ours
-
-
 def sandbox_here() -> list[Layer]:
     """Start a child and return which layers of its sandbox hold on this machine; OSError or ValueError when it can't tell."""
-    process, ours = start("jpeg")
+    process, ours = start(CHILD_MODULE, "jpeg")
     with ours:
         ours.settimeout(_REPORT_SECONDS)
         try:

@@ -1,35 +1,30 @@
 """The re-encoding child: `python -m recorder.fallback.process CODEC PARENT`, the socketpair as its standard input.
 
-It imports nothing of the product but this folder, holds no password and no key, and confines itself before it reads.
+It imports nothing of the product but this folder and the sandbox, holds no password and no key, and confines itself before it reads.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import NoReturn
 
 from recorder.fallback.frames import ANSWER_HEAD, DONE, PICTURE_HEAD, REPORT, UNIT
-from recorder.fallback.sandbox import Layer, confine
 from recorder.fallback.transcode import Transcoder
+from vms.media.confined import SOCKET, become_its_child
+from vms.media.sandbox import Layer, confine
 
-SOCKET = 0
 NICENESS = 5
 """Who records by copying goes first."""
 _READ_BYTES = 256 * 1024
-_PR_SET_PDEATHSIG = 1
 
 
 def prepare(codec: str, parent: int) -> tuple[Transcoder, list[Layer]]:
     """Have all in memory that decoding and encoding needs, then put on the sandbox."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the worker ends it, as the supervisor ends the worker
-    _die_with_the_parent(parent)
+    become_its_child(parent)
     os.nice(NICENESS)
     transcoder = Transcoder("mpeg4" if codec == "mpeg4" else "jpeg")
     return transcoder, confine(SOCKET)
@@ -43,14 +38,6 @@ def serve(transcoder: Transcoder, layers: Sequence[Layer]) -> NoReturn:
         for of, unit in transcoder.take(number, _read(size), keyframe=bool(keyframe)):
             _answer(of, UNIT, unit)
         _answer(number, DONE, b"")
-
-
-def _die_with_the_parent(parent: int) -> None:
-    """As `recorder.process` has it, which would bring the log and more along."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _read(size: int) -> bytes:

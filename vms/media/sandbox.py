@@ -12,13 +12,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recorder.fallback.landlock import shut_files_and_network
-from recorder.fallback.seccomp import allow_decoding_only
+from vms.media.landlock import shut_files_and_network
+from vms.media.seccomp import allow_decoding_only
 
 MEMORY_BYTES = 384 * 1024 * 1024
 """Of the process's own: the largest picture's decoder and encoder take 200."""
-ADDRESS_BYTES = 1024 * 1024 * 1024
-"""With the libraries that are mapped."""
+_LIBRARIES_BYTES = 640 * 1024 * 1024
+"""That are mapped, beside it."""
 OPEN_FILES = 16
 _PR_SET_NO_NEW_PRIVS = 38
 
@@ -30,10 +30,10 @@ class Layer:
     detail: str
 
 
-def confine(socket_fd: int) -> list[Layer]:
+def confine(socket_fd: int, *, memory_bytes: int = MEMORY_BYTES) -> list[Layer]:
     """Put on every layer that this machine has."""
     return [
-        _put_on("limits", _limit),
+        _put_on("limits", lambda: _limit(memory_bytes)),
         _put_on("no new privileges", _no_new_privileges),
         _put_on("Landlock", shut_files_and_network),
         _put_on("seccomp", lambda: allow_decoding_only(socket_fd)),
@@ -47,10 +47,10 @@ def _put_on(name: str, layer: Callable[[], str]) -> Layer:
         return Layer(name, holds=False, detail=str(err))
 
 
-def _limit() -> str:
+def _limit(memory_bytes: int) -> str:
     limits = {
-        resource.RLIMIT_AS: ADDRESS_BYTES,
-        resource.RLIMIT_DATA: MEMORY_BYTES,
+        resource.RLIMIT_AS: memory_bytes + _LIBRARIES_BYTES,
+        resource.RLIMIT_DATA: memory_bytes,
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_NPROC: 0,
         resource.RLIMIT_FSIZE: 0,
@@ -58,7 +58,7 @@ def _limit() -> str:
     }
     for kind, most in limits.items():
         resource.setrlimit(kind, (most, most))
-    return f"{MEMORY_BYTES // 1024**2} MiB of memory, {OPEN_FILES} open files, nothing written, no process started"
+    return f"{memory_bytes // 1024**2} MiB of memory, {OPEN_FILES} open files, nothing written, no process started"
 
 
 def _no_new_privileges() -> str:

@@ -1,6 +1,6 @@
 """Runs in a real child, confined as one that re-encodes or by one layer alone, and tries what it must not be able to do.
 
-Started by `recorder.fallback.child.start` in place of `recorder.fallback.process`; the word that is the codec there says here
+Started by `vms.media.confined.start` in place of `recorder.fallback.process`; the word that is the codec there says here
 which layers are put on. Tells one JSON document, what came of each attempt by name, and ends.
 """
 
@@ -18,11 +18,11 @@ import sys
 import threading
 from collections.abc import Callable
 
-from recorder.fallback import landlock, sandbox, seccomp
 from recorder.fallback.frames import ANSWER_HEAD, REPORT
 from recorder.fallback.process import SOCKET, prepare
 from recorder.fallback.transcode import Transcoder
 from tests.recorder.rtp.old_pictures import coded
+from vms.media import landlock, sandbox, seccomp
 
 DONE = "done"
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -127,7 +127,7 @@ def outcome(attempt: Callable[[], object]) -> str:
 def put_on(layer: str) -> None:
     match layer:
         case "limits":
-            sandbox._limit()
+            sandbox._limit(sandbox.MEMORY_BYTES)
         case "Landlock":
             sandbox._no_new_privileges()
             landlock.shut_files_and_network()

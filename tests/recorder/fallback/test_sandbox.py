@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from recorder.fallback.child import sandbox_here, start
+from recorder.fallback.child import CHILD_MODULE, sandbox_here
 from recorder.fallback.frames import ANSWER_HEAD
-from recorder.fallback.seccomp import _CALLS, _NAMES
+from vms.media.confined import start
+from vms.media.seccomp import _CALLS, _NAMES
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these layers")]
 DONE = "done"
@@ -20,7 +21,7 @@ MUST_WORK = {"re-encode", "hold 100 MB"}
 
 
 def tried(layer: str) -> dict[str, str]:
-    process, ours = start(layer, "tests.recorder.fallback.probes")
+    process, ours = start("tests.recorder.fallback.probes", layer)
     with ours, ours.makefile("rb") as answers:
         ours.settimeout(60)
         size, _, _ = ANSWER_HEAD.unpack(answers.read(ANSWER_HEAD.size))
@@ -72,7 +73,7 @@ def test_a_child_tells_that_every_layer_holds_here() -> None:
 def test_a_child_has_one_thread_no_foreign_descriptor_and_an_empty_environment(tmp_path: Path) -> None:
     secret = os.open(tmp_path, os.O_RDONLY)
     os.set_inheritable(secret, True)
-    process, ours = start("jpeg")
+    process, ours = start(CHILD_MODULE, "jpeg")
     try:
         with ours:
             ours.settimeout(60)
@@ -87,14 +88,14 @@ def test_a_child_has_one_thread_no_foreign_descriptor_and_an_empty_environment(t
 
     assert sorted(descriptors) == ["0", "1", "2"]
     assert descriptors["1"] == descriptors["2"] == os.devnull
-    assert {line.partition("=")[0] for line in environment} - {""} <= {"PYTHONPATH", "LC_CTYPE"}
+    assert {line.partition("=")[0] for line in environment} - {""} <= {"PYTHONPATH", "OPENBLAS_NUM_THREADS", "LC_CTYPE"}
     assert "Threads:\t1\n" in status
     assert "NoNewPrivs:\t1\n" in status
     assert "Seccomp:\t2\n" in status
 
 
 def test_a_child_ends_when_its_socketpair_does() -> None:
-    process, ours = start("jpeg")
+    process, ours = start(CHILD_MODULE, "jpeg")
     with ours, ours.makefile("rb") as answers:
         ours.settimeout(60)
         answers.read(ANSWER_HEAD.unpack(answers.read(ANSWER_HEAD.size))[0])

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from recorder.fallback import child
-from recorder.fallback.sandbox import Layer
 from tests.factories import CONSOLE
 from vms.cli import app, platforms
 from vms.cli.inspect import _sandbox_findings
 from vms.cli.platforms import Machine, left_out, this_machine
 from vms.clock import SystemClock
+from vms.media.sandbox import Layer
 from vms.services.district import District
 from vms.services.installation import Installation, install
 
