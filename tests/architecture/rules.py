@@ -15,6 +15,7 @@ MAX_FUNCTION_LINES = 80
 
 ERASERS = frozenset({"unlink", "remove", "rmtree", "removedirs", "rmdir"})
 MAY_ERASE = {
+    "vms.services.derivatives": "its own .part names",
     "vms.store.ballast": "the room that a volume set aside",
     "vms.store.erase": "the one deleter of published footage",
     "vms.store.files": "its own .part and .tmp names",

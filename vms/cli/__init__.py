@@ -13,6 +13,7 @@ from vms.cli import (
     access_log,
     cameras,
     delegations,
+    exports,
     holds,
     inspect,
     keys,
@@ -67,6 +68,7 @@ app.add_typer(retain.app, name="retention")
 app.add_typer(records.app, name="records")
 app.add_typer(tls.app, name="tls")
 app.add_typer(mail.app, name="mail")
+app.add_typer(exports.app, name="export")
 for _command in (
     setup.init,
     setup.migrate,

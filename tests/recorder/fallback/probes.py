@@ -19,10 +19,11 @@ import threading
 from collections.abc import Callable
 
 from recorder.fallback.frames import ANSWER_HEAD, REPORT
-from recorder.fallback.process import SOCKET, prepare
+from recorder.fallback.process import prepare
 from recorder.fallback.transcode import Transcoder
 from tests.recorder.rtp.old_pictures import coded
 from vms.media import landlock, sandbox, seccomp
+from vms.media.confined import SOCKET
 
 DONE = "done"
 LIBC = ctypes.CDLL(None, use_errno=True)

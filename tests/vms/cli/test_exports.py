@@ -1,0 +1,91 @@
+"""`vms export redact`: a copy and its record, or nothing at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.vms.media.made_files import START_MS, a_file, noise
+from vms.cli import app
+from vms.domain.ids import CameraId
+from vms.domain.redaction import Between, Box, CameraPlan, Cover, Keyframe, RedactionPlan, Region, canonical
+from vms.domain.timespan import datetime_of_ms
+
+pytestmark = pytest.mark.slow
+REGION = Region(Cover.FILL, Between.ALL, (Keyframe(START_MS, Box(0, 0, 5_000, 5_000)),), START_MS + 200)
+ONE = CameraPlan(CameraId(7), START_MS, START_MS + 60_000, (REGION,))
+ORIGINAL = a_file([noise(seed=n) for n in range(10)])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "plan.json").write_text(canonical(RedactionPlan((ONE,))))
+    (tmp_path / "in.mp4").write_bytes(ORIGINAL)
+    (tmp_path / "in.mp4").chmod(0o400)
+    return tmp_path
+
+
+def say(folder: Path, *options: str) -> Result:
+    places = [str(folder / name) for name in ("plan.json", "in.mp4", "out.mp4")]
+    starts = () if "--starts" in options else ("--starts", datetime_of_ms(START_MS).isoformat())
+    return CliRunner().invoke(app, ["export", "redact", *places, *starts, *options])
+
+
+def test_a_copy_stands_beside_its_record_and_the_original_is_as_it_was(folder: Path) -> None:
+    answer = say(folder)
+    assert answer.exit_code == 0, answer.output
+    assert "10 pictures" in answer.output
+    assert "Region 1 covers 8 of them." in answer.output
+    assert (folder / "in.mp4").read_bytes() == ORIGINAL
+    record, made = json.loads((folder / "out.json").read_text()), (folder / "out.mp4").read_bytes()
+    assert record["derivative_of"] == {"sha256": hashlib.sha256(ORIGINAL).hexdigest(), "size_bytes": len(ORIGINAL)}
+    assert record["file"] == {"name": "out.mp4", "sha256": hashlib.sha256(made).hexdigest(), "size_bytes": len(made)}
+    assert record["plan_sha256"] == RedactionPlan((ONE,)).digest.hex()
+    assert sorted(path.name for path in folder.iterdir()) == ["in.mp4", "out.json", "out.mp4", "plan.json"]
+    assert (folder / "out.mp4").stat().st_mode & 0o777 == 0o600
+    seen = subprocess.run(
+        ["ffprobe", "-v", "error", "-show_entries", "stream=codec_name,nb_frames", "-of", "csv=p=0", str(folder / "out.mp4")],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert (seen.stdout.strip(), seen.stderr) == ("h264,10", "")
+
+
+def test_nothing_is_written_over(folder: Path) -> None:
+    (folder / "out.json").write_text("mine")
+    answer = say(folder)
+    assert answer.exit_code == 2
+    assert "is there already. Nothing is written over" in answer.output.replace("\n", " ")
+    assert (folder / "out.json").read_text() == "mine"
+    assert not (folder / "out.mp4").exists()
+
+
+def test_what_fails_leaves_nothing(folder: Path) -> None:
+    (folder / "in.mp4").unlink()
+    (folder / "in.mp4").write_bytes(ORIGINAL[: len(ORIGINAL) // 2])
+    answer = say(folder)
+    assert answer.exit_code == 2
+    assert "can't be decoded to its end" in answer.output
+    assert sorted(path.name for path in folder.iterdir()) == ["in.mp4", "plan.json"]
+
+
+def test_a_plan_for_several_cameras_is_asked_which(folder: Path) -> None:
+    both = RedactionPlan((ONE, CameraPlan(CameraId(8), ONE.start_ms, ONE.end_ms, ONE.regions)))
+    (folder / "plan.json").write_text(canonical(both))
+    assert "Say whose file that is: --camera NUMBER" in say(folder).output.replace("\n", " ")
+    assert "says nothing of camera 9" in say(folder, "--camera", "9").output
+    assert say(folder, "--camera", "8").exit_code == 0
+
+
+@pytest.mark.parametrize(("name", "sentence"), [("plan.json", "No such file"), ("in.mp4", "No such file")])
+def test_a_file_that_is_not_there_is_named(folder: Path, name: str, sentence: str) -> None:
+    (folder / name).unlink()
+    answer = say(folder)
+    assert answer.exit_code == 2
+    assert f"{name} can't be read: {sentence}" in answer.output.replace("\n", "")

@@ -1,0 +1,40 @@
+"""Commands about footage that leaves: `vms export redact` makes a redacted copy of a recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vms.cli.moments import moment_of
+from vms.cli.output import out, sentences, working
+from vms.domain.ids import CameraId
+from vms.services import derivatives
+
+app = typer.Typer(help="Footage that leaves, and copies of it.", no_args_is_help=True)
+Original = Annotated[Path, typer.Argument(metavar="IN.mp4", help="The recording. It is read and never written.")]
+Copy = Annotated[Path, typer.Argument(metavar="OUT.mp4", help="The copy, which is not there yet; its record is beside it as OUT.json.")]
+Starts = Annotated[
+    str | None,
+    typer.Option(help="When the recording's first picture was taken, such as 2026-11-25T18:00:00.000-08:00, if it does not say."),
+]
+
+
+@app.command("redact")
+def redact(
+    plan: Annotated[Path, typer.Argument(metavar="PLAN.json", help="What is covered when; vms/FORMATS.md has the format.")],
+    original: Original,
+    copy: Copy,
+    camera: Annotated[int | None, typer.Option(help="The camera's number, when the plan is for several.")] = None,
+    starts: Starts = None,
+) -> None:
+    """Make a copy of a recording in which regions of the picture are covered. No sound, and nothing of the original but its pictures."""
+    with sentences():
+        starts_at = None if starts is None else moment_of(starts)
+        with working(f"Making {copy.name}"):
+            made = derivatives.redact(plan, original, copy, camera=None if camera is None else CameraId(camera), starts_at=starts_at)
+    out.print(f"{made.copy}: {made.derived.pictures:,} pictures. Its record: {made.record}")
+    for number, pictures in enumerate(made.derived.covered, 1):
+        out.print(f"Region {number} covers {f'{pictures:,} of them' if pictures else 'none of them: look at its times'}.")
+    out.print("Look through the whole copy before anybody gets it: what no region covers is seen.")

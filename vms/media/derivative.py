@@ -1,0 +1,154 @@
+"""Derivatives of recorded video, redacted or watermarked: made by a confined child from a file that is only read.
+
+The child decodes hostile bytes, so this side hands it what it asks of the original and writes what it sends, and checks both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from vms.domain.redaction import CameraPlan, RedactionPlan, canonical
+from vms.errors import InvalidInput, Unavailable
+from vms.log import get_logger
+from vms.media.confined import start
+from vms.media.derivation_wire import DONE, HEAD, LAYERS, MAX_OCTETS, MAX_TEXT, READ, REFUSED, SIZE, WRITE
+from vms.media.sandbox import Layer
+
+CHILD_MODULE = "vms.media.derivation_child"
+SILENT_SECONDS = 120.0
+"""So long a child may say nothing: it asks or writes every few pictures."""
+MAX_FILES = 65
+"""The copy and its review sheets."""
+_MOST_TIMES_LARGER = 16
+_ANY_SIZE = 64 * 1024 * 1024
+"""What is made is at most so many times as large as the original, or so large."""
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    plan: CameraPlan
+    starts_ms: int | None
+    """UTC of the file's first picture; None: the file counts from 1970 by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    pictures: int
+    covered: tuple[int, ...]
+    """Of each region, in how many pictures it was covered."""
+
+
+def derive(job: Job, original: BinaryIO, target: Callable[[int], BinaryIO], *, module: str = CHILD_MODULE) -> Derived:
+    """Make a derivative; `target` opens its files by number, 0 for the copy.
+
+    InvalidInput when the job and the file don't fit; Unavailable when the child failed. What was written is worthless then.
+    """
+    try:
+        process, ours = start(module)
+    except OSError as err:
+        raise Unavailable(f"The process that makes copies can't be started: {err.strerror}.") from err
+    with ours:
+        ours.settimeout(SILENT_SECONDS)
+        try:
+            return _Conversation(ours, original, target).hold(job)
+        except (OSError, ValueError, KeyError, TypeError) as err:
+            raise Unavailable("The process that makes copies ended or answered what was not asked. No copy was made; try again.") from err
+        finally:
+            process.kill()
+            process.wait()
+
+
+class _Conversation:
+    """With one child, from its report to its answer."""
+
+    def __init__(self, ours: socket.socket, original: BinaryIO, target: Callable[[int], BinaryIO]) -> None:
+        self._socket = ours
+        self._original = original
+        self._target = target
+        self._size = original.seek(0, os.SEEK_END)
+        self._files: dict[int, tuple[BinaryIO, int]] = {}
+        """And how large each is."""
+
+    def hold(self, job: Job) -> Derived:
+        kind, _, octets, _ = self._head()
+        if kind != LAYERS:
+            raise ValueError("no report of its sandbox")
+        _say_what_is_missing(self._take(octets))
+        self._answer(json.dumps(_document(job, self._size)).encode())
+        for kind, number, octets, at in self._heads():
+            match kind:
+                case _ if kind == READ:
+                    self._original.seek(at)
+                    self._answer(self._original.read(octets))
+                case _ if kind == WRITE:
+                    self._write(number, at, self._take(octets))
+                case _ if kind == REFUSED:
+                    raise InvalidInput(self._take(octets).decode())
+                case _ if kind == DONE:
+                    return _derived(self._take(octets), job)
+                case _:
+                    raise ValueError(f"a frame of kind {kind}")
+        raise ValueError("it ended")
+
+    def _write(self, number: int, at: int, content: bytes) -> None:
+        if number >= MAX_FILES:
+            raise ValueError(f"a file of number {number}")
+        file, size = self._files[number] if number in self._files else (self._target(number), 0)
+        end = max(size, at + len(content))
+        others = sum(held for _, held in self._files.values()) - (size if number in self._files else 0)
+        if at > size or others + end > max(_ANY_SIZE, _MOST_TIMES_LARGER * self._size):
+            raise ValueError(f"{len(content)} octets at {at} of a file of {size}")
+        file.seek(at)
+        file.write(content)
+        self._files[number] = file, end
+
+    def _heads(self) -> Iterator[tuple[int, int, int, int]]:
+        while True:
+            yield self._head()
+
+    def _head(self) -> tuple[int, int, int, int]:
+        kind, number, octets, at = HEAD.unpack(self._take(HEAD.size))
+        if octets > (MAX_TEXT if kind == DONE else MAX_OCTETS):
+            raise ValueError(f"a frame of {octets} octets")
+        return kind, number, octets, at
+
+    def _answer(self, content: bytes) -> None:
+        self._socket.sendall(SIZE.pack(len(content)) + content)
+
+    def _take(self, size: int) -> bytes:
+        parts = bytearray()
+        while len(parts) < size:
+            if not (part := self._socket.recv(min(size - len(parts), MAX_OCTETS))):
+                raise ValueError("it ended by itself")
+            parts += part
+        return bytes(parts)
+
+
+def _document(job: Job, size_bytes: int) -> dict[str, object]:
+    return {"plan": canonical(RedactionPlan((job.plan,))), "starts_ms": job.starts_ms, "size_bytes": size_bytes}
+
+
+def _derived(answer: bytes, job: Job) -> Derived:
+    """Refuse what covers nothing: times that are off would show everything."""
+    told = json.loads(answer)
+    pictures, covered = int(told["pictures"]), tuple(map(int, told["covered"]))
+    if len(covered) != len(job.plan.regions):
+        raise ValueError("it covered other regions")
+    if not pictures:
+        raise InvalidInput("No picture of the file lies within the plan's times. Look at the times of the plan, and at --starts.")
+    if not any(covered):
+        raise InvalidInput("No region of the plan covers any picture of the file. Look at the times of the plan, and at --starts.")
+    return Derived(pictures, covered)
+
+
+def _say_what_is_missing(report: bytes) -> None:
+    layers = [Layer(**fields) for fields in json.loads(report)]
+    if missing := [f"{layer.name}: {layer.detail}" for layer in layers if not layer.holds]:
+        log.warning("copying process has not its whole sandbox", missing=missing)
