@@ -10,6 +10,7 @@ import typer
 from vms.cli.moments import moment_of
 from vms.cli.output import out, sentences, working
 from vms.domain.ids import CameraId
+from vms.domain.timespan import datetime_of_ms
 from vms.services import derivatives
 
 app = typer.Typer(help="Footage that leaves, and copies of it.", no_args_is_help=True)
@@ -37,4 +38,8 @@ def redact(
     out.print(f"{made.copy}: {made.derived.pictures:,} pictures. Its record: {made.record}")
     for number, pictures in enumerate(made.derived.covered, 1):
         out.print(f"Region {number} covers {f'{pictures:,} of them' if pictures else 'none of them: look at its times'}.")
+    for number, start_ms, end_ms in made.derived.unsure:
+        times = f"{datetime_of_ms(start_ms):%H:%M:%S.%f} to {datetime_of_ms(end_ms):%H:%M:%S.%f} UTC"
+        out.print(f"Region {number + 1} was lost from {times}: all that both drawn boxes span is covered. Draw a keyframe in between.")
+    out.print(f"Sheets to look over: {', '.join(path.name for path in made.sheets)}")
     out.print("Look through the whole copy before anybody gets it: what no region covers is seen.")

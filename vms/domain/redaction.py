@@ -147,18 +147,16 @@ class RedactionPlan:
         return sha256(canonical(self).encode()).digest()
 
 
-def resolved(region: Region, followed: Sequence[Sequence[Keyframe] | None]) -> Region:
+def resolved(region: Region, followed: Sequence[Sequence[Keyframe]]) -> Region:
     """Return a region that is followed as one on lines, with what was found between each two of its keyframes.
 
-    None, or nothing, between two: nobody is sure where it was, and all that both span is covered.
+    Nothing between two: all that both span is covered. What was drawn, or found twice at one moment, is covered in any case.
     """
     boxes = {one.at_ms: one.box for one in region.keyframes}
     for (first, last), found in zip(pairwise(region.keyframes), followed, strict=True):
-        if found:
-            boxes |= {one.at_ms: one.box for one in found}
-            continue
-        for end in (first, last):
-            boxes[end.at_ms] = boxes[end.at_ms].union(first.box).union(last.box)
+        both = first.box.union(last.box)
+        for one in found or (Keyframe(first.at_ms, both), Keyframe(last.at_ms, both)):
+            boxes[one.at_ms] = one.box.union(boxes.get(one.at_ms, one.box))
     return replace(region, between=Between.LINE, keyframes=tuple(Keyframe(at, box) for at, box in sorted(boxes.items())))
 
 

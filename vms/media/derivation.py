@@ -7,7 +7,7 @@ audio or second track of the original can ride along.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -86,17 +86,29 @@ def pictures(source: Readable, *, starts_ms: int | None, start_ms: int, end_ms: 
         raise InvalidInput(f"The file can't be decoded to its end ({err.strerror}). Nothing was made of it.") from err
 
 
-def covering(regions: Iterable[Region], counted: list[int]) -> Touch:
+def covering(regions: Sequence[Region], counted: list[int]) -> Touch:
     """Return what covers `regions`; `counted` has a number for each and counts the pictures in which it was covered."""
-    known = list(enumerate(regions))
 
     def touch(picture: Picture) -> None:
-        found = [(number, region.cover, box) for number, region in known if (box := region.box_at(picture.at_ms)) is not None]
-        cover(picture.planes, ((kind, box) for _, kind, box in found))
-        for number, _, _ in found:
+        found = boxes_in(regions, picture.at_ms)
+        cover(picture.planes, ((regions[number].cover, box) for number, box in found))
+        for number, _ in found:
             counted[number] += 1
 
     return touch
+
+
+def boxes_in(regions: Sequence[Region], at_ms: int) -> list[tuple[int, Box]]:
+    """Return the number of each region that is covered at a moment, and where."""
+    return [(number, box) for number, region in enumerate(regions) if (box := region.box_at(at_ms)) is not None]
+
+
+def touched(found: Iterable[Picture], touches: Sequence[Touch]) -> Iterator[Picture]:
+    """Yield pictures after each of `touches` had them, in this order."""
+    for picture in found:
+        for touch in touches:
+            touch(picture)
+        yield picture
 
 
 def write_copy(made: Iterable[Picture], target: Writable) -> int:

@@ -8,14 +8,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from typing import TypedDict
 
-from vms.domain.redaction import read_plan
+import numpy as np
+
+from vms.domain.redaction import WHOLE, Between, Box, CameraPlan, Cover, Keyframe, RedactionPlan, Region, canonical, read_plan
 from vms.errors import InvalidInput
-from vms.media import derivation
+from vms.media import derivation, tracking
 from vms.media.confined import SOCKET, become_its_child
-from vms.media.derivation_wire import DONE, HEAD, LAYERS, READ, REFUSED, SIZE, WRITE
+from vms.media.covering import Planes
+from vms.media.derivation_wire import COPY, DONE, HEAD, LAYERS, READ, REFUSED, SIZE, WRITE
+from vms.media.review_sheet import ReviewSheets, moments
 from vms.media.sandbox import confine
 
 NICENESS = 5
@@ -75,26 +80,49 @@ class Job(TypedDict):
     plan: str
     starts_ms: int | None
     size_bytes: int
+    sheet_every_ms: int
 
 
 def derive(job: Job) -> dict[str, object]:
-    """Do one job and return what was made."""
-    plan, starts_ms = read_plan(job["plan"]).cameras[0], job["starts_ms"]
+    """Do one job and return what was made: first what is to be followed, then the copy and its review sheets."""
+    drawn = read_plan(job["plan"]).cameras[0]
+    plan, unsure = _resolved(drawn, job)
     counted = [0] * len(plan.regions)
-    cover = derivation.covering(plan.regions, counted)
+    sheets = ReviewSheets(plan.regions, moments(drawn, job["sheet_every_ms"]), lambda number, png: Made(number).write(png))
+    touches = [derivation.covering(plan.regions, counted), sheets.look]
+    made = derivation.write_copy(derivation.touched(_pictures(plan, job), touches), Made(COPY))
+    sheets.finish()
+    return {"pictures": made, "covered": counted, "unsure": unsure, "plan": canonical(RedactionPlan((plan,)))}
 
-    def touched(picture: derivation.Picture) -> derivation.Picture:
-        cover(picture)
-        return picture
 
-    found = derivation.pictures(Original(job["size_bytes"]), starts_ms=starts_ms, start_ms=plan.start_ms, end_ms=plan.end_ms)
-    return {"pictures": derivation.write_copy(map(touched, found), Made(0)), "covered": counted}
+def _pictures(plan: CameraPlan, job: Job) -> Iterator[derivation.Picture]:
+    return derivation.pictures(Original(job["size_bytes"]), starts_ms=job["starts_ms"], start_ms=plan.start_ms, end_ms=plan.end_ms)
+
+
+def _resolved(plan: CameraPlan, job: Job) -> tuple[CameraPlan, list[tuple[int, int, int]]]:
+    """Return a plan in which nothing is to be followed any more, and of each region by number where nobody is sure."""
+    if not any(region.between is Between.FOLLOW for region in plan.regions):
+        return plan, []
+    found = tracking.follow(plan.regions, _pictures(plan, job))
+    regions = tuple(region if one is None else one.region for region, one in zip(plan.regions, found, strict=True))
+    unsure = [(number, *times) for number, one in enumerate(found) if one is not None for times in one.unsure]
+    return replace(plan, regions=regions), unsure
+
+
+def _rehearse() -> None:
+    """Load all that a confined process could load no more."""
+    derivation.rehearse()
+    tracking.rehearse()
+    region = Region(Cover.FILL, Between.ALL, (Keyframe(0, Box(0, 0, WHOLE, WHOLE)),), 1)
+    sheets = ReviewSheets([region], [0], lambda _number, _png: None)
+    sheets.look(derivation.Picture(0, 0, Planes(*(np.full((side, side), 128, np.uint8) for side in (64, 32, 32))), None))
+    sheets.finish()
 
 
 def main() -> None:
     become_its_child(int(sys.argv[1]))
     os.nice(NICENESS)
-    derivation.rehearse()
+    _rehearse()
     layers = confine(SOCKET, memory_bytes=MEMORY_BYTES)
     _say(LAYERS, 0, json.dumps([asdict(layer) for layer in layers]).encode())
     job: Job = json.loads(_hear())

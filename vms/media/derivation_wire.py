@@ -16,11 +16,13 @@ LAYERS = 0
 READ = 1
 """Of the original."""
 WRITE = 2
-"""Into a file: 0 is the copy, from 1 on its review sheets."""
+"""Into a file: `COPY`, or a review sheet, which count from 1 and are written at once."""
 DONE = 3
 """JSON: what was made. The last."""
 REFUSED = 4
 """A sentence. The last."""
+COPY = 0
+MAX_SHEETS = 64
 MAX_OCTETS = 16 * 1024 * 1024
 MAX_TEXT = 64 * 1024 * 1024
 """Of job and answer: plans of what is followed are long."""

@@ -10,20 +10,20 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import BinaryIO
 
-from vms.domain.redaction import CameraPlan, RedactionPlan, canonical
+from vms.domain.redaction import CameraPlan, RedactionPlan, canonical, read_plan
 from vms.errors import InvalidInput, Unavailable
 from vms.log import get_logger
 from vms.media.confined import start
-from vms.media.derivation_wire import DONE, HEAD, LAYERS, MAX_OCTETS, MAX_TEXT, READ, REFUSED, SIZE, WRITE
+from vms.media.derivation_wire import COPY, DONE, HEAD, LAYERS, MAX_OCTETS, MAX_SHEETS, MAX_TEXT, READ, REFUSED, SIZE, WRITE
 from vms.media.sandbox import Layer
 
 CHILD_MODULE = "vms.media.derivation_child"
 SILENT_SECONDS = 120.0
 """So long a child may say nothing: it asks or writes every few pictures."""
-MAX_FILES = 65
-"""The copy and its review sheets."""
+NEEDS = "Run: pip install 'opencv-python>=5' and, on Debian, apt-get install libgl1 libglib2.0-0"
 _MOST_TIMES_LARGER = 16
 _ANY_SIZE = 64 * 1024 * 1024
 """What is made is at most so many times as large as the original, or so large."""
@@ -36,6 +36,8 @@ class Job:
     plan: CameraPlan
     starts_ms: int | None
     """UTC of the file's first picture; None: the file counts from 1970 by itself."""
+    sheet_every_ms: int = 10_000
+    """A picture on the review sheets, beside those of the keyframes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,10 @@ class Derived:
     pictures: int
     covered: tuple[int, ...]
     """Of each region, in how many pictures it was covered."""
+    plan: CameraPlan
+    """As it was carried out: what was to be followed has the places that were found."""
+    unsure: tuple[tuple[int, int, int], ...]
+    """Number of a region, from 0, and from when until when nobody is sure of it, so that more is covered."""
 
 
 def derive(job: Job, original: BinaryIO, target: Callable[[int], BinaryIO], *, module: str = CHILD_MODULE) -> Derived:
@@ -50,6 +56,8 @@ def derive(job: Job, original: BinaryIO, target: Callable[[int], BinaryIO], *, m
 
     InvalidInput when the job and the file don't fit; Unavailable when the child failed. What was written is worthless then.
     """
+    if find_spec("cv2") is None:
+        raise Unavailable(f"Copies are made with OpenCV, which is not installed. {NEEDS}")
     try:
         process, ours = start(module)
     except OSError as err:
@@ -77,7 +85,10 @@ class _Conversation:
         """And how large each is."""
 
     def hold(self, job: Job) -> Derived:
-        kind, _, octets, _ = self._head()
+        try:
+            kind, _, octets, _ = self._head()
+        except (OSError, ValueError) as err:
+            raise Unavailable(f"The process that makes copies ended before it began. {NEEDS}") from err
         if kind != LAYERS:
             raise ValueError("no report of its sandbox")
         _say_what_is_missing(self._take(octets))
@@ -98,12 +109,11 @@ class _Conversation:
         raise ValueError("it ended")
 
     def _write(self, number: int, at: int, content: bytes) -> None:
-        if number >= MAX_FILES:
+        if number > MAX_SHEETS or (number != COPY and number in self._files):
             raise ValueError(f"a file of number {number}")
         file, size = self._files[number] if number in self._files else (self._target(number), 0)
         end = max(size, at + len(content))
-        others = sum(held for _, held in self._files.values()) - (size if number in self._files else 0)
-        if at > size or others + end > max(_ANY_SIZE, _MOST_TIMES_LARGER * self._size):
+        if at > size or end > max(_ANY_SIZE, _MOST_TIMES_LARGER * self._size):
             raise ValueError(f"{len(content)} octets at {at} of a file of {size}")
         file.seek(at)
         file.write(content)
@@ -132,7 +142,8 @@ class _Conversation:
 
 
 def _document(job: Job, size_bytes: int) -> dict[str, object]:
-    return {"plan": canonical(RedactionPlan((job.plan,))), "starts_ms": job.starts_ms, "size_bytes": size_bytes}
+    plan = canonical(RedactionPlan((job.plan,)))
+    return {"plan": plan, "starts_ms": job.starts_ms, "size_bytes": size_bytes, "sheet_every_ms": job.sheet_every_ms}
 
 
 def _derived(answer: bytes, job: Job) -> Derived:
@@ -145,7 +156,8 @@ def _derived(answer: bytes, job: Job) -> Derived:
         raise InvalidInput("No picture of the file lies within the plan's times. Look at the times of the plan, and at --starts.")
     if not any(covered):
         raise InvalidInput("No region of the plan covers any picture of the file. Look at the times of the plan, and at --starts.")
-    return Derived(pictures, covered)
+    unsure = tuple((int(number), int(start), int(end)) for number, start, end in told["unsure"])
+    return Derived(pictures, covered, read_plan(told["plan"]).of(job.plan.camera), unsure)
 
 
 def _say_what_is_missing(report: bytes) -> None:

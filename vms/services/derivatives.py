@@ -19,6 +19,7 @@ from vms.domain.ids import CameraId
 from vms.domain.redaction import CameraPlan, RedactionPlan, plan_document, read_plan
 from vms.domain.timespan import ms_of
 from vms.errors import Conflict, InvalidInput, Unavailable
+from vms.media.derivation_wire import COPY
 from vms.media.derivative import Derived, Job, derive
 from vms.store.files import fsync_dir
 
@@ -31,36 +32,46 @@ _READ_BYTES = 1024 * 1024
 class Written:
     copy: Path
     record: Path
+    sheets: tuple[Path, ...]
+    """Pictures of the copy for whoever looks it over."""
     derived: Derived
 
 
 def redact(plan: Path, original: Path, copy: Path, *, camera: CameraId | None, starts_at: datetime | None) -> Written:
-    """Write `copy` and its record; nothing is left of either when that fails.
+    """Write `copy`, with its record and review sheets beside it; the copy comes to be last, and only when all else is there.
 
     `camera` may be left out when the plan is for one alone; `starts_at` when the file says when it was taken.
     """
     asked = read_plan(_content(plan))
     of_camera = _only(asked) if camera is None else asked.of(camera)
-    record = copy.with_suffix(".json")
-    with _opened(original) as source, _new(copy) as target, _new(record) as record_file:
+    record, sheets = copy.with_suffix(".json"), list[Path]()
+    with _opened(original) as source, _new(copy) as target, _new(record) as record_file, ExitStack() as others:
+
+        def opened(number: int) -> BinaryIO:
+            if number == COPY:
+                return target
+            sheets.append(copy.with_name(f"{copy.stem}-sheet-{number:02}.png"))
+            return others.enter_context(_new(sheets[-1]))
+
         before = _digest(source)
-        derived = derive(Job(of_camera, None if starts_at is None else ms_of(starts_at)), source, lambda _: target)
-        target.seek(0)
-        document = _document(of_camera, derived) | {"derivative_of": before, "file": {"name": copy.name} | _digest(target)}
+        derived = derive(Job(of_camera, None if starts_at is None else ms_of(starts_at)), source, opened)
+        document = _document(asked, derived) | {"derivative_of": before, "file": {"name": copy.name} | _digest(target)}
         record_file.write((json.dumps(document, sort_keys=True, indent=1) + "\n").encode())
-    return Written(copy, record, derived)
+    return Written(copy, record, tuple(sheets), derived)
 
 
-def _document(plan: CameraPlan, derived: Derived) -> dict[str, object]:
+def _document(asked: RedactionPlan, derived: Derived) -> dict[str, object]:
     """What was covered, in how many pictures; never why, and no name."""
-    burned = RedactionPlan((plan,))
+    carried_out = RedactionPlan((derived.plan,))
     return {
         "format": RECORD_FORMAT,
         "kind": "redacted",
-        "plan": plan_document(burned),
-        "plan_sha256": burned.digest.hex(),
+        "drawn_plan_sha256": asked.digest.hex(),
+        "plan": plan_document(carried_out),
+        "plan_sha256": carried_out.digest.hex(),
         "pictures": derived.pictures,
         "covered_pictures": list(derived.covered),
+        "unsure": [{"region": number + 1, "from_ms": start, "to_ms": end} for number, start, end in derived.unsure],
     }
 
 

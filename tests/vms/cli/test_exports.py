@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from tests.vms.media.made_files import START_MS, a_file, noise
 from vms.cli import app
 from vms.domain.ids import CameraId
-from vms.domain.redaction import Between, Box, CameraPlan, Cover, Keyframe, RedactionPlan, Region, canonical
+from vms.domain.redaction import Between, Box, CameraPlan, Cover, Keyframe, RedactionPlan, Region, canonical, read_plan
 from vms.domain.timespan import datetime_of_ms
 
 pytestmark = pytest.mark.slow
@@ -46,7 +46,9 @@ def test_a_copy_stands_beside_its_record_and_the_original_is_as_it_was(folder: P
     assert record["derivative_of"] == {"sha256": hashlib.sha256(ORIGINAL).hexdigest(), "size_bytes": len(ORIGINAL)}
     assert record["file"] == {"name": "out.mp4", "sha256": hashlib.sha256(made).hexdigest(), "size_bytes": len(made)}
     assert record["plan_sha256"] == RedactionPlan((ONE,)).digest.hex()
-    assert sorted(path.name for path in folder.iterdir()) == ["in.mp4", "out.json", "out.mp4", "plan.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["in.mp4", "out-sheet-01.png", "out.json", "out.mp4", "plan.json"]
+    assert (folder / "out-sheet-01.png").read_bytes().startswith(b"\x89PNG")
+    assert record["unsure"] == []
     assert (folder / "out.mp4").stat().st_mode & 0o777 == 0o600
     seen = subprocess.run(
         ["ffprobe", "-v", "error", "-show_entries", "stream=codec_name,nb_frames", "-of", "csv=p=0", str(folder / "out.mp4")],
@@ -89,3 +91,29 @@ def test_a_file_that_is_not_there_is_named(folder: Path, name: str, sentence: st
     answer = say(folder)
     assert answer.exit_code == 2
     assert f"{name} can't be read: {sentence}" in answer.output.replace("\n", "")
+
+
+def test_what_is_lost_is_said_and_is_in_the_record_with_the_plan_that_was_carried_out(folder: Path) -> None:
+    """Noise is nothing that anybody could follow."""
+    keyframes = (Keyframe(START_MS, Box(0, 0, 3_000, 3_000)), Keyframe(START_MS + 360, Box(6_000, 6_000, 3_000, 3_000)))
+    plan = RedactionPlan(
+        (CameraPlan(CameraId(7), START_MS, START_MS + 60_000, (Region(Cover.FILL, Between.FOLLOW, keyframes, START_MS + 400),)),)
+    )
+    (folder / "plan.json").write_text(canonical(plan))
+    answer = say(folder)
+    assert answer.exit_code == 0, answer.output
+    assert "Region 1 was lost from 00:00:00.000000 to 00:00:00.360000 UTC: all that both drawn boxes span" in answer.output
+    record = json.loads((folder / "out.json").read_text())
+    assert record["unsure"] == [{"region": 1, "from_ms": START_MS, "to_ms": START_MS + 360}]
+    assert record["drawn_plan_sha256"] == plan.digest.hex()
+    (region,) = read_plan(json.dumps(record["plan"])).cameras[0].regions
+    assert region.between is Between.LINE
+    assert (covered := region.box_at(START_MS + 200)) is not None
+    assert covered.contains(Box(0, 0, 9_000, 9_000))
+
+
+def test_without_opencv_it_is_said_how_to_get_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vms.media.derivative.find_spec", lambda _: None)
+    answer = say(folder)
+    assert answer.exit_code == 2
+    assert "OpenCV, which is not installed. Run: pip install 'opencv-python>=5'" in answer.output.replace("\n", " ")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 
@@ -37,13 +36,7 @@ def copied(file: bytes, *regions: Region, since: int = 0, until: int = TEN_SECON
     target = io.BytesIO()
     cover = derivation.covering(regions, [0] * len(regions))
     found = derivation.pictures(io.BytesIO(file), starts_ms=starts_ms, start_ms=START_MS + since, end_ms=START_MS + until)
-
-    def touched() -> Iterator[derivation.Picture]:
-        for picture in found:
-            cover(picture)
-            yield picture
-
-    derivation.write_copy(touched(), target)
+    derivation.write_copy(derivation.touched(found, [cover]), target)
     return target.getvalue()
 
 

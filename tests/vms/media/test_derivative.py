@@ -13,9 +13,11 @@ from tests.processes import children_of
 from tests.vms.media.lying_copier import LIES
 from tests.vms.media.made_files import START_MS, a_file, lumas_of, noise
 from tests.vms.media.test_derivation import copied, region, under
+from tests.vms.media.test_tracking import PICTURES, SIDE, around, drawn, scene
 from vms.domain.ids import CameraId
 from vms.domain.redaction import CameraPlan, Region
 from vms.errors import InvalidInput, Unavailable
+from vms.media.covering import FILL
 from vms.media.derivative import CHILD_MODULE, Job, derive
 
 pytestmark = pytest.mark.slow
@@ -40,14 +42,14 @@ class Watched(io.BytesIO):
 def test_a_copy_is_made_in_a_process_that_can_do_nothing_else() -> None:
     made: list[Watched] = []
 
-    def target(number: int) -> Watched:
-        assert number == 0
+    def target(_number: int) -> Watched:
         made.append(Watched())
-        return made[0]
+        return made[-1]
 
     derived = derive(job(), io.BytesIO(ORIGINAL), target)
     assert (derived.pictures, derived.covered) == (10, (10,))
-    (copy,) = made
+    copy, sheet = made
+    assert sheet.getvalue().startswith(b"\x89PNG")
     assert copy.getvalue() == copied(ORIGINAL, region())
     assert all(float(under(luma)[4:-4, 4:-4].std()) == 0 for luma in lumas_of(copy.getvalue()))
     assert sorted(copy.descriptors) == ["0", "1", "2"]
@@ -73,3 +75,16 @@ def test_a_refusal_of_the_child_is_its_sentence() -> None:
 def test_a_child_that_breaks_the_rules_makes_no_copy(lie: int) -> None:
     with pytest.raises(Unavailable, match="ended or answered what was not asked"):
         derive(job(camera=lie), io.BytesIO(ORIGINAL), lambda _: io.BytesIO(), module="tests.vms.media.lying_copier")
+
+
+def test_what_moves_along_an_arc_is_covered_in_every_picture_of_the_copy() -> None:
+    original = a_file(picture.planes.y for picture in scene(around))
+    copy, sheets = io.BytesIO(), io.BytesIO()
+    derived = derive(job(drawn(around, 0, PICTURES - 1)), io.BytesIO(original), lambda number: sheets if number else copy)
+    assert derived.unsure == ()
+    assert derived.covered == (PICTURES,)
+    made = lumas_of(copy.getvalue())
+    assert len(made) == PICTURES
+    for number, luma in enumerate(made):
+        x, y = around(number)
+        assert set(luma[y : y + SIDE, x : x + SIDE].flat) == {FILL[0]}
