@@ -1,4 +1,4 @@
-"""Commands about footage that leaves: `vms export redact` makes a redacted copy of a recording."""
+"""Commands about footage that leaves: `vms export redact` and `watermark` make copies of a recording."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vms.cli.context import Cli
 from vms.cli.moments import moment_of
 from vms.cli.output import out, sentences, working
 from vms.domain.ids import CameraId
@@ -35,7 +36,7 @@ def redact(
         starts_at = None if starts is None else moment_of(starts)
         with working(f"Making {copy.name}"):
             made = derivatives.redact(plan, original, copy, camera=None if camera is None else CameraId(camera), starts_at=starts_at)
-    out.print(f"{made.copy}: {made.derived.pictures:,} pictures. Its record: {made.record}")
+    out.print(f"{made.copy}: {made.pictures:,} pictures. Its record: {made.record}")
     for number, pictures in enumerate(made.derived.covered, 1):
         out.print(f"Region {number} covers {f'{pictures:,} of them' if pictures else 'none of them: look at its times'}.")
     for number, start_ms, end_ms in made.derived.unsure:
@@ -43,3 +44,18 @@ def redact(
         out.print(f"Region {number + 1} was lost from {times}: all that both drawn boxes span is covered. Draw a keyframe in between.")
     out.print(f"Sheets to look over: {', '.join(path.name for path in made.sheets)}")
     out.print("Look through the whole copy before anybody gets it: what no region covers is seen.")
+
+
+@app.command("watermark")
+def watermark(
+    context: typer.Context,
+    original: Original,
+    copy: Copy,
+    recipient: Annotated[str, typer.Option("--for", help="Who gets the copy.")],
+    number: Annotated[str, typer.Option(help="The request's number.")],
+) -> None:
+    """Make a courtesy copy with recipient, number and today's date over each picture. The recording itself stays as it is."""
+    cli: Cli = context.obj
+    with sentences(), working(f"Making {copy.name}"):
+        made = derivatives.watermark(original, copy, recipient=recipient, number=number, at=cli.clock.now().astimezone())
+    out.print(f"{made.copy}: {made.pictures:,} pictures. Its record: {made.record}")

@@ -30,7 +30,7 @@ MAX_REGIONS = 200
 MAX_KEYFRAMES = 200_000
 """Of a plan: what is followed has one for each picture."""
 MAX_PLAN_BYTES = 32 * 1024 * 1024
-_MAX_MS = 253_402_300_800_000
+MAX_MS = 253_402_300_800_000
 """The end of the year 9999."""
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -277,8 +277,8 @@ def _fields_once(pairs: list[tuple[str, object]]) -> Mapping[str, object]:
 
 def _read_camera(reader: _Reader) -> CameraPlan:
     camera = CameraId(reader.number("camera", least=1, most=2**52))
-    start_ms = reader.number("start_ms", least=0, most=_MAX_MS)
-    end_ms = reader.number("end_ms", least=0, most=_MAX_MS)
+    start_ms = reader.number("start_ms", least=0, most=MAX_MS)
+    end_ms = reader.number("end_ms", least=0, most=MAX_MS)
     if end_ms <= start_ms:
         raise InvalidInput(f"{reader.where} ends before it starts.")
     regions = tuple(_read_region(one, start_ms, end_ms) for one in reader.each("regions", most=MAX_REGIONS))
@@ -288,7 +288,7 @@ def _read_camera(reader: _Reader) -> CameraPlan:
 
 def _read_region(reader: _Reader, start_ms: int, end_ms: int) -> Region:
     cover, between = reader.word("cover", Cover), reader.word("between", Between)
-    until_ms = reader.number("until_ms", least=0, most=_MAX_MS)
+    until_ms = reader.number("until_ms", least=0, most=MAX_MS)
     keyframes = tuple(_read_keyframe(one) for one in reader.each("keyframes", most=MAX_KEYFRAMES))
     reader.end()
     times = [one.at_ms for one in keyframes]
@@ -302,7 +302,7 @@ def _read_region(reader: _Reader, start_ms: int, end_ms: int) -> Region:
 
 
 def _read_keyframe(reader: _Reader) -> Keyframe:
-    at_ms = reader.number("at_ms", least=0, most=_MAX_MS)
+    at_ms = reader.number("at_ms", least=0, most=MAX_MS)
     x, y = (reader.number(name, least=0, most=WHOLE - 1) for name in ("x", "y"))
     width, height = reader.number("width", least=1, most=WHOLE - x), reader.number("height", least=1, most=WHOLE - y)
     reader.end()

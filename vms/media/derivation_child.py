@@ -14,12 +14,13 @@ from typing import TypedDict
 
 import numpy as np
 
-from vms.domain.redaction import WHOLE, Between, Box, CameraPlan, Cover, Keyframe, RedactionPlan, Region, canonical, read_plan
+from vms.domain.redaction import MAX_MS, WHOLE, Between, Box, CameraPlan, Cover, Keyframe, RedactionPlan, Region, canonical, read_plan
 from vms.errors import InvalidInput
 from vms.media import derivation, tracking
 from vms.media.confined import SOCKET, become_its_child
 from vms.media.covering import Planes
 from vms.media.derivation_wire import COPY, DONE, HEAD, LAYERS, READ, REFUSED, SIZE, WRITE
+from vms.media.marking import marking
 from vms.media.review_sheet import ReviewSheets, moments
 from vms.media.sandbox import confine
 
@@ -83,6 +84,17 @@ class Job(TypedDict):
     sheet_every_ms: int
 
 
+class MarkJob(TypedDict):
+    mark: str
+    size_bytes: int
+
+
+def watermark(job: MarkJob) -> dict[str, object]:
+    """Make a copy of all pictures with a mark over each; when they were taken does not matter."""
+    found = derivation.pictures(Original(job["size_bytes"]), starts_ms=0, start_ms=0, end_ms=MAX_MS)
+    return {"pictures": derivation.write_copy(derivation.touched(found, [marking(job["mark"])]), Made(COPY))}
+
+
 def derive(job: Job) -> dict[str, object]:
     """Do one job and return what was made: first what is to be followed, then the copy and its review sheets."""
     drawn = read_plan(job["plan"]).cameras[0]
@@ -114,8 +126,10 @@ def _rehearse() -> None:
     derivation.rehearse()
     tracking.rehearse()
     region = Region(Cover.FILL, Between.ALL, (Keyframe(0, Box(0, 0, WHOLE, WHOLE)),), 1)
+    picture = derivation.Picture(0, 0, Planes(*(np.full((side, side), 128, np.uint8) for side in (64, 32, 32))), None)
+    marking("É")(picture)
     sheets = ReviewSheets([region], [0], lambda _number, _png: None)
-    sheets.look(derivation.Picture(0, 0, Planes(*(np.full((side, side), 128, np.uint8) for side in (64, 32, 32))), None))
+    sheets.look(picture)
     sheets.finish()
 
 
@@ -125,9 +139,9 @@ def main() -> None:
     _rehearse()
     layers = confine(SOCKET, memory_bytes=MEMORY_BYTES)
     _say(LAYERS, 0, json.dumps([asdict(layer) for layer in layers]).encode())
-    job: Job = json.loads(_hear())
+    job = json.loads(_hear())
     try:
-        _say(DONE, 0, json.dumps(derive(job)).encode())
+        _say(DONE, 0, json.dumps(watermark(job) if "mark" in job else derive(job)).encode())
     except InvalidInput as err:
         _say(REFUSED, 0, str(err).encode())
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from vms.domain.redaction import CameraPlan, RedactionPlan, canonical, read_plan
 from vms.errors import InvalidInput, Unavailable
@@ -29,6 +29,7 @@ _ANY_SIZE = 64 * 1024 * 1024
 """What is made is at most so many times as large as the original, or so large."""
 
 log = get_logger(__name__)
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,27 @@ class Derived:
 
 
 def derive(job: Job, original: BinaryIO, target: Callable[[int], BinaryIO], *, module: str = CHILD_MODULE) -> Derived:
-    """Make a derivative; `target` opens its files by number, 0 for the copy.
+    """Make a redacted copy; `target` opens its files by number, `COPY` and its review sheets.
 
     InvalidInput when the job and the file don't fit; Unavailable when the child failed. What was written is worthless then.
     """
+    plan = canonical(RedactionPlan((job.plan,)))
+    asked = {"plan": plan, "starts_ms": job.starts_ms, "sheet_every_ms": job.sheet_every_ms}
+    return _made(asked, original, target, module, lambda told: _derived(told, job))
+
+
+def watermark(text: str, original: BinaryIO, copy: BinaryIO, *, module: str = CHILD_MODULE) -> int:
+    """Make a copy with `text` over each picture, and return how many there are; raises as `derive`."""
+    return _made({"mark": text}, original, lambda _: copy, module, lambda told: int(told["pictures"]))
+
+
+def _made(
+    asked: Mapping[str, object],
+    original: BinaryIO,
+    target: Callable[[int], BinaryIO],
+    module: str,
+    read: Callable[[Mapping[str, Any]], Answer],
+) -> Answer:
     if find_spec("cv2") is None:
         raise Unavailable(f"Copies are made with OpenCV, which is not installed. {NEEDS}")
     try:
@@ -65,7 +83,7 @@ def derive(job: Job, original: BinaryIO, target: Callable[[int], BinaryIO], *, m
     with ours:
         ours.settimeout(SILENT_SECONDS)
         try:
-            return _Conversation(ours, original, target).hold(job)
+            return read(_Conversation(ours, original, target).hold(asked))
         except (OSError, ValueError, KeyError, TypeError) as err:
             raise Unavailable("The process that makes copies ended or answered what was not asked. No copy was made; try again.") from err
         finally:
@@ -84,7 +102,7 @@ class _Conversation:
         self._files: dict[int, tuple[BinaryIO, int]] = {}
         """And how large each is."""
 
-    def hold(self, job: Job) -> Derived:
+    def hold(self, asked: Mapping[str, object]) -> Mapping[str, Any]:
         try:
             kind, _, octets, _ = self._head()
         except (OSError, ValueError) as err:
@@ -92,7 +110,7 @@ class _Conversation:
         if kind != LAYERS:
             raise ValueError("no report of its sandbox")
         _say_what_is_missing(self._take(octets))
-        self._answer(json.dumps(_document(job, self._size)).encode())
+        self._answer(json.dumps({**asked, "size_bytes": self._size}).encode())
         for kind, number, octets, at in self._heads():
             match kind:
                 case _ if kind == READ:
@@ -103,7 +121,7 @@ class _Conversation:
                 case _ if kind == REFUSED:
                     raise InvalidInput(self._take(octets).decode())
                 case _ if kind == DONE:
-                    return _derived(self._take(octets), job)
+                    return dict(json.loads(self._take(octets)))
                 case _:
                     raise ValueError(f"a frame of kind {kind}")
         raise ValueError("it ended")
@@ -141,14 +159,8 @@ class _Conversation:
         return bytes(parts)
 
 
-def _document(job: Job, size_bytes: int) -> dict[str, object]:
-    plan = canonical(RedactionPlan((job.plan,)))
-    return {"plan": plan, "starts_ms": job.starts_ms, "size_bytes": size_bytes, "sheet_every_ms": job.sheet_every_ms}
-
-
-def _derived(answer: bytes, job: Job) -> Derived:
+def _derived(told: Mapping[str, Any], job: Job) -> Derived:
     """Refuse what covers nothing: times that are off would show everything."""
-    told = json.loads(answer)
     pictures, covered = int(told["pictures"]), tuple(map(int, told["covered"]))
     if len(covered) != len(job.plan.regions):
         raise ValueError("it covered other regions")

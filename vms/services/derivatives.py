@@ -1,4 +1,4 @@
-"""Derivatives as files: a redacted copy of a recording beside its record, which names the original and the plan by their digests.
+"""Derivatives as files: a redacted or watermarked copy of a recording beside its record, which names the original by its digest.
 
 The original is read and never written. Nothing here asks for footage: whoever has the file was given it under an access event.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,11 +19,13 @@ from vms.domain.ids import CameraId
 from vms.domain.redaction import CameraPlan, RedactionPlan, plan_document, read_plan
 from vms.domain.timespan import ms_of
 from vms.errors import Conflict, InvalidInput, Unavailable
+from vms.media import derivative
 from vms.media.derivation_wire import COPY
 from vms.media.derivative import Derived, Job, derive
 from vms.store.files import fsync_dir
 
 RECORD_FORMAT = "custodian derivative v1"
+MAX_MARK_CHARS = 60
 _OWNER_ONLY = 0o600
 _READ_BYTES = 1024 * 1024
 
@@ -32,12 +34,17 @@ _READ_BYTES = 1024 * 1024
 class Written:
     copy: Path
     record: Path
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted(Written):
     sheets: tuple[Path, ...]
     """Pictures of the copy for whoever looks it over."""
     derived: Derived
 
 
-def redact(plan: Path, original: Path, copy: Path, *, camera: CameraId | None, starts_at: datetime | None) -> Written:
+def redact(plan: Path, original: Path, copy: Path, *, camera: CameraId | None, starts_at: datetime | None) -> Redacted:
     """Write `copy`, with its record and review sheets beside it; the copy comes to be last, and only when all else is there.
 
     `camera` may be left out when the plan is for one alone; `starts_at` when the file says when it was taken.
@@ -55,9 +62,35 @@ def redact(plan: Path, original: Path, copy: Path, *, camera: CameraId | None, s
 
         before = _digest(source)
         derived = derive(Job(of_camera, None if starts_at is None else ms_of(starts_at)), source, opened)
-        document = _document(asked, derived) | {"derivative_of": before, "file": {"name": copy.name} | _digest(target)}
-        record_file.write((json.dumps(document, sort_keys=True, indent=1) + "\n").encode())
-    return Written(copy, record, tuple(sheets), derived)
+        record_file.write(_record(_document(asked, derived), before, copy.name, target))
+    return Redacted(copy, record, derived.pictures, tuple(sheets), derived)
+
+
+def watermark(original: Path, copy: Path, *, recipient: str, number: str, at: datetime) -> Written:
+    """Write `copy` with recipient, number and day over each picture, and its record beside it."""
+    text = " · ".join([f"Copy for {_words(recipient)}", _words(number), f"{at:%Y-%m-%d}"])
+    record = copy.with_suffix(".json")
+    with _opened(original) as source, _new(copy) as target, _new(record) as record_file:
+        before = _digest(source)
+        pictures = derivative.watermark(text, source, target)
+        if not pictures:
+            raise InvalidInput(f"{original} has no picture.")
+        document = {"format": RECORD_FORMAT, "kind": "watermarked", "mark": text, "pictures": pictures}
+        record_file.write(_record(document, before, copy.name, target))
+    return Written(copy, record, pictures)
+
+
+def _words(text: str) -> str:
+    """Return what is drawn; InvalidInput for what nobody could read in a picture."""
+    if not text.strip() or len(text) > MAX_MARK_CHARS or not text.isprintable():
+        raise InvalidInput(f"Recipient and number are 1 to {MAX_MARK_CHARS} characters that can be printed, on one line.")
+    return text.strip()
+
+
+def _record(document: Mapping[str, object], before: Mapping[str, object], name: str, copy: BinaryIO) -> bytes:
+    """Return the text of a record, which names the original and the copy by what is in them."""
+    named = {**document, "derivative_of": before, "file": {"name": name, **_digest(copy)}}
+    return (json.dumps(named, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def _document(asked: RedactionPlan, derived: Derived) -> dict[str, object]:

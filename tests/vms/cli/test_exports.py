@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.vms.media.made_files import START_MS, a_file, noise
+from tests.vms.media.made_files import START_MS, a_file, lumas_of, noise
 from vms.cli import app
 from vms.domain.ids import CameraId
 from vms.domain.redaction import Between, Box, CameraPlan, Cover, Keyframe, RedactionPlan, Region, canonical, read_plan
@@ -117,3 +117,27 @@ def test_without_opencv_it_is_said_how_to_get_it(folder: Path, monkeypatch: pyte
     answer = say(folder)
     assert answer.exit_code == 2
     assert "OpenCV, which is not installed. Run: pip install 'opencv-python>=5'" in answer.output.replace("\n", " ")
+
+
+def mark(folder: Path, recipient: str = "Núria Vidal, counsel") -> Result:
+    places = [str(folder / name) for name in ("in.mp4", "out.mp4")]
+    return CliRunner().invoke(app, ["export", "watermark", *places, "--for", recipient, "--number", "2026-014"])
+
+
+def test_a_courtesy_copy_has_the_mark_in_each_picture_and_the_original_is_as_it_was(folder: Path) -> None:
+    answer = mark(folder)
+    assert answer.exit_code == 0, answer.output
+    assert (folder / "in.mp4").read_bytes() == ORIGINAL
+    record, made = json.loads((folder / "out.json").read_text()), (folder / "out.mp4").read_bytes()
+    assert record["mark"].startswith("Copy for Núria Vidal, counsel · 2026-014 · 20")
+    assert (record["kind"], record["pictures"]) == ("watermarked", 10)
+    assert record["derivative_of"]["sha256"] == hashlib.sha256(ORIGINAL).hexdigest()
+    assert len(lumas_of(made)) == 10
+
+
+@pytest.mark.parametrize("recipient", ["", " ", "a\nb", "x" * 61])
+def test_what_nobody_could_read_is_not_drawn(folder: Path, recipient: str) -> None:
+    answer = mark(folder, recipient)
+    assert answer.exit_code == 2
+    assert "1 to 60 characters that can be printed" in answer.output.replace("\n", " ")
+    assert not (folder / "out.mp4").exists()
