@@ -15,13 +15,14 @@ from retention.orders import take_orders
 from retention.proof import note_head
 from retention.protection import let_go
 from retention.survivors import keys_of
+from vms.domain.full_disk import first_to_go
 from vms.domain.ids import CameraId, SegmentId, VolumeId
 from vms.domain.purge import Batch
 from vms.domain.retention import ClockReading, StreamRule, lease_lasts
 from vms.domain.timespan import MS_PER_HOUR
 from vms.errors import VmsError
 from vms.log import get_logger
-from vms.store import clock_events, deletion_lease, purge_log, purging, runs, stream_rules, volumes
+from vms.store import clock_events, deletion_lease, early_purging, purge_log, purging, runs, stream_rules, volumes
 from vms.store.failpoints import failpoint
 from vms.store.layout import segment_file
 from vms.store.purging import Doomed
@@ -42,6 +43,8 @@ class Passed:
     condemned: int = 0
     erased: int = 0
     purged: int = 0
+    early: int = 0
+    """Of those: before their day, because disks were full."""
     kept: int = 0
     """Segments past their window that a hold keeps."""
     keys_destroyed: int = 0
@@ -52,9 +55,11 @@ class Passed:
 class Deletion:
     """Makes passes. One at a time in a data directory: whoever calls sees to it."""
 
-    def __init__(self, node: RetentionNode, pause: Pause) -> None:
+    def __init__(self, node: RetentionNode, pause: Pause, is_short: Callable[[], bool] = lambda: False) -> None:
+        """`is_short`: whether there is so little room that what policies let go before its day is to go, measured each time anew."""
         self._node = node
         self._pause = pause
+        self._is_short = is_short
         self._kept_waiting = 0.0
 
     def run(self) -> Passed:
@@ -103,6 +108,8 @@ class Deletion:
         if len(mounted) < len(places) and (left := self._left(due)):
             passed.paused = f"{left:,} segments are past their window on volumes that are not mounted. Mount them where they were."
         self._note_gone(due)
+        if passed.paused is None:
+            self._destroy_early(mounted, passed)
         for camera in sorted({rule.camera_id for rule in due}):
             self._destroy_keys([rule for rule in due if rule.camera_id == camera], passed)
         self._forget_clock_steps()
@@ -115,6 +122,34 @@ class Deletion:
         if spent:
             with self._node.index.write.begin() as connection:
                 clock_events.forget(connection, spent)
+
+    def _destroy_early(self, mounted: Sequence[VolumeId], passed: Passed) -> None:
+        """Destroy what policies let go before its day, an hour of a camera at a time, until there is room again."""
+        passed_over = set[CameraId]()
+        while passed.paused is None and self._may_go_on() and self._is_short():
+            with self._node.index.read.begin() as connection:
+                found = early_purging.cameras(connection, self._node.reading().at_ms)
+            first = first_to_go(one for one in found if one.camera_id not in passed_over)
+            if first is None:
+                break
+            batches = self._condemned_early(first.camera_id, mounted)
+            if not batches:
+                passed_over.add(first.camera_id)
+            early = sum(batch.segments for batch in batches)
+            passed.condemned, passed.early = passed.condemned + early, passed.early + early
+            self._destroy(batches, passed)
+        if passed.early:
+            log.warning("footage deleted before its day", segments=passed.early)
+
+    def _condemned_early(self, camera: CameraId, mounted: Sequence[VolumeId]) -> list[Batch]:
+        self._have_lease()
+        began = self._node.clock.monotonic()
+        with self._node.index.write.begin() as connection:
+            batches = early_purging.condemn(connection, camera, self._node.reading(), mounted)
+        if batches:
+            failpoint("retain:condemn")
+        self._kept_waiting += self._node.clock.monotonic() - began
+        return batches
 
     def _note_gone(self, due: list[StreamRule]) -> None:
         """Write down what is gone of each camera of which nothing is left that is due."""
@@ -141,11 +176,9 @@ class Deletion:
         """Condemn a batch of each of some streams (R1 to R4), each of a volume that is there; none when nothing of them is due."""
         now = self._node.reading()
         with self._node.index.read.begin() as connection:
-            lease = deletion_lease.get(connection)
             if not purging.any_due(connection, rules, now.at_ms, mounted):
                 return []
-        if lease is None or not lease_lasts(lease.asked, now):
-            take_orders(self._node)  # a pass may take longer than a lease lasts
+        self._have_lease()
         began = self._node.clock.monotonic()
         with self._node.index.write.begin() as connection:
             batches = purging.condemn_each(connection, [rule.stream_id for rule in rules], self._node.reading(), mounted)
@@ -153,6 +186,13 @@ class Deletion:
             failpoint("retain:condemn")
         self._kept_waiting += self._node.clock.monotonic() - began
         return batches
+
+    def _have_lease(self) -> None:
+        """Take orders again where the lease is over: a pass may take longer than one lasts."""
+        with self._node.index.read.begin() as connection:
+            lease = deletion_lease.get(connection)
+        if lease is None or not lease_lasts(lease.asked, self._node.reading()):
+            take_orders(self._node)
 
     def _destroy(self, batches: list[Batch], passed: Passed) -> None:
         """Erase the files of batches (R5) and purge the rows of those whose disk let go of them (R6)."""
@@ -191,7 +231,8 @@ class Deletion:
         if self._why_not_trusted(now) is not None:  # the clock moved in the middle of a pass: keys of hours to come would seem old
             return
         now_ms = now.at_ms
-        before = (now_ms - max(rule.keep_ms for rule in rules)) // MS_PER_HOUR
+        with self._node.index.read.begin() as connection:
+            before = purging.over_before(connection, rules, now_ms) // MS_PER_HOUR
         hours, outlived = self._node.keys.hours(camera, before=before), self._node.keys.outlived_hours(camera, before=before)
         with self._node.index.read.begin() as connection:
             going = dict[int, dict[SegmentId, bytes]](
@@ -225,22 +266,25 @@ class Due:
     size_bytes: int
     kept: int
     """Segments past their window that a hold keeps."""
+    early: int
+    """Segments within their window that might go if disks were full."""
 
 
 def due(node: RetentionNode) -> list[Due]:
     """Return what a pass would do to each camera's footage, by what is in force here now; nothing is changed."""
     now_ms, found = node.reading().at_ms, dict[CameraId, Due]()
 
-    def add(camera: CameraId, segments: int, size_bytes: int, kept: int = 0) -> None:
-        one = found.get(camera, Due(camera, 0, 0, 0))
-        found[camera] = Due(camera, one.segments + segments, one.size_bytes + size_bytes, one.kept + kept)
+    def add(camera: CameraId, segments: int, size_bytes: int, kept: int = 0, early: int = 0) -> None:
+        one = found.get(camera, Due(camera, 0, 0, 0, 0))
+        found[camera] = Due(camera, one.segments + segments, one.size_bytes + size_bytes, one.kept + kept, one.early + early)
 
     with node.index.read.begin() as connection:
         for rule in stream_rules.rules(connection):
-            add(rule.camera_id, *purging.due(connection, rule, now_ms), purging.kept(connection, rule, now_ms))
+            kept, early = purging.kept(connection, rule, now_ms), early_purging.told(connection, rule, now_ms)
+            add(rule.camera_id, *purging.due(connection, rule, now_ms), kept, early)
         for batch in purge_log.open_batches(connection):
             add(batch.camera_id, batch.segments, batch.size_bytes)
-    return [one for one in found.values() if one.segments or one.kept]
+    return [one for one in found.values() if one.segments or one.kept or one.early]
 
 
 def _erase(doomed: list[Doomed], paths: dict[VolumeId, Path]) -> int:

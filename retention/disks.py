@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vms.config import Settings, VolumeSetting
 from vms.domain.capacity import LOW_HOURS, OVER
+from vms.domain.full_disk import EARLY_HOURS
 from vms.errors import VmsError
 from vms.log import get_logger
 from vms.services.capacity import headroom
@@ -28,7 +29,7 @@ class Disks:
     def __init__(self, volumes: Sequence[VolumeSetting], databases: Sequence[Path]) -> None:
         self._volumes = volumes
         self._databases = databases
-        self._low = False
+        self._low = self._short = False
         self._opened: dict[Path, Volume] = {}
 
     @classmethod
@@ -38,10 +39,13 @@ class Disks:
 
     def is_low(self, index: Engines, *, now: datetime) -> bool:
         """Say whether the room lasts for less than `LOW_HOURS`; once it does, until there is a quarter more."""
-        with index.read.begin() as connection:
-            found = headroom(connection, list(self.there()), now=now, growing=None)
-        self._low = found.hours < LOW_HOURS * (OVER if self._low else 1.0)
+        self._low = self._hours(index, now) < LOW_HOURS * (OVER if self._low else 1.0)
         return self._low
+
+    def is_short(self, index: Engines, *, now: datetime) -> bool:
+        """Say the same of `EARLY_HOURS`: what may go before its day goes."""
+        self._short = self._hours(index, now) < EARLY_HOURS * (OVER if self._short else 1.0)
+        return self._short
 
     def mind_ballast(self) -> None:
         """Let the ballast go where databases are out of room beside it, and set it aside again where recording has room once more."""
@@ -58,6 +62,10 @@ class Disks:
                 if known is None or known.id != opened.id:
                     self._opened[setting.path] = known = opened
                 yield known
+
+    def _hours(self, index: Engines, now: datetime) -> float:
+        with index.read.begin() as connection:
+            return headroom(connection, list(self.there()), now=now, growing=None).hours
 
     def _mind(self, volume: Volume) -> None:
         free, size = volume.free_bytes(), volume.ballast_bytes

@@ -59,6 +59,7 @@ def _month(node: RetentionNode, number: int, paused: Paused | None) -> PurgeMont
                 one.first_ms,
                 one.end_ms,
                 purge_log.hold_seqs(connection, one.camera_id, start_ms, end_ms),
+                one.early,
             )
             for one in purge_log.destroyed(connection, start_ms, end_ms)
         ]

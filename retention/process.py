@@ -77,9 +77,10 @@ def run(settings: Settings, clock: Clock) -> int:
 def once(settings: Settings, clock: Clock) -> Passed:
     """Make one pass now; while `vms retain` is in the middle of one, wait for its end."""
     arm(settings.failpoint)
-    Disks.of(settings).mind_ballast()
+    disks = Disks.of(settings)
+    disks.mind_ballast()
     with opened_node(settings, clock) as node, _alone(_lock_path(settings), wait=True), node.index.answering():
-        return Deletion(node, threading.Event().wait).run()
+        return Deletion(node, threading.Event().wait, lambda: disks.is_short(node.index, now=clock.now())).run()
 
 
 def dry_run(settings: Settings, clock: Clock) -> tuple[list[Due], str | None]:
@@ -119,7 +120,7 @@ class _Jobs:
         self._stopping = stopping
         self._disks = disks
         self._low = False
-        self._deletion = Deletion(node, stopping.wait)
+        self._deletion = Deletion(node, stopping.wait, lambda: disks.is_short(node.index, now=node.clock.now()))
         self._paused: str | None = None
         self._next = node.clock.monotonic()
         self._hub_away = False

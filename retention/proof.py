@@ -14,7 +14,7 @@ from vms.domain.day_proof import DayProof, Verdict
 from vms.domain.footage import Segment, SegmentState
 from vms.domain.hold import LEAST_CLOCK_ERROR, HeldTime, protected
 from vms.domain.ids import CameraId, HoldId, SegmentId, StreamId, split_segment_id
-from vms.domain.purge import PurgeHead
+from vms.domain.purge import PurgeHead, PurgeReason
 from vms.domain.retention import AT_WORK
 from vms.domain.timespan import MS_PER_HOUR, TICKS_PER_MS, Timespan, datetime_of_ms, ms_of
 from vms.errors import VmsError
@@ -59,6 +59,7 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
         rows = [row for stream in streams for row in segments.find(connection, stream, day)]
         began = [row for stream in streams for row in segments.began_in(connection, stream, start_ms, end_ms)]
         gone = purge_log.purges_of(connection, camera_id, start_ms, end_ms)
+        early = any(one.meets(HeldTime(start_ms, end_ms)) for one in secrecy.gone_early(connection, camera_id))
         chain = purge_log.follow(connection, frozenset(noted))
         places = volumes.all_volumes(connection)
     files, unmounted = _files(places, streams, hours)
@@ -78,6 +79,7 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
     found = _Found(
         broken=broken_at is not None,
         over=over_at is not None and over_at + AT_WORK <= node.clock.now(),
+        early=early,
         left=bool(rows or of_day),
         overdue=bool(free or unknown),
         unseen=bool(unmounted),
@@ -99,6 +101,7 @@ def prove_day(node: RetentionNode, camera_id: CameraId, day: Timespan) -> DayPro
         broken_at=broken_at,
         heads=len(noted),
         unmounted=tuple(unmounted),
+        early=early or any(one.batch.reason is PurgeReason.DISK_FULL for one in gone),
     )
 
 
@@ -120,6 +123,8 @@ class Standing:
     """Segments past their window that a hold keeps; of what a sealed one keeps alone nothing is said, here and below."""
     overdue: int
     """Segments that should be gone: past their window for longer than a pass takes to come, and kept by nothing."""
+    early_until: datetime | None = None
+    """Up to when what is within its window went before its day; None: nothing did."""
 
 
 def standings(node: RetentionNode) -> list[Standing]:
@@ -133,7 +138,10 @@ def standings(node: RetentionNode) -> list[Standing]:
             overdue = sum(purging.due(connection, rule, now_ms - AT_WORK // _MS)[0] for rule in mine)
             held = sum(purging.kept(connection, rule, now_ms) for rule in mine)
             oldest = None if not starts else datetime_of_ms(min(starts))
-            found.append(Standing(camera, oldest, max(rule.keep_ms for rule in mine) / _DAY_MS, held, overdue))
+            keep_ms = max(rule.keep_ms for rule in mine)
+            early_ms = secrecy.early_until(connection, camera)
+            early = datetime_of_ms(early_ms) if early_ms > now_ms - keep_ms else None
+            found.append(Standing(camera, oldest, keep_ms / _DAY_MS, held, overdue, early))
     return found
 
 
@@ -141,6 +149,8 @@ def standings(node: RetentionNode) -> list[Standing]:
 class _Found:
     broken: bool
     over: bool
+    early: bool
+    """Some of it went before its day, which is still to come."""
     left: bool
     overdue: bool
     """Something is left that no hold keeps."""
@@ -151,7 +161,7 @@ class _Found:
         if self.broken:
             return Verdict.BROKEN
         if not self.over:
-            return Verdict.KEPT
+            return Verdict.EARLY if self.early else Verdict.KEPT
         if self.overdue:
             return Verdict.LEFT
         if self.unseen:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from vms.domain.policy import DISTRICT, MOST_DAYS, Days, PlaceKind, PolicyPlace, RetentionPolicy
 from vms.errors import InvalidInput
 from vms.services.people import last_day
-from vms.services.policies import NewPolicy, checked_hours
+from vms.services.policies import NewPolicy, checked_early, checked_hours
 from web.numbers import BodyId, id_of
 
 Text = Annotated[str, Field(max_length=20_000)]
@@ -32,6 +32,8 @@ class PolicyForm(BaseModel):
     """Days; empty: as the place above."""
     hours: Text = ""
     """Lines of weekly hours and holidays; of which day nothing is said: as the place above."""
+    early: Text = ""
+    """"yes" or "no"; empty: as the place above."""
     basis: Text = ""
     public_text: Text = ""
     review: Text = ""
@@ -53,7 +55,7 @@ class PolicyForm(BaseModel):
         """Return what the service takes; InvalidInput says what is wrong."""
         return NewPolicy(
             place,
-            Days(_days(self.floor), _days(self.target), _days(self.ceiling), checked_hours(self.hours)),
+            Days(_days(self.floor), _days(self.target), _days(self.ceiling), checked_hours(self.hours), checked_early(self.early)),
             self.reason,
             legal_basis=self.basis,
             public_text=self.public_text,
@@ -68,8 +70,9 @@ class PolicyForm(BaseModel):
         floor, target, ceiling = (
             "" if one is None else str(one) for one in (policy.days.min_days, policy.days.target_days, policy.days.max_days)
         )
+        early = {None: "", True: "yes", False: "no"}[policy.days.early]
         known = {"floor": floor, "target": target, "ceiling": ceiling, "hours": str(policy.days.hours), "version": str(policy.version)}
-        return self.model_copy(update=known | {"basis": policy.legal_basis, "public_text": policy.public_text})
+        return self.model_copy(update=known | {"early": early, "basis": policy.legal_basis, "public_text": policy.public_text})
 
     def _places(self) -> tuple[tuple[PlaceKind, str], ...]:
         return (PlaceKind.BRANCH, self.branch), (PlaceKind.AREA, self.area_id), (PlaceKind.CAMERA, self.camera)
@@ -81,7 +84,7 @@ class PostedPolicy(PolicyForm):
 
 
 class PolicyOrder(BaseModel):
-    """A version as JSON: all three numbers and the hours as they are to be."""
+    """A version as JSON: the numbers, the hours and the rest as they are to be."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -94,6 +97,8 @@ class PolicyOrder(BaseModel):
     """None: as the place above."""
     hours: Text = ""
     """Lines, or the same with semicolons; of which day nothing is said: as the place above."""
+    early: bool | None = None
+    """Whether what is past the floor goes before its day when disks are full; None: as the place above."""
     legal_basis: Text | None = None
     public_text: Text | None = None
     review: Text = ""
@@ -110,7 +115,7 @@ class PolicyOrder(BaseModel):
             raise InvalidInput("Name one branch, area or camera, or none for the district.")
         return NewPolicy(
             given[0] if given else DISTRICT,
-            Days(self.min_days, self.target_days, self.max_days, checked_hours(self.hours)),
+            Days(self.min_days, self.target_days, self.max_days, checked_hours(self.hours), self.early),
             self.reason,
             legal_basis=self.legal_basis,
             public_text=self.public_text,

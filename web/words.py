@@ -167,4 +167,5 @@ GAP_SENTENCES = {
     GapReason.OFF: "Switched off in its settings.",
     GapReason.OUTSIDE_HOURS: "Outside its recording hours.",
     GapReason.LOST: "Recorded, and its file is gone.",
+    GapReason.DELETED_EARLY: "Deleted before its day: the disks were full.",
 }

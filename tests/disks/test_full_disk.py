@@ -23,6 +23,7 @@ from tests.disks.watch import (
     wait_for_gaps,
     wait_for_more,
 )
+from tests.factories import CONSOLE
 from tests.recorder.site import CLOCK, Cameras, Site, a_site, stream_of
 from tests.retention.footage import footage
 from tests.vms.services.holding import a_hold, a_new_hold, deciders, of_cameras
@@ -32,7 +33,9 @@ from vms.domain.capacity import Headroom
 from vms.domain.footage import GapReason, Segment
 from vms.domain.full_disk import NO_SUB_STREAMS, NOT_THIS_CAMERA
 from vms.domain.ids import StreamId
+from vms.domain.policy import DISTRICT, Days, RetentionPolicy
 from vms.services.capacity import headroom
+from vms.store import holds, policies
 from vms.store.ballast import BALLAST
 
 pytestmark = pytest.mark.slow
@@ -141,6 +144,46 @@ def test_on_a_disk_without_an_octet_left_held_footage_stays_what_is_past_its_win
         assert_time_is_accounted_for(site, stream)
 
 
+def test_where_the_policy_lets_it_the_oldest_goes_before_its_day_and_sub_streams_go_on(tmp_path: Path, cameras: Cameras) -> None:
+    demo, key = cameras.demo, cameras.demo.keys[0]
+    with loop_image(tmp_path / "i", size_mb=1500, make=NO_RESERVE) as disk, a_site(disk / "data") as site:
+        camera = site.add_camera("Entrance", demo.port, demo.path(key), sub_path=demo.path(key, "sub"))
+        main, sub = stream_of(camera), stream_of(camera, StreamRole.SUB)
+        site.start()
+        wait_for_more(site, (main, sub), 2)
+        assert site.stop() == 0
+        let_go_early(site, floor=5)
+        step = int(0.35 * 3600 * room(site).written)  # two of them lead from 1.9 hours to more than 2.5
+        held, *old = (past_its_window(site, camera, days=days, size_bytes=step) for days in (9, 8, 7, 6))
+        young = past_its_window(site, camera, days=4)
+        hold(site, camera, held)
+        leave(site, disk, 1.9)
+
+        passed = retained(site)
+        assert (passed["paused"], passed["purged"], passed["early"]) == (None, 20, 20)
+        assert room(site).hours >= 2.5
+        assert not any(site.volume().segment_path(one.id).exists() for one in (*old[0], *old[1]))
+        assert_all_live(site, [one.id for one in (*held, *old[2], *young)])
+        assert retained(site)["early"] == 0
+
+        site.start()
+        wait_for_more(site, (main, sub))
+        assert (GapReason.DISK_FULL, NO_SUB_STREAMS) not in reasons(site, sub)
+        leave(site, disk, 1.2)
+        assert retained(site)["early"] == 10
+        assert site.stop() == 0
+        assert_all_live(site, [one.id for one in (*held, *young)])
+
+
+def let_go_early(site: Site, *, floor: int) -> None:
+    with site.central.writing() as session:
+        holds.lock(session)
+        days, at = Days(floor, 14, 30, early=True), CLOCK.now()
+        policy = RetentionPolicy(policies.next_version(session), DISTRICT, days, "", "", None, "the new matters more", "", "", at)
+        policies.add(session, policy)
+        policies.put_in_force(session, policy.version, by=CONSOLE, by_name="Pat", at=at)
+
+
 def filled(disk: Path) -> bool:
     """Take everything; say whether not an octet more is taken."""
     take_everything(disk)
@@ -155,12 +198,12 @@ def wait_until_full(site: Site, stream: StreamId) -> None:
     wait_until(lambda: site.state(stream) == "disk_full", seconds=PATIENCE_SECONDS)
 
 
-def past_its_window(site: Site, camera: CameraDetails, *, days: int) -> list[Segment]:
-    """Put ten megabytes of footage of a day there."""
-    begun = CLOCK.now() - timedelta(days=days)
+def past_its_window(site: Site, camera: CameraDetails, *, days: int, size_bytes: int = 10_000_000) -> list[Segment]:
+    """Put ten segments of an hour of that day there, so large together."""
+    begun = (CLOCK.now() - timedelta(days=days)).replace(minute=10)
     starts = [begun + timedelta(minutes=number) for number in range(10)]
     return footage(
-        site.index, site.volume(), None, starts, stream=stream_of(camera), camera=camera.camera.id, content=os.urandom(1_000_000)
+        site.index, site.volume(), None, starts, stream=stream_of(camera), camera=camera.camera.id, content=os.urandom(size_bytes // 10)
     )
 
 

@@ -491,7 +491,7 @@ def test_a_dry_run_says_what_a_pass_then_does(world: World) -> None:
     (would,) = due(world.node)
     assert all(world.left(made))
     passed = world.make_pass()
-    assert would == Due(CAMERA, passed.condemned, 7 * passed.condemned, passed.kept)
+    assert would == Due(CAMERA, passed.condemned, 7 * passed.condemned, passed.kept, 0)
     assert passed.condemned == world.left(made).count(False) > 100
 
 

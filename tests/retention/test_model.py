@@ -90,6 +90,17 @@ class Keeping(RuleBasedStateMachine):
         assert self.world.make_pass().paused is None
         self._went()
 
+    @rule(floor=st.integers(1, 6), step=st.none() | st.sampled_from(PURGE_STEPS))
+    def be_short_of_room(self, floor: int, step: str | None) -> None:
+        """Whatever the disks lack, down to the floor and no further; also when a pass is killed on the way."""
+        self.world.hub.floor_days, self.world.is_short = floor, lambda: True
+        if step is not None:
+            with suppress(_Killed), armed(step, _kill):
+                self.world.make_pass()
+        assert self.world.make_pass().paused is None
+        self.world.hub.floor_days, self.world.is_short = None, lambda: False
+        self._went(min(floor, self.world.hub.days))
+
     @rule(step=st.sampled_from(PURGE_STEPS))
     def be_killed_in_a_pass(self, step: str) -> None:
         with suppress(_Killed), armed(step, _kill):
@@ -116,17 +127,20 @@ class Keeping(RuleBasedStateMachine):
     def what_is_gone_stays_gone(self) -> None:
         assert not any(self.world.left(self.gone[-20:]))
 
-    def _went(self) -> None:
-        """Compare what is left with the rule: wholly past the window, and no hold within a minute and the clock's error."""
+    def _went(self, days: int | None = None) -> None:
+        """Compare what is left with the rule: wholly past the window, and no hold within a minute and the clock's error.
+
+        `days`: past the floor, after a pass that was short of room.
+        """
         made = list(self.there.items())
         for (at, segment), left in zip(made, self.world.left([one for _, one in made]), strict=True):
-            assert left == (not self._due(segment)), (at, segment.start_ms, self.holds)
+            assert left == (not self._due(segment, days or self.world.hub.days)), (at, segment.start_ms, self.holds)
             if not left:
                 self.gone.append(self.there.pop(at))
 
-    def _due(self, segment: Segment) -> bool:
+    def _due(self, segment: Segment, days: int) -> bool:
         start, end = segment.start_ticks, segment.end_ticks
-        before_ms = ms_of(self.world.clock.wall) - self.world.hub.days * DAY * 1000
+        before_ms = ms_of(self.world.clock.wall) - days * DAY * 1000
         more = _ERROR_MS + _ROLL_MS
         held = any(end > (begin - more) * 90 and (until is None or start < (until + more) * 90) for begin, until in self.holds.values())
         return end <= before_ms * 90 and not held

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -54,6 +54,8 @@ class ToldHub:
     """The hub's part of `OrdersLink`, in memory."""
 
     days: int = DAYS_KEPT
+    floor_days: int | None = None
+    """So old footage may go when there is no room; None: none may before its day."""
     changes: list[HoldChange] = field(default_factory=list)
     streams: dict[StreamId, CameraId] = field(default_factory=lambda: {STREAM: CAMERA})
     away: bool = False
@@ -84,7 +86,8 @@ class ToldHub:
             raise Unavailable("The hub does not answer.")
         if applied_seq > self.seq:
             raise Conflict("The hub knows fewer holds than this node.")
-        rules = [StreamRule(stream, camera, self.days * DAY * 1000) for stream, camera in self.streams.items()]
+        floor_ms = None if self.floor_days is None else self.floor_days * DAY * 1000
+        rules = [StreamRule(stream, camera, self.days * DAY * 1000, floor_ms) for stream, camera in self.streams.items()]
         return Orders(self.seq, tuple(self.changes[applied_seq:]), tuple(rules))
 
     def answer_holds(self, _node: NodeId, applied_seq: int, answers: Sequence[HoldAnswer], *, at: datetime) -> None:
@@ -130,6 +133,7 @@ class World:
 
     def __init__(self, index: Engines, folder: Path) -> None:
         self.clock, self.hub = DrivenClock(), ToldHub()
+        self.is_short: Callable[[], bool] = lambda: False
         self.volume = Volume.create(folder / "volume")
         with index.write.begin() as connection:
             volumes.register(connection, self.volume.id, self.volume.path)
@@ -140,7 +144,10 @@ class World:
         """Begin as the process does: it opens the key store. Whoever starts it again closes the one before."""
         keys = KeyStore.open(self._folder / "keys1.db", self._folder / "keys2.db", FixedKeys((KEK,)))
         self.node = RetentionNode(self.clock, self._index, self._index, keys, NodeId(5), self.hub)
-        self.deletion = Deletion(self.node, lambda _seconds: False)
+        self.deletion = Deletion(self.node, lambda _seconds: False, self._is_short)
+
+    def _is_short(self) -> bool:
+        return self.is_short()
 
     def record(
         self, *at: float, stream: StreamId = STREAM, camera: CameraId = CAMERA, seconds: float = 60, keys: bool = True

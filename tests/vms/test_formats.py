@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -14,7 +15,7 @@ from vms.domain.access import body_of, event_of
 from vms.domain.checkpoint import PADDING, entry_hash, padding_hash, read_note, signatures_by, signed_note
 from vms.domain.footage import FragmentEntry, unpack_fragments
 from vms.domain.ids import CameraId, MatterId, SegmentId, split_segment_id
-from vms.domain.purge import FIRST_HASH, Batch, Purge, root_of
+from vms.domain.purge import FIRST_HASH, Batch, Purge, PurgeReason, root_of
 from vms.domain.sealed_entry import bound_to, filled, text_in
 from vms.domain.tiles import GrowingTree
 from vms.media.boxes import read_fragment
@@ -115,9 +116,14 @@ def test_the_sealed_entry_of_the_vector_is_ours() -> None:
 def test_the_purge_of_the_vector_is_ours() -> None:
     vector = _vector("purge")
     told = json.loads(vector["text"])
-    batch = Batch(**{name: told[name] for name in Batch.__dataclass_fields__})
+    batch = Batch(**{name: told[name] for name in Batch.__dataclass_fields__ if name in told})
     purged = Purge(batch, told["position"], told["erased_ms"], root_of([vector["digest_0"], vector["digest_1"]]))
     assert (purged.root, purged.text.encode(), purged.hash_after(FIRST_HASH)) == (vector["root"], vector["text"], vector["hash"])
+    early = _vector("purge_early")
+    told = json.loads(early["text"])
+    batch = replace(batch, **{name: told[name] for name in Batch.__dataclass_fields__} | {"reason": PurgeReason(told["reason"])})
+    purged = Purge(batch, told["position"], told["erased_ms"], purged.root)
+    assert (purged.text.encode(), purged.hash_after(early["before"])) == (early["text"], early["hash"])
 
 
 def _vector(name: str) -> dict[str, bytes]:

@@ -173,6 +173,8 @@ def test_without_a_fresh_proof_nothing_is_set_and_what_was_typed_stays(world: Wo
         ({"target": ""}, "names floor, target and ceiling"),
         ({"reason": " "}, "why"),
         ({"review": "soon"}, "soon"),
+        ({"early": "yes"}, "floor of at least 1 day"),
+        ({"early": "perhaps"}, "is yes or no"),
     ],
 )
 def test_what_is_wrong_comes_back_with_a_sentence(director: httpx.Client, said: dict[str, str], sentence: str) -> None:
@@ -227,6 +229,17 @@ def test_fewer_hours_of_a_camera_that_goes_by_them_are_shown_before_and_wait(wor
     assert f"{world.camera.camera.name}: 14 days, then 14; recorded in fewer hours" in looked
     assert _post(director, "set", target="14", hours="Mon-Sun 09:00-21:00").headers["location"] == "/policy?done=waits"
     assert "or less is recorded: 14 days. the Board asked Weekly hours: Mon-Sun 09:00-21:00" in _text(director.get("/policy"))
+
+
+def test_what_goes_early_on_full_disks_is_chosen_from_a_list_and_waits(world: World, director: httpx.Client) -> None:
+    looked = _post(director, "look", target="14", floor="5", early="yes")
+    assert f"{world.camera.camera.name}: 14 days, then 14; goes on full disks from 5 days on" in _text(looked)
+    assert '<option value="yes" selected>' in looked.text
+    assert _post(director, "set", target="14", floor="5", early="yes").headers["location"] == "/policy?done=waits"
+    page = _text(director.get("/policy"))
+    assert "When disks are full, what is past its floor goes before its day." in page
+    assert "14, 5, 30 early on full disks" in page
+    assert '<option value="" selected>Footage stays to its day' in director.get("/policy/new").text
 
 
 def test_the_same_as_json(world: World, director: httpx.Client) -> None:

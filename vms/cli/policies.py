@@ -26,7 +26,7 @@ from vms.services.branches import branch_named
 from vms.services.cameras import camera_of_any_time
 from vms.services.district import zone_of_district
 from vms.services.people import last_day
-from vms.services.policies import NewPolicy, Planned, checked_hours
+from vms.services.policies import NewPolicy, Planned, checked_early, checked_hours
 from vms.services.policy_documents import overview_document, planned_document, policy_document
 from vms.services.policy_effect import CameraEffect, Counted, counted_here
 from vms.services.policy_review import to_review
@@ -41,6 +41,10 @@ app = typer.Typer(help="Retention policies: how long footage is kept.", no_args_
 _HOURS_HELP = (
     "When cameras that record by weekly hours do so: 'Mon-Fri 09:00-21:00; Sat-Sun closed; 2026-12-25 closed', "
     f"or '{ABOVE}' for those of the place above; as it is when left out."
+)
+_EARLY_HELP = (
+    f"yes: when disks are full, what is past its floor goes before its day; no; or '{ABOVE}' to take it from the place above; "
+    "as it is when left out."
 )
 _DAYS_HELP = f"in days, or '{ABOVE}' to take it from the place above; as it is when left out."
 
@@ -99,6 +103,7 @@ def set_(
     ceiling: Annotated[str | None, typer.Option(help=f"No place below is kept longer, {_DAYS_HELP}")] = None,
     basis: Annotated[str | None, typer.Option(help="The law or schedule that it rests on.")] = None,
     hours: Annotated[str | None, typer.Option(help=_HOURS_HELP)] = None,
+    early: Annotated[str | None, typer.Option(help=_EARLY_HELP)] = None,
     public_text: Annotated[str | None, typer.Option(help="What the public notice says of it.")] = None,
     review: Annotated[str, typer.Option(help="Last day to look at it again, 2027-02-28.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing: say what would follow.")] = False,
@@ -110,7 +115,7 @@ def set_(
     """
     cli: Cli = context.obj
     with sentences():
-        settings, said = cli.settings(), _Said(floor, target, ceiling, hours)
+        settings, said = cli.settings(), _Said(floor, target, ceiling, hours, early)
         person = cli.proved_person(settings)
         with cli.writing(settings) as session:
             place = _place(session, person, branch, area, camera)
@@ -169,6 +174,7 @@ class _Said:
     target: str | None
     ceiling: str | None
     hours: str | None
+    early: str | None
 
     def over(self, before: Days) -> Days:
         return Days(
@@ -176,6 +182,7 @@ class _Said:
             _number(self.target, before.target_days),
             _number(self.ceiling, before.max_days),
             before.hours if self.hours is None else checked_hours("" if self.hours == ABOVE else self.hours),
+            before.early if self.early is None else checked_early("" if self.early == ABOVE else self.early),
         )
 
 
@@ -239,6 +246,8 @@ def _show_place(place: PlaceStanding) -> None:
     out.print(f"{place.name}: {counts.target_days} days (floor {counts.min_days}, ceiling {counts.max_days}), version {policy.version}.")
     if counts.hours.lines:
         out.print(f"Weekly hours: {'; '.join(counts.hours.lines)}")
+    if counts.early:
+        out.print(f"On full disks footage goes before its day, down to {counts.min_days} days.")
     if policy.approval is None:
         out.print(f"Not signed by the Director yet: vms policy approve {policy.version}")
     else:
@@ -262,7 +271,7 @@ def _show_planned(planned: Planned, here: Mapping[CameraId, Counted], *, dry_run
     found, policy = planned.outcome, planned.policy
     would = "would be" if dry_run else "is"
     out.print(f"{planned.name}: {_window(found.before)}, and then {_window(found.after)}.")
-    heads = ("Camera", "Kept", "Then", "Recorded in", "Recorded time that goes", "Segments", "GB")
+    heads = ("Camera", "Kept", "Then", "Recorded in", "Recorded time that goes", "Might go early", "Segments", "GB")
     rows = [(*_effect_cells(one), *_room(here.get(one.camera_id))) for one in found.cameras]
     print_table(heads, rows, empty="No camera is kept any longer or shorter, or recorded in other hours.")
     if found.cameras:
@@ -280,9 +289,9 @@ def _show_planned(planned: Planned, here: Mapping[CameraId, Counted], *, dry_run
         out.print(f"Version {policy.version} waits, {_when(planned.waits)}.")
 
 
-def _effect_cells(one: CameraEffect) -> tuple[str, str, str, str, str]:
+def _effect_cells(one: CameraEffect) -> tuple[str, ...]:
     before, after = f"{one.before.target_days} days", f"{one.after.target_days} days"
-    return one.name, before, after, one.hours or "as before", f"{one.going_s / 3600:,.1f} h"
+    return one.name, before, after, one.hours or "as before", f"{one.going_s / 3600:,.1f} h", f"{one.early_s / 3600:,.1f} h"
 
 
 def _when(proposal: Proposal) -> str:
@@ -292,7 +301,10 @@ def _when(proposal: Proposal) -> str:
 
 
 def _window(window: Window | None) -> str:
-    return "nothing" if window is None else f"{window.target_days} days (floor {window.min_days}, ceiling {window.max_days})"
+    if window is None:
+        return "nothing"
+    early = ", early on full disks" if window.early else ""
+    return f"{window.target_days} days (floor {window.min_days}, ceiling {window.max_days}{early})"
 
 
 def _room(found: Counted | None) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from vms.config import Settings
 from vms.domain.camera import CameraDetails
 from vms.domain.checkpoint import read_verifier_key
 from vms.domain.ids import PolicyVersion
+from vms.domain.purge import PurgeReason
 from vms.domain.timespan import Timespan, datetime_of_ms, day_of
 from vms.errors import InvalidInput
 from vms.services.cameras import camera_of_any_time, list_cameras
@@ -28,6 +29,7 @@ from vms.store.cameras import Removed
 
 if TYPE_CHECKING:
     from retention.deletion import Due
+    from retention.proof import Standing
     from vms.domain.day_proof import DayProof
     from vms.domain.purge import Purge
 
@@ -67,6 +69,8 @@ def retain(
                 print_json(asdict(passed))
             else:
                 out.print(f"{passed.purged:,} segments deleted; holds keep {passed.kept:,} that are past their window.")
+                if passed.early:
+                    out.print(f"{passed.early:,} of them went before their day: the disks are full, and the retention policy lets them go.")
             _end(passed.paused)
         else:
             found, paused = process.dry_run(settings, cli.clock)
@@ -106,11 +110,8 @@ def attest(
     if as_json:
         print_json({"cameras": [asdict(one) | {"name": _name(known.get(one.camera_id))} for one in standings], "overdue": overdue})
     else:
-        heads = ("camera", "kept for", "oldest footage", "kept by holds", "should be gone")
-        rows = [
-            (_name(known.get(one.camera_id)), f"{one.keeps_days:g} days", _moment(one.oldest_at), f"{one.held:,}", f"{one.overdue:,}")
-            for one in standings
-        ]
+        heads = ("camera", "kept for", "oldest footage", "kept by holds", "should be gone", "gone early, up to")
+        rows = [(_name(known.get(one.camera_id)), *_standing_cells(one)) for one in standings]
         print_table(heads, rows, empty="No camera has a window yet: the first pass of vms retain asks for it.")
     raise SystemExit(Exit.WRONG if overdue else Exit.DONE)
 
@@ -182,6 +183,11 @@ def _text_of(path: Path) -> str:
         raise InvalidInput(f"{path} is no text. Give the .json that vms retention certificate wrote.") from error
 
 
+def _standing_cells(one: Standing) -> tuple[str, ...]:
+    kept = f"{one.keeps_days:g} days", _moment(one.oldest_at), f"{one.held:,}"
+    return *kept, f"{one.overdue:,}", _moment(one.early_until)
+
+
 def _write(path: Path, content: bytes) -> None:
     try:
         path.write_bytes(content)
@@ -205,7 +211,9 @@ def _show_day(name: str, day: str, proof: DayProof, versions: Versions, *, as_js
         out.print(f"Not looked through: {sentence}")
     rows = [(*_purge_cells(one), str(versions.get(one.batch.hold_seq) or "")) for one in proof.purges]
     print_table(
-        ("position", "from", "to", "segments", "bytes", "deleted", "root", "policy"), rows, empty="The purge log has nothing of this day."
+        ("position", "from", "to", "segments", "bytes", "deleted", "why", "root", "policy"),
+        rows,
+        empty="The purge log has nothing of this day.",
     )
     if proof.broken_at is None:
         out.print(f"The purge log holds: {proof.entries:,} entries, compared with {proof.heads:,} notes in the access log.")
@@ -216,7 +224,8 @@ def _show_day(name: str, day: str, proof: DayProof, versions: Versions, *, as_js
 def _purge_cells(one: Purge) -> tuple[str, ...]:
     batch, root = one.batch, f"{one.root.hex()[:16]}…"
     gone = f"{batch.segments:,}", f"{batch.size_bytes:,}"
-    return str(one.position), _ms(batch.first_ms), _ms(batch.end_ms), *gone, _ms(one.erased_ms), root
+    why = "disks full" if batch.reason is PurgeReason.DISK_FULL else "its day"
+    return str(one.position), _ms(batch.first_ms), _ms(batch.end_ms), *gone, _ms(one.erased_ms), why, root
 
 
 def _day_document(name: str, proof: DayProof, versions: Versions) -> dict[str, object]:
@@ -255,8 +264,10 @@ def _show(cli: Cli, settings: Settings, found: list[Due], paused: str | None, *,
     if as_json:
         print_json({"cameras": [asdict(one) | {"name": _name(known.get(one.camera_id))} for one in found], "paused": paused})
         return
-    rows = [(_name(known.get(one.camera_id)), f"{one.segments:,}", f"{one.size_bytes:,}", f"{one.kept:,}") for one in found]
-    print_table(("camera", "would go", "bytes", "kept by holds"), rows, empty="Nothing is past its window.")
+    rows = [
+        (_name(known.get(one.camera_id)), f"{one.segments:,}", f"{one.size_bytes:,}", f"{one.kept:,}", f"{one.early:,}") for one in found
+    ]
+    print_table(("camera", "would go", "bytes", "kept by holds", "might go early on full disks"), rows, empty="Nothing is past its window.")
 
 
 def _name(known: CameraDetails | None) -> str:

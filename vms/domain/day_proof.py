@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from vms.domain.ids import CameraId, HoldId, PolicyVersion
-from vms.domain.purge import Purge
+from vms.domain.purge import Purge, PurgeReason
 from vms.domain.timespan import Timespan, datetime_of_ms
 
 _DAY = timedelta(days=1)
@@ -19,6 +19,7 @@ class Verdict(StrEnum):
     """Nothing is left but what a sealed hold may keep: of that nobody is told, whether there is any or not."""
     HELD = "held"
     KEPT = "kept"
+    EARLY = "early"
     LEFT = "left"
     UNSEEN = "unseen"
     BROKEN = "broken"
@@ -36,6 +37,7 @@ _SENTENCES = {
     Verdict.GONE: "Gone: its window is over, no hold that may be spoken of keeps any of it, and nothing else is left.",
     Verdict.HELD: "Its window is over, and what is left is kept by a legal hold.",
     Verdict.KEPT: "Kept: its window is not over, or only just.",
+    Verdict.EARLY: "Gone before its day, all or in part: the disks were full, and the policy lets what is past its floor go then.",
     Verdict.LEFT: "Left: its window is over, no hold keeps it, and some of it is still there. Look into the log of vms retain.",
     Verdict.UNSEEN: "Nothing was found, but not every volume could be looked through.",
     Verdict.BROKEN: "The purge log is not as it was written. What it says proves nothing from there on.",
@@ -68,6 +70,8 @@ class DayFacts:
     """Positions that the access log knows, and that were compared."""
     unmounted: tuple[str, ...]
     """Volumes that could not be looked through."""
+    early: bool = False
+    """Whether some of the day went before its day, because disks were full."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +101,7 @@ class ToldPurge:
     root: str
     """Of the Merkle tree over the segments' file digests, in hexadecimal digits."""
     policy_version: PolicyVersion | None
+    reason: PurgeReason = PurgeReason.WINDOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,4 +133,5 @@ def _told(purge: Purge, version: PolicyVersion | None) -> ToldPurge:
         erased_at=datetime_of_ms(purge.erased_ms),
         root=purge.root.hex(),
         policy_version=version,
+        reason=batch.reason,
     )

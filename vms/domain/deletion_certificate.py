@@ -29,6 +29,8 @@ class CameraPurges:
     end_ms: int
     hold_seqs: tuple[int, ...]
     """Of the purges: by them the hub knows the versions of the policy. They go on with holds that nobody is to learn of."""
+    early: int = 0
+    """Of the segments: before their day, because disks were full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class BranchPurges:
     first: datetime
     last: datetime
     policy_versions: tuple[PolicyVersion, ...]
+    early: int = 0
+    """Of the segments: before their day, because disks were full."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ class GapReason(StrEnum):
     """Not in the weekly hours of its place."""
     LOST = "lost"
     """It was recorded, and its file is gone. Told by the state of the segment's row alone: no run ends by it, no gap row has it."""
+    DELETED_EARLY = "deleted_early"
+    """It was recorded and deleted before its day, because disks were full. Told by `told_gone` alone, in the same way."""
 
 
 INTENDED = frozenset({GapReason.PAUSED, GapReason.OFF, GapReason.OUTSIDE_HOURS})

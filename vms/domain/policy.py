@@ -18,6 +18,8 @@ SHIPPED_FLOOR = 0
 """Whether a law wants footage kept for some days is for the district to find out: `CHECK_THE_SCHEDULE`."""
 SHIPPED_TARGET = 14
 SHIPPED_CEILING = 30
+LEAST_EARLY_DAYS = 1
+"""Nothing younger goes before its day, whatever is said: no window is shorter either."""
 MOST_DAYS = 3653
 """Ten years: no policy keeps footage for longer."""
 CHECK_THE_SCHEDULE = "No floor is set: check your records schedule."
@@ -62,6 +64,8 @@ class Days:
     """The ceiling: no place below keeps any longer."""
     hours: RecordingHours = ALL_HOURS
     """When cameras in the mode `weekly` are recorded; a day of which nothing is said: as the place above."""
+    early: bool | None = None
+    """Whether what is past the floor may go before its day when disks are full; None: as the place above, of the district: it may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Window:
     target_days: int
     max_days: int
     hours: RecordingHours = ALL_HOURS
+    early: bool = False
 
     @property
     def whole_week(self) -> Window:
@@ -81,6 +86,16 @@ class Window:
     @property
     def keep_ms(self) -> int:
         return self.target_days * _DAY_MS
+
+    @property
+    def floor_ms(self) -> int | None:
+        """Return how old footage is at least when it goes because disks are full; None when none may before its day."""
+        return max(self.min_days, LEAST_EARLY_DAYS) * _DAY_MS if self.early else None
+
+    @property
+    def surely_ms(self) -> int:
+        """Return for how long footage is kept whatever the disks do."""
+        return self.keep_ms if self.floor_ms is None else min(self.keep_ms, self.floor_ms)
 
 
 Said = Mapping[PolicyPlace, Days]
@@ -100,7 +115,7 @@ def window_at(said: Said, chain: Chain) -> Window | None:
     first = said.get(DISTRICT, Days())
     if first.min_days is None or first.target_days is None or first.max_days is None:
         return None
-    window = Window(first.min_days, first.target_days, first.max_days, first.hours)
+    window = Window(first.min_days, first.target_days, first.max_days, first.hours, bool(first.early))
     for place in chain[1:]:
         window = within(window, said.get(place, Days()))
     return window
@@ -123,7 +138,7 @@ def within(above: Window, own: Days) -> Window:
     floor = _between(above.min_days if own.min_days is None else own.min_days, above.min_days, above.max_days)
     ceiling = _between(above.max_days if own.max_days is None else own.max_days, floor, above.max_days)
     target = _between(above.target_days if own.target_days is None else own.target_days, floor, ceiling)
-    return Window(floor, target, ceiling, above.hours.under(own.hours))
+    return Window(floor, target, ceiling, above.hours.under(own.hours), above.early if own.early is None else own.early)
 
 
 def why_not(above: Window | None, own: Days) -> str | None:
@@ -141,6 +156,8 @@ def why_not(above: Window | None, own: Days) -> str | None:
         if given is not None and given != found:
             allowed = f"0 to {MOST_DAYS} days" if above is None else f"{above.min_days} to {above.max_days} days, as the place above allows"
             return f"A {name} of {given} days doesn't fit: floor ≤ target ≤ ceiling, within {allowed}."
+    if counts.early and counts.min_days < LEAST_EARLY_DAYS:
+        return "On full disks footage would go down to its floor, and there is none. Say a floor of at least 1 day with it."
     if 0 < len(unsaid := counts.hours.unsaid) < 7:
         return f"Nothing is said of {', '.join(unsaid)}. Give each day of the week its hours, or say closed, such as: {unsaid[-1]} closed"
     return None
@@ -150,7 +167,7 @@ class Effect(StrEnum):
     """What a change of policy does to footage."""
 
     LOWERS = "lowers"
-    """Somewhere footage is kept for fewer days, a floor is lower, or less is recorded."""
+    """Somewhere footage is kept for fewer days, or may be on full disks, a floor is lower, or less is recorded."""
     RAISES = "raises"
     """Nowhere fewer or less, somewhere more: days, or a floor or a ceiling, or hours."""
     NEITHER = "neither"
@@ -238,9 +255,9 @@ def _between(number: int, least: int, most: int) -> int:
 
 def _less(before: Window, after: Window) -> bool:
     fewer = after.target_days < before.target_days or after.min_days < before.min_days
-    return fewer or after.hours.lacks(before.hours)
+    return fewer or (after.early and not before.early) or after.hours.lacks(before.hours)
 
 
 def _more(before: Window, after: Window) -> bool:
     more = after.target_days > before.target_days or after.min_days > before.min_days or after.max_days > before.max_days
-    return more or before.hours.lacks(after.hours)
+    return more or (before.early and not after.early) or before.hours.lacks(after.hours)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from hashlib import sha256
 
 from vms.domain import merkle
@@ -12,6 +13,15 @@ from vms.domain.ids import CameraId, StreamId
 
 FIRST_HASH = bytes(32)
 """What stands before the first entry."""
+
+
+class PurgeReason(StrEnum):
+    """Why footage went."""
+
+    WINDOW = "window"
+    """Its window was over."""
+    DISK_FULL = "disk_full"
+    """Before that: the disks were full, and the policy lets what is past its floor go then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +40,11 @@ class Batch:
     segments: int
     size_bytes: int
     keep_ms: int
-    """The rule by which they went."""
+    """The rule by which they went: how long the stream is kept, or, of what went before its day, its floor."""
     hold_seq: int
     """All holds up to this change were known."""
     condemned_ms: int
+    reason: PurgeReason = PurgeReason.WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +60,10 @@ class Purge:
 
     @property
     def text(self) -> str:
-        """The canonical text of the entry: JSON in the order of its keys, without a space."""
+        """The canonical text of the entry: JSON in the order of its keys, without a space. What went on its day names no reason."""
         told = asdict(self.batch) | {"position": self.position, "erased_ms": self.erased_ms, "root": self.root.hex()}
+        if self.batch.reason is PurgeReason.WINDOW:
+            del told["reason"]
         return json.dumps(told, separators=(",", ":"), sort_keys=True)
 
     def hash_after(self, before: bytes) -> bytes:

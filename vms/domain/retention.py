@@ -65,6 +65,8 @@ class StreamRule:
     camera_id: CameraId
     """Whose holds protect it."""
     keep_ms: int
+    floor_ms: int | None = None
+    """What is so old, and under no hold, may go before its day when disks are full; None: nothing may."""
 
     @property
     def days(self) -> float:

@@ -15,6 +15,7 @@ OPEN_SEGMENT_ALLOWANCE = timedelta(seconds=150)
 """A segment is cut after twice 60 s, the most that is allowed, and a fragment: so long the newest footage may be in no index row yet."""
 
 LOST_SENTENCE = "It was recorded, and its file is gone: somebody or something removed it."
+EARLY_SENTENCE = "The disks were full: what was recorded was deleted before its day, as the retention policy allows."
 _ENDLESS = datetime.max.replace(tzinfo=UTC)
 
 

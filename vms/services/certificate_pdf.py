@@ -49,12 +49,15 @@ def certificate_pdf(stored: StoredCertificate) -> bytes:
 
 
 def _in_words(certificate: DeletionCertificate, title: str) -> list[Flowable]:
-    segments, size_bytes = (sum(getattr(one, name) for one in certificate.branches) for name in ("segments", "size_bytes"))
+    segments, size_bytes, early = (sum(getattr(one, name) for one in certificate.branches) for name in ("segments", "size_bytes", "early"))
+    sooner = (
+        f", but for {early:,} that went before: the disks were full, and the policy lets what is past its floor go then" if early else ""
+    )
     records = ", ".join(f"{number:,} {kind}" for kind, number in certificate.records.items()) or "none"
     erased = f" Of {certificate.log_entries:,} numbers of the access log the texts were erased." if certificate.log_entries else ""
     footage = (
         f"From {_day(certificate.during.start)} up to {_day(certificate.during.end)}, by UTC, {certificate.district} destroyed "
-        f"{segments:,} segments of recorded footage, {size_bytes / _GIB:,.1f} GiB, whose retention window was over. "
+        f"{segments:,} segments of recorded footage, {size_bytes / _GIB:,.1f} GiB, whose retention window was over{sooner}. "
         "A segment is a file of about a minute of one camera."
     )
     said = [
@@ -82,11 +85,12 @@ def _left(one: MachineProof) -> str:
 
 
 def _branches(certificate: DeletionCertificate) -> list[Flowable]:
-    heads = ("Branch", "Segments", "Bytes", "Recorded from", "to", "Policy versions")
+    heads = ("Branch", "Segments", "of these early", "Bytes", "Recorded from", "to", "Policy versions")
     rows = [
         (
             one.branch,
             f"{one.segments:,}",
+            f"{one.early:,}",
             f"{one.size_bytes:,}",
             _moment(one.first),
             _moment(one.last),

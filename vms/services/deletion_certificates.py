@@ -169,6 +169,7 @@ def _branch(session: Session, name: str, purges: list[CameraPurges], known: Mapp
         first=datetime_of_ms(min(one.first_ms for one in purges)),
         last=datetime_of_ms(max(one.end_ms for one in purges)),
         policy_versions=tuple(sorted(versions)),
+        early=sum(one.early for one in purges),
     )
 
 

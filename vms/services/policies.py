@@ -30,6 +30,7 @@ from vms.domain.policy import (
     PlaceKind,
     PolicyPlace,
     RetentionPolicy,
+    Window,
     chain_of,
     effect_of,
     why_not,
@@ -61,7 +62,7 @@ class NewPolicy:
 
     place: PolicyPlace
     days: Days
-    """All three as they are to be; None of one: as the place above."""
+    """All as they are to be; None of one: as the place above."""
     reason: str
     legal_basis: str | None = None
     public_text: str | None = None
@@ -183,13 +184,17 @@ def refuse_shorter(session: Session, before: Camera, after: Camera) -> Refused |
         return Refused(Refusal.NOT_ALLOWED, _fewer_hours(before))
     if old is not None and new is not None and effect_of([(old.whole_week, new.whole_week)]) is Effect.LOWERS:
         sentence = (
-            f"There, footage of ‘{before.name}’ would be kept {new.target_days} days (floor {new.min_days}) instead of {old.target_days} "
-            f"(floor {old.min_days}). Ask the Director to say first how long it is to be kept: vms policy set --camera {before.id}"
+            f"There, footage of ‘{before.name}’ would be kept {_days_told(new)} instead of {_days_told(old)}. "
+            f"Ask the Director to say first how long it is to be kept: vms policy set --camera {before.id}"
         )
         return Refused(Refusal.NOT_ALLOWED, sentence)
     if old != new:
         holds.count_change(session)
     return None
+
+
+def _days_told(window: Window) -> str:
+    return f"{window.target_days} days (floor {window.min_days}{', on full disks no longer than that' if window.early else ''})"
 
 
 def _fewer_hours(camera: Camera) -> str:
@@ -205,6 +210,14 @@ def checked_hours(text: str) -> RecordingHours:
         return hours_of(text)
     except ValueError as err:
         raise InvalidInput(str(err)) from err
+
+
+def checked_early(text: str) -> bool | None:
+    """Read yes or no; None of an empty text: as the place above. InvalidInput for anything else."""
+    try:
+        return {"": None, "yes": True, "no": False}[text]
+    except KeyError as err:
+        raise InvalidInput("Whether footage may go before its day when disks are full is yes or no.") from err
 
 
 def list_versions(session: Session, actor: Actor) -> list[tuple[RetentionPolicy, Spot, Proposal | None]] | Refused:
@@ -313,6 +326,7 @@ def _told(policy: RetentionPolicy, name: str) -> dict[str, str]:
     days = {"floor": policy.days.min_days, "target": policy.days.target_days, "ceiling": policy.days.max_days}
     told = {"version": str(policy.version), "of": name, "reason": policy.reason}
     told |= {word: "as above" if number is None else str(number) for word, number in days.items()}
+    told |= {} if policy.days.early is None else {"early": "yes" if policy.days.early else "no"}
     return told | ({"hours": "; ".join(policy.days.hours.lines)} if policy.days.hours.lines else {})
 
 

@@ -23,6 +23,7 @@ def policy_document(policy: RetentionPolicy, name: str, waits: Proposal | None =
         "target_days": policy.days.target_days,
         "max_days": policy.days.max_days,
         "hours": str(policy.days.hours),
+        "early": policy.days.early,
         "legal_basis": policy.legal_basis,
         "public_text": policy.public_text,
         "review_at": policy.review_at,
@@ -71,7 +72,7 @@ def window_document(window: Window | None) -> dict[str, object] | None:
     if window is None:
         return None
     days = {"min_days": window.min_days, "target_days": window.target_days, "max_days": window.max_days}
-    return days | {"hours": str(window.hours)}
+    return days | {"hours": str(window.hours), "early": window.early}
 
 
 def _effect(camera: CameraEffect, here: Counted | None) -> dict[str, object]:
@@ -82,6 +83,7 @@ def _effect(camera: CameraEffect, here: Counted | None) -> dict[str, object]:
         "after": window_document(camera.after),
         "hours": camera.hours or None,
         "going_s": camera.going_s,
+        "early_s": camera.early_s,
         "segments": None if here is None else here.segments,
         "size_bytes": None if here is None else here.size_bytes,
     }

@@ -33,6 +33,15 @@ class CameraEffect:
 
     By what its recorder reported of what it recorded, all streams together; where a disk lost some of that, it is counted as well.
     """
+    early_s: int = 0
+    """Seconds of recorded time, counted alike, that would stay and might go on full disks, and might not before."""
+
+    @property
+    def early(self) -> str:
+        """What becomes of going early on full disks; empty when nothing does."""
+        if self.before.floor_ms == self.after.floor_ms:
+            return ""
+        return "not before its day" if self.after.floor_ms is None else f"on full disks from {self.after.min_days} days on"
 
     @property
     def hours(self) -> str:
@@ -71,7 +80,7 @@ def outcome(session: Session, spots: Sequence[Spot], place: PolicyPlace, days: D
     below = [spot for spot in spots if place in spot.chain]
     windows = [(spot, _used(spot, window_at(before, spot.chain)), _used(spot, window_at(after, spot.chain))) for spot in below]
     changed = [
-        CameraEffect(spot.camera_id, spot.name, old, new, _going_s(session, spot.camera_id, old, new, at))
+        CameraEffect(spot.camera_id, spot.name, old, new, *_going_s(session, spot.camera_id, old, new, at))
         for spot, old, new in windows
         if spot.camera_id is not None and old is not None and new is not None and old != new
     ]
@@ -114,10 +123,17 @@ def _fits(said: Said, spot: Spot) -> bool:
     return all(number is None or number == found for number, found in given)
 
 
-def _going_s(session: Session, camera: CameraId, before: Window, after: Window, at: datetime) -> int:
-    if after.target_days >= before.target_days:
+def _going_s(session: Session, camera: CameraId, before: Window, after: Window, at: datetime) -> tuple[int, int]:
+    """Return how much recorded time would go at once, and how much more might on full disks."""
+    stays = min(before.surely_ms, after.keep_ms)
+    return _free_s(session, camera, before.keep_ms, after.keep_ms, at), _free_s(session, camera, stays, after.surely_ms, at)
+
+
+def _free_s(session: Session, camera: CameraId, older_ms: int, younger_ms: int, at: datetime) -> int:
+    """Return how many seconds were recorded between these ages that no hold protects."""
+    if younger_ms >= older_ms:
         return 0
-    start_ms, end_ms = ms_of(at) - before.keep_ms, ms_of(at) - after.keep_ms
+    start_ms, end_ms = ms_of(at) - older_ms, ms_of(at) - younger_ms
     span = Timespan(datetime_of_ms(start_ms), datetime_of_ms(end_ms))
     recorded = coverage.find(session, cameras.every_stream(session, camera), span)
     held = [protected(time, LEAST_CLOCK_ERROR) for time in holds.held_times(session, camera)]

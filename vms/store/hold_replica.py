@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from math import ceil
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, func, select, true, update
@@ -50,9 +51,8 @@ def apply(connection: Connection, orders: Orders) -> bool:
     put = upsert(ReplicaRow).values(kind=_KIND, version=orders.hold_seq)
     connection.execute(put.on_conflict_do_update(index_elements=[ReplicaRow.kind], set_={"version": put.excluded.version}))
     connection.execute(delete(StreamRuleRow))
-    rules = [{"stream_id": rule.stream_id, "camera_id": rule.camera_id, "keep_ms": rule.keep_ms} for rule in orders.rules]
-    if rules:
-        connection.execute(upsert(StreamRuleRow), rules)
+    if orders.rules:
+        connection.execute(upsert(StreamRuleRow), [asdict(rule) for rule in orders.rules])
     return True
 
 

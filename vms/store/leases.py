@@ -54,7 +54,7 @@ def rules(session: Session, node: NodeId, said: Said) -> list[StreamRule]:
     for stream, camera, branch, area in session.execute(query):
         window = window_at(said, chain_of(BranchId(branch), None if area is None else AreaId(area), CameraId(camera)))
         if window is not None:
-            found.append(StreamRule(StreamId(stream), CameraId(camera), window.keep_ms))
+            found.append(StreamRule(StreamId(stream), CameraId(camera), window.keep_ms, window.floor_ms))
     return found
 
 

@@ -58,6 +58,7 @@ def add(session: Session, policy: RetentionPolicy) -> None:
             target_days=policy.days.target_days,
             max_days=policy.days.max_days,
             hours=str(policy.days.hours),
+            early=policy.days.early,
             legal_basis=policy.legal_basis,
             public_text=policy.public_text,
             review_at=policy.review_at,
@@ -203,4 +204,4 @@ def _place(row: RetentionPolicyRow) -> PolicyPlace:
 
 
 def _days(row: RetentionPolicyRow) -> Days:
-    return Days(row.min_days, row.target_days, row.max_days, hours_of(row.hours))
+    return Days(row.min_days, row.target_days, row.max_days, hours_of(row.hours), row.early)

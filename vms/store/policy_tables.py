@@ -35,6 +35,8 @@ class RetentionPolicyRow(Central):
     """None, of all three: as the place above."""
     hours: Mapped[str] = mapped_column(Text, server_default=text("''"))
     """When cameras in the mode `weekly` are recorded, in the lines of `vms.domain.hours`; what they don't say, as the place above."""
+    early: Mapped[bool | None]
+    """Whether what is past the floor may go before its day when disks are full; None: as the place above."""
     legal_basis: Mapped[str] = mapped_column(Text)
     public_text: Mapped[str] = mapped_column(Text)
     review_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, case, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from vms.domain.ids import CameraId, StreamId
-from vms.domain.purge import FIRST_HASH, Batch, Purge
+from vms.domain.purge import FIRST_HASH, Batch, Purge, PurgeReason
 from vms.store.database import Driver
 from vms.store.index_tables import ReplicaRow
 from vms.store.prepared import Prepared
@@ -71,11 +71,15 @@ def erased_between(connection: Connection, start_ms: int, end_ms: int) -> tuple[
 
 
 def erased_since(connection: Connection, start_ms: int) -> tuple[int, int]:
-    """Return how many segments, and octets, were erased since a moment: read from the newest entry back to it, however long the log is."""
+    """Return how many segments, and octets, were erased on their day since a moment: read from the newest entry back to it.
+
+    What went before its day is left out: it says nothing of whether the disks are large enough.
+    """
     before = select(PurgeRow.position).where(PurgeRow.position.is_not(None), PurgeRow.erased_ms < start_ms)
     last = connection.scalar(before.order_by(PurgeRow.position.desc()).limit(1)) or 0
     sums = func.coalesce(func.sum(PurgeRow.segments), 0), func.coalesce(func.sum(PurgeRow.size_bytes), 0)
-    segments, size_bytes = connection.execute(select(*sums).where(PurgeRow.position > last)).one()
+    on_their_day = PurgeRow.reason == PurgeReason.WINDOW
+    segments, size_bytes = connection.execute(select(*sums).where(PurgeRow.position > last, on_their_day)).one()
     return segments, size_bytes
 
 
@@ -115,12 +119,15 @@ class Destroyed:
     size_bytes: int
     first_ms: int
     end_ms: int
+    early: int
+    """Of the segments: before their day."""
 
 
 def destroyed(connection: Connection, start_ms: int, end_ms: int) -> list[Destroyed]:
     """Return of each camera what was erased in a time; the whole log is read for it."""
     row = PurgeRow
-    sums = func.sum(row.segments), func.sum(row.size_bytes), func.min(row.first_ms), func.max(row.end_ms)
+    early = func.sum(case((row.reason == PurgeReason.DISK_FULL, row.segments), else_=0))
+    sums = func.sum(row.segments), func.sum(row.size_bytes), func.min(row.first_ms), func.max(row.end_ms), early
     query = select(row.camera_id, *sums).where(row.erased_ms >= start_ms, row.erased_ms < end_ms)
     found = connection.execute(query.group_by(row.camera_id).order_by(row.camera_id))
     return [Destroyed(CameraId(camera), *rest) for camera, *rest in found]
@@ -186,4 +193,5 @@ def _batch(row: Row[*tuple[object, ...]]) -> Batch:
         row.keep_ms,
         row.hold_seq,
         row.condemned_ms,
+        row.reason,
     )

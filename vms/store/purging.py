@@ -9,12 +9,13 @@ R5 erase the files, sync their folders; destroy the keys of those that had outli
                                                  `retain:erase`      a crash: the next pass does both again
 R6 BEGIN IMMEDIATE; delete the rows, close the batch; COMMIT `retain:purge`
 A segment with a second place (`protected_places.py`) is not free: that goes first.
+What goes before its day goes by the same steps (`early_purging.py`).
 The file goes before its row: no file is left that neither a live row, nor a condemned one, nor the rule of orphans speaks of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
@@ -24,7 +25,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam
 from vms.domain.footage import Segment, SegmentState
 from vms.domain.hold import LEAST_CLOCK_ERROR, HeldTime, joined, protected
 from vms.domain.ids import CameraId, SegmentId, StreamId, VolumeId, segment_id
-from vms.domain.purge import Batch, Purge, root_of
+from vms.domain.purge import Batch, Purge, PurgeReason, root_of
 from vms.domain.retention import ClockReading, StreamRule, free_times, lease_lasts, why_not_trusted
 from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
 from vms.domain.timespan import MS_PER_HOUR, TICKS_PER_MS
@@ -83,19 +84,18 @@ def condemn_each(
 ) -> list[Batch]:
     """Condemn a batch of each of `streams` as `condemn` does, of all together up to `most` segments."""
     applied = hold_replica.applied_seq(connection)
-    if not _may_condemn(connection, applied, now):
+    if not may_condemn(connection, applied, now):
         return []
-    with Driver(connection) as driver:
-        number = _LAST_NUMBER.rows(driver, {})[0][0] or 0
-    batches, there, unfinished = list[Batch](), _numbers(connection, mounted), _unfinished(connection)
+    number = last_number(connection)
+    batches, there, waiting = list[Batch](), numbers_of(connection, mounted), unfinished(connection)
     for stream in streams:
         rule = stream_rules.rule(connection, stream)
         if rule is None or most <= 0:
             continue
-        free, found = _free(connection, rule, now.at_ms, there, most, unfinished.get(stream, _NOTHING_WAITS))
+        free, found = _free(connection, rule, now.at_ms, there, most, waiting.get(stream, _NOTHING_WAITS))
         if found:
-            batch = _batch_of(found, rule, number + 1, hold_seq=applied, condemned_ms=now.at_ms)
-            _condemn(connection, batch, free)
+            batch = batch_of(found, rule, number + 1, hold_seq=applied, condemned_ms=now.at_ms)
+            mark(connection, batch, free)
             batches.append(batch)
             number, most = batch.number, most - batch.segments
     return batches
@@ -107,7 +107,7 @@ def note_gone(connection: Connection, cameras: Iterable[CameraId], now: ClockRea
     In BEGIN IMMEDIATE. Nothing of a camera of which something is left that is due, whatever it waits for: a hold that comes may keep it.
     Whatever the clock said before, of its last day nothing is gone.
     """
-    may, every = _may_condemn(connection, hold_replica.applied_seq(connection), now), stream_rules.rules(connection)
+    may, every = may_condemn(connection, hold_replica.applied_seq(connection), now), stream_rules.rules(connection)
     for camera in cameras:
         secrecy.nothing_is_gone_since(connection, camera, now.at_ms - _SHORTEST_MS)
         mine = [rule for rule in every if rule.camera_id == camera]
@@ -115,7 +115,13 @@ def note_gone(connection: Connection, cameras: Iterable[CameraId], now: ClockRea
             secrecy.note_gone(connection, camera, now.at_ms - max(rule.keep_ms for rule in mine))
 
 
-def _may_condemn(connection: Connection, applied: int, now: ClockReading) -> bool:
+def last_number(connection: Connection) -> int:
+    """Return the number of the newest batch; 0 before the first."""
+    with Driver(connection) as driver:
+        return _LAST_NUMBER.rows(driver, {})[0][0] or 0
+
+
+def may_condemn(connection: Connection, applied: int, now: ClockReading) -> bool:
     """Say whether there is a lease that lasts, of holds that are in force here, and a clock that is trusted."""
     lease = deletion_lease.get(connection)
     if lease is None or lease.hold_seq is None or lease.hold_seq > applied:
@@ -125,8 +131,8 @@ def _may_condemn(connection: Connection, applied: int, now: ClockReading) -> boo
 
 def any_due(connection: Connection, rules: Sequence[StreamRule], now_ms: int, mounted: Sequence[VolumeId]) -> bool:
     """Say whether any segment of these streams would be condemned now: whoever looks first need not lock the index for nothing."""
-    there, unfinished = _numbers(connection, mounted), _unfinished(connection)
-    return any(_free(connection, rule, now_ms, there, 1, unfinished.get(rule.stream_id, _NOTHING_WAITS))[1] for rule in rules)
+    there, waiting = numbers_of(connection, mounted), unfinished(connection)
+    return any(_free(connection, rule, now_ms, there, 1, waiting.get(rule.stream_id, _NOTHING_WAITS))[1] for rule in rules)
 
 
 def due(connection: Connection, rule: StreamRule, now_ms: int) -> tuple[int, int]:
@@ -196,15 +202,20 @@ def purge(connection: Connection, batch: Batch, *, erased_ms: int) -> Purge:
     return purged
 
 
+def over_before(connection: Connection, rules: Sequence[StreamRule], now_ms: int) -> int:
+    """Return before which moment nothing of a camera is to be there but what holds keep, given the rules of all its streams."""
+    return max(now_ms - max(rule.keep_ms for rule in rules), secrecy.early_until(connection, rules[0].camera_id))
+
+
 def empty_hours(connection: Connection, camera_id: CameraId, hours: Sequence[int], now_ms: int) -> list[int]:
-    """Return those of `hours` (since 1970) of a camera that are past every window, free of holds, and hold no segment of any stream.
+    """Return those of `hours` (since 1970) of a camera that are over (`over_before`), free of holds, and hold no segment of any stream.
 
     A stream without a rule may be anybody's: its footage stays, and so does the key of its hour.
     """
     mine = [rule for rule in stream_rules.rules(connection) if rule.camera_id == camera_id]
     if not mine:
         return []
-    free = _free_of(connection, camera_id, now_ms - max(rule.keep_ms for rule in mine))
+    free = free_of(connection, camera_id, over_before(connection, mine, now_ms))
     found = [
         hour
         for hour in hours
@@ -215,7 +226,7 @@ def empty_hours(connection: Connection, camera_id: CameraId, hours: Sequence[int
 
 
 def partly_held(connection: Connection, camera_id: CameraId, hours: Sequence[int], now_ms: int) -> list[PartlyHeld]:
-    """Return those of `hours` (since 1970) of a camera that are past every window and of which all that is left is held.
+    """Return those of `hours` (since 1970) of a camera that are over (`over_before`) and of which all that is left is held.
 
     Left out is an hour that holds cover from end to end, since its key opens nothing else; and one with footage that is lost, which may
     be found again, that is being destroyed still, or of a stream without a rule.
@@ -223,7 +234,7 @@ def partly_held(connection: Connection, camera_id: CameraId, hours: Sequence[int
     mine = [rule for rule in stream_rules.rules(connection) if rule.camera_id == camera_id]
     if not mine:
         return []
-    before_ms = now_ms - max(rule.keep_ms for rule in mine)
+    before_ms = over_before(connection, mine, now_ms)
     held = joined(protected(one, LEAST_CLOCK_ERROR) for one in hold_replica.of_camera(connection, camera_id))
     streams, unruled, found = tuple(rule.stream_id for rule in mine), _without_rule(connection), list[PartlyHeld]()
     for hour in hours:
@@ -254,7 +265,8 @@ def _holds_footage(connection: Connection, streams: Sequence[StreamId], hour: in
     return connection.scalar(select(SegmentRow.start_ms).where(SegmentRow.stream_id.in_(streams), inside).limit(1)) is not None
 
 
-def _batch_of(found: Sequence[tuple[int, int, int]], rule: StreamRule, number: int, *, hold_seq: int, condemned_ms: int) -> Batch:
+def batch_of(found: Sequence[tuple[int, int, int]], rule: StreamRule, number: int, *, hold_seq: int, condemned_ms: int) -> Batch:
+    """Return the batch of some segments: of each its start in ms, its end in ticks and its octets."""
     return Batch(
         number=number,
         stream_id=rule.stream_id,
@@ -270,16 +282,17 @@ def _batch_of(found: Sequence[tuple[int, int, int]], rule: StreamRule, number: i
     )
 
 
-def _condemn(connection: Connection, batch: Batch, free: dict[str, object]) -> None:
+def mark(connection: Connection, batch: Batch, free: Mapping[str, object]) -> None:
+    """Mark the segments of a batch, which were found by the values `free`, and append it to the log."""
     with Driver(connection) as driver:
         # Those that were found and no other: they are the first of what is free, and one transaction sees one state.
-        _CONDEMN.run(driver, free | {"last": batch.last_ms})
+        _CONDEMN.run(driver, {**free, "last": batch.last_ms})
         _NEW_BATCH.add(driver, [[getattr(batch, name) for name in _BATCH_COLUMNS]])
 
 
 def _free_wheres(connection: Connection, rule: StreamRule, now_ms: int) -> list[ColumnElement[bool]]:
     """Return a condition for the segments in each free time; a lost one goes too, its row alone."""
-    return _wheres(rule, _free_of(connection, rule.camera_id, now_ms - rule.keep_ms))
+    return _wheres(rule, free_of(connection, rule.camera_id, now_ms - rule.keep_ms))
 
 
 def _sums(connection: Connection, wheres: Iterable[ColumnElement[bool]]) -> tuple[int, int]:
@@ -305,11 +318,23 @@ def _wheres(rule: StreamRule, free: Sequence[tuple[int | None, int]]) -> list[Co
     ]
 
 
-def _free_of(connection: Connection, camera_id: CameraId, before_ms: int) -> list[tuple[int | None, int]]:
+def free_of(connection: Connection, camera_id: CameraId, before_ms: int) -> list[tuple[int | None, int]]:
+    """Return the times of a camera before a moment that no hold touches."""
     return free_times(before_ms, [protected(one, LEAST_CLOCK_ERROR) for one in hold_replica.of_camera(connection, camera_id)])
 
 
-def _numbers(connection: Connection, mounted: Sequence[VolumeId]) -> frozenset[int]:
+def free_rows(connection: Connection, free: Mapping[str, object], most: int) -> list[tuple[int, int, int, int]]:
+    """Return start in ms, end in ticks, octets and volume of up to `most` segments of a free time, by start; -1: of all."""
+    with Driver(connection) as driver:
+        return _FREE.rows(driver, {**free, "most": most})
+
+
+def free_values(rule: StreamRule, start_ms: int, before_ms: int) -> dict[str, object]:
+    """Return the values by which the segments of a stream in a free time are found."""
+    return {"stream": rule.stream_id, "start": start_ms, "before": before_ms, "before_ticks": before_ms * TICKS_PER_MS}
+
+
+def numbers_of(connection: Connection, mounted: Sequence[VolumeId]) -> frozenset[int]:
     return frozenset(number for volume, number in volumes.numbers(connection).items() if volume in mounted)
 
 
@@ -326,7 +351,8 @@ class _Waiting:
 _NOTHING_WAITS = _Waiting(-1, frozenset())
 
 
-def _unfinished(connection: Connection) -> dict[StreamId, _Waiting]:
+def unfinished(connection: Connection) -> dict[StreamId, _Waiting]:
+    """Return the streams of which a batch waits for its disk."""
     found = dict[StreamId, _Waiting]()
     with Driver(connection) as driver:
         for stream, first, last in _UNFINISHED.rows(driver, {}):
@@ -345,11 +371,10 @@ def _free(
     What a disk does not let go of stops neither what lies behind it nor other disks.
     """
     there -= waiting.volumes
-    times = _free_of(connection, rule.camera_id, now_ms - rule.keep_ms)
+    times = free_of(connection, rule.camera_id, now_ms - rule.keep_ms)
     with Driver(connection) as driver:
         for start, before_ms in times:
-            free: dict[str, object] = {"stream": rule.stream_id, "start": max(start or 0, waiting.until_ms + 1), "before": before_ms}
-            free["before_ticks"] = before_ms * TICKS_PER_MS
+            free = free_values(rule, max(start or 0, waiting.until_ms + 1), before_ms)
             found = _FREE.rows(driver, free | {"most": most})
             if found and found[0][3] not in there:  # a disk is away: its footage waits, and what lies after it on another goes
                 firsts = [first for one in there for (first,) in _FIRST_OF.rows(driver, free | {"volume": one}) if first is not None]
@@ -370,8 +395,13 @@ def _of(batch: Batch) -> ColumnElement[bool]:
 
 
 def _forget_runs(connection: Connection, batch: Batch) -> None:
-    """Forget the runs and gaps that ended before the batch did and of which no footage is left."""
-    times = _free_of(connection, batch.camera_id, batch.condemned_ms - batch.keep_ms)
+    """Forget the runs that ended before the batch did and of which no footage is left, and the gaps that are past their window.
+
+    Of what goes before its day gaps are still shown.
+    """
+    rule = stream_rules.rule(connection, batch.stream_id)
+    keep_ms = batch.keep_ms if batch.reason is PurgeReason.WINDOW or rule is None else rule.keep_ms
+    times = free_of(connection, batch.camera_id, batch.condemned_ms - keep_ms)
     with Driver(connection) as driver:
         _FORGET_RUNS.run(driver, {"stream": batch.stream_id, "end": batch.end_ms})
         for start, before_ms in times:

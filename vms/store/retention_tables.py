@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import DDL, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, event, false
 from sqlalchemy.orm import Mapped, mapped_column
 
+from vms.domain.purge import PurgeReason
+from vms.store.columns import Word, one_of
 from vms.store.index_base import CLUSTERED, NodeIndex
 
 
@@ -19,6 +21,8 @@ class StreamRuleRow(NodeIndex):
     stream_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     camera_id: Mapped[int]
     keep_ms: Mapped[int]
+    floor_ms: Mapped[int | None] = mapped_column(CheckConstraint("floor_ms >= 86400000", name="floor"))
+    """What is so old may go when disks are full; NULL: nothing may before its day."""
 
 
 class HoldReplicaRow(NodeIndex):
@@ -47,6 +51,8 @@ class ToldGoneRow(NodeIndex):
     camera_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     start_ms: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     end_ms: Mapped[int]
+    early: Mapped[bool] = mapped_column(server_default=false())
+    """It went before its day, because disks were full. No time is written down as both."""
 
 
 class ProtectedPlaceRow(NodeIndex):
@@ -127,6 +133,9 @@ class PurgeRow(NodeIndex):
     hold_seq: Mapped[int]
     """All holds up to this change were known."""
     condemned_ms: Mapped[int]
+    reason: Mapped[PurgeReason] = mapped_column(
+        Word(PurgeReason), one_of("reason", PurgeReason, "reason"), server_default=PurgeReason.WINDOW.value
+    )
     position: Mapped[int | None]
     """From 1 without a hole, in the order in which they were closed; NULL while it is being destroyed."""
     erased_ms: Mapped[int | None]
@@ -140,7 +149,7 @@ _SAME = " AND ".join(
     f"NEW.{column} = OLD.{column}"
     for column in (
         *("number", "stream_id", "camera_id", "first_ms", "last_ms", "end_ms"),
-        *("segments", "size_bytes", "keep_ms", "hold_seq", "condemned_ms"),
+        *("segments", "size_bytes", "keep_ms", "hold_seq", "condemned_ms", "reason"),
     )
 )
 _REFUSE = "BEGIN SELECT RAISE(ABORT, 'purge_log is append-only'); END"

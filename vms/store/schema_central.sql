@@ -625,7 +625,7 @@ CREATE TABLE retention_policy (
   reason TEXT NOT NULL,
   made_by VARCHAR(300) NOT NULL,
   made_by_name VARCHAR(360) NOT NULL,
-  made_at BIGINT NOT NULL, hours TEXT DEFAULT '' NOT NULL,
+  made_at BIGINT NOT NULL, hours TEXT DEFAULT '' NOT NULL, early BOOLEAN,
   CONSTRAINT pk_retention_policy PRIMARY KEY (version),
   CONSTRAINT ck_retention_policy_place CHECK (place IN ('district', 'branch', 'area', 'camera')),
   CONSTRAINT ck_retention_policy_place_id CHECK ((place = 'district') = (place_id = 0)),

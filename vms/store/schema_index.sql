@@ -116,6 +116,7 @@ CREATE TABLE stream_rule (
   stream_id INTEGER NOT NULL,
   camera_id INTEGER NOT NULL,
   keep_ms INTEGER NOT NULL,
+  floor_ms INTEGER CONSTRAINT ck_stream_rule_floor CHECK (floor_ms >= 86400000),
   CONSTRAINT pk_stream_rule PRIMARY KEY (stream_id),
   CONSTRAINT ck_stream_rule_keep CHECK (keep_ms > 0)
 );
@@ -157,7 +158,7 @@ CREATE TABLE purge_log (
   position INTEGER,
   erased_ms INTEGER,
   root BLOB,
-  hash BLOB,
+  hash BLOB, reason VARCHAR(32) DEFAULT 'window' NOT NULL CONSTRAINT ck_purge_log_reason CHECK (reason IN ('window', 'disk_full')),
   CONSTRAINT pk_purge_log PRIMARY KEY (number),
   CONSTRAINT ck_purge_log_batch CHECK (last_ms >= first_ms AND segments > 0),
   CONSTRAINT ck_purge_log_closed CHECK ((position IS NULL) = (hash IS NULL) AND (position IS NULL) = (erased_ms IS NULL)),
@@ -171,7 +172,7 @@ CREATE TRIGGER purge_log_no_delete BEFORE DELETE ON purge_log BEGIN SELECT RAISE
 
 CREATE TRIGGER purge_log_no_replace BEFORE INSERT ON purge_log WHEN EXISTS (SELECT 1 FROM purge_log WHERE number = NEW.number OR position = NEW.position) BEGIN SELECT RAISE(ABORT, 'purge_log is append-only'); END;
 
-CREATE TRIGGER purge_log_no_update BEFORE UPDATE ON purge_log WHEN (OLD.position IS NULL AND NEW.position IS NOT NULL AND NEW.number = OLD.number AND NEW.stream_id = OLD.stream_id AND NEW.camera_id = OLD.camera_id AND NEW.first_ms = OLD.first_ms AND NEW.last_ms = OLD.last_ms AND NEW.end_ms = OLD.end_ms AND NEW.segments = OLD.segments AND NEW.size_bytes = OLD.size_bytes AND NEW.keep_ms = OLD.keep_ms AND NEW.hold_seq = OLD.hold_seq AND NEW.condemned_ms = OLD.condemned_ms) IS NOT TRUE BEGIN SELECT RAISE(ABORT, 'purge_log is append-only'); END;
+CREATE TRIGGER purge_log_no_update BEFORE UPDATE ON purge_log WHEN (OLD.position IS NULL AND NEW.position IS NOT NULL AND NEW.number = OLD.number AND NEW.stream_id = OLD.stream_id AND NEW.camera_id = OLD.camera_id AND NEW.first_ms = OLD.first_ms AND NEW.last_ms = OLD.last_ms AND NEW.end_ms = OLD.end_ms AND NEW.segments = OLD.segments AND NEW.size_bytes = OLD.size_bytes AND NEW.keep_ms = OLD.keep_ms AND NEW.hold_seq = OLD.hold_seq AND NEW.condemned_ms = OLD.condemned_ms AND NEW.reason = OLD.reason) IS NOT TRUE BEGIN SELECT RAISE(ABORT, 'purge_log is append-only'); END;
 
 CREATE TABLE reconciliation (
   id INTEGER NOT NULL,
@@ -190,7 +191,7 @@ CREATE TABLE reconciliation (
 CREATE TABLE told_gone (
   camera_id INTEGER NOT NULL,
   start_ms INTEGER NOT NULL,
-  end_ms INTEGER NOT NULL,
+  end_ms INTEGER NOT NULL, early BOOLEAN DEFAULT 0 NOT NULL,
   CONSTRAINT pk_told_gone PRIMARY KEY (camera_id, start_ms),
   CONSTRAINT ck_told_gone_order CHECK (end_ms > start_ms)
 ) WITHOUT ROWID;

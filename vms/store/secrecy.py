@@ -2,7 +2,7 @@
 
 Past its window that follows from the holds alone. `told_gone` is for what reaches back: each pass writes down which time of a camera it
 destroyed, or would have but for sealed holds, so that neither a longer window nor a hold that comes later shows any of it again. It is
-written of every camera: a difference would tell.
+written of every camera: a difference would tell. What goes before its day, because disks are full, is written with the marks themselves.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from vms.store.prepared import Prepared
 from vms.store.retention_tables import StreamRuleRow, ToldGoneRow
 
 _GONE = Prepared(
-    select(ToldGoneRow.start_ms, ToldGoneRow.end_ms).where(ToldGoneRow.camera_id == bindparam("camera")).order_by(ToldGoneRow.start_ms)
+    select(ToldGoneRow.start_ms, ToldGoneRow.end_ms, ToldGoneRow.early)
+    .where(ToldGoneRow.camera_id == bindparam("camera"))
+    .order_by(ToldGoneRow.start_ms)
 )
 _LATEST: Prepared[int | None] = Prepared(select(func.max(ToldGoneRow.end_ms)))
 
@@ -74,8 +76,17 @@ def of_stream(connection: Connection, stream: StreamId, now_ms: int) -> Secret:
 
 def gone(connection: Connection, camera: CameraId) -> list[HeldTime]:
     """Return of which times of a camera nothing is told, though its window or a hold that came later has them; by start."""
-    with Driver(connection) as driver:
-        return [HeldTime(start, end) for start, end in _GONE.rows(driver, {"camera": camera})]
+    return joined(time for time, _ in _written(connection, camera))
+
+
+def gone_early(connection: Connection, camera: CameraId) -> list[HeldTime]:
+    """Return which of those times went before their day, by start."""
+    return [time for time, early in _written(connection, camera) if early]
+
+
+def early_until(connection: Connection, camera: CameraId) -> int:
+    """Return before which moment nothing is left of a camera, because it went before its day, but what holds keep; 0: none did."""
+    return max((_end_ms(time) for time in gone_early(connection, camera)), default=0)
 
 
 def is_spoken_of(connection: Connection, camera: CameraId) -> ColumnElement[bool]:
@@ -87,14 +98,28 @@ def is_spoken_of(connection: Connection, camera: CameraId) -> ColumnElement[bool
 
 def note_gone(connection: Connection, camera: CameraId, before_ms: int) -> None:
     """Write down that of a camera nothing is left before `before_ms` but what holds keep: what sealed ones keep is gone for people."""
-    now_gone = [HeldTime(start or 0, end) for start, end in free_times(before_ms, _told(connection, camera)) if end > (start or 0)]
-    _put(connection, camera, joined([*gone(connection, camera), *now_gone]))
+    on_its_day, early = _gone(connection, camera)
+    on_its_day = joined([*on_its_day, *_now_gone(connection, camera, before_ms)])
+    _put(connection, camera, on_its_day, without(early, on_its_day))
+
+
+def note_gone_early(connection: Connection, camera: CameraId, streams: Sequence[StreamId], before_ms: int) -> None:
+    """Write down the same of what is destroyed before its day, from the first footage on that people knew of."""
+    on_its_day, early = _gone(connection, camera)
+    going, known = list[HeldTime](), is_spoken_of(connection, camera)
+    for time in _now_gone(connection, camera, before_ms):
+        end = SegmentRow.start_ticks + SegmentRow.duration
+        inside = and_(SegmentRow.start_ms >= time.start_ms, end <= _end_ms(time) * TICKS_PER_MS, known)
+        firsts = (connection.scalar(select(func.min(SegmentRow.start_ms)).where(SegmentRow.stream_id == one, inside)) for one in streams)
+        if (first_ms := min((one for one in firsts if one is not None), default=None)) is not None:
+            going.append(HeldTime(first_ms, time.end_ms))
+    _put(connection, camera, on_its_day, without(joined([*early, *going]), on_its_day))
 
 
 def nothing_is_gone_since(connection: Connection, camera: CameraId, since_ms: int) -> None:
     """Forget what was written down of a time that is newer: the clock was set back, and that time is recorded anew."""
     if any(_end_ms(one) > since_ms for one in gone(connection, camera)):
-        _put(connection, camera, without(gone(connection, camera), [HeldTime(since_ms, None)]))
+        _take_out(connection, camera, [HeldTime(since_ms, None)])
 
 
 def note_entered(connection: Connection, entered: Mapping[StreamId, Sequence[HeldTime]]) -> None:
@@ -107,7 +132,7 @@ def note_entered(connection: Connection, entered: Mapping[StreamId, Sequence[Hel
     for stream, times in entered.items():
         camera = connection.scalar(select(StreamRuleRow.camera_id).where(StreamRuleRow.stream_id == stream))
         if camera is not None:
-            _put(connection, CameraId(camera), without(gone(connection, CameraId(camera)), joined(times)))
+            _take_out(connection, CameraId(camera), joined(times))
 
 
 def open_seal(connection: Connection, camera: CameraId, over: HeldTime) -> None:
@@ -117,13 +142,38 @@ def open_seal(connection: Connection, camera: CameraId, over: HeldTime) -> None:
     """
     times, told, sealed = [protected(over, LEAST_CLOCK_ERROR)], joined(_told(connection, camera)), joined(_sealed(connection, camera))
     opened = without(without(times, without(times, told)), sealed)
-    _put(connection, camera, without(gone(connection, camera), opened))
+    _take_out(connection, camera, opened)
 
 
-def _put(connection: Connection, camera: CameraId, times: Sequence[HeldTime]) -> None:
+def _now_gone(connection: Connection, camera: CameraId, before_ms: int) -> list[HeldTime]:
+    free = free_times(before_ms, _told(connection, camera))
+    return [HeldTime(start or 0, end) for start, end in free if end > (start or 0)]
+
+
+def _written(connection: Connection, camera: CameraId) -> list[tuple[HeldTime, bool]]:
+    with Driver(connection) as driver:
+        return [(HeldTime(start, end), early) for start, end, early in _GONE.rows(driver, {"camera": camera})]
+
+
+def _gone(connection: Connection, camera: CameraId) -> tuple[list[HeldTime], list[HeldTime]]:
+    """Return what went on its day, and what went before."""
+    written = _written(connection, camera)
+    return [time for time, early in written if not early], [time for time, early in written if early]
+
+
+def _take_out(connection: Connection, camera: CameraId, times: Sequence[HeldTime]) -> None:
+    _put(connection, camera, *(without(one, times) for one in _gone(connection, camera)))
+
+
+def _put(connection: Connection, camera: CameraId, on_its_day: Sequence[HeldTime], early: Sequence[HeldTime]) -> None:
     connection.execute(delete(ToldGoneRow).where(ToldGoneRow.camera_id == camera))
-    if times:
-        connection.execute(insert(ToldGoneRow), [{"camera_id": camera, "start_ms": one.start_ms, "end_ms": _end_ms(one)} for one in times])
+    rows = [
+        {"camera_id": camera, "start_ms": one.start_ms, "end_ms": _end_ms(one), "early": is_early}
+        for times, is_early in ((on_its_day, False), (early, True))
+        for one in times
+    ]
+    if rows:
+        connection.execute(insert(ToldGoneRow), rows)
 
 
 def _told(connection: Connection, camera: CameraId) -> list[HeldTime]:

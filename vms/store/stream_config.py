@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, Row, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from vms.domain.camera import Address, NodeConfiguration, Pause, StreamConfig
+from vms.domain.camera import Address, NodeConfiguration, Pause, Priority, StreamConfig
 from vms.domain.hours import LocalHours, hours_of
 from vms.domain.ids import CameraId, DeviceId, StreamId
 from vms.domain.timespan import datetime_of_ms, ms_of
@@ -27,6 +27,12 @@ def load(connection: Connection) -> NodeConfiguration:
     """Return the stored configuration; version 0 without streams before the first."""
     rows = connection.execute(select(StreamConfigRow.__table__).order_by(StreamConfigRow.stream_id))
     return NodeConfiguration(version(connection), tuple(_stream(row) for row in rows))
+
+
+def priorities(connection: Connection) -> dict[CameraId, Priority]:
+    """Return how much each camera matters that is recorded here."""
+    found = connection.execute(select(StreamConfigRow.camera_id, StreamConfigRow.priority).distinct())
+    return {CameraId(camera): priority for camera, priority in found}
 
 
 def version(connection: Connection) -> int:

@@ -6,13 +6,13 @@ from sqlalchemy import Connection, bindparam, select
 
 from vms.domain.hold import HeldTime
 from vms.domain.ids import CameraId, StreamId
-from vms.domain.retention import StreamRule, readable_times
+from vms.domain.retention import StreamRule, readable_times, without
 from vms.store import hold_replica, secrecy
 from vms.store.database import Driver
 from vms.store.prepared import Prepared
 from vms.store.retention_tables import StreamRuleRow
 
-_RULES = select(StreamRuleRow.stream_id, StreamRuleRow.camera_id, StreamRuleRow.keep_ms)
+_RULES = select(StreamRuleRow.stream_id, StreamRuleRow.camera_id, StreamRuleRow.keep_ms, StreamRuleRow.floor_ms)
 
 _OF_STREAM = Prepared(_RULES.where(StreamRuleRow.stream_id == bindparam("stream")))
 
@@ -41,5 +41,13 @@ def readable(connection: Connection, stream_id: StreamId, now_ms: int) -> list[H
     return readable_times(known, told, now_ms, gone)
 
 
-def _rule(stream_id: int, camera_id: int, keep_ms: int) -> StreamRule:
-    return StreamRule(StreamId(stream_id), CameraId(camera_id), keep_ms)
+def gone_early(connection: Connection, stream_id: StreamId, now_ms: int) -> list[HeldTime]:
+    """Return which time of a stream within its window went before its day, by start."""
+    known = rule(connection, stream_id)
+    if known is None:
+        return []
+    return without(secrecy.gone_early(connection, known.camera_id), [HeldTime(0, now_ms - known.keep_ms)])
+
+
+def _rule(stream_id: int, camera_id: int, keep_ms: int, floor_ms: int | None) -> StreamRule:
+    return StreamRule(StreamId(stream_id), CameraId(camera_id), keep_ms, floor_ms)

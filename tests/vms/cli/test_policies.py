@@ -223,6 +223,18 @@ def test_hours_are_said_once_and_stay_until_they_are_taken_from_above(settings: 
 
 
 @pytest.mark.usefixtures("camera", "people")
+def test_going_early_on_full_disks_is_said_with_a_floor_and_looked_at_first(settings: Settings) -> None:
+    looked = _say(settings, "set", "--floor", "5", "--early", "yes", "--reason", "x", "--dry-run")
+    assert "it waits 72 hours and for a second person" in looked.stdout
+    assert "and then 14 days (floor 5, ceiling 30, early on full disks)" in looked.stdout
+    assert "floor of at least 1 day" in _say(settings, "set", "--early", "yes", "--reason", "x").stderr
+    assert "is yes or no" in _say(settings, "set", "--early", "1", "--reason", "x").stderr
+    assert _say(settings, "set", "--camera", "Door", "--early", "no", "--reason", "x").exit_code == 0
+    (_, camera) = _told(settings, "show")["places"]
+    assert camera["early"] is False
+
+
+@pytest.mark.usefixtures("camera", "people")
 def test_a_camera_and_an_area_have_days_of_their_own(settings: Settings) -> None:
     assert _say(settings, "set", "--area", "Harbor/Door", "--target", "16", "--reason", "x").exit_code == 0
     assert _say(settings, "set", "--camera", "Entrance", "--target", "18", "--reason", "x").exit_code == 0

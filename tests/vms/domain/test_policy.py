@@ -32,7 +32,7 @@ from vms.domain.policy import (
 CHAIN = chain_of(BranchId(1), AreaId(2), CameraId(3))
 SHIPPED = Days(0, 14, 30)
 _NUMBERS = st.none() | st.integers(-3, 60) | st.integers(MOST_DAYS - 3, MOST_DAYS + 3)
-OWN = st.builds(Days, _NUMBERS, _NUMBERS, _NUMBERS)
+OWN = st.builds(Days, _NUMBERS, _NUMBERS, _NUMBERS, early=st.none() | st.booleans())
 WINDOWS = (
     st.lists(st.integers(0, 60), min_size=3, max_size=3)
     .map(sorted)
@@ -80,7 +80,7 @@ def test_what_is_found_nothing_wrong_with_counts_as_it_was_said(above: Window, o
         given_numbers = [(own.min_days, counts.min_days), (own.target_days, counts.target_days), (own.max_days, counts.max_days)]
         assert all(number in (None, found) for number, found in given_numbers)
         assert counts.target_days >= 1
-        assert why_not(above, Days(counts.min_days, counts.target_days, counts.max_days)) is None
+        assert why_not(above, Days(counts.min_days, counts.target_days, counts.max_days, early=counts.early)) is None
 
 
 @given(above=WINDOWS, own=OWN, target=st.integers(1, 60))
@@ -140,6 +140,7 @@ _FEWER = hours_of("2026-12-25 closed")
         (Window(2, 14, 20), Effect.NEITHER),
         (Window(2, 14, 30, _FEWER), Effect.LOWERS),
         (Window(2, 15, 30, _FEWER), Effect.LOWERS),
+        (Window(2, 20, 30, early=True), Effect.LOWERS),
     ],
 )
 def test_a_change_is_judged_by_what_it_keeps(after: Window, effect: Effect) -> None:
@@ -152,6 +153,29 @@ def test_more_hours_raise_and_fewer_lower() -> None:
     assert effect_of([(few, many)]) is Effect.RAISES
     assert effect_of([(many, few)]) is Effect.LOWERS
     assert effect_of([(many.whole_week, few.whole_week)]) is Effect.NEITHER
+
+
+def test_to_let_nothing_go_early_any_more_raises() -> None:
+    early = Window(2, 14, 30, early=True)
+    assert effect_of([(early, _W)]) is Effect.RAISES
+    assert effect_of([(early, Window(1, 14, 30, early=True))]) is Effect.LOWERS
+
+
+def test_footage_goes_early_where_the_nearest_place_lets_it_and_never_younger_than_a_day() -> None:
+    said = {DISTRICT: Days(2, 14, 30, early=True), CHAIN[2]: Days(early=False), CHAIN[3]: Days(3, early=True)}
+    floors = [
+        None if one is None or one.floor_ms is None else one.floor_ms // 86_400_000
+        for one in (window_at(said, CHAIN[:n]) for n in range(1, 5))
+    ]
+    assert floors == [2, 2, None, 3]
+    assert (Window(0, 14, 30, early=True).floor_ms, Window(0, 14, 30).floor_ms) == (86_400_000, None)
+    assert (Window(2, 14, 30, early=True).surely_ms, Window(2, 14, 30).surely_ms) == (2 * 86_400_000, 14 * 86_400_000)
+
+
+def test_without_a_floor_nothing_is_let_go_early() -> None:
+    assert "floor of at least 1 day" in (why_not(None, Days(0, 14, 30, early=True)) or "")
+    assert "floor of at least 1 day" in (why_not(Window(0, 14, 30), Days(early=True)) or "")
+    assert why_not(Window(0, 14, 30), Days(1, early=True)) is None
 
 
 def test_each_day_counts_as_the_nearest_place_says_it() -> None:

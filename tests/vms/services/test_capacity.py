@@ -15,6 +15,7 @@ from vms.domain.camera import NodeConfiguration, Pause, RecordingMode
 from vms.domain.capacity import Watermark
 from vms.domain.footage import Run
 from vms.domain.ids import StreamId
+from vms.domain.purge import PurgeReason
 from vms.domain.timespan import ms_of
 from vms.services.capacity import growth, headroom
 from vms.store import purge_log, runs, stream_config, volumes
@@ -36,10 +37,10 @@ def _recorded(
         runs.put(connection, [Run(stream, made[0].start_ms, made[-1].start_ms + 60_000, None)])
 
 
-def _erased(connection: Connection, position: int, at: datetime, size: int) -> None:
+def _erased(connection: Connection, position: int, at: datetime, size: int, reason: PurgeReason = PurgeReason.WINDOW) -> None:
     times = dict.fromkeys(("first_ms", "last_ms", "end_ms", "condemned_ms", "erased_ms"), ms_of(at))
     entry = {"number": position, "stream_id": MAIN, "camera_id": 11, "segments": 60, "size_bytes": size, "keep_ms": 1, "hold_seq": 0}
-    connection.execute(insert(PurgeRow), [entry | times | {"position": position, "root": b"", "hash": b""}])
+    connection.execute(insert(PurgeRow), [entry | times | {"position": position, "root": b"", "hash": b"", "reason": reason}])
 
 
 @pytest.fixture
@@ -78,6 +79,15 @@ def test_what_was_erased_in_the_day_before_counts_against_what_was_written(index
         found = headroom(connection, [volume], now=NOW, growing=growth(connection, now=NOW))
     assert found.growth == pytest.approx(0, abs=1)
     assert found.full_in_hours > 1000
+
+
+def test_what_went_before_its_day_does_not_count_as_room(index: Engines, volume: Volume) -> None:
+    _recorded(index, volume, MAIN, 120, size=10_000)
+    with index.write.begin() as connection:
+        _erased(connection, 1, NOW, 1_200_000, PurgeReason.DISK_FULL)
+        assert purge_log.erased_since(connection, ms_of(NOW - timedelta(days=1))) == (0, 0)
+    with index.read.begin() as connection:
+        assert growth(connection, now=NOW) == pytest.approx(10_000 / 60, rel=0.01)
 
 
 def test_a_volume_that_is_away_takes_nothing(index: Engines, volume: Volume) -> None:

@@ -71,7 +71,7 @@ def _told(*cameras: CameraId, paused: Paused | None = None) -> PurgeMonth:
     return PurgeMonth(
         month="2026-03",
         told_at=APRIL,
-        cameras=tuple(CameraPurges(one, 1000, 5 << 30, start + n, start + 60_000 + n, (1, 2)) for n, one in enumerate(cameras)),
+        cameras=tuple(CameraPurges(one, 1000, 5 << 30, start + n, start + 60_000 + n, (1, 2), 10 * n) for n, one in enumerate(cameras)),
         left=(CameraLeft(cameras[0], 7, 0), CameraLeft(cameras[1], 0, 3), CameraLeft(cameras[2], 2, 0)),
         paused=paused,
         position=40,
@@ -103,6 +103,7 @@ def test_it_says_what_went_what_is_left_and_where_the_purge_log_stands(central: 
         ("Main Street", 2000, 10 << 30, (1,)),
         ("Łódź", 1000, 5 << 30, (1,)),
     ]
+    assert [one.early for one in told.branches] == [10, 20]
     assert (told.branches[0].last - told.branches[0].first) == timedelta(minutes=1, milliseconds=1)
     assert (told.records, told.log_entries, told.missing) == ({"mails": 3, "sessions": 1200}, 7, ())
     (machine,) = told.machines
@@ -154,6 +155,7 @@ def test_a_reader_of_somebody_else_finds_it_on_paper_in_plain_words(central: Eng
     first, *rest = _paper(_made(central, cameras, paused=paused))
     assert "Certificate of deletion, March 2026" in first
     assert "From 1 March 2026 up to 1 April 2026, by UTC, Alder County destroyed 3,000 segments of recorded footage, 15.0 GiB" in first
+    assert "whose retention window was over, but for 30 that went before: the disks were full" in first
     assert "by kind: 3 mails, 1,200 sessions. Of 7 numbers of the access log the texts were erased." in first
     assert "legal holds kept 9 segments of 2 cameras past their window" in first
     assert "3 segments were past their window and should have been gone" in first

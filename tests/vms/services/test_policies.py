@@ -301,6 +301,7 @@ def test_texts_stay_unless_said_and_change_at_once(central: Engines) -> None:
         (_new(DISTRICT, _district_days(20), reason=" "), "why"),
         (_new(DISTRICT, Days(0, 20, None)), "names floor, target and ceiling"),
         (_new(DISTRICT, Days(20, 14, 30)), "target of 14"),
+        (_new(DISTRICT, Days(0, 14, 30, early=True)), "floor of at least 1 day"),
         (NewPolicy(DISTRICT, _district_days(14), "x", legal_basis="y" * 301), "legal basis"),
         (NewPolicy(DISTRICT, _district_days(14), "x", public_text="y\x07"), "public text"),
         (NewPolicy(DISTRICT, _district_days(14), "x", review_at=NOW), "a day to come"),
@@ -337,6 +338,28 @@ def test_a_dry_run_says_how_much_would_go_less_what_holds_keep(central: Engines)
         assert [one.version for one in policies.versions(session, limit=9)] == [1]
         (effect,) = done(plan_policy(session, director, _new(DISTRICT, _district_days(20)), at=NOW)).outcome.cameras
         assert effect.going_s == 0
+
+
+def test_letting_footage_go_early_waits_says_how_much_might_and_reaches_the_recorder_as_its_floor(central: Engines) -> None:
+    with central.writing() as session:
+        director, delegate = _district(session)
+        camera, day = a_camera(session), timedelta(days=1)
+        spans = [CoverageSpan(camera.camera.streams[0].id, ms_of(NOW - 20 * day), ms_of(NOW))]
+        coverage.put(session, camera.device.node_id, spans)
+        a_hold(session, director, a_new_hold(of_cameras(camera.camera.id), start=NOW - 13 * day, end=NOW - 12 * day))
+        planned = done(set_policy(session, director, _new(DISTRICT, Days(5, 14, 30, early=True)), at=NOW))
+        (effect,) = planned.outcome.cameras
+        assert (planned.outcome.effect, effect.going_s, effect.early) == (Effect.LOWERS, 0, "on full disks from 5 days on")
+        assert 7.9 * 86_400 < effect.early_s < 8 * 86_400, "14 to 5 days back, less the hold"
+        assert planned.waits is not None
+        a_hub_that_ran(session, at=NOW + LOWER_WAIT)
+    assert {rule.floor_ms for rule in LocalHub(central).orders(camera.device.node_id, 0, at=NOW).rules} == {None}
+    with central.writing() as session:
+        done(confirm_lowering(session, delegate, planned.policy.version, at=NOW + LOWER_WAIT))
+        assert _events(session)[-1].detail["early"] == "yes"
+        back = done(plan_policy(session, director, _new(DISTRICT, Days(5, 14, 30)), at=NOW))
+        assert (back.outcome.effect, back.outcome.cameras[0].early) == (Effect.RAISES, "not before its day")
+    assert {rule.floor_ms for rule in LocalHub(central).orders(camera.device.node_id, 0, at=NOW).rules} == {5 * DAY_MS}
 
 
 def test_a_camera_goes_nowhere_where_it_would_be_kept_shorter_before_the_director_said_so(central: Engines) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tests.databases import Cluster
-from tests.factories import NOW, VOLUME
+from tests.factories import NOW, STREAM, VOLUME
 from vms.domain.access import Action, Purpose
 from vms.domain.camera import Priority
 from vms.domain.checkpoint import read_note
@@ -28,6 +28,7 @@ from vms.domain.footage import FragmentEntry
 from vms.domain.ids import BranchId, CameraId, PersonId, ProposalId
 from vms.domain.people import Proof, Role
 from vms.domain.policy import Days
+from vms.domain.purge import FIRST_HASH, Batch, Purge
 from vms.domain.screens import SessionKind
 from vms.domain.second_person import Act
 from vms.domain.timespan import EPOCH, Timespan, ticks_of
@@ -36,7 +37,7 @@ from vms.services.district import District, load_district
 from vms.services.log_key import LogKey
 from vms.services.log_proof import sign_checkpoint
 from vms.services.log_verify import verify_log
-from vms.store import access_log, factors, holds, people, policies, proposals, segments, sessions, settings, volumes
+from vms.store import access_log, factors, holds, people, policies, proposals, purge_log, segments, sessions, settings, volumes
 from vms.store.central_tables import SCHEMA
 from vms.store.database import Engines, make_engines
 from vms.store.index_base import NodeIndex
@@ -443,3 +444,20 @@ def test_what_opened_ended_accounts_and_removed_cameras_goes(database: str, requ
         assert [factors.unused_recovery_codes(session, PersonId(number)) for number in (7, 8)] == [1, 0]
         devices = session.execute(text("SELECT username, password_sealed FROM device ORDER BY id")).all()
     assert [(name, bytes(sealed)) for name, sealed in devices] == [("viewer", b"sealed"), ("", b"")]
+
+
+def test_a_purge_log_of_an_older_index_keeps_its_hashes_and_stays_append_only(empty: Engines) -> None:
+    batch = Batch(1, STREAM, CameraId(31), 1, 1, 60_001, 1, 7, 14 * 86_400_000, 3, 90_000)
+    purged = Purge(batch, 1, 95_000, bytes(32))
+    columns = (1, STREAM, 31, 1, 1, 60_001, 1, 7, 14 * 86_400_000, 3, 90_000, 1, 95_000, bytes(32), purged.hash_after(FIRST_HASH))
+    with empty.write.begin() as connection:
+        config = _config(Which.INDEX)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0011")
+        connection.exec_driver_sql("INSERT INTO purge_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", columns)
+    migrate(empty, Which.INDEX)
+    with empty.read.begin() as connection:
+        assert purge_log.purges(connection) == [(purged, purged.hash_after(FIRST_HASH))]
+        assert purge_log.follow(connection).broken_at is None
+    with pytest.raises(IntegrityError, match="append-only"), empty.write.begin() as connection:
+        connection.exec_driver_sql("UPDATE purge_log SET reason = 'disk_full'")
