@@ -91,3 +91,10 @@ def test_one_colour_goes_over_blocks() -> None:
     cover(made, [(Cover.FILL, box), (Cover.PIXELATE, Box(0, 0, WHOLE, WHOLE))])
     place = pixels_of(box, WIDTH, HEIGHT)
     assert set(made.y[: place.bottom, : place.right].flat) == {FILL[0]}
+
+
+def test_no_block_is_smaller_than_sixteen_pixels() -> None:
+    made = planes()
+    cover(made, [(Cover.PIXELATE, Box(0, 0, 1_600, 2_600))])
+    assert pixels_of(Box(0, 0, 1_600, 2_600), WIDTH, HEIGHT) == Pixels(0, 0, 32, 32)
+    assert len(set(made.y[:32, :32].flat)) <= 4
