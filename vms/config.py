@@ -68,6 +68,7 @@ _LEAST_RECORD_DAYS = {
     "coverage": (1, "a day's figures are read on the next"),
     "spot_checks": (30, "whoever asked files what was found"),
     "states": (1, "they are shown as long as somebody may ask why a camera is gone"),
+    "requests": (365, "whoever was refused may come back, and claims about what was handed over take longer"),
     "holds": (400, "proposals to release them are kept as long, and a matter comes back"),
 }
 
@@ -87,6 +88,7 @@ class RecordDays(BaseModel):
     coverage: int = 30
     states: int = 30
     spot_checks: int = 400
+    requests: int = 2557
     holds: int = 2557
 
     @field_validator("*")
@@ -173,6 +175,8 @@ class Settings(BaseSettings):
     """Values of amr or acr with which the provider says that it saw a second factor."""
     footage_key: Literal["file", "credential"] = "file"
     """Where the key that wraps footage keys comes from: secrets/node_kek.key, or a credential of that name which systemd hands over."""
+    board_conferral: Literal["required", "noted", "off"] = "noted"
+    """Whether the Director confers with the Board before deciding on a request: has to, or says why not, or it is not asked."""
     holidays: tuple[date, ...] = ()
     """Days that are no working days, besides Saturdays and Sundays: what people are to do in working days is due later."""
     district: str = "Library District"

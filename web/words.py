@@ -5,10 +5,13 @@ from __future__ import annotations
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState
 from vms.domain.day_proof import Verdict
+from vms.domain.export_scope import Delivery
 from vms.domain.footage import GapReason
 from vms.domain.hold import HoldKind
+from vms.domain.instruments import FormAnswer, Instrument
 from vms.domain.legal_hold import HoldState
 from vms.domain.people import PERMISSIONS, Permission, Person, Role
+from vms.domain.request import DenyReason, RequestAct, RequestState
 
 ROLE_LABELS = {
     Role.DESK: "Desk",
@@ -51,6 +54,78 @@ HOLD_STATES = {
     HoldState.RELEASED: "Ended",
 }
 
+INSTRUMENTS = {
+    Instrument.SUBPOENA: "Subpoena",
+    Instrument.SEARCH_WARRANT: "Search warrant",
+    Instrument.COURT_ORDER: "Court order",
+    Instrument.CIVIL_DISCOVERY: "Civil discovery",
+    Instrument.NATIONAL_SECURITY_LETTER: "National-security letter",
+    Instrument.AGENCY_REQUEST: "Agency, without a document",
+    Instrument.PUBLIC_RECORDS: "Public-records request",
+    Instrument.SUBJECT_ACCESS: "Somebody of themselves, or a guardian of a child",
+    Instrument.INSURER: "Insurer",
+    Instrument.PRESERVATION_LETTER: "Preservation letter",
+    Instrument.LIBRARY_REPORT: "Report by the library",
+}
+REQUEST_STATES = {
+    RequestState.DRAFT: "Draft",
+    RequestState.SUBMITTED: "Submitted",
+    RequestState.NEEDS_INFO: "Asked back",
+    RequestState.UNDER_REVIEW: "Under review",
+    RequestState.COUNSEL_REVIEW: "With counsel",
+    RequestState.CONTESTED: "Contested",
+    RequestState.NARROWED: "Narrowed",
+    RequestState.APPROVED: "Approved",
+    RequestState.DENIED: "Refused",
+    RequestState.WITHDRAWN: "Withdrawn",
+    RequestState.EXPIRED: "Approval has run out",
+    RequestState.PREPARING: "Being prepared",
+    RequestState.PARTIALLY_AVAILABLE: "Available in part",
+    RequestState.FOOTAGE_UNAVAILABLE: "No footage is left of it",
+    RequestState.REDACTING: "Being redacted",
+    RequestState.READY: "Ready to hand over",
+    RequestState.DISCLOSED: "Handed over",
+    RequestState.REVOKED: "Taken back",
+    RequestState.CLOSED: "Closed",
+}
+REQUEST_ACTS = {
+    RequestAct.SUBMIT: "Entered",
+    RequestAct.REVIEW: "Taken up",
+    RequestAct.PAPER: "Paper added",
+    RequestAct.VERIFY: "Made sure who asks",
+    RequestAct.SCOPE: "Changed what it asks for",
+    RequestAct.ASK: "Asked back",
+    RequestAct.ANSWER: "Answered",
+    RequestAct.CHECK: "Form check",
+    RequestAct.CONFER: "Conferred with the Board",
+    RequestAct.NOT_CONFERRED: "Did not confer with the Board",
+    RequestAct.COUNSEL: "Told counsel",
+    RequestAct.ADVICE: "Counsel advised",
+    RequestAct.CONTEST: "Contested",
+    RequestAct.NARROW: "Narrowed",
+    RequestAct.APPROVE: "Approved",
+    RequestAct.VOID: "Approval void",
+    RequestAct.DENY: "Refused",
+    RequestAct.WITHDRAW: "Withdrawn",
+    RequestAct.EXPIRE: "Approval ran out",
+    RequestAct.REVOKE: "Taken back",
+    RequestAct.REOPEN: "Taken up again",
+    RequestAct.ADVANCE: "Package",
+    RequestAct.CLOSE: "Closed",
+}
+"""What was done; and on a button, what is to be said to have been done."""
+DELIVERIES = {Delivery.BY_HAND: "By hand", Delivery.DOWNLOAD: "Download", Delivery.ENCRYPTED_FILE: "Encrypted file"}
+FORM_ANSWERS = {FormAnswer.YES: "Yes", FormAnswer.NO: "No", FormAnswer.NOT_NEEDED: "Not needed"}
+DENY_REASONS = {
+    DenyReason.NO_DOCUMENT: "No document",
+    DenyReason.NOT_IN_FORM: "Document not in proper form",
+    DenyReason.EXEMPT: "Exempt from disclosure",
+    DenyReason.TOO_WIDE: "Asks for too much",
+    DenyReason.NOT_VERIFIED: "Not clear who asks",
+    DenyReason.NOT_KEPT: "No footage is left of it",
+    DenyReason.OTHER: "Another reason",
+}
+
 ACTS = {
     Permission.LIVE_VIEW: "watch live pictures",
     Permission.RECORDED_VIEW: "watch recordings",
@@ -77,6 +152,10 @@ ACTS = {
     Permission.HOLD_START: "keep footage at once",
     Permission.HOLD_SEAL: "place and see holds that the law keeps secret",
     Permission.DELETION_CHECK: "check what was deleted",
+    Permission.REQUEST_ENTER: "enter a request for footage",
+    Permission.REQUEST_READ: "read the register of requests",
+    Permission.REQUEST_ADVISE: "read and write counsel’s advice",
+    Permission.REQUEST_DECIDE: "decide about requests for footage",
     Permission.SIGNED_IN: "open this with an account",
     Permission.SESSION_OWN: "prove who they are and sign out",
     Permission.PUBLIC: "open this",
@@ -108,6 +187,10 @@ ASK = {
     Permission.HOLD_START: "Ask the Director.",
     Permission.HOLD_SEAL: "Ask the Director.",
     Permission.DELETION_CHECK: "Ask the Director.",
+    Permission.REQUEST_ENTER: "Ask the Director.",
+    Permission.REQUEST_READ: "Ask the Director.",
+    Permission.REQUEST_ADVISE: "Ask the Director.",
+    Permission.REQUEST_DECIDE: "Ask the Director.",
     Permission.SIGNED_IN: "Ask IT.",
     Permission.SESSION_OWN: "Ask IT.",
     Permission.PUBLIC: "",

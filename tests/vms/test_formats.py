@@ -13,8 +13,9 @@ import vms
 from vms.crypto import decrypt, is_signed, open_sealed, sealing_public_key, sign
 from vms.domain.access import body_of, event_of
 from vms.domain.checkpoint import PADDING, entry_hash, padding_hash, read_note, signatures_by, signed_note
+from vms.domain.export_scope import CameraSpan, digest_of, scope_from, text_of
 from vms.domain.footage import FragmentEntry, unpack_fragments
-from vms.domain.ids import CameraId, MatterId, SegmentId, split_segment_id
+from vms.domain.ids import CameraId, MatterId, RequestId, SegmentId, split_segment_id
 from vms.domain.purge import FIRST_HASH, Batch, Purge, PurgeReason, root_of
 from vms.domain.sealed_entry import bound_to, filled, text_in
 from vms.domain.tiles import GrowingTree
@@ -111,6 +112,14 @@ def test_the_sealed_entry_of_the_vector_is_ours() -> None:
     assert body_of(event_of(text_in(opened))) == body
     assert sealed[-16:] == vector["tag"]
     assert access_tree.sealed_leaf(vector["salt"], position, vector["matter"], sealed) == vector["leaf"]
+
+
+def test_the_scope_of_the_vector_is_ours() -> None:
+    vector = _vector("scope")
+    text = vector["text"].decode()
+    scope = scope_from(text)
+    assert (text_of(RequestId(37), scope), digest_of(text)) == (text, vector["sha256"].hex())
+    assert (scope.footage[0], len(scope.footage)) == (CameraSpan(CameraId(7), 0, 1), 2)
 
 
 def test_the_purge_of_the_vector_is_ours() -> None:

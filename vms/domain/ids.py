@@ -23,6 +23,8 @@ DelegationId = NewType("DelegationId", int)
 EmergencyId = NewType("EmergencyId", int)
 HoldId = NewType("HoldId", int)
 SpotCheckId = NewType("SpotCheckId", int)
+RequestId = NewType("RequestId", int)
+ApprovalId = NewType("ApprovalId", int)
 PolicyVersion = NewType("PolicyVersion", int)
 """Counts up from 1 over all places of the district."""
 VolumeId = NewType("VolumeId", str)

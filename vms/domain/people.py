@@ -73,6 +73,14 @@ class Permission(StrEnum):
     """Place, see and end holds that the law keeps secret; in the whole district or not at all."""
     DELETION_CHECK = "deletion.check"
     """Check what became of a camera's day, picked or drawn, and take the months' certificates of deletion."""
+    REQUEST_ENTER = "request.enter"
+    """Enter a request for footage, and see, answer for and withdraw what one entered."""
+    REQUEST_READ = "request.read"
+    """The register: every request about cameras within reach."""
+    REQUEST_ADVISE = "request.advise"
+    """Read and write counsel's advice, which is privileged."""
+    REQUEST_DECIDE = "request.decide"
+    """Ask back, narrow, approve and refuse requests that somebody else entered."""
     SIGNED_IN = "signed_in"
     """What every account may: its own page, the rules, the page shell."""
     SESSION_OWN = "session.own"
@@ -84,7 +92,9 @@ class Permission(StrEnum):
 _ALL = frozenset(Permission)
 OF_EVERYBODY = frozenset({Permission.PUBLIC, Permission.SIGNED_IN, Permission.SESSION_OWN})
 """What every account may, whatever its role."""
-_WATCHES_LIVE = OF_EVERYBODY | {Permission.CAMERA_LIST, Permission.LIVE_VIEW, Permission.EMERGENCY_OPEN}
+_ENTERS = OF_EVERYBODY | {Permission.REQUEST_ENTER}
+"""Besides, whoever is signed in takes a request for footage in: the paper may be handed to anybody."""
+_WATCHES_LIVE = _ENTERS | {Permission.CAMERA_LIST, Permission.LIVE_VIEW, Permission.EMERGENCY_OPEN}
 _WATCHES = _WATCHES_LIVE | {Permission.RECORDED_VIEW}
 _READS = frozenset({Permission.CAMERA_LIST, Permission.LOG_READ, Permission.LOG_EXPORT, Permission.REVIEW_READ}) | {
     Permission.PEOPLE_READ,
@@ -94,7 +104,9 @@ _READS = frozenset({Permission.CAMERA_LIST, Permission.LOG_READ, Permission.LOG_
 }
 _HOLDS = {Permission.HOLD_READ, Permission.HOLD_PLACE, Permission.HOLD_RELEASE, Permission.HOLD_START}
 _POLICY = {Permission.POLICY_READ, Permission.POLICY_CONFIRM}
-_DECIDES = _WATCHES | _HOLDS | _POLICY | {Permission.HEALTH_READ, Permission.LOG_READ, Permission.EMERGENCY_REVIEW}
+_ADVISES = {Permission.REQUEST_READ, Permission.REQUEST_ADVISE}
+_REQUESTS = _ADVISES | {Permission.REQUEST_DECIDE}
+_DECIDES = _WATCHES | _HOLDS | _POLICY | _REQUESTS | {Permission.HEALTH_READ, Permission.LOG_READ, Permission.EMERGENCY_REVIEW}
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.DESK: _WATCHES | {Permission.HOLD_START},
     Role.SUPERVISOR: _WATCHES | {Permission.HOLD_START},
@@ -104,12 +116,12 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     | {Permission.PEOPLE_READ, Permission.PEOPLE_CONFIRM, Permission.PEOPLE_END, Permission.SCREEN_MANAGE}
     | {Permission.DELEGATION_PROPOSE, Permission.HOLD_SEAL, Permission.DELETION_CHECK},
     Role.DELEGATE: _DECIDES,
-    Role.COUNSEL: OF_EVERYBODY,
-    Role.IT: OF_EVERYBODY
+    Role.COUNSEL: _ENTERS | _ADVISES | {Permission.CAMERA_LIST},
+    Role.IT: _ENTERS
     | {Permission.CAMERA_LIST, Permission.CAMERA_MANAGE, Permission.HEALTH_READ, Permission.HOLD_READ, Permission.POLICY_READ}
     | {Permission.PEOPLE_READ, Permission.PEOPLE_PROPOSE, Permission.PEOPLE_END, Permission.SCREEN_MANAGE}
     | {Permission.DELEGATION_PROPOSE},
-    Role.AUDITOR: OF_EVERYBODY | _READS | {Permission.EMERGENCY_REVIEW},
+    Role.AUDITOR: _ENTERS | _READS | {Permission.EMERGENCY_REVIEW},
 }
 """Nobody configures cameras and also watches them; who adds accounts confirms none; who reads everybody's log watches nobody."""
 
@@ -169,8 +181,8 @@ class Ceremony(StrEnum):
     PROVE = "prove"
 
 
-_HARMLESS = OF_EVERYBODY | _READS | {Permission.EMERGENCY_REVIEW}
-"""A review opens nothing, and its page asks for a fresh proof."""
+_HARMLESS = _ENTERS | _READS | {Permission.EMERGENCY_REVIEW}
+"""A review opens nothing, and its page asks for a fresh proof; a request is paperwork that somebody else decides on."""
 
 
 def needs_second_factor(role: Role) -> bool:

@@ -51,6 +51,9 @@ _PROOF = "proves that the log is as it was written, and says of nobody what was 
 _HOLD = "explains why footage outlived its window; seven years, when claims about it have lapsed"
 _POLICY = "says by which window footage went"
 _ACCOUNT = "opens the account"
+_REQUEST = "says what was asked, decided and handed over; seven years, when claims about it have lapsed"
+_WITH_REQUEST = "with its request"
+_AS_ABOVE = "as above"
 
 CENTRAL: tuple[Record, ...] = (
     Record("setting", "what the district decided at set-up", "until it is changed", "the product works by it", NEXT_ONE),
@@ -197,6 +200,14 @@ CENTRAL: tuple[Record, ...] = (
         "spot_checks",
     ),
     Record("legal_hold", "legal holds", "{days} days after the release, once its recorders know of that", _HOLD, RECORDS_PURGE, "holds"),
+    Record("export_request", "requests for footage", "{days} days after their end", _REQUEST, RECORDS_PURGE, "requests"),
+    Record("request_scope", "what they ask for", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
+    Record("request_camera", "which cameras they are about", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
+    Record("request_paper", "scans of their papers, encrypted", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
+    Record("request_event", "what was done to them; counsel's advice, encrypted", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
+    Record("approval", "the Director's yes to exactly one scope", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
+    Record("request_standing", "how they stand", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
+    Record("request_hold", "which holds keep for them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("sealed_hold", "holds that the law keeps secret", "for good", "the entry that counts what went would tell of it", NOTHING),
     Record("hold_scope", "what a hold names", "with its hold", _HOLD, RECORDS_PURGE, "holds"),
     Record("hold_camera", "the cameras under a hold", "with its hold", _HOLD, RECORDS_PURGE, "holds"),
@@ -308,9 +319,9 @@ FILES: tuple[Record, ...] = (
     ),
     Record(
         "secrets/MATTER.key",
-        "what opens a sealed matter's entries",
-        "until the seal is lifted",
-        "its entries are read by it",
+        "what opens a sealed matter's entries, or a request's papers",
+        "until the seal is lifted; a request's for good",
+        "they are read by it; once the request is gone it opens nothing",
         "`vms log unseal`",
     ),
     Record("secrets/smtp_password", "the mail server's password", "until it is changed", "mail needs it", NEXT_ONE),

@@ -23,7 +23,7 @@ from vms.services.outbox import post
 from vms.services.pauses import end_pauses
 from vms.services.refusals import not_allowed
 from vms.services.second_person import waiting_of
-from vms.store import holds
+from vms.store import holds, requests
 
 REACHES_BACK = timedelta(hours=24)
 REACHES_ON = timedelta(hours=1)
@@ -65,7 +65,8 @@ def keep_at_once(
 def undecided(session: Session, person: Person) -> list[LegalHold]:
     """Return what others keep provisionally and `person` is to decide on, oldest first.
 
-    Placing a hold in its stead decides, which keeps all of it, and so does proposing its release.
+    Placing a hold in its stead decides, which keeps all of it, and so does proposing its release. What is kept for a request is decided
+    with that.
     """
     if not person.may(Permission.HOLD_PLACE):
         return []
@@ -73,12 +74,15 @@ def undecided(session: Session, person: Person) -> list[LegalHold]:
     by_others = [one for one in provisional if one.ending is None and one.placed_by != person.label]
     if not by_others:
         return []  # as on nearly every page
+    of_requests = requests.hold_ids(session)
     waits, mine = {one.subject for one in waiting_of(session, Act.HOLD_RELEASE)}, reach(person, Permission.HOLD_PLACE)
     lasting = [one for one in holds.unreleased(session) if one.kind is not HoldKind.PROVISIONAL and one.ending is None]
     return [
         one
         for one in by_others
-        if one.id not in waits and holds.get(session, mine, one.id) and not any(_stands_in(session, other, one) for other in lasting)
+        if one.id not in waits | of_requests
+        and holds.get(session, mine, one.id)
+        and not any(_stands_in(session, other, one) for other in lasting)
     ]
 
 
@@ -109,7 +113,9 @@ def _drawn_up(person: Person, cameras: frozenset[CameraId], reason: str, at: dat
 
 def _open_of(session: Session, person: Person, at: datetime) -> list[LegalHold]:
     """Return what the person keeps so, and nobody let lapse yet."""
-    mine = (one for one in holds.unreleased(session, kind=HoldKind.PROVISIONAL) if one.placed_by == person.label)
+    of_requests = requests.hold_ids(session)
+    provisional = holds.unreleased(session, kind=HoldKind.PROVISIONAL)
+    mine = (one for one in provisional if one.placed_by == person.label and one.id not in of_requests)
     return [one for one in mine if one.expires_at is not None and one.expires_at > at]
 
 

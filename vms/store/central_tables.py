@@ -22,7 +22,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState, Priority, RecordingMode, Scheme, StreamRole
-from vms.store import hold_tables, log_tables, people_tables, policy_tables, proof_tables, screen_tables  # noqa: F401 - their tables join the schema
+from vms.store import (  # noqa: F401 - their tables join the schema
+    hold_tables,
+    log_tables,
+    people_tables,
+    policy_tables,
+    proof_tables,
+    request_tables,
+    screen_tables,
+)
 from vms.store.central_base import NAME_CHARS, Central
 from vms.store.columns import Moment, Number, Word, one_of
 

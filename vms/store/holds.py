@@ -136,6 +136,12 @@ def begin_ending(session: Session, hold: HoldId, ending: Ending) -> bool:
     return session.scalar(update(LegalHoldRow).where(held).values(**values).returning(LegalHoldRow.id)) is not None
 
 
+def put_expiry(session: Session, numbers: Iterable[HoldId], expires_at: datetime | None) -> None:
+    """Let provisional holds that nobody released last until `expires_at`; None: as long as nobody ends them. The caller holds the lock."""
+    unreleased = and_(LegalHoldRow.id.in_(sorted(numbers)), LegalHoldRow.released_at.is_(None))
+    session.execute(update(LegalHoldRow).where(unreleased, LegalHoldRow.kind == HoldKind.PROVISIONAL).values(expires_at=expires_at))
+
+
 def stop_ending(session: Session, hold: HoldId) -> bool:
     """Undo an approved release; False when there is none, or it was written."""
     cooling = and_(LegalHoldRow.id == hold, LegalHoldRow.released_at.is_(None), LegalHoldRow.ending_at.is_not(None))

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, func, inspect, or_, 
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from vms.domain.hold import LEAST_CLOCK_ERROR, ROLL
+from vms.domain.request import OPEN
 from vms.domain.second_person import Act
 from vms.domain.timespan import ms_of
 from vms.store.central_tables import CameraRow, CoverageRow, DeviceRow, MailRow, StreamRow, StreamStateRow, ViewRow
@@ -31,6 +32,16 @@ from vms.store.people_tables import (
     SessionRow,
 )
 from vms.store.proof_tables import SpotCheckRow
+from vms.store.request_tables import (
+    ApprovalRow,
+    ExportRequestRow,
+    RequestCameraRow,
+    RequestEventRow,
+    RequestHoldRow,
+    RequestPaperRow,
+    RequestScopeRow,
+    RequestStandingRow,
+)
 from vms.store.screen_tables import ScreenRow
 
 _PROTECTED_MS = int((LEAST_CLOCK_ERROR + ROLL).total_seconds() * 1000)
@@ -151,6 +162,11 @@ def _holds(cutoff: datetime) -> ColumnElement[bool]:
     return and_(LegalHoldRow.released_at < cutoff, ~not_taken_yet, ~sealed)
 
 
+def _requests(cutoff: datetime) -> ColumnElement[bool]:
+    ended = RequestStandingRow.state.not_in(sorted(OPEN))
+    return exists().where(RequestStandingRow.request_id == ExportRequestRow.id, ended, RequestStandingRow.since_at < cutoff)
+
+
 KINDS: Mapping[str, _Kind] = {
     # In this order: a screen waits for its sessions.
     "views": _Kind((ViewRow.id,), _views),
@@ -167,6 +183,19 @@ KINDS: Mapping[str, _Kind] = {
     "coverage": _Kind((CoverageRow.stream_id, CoverageRow.start_ms), _coverage),
     "states": _Kind((StreamStateRow.stream_id,), _states),
     "spot_checks": _Kind((SpotCheckRow.id,), _spot_checks),
+    "requests": _Kind(
+        (ExportRequestRow.id,),
+        _requests,
+        (
+            RequestStandingRow.request_id,
+            ApprovalRow.request_id,
+            RequestHoldRow.request_id,
+            RequestEventRow.request_id,
+            RequestPaperRow.request_id,
+            RequestCameraRow.request_id,
+            RequestScopeRow.request_id,
+        ),
+    ),
     "holds": _Kind((LegalHoldRow.id,), _holds, (HoldAnswerRow.hold_id, HoldCameraRow.hold_id, HoldScopeRow.hold_id)),
 }
 TABLES: Mapping[str, tuple[str, ...]] = {

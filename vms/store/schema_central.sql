@@ -705,3 +705,135 @@ CREATE TABLE deletion_certificate (
   note TEXT NOT NULL,
   CONSTRAINT pk_deletion_certificate PRIMARY KEY (month)
 );
+
+CREATE TABLE export_request (
+  id INTEGER NOT NULL,
+  number VARCHAR(32) NOT NULL,
+  instrument VARCHAR(32) NOT NULL,
+  rules_version INTEGER NOT NULL,
+  requester TEXT NOT NULL,
+  agency TEXT NOT NULL,
+  badge TEXT NOT NULL,
+  contact TEXT NOT NULL,
+  court TEXT NOT NULL,
+  docket TEXT NOT NULL,
+  served_on VARCHAR(10) NOT NULL,
+  report_number TEXT NOT NULL,
+  purpose TEXT NOT NULL,
+  necessity TEXT NOT NULL,
+  due_at BIGINT NOT NULL,
+  entered_by VARCHAR(300) NOT NULL,
+  entered_by_name VARCHAR(360) NOT NULL,
+  entered_at BIGINT NOT NULL,
+  matter VARCHAR(32) NOT NULL,
+  CONSTRAINT pk_export_request PRIMARY KEY (id),
+  CONSTRAINT ck_export_request_instrument CHECK (instrument IN ('subpoena', 'search-warrant', 'court-order', 'civil-discovery', 'national-security-letter', 'agency-request', 'public-records', 'subject-access', 'insurer', 'preservation-letter', 'library-report')),
+  CONSTRAINT uq_export_request_number UNIQUE (number),
+  CONSTRAINT uq_export_request_id_entered_by UNIQUE (id, entered_by)
+);
+
+CREATE INDEX ix_export_request_entered_at ON export_request (entered_at);
+
+CREATE TABLE request_scope (
+  request_id INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  sha256 VARCHAR(64) NOT NULL,
+  CONSTRAINT pk_request_scope PRIMARY KEY (request_id, version),
+  CONSTRAINT uq_request_scope_request_id_version_sha256 UNIQUE (request_id, version, sha256),
+  CONSTRAINT ck_request_scope_sha256 CHECK (length(sha256) = 64),
+  CONSTRAINT fk_request_scope_request_id FOREIGN KEY(request_id) REFERENCES export_request (id)
+);
+
+CREATE TABLE request_camera (
+  request_id INTEGER NOT NULL,
+  camera_id INTEGER NOT NULL,
+  CONSTRAINT pk_request_camera PRIMARY KEY (request_id, camera_id),
+  CONSTRAINT fk_request_camera_request_id FOREIGN KEY(request_id) REFERENCES export_request (id),
+  CONSTRAINT fk_request_camera_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id)
+);
+
+CREATE INDEX ix_request_camera_camera_id ON request_camera (camera_id);
+
+CREATE TABLE request_paper (
+  id INTEGER NOT NULL,
+  request_id INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  sha256 VARCHAR(64) NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  sealed BLOB NOT NULL,
+  added_by VARCHAR(300) NOT NULL,
+  added_by_name VARCHAR(360) NOT NULL,
+  added_at BIGINT NOT NULL,
+  CONSTRAINT pk_request_paper PRIMARY KEY (id),
+  CONSTRAINT ck_request_paper_sha256 CHECK (length(sha256) = 64),
+  CONSTRAINT fk_request_paper_request_id FOREIGN KEY(request_id) REFERENCES export_request (id)
+);
+
+CREATE INDEX ix_request_paper_request_id ON request_paper (request_id);
+
+CREATE TABLE request_event (
+  request_id INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  act VARCHAR(32) NOT NULL,
+  state VARCHAR(32) NOT NULL,
+  words TEXT NOT NULL,
+  line VARCHAR(32),
+  answer VARCHAR(32),
+  sealed BLOB,
+  "by" VARCHAR(300) NOT NULL,
+  by_name VARCHAR(360) NOT NULL,
+  at BIGINT NOT NULL,
+  CONSTRAINT pk_request_event PRIMARY KEY (request_id, seq),
+  CONSTRAINT ck_request_event_act CHECK (act IN ('submit', 'review', 'paper', 'verify', 'scope', 'ask', 'answer', 'check', 'confer', 'not-conferred', 'counsel', 'advice', 'contest', 'narrow', 'approve', 'void', 'deny', 'withdraw', 'expire', 'revoke', 'reopen', 'advance', 'close')),
+  CONSTRAINT ck_request_event_state CHECK (state IN ('draft', 'submitted', 'needs_info', 'under_review', 'counsel_review', 'contested', 'narrowed', 'approved', 'denied', 'withdrawn', 'expired', 'preparing', 'partially_available', 'footage_unavailable', 'redacting', 'ready', 'disclosed', 'revoked_before_disclosure', 'closed')),
+  CONSTRAINT ck_request_event_line CHECK (line IN ('court', 'good-cause', 'signature', 'names-district', 'scope', 'date', 'in-force', 'service')),
+  CONSTRAINT ck_request_event_answer CHECK (answer IN ('yes', 'no', 'not-needed')),
+  CONSTRAINT ck_request_event_check CHECK ((line IS NULL) = (answer IS NULL)),
+  CONSTRAINT ck_request_event_privileged CHECK (sealed IS NULL OR words = ''),
+  CONSTRAINT fk_request_event_request_id FOREIGN KEY(request_id) REFERENCES export_request (id)
+);
+
+CREATE TABLE approval (
+  id INTEGER NOT NULL,
+  request_id INTEGER NOT NULL,
+  entered_by VARCHAR(300) NOT NULL,
+  scope_version INTEGER NOT NULL,
+  sha256 VARCHAR(64) NOT NULL,
+  "by" VARCHAR(300) NOT NULL,
+  by_name VARCHAR(360) NOT NULL,
+  delegation_id INTEGER,
+  proof VARCHAR(32) NOT NULL,
+  words TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  CONSTRAINT pk_approval PRIMARY KEY (id),
+  CONSTRAINT fk_approval_entered_by FOREIGN KEY(request_id, entered_by) REFERENCES export_request (id, entered_by),
+  CONSTRAINT fk_approval_scope FOREIGN KEY(request_id, scope_version, sha256) REFERENCES request_scope (request_id, version, sha256),
+  CONSTRAINT ck_approval_another CHECK ("by" <> entered_by),
+  CONSTRAINT uq_approval_id_request_id_scope_version UNIQUE (id, request_id, scope_version)
+);
+
+CREATE INDEX ix_approval_request_id ON approval (request_id);
+
+CREATE TABLE request_standing (
+  request_id INTEGER NOT NULL,
+  state VARCHAR(32) NOT NULL,
+  since_at BIGINT NOT NULL,
+  scope_version INTEGER NOT NULL,
+  approval_id INTEGER,
+  CONSTRAINT pk_request_standing PRIMARY KEY (request_id),
+  CONSTRAINT fk_request_standing_scope FOREIGN KEY(request_id, scope_version) REFERENCES request_scope (request_id, version),
+  CONSTRAINT fk_request_standing_approval FOREIGN KEY(approval_id, request_id, scope_version) REFERENCES approval (id, request_id, scope_version),
+  CONSTRAINT ck_request_standing_state CHECK (state IN ('submitted', 'needs_info', 'under_review', 'counsel_review', 'contested', 'narrowed', 'approved', 'denied', 'withdrawn', 'expired', 'preparing', 'partially_available', 'footage_unavailable', 'redacting', 'ready', 'disclosed', 'revoked_before_disclosure', 'closed')),
+  CONSTRAINT ck_request_standing_approved CHECK (state NOT IN ('approved', 'preparing', 'partially_available', 'redacting', 'ready', 'disclosed') OR approval_id IS NOT NULL),
+  CONSTRAINT fk_request_standing_request_id FOREIGN KEY(request_id) REFERENCES export_request (id)
+);
+
+CREATE INDEX ix_request_standing_state_since_at ON request_standing (state, since_at);
+
+CREATE TABLE request_hold (
+  request_id INTEGER NOT NULL,
+  hold_id INTEGER NOT NULL,
+  CONSTRAINT pk_request_hold PRIMARY KEY (request_id, hold_id),
+  CONSTRAINT fk_request_hold_request_id FOREIGN KEY(request_id) REFERENCES export_request (id)
+);

@@ -20,6 +20,15 @@ from vms.store.log_tables import (
 )
 from vms.store.policy_tables import PolicyApprovalRow, PolicyForceRow, RetentionPolicyRow
 from vms.store.proof_tables import DeletionCertificateRow, PurgeMonthRow, SpotCheckRow
+from vms.store.request_tables import (
+    ApprovalRow,
+    ExportRequestRow,
+    RequestCameraRow,
+    RequestEventRow,
+    RequestHoldRow,
+    RequestPaperRow,
+    RequestScopeRow,
+)
 
 _OF_THE_LOG = {
     AccessEventRow.__tablename__: ("SELECT", "INSERT"),
@@ -33,10 +42,14 @@ _OF_THE_LOG = {
     AccessCosignatureRow.__tablename__: ("SELECT",),
     ReviewRow.__tablename__: ("SELECT",),
 }
-_ADDED_ALONE = dict.fromkeys(
-    (RetentionPolicyRow.__tablename__, PolicyForceRow.__tablename__, PolicyApprovalRow.__tablename__), ("SELECT", "INSERT")
-)
-"""Versions of policies: what was said stays said."""
+_ADDED_ALONE = {
+    row.__tablename__: ("SELECT", "INSERT")
+    for row in (
+        *(RetentionPolicyRow, PolicyForceRow, PolicyApprovalRow),
+        *(ExportRequestRow, RequestScopeRow, RequestCameraRow, RequestPaperRow, RequestEventRow, ApprovalRow, RequestHoldRow),
+    )
+}
+"""Versions of policies, requests and approvals: what was said stays said."""
 _OF_PROOFS = {
     # What a recording machine answers, it writes itself, and certificates are made by whoever has the log's key.
     PurgeMonthRow.__tablename__: ("SELECT",),

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 
 from tests.architecture.tree import Module, modules
 from tests.e2e.canaries import FILES
-from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, a_screen, an_account, done
+from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_hub_that_ran, a_person, a_screen, an_account, done
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
+from tests.vms.services.requesting import a_request, an_approved, staff
 from vms.config import RecordDays, Settings, load_settings
 from vms.domain import policy
 from vms.domain.access import Action, Purpose, View
@@ -27,6 +28,7 @@ from vms.domain.ids import CameraId, PersonId, ProposalId, StreamId, ViewId, new
 from vms.domain.legal_hold import Sealed
 from vms.domain.people import AccountState, Proof, Role
 from vms.domain.records import FOOTAGE_READERS, RECORDS, Place, kept_for, table
+from vms.domain.request import RequestAct
 from vms.domain.second_person import Act, Decision, Proposal
 from vms.domain.timespan import Timespan, ms_of
 from vms.errors import ConfigError
@@ -42,6 +44,7 @@ from vms.services.log_key import LogKey
 from vms.services.log_proof import sign_checkpoint
 from vms.services.log_verify import verify_log
 from vms.services.policies import NewPolicy, set_policy
+from vms.services.request_acts import act_on
 from vms.services.sealed_holds import place_sealed
 from vms.services.sessions import open_session
 from vms.store import access_log, coverage, emergencies, holds, identities, key_copy, mails, people, proposals, views
@@ -122,7 +125,8 @@ def test_every_record_says_how_long_why_and_by_what() -> None:
         for one in kinds:
             assert all((one.what, one.kept, one.why, one.purged_by)), one
             assert ("{days}" in one.kept) is (
-                bool(one.setting) and not one.kept.startswith(("with its proposal", "with its hold", "with its account"))
+                bool(one.setting)
+                and not one.kept.startswith(("with its proposal", "with its hold", "with its account", "with its request"))
             ), one
 
 
@@ -558,6 +562,24 @@ def test_the_list_says_the_districts_own_days() -> None:
     assert kept["session"] == "60 days after the last request"
     assert kept["access_event"] == "texts 800 days; number and hash for good"
     assert kept_for(next(one for one in RECORDS[Place.CENTRAL] if one.name == "review"), _DAYS) == "for good: no `log_days` is set"
+
+
+def test_a_request_goes_with_all_that_belongs_to_it_once_its_days_are_over(hub: Engines, config: Settings) -> None:
+    """One that is open stays, however old it is."""
+    config.secrets_dir.mkdir()
+    with hub.writing() as session:
+        people_ = staff(session)
+        camera = a_camera(session).camera.id
+        ended = an_approved(session, config, people_, camera=camera)
+        done(act_on(session, people_.director, ended.id, RequestAct.WITHDRAW, "they called", at=NOW))
+        a_request(session, config, people_.desk, camera=camera)
+    days = timedelta(days=RecordDays().requests)
+    for at, left in ((NOW + days, 2), (NOW + days + timedelta(seconds=1), 1)):
+        with hub.writing() as session:
+            a_hub_that_ran(session, at=at)
+            records.purge_some(session, config, records.JOB, at=at)
+        assert _count(hub, "export_request") == left
+    assert (_count(hub, "approval"), _count(hub, "request_paper"), _count(hub, "request_scope")) == (0, 0, 1)
 
 
 if __name__ == "__main__":

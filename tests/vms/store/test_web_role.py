@@ -22,7 +22,10 @@ from vms.store.web_role import grant_to_web, require_append_only
 _VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 _ONLY_READ = ("alembic_version", "access_tile", "access_checkpoint", "access_cosignature", "review", "purge_month", "deletion_certificate")
 _ADDED_TO = ("access_event", "access_log")
-_SAID = ("retention_policy", "policy_force", "policy_approval")
+_SAID = (
+    *("retention_policy", "policy_force", "policy_approval"),
+    *("export_request", "request_scope", "request_camera", "request_paper", "request_event", "approval", "request_hold"),
+)
 _IN_PART = ("access_sealed", "spot_check")
 """Of some columns alone."""
 
@@ -75,6 +78,11 @@ def test_it_adds_entries_and_reads_them(web: Engines) -> None:
         "UPDATE retention_policy SET target_days = 1",
         "DELETE FROM policy_force",
         "UPDATE policy_approval SET by_name = 'another'",
+        "UPDATE approval SET sha256 = ''",
+        "DELETE FROM approval",
+        "UPDATE request_scope SET text = '{}'",
+        "UPDATE export_request SET entered_by = 'another'",
+        "UPDATE request_event SET words = 'another'",
         "UPDATE spot_check SET proof = '{}', answered_at = 1",
         "INSERT INTO spot_check (id, proof, answered_at) VALUES (1, '{}', 1)",
         "DELETE FROM spot_check",

@@ -1,0 +1,245 @@
+"""Requests under anything that anybody does in any order: nobody approves their own, and nothing leaves but exactly what was approved.
+
+Four people, one of them with the Delegate's role lent for some days, and a clock that only goes on.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from tests.factories import NOW, a_camera, a_person
+from tests.vms.services.requesting import SCAN, a_new_request, at_work, footage
+from vms.config import Settings
+from vms.domain.delegation import Delegation
+from vms.domain.export_scope import Terms, scope_of
+from vms.domain.ids import CameraId, DelegationId, RequestId
+from vms.domain.instruments import FormAnswer, FormLine, Instrument
+from vms.domain.outcome import Refused
+from vms.domain.people import Permission, Person, Role
+from vms.domain.request import APPROVAL_LASTS, EDGES, NEEDS_APPROVAL, OF_JOBS, OPEN, DenyReason, ExportRequest, RequestAct, RequestState
+from vms.errors import Conflict, InvalidInput
+from vms.services.approvals import advance, approve, change_scope, disclose, narrow, write_down_run_out
+from vms.services.request_acts import WORDED, act_on, check_form, deny
+from vms.services.request_papers import add_paper, advise
+from vms.services.request_steps import JOB
+from vms.services.requests import enter
+from vms.store import holds, requests
+from vms.store.database import Engines
+from vms.store.migrate import Which
+
+WHO = st.integers(0, 3)
+INSTRUMENTS = st.sampled_from([Instrument.SUBPOENA, Instrument.SEARCH_WARRANT, Instrument.AGENCY_REQUEST, Instrument.LIBRARY_REPORT])
+Migrated = Callable[[Which, Path], Engines]
+
+
+@dataclass(frozen=True)
+class Yes:
+    """An approval as the model saw it given."""
+
+    sha256: str
+    by: str
+    at: datetime
+
+
+class Register(RuleBasedStateMachine):
+    """The model: who may decide when, and which digest was approved last, by whom."""
+
+    migrated: Migrated
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="register-"))
+        self.settings = Settings(data_dir=self.folder)
+        self.settings.secrets_dir.mkdir()
+        self.central = type(self).migrated(Which.CENTRAL, self.folder / "central.db")
+        self.now = NOW
+        self.lent: Delegation | None = None
+        self.known: list[RequestId] = []
+        self.yes: dict[RequestId, Yes] = {}
+
+    def teardown(self) -> None:
+        self.central.dispose()
+        shutil.rmtree(self.folder)
+
+    @initialize()
+    def staff(self) -> None:
+        with self.central.writing() as session:
+            self.camera: CameraId = a_camera(session).camera.id
+            delegate, desk = a_person(session, Role.DELEGATE), a_person(session, Role.SUPERVISOR)
+            other = a_person(session, Role.DESK)
+            self.people = (a_person(session, Role.DIRECTOR), delegate, desk, other)
+
+    def _person(self, who: int) -> Person:
+        lent = self.lent if who == 2 and self.lent is not None and self.lent.lasts(self.now) else None
+        return replace(at_work(self.people[who], self.now), delegation=lent)
+
+    def _one(self, session: Session, which: int) -> ExportRequest:
+        found = requests.get(session, requests.EVERYBODYS, self.known[which % len(self.known)])
+        assert found is not None
+        return found
+
+    def _did(self, act: Callable[[Session], object]) -> object:
+        """Do something in a transaction of its own; what is refused, or can't be, changes nothing that the invariants miss."""
+        try:
+            with self.central.writing() as session:
+                return act(session)
+        except (InvalidInput, Conflict) as err:
+            return err
+
+    @rule(who=WHO, instrument=INSTRUMENTS)
+    def enter(self, who: int, instrument: Instrument) -> None:
+        new = a_new_request(footage(self.camera), instrument)
+        answer = self._did(lambda session: enter(session, self.settings, self._person(who), new, at=self.now))
+        assert isinstance(answer, ExportRequest)
+        self.known.append(answer.id)
+
+    @precondition(lambda self: self.known)
+    @rule(who=WHO, which=st.integers(0, 9))
+    def put_in_order(self, who: int, which: int) -> None:
+        def act(session: Session) -> None:
+            person, number = self._person(who), self._one(session, which).id
+            add_paper(session, self.settings, person, number, "scan.pdf", SCAN, at=self.now)
+            check_form(session, person, number, dict.fromkeys(FormLine, FormAnswer.YES), "", at=self.now)
+            act_on(session, person, number, RequestAct.COUNSEL, "by phone", at=self.now)
+            advise(session, self.settings, person, number, "comply", at=self.now)
+            act_on(session, person, number, RequestAct.CONFER, "the chair", at=self.now)
+
+        self._did(act)
+
+    @precondition(lambda self: self.known)
+    @rule(who=WHO, which=st.integers(0, 9), act=st.sampled_from(sorted(WORDED)))
+    def say(self, who: int, which: int, act: RequestAct) -> None:
+        self._did(lambda session: act_on(session, self._person(who), self._one(session, which).id, act, "said", at=self.now))
+
+    @precondition(lambda self: self.known)
+    @rule(who=WHO, which=st.integers(0, 9), line=st.sampled_from(FormLine), answer=st.sampled_from(FormAnswer))
+    def look_at_the_form(self, who: int, which: int, line: FormLine, answer: FormAnswer) -> None:
+        self._did(lambda session: check_form(session, self._person(who), self._one(session, which).id, {line: answer}, "why", at=self.now))
+
+    @precondition(lambda self: self.known)
+    @rule(who=WHO, which=st.integers(0, 9), seen=st.sampled_from(["now", "now", "now", "first"]))
+    def approve(self, who: int, which: int, seen: str) -> None:
+        person = self._person(who)
+
+        def act(session: Session) -> object:
+            one = self._one(session, which)
+            first = session.scalar(text("SELECT sha256 FROM request_scope WHERE request_id = :id AND version = 1"), {"id": one.id})
+            return approve(session, self.settings, person, one.id, one.sha256 if seen == "now" else str(first), at=self.now)
+
+        answer = self._did(act)
+        if isinstance(answer, ExportRequest):
+            assert person.may(Permission.REQUEST_DECIDE)
+            assert person.label != answer.entered_by
+            assert answer.instrument is not Instrument.AGENCY_REQUEST
+            self.yes[answer.id] = Yes(answer.sha256, person.label, self.now)
+
+    @precondition(lambda self: self.known)
+    @rule(who=WHO, which=st.integers(0, 9), less_ms=st.integers(0, 3))
+    def narrow(self, who: int, which: int, less_ms: int) -> None:
+        def act(session: Session) -> object:
+            one = self._one(session, which)
+            part = [replace(span, start_ms=span.start_ms + less_ms) for span in one.scope.footage]
+            return narrow(session, self._person(who), one.id, part, one.scope.terms, "less", at=self.now)
+
+        self._did(act)
+
+    @precondition(lambda self: self.known)
+    @rule(who=WHO, which=st.integers(0, 9), recipient=st.sampled_from(["A", "B"]), more_ms=st.integers(0, 3))
+    def change(self, who: int, which: int, recipient: str, more_ms: int) -> None:
+        def act(session: Session) -> object:
+            one = self._one(session, which)
+            spans = [replace(span, start_ms=span.start_ms - more_ms) for span in one.scope.footage]
+            return change_scope(
+                session, self._person(who), one.id, scope_of(spans, one.scope.local_time, Terms(recipient)), "changed", at=self.now
+            )
+
+        self._did(act)
+
+    @precondition(lambda self: self.known)
+    @rule(who=WHO, which=st.integers(0, 9))
+    def deny(self, who: int, which: int) -> None:
+        self._did(lambda session: deny(session, self._person(who), self._one(session, which).id, DenyReason.OTHER, "no", at=self.now))
+
+    @precondition(lambda self: self.yes)
+    @rule(which=st.integers(0, 9), to=st.sampled_from(sorted(OF_JOBS)))
+    def make_the_package(self, which: int, to: RequestState) -> None:
+        number = sorted(self.yes)[which % len(self.yes)]
+        yes = self.yes[number]
+        before = self._state(number)
+        answer = self._did(lambda session: advance(session, JOB, number, yes.sha256, to, at=self.now))
+        if isinstance(answer, ExportRequest) and before is RequestState.APPROVED:
+            assert self.now < yes.at + APPROVAL_LASTS
+
+    @precondition(lambda self: self.yes)
+    @rule(who=WHO, which=st.integers(0, 9))
+    def hand_over(self, who: int, which: int) -> None:
+        number = sorted(self.yes)[which % len(self.yes)]
+        answer = self._did(lambda session: disclose(session, self._person(who), number, self.yes[number].sha256, "receipt 12", at=self.now))
+        assert isinstance(answer, Refused | ExportRequest | Conflict)
+
+    @rule(days=st.sampled_from([1, 5, 15]))
+    def time_goes_on(self, days: int) -> None:
+        self.now += timedelta(days=days)
+
+    @rule(days=st.integers(1, 8))
+    def lend_the_role(self, days: int) -> None:
+        self.lent = Delegation(DelegationId(5), self.now, self.now + timedelta(days=days), None)
+
+    @rule()
+    def look_for_what_has_run_out(self) -> None:
+        self._did(lambda session: write_down_run_out(session, at=self.now))
+
+    def _state(self, number: RequestId) -> RequestState:
+        with self.central.reading() as session:
+            found = requests.get(session, requests.EVERYBODYS, number)
+            assert found is not None
+            return found.state
+
+    @invariant()
+    def nothing_is_where_it_must_not_be(self) -> None:
+        with self.central.reading() as session:
+            for number in self.known:
+                one = requests.get(session, requests.EVERYBODYS, number)
+                assert one is not None
+                self._is_right(session, one)
+
+    def _is_right(self, session: Session, one: ExportRequest) -> None:
+        states = [RequestState.DRAFT, *(event.state for event in requests.history(session, one.id))]
+        assert all(after is before or after in EDGES[before] for before, after in pairwise(states)), states
+        assert states[-1] is one.state
+        if one.state in NEEDS_APPROVAL:
+            yes = self.yes[one.id]
+            assert one.approval is not None
+            assert (one.approval.sha256, one.approval.by) == (one.sha256, yes.by) == (yes.sha256, one.approval.by)
+            assert one.approval.by != one.entered_by
+        if one.state in OPEN:
+            kept = [hold for number in one.holds if (hold := holds.get(session, None, number)) is not None]
+            assert any(hold.released_at is None and hold.expires_at is None for hold in kept)
+
+
+@pytest.mark.slow
+def test_nothing_leaves_without_an_approval_of_that_scope_by_another_person(migrated_sqlite: Migrated) -> None:
+    _run(migrated_sqlite, examples=6, steps=30)
+
+
+@pytest.mark.long
+def test_nothing_leaves_without_an_approval_of_that_scope_by_another_person_in_ten_thousand_steps(migrated_sqlite: Migrated) -> None:
+    _run(migrated_sqlite, examples=250, steps=45)
+
+
+def _run(migrated: Migrated, *, examples: int, steps: int) -> None:
+    machine = type("RegisterOfThisRun", (Register,), {"migrated": staticmethod(migrated)})
+    run_state_machine_as_test(machine, settings=hypothesis_settings(max_examples=examples, stateful_step_count=steps, deadline=None))

@@ -1,0 +1,205 @@
+"""The Director's yes: bound to the SHA-256 of exactly what is asked for, never by who entered the request, and void when anything changes.
+
+Nothing is approved by timeout, and no package is made of anything but what `approved` returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from vms.config import Settings
+from vms.domain.access import Action
+from vms.domain.export_scope import CameraSpan, ExportScope, Terms, digest_of, text_of
+from vms.domain.ids import ApprovalId, RequestId, new_number
+from vms.domain.outcome import Refusal, Refused
+from vms.domain.people import PERMISSIONS, Actor, Permission, Person, System, reach
+from vms.domain.request import (
+    APPROVED_STATES,
+    EDGES,
+    OF_JOBS,
+    UNDECIDED,
+    Approval,
+    ExportRequest,
+    RequestAct,
+    RequestState,
+    needs_reason,
+)
+from vms.errors import Conflict, InvalidInput
+from vms.services.access_log import name_of, refuse, together
+from vms.services.refusals import BEYOND, not_allowed
+from vms.services.request_acts import begun
+from vms.services.request_steps import JOB, Step, locked, not_from, reviewed, rule_of, take, voided, with_scope
+from vms.services.requests import checked_scope, keep, keeping, standing_of, words_of
+from vms.store import requests
+
+_CHANGED = "The request was changed since you looked at it. Look at what it asks for now, then decide."
+
+
+def approve(
+    session: Session, settings: Settings, actor: Actor, number: RequestId, sha256: str, words: str = "", *, at: datetime
+) -> ExportRequest | Refused:
+    """Agree that footage leaves, exactly as the scope of this digest says; `words` cite the exemption where the instrument wants one.
+
+    A fresh proof of who approves is asked for here too. Conflict when the request asks for something else than what was seen.
+    """
+    request = _to_decide(session, actor, number, at=at)
+    if isinstance(request, Refused) or not isinstance(actor, Person):
+        return request
+    if RequestState.APPROVED not in EDGES[RequestState.UNDER_REVIEW if request.state is RequestState.SUBMITTED else request.state]:
+        return not_from(request, "approved")
+    if sha256 != request.sha256:
+        raise Conflict(_CHANGED)
+    if found := standing_of(session, settings, request).faults:
+        return Refused(Refusal.NOT_ALLOWED, f"It can't be approved yet. {' '.join(found)}")
+    said = words_of(words, "why no exemption keeps it back, or which does not apply") if _cites(request) or words.strip() else ""
+    with together(session):
+        request = reviewed(session, actor, request, at=at)
+        approval = _drawn_up(actor, request, said, at)
+        requests.add_approval(session, request, approval)
+        step = Step(RequestAct.APPROVE, RequestState.APPROVED, said, approval=approval.id)
+        return take(session, actor, request, step, at=at)
+
+
+def narrow(
+    session: Session, actor: Actor, number: RequestId, footage: Sequence[CameraSpan], terms: Terms, words: str, *, at: datetime
+) -> ExportRequest | Refused:
+    """Let a request ask for less: shorter spans, fewer cameras, other terms. InvalidInput where it would be more, or the same."""
+    said = words_of(words, "why it is less")
+    request = begun(session, actor, number, at=at)
+    if isinstance(request, Refused):
+        return request
+    scope = checked_scope(footage, request.scope.local_time, terms, at=at)
+    if not request.scope.covers(scope.footage):
+        raise InvalidInput("That is more than was asked for. A part of it is less time or fewer cameras.")
+    with together(session):
+        request = reviewed(session, actor, voided(session, actor, request, at=at), at=at)
+        if RequestState.NARROWED not in EDGES[request.state] and request.state is not RequestState.NARROWED:
+            return not_from(request, "narrowed")
+        to = None if request.state is RequestState.NARROWED else RequestState.NARROWED
+        return _changed(session, actor, request, scope, Step(RequestAct.NARROW, to, said), at=at)
+
+
+def change_scope(
+    session: Session, actor: Actor, number: RequestId, scope: ExportScope, words: str, *, at: datetime
+) -> ExportRequest | Refused:
+    """Let a request ask for something else, because whoever asks said so; an approval of what it was counts no more.
+
+    What was not kept before is kept from now on. InvalidInput when nothing changes.
+    """
+    said = words_of(words, "who changed what it asks for, and how")
+    request = begun(session, actor, number, at=at, by_who_entered=True)
+    if isinstance(request, Refused) or not isinstance(actor, Person):
+        return request
+    if request.state not in UNDECIDED | APPROVED_STATES:
+        return not_from(request, "changed")
+    new = checked_scope(scope.footage, scope.local_time, scope.terms, at=at)
+    if needs_reason(new) and not request.necessity and not needs_reason(request.scope):
+        raise InvalidInput("That is more than a request asks for without a reason. Enter another request, and say why so much is needed.")
+    kept = [] if request.scope.covers(new.footage) else keeping(session, actor, request, new, at=at)
+    if isinstance(kept, Refused):
+        return kept
+    with together(session):
+        request = voided(session, actor, request, at=at)
+        to = RequestState.UNDER_REVIEW if RequestState.UNDER_REVIEW in EDGES[request.state] else None
+        request = _changed(session, actor, request, new, Step(RequestAct.SCOPE, to, said), at=at)
+        keep(session, actor, request, kept, at=at)
+    return requests.get(session, requests.EVERYBODYS, request.id) or request
+
+
+def approved(session: Session, number: RequestId, *, at: datetime) -> ExportRequest | Refused:
+    """Return a request whose approval counts now, for whoever makes a package of its `scope`, and binds it to its `sha256`."""
+    request = requests.get(session, requests.EVERYBODYS, number)
+    if request is None or request.approval is None or request.state_at(at) not in APPROVED_STATES:
+        return Refused(Refusal.NOT_ALLOWED, "No approval of this request counts now, so no package is made of it.")
+    return request
+
+
+def advance(session: Session, actor: System, number: RequestId, sha256: str, to: RequestState, *, at: datetime) -> ExportRequest | Refused:
+    """Bring an approved request on while its package is made. `sha256`: of the scope that the package is of.
+
+    Refused as soon as another scope, or none, is approved: the package is then of nothing that may leave.
+    """
+    request = locked(session, actor, number, at=at)
+    if isinstance(request, Refused):
+        return request
+    if to not in OF_JOBS or to not in EDGES[request.state] or request.approval is None or request.approval.sha256 != sha256:
+        return Refused(Refusal.NOT_ALLOWED, "What this package is of is not approved now. Nothing of it may leave.")
+    return take(session, actor, request, Step(RequestAct.ADVANCE, to), at=at)
+
+
+def disclose(session: Session, actor: Actor, number: RequestId, sha256: str, words: str, *, at: datetime) -> ExportRequest | Refused:
+    """Write down that a package left, by hand of somebody who may decide: exactly what was approved, and not yet run out."""
+    said = words_of(words, "to whom it was handed over, when, and against which receipt")
+    request = begun(session, actor, number, at=at)
+    if isinstance(request, Refused):
+        return request
+    approval = request.approval
+    if request.state is not RequestState.READY or approval is None or not approval.sha256 == sha256 == request.sha256:
+        return Refused(Refusal.NOT_ALLOWED, "What this package is of is not approved now, or it is not ready. Nothing of it may leave.")
+    with together(session):
+        return take(session, actor, request, Step(RequestAct.ADVANCE, RequestState.DISCLOSED, said), at=at)
+
+
+def write_down_run_out(session: Session, *, at: datetime) -> int:
+    """Write which approvals were not used in time, and return how many: they counted no more since, written down or not."""
+    found = [one.id for one in requests.run_out(session, at)]
+    with together(session):
+        for number in found:
+            locked(session, JOB, number, at=at)
+    return len(found)
+
+
+def any_run_out(session: Session, *, at: datetime) -> bool:
+    return bool(requests.run_out(session, at))
+
+
+def _to_decide(session: Session, actor: Actor, number: RequestId, *, at: datetime) -> ExportRequest | Refused:
+    """Return a request that `actor` may approve as a person, locked to the commit."""
+    if not isinstance(actor, Person) or not actor.may(Permission.REQUEST_DECIDE):
+        return refuse(session, actor, Action.EXPORT_APPROVE, not_allowed("approve a request", "the Director"), at=at)
+    request = locked(session, actor, number, at=at)
+    if isinstance(request, Refused):
+        return request
+    if not actor.proved_lately(at):
+        sentence = "Show again that it is you. For this, that may be at most five minutes ago."
+        return refuse(session, actor, Action.EXPORT_APPROVE, Refused(Refusal.PROVE, sentence), at=at)
+    if request.entered_by == actor.label:
+        sentence = (
+            "Who entered a request never approves it. Another Director does, or somebody to whom the Director lends the Delegate's role."
+        )
+        return refuse(session, actor, Action.EXPORT_APPROVE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
+    if not requests.are_within(session, reach(actor, Permission.REQUEST_DECIDE), request.scope.cameras):
+        return refuse(session, actor, Action.EXPORT_APPROVE, BEYOND, at=at)
+    return request
+
+
+def _drawn_up(actor: Person, request: ExportRequest, said: str, at: datetime) -> Approval:
+    lent = None if actor.delegation is None or Permission.REQUEST_DECIDE in PERMISSIONS[actor.role] else actor.delegation.id
+    return Approval(
+        id=ApprovalId(new_number()),
+        scope_version=request.scope_version,
+        sha256=request.sha256,
+        by=actor.label,
+        by_name=name_of(actor),
+        delegation_id=lent,
+        proof=actor.proof.value,
+        words=said,
+        at=at,
+    )
+
+
+def _changed(session: Session, actor: Actor, request: ExportRequest, scope: ExportScope, step: Step, *, at: datetime) -> ExportRequest:
+    text = text_of(request.id, scope)
+    sha256, version = digest_of(text), request.scope_version + 1
+    if sha256 == request.sha256:
+        raise InvalidInput("That is what the request asks for already: nothing would change.")
+    requests.add_scope(session, request.id, version, text, sha256, scope.cameras)
+    return take(session, actor, with_scope(request, sha256), replace(step, scope_version=version), at=at)
+
+
+def _cites(request: ExportRequest) -> bool:
+    return rule_of(request).cites_exemption

@@ -1,0 +1,99 @@
+"""Requests as the JSON of the command line and the API; what counsel advised is in none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from vms.domain.export_scope import ExportScope
+from vms.domain.ids import CameraId
+from vms.domain.request import Approval, ExportRequest, RequestEvent
+from vms.domain.timespan import datetime_of_ms
+from vms.services.requests import RequestStanding
+
+
+def request_document(request: ExportRequest, at: datetime) -> dict[str, object]:
+    """Return a request as a list has it."""
+    asks, approval = request.requester, request.approval
+    return {
+        "id": request.id,
+        "number": request.number,
+        "instrument": request.instrument,
+        "state": request.state_at(at),
+        "since": request.since,
+        "due_at": request.due_at,
+        "overdue": request.is_overdue(at),
+        "requester": {"name": asks.name, "agency": asks.agency, "badge": asks.badge, "contact": asks.contact},
+        "court": request.court,
+        "docket": request.docket,
+        "served_on": request.served_on or None,
+        "report_number": request.report_number,
+        "purpose": request.purpose,
+        "necessity": request.necessity,
+        "entered_by": request.entered_by_name,
+        "entered_at": request.entered_at,
+        "scope_version": request.scope_version,
+        "sha256": request.sha256,
+        "approval": None if approval is None else _approval(approval),
+        "holds": list(request.holds),
+    }
+
+
+def standing_document(standing: RequestStanding, at: datetime) -> dict[str, object]:
+    """Return a request with its scope, papers, history, and what keeps it from being approved."""
+    papers = [
+        {
+            "id": one.id,
+            "name": one.name,
+            "sha256": one.sha256,
+            "size_bytes": one.size_bytes,
+            "added_by": one.added_by_name,
+            "at": one.added_at,
+        }
+        for one in standing.papers
+    ]
+    return request_document(standing.request, at) | {
+        "scope": scope_document(standing.request.scope, standing.names),
+        "open_points": list(standing.faults),
+        "papers": papers,
+        "history": [_event(one) for one in standing.history],
+    }
+
+
+def scope_document(scope: ExportScope, names: Mapping[CameraId, str]) -> dict[str, object]:
+    terms = scope.terms
+    return {
+        "footage": [
+            {
+                "camera": one.camera_id,
+                "name": names.get(one.camera_id, ""),
+                "start": datetime_of_ms(one.start_ms),
+                "end": datetime_of_ms(one.end_ms),
+            }
+            for one in scope.footage
+        ],
+        "local_time": scope.local_time,
+        "camera_minutes": scope.camera_minutes,
+        "recipient": terms.recipient,
+        "delivery": terms.delivery,
+        "redact": terms.redact,
+        "conditions": terms.conditions,
+        "expires_at": None if terms.expires_ms is None else datetime_of_ms(terms.expires_ms),
+    }
+
+
+def _approval(approval: Approval) -> dict[str, object]:
+    return {
+        "by": approval.by_name,
+        "at": approval.at,
+        "sha256": approval.sha256,
+        "ends_at": approval.ends_at,
+        "delegation": approval.delegation_id,
+        "proof": approval.proof,
+        "words": approval.words,
+    }
+
+
+def _event(event: RequestEvent) -> dict[str, object]:
+    check = {} if event.line is None else {"line": event.line, "answer": event.answer}
+    return {"act": event.act, "state": event.state, "words": event.words, "by": event.by_name, "at": event.at} | check

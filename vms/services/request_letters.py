@@ -1,0 +1,99 @@
+"""What whoever asked is told, as a letter to print: a receipt, a question, what to bring, a refusal, an approval; no advice of counsel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vms.domain.instruments import FormAnswer, FormLine
+from vms.domain.request import APPEAL_WINDOW, NEEDS_APPROVAL, DenyReason, ExportRequest, RequestAct, RequestState, form_answers
+from vms.services.request_steps import rule_of
+from vms.services.requests import RequestStanding
+
+_WHY = {
+    DenyReason.NO_DOCUMENT: "There is no document of the kind that the Library's policy asks for.",
+    DenyReason.NOT_IN_FORM: "The document is not in proper form.",
+    DenyReason.EXEMPT: "The recording is exempt from disclosure.",
+    DenyReason.TOO_WIDE: "The request asks for more than it shows a need for.",
+    DenyReason.NOT_VERIFIED: "The Library could not make sure who asks.",
+    DenyReason.NOT_KEPT: "The recording that is asked for is not kept any more.",
+    DenyReason.OTHER: "",
+}
+_LACKS = {
+    FormLine.COURT: "a court of competent jurisdiction that issued it",
+    FormLine.GOOD_CAUSE: "good cause, shown in it",
+    FormLine.SIGNATURE: "a signature",
+    FormLine.NAMES_DISTRICT: "the Library District's name",
+    FormLine.SCOPE: "the place and the time that it asks for",
+    FormLine.DATE: "its date",
+    FormLine.IN_FORCE: "that it is in force",
+    FormLine.SERVICE: "service on the Library Director",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLetter:
+    """A letter without its head: the page adds the district, the day and who prints it."""
+
+    title: str
+    paragraphs: tuple[str, ...]
+
+
+def letter_of(standing: RequestStanding) -> RequestLetter:
+    """Return the letter that fits how the request stands."""
+    request = standing.request
+    match request.state:
+        case RequestState.NEEDS_INFO:
+            return RequestLetter("Your request: a question", (_about(request), _last(standing, RequestAct.ASK)))
+        case RequestState.DENIED:
+            return RequestLetter("Your request: the Library's answer", (_about(request), *_refusal(standing), _appeal()))
+        case RequestState.WITHDRAWN:
+            return RequestLetter("Your request: withdrawn", (_about(request), "It was withdrawn, and nothing is handed over under it."))
+        case state if state in NEEDS_APPROVAL:
+            return RequestLetter("Your request: approved", (_about(request), _granted(request)))
+    return RequestLetter("Your request: received", (_about(request), *_received(standing)))
+
+
+def _about(request: ExportRequest) -> str:
+    # That there is any such recording is for nobody to learn from a receipt.
+    return f"This is about your request {request.number}, which the Library took down on {request.entered_at:%Y-%m-%d}."
+
+
+def _received(standing: RequestStanding) -> tuple[str, ...]:
+    rule = rule_of(standing.request)
+    if not rule.may_be_approved:
+        return (rule.letter, "Until then nothing is handed over. This letter confirms no recording.")
+    return (
+        "It is before the Library Director, who decides what may be handed over. This letter confirms no recording.",
+        *((f"The document lacks: {_lacking(standing)}.",) if _lacking(standing) else ()),
+    )
+
+
+def _refusal(standing: RequestStanding) -> tuple[str, ...]:
+    code, _, words = _last(standing, RequestAct.DENY).partition(": ")
+    reason = DenyReason(code)
+    told = [_WHY[reason], words, rule_of(standing.request).letter]
+    if reason is DenyReason.NOT_IN_FORM and _lacking(standing):
+        told.append(f"The document lacks: {_lacking(standing)}.")
+    return tuple(one for one in told if one)
+
+
+def _appeal() -> str:
+    return (
+        f"You may ask the Library Director in writing to look at this decision again within {APPEAL_WINDOW.days} days. "
+        "Anything that the request is about, and that there is, is kept for so long."
+    )
+
+
+def _granted(request: ExportRequest) -> str:
+    terms = request.scope.terms
+    conditions = f" On these conditions: {terms.conditions}." if terms.conditions else ""
+    return f"The Library Director has approved that a copy of recordings is handed over to {terms.recipient}.{conditions}"
+
+
+def _lacking(standing: RequestStanding) -> str:
+    answers = form_answers(standing.history)
+    return "; ".join(_LACKS[line] for line in rule_of(standing.request).form if answers.get(line) is FormAnswer.NO)
+
+
+def _last(standing: RequestStanding, act: RequestAct) -> str:
+    return next((one.words for one in reversed(standing.history) if one.act is act), "")

@@ -1,0 +1,152 @@
+"""One step of a request: from its state to one that the table allows, with its entry in the history and in the access log.
+
+Everything that is done to a request comes through here. The caller holds the lock of `hold_clock`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from vms.domain.access import Action
+from vms.domain.ids import ApprovalId, RequestId
+from vms.domain.instruments import SHIPPED, FormAnswer, FormLine, Rule
+from vms.domain.outcome import Refusal, Refused
+from vms.domain.people import Actor, Permission, Person, System, reach
+from vms.domain.request import APPEAL_WINDOW, APPROVED_STATES, EDGES, OPEN, ExportRequest, RequestAct, RequestEvent, RequestState
+from vms.errors import Conflict, Corrupt
+from vms.services.access_log import name_of, record
+from vms.services.refusals import no_such
+from vms.store import holds, requests
+from vms.store.requests import Reader
+
+JOB = System("requests")
+_ACTIONS: Mapping[RequestAct, Action] = {
+    RequestAct.SUBMIT: Action.REQUEST_ENTER,
+    RequestAct.SCOPE: Action.REQUEST_SCOPE,
+    RequestAct.NARROW: Action.REQUEST_SCOPE,
+    RequestAct.WITHDRAW: Action.REQUEST_END,
+    RequestAct.CLOSE: Action.REQUEST_END,
+    RequestAct.APPROVE: Action.EXPORT_APPROVE,
+    RequestAct.DENY: Action.EXPORT_DENY,
+    RequestAct.VOID: Action.EXPORT_VOID,
+    RequestAct.EXPIRE: Action.EXPORT_VOID,
+    RequestAct.REVOKE: Action.EXPORT_VOID,
+    RequestAct.ADVANCE: Action.EXPORT_ADVANCE,
+}
+"""Every other act is `request:note`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is done, and what a history keeps of it."""
+
+    act: RequestAct
+    to: RequestState | None = None
+    """None: the request stays in its state."""
+    words: str = ""
+    line: FormLine | None = None
+    answer: FormAnswer | None = None
+    sealed: bytes | None = None
+    """In the place of words that only some may read."""
+    approval: ApprovalId | None = None
+    """Of a request that is approved by it."""
+    scope_version: int | None = None
+    """That it asks for from now on; None: as before."""
+
+
+def take(session: Session, actor: Actor, request: ExportRequest, step: Step, *, at: datetime) -> ExportRequest:
+    """Do one step and return the request as it is then; Conflict when it was changed meanwhile.
+
+    An approval lasts as long as neither scope nor state leaves it. While a request is open its holds last; when it ends they last
+    `APPEAL_WINDOW` longer.
+    """
+    state = request.state if step.to is None else step.to
+    if step.to is not None and step.to not in EDGES[request.state]:
+        raise Corrupt(f"Request {request.number} can't go from {request.state} to {step.to}: the program asked for what the table refuses.")
+    version = request.scope_version if step.scope_version is None else step.scope_version
+    kept = request.approval is not None and state in APPROVED_STATES | {RequestState.DISCLOSED, RequestState.CLOSED}
+    approval = step.approval or (request.approval.id if kept and request.approval is not None else None)
+    since = request.since if state is request.state else at
+    if not requests.put_standing(session, request, state, at=since, scope_version=version, approval=approval):
+        raise Conflict(f"Request {request.number} was changed by somebody else meanwhile. Look at it again.")
+    note(session, actor, request, step, state, at=at)
+    if (state in OPEN) != (request.state in OPEN):
+        holds.put_expiry(session, request.holds, None if state in OPEN else at + APPEAL_WINDOW)
+    return requests.get(session, requests.EVERYBODYS, request.id) or _lost(request)
+
+
+def note(session: Session, actor: Actor, request: ExportRequest, step: Step, state: RequestState, *, at: datetime) -> None:
+    """Write a step into the history and into the access log; who asks and what was said about it is in the history alone."""
+    event = RequestEvent(step.act, state, step.words, step.line, step.answer, actor.label, name_of(actor), at)
+    requests.add_event(session, request.id, event, step.sealed)
+    detail = named_in_log(request) | {"act": step.act.value, "state": state.value}
+    detail |= {"line": step.line.value} if step.line else {}
+    record(session, actor=actor, action=_ACTIONS.get(step.act, Action.REQUEST_NOTE), at=at, detail=detail)
+
+
+def named_in_log(request: ExportRequest) -> dict[str, str]:
+    """Return how every entry about a request names it, and exactly what it asks for."""
+    told = {"request": str(request.id), "number": request.number, "instrument": request.instrument.value}
+    return told | {"sha256": request.sha256, "cameras": str(len(request.scope.cameras)), "minutes": str(request.scope.camera_minutes)}
+
+
+def rule_of(request: ExportRequest) -> Rule:
+    """Return what the version of the rules asks that the request was entered under."""
+    if request.rules_version != SHIPPED.version:
+        raise Corrupt(f"Request {request.number} was entered under rules {request.rules_version}, which this program does not have.")
+    return SHIPPED.of[request.instrument]
+
+
+def reader(actor: Actor) -> Reader:
+    """Return what `actor` sees of the register: a job everything, people what they entered or may read."""
+    if isinstance(actor, System):
+        return requests.EVERYBODYS
+    in_register = isinstance(actor, Person) and actor.may(Permission.REQUEST_READ)
+    return Reader(actor.label, in_register, reach(actor, Permission.REQUEST_READ) if in_register else None)
+
+
+def locked(session: Session, actor: Actor, number: RequestId, *, at: datetime) -> ExportRequest | Refused:
+    """Return a request that `actor` sees as it stands now, and stays so to the commit. One whose approval has run out is expired here."""
+    holds.lock(session)
+    request = requests.get(session, reader(actor), number)
+    if request is None:
+        return no_such("request")
+    if request.state_at(at) is RequestState.EXPIRED and request.state is not RequestState.EXPIRED:
+        return take(session, JOB, request, Step(RequestAct.EXPIRE, RequestState.EXPIRED), at=at)
+    return request
+
+
+def voided(session: Session, actor: Actor, request: ExportRequest, *, at: datetime) -> ExportRequest:
+    """Return a request that is to change: an approval of what it was counts no more."""
+    if request.state not in APPROVED_STATES:
+        return request
+    return take(session, actor, request, Step(RequestAct.VOID, RequestState.UNDER_REVIEW), at=at)
+
+
+def reviewed(session: Session, actor: Actor, request: ExportRequest, *, at: datetime) -> ExportRequest:
+    """Return a request that whoever decides has taken up."""
+    if request.state is not RequestState.SUBMITTED:
+        return request
+    return take(session, actor, request, Step(RequestAct.REVIEW, RequestState.UNDER_REVIEW), at=at)
+
+
+def not_from(request: ExportRequest, act: str) -> Refused:
+    """Refuse what can't be done to a request in the state that it has."""
+    return Refused(Refusal.NOT_ALLOWED, f"Request {request.number} is {spoken(request.state)}: it can't be {act} now.")
+
+
+def spoken(state: RequestState) -> str:
+    return state.value.replace("_", " ")
+
+
+def _lost(request: ExportRequest) -> ExportRequest:
+    raise Corrupt(f"Request {request.number} is gone from the register. Restore the central database from a backup.")
+
+
+def with_scope(request: ExportRequest, sha256: str) -> ExportRequest:
+    """Return the request as an entry about its new scope names it."""
+    return replace(request, sha256=sha256)

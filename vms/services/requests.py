@@ -1,0 +1,277 @@
+"""Requests for footage: taken down by whoever is signed in, what they ask for is kept from then on, and listed for those whom they concern.
+
+What is done to one: `request_acts`; how it is decided: `approvals`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from vms.config import Settings
+from vms.domain.access import Action
+from vms.domain.export_scope import CameraSpan, Delivery, ExportScope, Terms, digest_of, scope_of, text_of
+from vms.domain.hold import HeldTime, HoldKind, HoldScope
+from vms.domain.ids import CameraId, HoldId, MatterId, RequestId, new_number
+from vms.domain.instruments import SHIPPED, Instrument
+from vms.domain.legal_hold import LegalHold
+from vms.domain.outcome import Refused
+from vms.domain.people import Actor, Permission, Person
+from vms.domain.request import (
+    HOLD_REVIEW,
+    MAX_LINE_CHARS,
+    MAX_WORDS_CHARS,
+    UNDECIDED,
+    Conferral,
+    ExportRequest,
+    Paper,
+    RequestAct,
+    Requester,
+    RequestEvent,
+    RequestState,
+    faults,
+    needs_reason,
+)
+from vms.domain.timespan import ms_of
+from vms.domain.working_days import end_of_working_day
+from vms.errors import InvalidInput
+from vms.services.access_log import name_of, record, refuse, together
+from vms.services.district import zone_of_district
+from vms.services.holds import covered_by, told_of
+from vms.services.names import checked_words
+from vms.services.outbox import post
+from vms.services.pauses import end_pauses
+from vms.services.refusals import no_such, not_allowed
+from vms.services.request_steps import Step, note, reader, rule_of
+from vms.store import holds, matter_keys, requests
+
+LIST_LIMIT = 500
+MOST_AHEAD = timedelta(days=31)
+"""So far ahead a request may ask for what is still to be recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequest:
+    """What somebody who takes a request down says of it."""
+
+    instrument: Instrument
+    requester: Requester
+    purpose: str
+    footage: tuple[CameraSpan, ...]
+    local_time: str
+    """The time as it was given, in words."""
+    verified: str = ""
+    """How it was made sure who asks, and by whom; empty: not yet."""
+    court: str = ""
+    docket: str = ""
+    served_on: str = ""
+    answer_by: datetime | None = None
+    """The day that the paper itself names."""
+    report_number: str = ""
+    necessity: str = ""
+    delivery: Delivery = Delivery.BY_HAND
+
+
+@dataclass(frozen=True, slots=True)
+class RequestStanding:
+    """A request with all that its reader may know of it."""
+
+    request: ExportRequest
+    history: tuple[RequestEvent, ...]
+    papers: tuple[Paper, ...]
+    faults: tuple[str, ...]
+    """What keeps it from being approved now, in sentences."""
+    names: dict[CameraId, str]
+    """branch/camera of all that it asks for."""
+
+
+def enter(session: Session, settings: Settings, actor: Actor, new: NewRequest, *, at: datetime) -> ExportRequest | Refused:
+    """Take a request down, keep what it asks for from now on, and tell the Director; no fresh proof is asked for.
+
+    InvalidInput says which entry is missing or can't be. Runs under the lock of `hold_clock`, as placing any hold does.
+    """
+    if not isinstance(actor, Person) or not actor.may(Permission.REQUEST_ENTER):
+        return refuse(session, actor, Action.REQUEST_ENTER, not_allowed("enter a request", "anybody with an account"), at=at)
+    scope = checked_scope(new.footage, new.local_time, Terms(new.requester.agency or new.requester.name, new.delivery), at=at)
+    if needs_reason(scope) and not new.necessity.strip():
+        raise InvalidInput(f"That is {scope.camera_minutes:,} camera minutes of {len(scope.cameras)} cameras: say why so much is needed.")
+    holds.lock(session)
+    request = _drawn_up(session, settings, actor, new, scope, at)
+    kept = keeping(session, actor, request, scope, at=at)
+    if isinstance(kept, Refused):
+        return kept
+    request = replace(request, matter=matter_keys.make(settings.secrets_dir))
+    requests.add(session, request, text_of(request.id, scope))
+    with together(session):
+        note(session, actor, request, Step(RequestAct.SUBMIT), RequestState.SUBMITTED, at=at)
+        if verified := line_of(new.verified, "how it was made sure who asks"):
+            note(session, actor, request, Step(RequestAct.VERIFY, words=verified), RequestState.SUBMITTED, at=at)
+        keep(session, actor, request, kept, at=at)
+    _tell(session, settings, request, at)
+    return requests.get(session, requests.EVERYBODYS, request.id) or request
+
+
+def list_requests(session: Session, actor: Actor) -> list[ExportRequest] | Refused:
+    """Return the requests that `actor` entered, and the register for who may read it, the newest first."""
+    if not isinstance(actor, Person) or not actor.may(Permission.REQUEST_ENTER):
+        return not_allowed("see requests", "the Director")
+    return requests.find(session, reader(actor), limit=LIST_LIMIT)
+
+
+def request_for(session: Session, settings: Settings, actor: Actor, number: RequestId) -> RequestStanding | Refused:
+    """Return a request with its history; what counsel advised is in neither."""
+    found = requests.get(session, reader(actor), number) if isinstance(actor, Person) else None
+    return no_such("request") if found is None else standing_of(session, settings, found)
+
+
+def request_called(session: Session, actor: Actor, number: str) -> ExportRequest | Refused:
+    """Return the request that people call `number`, 2026-0014, or that has that id."""
+    seen = reader(actor)
+    by_id = requests.get(session, seen, RequestId(int(number))) if number.isascii() and number.isdecimal() and len(number) < 17 else None
+    return requests.called(session, seen, number) or by_id or no_such(f"request ‘{number}’; vms request list shows them")
+
+
+def standing_of(session: Session, settings: Settings, request: ExportRequest) -> RequestStanding:
+    history, papers = requests.history(session, request.id), requests.papers(session, request.id)
+    found = faults(request, rule_of(request), history, papers, Conferral(settings.board_conferral))
+    names = requests.camera_names(session, request.scope.cameras)
+    return RequestStanding(request, tuple(history), tuple(papers), tuple(found), names)
+
+
+def waiting_for(session: Session, person: Person) -> int:
+    """Return how many requests wait for a decision that `person` may take."""
+    return requests.count_waiting(session, reader(person), UNDECIDED) if person.may(Permission.REQUEST_DECIDE) else 0
+
+
+def checked_scope(footage: Sequence[CameraSpan], local_time: str, terms: Terms, *, at: datetime) -> ExportScope:
+    """Return what is asked for; InvalidInput says what of it can't be."""
+    if any(span.end_ms > ms_of(at + MOST_AHEAD) for span in footage):
+        raise InvalidInput(f"A request asks for at most {MOST_AHEAD.days} days that are still to come. Place a hold for what comes later.")
+    said = line_of(local_time, "the time as it was given, in words")
+    if not said:
+        raise InvalidInput("Say the time as it was given, in words, such as “Friday 13 March, about half past six in the evening”.")
+    told = Terms(
+        recipient=line_of(terms.recipient, "the recipient"),
+        delivery=terms.delivery,
+        redact=line_of(terms.redact, "what is to be made unrecognisable"),
+        conditions=line_of(terms.conditions, "the conditions"),
+        expires_ms=terms.expires_ms,
+    )
+    if not told.recipient:
+        raise InvalidInput("Say to whom the footage is handed over.")
+    try:
+        return scope_of(footage, said, told)
+    except ValueError as err:
+        raise InvalidInput(str(err)) from err
+
+
+def keeping(
+    session: Session, actor: Actor, request: ExportRequest, scope: ExportScope, *, at: datetime
+) -> list[tuple[LegalHold, list[CameraId]]] | Refused:
+    """Return the holds that keep a scope, one for each span of time, each with its cameras; nothing is written."""
+    found = []
+    for time, cameras in scope.by_time().items():
+        hold = _hold(actor, request, time, cameras, at)
+        covered = covered_by(session, actor, hold, Permission.REQUEST_ENTER)
+        if isinstance(covered, Refused):
+            return covered
+        found.append((hold, covered))
+    return found
+
+
+def keep(session: Session, actor: Actor, request: ExportRequest, kept: Sequence[tuple[LegalHold, list[CameraId]]], *, at: datetime) -> None:
+    """Place the holds of a request. They last as long as it is open: none has an expiry before it ends."""
+    for hold, cameras in kept:
+        holds.add(session, hold)
+        holds.cover(session, [(hold.id, camera) for camera in cameras])
+        requests.add_hold(session, request.id, hold.id)
+        record(session, actor=actor, action=Action.HOLD_PLACE, at=at, detail=told_of(session, hold, len(cameras)))
+        end_pauses(session, actor, hold, at=at)
+
+
+def line_of(text: str, what: str) -> str:
+    """Return an entry in one line; empty stays empty. InvalidInput when it is too long or can't be printed."""
+    return checked_words(text, MAX_LINE_CHARS, f"Say {what} in up to {MAX_LINE_CHARS} characters, in one line.") if text.strip() else ""
+
+
+def words_of(text: str, what: str) -> str:
+    """Return what has to be said; InvalidInput when it is empty, too long or can't be printed."""
+    return checked_words(text, MAX_WORDS_CHARS, f"Say {what}, in up to {MAX_WORDS_CHARS:,} characters.")
+
+
+def _drawn_up(session: Session, settings: Settings, actor: Person, new: NewRequest, scope: ExportScope, at: datetime) -> ExportRequest:
+    rule, zone, asks = SHIPPED.of[new.instrument], zone_of_district(session), new.requester
+    name = line_of(asks.name, "who asks")
+    if not name:
+        raise InvalidInput("Say who asks.")
+    court, docket = line_of(new.court, "which court"), line_of(new.docket, "the number at the court")
+    if rule.of_a_court and not (court and docket):
+        raise InvalidInput("Say which court it comes from, and its number there.")
+    due_at = end_of_working_day(at, rule.working_days, zone, settings.holidays)
+    number = RequestId(new_number())
+    return ExportRequest(
+        id=number,
+        number=requests.next_number(session, at.year),
+        instrument=new.instrument,
+        rules_version=SHIPPED.version,
+        requester=Requester(
+            name, line_of(asks.agency, "which agency"), line_of(asks.badge, "the badge"), line_of(asks.contact, "how to reach them")
+        ),
+        court=court,
+        docket=docket,
+        served_on=_day(new.served_on),
+        report_number=line_of(new.report_number, "the number of the report"),
+        purpose=words_of(new.purpose, "what it is needed for"),
+        necessity=line_of(new.necessity, "why so much is needed"),
+        due_at=due_at if new.answer_by is None else min(due_at, new.answer_by),
+        entered_by=actor.label,
+        entered_by_name=name_of(actor),
+        entered_at=at,
+        matter=MatterId(""),  # its key is made when nothing is refused any more
+        state=RequestState.SUBMITTED,
+        since=at,
+        scope_version=1,
+        scope=scope,
+        sha256=digest_of(text_of(number, scope)),
+        approval=None,
+        holds=(),
+    )
+
+
+def _hold(actor: Actor, request: ExportRequest, time: HeldTime, cameras: frozenset[CameraId], at: datetime) -> LegalHold:
+    return LegalHold(
+        id=HoldId(new_number()),
+        matter=f"Request {request.number}",
+        kind=HoldKind.PROVISIONAL,
+        reason=f"Request {request.number} asks for it. It is kept while the request is open.",
+        authority="",
+        scope=HoldScope(cameras=cameras),
+        time=time,
+        review_at=at + HOLD_REVIEW,
+        expires_at=None,
+        placed_by=actor.label,
+        placed_by_name=name_of(actor),
+        placed_at=at,
+    )
+
+
+def _day(text: str) -> str:
+    if not text.strip():
+        return ""
+    try:
+        return date.fromisoformat(text.strip()).isoformat()
+    except ValueError as err:
+        raise InvalidInput(f"‘{text.strip()}’ is no day. Give the day on which it was served as 2026-11-24.") from err
+
+
+def _tell(session: Session, settings: Settings, request: ExportRequest, at: datetime) -> None:
+    """Queue a mail to the Director. Who asks, and for what, is in no mail."""
+    body = (
+        f"Request {request.number} for footage was entered, and what it asks for is kept. It is to be answered by "
+        f"{request.due_at:%Y-%m-%d %H:%M} UTC.\n\nWhat it is about: sign in with vms login, and run vms request show {request.number}\n"
+    )
+    subject = f"Custodian: request {request.number} for footage"
+    post(session, settings, settings.director_address, about=f"request/{request.id}/entered", subject=subject, body=body, at=at)

@@ -1,0 +1,326 @@
+"""Requests for footage. Whoever changes one holds the lock of `hold_clock` (`holds.lock`): most acts change holds as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select, true, update
+from sqlalchemy.orm import Session
+
+from vms.domain.export_scope import scope_from
+from vms.domain.ids import ApprovalId, CameraId, DelegationId, HoldId, MatterId, RequestId
+from vms.domain.reach import Reach
+from vms.domain.request import APPROVAL_LASTS, Approval, ExportRequest, Paper, Requester, RequestEvent, RequestState
+from vms.store.central_tables import BranchRow, CameraRow
+from vms.store.reach import cameras_within
+from vms.store.request_tables import (
+    ApprovalRow,
+    ExportRequestRow,
+    RequestCameraRow,
+    RequestEventRow,
+    RequestHoldRow,
+    RequestPaperRow,
+    RequestScopeRow,
+    RequestStandingRow,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who looks: at what somebody entered, and, who may read the register, at what is about cameras within the reach."""
+
+    label: str
+    register: bool
+    reach: Reach | None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedWords:
+    """Words of a history that only some may read."""
+
+    seq: int
+    sealed: bytes
+    by_name: str
+    at: datetime
+
+
+EVERYBODYS = Reader("", register=True, reach=None)
+"""For jobs, and for whoever has been asked already."""
+
+
+def add(session: Session, request: ExportRequest, text: str) -> None:
+    """Insert a request that was just entered, its first scope and how it stands."""
+    asks = request.requester
+    session.execute(
+        insert(ExportRequestRow).values(
+            id=request.id,
+            number=request.number,
+            instrument=request.instrument,
+            rules_version=request.rules_version,
+            requester=asks.name,
+            agency=asks.agency,
+            badge=asks.badge,
+            contact=asks.contact,
+            court=request.court,
+            docket=request.docket,
+            served_on=request.served_on,
+            report_number=request.report_number,
+            purpose=request.purpose,
+            necessity=request.necessity,
+            due_at=request.due_at,
+            entered_by=request.entered_by,
+            entered_by_name=request.entered_by_name,
+            entered_at=request.entered_at,
+            matter=request.matter,
+        )
+    )
+    add_scope(session, request.id, request.scope_version, text, request.sha256, request.scope.cameras)
+    standing = {"state": request.state, "since_at": request.since, "scope_version": request.scope_version}
+    session.execute(insert(RequestStandingRow).values(request_id=request.id, **standing))
+
+
+def add_scope(session: Session, request: RequestId, version: int, text: str, sha256: str, cameras: Iterable[CameraId]) -> None:
+    """Insert a version of what is asked for."""
+    session.execute(insert(RequestScopeRow).values(request_id=request, version=version, text=text, sha256=sha256))
+    known = set(session.scalars(select(RequestCameraRow.camera_id).where(RequestCameraRow.request_id == request)))
+    if new := sorted(set(cameras) - known):
+        session.execute(insert(RequestCameraRow), [{"request_id": request, "camera_id": camera} for camera in new])
+
+
+def add_hold(session: Session, request: RequestId, hold: HoldId) -> None:
+    session.execute(insert(RequestHoldRow).values(request_id=request, hold_id=hold))
+
+
+def add_event(session: Session, request: RequestId, event: RequestEvent, sealed: bytes | None = None) -> None:
+    """Add an entry to a request's history; `sealed` in the place of its words."""
+    last = session.scalar(select(func.max(RequestEventRow.seq)).where(RequestEventRow.request_id == request)) or 0
+    session.execute(
+        insert(RequestEventRow).values(
+            request_id=request,
+            seq=last + 1,
+            act=event.act,
+            state=event.state,
+            words=event.words,
+            line=event.line,
+            answer=event.answer,
+            sealed=sealed,
+            by=event.by,
+            by_name=event.by_name,
+            at=event.at,
+        )
+    )
+
+
+def add_paper(session: Session, request: RequestId, paper: Paper, sealed: bytes, *, by: str) -> None:
+    session.execute(
+        insert(RequestPaperRow).values(
+            id=paper.id,
+            request_id=request,
+            name=paper.name,
+            sha256=paper.sha256,
+            size_bytes=paper.size_bytes,
+            sealed=sealed,
+            added_by=by,
+            added_by_name=paper.added_by_name,
+            added_at=paper.added_at,
+        )
+    )
+
+
+def add_approval(session: Session, request: ExportRequest, approval: Approval) -> None:
+    """Insert an approval; the database refuses one by who entered the request, or of another scope than the request ever had."""
+    session.execute(
+        insert(ApprovalRow).values(
+            id=approval.id,
+            request_id=request.id,
+            entered_by=request.entered_by,
+            scope_version=approval.scope_version,
+            sha256=approval.sha256,
+            by=approval.by,
+            by_name=approval.by_name,
+            delegation_id=approval.delegation_id,
+            proof=approval.proof,
+            words=approval.words,
+            at=approval.at,
+        )
+    )
+
+
+def put_standing(
+    session: Session, before: ExportRequest, state: RequestState, *, at: datetime, scope_version: int, approval: ApprovalId | None
+) -> bool:
+    """Store how a request stands from now on; False when it does not stand as it was read."""
+    row = RequestStandingRow
+    as_read = and_(row.request_id == before.id, row.state == before.state, row.scope_version == before.scope_version)
+    values = {"state": state, "since_at": at, "scope_version": scope_version, "approval_id": approval}
+    return session.scalar(update(row).where(as_read).values(**values).returning(row.request_id)) is not None
+
+
+def next_number(session: Session, year: int) -> str:
+    """Return the number of the next request of a year, 2026-0014. The caller holds the lock."""
+    newest = session.scalar(select(func.max(ExportRequestRow.number)).where(ExportRequestRow.number.startswith(f"{year}-")))
+    return f"{year}-{1 if newest is None else int(newest.partition('-')[2]) + 1:04}"
+
+
+def get(session: Session, reader: Reader, number: RequestId) -> ExportRequest | None:
+    return next(iter(_found(session, and_(_seen_by(reader), ExportRequestRow.id == number), 1)), None)
+
+
+def find(session: Session, reader: Reader, *, limit: int, states: Iterable[RequestState] | None = None) -> list[ExportRequest]:
+    """Return requests, the newest first."""
+    among = true() if states is None else RequestStandingRow.state.in_(sorted(states))
+    return _found(session, and_(_seen_by(reader), among), limit)
+
+
+def called(session: Session, reader: Reader, number: str) -> ExportRequest | None:
+    """Return the request that people call `number`."""
+    return next(iter(_found(session, and_(_seen_by(reader), ExportRequestRow.number == number), 1)), None)
+
+
+def count_waiting(session: Session, reader: Reader, states: Iterable[RequestState]) -> int:
+    """Return how many requests of these states the reader sees and did not enter."""
+    query = (
+        select(func.count()).select_from(ExportRequestRow).join(RequestStandingRow, RequestStandingRow.request_id == ExportRequestRow.id)
+    )
+    by_others = ExportRequestRow.entered_by != reader.label
+    return session.scalar(query.where(_seen_by(reader), by_others, RequestStandingRow.state.in_(sorted(states)))) or 0
+
+
+def run_out(session: Session, at: datetime) -> list[ExportRequest]:
+    """Return what was approved so long ago, and never prepared, that the approval has run out."""
+    unused = and_(RequestStandingRow.state == RequestState.APPROVED, ApprovalRow.at <= at - APPROVAL_LASTS)
+    return _found(session, unused, 100)
+
+
+def history(session: Session, request: RequestId) -> list[RequestEvent]:
+    """Return what was done to a request, the oldest first; of privileged words nothing."""
+    row = RequestEventRow
+    query = select(row.act, row.state, row.words, row.line, row.answer, row.by, row.by_name, row.at)
+    return [RequestEvent(*told) for told in session.execute(query.where(row.request_id == request).order_by(row.seq))]
+
+
+def sealed_words(session: Session, request: RequestId) -> list[SealedWords]:
+    """Return the privileged words of a request's history, encrypted, the oldest first."""
+    row = RequestEventRow
+    query = select(row.seq, row.sealed, row.by_name, row.at).where(row.request_id == request, row.sealed.is_not(None)).order_by(row.seq)
+    return [SealedWords(seq, sealed or b"", name, at) for seq, sealed, name, at in session.execute(query)]
+
+
+def papers(session: Session, request: RequestId) -> list[Paper]:
+    """Return a request's papers without their octets, the oldest first."""
+    row = RequestPaperRow
+    query = select(row.id, row.name, row.sha256, row.size_bytes, row.added_by_name, row.added_at)
+    return [Paper(*told) for told in session.execute(query.where(row.request_id == request).order_by(row.added_at, row.id))]
+
+
+def sealed_paper(session: Session, request: RequestId, paper: int) -> tuple[Paper, bytes] | None:
+    """Return a paper with its encrypted octets."""
+    row = RequestPaperRow
+    found = session.scalar(select(row).where(row.request_id == request, row.id == paper))
+    if found is None:
+        return None
+    return Paper(found.id, found.name, found.sha256, found.size_bytes, found.added_by_name, found.added_at), found.sealed
+
+
+def hold_ids(session: Session) -> set[HoldId]:
+    """Return the holds that keep for requests, whatever became of either."""
+    return {HoldId(hold) for hold in session.scalars(select(RequestHoldRow.hold_id))}
+
+
+def camera_names(session: Session, cameras: Iterable[CameraId]) -> dict[CameraId, str]:
+    """Return branch/camera by number."""
+    query = select(CameraRow.id, BranchRow.name, CameraRow.name).join(BranchRow, BranchRow.id == CameraRow.branch_id)
+    found = session.execute(query.where(CameraRow.id.in_(sorted(cameras))).order_by(BranchRow.name_key, CameraRow.name_key))
+    return {CameraId(camera): f"{branch}/{name}" for camera, branch, name in found}
+
+
+def are_within(session: Session, reach: Reach | None, cameras: Iterable[CameraId]) -> bool:
+    """Say whether all of these cameras lie within `reach`."""
+    wanted = sorted(set(cameras))
+    found = session.scalar(select(func.count()).select_from(CameraRow).where(CameraRow.id.in_(wanted), cameras_within(reach)))
+    return found == len(wanted)
+
+
+def _seen_by(reader: Reader) -> ColumnElement[bool]:
+    own = ExportRequestRow.entered_by == reader.label
+    if not reader.register:
+        return own
+    if reader.reach is None:
+        return true()
+    about = exists().where(
+        RequestCameraRow.request_id == ExportRequestRow.id, RequestCameraRow.camera_id == CameraRow.id, cameras_within(reader.reach)
+    )
+    return or_(own, about)
+
+
+def _found(session: Session, which: ColumnElement[bool], limit: int) -> list[ExportRequest]:
+    query = (
+        select(ExportRequestRow, RequestStandingRow, RequestScopeRow, ApprovalRow)
+        .join(RequestStandingRow, RequestStandingRow.request_id == ExportRequestRow.id)
+        .join(
+            RequestScopeRow,
+            and_(RequestScopeRow.request_id == ExportRequestRow.id, RequestScopeRow.version == RequestStandingRow.scope_version),
+        )
+        .outerjoin(ApprovalRow, ApprovalRow.id == RequestStandingRow.approval_id)
+        .where(which)
+        .order_by(ExportRequestRow.entered_at.desc(), ExportRequestRow.number.desc())
+        .limit(limit)
+        .execution_options(populate_existing=True)
+    )
+    found = session.execute(query).all()
+    kept = _holds_of(session, [row.id for row, _, _, _ in found])
+    return [_request(row, standing, scope, approval, tuple(kept.get(row.id, ()))) for row, standing, scope, approval in found]
+
+
+def _holds_of(session: Session, requests: Sequence[int]) -> dict[int, list[HoldId]]:
+    query = select(RequestHoldRow.request_id, RequestHoldRow.hold_id).where(RequestHoldRow.request_id.in_(requests))
+    found: dict[int, list[HoldId]] = {}
+    for request, hold in session.execute(query.order_by(RequestHoldRow.hold_id)):
+        found.setdefault(request, []).append(HoldId(hold))
+    return found
+
+
+def _request(
+    row: ExportRequestRow, standing: RequestStandingRow, scope: RequestScopeRow, approval: ApprovalRow | None, kept: tuple[HoldId, ...]
+) -> ExportRequest:
+    return ExportRequest(
+        id=RequestId(row.id),
+        number=row.number,
+        instrument=row.instrument,
+        rules_version=row.rules_version,
+        requester=Requester(row.requester, row.agency, row.badge, row.contact),
+        court=row.court,
+        docket=row.docket,
+        served_on=row.served_on,
+        report_number=row.report_number,
+        purpose=row.purpose,
+        necessity=row.necessity,
+        due_at=row.due_at,
+        entered_by=row.entered_by,
+        entered_by_name=row.entered_by_name,
+        entered_at=row.entered_at,
+        matter=MatterId(row.matter),
+        state=standing.state,
+        since=standing.since_at,
+        scope_version=standing.scope_version,
+        scope=scope_from(scope.text),
+        sha256=scope.sha256,
+        approval=None if approval is None else _approval(approval),
+        holds=kept,
+    )
+
+
+def _approval(row: ApprovalRow) -> Approval:
+    return Approval(
+        id=ApprovalId(row.id),
+        scope_version=row.scope_version,
+        sha256=row.sha256,
+        by=row.by,
+        by_name=row.by_name,
+        delegation_id=None if row.delegation_id is None else DelegationId(row.delegation_id),
+        proof=row.proof,
+        words=row.words,
+        at=row.at,
+    )
