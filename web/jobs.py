@@ -23,7 +23,17 @@ from vms.config import Settings, load_settings
 from vms.domain.second_person import Proposal
 from vms.errors import ConfigError, Conflict, Corrupt, Unavailable, VmsError
 from vms.log import get_logger
-from vms.services import delegations, deletion_certificates, emergency, hold_release, people, policy_review, records, sealed_holds
+from vms.services import (
+    approvals,
+    delegations,
+    deletion_certificates,
+    emergency,
+    hold_release,
+    people,
+    policy_review,
+    records,
+    sealed_holds,
+)
 from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
 from vms.services.due_acts import announce, carry_out_due
 from vms.services.log_erase import due, erase_texts, has_run_a_day
@@ -229,6 +239,19 @@ class Jobs:
             delegations.write_down_ends(session, at=at)
             people.write_down_ends(session, at=at)
 
+    def write_down_approvals(self) -> None:
+        """Write into the log which approvals ran out unused: they counted no more since, whether this runs or not."""
+        at = self._clock.now()
+        try:
+            with self._central.answering():
+                with self._central.reading() as session:
+                    over = approvals.any_run_out(session, at=at)
+                if over:
+                    with self._central.writing() as session:
+                        approvals.write_down_run_out(session, at=at)
+        except (Unavailable, Corrupt, Conflict) as err:
+            log.warning("approvals that ran out not written down", reason=str(err))
+
     def review(self) -> None:
         """Tell what the log asks questions about, and the digest of a month that ended."""
         try:
@@ -354,6 +377,7 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         scheduler.add_job(jobs.hand_out, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", second=30, timezone=UTC))
         scheduler.add_job(jobs.act_alone, CronTrigger(minute="*", second=15, timezone=UTC))
         scheduler.add_job(jobs.write_down_ends, CronTrigger(minute="*", second=30, timezone=UTC))
+        scheduler.add_job(jobs.write_down_approvals, CronTrigger(minute="*", second=35, timezone=UTC))
         scheduler.add_job(jobs.review, CronTrigger(minute=REVIEW_MINUTE, timezone=UTC))
         scheduler.add_job(jobs.send_mail, CronTrigger(minute="*", second=15, timezone=UTC))
         scheduler.add_job(jobs.send_new_mail, CronTrigger(second=f"*/{NEW_MAIL_SECONDS}", timezone=UTC))

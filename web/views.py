@@ -21,6 +21,7 @@ from vms.services.emergency import opens_more, reviews_missing
 from vms.services.footage import emergency_from, look_back
 from vms.services.policy_standing import asked_to_sign
 from vms.services.provisional_holds import undecided
+from vms.services.requests import waiting_for
 from vms.services.screens import screen_of
 from vms.services.second_person import waits_for
 from web.camera_views import area_of
@@ -53,6 +54,7 @@ SECTIONS = (
     Section("Log", "/log", Permission.LOG_READ),
     Section("Holds", "/holds", Permission.HOLD_READ),
     Section("Keep", "/keep", Permission.HOLD_START, unless=Permission.HOLD_PLACE),
+    Section("Requests", "/requests", Permission.REQUEST_ENTER),
     Section("Reviews", "/reviews", Permission.REVIEW_READ),
     Section("People", "/people", Permission.PEOPLE_READ),
 )
@@ -103,6 +105,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         reviews = reviews_missing(session, person) if person else []
         emergency = person is not None and opens_more(session, person)
         to_decide = undecided(session, person) if person else []
+        asked = waiting_for(session, person) if person else 0
         unsigned = person is not None and asked_to_sign(session, person)
     states = site.node.states(site.service_token()) if known else None
     at = site.clock.now()
@@ -113,6 +116,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         "sections": _sections(person, path, emergency=emergency),
         "emergency": person.emergency if person else None,
         "policy_unsigned": unsigned,
+        "requests_waiting": asked,
         "to_decide": [hold.id for hold in to_decide],
         "reviews_missing": len(reviews),
         "reviews_overdue": sum(due <= at for due in reviews),

@@ -233,14 +233,14 @@ def _settings(demo: Demo) -> Settings:
 @pytest.mark.parametrize(
     ("role", "pages", "refused"),
     [
-        ("Desk", ["Live", "Playback", "Keep"], "/cameras"),
-        ("Supervisor", ["Live", "Playback", "Keep"], "/log"),
-        ("Branch manager", ["Live", "Log", "Emergency access"], "/playback"),
-        ("Director", ["Live", "Playback", "Log", "Holds", "Reviews", "People"], "/cameras"),
-        ("Delegate", ["Live", "Playback", "Log", "Holds"], "/people"),
-        ("Counsel", [], "/log"),
-        ("IT", ["Cameras", "Holds", "People"], "/live"),
-        ("Auditor", ["Log", "Holds", "Reviews", "People"], "/live"),
+        ("Desk", ["Live", "Playback", "Keep", "Requests"], "/cameras"),
+        ("Supervisor", ["Live", "Playback", "Keep", "Requests"], "/log"),
+        ("Branch manager", ["Live", "Log", "Requests", "Emergency access"], "/playback"),
+        ("Director", ["Live", "Playback", "Log", "Holds", "Requests", "Reviews", "People"], "/cameras"),
+        ("Delegate", ["Live", "Playback", "Log", "Holds", "Requests"], "/people"),
+        ("Counsel", ["Requests"], "/log"),
+        ("IT", ["Cameras", "Holds", "Requests", "People"], "/live"),
+        ("Auditor", ["Log", "Holds", "Requests", "Reviews", "People"], "/live"),
     ],
 )
 def test_the_bar_shows_each_roles_pages_and_no_other(watched: Watched, demo: Demo, role: str, pages: list[str], refused: str) -> None:

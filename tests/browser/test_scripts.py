@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from tests.factories import CONSOLE, a_branch, a_camera, an_account, done
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
+from tests.vms.services.requesting import SCAN, a_request
 from tests.web.conftest import Migrated
 from tests.web.payloads import SCRIPTS
 from tests.web.test_permissions import _bare
@@ -21,9 +23,12 @@ from vms.domain.camera import CameraDetails, Pause, StreamRole
 from vms.domain.ids import SessionId
 from vms.domain.legal_hold import LegalHold
 from vms.domain.people import Person, Proof, Role
+from vms.domain.request import DenyReason, ExportRequest, Requester
 from vms.services.district import District, save_district
 from vms.services.hold_release import propose_release
 from vms.services.pauses import pause_camera
+from vms.services.request_acts import deny
+from vms.services.request_papers import add_paper, advise
 from vms.services.sessions import open_session
 from vms.store import people
 from vms.store.migrate import Which
@@ -41,6 +46,8 @@ PAGES = {
     "/switch", "/switch/done", "/screens", "/screens/enrol", "/wall",
     "/emergency", "/emergency/new", "/emergency/reviews", "/emergency/{number}/review",
     "/keep", "/holds", "/holds/new", "/holds/report", "/holds/{number}", "/holds/{number}/sheet", "/holds/{number}/release",
+    "/requests", "/requests/new", "/requests/{number}", "/requests/{number}/letter", "/requests/{number}/scope",
+    "/requests/{number}/advice", "/requests/{number}/papers/{paper}",
     "/policy", "/policy/new",
     "/spot-checks", "/spot-checks/{number}",
     "/deletion-certificates/{month}.json", "/deletion-certificates/{month}.note", "/deletion-certificates/{month}.pdf",
@@ -65,6 +72,7 @@ class Planted:
                     pause_camera(session, CONSOLE, camera.camera.id, until, at=clock.now())
             account = an_account(session, Role.DELEGATE, name="places holds")
             by = Person(account.id, account.name, account.role, SessionId(1))
+            self.requests = [self._request(session, by, camera, text) for camera, text in zip(self.cameras, SHORT, strict=True)]
             self.holds = [self._hold(session, by, camera, text) for camera, text in zip(self.cameras, SHORT, strict=True)]
         world.node.states = [self._state(camera, text) for camera, text in zip(self.cameras, SHORT, strict=True)]
         world.node.verdicts = {f"/{number}": {**self._verdict(text)} for number, text in enumerate(SHORT)}
@@ -75,6 +83,16 @@ class Planted:
         hold = a_hold(session, by, a_new_hold(of_cameras(camera.camera.id), matter=text, reason=text, authority=text), at=at)
         done(propose_release(session, by, hold.id, text, at=at))
         return hold
+
+    def _request(self, session: Session, by: Person, camera: CameraDetails, text: str) -> ExportRequest:
+        """Enter a request of which every text is a script, refused with another."""
+        at, settings = self.world.clock.now(), self.world.site.settings
+        told: dict[str, Any] = dict.fromkeys(("purpose", "verified", "court", "docket", "local_time", "report_number"), text)
+        told["requester"] = Requester(text, text, text, text)
+        request = a_request(session, settings, by, camera=camera.camera.id, at=at, **told)
+        done(add_paper(session, settings, by, request.id, text.replace("/", "-"), SCAN, at=at))
+        done(advise(session, settings, by, request.id, text, at=at))
+        return done(deny(session, by, request.id, DenyReason.OTHER, text, at=at))
 
     def _state(self, camera: CameraDetails, text: str) -> dict[str, object]:
         """Return the state of a stream with words that a camera chose."""
@@ -112,8 +130,9 @@ def test_every_page_is_looked_at() -> None:
 
 
 def _addresses(planted: Planted, every: int) -> Iterator[str]:
-    yield from sorted(PAGES - {"/cameras/{camera}", "/static/{path:path}", "/ca.crt"})
+    yield from sorted(PAGES - {"/cameras/{camera}", "/static/{path:path}", "/ca.crt", "/requests/{number}/papers/{paper}"})
     yield from (f"/cameras/{camera.camera.id}" for camera in planted.cameras[::every])
+    yield from (f"/requests/{one.id}{end}" for one in planted.requests[::every] for end in ("", "/letter", "/scope", "/advice"))
     yield from (f"/holds/{hold.id}{end}" for hold in planted.holds[::every] for end in ("", "/sheet", "/release"))
 
 

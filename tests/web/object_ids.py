@@ -14,7 +14,7 @@ from typing import Any, get_args
 from tests.web import text_fields
 from web.live_gateway import Message
 
-IDS = frozenset({"area_id", "areas", "before", "branch", "camera", "number", "of", "person", "segment", "view"})
+IDS = frozenset({"area_id", "areas", "before", "branch", "camera", "number", "of", "paper", "person", "segment", "view"})
 """Names of what an id is taken by."""
 NOT_IDS = frozenset(
     {
@@ -24,6 +24,9 @@ NOT_IDS = frozenset(
         *("basis", "ceiling", "dry_run", "floor", "legal_basis", "max_days", "min_days", "public_text", "target", "target_days"),
         *("invitation", "iss", "kind", "label", "main_path", "name", "new", "next", "old", "password", "path", "port", "purpose", "q"),
         *("month", "priority"),
+        *("agency", "answer_by", "badge", "contact", "court", "delivery", "docket", "instrument", "local_time", "necessity"),
+        *("report_number", "served", "verified", "date", "good_cause", "in_force", "names_district", "scope", "service", "signature"),
+        *("conditions", "recipient", "redact", "scan", "sha256", "words"),
         *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
         *("username", "version"),
     }
@@ -50,6 +53,9 @@ class Kind(Enum):
     EMERGENCY = auto()
     HOLD = auto()
     SPOT_CHECK = auto()
+    REQUEST = auto()
+    PAPER = auto()
+    """The scan of one."""
     POLICY = auto()
     """A version of one: of what lies elsewhere."""
 
@@ -82,6 +88,24 @@ HOLD_FORM, HOLD_ORDER = HOLD | {"start": "2026-03-14T07:00"}, HOLD | {"start": "
 POLICY_PLACES = {"branch": Kind.BRANCH, "area_id": Kind.AREA, "camera": Kind.CAMERA}
 POLICY = {"reason": "Taken over"}
 POLICY_FORM, POLICY_ORDER = POLICY | {"target": "20", "act": "set"}, POLICY | {"target_days": 20}
+WORDS = {"words": "Taken over"}
+ASKED = {
+    "instrument": "library-report",
+    "name": "R. Alvarez",
+    "purpose": "a theft",
+    "local_time": "in the morning",
+    "delivery": "by-hand",
+    "recipient": "R. Alvarez",
+}
+ASKED_FORM = ASKED | {"start": "2026-03-14T07:00", "end": "2026-03-14T07:10"}
+ASKED_ORDER = ASKED | {"start": "2026-03-14T14:00:00Z", "end": "2026-03-14T14:10:00Z"}
+OF_REQUEST: Mapping[str, dict[str, str]] = {
+    "acts": WORDS | {"act": "withdraw"},
+    "form": WORDS | {"date": "yes"},
+    "approve": WORDS | {"sha256": "0" * 64},
+    "deny": WORDS | {"reason": "other"},
+    "advice": WORDS,
+}
 OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "GET /playback": {"camera": Place(Kind.CAMERA)},
     "GET /cameras": {"branch": Place(Kind.BRANCH, status=200)},
@@ -149,6 +173,32 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /api/v1/holds/{number}/release": {"number": Place(Kind.HOLD, {"reason": "Taken over"})},
     "POST /api/v1/holds/{number}/confirm": {"number": Place(Kind.HOLD)},
     "POST /api/v1/holds/{number}/undo": {"number": Place(Kind.HOLD)},
+    "POST /requests/new": {"camera": Place(Kind.CAMERA, ASKED_FORM)},
+    "GET /requests/{number}": {"number": Place(Kind.REQUEST)},
+    "GET /requests/{number}/letter": {"number": Place(Kind.REQUEST)},
+    "GET /requests/{number}/scope": {"number": Place(Kind.REQUEST)},
+    "GET /requests/{number}/advice": {"number": Place(Kind.REQUEST)},
+    "GET /requests/{number}/papers/{paper}": {
+        "number": Place(Kind.REQUEST, {"paper": "FOREIGN"}),
+        "paper": Place(Kind.PAPER, {"number": "OWN_REQUEST"}),
+    },
+    "POST /api/v1/requests": {"camera": Place(Kind.CAMERA, ASKED_ORDER, is_list=True)},
+    "GET /api/v1/requests/{number}": {"number": Place(Kind.REQUEST)},
+    "GET /api/v1/requests/{number}/advice": {"number": Place(Kind.REQUEST)},
+    **{
+        f"POST {root}/{{number}}/{act}": {"number": Place(Kind.REQUEST, told)}
+        for root in ("/requests", "/api/v1/requests")
+        for act, told in OF_REQUEST.items()
+    },
+    **{f"POST {root}/{{number}}/papers": {"number": Place(Kind.REQUEST, status=422)} for root in ("/requests", "/api/v1/requests")},
+    "POST /requests/{number}/scope": {
+        "number": Place(Kind.REQUEST, ASKED_FORM | WORDS | {"act": "scope", "camera": "OWN"}),
+        "camera": Place(Kind.CAMERA, ASKED_FORM | WORDS | {"act": "scope", "number": "OWN_REQUEST"}),
+    },
+    "POST /api/v1/requests/{number}/scope": {
+        "number": Place(Kind.REQUEST, ASKED_ORDER | WORDS | {"act": "scope", "camera": []}),
+        "camera": Place(Kind.CAMERA, ASKED_ORDER | WORDS | {"act": "scope", "number": "OWN_REQUEST"}, is_list=True),
+    },
     "GET /policy/new": {name: Place(of) for name, of in POLICY_PLACES.items()},
     "POST /policy/new": {name: Place(of, POLICY_FORM) for name, of in POLICY_PLACES.items()},
     "POST /policy/{number}/confirm": {"number": Place(Kind.POLICY)},

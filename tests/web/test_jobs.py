@@ -19,6 +19,7 @@ from tests.bench.process_tree import tree
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_hub_that_ran, a_node, a_person, an_account, done
 from tests.fakes.mail_server import a_mail_server
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
+from tests.vms.services.requesting import an_approved, staff
 from tests.waiting import wait_until
 from tests.web.world_clock import DrivenClock
 from vms.clock import SystemClock
@@ -33,6 +34,7 @@ from vms.domain.ids import PersonId
 from vms.domain.people import Proof, Role
 from vms.domain.policy import DISTRICT as WHOLE
 from vms.domain.policy import Days
+from vms.domain.request import APPROVAL_LASTS
 from vms.domain.second_person import ALONE_WAIT, Act
 from vms.domain.timespan import EPOCH, Timespan
 from vms.errors import ConfigError
@@ -162,7 +164,24 @@ def test_a_database_that_is_away_has_it_written_later(settings: Settings, tmp_pa
     jobs = Jobs(settings, make_engines(tmp_path / "nowhere" / "central.db"), read_log_key(settings), DrivenClock())
     with capture_logs() as lines:
         jobs.write_down_ends()
-    assert [line["event"] for line in lines] == ["ends of delegations or accounts not written down"]
+        jobs.write_down_approvals()
+    assert [line["event"] for line in lines] == [
+        "ends of delegations or accounts not written down",
+        "approvals that ran out not written down",
+    ]
+
+
+def test_that_an_approval_ran_out_is_written_down_once(settings: Settings, hub: Engines) -> None:
+    clock = DrivenClock()
+    with hub.writing() as session:
+        request = an_approved(session, settings, staff(session), at=clock.now())
+    jobs = _jobs(settings, hub, clock)
+    clock.step(APPROVAL_LASTS)
+    for _ in range(2):
+        jobs.write_down_approvals()
+    with hub.reading() as session:
+        told = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.EXPORT_VOID})), limit=9)
+    assert [(one.actor, one.detail["number"], one.detail["state"]) for one in told] == [("system:requests", request.number, "expired")]
 
 
 def _delegations_over(engines: Engines) -> list[str]:

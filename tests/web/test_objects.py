@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, an_account, done
 from tests.vms.services.holding import a_hold, a_new_hold
+from tests.vms.services.requesting import SCAN, a_request
 from tests.web import object_ids
 from tests.web.conftest import Migrated
 from tests.web.footage import record
@@ -37,6 +38,7 @@ from vms.services import spot_checks
 from vms.services.access_log import DISTRICT
 from vms.services.emergency import open_emergency
 from vms.services.policies import NewPolicy, set_policy
+from vms.services.request_papers import add_paper
 from vms.services.screens import add_screen
 from vms.services.second_person import propose
 from vms.services.sessions import open_session
@@ -96,6 +98,7 @@ def others(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Migrated) 
         camera = world.camera.camera.id
         own = {"branch": str(world.branch.id), "camera": str(camera), "view": _view(browsers[Role.DESK], camera)}
         own["number"] = str(world._people[Role.DESK, mine])
+        own["request"] = _request(browsers[Role.DESK], camera)
         missing = {kind: _missing(kind, told) for kind, told in foreign.items()}
         yield Others(world, foreign, missing, own, browsers)
 
@@ -119,6 +122,8 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         deciding = Person(director.id, director.name, director.role, SessionId(1))
         kept = NewPolicy(PolicyPlace(PlaceKind.CAMERA, vault.id), Days(target_days=7), "Kept shorter at another branch")
         version = done(set_policy(session, deciding, kept, at=NOW)).policy.version
+        request = a_request(session, world.site.settings, deciding, camera=vault.id)
+        paper = done(add_paper(session, world.site.settings, deciding, request.id, f"{ELSEWHERE}.pdf", SCAN, at=NOW))
         check = done(spot_checks.pick(session, deciding, vault.id, "2026-03-01", at=NOW))
     for stream in (vault.streams[0].id, world.main):
         record(world.node, stream, NOW - timedelta(minutes=30))
@@ -138,6 +143,8 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         Kind.SCREEN: screen.id,
         Kind.EMERGENCY: emergency.id,
         Kind.HOLD: hold.id,
+        Kind.REQUEST: request.id,
+        Kind.PAPER: paper.id,
         Kind.POLICY: version,
         Kind.SPOT_CHECK: check,
         Kind.LOG_ROW: world.events()[-1].number,
@@ -160,6 +167,12 @@ def _view(browser: httpx.Client, camera: int) -> str:
     answer = browser.post("/api/v1/views", json={**object_ids.SPAN, "camera": camera, "purpose": "incident"})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["view"])
+
+
+def _request(browser: httpx.Client, camera: int) -> str:
+    answer = browser.post("/api/v1/requests", json=object_ids.ASKED_ORDER | {"camera": [camera]})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
 
 
 def _ask(others: Others, operation: str, name: str, told: str) -> Answer:
@@ -188,6 +201,8 @@ def _filled(others: Others, name: str, value: Any) -> Any:  # noqa: ANN401 - wha
     match value:
         case "OWN":
             return others.own[name]
+        case "OWN_REQUEST":
+            return others.own["request"]
         case "FOREIGN":
             return others.foreign[Kind[name.upper()]]
     return value

@@ -30,7 +30,7 @@ HOMES = {
     Role.BRANCH_MANAGER: "/live",
     Role.DIRECTOR: "/live",
     Role.DELEGATE: "/live",
-    Role.COUNSEL: "/account",
+    Role.COUNSEL: "/requests",
     Role.IT: "/cameras",
     Role.AUDITOR: "/log",
 }
@@ -47,14 +47,14 @@ def test_the_start_leads_each_role_to_its_own_work(shared_world: World, role: Ro
 @pytest.mark.parametrize(
     ("role", "sections"),
     [
-        (Role.DESK, ["Live", "Playback", "Keep"]),
-        (Role.SUPERVISOR, ["Live", "Playback", "Keep"]),
-        (Role.BRANCH_MANAGER, ["Live", "Log"]),
-        (Role.DIRECTOR, ["Live", "Playback", "Log", "Holds", "Reviews", "People"]),
-        (Role.DELEGATE, ["Live", "Playback", "Log", "Holds"]),
-        (Role.COUNSEL, []),
-        (Role.IT, ["Cameras", "Holds", "People"]),
-        (Role.AUDITOR, ["Log", "Holds", "Reviews", "People"]),
+        (Role.DESK, ["Live", "Playback", "Keep", "Requests"]),
+        (Role.SUPERVISOR, ["Live", "Playback", "Keep", "Requests"]),
+        (Role.BRANCH_MANAGER, ["Live", "Log", "Requests"]),
+        (Role.DIRECTOR, ["Live", "Playback", "Log", "Holds", "Requests", "Reviews", "People"]),
+        (Role.DELEGATE, ["Live", "Playback", "Log", "Holds", "Requests"]),
+        (Role.COUNSEL, ["Requests"]),
+        (Role.IT, ["Cameras", "Holds", "Requests", "People"]),
+        (Role.AUDITOR, ["Log", "Holds", "Requests", "Reviews", "People"]),
     ],
 )
 def test_the_navigation_shows_only_what_the_role_opens(shared_world: World, role: Role, sections: list[str]) -> None:

@@ -107,6 +107,21 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/holds/{number}/release"): 404,
     ("POST", "/holds/{number}/confirm"): 404,
     ("POST", "/holds/{number}/undo"): 404,
+    ("GET", "/requests"): 200,
+    ("GET", "/requests/new"): 200,
+    ("POST", "/requests/new"): 422,
+    ("GET", "/requests/{number}"): 404,
+    ("GET", "/requests/{number}/letter"): 404,
+    ("POST", "/requests/{number}/acts"): 404,  # the page on which it would say what is missing
+    ("POST", "/requests/{number}/form"): 404,
+    ("GET", "/requests/{number}/scope"): 404,
+    ("POST", "/requests/{number}/scope"): 404,
+    ("POST", "/requests/{number}/approve"): 404,
+    ("POST", "/requests/{number}/deny"): 404,
+    ("POST", "/requests/{number}/papers"): 422,
+    ("GET", "/requests/{number}/papers/{paper}"): 404,
+    ("GET", "/requests/{number}/advice"): 404,
+    ("POST", "/requests/{number}/advice"): 404,
     ("GET", "/policy"): 200,
     ("GET", "/policy/new"): 200,
     ("POST", "/policy/new"): 422,
@@ -153,6 +168,17 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/api/v1/holds/{number}/release"): 422,
     ("POST", "/api/v1/holds/{number}/confirm"): 404,
     ("POST", "/api/v1/holds/{number}/undo"): 404,
+    ("GET", "/api/v1/requests"): 200,
+    ("POST", "/api/v1/requests"): 422,
+    ("GET", "/api/v1/requests/{number}"): 404,
+    ("POST", "/api/v1/requests/{number}/acts"): 422,
+    ("POST", "/api/v1/requests/{number}/form"): 422,
+    ("POST", "/api/v1/requests/{number}/scope"): 422,
+    ("POST", "/api/v1/requests/{number}/approve"): 422,
+    ("POST", "/api/v1/requests/{number}/deny"): 422,
+    ("POST", "/api/v1/requests/{number}/papers"): 422,
+    ("GET", "/api/v1/requests/{number}/advice"): 404,
+    ("POST", "/api/v1/requests/{number}/advice"): 422,
     ("GET", "/api/v1/policies"): 200,
     ("GET", "/api/v1/policies/versions"): 200,
     ("POST", "/api/v1/policies"): 422,
@@ -183,7 +209,7 @@ def _cases() -> list[tuple[Role | None, str, str, int]]:
 
 
 def _path(path: str) -> str:
-    return re.sub(r"\{(\w+)(:path)?\}", lambda name: "123456" if name[1] in ("camera", "number") else "none", path)
+    return re.sub(r"\{(\w+)(:path)?\}", lambda name: "123456" if name[1] in ("camera", "number", "paper") else "none", path)
 
 
 def _expected(role: Role | None, route: Declared, method: str) -> int:

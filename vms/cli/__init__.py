@@ -21,6 +21,7 @@ from vms.cli import (
     people,
     policies,
     records,
+    requests,
     retain,
     run,
     screens,
@@ -63,6 +64,7 @@ app.add_typer(access_log.app, name="log")
 app.add_typer(keys.app, name="keys")
 app.add_typer(screens.app, name="screen")
 app.add_typer(holds.app, name="hold")
+app.add_typer(requests.app, name="request")
 app.add_typer(policies.app, name="policy")
 app.add_typer(retain.app, name="retention")
 app.add_typer(records.app, name="records")

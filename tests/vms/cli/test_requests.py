@@ -1,0 +1,121 @@
+"""`vms request`: entered, looked at, put in order and approved, as the people of `vms login`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.factories import CONSOLE, an_account, done
+from tests.vms.services.requesting import SCAN
+from vms.cli import app
+from vms.clock import SystemClock
+from vms.config import Settings
+from vms.domain.instruments import FormLine
+from vms.domain.people import Account, Proof, Role
+from vms.services.branches import add_branch
+from vms.services.cameras import NewCamera, add_camera
+from vms.services.district import District
+from vms.services.installation import Installation, install
+from vms.services.sessions import open_session
+from vms.store.database import make_engines
+
+pytestmark = pytest.mark.slow
+ASKED = (
+    *("--instrument", "subpoena", "--name", "Det. R. Alvarez", "--purpose", "a theft", "--camera", "Entrance"),
+    *("--from", "2026-03-14T08:00-07:00", "--to", "2026-03-14T08:10-07:00", "--local-time", "Saturday at eight"),
+    *("--court", "Circuit Court", "--docket", "26-CV-1188", "--verified", "called back"),
+)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """An installation with a branch and a camera, in which a desk, a Director and a Delegate have accounts."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    district = District(name="Alder", timezone="America/Los_Angeles", days=14, director="Helen Marsh")
+    installed = install(tmp_path / "data", Installation(district), actor=CONSOLE, clock=SystemClock())
+    central, at = make_engines(installed.central_path), SystemClock().now()
+    with central.writing() as session:
+        branch = done(add_branch(session, CONSOLE, name="Harbor", timezone=None, at=at))
+        done(add_camera(session, CONSOLE, NewCamera("Entrance", branch.id, "10.20.1.11"), at=at, allow_loopback=False))
+        for role in (Role.DESK, Role.DIRECTOR):
+            an_account(session, role, at=at)
+    central.dispose()
+    return installed
+
+
+@pytest.fixture
+def say(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - a function of words
+    def as_role(role: Role, *words: str) -> Result:
+        central = make_engines(settings.central_path)
+        with central.writing() as session:
+            account = next(one for one in _accounts(session) if one.role is role)
+            opened = done(open_session(session, person_id=account.id, proof=Proof.TOTP, at=SystemClock().now()))
+        central.dispose()
+        monkeypatch.setattr("vms.cli.context.Cli._token", lambda _: opened.token)
+        return CliRunner().invoke(app, ["--data", str(settings.data_dir), "request", *words])
+
+    return as_role
+
+
+def _accounts(session: Any) -> list[Account]:  # noqa: ANN401 - a session
+    from vms.store import people  # noqa: PLC0415
+
+    return list(people.find(session))
+
+
+def test_from_the_desk_to_an_approval(say: Any, settings: Settings, tmp_path: Path) -> None:  # noqa: ANN401 - a function of words
+    entered = say(Role.DESK, "enter", *ASKED, "--json")
+    assert entered.exit_code == 0, entered.output
+    one = json.loads(entered.output)
+    number = one["number"]
+    assert "No requests" not in say(Role.DIRECTOR, "list").output
+    assert "Before an approval: The paper is missing" in say(Role.DIRECTOR, "show", number).output
+    scan = tmp_path / "subpoena.pdf"
+    scan.write_bytes(SCAN)
+    for words in (
+        ("paper", number, "--add", str(scan)),
+        ("check", number, *(word for line in FormLine for word in ("--line", line.value)), "--answer", "yes"),
+        ("act", number, "counsel", "--words", "told by phone"),
+        ("advise", number, "--words", "comply with it"),
+        ("act", number, "confer", "--words", "the chair"),
+    ):
+        assert say(Role.DIRECTOR, *words).exit_code == 0, words
+    assert "comply with it" in say(Role.DIRECTOR, "advise", number).output
+    refused = say(Role.DESK, "approve", number, "--sha256", one["sha256"])
+    assert (refused.exit_code, "Ask the Director" in refused.output) == (2, True)
+    assert "changed since" in say(Role.DIRECTOR, "approve", number, "--sha256", "0" * 64).output
+    approved = say(Role.DIRECTOR, "approve", number, "--sha256", one["sha256"])
+    assert (approved.exit_code, "approved" in approved.output) == (0, True)
+    assert "approved" in say(Role.DESK, "letter", number).output
+    assert "SHA-256" in say(Role.DIRECTOR, "show", number).output
+    less = ("--camera", "Entrance", "--from", "2026-03-14T08:05-07:00", "--to", "2026-03-14T08:10-07:00", "--words", "a minute")
+    assert json.loads(say(Role.DIRECTOR, "narrow", number, *less, "--json").output)["state"] == "narrowed"
+    paper = json.loads(say(Role.DIRECTOR, "show", number, "--json").output)["papers"][0]["id"]
+    out = tmp_path / "out.bin"
+    assert say(Role.DESK, "paper", number, "--take", str(paper), "--to", str(out)).exit_code == 0
+    assert out.read_bytes() == SCAN
+    assert say(Role.DESK, "paper", number, "--take", str(paper), "--to", str(out)).exit_code == 2
+    denied = say(Role.DIRECTOR, "deny", number, "--reason", "too-wide", "--words", "all of the day")
+    assert "denied" in denied.output
+    assert settings.data_dir.exists()
+
+
+def test_what_can_t_be_is_said_in_one_sentence(say: Any) -> None:  # noqa: ANN401 - a function of words
+    for words, sentence in (
+        (("show", "2026-0099"), "There is no such request"),
+        (("act", "2026-0099", "dance", "--words", "x"), "There is no such request"),
+        (("paper", "2026-0099"), "--add FILE"),
+        (("enter", *ASKED, "--to", "2026-03-14T07:00-07:00"), "--from lies before --to"),
+        (("enter", *ASKED, "--court", ""), "which court"),
+    ):
+        answer = say(Role.DESK, *words)
+        assert (answer.exit_code, sentence in answer.output) == (2, True), answer.output
+
+
+def test_without_a_sign_in_nothing_of_requests_is_told(settings: Settings) -> None:
+    answer = CliRunner().invoke(app, ["--data", str(settings.data_dir), "request", "list"])
+    assert (answer.exit_code, "vms login" in answer.output) == (2, True)

@@ -1,0 +1,362 @@
+"""`vms request …`: take a request for footage down, see where it stands, and act on it, each act by the person of vms login."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from sqlalchemy.orm import Session
+
+from vms.cli.context import Cli, allowed
+from vms.cli.moments import moment_of
+from vms.cli.options import AsJson
+from vms.cli.output import out, print_json, print_table, sentences
+from vms.config import Settings
+from vms.domain.export_scope import CameraSpan, Delivery, Terms
+from vms.domain.ids import RequestId
+from vms.domain.instruments import FormAnswer, FormLine, Instrument
+from vms.domain.outcome import Refused
+from vms.domain.people import Person
+from vms.domain.request import DenyReason, ExportRequest, RequestAct, Requester
+from vms.domain.timespan import datetime_of_ms, ms_of
+from vms.errors import InvalidInput, NotFound
+from vms.services import approvals, request_acts, request_papers, requests
+from vms.services.cameras import camera_of_any_time
+from vms.services.district import zone_of_district
+from vms.services.people import last_day
+from vms.services.request_documents import request_document, standing_document
+from vms.services.request_letters import letter_of
+from vms.services.requests import NewRequest, RequestStanding
+
+RequestNamed = Annotated[str, typer.Argument(metavar="REQUEST", help="Its number, 2026-0014; vms request list shows them.")]
+Words = Annotated[str, typer.Option(help="What is to be said, in your words.")]
+CamerasNamed = Annotated[list[str], typer.Option(help="Name or id of a camera, also of a removed one; repeat for several.")]
+Start = Annotated[str, typer.Option("--from", help="From when on, 2026-11-25T18:00-08:00.")]
+End = Annotated[str, typer.Option("--to", help="Until when.")]
+Done = TypeVar("Done")
+
+app = typer.Typer(help="Requests for footage: who asked, what for, and the Director's decision.", no_args_is_help=True)
+
+
+@app.command("enter")
+def enter(
+    context: typer.Context,
+    instrument: Annotated[Instrument, typer.Option(help="By which paper, or without one, somebody asks.")],
+    name: Annotated[str, typer.Option(help="Who asks.")],
+    purpose: Annotated[str, typer.Option(help="What it is needed for.")],
+    camera: CamerasNamed,
+    start: Start,
+    end: End,
+    local_time: Annotated[str, typer.Option(help="The time as it was given, in words.")],
+    agency: Annotated[str, typer.Option(help="Of which agency or firm.")] = "",
+    badge: Annotated[str, typer.Option(help="Badge or other number.")] = "",
+    contact: Annotated[str, typer.Option(help="How they are reached.")] = "",
+    verified: Annotated[str, typer.Option(help="How it was made sure who asks, and by whom.")] = "",
+    court: Annotated[str, typer.Option(help="Which court the paper comes from.")] = "",
+    docket: Annotated[str, typer.Option(help="Its number there.")] = "",
+    served: Annotated[str, typer.Option(help="The day on which it was served, 2026-11-24.")] = "",
+    answer_by: Annotated[str, typer.Option(help="The last day that the paper names, 2026-12-01.")] = "",
+    report: Annotated[str, typer.Option(help="The number of the police report or incident.")] = "",
+    necessity: Annotated[str, typer.Option(help="Why so much is needed, for more than two camera hours or four cameras.")] = "",
+    delivery: Annotated[Delivery, typer.Option(help="How it is to be handed over.")] = Delivery.BY_HAND,
+    as_json: AsJson = False,
+) -> None:
+    """Take a request down: what it asks for is kept from now on, and the Director decides."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        person = cli.person(settings)
+        with cli.writing(settings) as session:
+            new = NewRequest(
+                instrument=instrument,
+                requester=Requester(name, agency, badge, contact),
+                purpose=purpose,
+                footage=_footage(session, person, camera, start, end),
+                local_time=local_time,
+                verified=verified,
+                court=court,
+                docket=docket,
+                served_on=served,
+                answer_by=last_day(answer_by, zone_of_district(session)),
+                report_number=report,
+                necessity=necessity,
+                delivery=delivery,
+            )
+            answer = requests.enter(session, settings, person, new, at=cli.clock.now())
+        request = allowed(answer)
+    if as_json:
+        print_json(request_document(request, cli.clock.now()))
+        return
+    out.print(
+        f"Request {request.number}. What it asks for is kept while it is open. It is to be answered by {request.due_at:%Y-%m-%d %H:%M} UTC."
+    )
+
+
+@app.command("list")
+def list_(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the requests that you entered, or may read, the newest first."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        person = cli.person(settings)
+        with cli.reading(settings) as session:
+            found = allowed(requests.list_requests(session, person))
+    at = cli.clock.now()
+    if as_json:
+        print_json({"requests": [request_document(one, at) for one in found]})
+        return
+    rows = [(one.number, one.instrument.value, one.requester.name, one.state_at(at).value, _due(one, cli)) for one in found]
+    print_table(("Number", "Instrument", "Who asks", "State", "Due"), rows, empty="No requests. Enter one: vms request enter")
+
+
+@app.command("show")
+def show(context: typer.Context, request: RequestNamed, as_json: AsJson = False) -> None:
+    """Show a request: what it asks for, its history, its papers, and what keeps it from being approved."""
+    cli: Cli = context.obj
+    with sentences():
+        standing = _standing(cli, request)
+    at = cli.clock.now()
+    if as_json:
+        print_json(standing_document(standing, at))
+        return
+    one = standing.request
+    out.print(
+        f"Request {one.number}, {one.instrument.value}: {one.state_at(at).value}. Asked by {one.requester.name}, {one.requester.agency}."
+    )
+    out.print(f"Digest of what it asks for: {one.sha256}")
+    for span in one.scope.footage:
+        name = standing.names.get(span.camera_id, str(span.camera_id))
+        out.print(f"  {name}: {datetime_of_ms(span.start_ms):%Y-%m-%d %H:%M:%S} to {datetime_of_ms(span.end_ms):%Y-%m-%d %H:%M:%S} UTC")
+    for sentence in standing.faults:
+        out.print(f"Before an approval: {sentence}")
+    rows = [(f"{event.at:%Y-%m-%d %H:%M}", event.act.value, event.state.value, event.by_name, event.words) for event in standing.history]
+    print_table(("When, UTC", "Act", "Then", "By", "Words"), rows, empty="")
+    for paper in standing.papers:
+        out.print(f"Paper {paper.id}: {paper.name}, SHA-256 {paper.sha256}")
+
+
+@app.command("act")
+def act(
+    context: typer.Context,
+    request: RequestNamed,
+    what: Annotated[str, typer.Argument(metavar="ACT", help=f"One of: {', '.join(sorted(request_acts.WORDED))}.")],
+    words: Words,
+    as_json: AsJson = False,
+) -> None:
+    """Ask back, answer, say who asks, that the Board or counsel was asked; contest, reopen, withdraw, take back, close."""
+
+    def carry_out(session: Session, _settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
+        if what not in set(request_acts.WORDED):
+            raise InvalidInput(f"‘{what}’ is no act of those: {', '.join(sorted(request_acts.WORDED))}.")
+        return request_acts.act_on(session, person, number, RequestAct(what), words, at=context.obj.clock.now())
+
+    _print(context, _do(context, request, carry_out), as_json=as_json)
+
+
+@app.command("check")
+def check(
+    context: typer.Context,
+    request: RequestNamed,
+    line: Annotated[list[FormLine], typer.Option(help="A line of the form check; repeat for several.")],
+    answer: Annotated[FormAnswer, typer.Option(help="To each of them.")],
+    words: Words = "",
+    as_json: AsJson = False,
+) -> None:
+    """Answer lines of the form check of a paper."""
+
+    def carry_out(session: Session, _settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
+        return request_acts.check_form(session, person, number, dict.fromkeys(line, answer), words, at=context.obj.clock.now())
+
+    _print(context, _do(context, request, carry_out), as_json=as_json)
+
+
+@app.command("paper")
+def paper(
+    context: typer.Context,
+    request: RequestNamed,
+    add: Annotated[Path | None, typer.Option(help="A scan to be kept with it, encrypted.")] = None,
+    take: Annotated[int | None, typer.Option(help="Number of a scan to take out.")] = None,
+    to: Annotated[Path | None, typer.Option(help="The new file to take it out into.")] = None,
+) -> None:
+    """Keep the scan of a paper with a request, or take one out into a file; it is never opened here."""
+    cli: Cli = context.obj
+    with sentences():
+        if (add is None) is (take is None) or (take is not None and to is None):
+            raise InvalidInput("Say which: --add FILE, or --take NUMBER --to FILE.")
+        if add is not None:
+            content = _content(add)
+            kept = _do(
+                context,
+                request,
+                lambda session, settings, person, number: request_papers.add_paper(
+                    session, settings, person, number, add.name, content, at=cli.clock.now()
+                ),
+            )
+            out.print(f"Paper {kept.id}: {kept.name}, SHA-256 {kept.sha256}")
+        elif take is not None and to is not None:
+            told, content = _do(
+                context,
+                request,
+                lambda session, settings, person, number: request_papers.read_paper(
+                    session, settings, person, number, take, at=cli.clock.now()
+                ),
+            )
+            _write_new(to, content)
+            out.print(f"{told.name} is in {to}, SHA-256 {told.sha256}")
+
+
+@app.command("advise")
+def advise(context: typer.Context, request: RequestNamed, words: Words = "", as_json: AsJson = False) -> None:
+    """Write down what counsel advises, or read it: privileged, and in no log."""
+    cli: Cli = context.obj
+    if words:
+        _print(
+            context,
+            _do(
+                context,
+                request,
+                lambda session, settings, person, number: request_papers.advise(
+                    session, settings, person, number, words, at=cli.clock.now()
+                ),
+            ),
+            as_json=as_json,
+        )
+        return
+    found = _do(
+        context,
+        request,
+        lambda session, settings, person, number: request_papers.read_advice(session, settings, person, number, at=cli.clock.now()),
+    )
+    if as_json:
+        print_json({"advice": [{"words": one.words, "by": one.by_name, "at": one.at} for one in found]})
+        return
+    for one in found:
+        out.print(f"{one.at:%Y-%m-%d %H:%M} UTC, {one.by_name}: {one.words}")
+
+
+@app.command("approve")
+def approve(
+    context: typer.Context,
+    request: RequestNamed,
+    sha256: Annotated[str, typer.Option(help="Digest of what you looked at; vms request show prints it.")],
+    words: Words = "",
+    as_json: AsJson = False,
+) -> None:
+    """Agree that footage leaves, exactly as the scope of this digest says; needs a vms login of the last five minutes."""
+
+    def carry_out(session: Session, settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
+        return approvals.approve(session, settings, person, number, sha256, words, at=context.obj.clock.now())
+
+    with sentences():
+        context.obj.proved_person(context.obj.settings())
+    _print(context, _do(context, request, carry_out), as_json=as_json)
+
+
+@app.command("deny")
+def deny(
+    context: typer.Context,
+    request: RequestNamed,
+    reason: Annotated[DenyReason, typer.Option(help="Why, for the counts and the letter.")],
+    words: Words,
+    as_json: AsJson = False,
+) -> None:
+    """Refuse a request; vms request letter prints the answer, and what it asks for is kept for 30 days more."""
+
+    def carry_out(session: Session, _settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
+        return request_acts.deny(session, person, number, reason, words, at=context.obj.clock.now())
+
+    _print(context, _do(context, request, carry_out), as_json=as_json)
+
+
+@app.command("narrow")
+def narrow(
+    context: typer.Context,
+    request: RequestNamed,
+    camera: CamerasNamed,
+    start: Start,
+    end: End,
+    words: Words,
+    redact: Annotated[str, typer.Option(help="Who or what is to be made unrecognisable.")] = "",
+    conditions: Annotated[str, typer.Option(help="What the recipient is held to.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Let a request ask for less: fewer cameras, less time, other terms. An approval of more counts no longer."""
+
+    def carry_out(session: Session, _settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
+        found = requests.request_called(session, person, str(number))
+        if isinstance(found, Refused):
+            return found
+        terms = Terms(found.scope.terms.recipient, found.scope.terms.delivery, redact, conditions)
+        spans = _footage(session, person, camera, start, end)
+        return approvals.narrow(session, person, number, spans, terms, words, at=context.obj.clock.now())
+
+    _print(context, _do(context, request, carry_out), as_json=as_json)
+
+
+@app.command("letter")
+def letter(context: typer.Context, request: RequestNamed) -> None:
+    """Print the letter that fits how a request stands: a receipt, a question, what to bring, a refusal, an approval."""
+    with sentences():
+        found = letter_of(_standing(context.obj, request))
+    out.print(found.title)
+    for paragraph in found.paragraphs:
+        out.print()
+        out.print(paragraph)
+
+
+def _do(context: typer.Context, text: str, act: Callable[[Session, Settings, Person, RequestId], Done | Refused]) -> Done:
+    """Do `act` to the request of that number, as the person of vms login."""
+    cli: Cli = context.obj
+    with sentences():
+        settings = cli.settings()
+        person = cli.person(settings)
+        with cli.writing(settings) as session:
+            found = requests.request_called(session, person, text)
+            answer = found if isinstance(found, Refused) else act(session, settings, person, found.id)
+        return allowed(answer)
+
+
+def _standing(cli: Cli, text: str) -> RequestStanding:
+    settings = cli.settings()
+    person = cli.person(settings)
+    with cli.reading(settings) as session:
+        found = requests.request_called(session, person, text)
+        return allowed(found if isinstance(found, Refused) else requests.request_for(session, settings, person, found.id))
+
+
+def _print(context: typer.Context, request: ExportRequest, *, as_json: bool) -> None:
+    at = context.obj.clock.now()
+    if as_json:
+        print_json(request_document(request, at))
+        return
+    out.print(f"Request {request.number}: {request.state_at(at).value}. Digest of what it asks for: {request.sha256}")
+
+
+def _footage(session: Session, person: Person, cameras: list[str], start: str, end: str) -> tuple[CameraSpan, ...]:
+    first, last = moment_of(start), moment_of(end)
+    if first >= last:
+        raise InvalidInput("--from lies before --to.")
+    found = (camera_of_any_time(session, person, text).camera.id for text in cameras)
+    return tuple(CameraSpan(camera, ms_of(first), ms_of(last)) for camera in found)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(request_papers.MAX_PAPER_BYTES + 1)
+    except OSError as err:
+        raise NotFound(f"{path} can't be read ({err.strerror}). Name the file with the scan.") from err
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+    except OSError as err:
+        raise InvalidInput(f"{path} can't be written ({err.strerror}). Name a file that is not there yet.") from err
+
+
+def _due(request: ExportRequest, cli: Cli) -> str:
+    return f"{request.due_at:%Y-%m-%d}" + (" (was due)" if request.is_overdue(cli.clock.now()) else "")

@@ -1,0 +1,227 @@
+"""What people enter about a request for footage, on a form or as JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from vms.domain.export_scope import CameraSpan, Delivery, ExportScope, Terms
+from vms.domain.ids import CameraId
+from vms.domain.instruments import FormAnswer, FormLine, Instrument
+from vms.domain.request import DenyReason, RequestAct, Requester
+from vms.domain.timespan import ms_of
+from vms.errors import InvalidInput
+from vms.services.people import last_day
+from vms.services.request_acts import WORDED
+from vms.services.requests import NewRequest
+from web.hold_entries import Ids, Text
+from web.local_time import first_moment, last_moment, reading_of
+
+
+class RequestEntries(BaseModel):
+    """What the form and JSON have in common."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    instrument: Text = ""
+    name: Text = ""
+    agency: Text = ""
+    badge: Text = ""
+    contact: Text = ""
+    verified: Text = ""
+    court: Text = ""
+    docket: Text = ""
+    served: Text = ""
+    answer_by: Text = ""
+    report_number: Text = ""
+    purpose: Text = ""
+    necessity: Text = ""
+    local_time: Text = ""
+    delivery: Text = Delivery.BY_HAND.value
+    camera: Ids = []
+
+    def _new(self, zone: str, start: datetime, end: datetime) -> NewRequest:
+        if self.instrument not in set(Instrument):
+            raise InvalidInput("Choose by which paper, or without one, somebody asks.")
+        return NewRequest(
+            instrument=Instrument(self.instrument),
+            requester=Requester(self.name, self.agency, self.badge, self.contact),
+            purpose=self.purpose,
+            footage=spans(self.camera, start, end),
+            local_time=self.local_time,
+            verified=self.verified,
+            court=self.court,
+            docket=self.docket,
+            served_on=self.served,
+            answer_by=last_day(self.answer_by, zone),
+            report_number=self.report_number,
+            necessity=self.necessity,
+            delivery=delivery_of(self.delivery),
+        )
+
+
+class RequestForm(RequestEntries):
+    """The form's fields as they were typed; times are clock readings of the district, of the doubled hour all of it."""
+
+    start: Text = ""
+    end: Text = ""
+
+    def new_request(self, zone: str) -> NewRequest:
+        return self._new(zone, *span_between(self.start, self.end, zone))
+
+
+class RequestOrder(RequestEntries):
+    """A request as JSON; its moments have an offset."""
+
+    start: AwareDatetime
+    end: AwareDatetime
+
+    def new_request(self, zone: str) -> NewRequest:
+        return self._new(zone, self.start, self.end)
+
+
+class ScopeEntries(BaseModel):
+    """What a request is to ask for from now on."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    act: Text = ""
+    """`narrow`, or `scope` where whoever asks said that it is something else."""
+    recipient: Text = ""
+    delivery: Text = Delivery.BY_HAND.value
+    redact: Text = ""
+    conditions: Text = ""
+    local_time: Text = ""
+    words: Text = ""
+    camera: Ids = []
+
+    @property
+    def narrows(self) -> bool:
+        if self.act not in (RequestAct.NARROW, RequestAct.SCOPE):
+            raise InvalidInput("Say whether it is less, by your decision (narrow), or something else, as whoever asks said (scope).")
+        return self.act == RequestAct.NARROW
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(self.recipient, delivery_of(self.delivery), self.redact, self.conditions)
+
+    def _scope(self, start: datetime, end: datetime) -> ExportScope:
+        """Return what is said, to be checked and put in order by the service."""
+        return ExportScope(spans(self.camera, start, end), self.local_time, self.terms)
+
+
+class ScopeForm(ScopeEntries):
+    start: Text = ""
+    end: Text = ""
+
+    @classmethod
+    def of(cls, scope: ExportScope, start: datetime, end: datetime, zone: str) -> ScopeForm:
+        """Return the form filled with what is asked for now."""
+        return cls(
+            recipient=scope.terms.recipient,
+            delivery=scope.terms.delivery.value,
+            redact=scope.terms.redact,
+            conditions=scope.terms.conditions,
+            local_time=scope.local_time,
+            camera=sorted(scope.cameras),
+            start=reading_of(start, zone),
+            end=reading_of(end, zone),
+        )
+
+    def scope(self, zone: str) -> ExportScope:
+        return self._scope(*span_between(self.start, self.end, zone))
+
+
+class ScopeOrder(ScopeEntries):
+    start: AwareDatetime
+    end: AwareDatetime
+
+    def scope(self, _zone: str) -> ExportScope:
+        return self._scope(self.start, self.end)
+
+
+class ActEntries(BaseModel):
+    """An act that is done by saying something."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    act: Text = ""
+    words: Text = ""
+
+    @property
+    def request_act(self) -> RequestAct:
+        if self.act not in set(WORDED):
+            raise InvalidInput("Choose what is done.")
+        return RequestAct(self.act)
+
+
+class CheckEntries(BaseModel):
+    """Answers to lines of the form check; an empty one leaves the line as it is."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    court: Text = ""
+    good_cause: Text = ""
+    signature: Text = ""
+    names_district: Text = ""
+    scope: Text = ""
+    date: Text = ""
+    in_force: Text = ""
+    service: Text = ""
+    words: Text = ""
+
+    @property
+    def answers(self) -> dict[FormLine, FormAnswer]:
+        told = {line: str(getattr(self, line.value.replace("-", "_"))) for line in FormLine}
+        if not set(told.values()) <= {"", *FormAnswer}:
+            raise InvalidInput("Each line is answered with yes, no or not-needed.")
+        return {line: FormAnswer(answer) for line, answer in told.items() if answer}
+
+
+class ApproveEntries(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    sha256: Text = ""
+    """Of what was looked at."""
+    words: Text = ""
+
+
+class DenyEntries(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    reason: Text = ""
+    words: Text = ""
+
+    @property
+    def deny_reason(self) -> DenyReason:
+        if self.reason not in set(DenyReason):
+            raise InvalidInput("Choose the reason for the refusal.")
+        return DenyReason(self.reason)
+
+
+class AdviceEntries(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    words: Text = ""
+
+
+def delivery_of(text: str) -> Delivery:
+    if text not in set(Delivery):
+        raise InvalidInput("Choose how it is handed over.")
+    return Delivery(text)
+
+
+def spans(cameras: list[int], start: datetime, end: datetime) -> tuple[CameraSpan, ...]:
+    """Return every camera from `start` to `end`; InvalidInput when that is no span."""
+    first, last = ms_of(start), ms_of(end)
+    if not 0 <= first < last:
+        raise InvalidInput("The time that is asked for ends after it starts.")
+    return tuple(CameraSpan(CameraId(camera), first, last) for camera in cameras)
+
+
+def span_between(start: str, end: str, zone: str) -> tuple[datetime, datetime]:
+    """Return the time between two clock readings, of the autumn's doubled hour all; InvalidInput without both."""
+    if not (start.strip() and end.strip()):
+        raise InvalidInput("Give the day and time from when, and until when, footage is asked for.")
+    return first_moment(start, zone), last_moment(end, zone)

@@ -1,0 +1,182 @@
+"""Requests as pages show them: in words, with what the reader may do to each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import TypedDict
+
+from sqlalchemy.orm import Session
+
+from vms.domain.export_scope import Delivery
+from vms.domain.instruments import QUESTIONS, Counsel
+from vms.domain.people import Permission, Person
+from vms.domain.request import APPROVED_STATES, EDGES, UNDECIDED, DenyReason, ExportRequest, RequestAct, RequestState, form_answers
+from vms.domain.timespan import datetime_of_ms
+from vms.services.cameras import Removed, list_cameras
+from vms.services.request_acts import WORDED, may_act
+from vms.services.request_steps import rule_of
+from vms.services.requests import RequestStanding
+from web.words import DELIVERIES, DENY_REASONS, FORM_ANSWERS, INSTRUMENTS, REQUEST_ACTS, REQUEST_STATES
+
+
+class RequestRow(TypedDict):
+    id: int
+    number: str
+    instrument: str
+    requester: str
+    state: RequestState
+    state_words: str
+    due_at: datetime
+    overdue: bool
+    waits: bool
+    """It waits for a decision."""
+
+
+class Span(TypedDict):
+    camera: str
+    start: datetime
+    end: datetime
+
+
+class Event(TypedDict):
+    at: datetime
+    by: str
+    act: str
+    state: str
+    words: str
+
+
+class Line(TypedDict):
+    """One line of the form check."""
+
+    name: str
+    question: str
+    answer: str
+    answer_words: str
+
+
+class Act(TypedDict):
+    act: str
+    label: str
+    asks: str
+
+
+class RequestPage(TypedDict):
+    """One request as its page and its letter draw it."""
+
+    row: RequestRow
+    request: ExportRequest
+    spans: list[Span]
+    minutes: int
+    delivery: str
+    expires_at: datetime | None
+    lines: list[Line]
+    history: list[Event]
+    standing: RequestStanding
+    acts: list[Act]
+    exemption: bool
+    counsel_first: bool
+    may_decide: bool
+    may_approve: bool
+    """The reader decides, did not enter it, and nothing keeps it from being approved."""
+    entered_it: bool
+    may_check: bool
+    may_deny: bool
+    may_narrow: bool
+    may_change: bool
+    may_advise: bool
+    may_add: bool
+
+
+def request_row(request: ExportRequest, at: datetime) -> RequestRow:
+    state, asks = request.state_at(at), request.requester
+    return RequestRow(
+        id=request.id,
+        number=request.number,
+        instrument=INSTRUMENTS[request.instrument],
+        requester=f"{asks.name}, {asks.agency}" if asks.agency else asks.name,
+        state=state,
+        state_words=REQUEST_STATES[state],
+        due_at=request.due_at,
+        overdue=request.is_overdue(at),
+        waits=state in UNDECIDED,
+    )
+
+
+def request_page(standing: RequestStanding, person: Person, at: datetime) -> RequestPage:
+    """Return what a page of this request shows to `person`."""
+    request, rule = standing.request, rule_of(standing.request)
+    row = request_row(request, at)
+    state, decides, mine = row["state"], person.may(Permission.REQUEST_DECIDE), request.entered_by == person.label
+    terms, changes = request.scope.terms, state in UNDECIDED | APPROVED_STATES
+    reviewed = RequestState.UNDER_REVIEW if state is RequestState.SUBMITTED else state
+    return RequestPage(
+        row=row,
+        request=request,
+        spans=[
+            Span(camera=standing.names.get(one.camera_id, ""), start=datetime_of_ms(one.start_ms), end=datetime_of_ms(one.end_ms))
+            for one in request.scope.footage
+        ],
+        minutes=request.scope.camera_minutes,
+        delivery=DELIVERIES[terms.delivery],
+        expires_at=None if terms.expires_ms is None else datetime_of_ms(terms.expires_ms),
+        lines=_lines(standing),
+        history=[_event(standing, number) for number in range(len(standing.history))],
+        standing=standing,
+        acts=[Act(act=act.value, label=REQUEST_ACTS[act], asks=WORDED[act].asks) for act in WORDED if may_act(person, request, act)],
+        exemption=rule.cites_exemption,
+        counsel_first=rule.counsel is Counsel.FIRST,
+        may_decide=decides,
+        may_approve=decides and not mine and not standing.faults and RequestState.APPROVED in EDGES[reviewed],
+        entered_it=mine,
+        may_check=decides and bool(rule.form) and changes,
+        may_deny=decides and RequestState.DENIED in EDGES[reviewed],
+        may_narrow=decides and changes,
+        may_change=(decides or mine) and changes,
+        may_advise=person.may(Permission.REQUEST_ADVISE),
+        may_add=changes,
+    )
+
+
+def offered_cameras(session: Session, person: Person) -> list[tuple[str, list[tuple[int, str]]]]:
+    """Return the cameras that a request of this person may be about, by branch: removed ones too, their footage may still be there."""
+    known = list_cameras(session, person, Permission.REQUEST_ENTER, removed=Removed.INCLUDED)
+    by_branch = groupby(known, key=lambda one: one.branch.name)
+    return [(branch, [(one.camera.id, one.camera.name) for one in cameras]) for branch, cameras in by_branch]
+
+
+def instrument_choices() -> Sequence[tuple[str, str]]:
+    return [(one.value, label) for one, label in INSTRUMENTS.items()]
+
+
+def delivery_choices() -> Sequence[tuple[str, str]]:
+    return [(one.value, DELIVERIES[one]) for one in Delivery]
+
+
+def deny_choices() -> Sequence[tuple[str, str]]:
+    return [(one.value, DENY_REASONS[one]) for one in DenyReason]
+
+
+def _lines(standing: RequestStanding) -> list[Line]:
+    answers = form_answers(standing.history)
+    return [
+        Line(
+            name=line.value.replace("-", "_"),
+            question=QUESTIONS[line],
+            answer=answers[line].value if line in answers else "",
+            answer_words=FORM_ANSWERS[answers[line]] if line in answers else "Not answered",
+        )
+        for line in rule_of(standing.request).form
+    ]
+
+
+def _event(standing: RequestStanding, number: int) -> Event:
+    event = standing.history[number]
+    words = event.words
+    if event.act is RequestAct.ADVICE:
+        words = "Privileged"
+    elif event.line is not None and event.answer is not None:
+        words = f"{QUESTIONS[event.line]} {FORM_ANSWERS[event.answer]}{f': {event.words}' if event.words else ''}"
+    return Event(at=event.at, by=event.by_name, act=REQUEST_ACTS[event.act], state=REQUEST_STATES[event.state], words=words)

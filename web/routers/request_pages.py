@@ -1,0 +1,285 @@
+"""Requests for footage: the register, entering one, one with all that is done to it, its letter; complete without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Request, UploadFile
+from sqlalchemy.orm import Session
+from starlette.responses import RedirectResponse, Response
+
+from vms.domain.ids import RequestId
+from vms.domain.outcome import Refused
+from vms.domain.people import Permission, Person
+from vms.domain.request import FREE_CAMERAS, FREE_MINUTES, MAX_LINE_CHARS, MAX_WORDS_CHARS, ExportRequest, Paper, RequestAct
+from vms.domain.timespan import datetime_of_ms
+from vms.errors import Conflict, InvalidInput
+from vms.services import approvals, request_acts, request_papers, requests
+from vms.services.district import zone_of_district
+from vms.services.request_letters import letter_of
+from web.deps import Rx, Site, TheSite, Tx
+from web.errors import FAILURES, refusal
+from web.numbers import PathId
+from web.permissions import RequestAdviser, RequestApprover, RequestDecider, RequestEnterer
+from web.request_entries import ActEntries, AdviceEntries, ApproveEntries, CheckEntries, DenyEntries, RequestForm, ScopeForm
+from web.request_rows import delivery_choices, deny_choices, instrument_choices, offered_cameras, request_page, request_row
+from web.routers.requests import MOST_OF_A_SCAN
+from web.views import shell
+
+router = APIRouter(prefix="/requests")
+MOST = {"line": MAX_LINE_CHARS, "words": MAX_WORDS_CHARS, "minutes": FREE_MINUTES, "cameras": FREE_CAMERAS}
+NOTICES = {
+    "entered": "Taken down. What it asks for is kept from now on, and the Director decides. Hand out the letter as a receipt.",
+    "done": "Done, and in its history.",
+    "paper": "Kept, encrypted. Its SHA-256 stands below.",
+    "approved": "Approved, exactly as it stands here. Any change voids that.",
+    "denied": "Refused. The letter says so; what it asks for is kept for 30 days more.",
+    "changed": "Changed. An approval of what it was counts no more.",
+}
+
+
+@router.get("")
+def requests_page(person: RequestEnterer, site: TheSite, rx: Rx, request: Request) -> Response:
+    found = requests.list_requests(rx, person)
+    if isinstance(found, Refused):
+        return refusal(request, found, person=person)
+    context = shell(site, person, path=request.url.path) | {
+        "requests": [request_row(one, site.clock.now()) for one in found],
+        "register": person.may(Permission.REQUEST_READ),
+        "full": len(found) == requests.LIST_LIMIT,
+    }
+    return site.pages.render("requests.html", context, person=person)
+
+
+@router.get("/new")
+def new_request_page(person: RequestEnterer, site: TheSite, rx: Rx, request: Request) -> Response:
+    return _form(site, shell(site, person, path=request.url.path), rx, person, RequestForm())
+
+
+@router.post("/new")
+def enter(person: RequestEnterer, site: TheSite, tx: Tx, request: Request, form: Annotated[RequestForm, Form()]) -> Response:
+    around = shell(site, person, path=request.url.path)  # first, because it asks the recorder
+    try:
+        answer = requests.enter(tx, site.settings, person, form.new_request(zone_of_district(tx)), at=site.clock.now())
+    except InvalidInput as err:
+        return _form(site, around, tx, person, form, error=str(err))
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else _back_to(answer.id, "entered")
+
+
+@router.get("/{number}")
+def request_status_page(number: PathId, person: RequestEnterer, site: TheSite, rx: Rx, request: Request, done: str = "") -> Response:
+    return _page(site, shell(site, person, path=request.url.path), rx, person, request, RequestId(number), notice=NOTICES.get(done))
+
+
+@router.get("/{number}/letter")
+def letter_page(number: PathId, person: RequestEnterer, site: TheSite, rx: Rx, request: Request) -> Response:
+    """Show what whoever asked is told as a sheet of paper."""
+    standing = requests.request_for(rx, site.settings, person, RequestId(number))
+    if isinstance(standing, Refused):
+        return refusal(request, standing, person=person)
+    context = shell(site, person, path=request.url.path) | {"request": standing.request, "letter": letter_of(standing)}
+    return site.pages.render("request_letter.html", context, person=person)
+
+
+@router.post("/{number}/acts")
+def act(number: PathId, person: RequestEnterer, site: TheSite, tx: Tx, request: Request, form: Annotated[ActEntries, Form()]) -> Response:
+    def carry_out() -> ExportRequest | Refused:
+        return request_acts.act_on(tx, person, RequestId(number), form.request_act, form.words, at=site.clock.now())
+
+    return _done(site, tx, person, request, number, carry_out, notice="done")
+
+
+@router.post("/{number}/form")
+def check_form(
+    number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request, form: Annotated[CheckEntries, Form()]
+) -> Response:
+    def carry_out() -> ExportRequest | Refused:
+        return request_acts.check_form(tx, person, RequestId(number), form.answers, form.words, at=site.clock.now())
+
+    return _done(site, tx, person, request, number, carry_out, notice="done")
+
+
+@router.get("/{number}/scope")
+def scope_page(number: PathId, person: RequestEnterer, site: TheSite, rx: Rx, request: Request) -> Response:
+    return _scope_form(site, shell(site, person, path=request.url.path), rx, person, request, RequestId(number))
+
+
+@router.post("/{number}/scope")
+def change_scope(
+    number: PathId, person: RequestEnterer, site: TheSite, tx: Tx, request: Request, form: Annotated[ScopeForm, Form()]
+) -> Response:
+    around, at = shell(site, person, path=request.url.path), site.clock.now()
+    try:
+        with tx.begin_nested():
+            scope = form.scope(zone_of_district(tx))
+            if form.narrows:
+                answer = approvals.narrow(tx, person, RequestId(number), scope.footage, scope.terms, form.words, at=at)
+            else:
+                answer = approvals.change_scope(tx, person, RequestId(number), scope, form.words, at=at)
+    except (InvalidInput, Conflict) as err:
+        return _scope_form(site, around, tx, person, request, RequestId(number), form=form, error=str(err), status=FAILURES[type(err)])
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else _back_to(answer.id, "changed")
+
+
+@router.post("/{number}/approve")
+def approve(
+    number: PathId, person: RequestApprover, site: TheSite, tx: Tx, request: Request, form: Annotated[ApproveEntries, Form()]
+) -> Response:
+    def carry_out() -> ExportRequest | Refused:
+        return approvals.approve(tx, site.settings, person, RequestId(number), form.sha256, form.words, at=site.clock.now())
+
+    return _done(site, tx, person, request, number, carry_out, notice="approved")
+
+
+@router.post("/{number}/deny")
+def deny(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request, form: Annotated[DenyEntries, Form()]) -> Response:
+    def carry_out() -> ExportRequest | Refused:
+        return request_acts.deny(tx, person, RequestId(number), form.deny_reason, form.words, at=site.clock.now())
+
+    return _done(site, tx, person, request, number, carry_out, notice="denied")
+
+
+@router.post("/{number}/papers", max_body_size=MOST_OF_A_SCAN)
+def add_paper(
+    number: PathId, person: RequestEnterer, site: TheSite, tx: Tx, request: Request, scan: Annotated[UploadFile, File()]
+) -> Response:
+    name, content = scan.filename or "", scan.file.read()
+
+    def carry_out() -> Paper | Refused:
+        return request_papers.add_paper(tx, site.settings, person, RequestId(number), name, content, at=site.clock.now())
+
+    return _done(site, tx, person, request, number, carry_out, notice="paper")
+
+
+@router.get("/{number}/papers/{paper}")
+def take_paper(number: PathId, paper: PathId, person: RequestEnterer, site: TheSite, tx: Tx, request: Request) -> Response:
+    """Hand a scan out as a file of no kind: no browser opens it, whatever it says to be."""
+    found = request_papers.read_paper(tx, site.settings, person, RequestId(number), paper, at=site.clock.now())
+    if isinstance(found, Refused):
+        return refusal(request, found, person=person)
+    told, content = found
+    headers = {"content-disposition": f'attachment; filename="paper-{told.id}.bin"'}
+    return Response(content, media_type="application/octet-stream", headers=headers)
+
+
+@router.get("/{number}/advice")
+def advice_page(number: PathId, person: RequestAdviser, site: TheSite, tx: Tx, request: Request) -> Response:
+    return _advice(site, shell(site, person, path=request.url.path), tx, person, request, RequestId(number), form=AdviceEntries())
+
+
+@router.post("/{number}/advice")
+def advise(
+    number: PathId, person: RequestAdviser, site: TheSite, tx: Tx, request: Request, form: Annotated[AdviceEntries, Form()]
+) -> Response:
+    around = shell(site, person, path=request.url.path)
+    try:
+        answer = request_papers.advise(tx, site.settings, person, RequestId(number), form.words, at=site.clock.now())
+    except InvalidInput as err:
+        return _advice(site, around, tx, person, request, RequestId(number), form=form, error=str(err))
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else _back_to(answer.id, "done")
+
+
+def _done(
+    site: Site, tx: Session, person: Person, request: Request, number: int, carry_out: Callable[[], object], *, notice: str
+) -> Response:
+    """Do an act, and show the request again: with what it came to, or with what was wrong."""
+    around = shell(site, person, path=request.url.path)
+    try:
+        with tx.begin_nested():
+            answer = carry_out()
+    except (InvalidInput, Conflict) as err:
+        return _page(site, around, tx, person, request, RequestId(number), error=str(err), status=FAILURES[type(err)])
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else _back_to(RequestId(number), notice)
+
+
+def _back_to(number: RequestId, done: str) -> Response:
+    return RedirectResponse(f"/requests/{number}?done={done}", 303)
+
+
+def _page(
+    site: Site,
+    around: Mapping[str, object],
+    session: Session,
+    person: Person,
+    request: Request,
+    number: RequestId,
+    *,
+    notice: str | None = None,
+    error: str | None = None,
+    status: int = 200,
+) -> Response:
+    standing = requests.request_for(session, site.settings, person, number)
+    if isinstance(standing, Refused):
+        return refusal(request, standing, person=person)
+    page = request_page(standing, person, site.clock.now())
+    context = {**around, "page": page, "reasons": deny_choices(), "most": MOST, "notice": notice, "error": error}
+    return site.pages.render("request.html", context, person=person, status=status)
+
+
+def _form(
+    site: Site, around: Mapping[str, object], session: Session, person: Person, form: RequestForm, *, error: str | None = None
+) -> Response:
+    context = {
+        **around,
+        "form": form,
+        "instruments": instrument_choices(),
+        "deliveries": delivery_choices(),
+        "branches": offered_cameras(session, person),
+        "most": MOST,
+        "error": error,
+    }
+    return site.pages.render("request_form.html", context, person=person, status=FAILURES[InvalidInput] if error else 200)
+
+
+def _scope_form(
+    site: Site,
+    around: Mapping[str, object],
+    session: Session,
+    person: Person,
+    request: Request,
+    number: RequestId,
+    *,
+    form: ScopeForm | None = None,
+    error: str | None = None,
+    status: int = 200,
+) -> Response:
+    standing = requests.request_for(session, site.settings, person, number)
+    if isinstance(standing, Refused):
+        return refusal(request, standing, person=person)
+    page, footage = request_page(standing, person, site.clock.now()), standing.request.scope.footage
+    first, last = min(one.start_ms for one in footage), max(one.end_ms for one in footage)
+    filled = form or ScopeForm.of(standing.request.scope, datetime_of_ms(first), datetime_of_ms(last), zone_of_district(session))
+    context = {
+        **around,
+        "page": page,
+        "form": filled,
+        "deliveries": delivery_choices(),
+        "branches": offered_cameras(session, person),
+        "acts": [act.value for act in (RequestAct.NARROW, RequestAct.SCOPE)],
+        "most": MOST,
+        "error": error,
+    }
+    return site.pages.render("request_scope.html", context, person=person, status=status)
+
+
+def _advice(
+    site: Site,
+    around: Mapping[str, object],
+    session: Session,
+    person: Person,
+    request: Request,
+    number: RequestId,
+    *,
+    form: AdviceEntries,
+    error: str | None = None,
+) -> Response:
+    found = request_papers.read_advice(session, site.settings, person, number, at=site.clock.now())
+    standing = requests.request_for(session, site.settings, person, number)
+    if isinstance(found, Refused):
+        return refusal(request, found, person=person)
+    if isinstance(standing, Refused):
+        return refusal(request, standing, person=person)
+    page = request_page(standing, person, site.clock.now())
+    context = {**around, "page": page, "advice": found, "form": form, "most": MOST, "error": error}
+    return site.pages.render("request_advice.html", context, person=person, status=FAILURES[InvalidInput] if error else 200)
