@@ -16,7 +16,7 @@ from vms.domain.access import Action
 from vms.domain.export_scope import CameraSpan, ExportScope, Terms, digest_of, text_of
 from vms.domain.ids import ApprovalId, RequestId, new_number
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import PERMISSIONS, Actor, Permission, Person, System, reach
+from vms.domain.people import PERMISSIONS, Actor, Permission, Person, System
 from vms.domain.request import (
     APPROVED_STATES,
     EDGES,
@@ -30,9 +30,9 @@ from vms.domain.request import (
 )
 from vms.errors import Conflict, InvalidInput
 from vms.services.access_log import name_of, refuse, together
-from vms.services.refusals import BEYOND, not_allowed
+from vms.services.refusals import not_allowed
 from vms.services.request_acts import begun
-from vms.services.request_steps import JOB, Step, locked, not_from, reviewed, rule_of, take, voided, with_scope
+from vms.services.request_steps import JOB, Step, beyond, locked, not_from, reviewed, rule_of, take, voided, with_scope
 from vms.services.requests import checked_scope, keep, keeping, standing_of, words_of
 from vms.store import requests
 
@@ -172,9 +172,8 @@ def _to_decide(session: Session, actor: Actor, number: RequestId, *, at: datetim
             "Who entered a request never approves it. Another Director does, or somebody to whom the Director lends the Delegate's role."
         )
         return refuse(session, actor, Action.EXPORT_APPROVE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
-    if not requests.are_within(session, reach(actor, Permission.REQUEST_DECIDE), request.scope.cameras):
-        return refuse(session, actor, Action.EXPORT_APPROVE, BEYOND, at=at)
-    return request
+    too_far = beyond(session, actor, request)
+    return request if too_far is None else refuse(session, actor, Action.EXPORT_APPROVE, too_far, at=at)
 
 
 def _drawn_up(actor: Person, request: ExportRequest, said: str, at: datetime) -> Approval:

@@ -21,7 +21,7 @@ from vms.domain.request import APPROVED_STATES, EDGES, UNDECIDED, DenyReason, Ex
 from vms.errors import InvalidInput
 from vms.services.access_log import refuse, together
 from vms.services.refusals import not_allowed
-from vms.services.request_steps import Step, locked, not_from, reviewed, rule_of, take, voided
+from vms.services.request_steps import Step, beyond, locked, not_from, reviewed, rule_of, take, voided
 from vms.services.requests import keep, keeping, words_of
 from vms.store import holds, requests
 
@@ -143,9 +143,12 @@ def begun(session: Session, actor: Actor, number: RequestId, *, at: datetime, by
     if not isinstance(actor, Person):
         return refuse(session, actor, Action.REQUEST_NOTE, not_allowed("act on a request", "a person, signed in"), at=at)
     request = locked(session, actor, number, at=at)
-    if isinstance(request, Refused) or _decides(actor) or (by_who_entered and request.entered_by == actor.label):
+    if isinstance(request, Refused) or (by_who_entered and request.entered_by == actor.label):
         return request
-    return refuse(session, actor, Action.REQUEST_NOTE, not_allowed("decide about a request", "the Director"), at=at)
+    if not _decides(actor):
+        return refuse(session, actor, Action.REQUEST_NOTE, not_allowed("decide about a request", "the Director"), at=at)
+    too_far = beyond(session, actor, request)
+    return request if too_far is None else refuse(session, actor, Action.REQUEST_NOTE, too_far, at=at)
 
 
 def _decides(actor: Actor) -> bool:

@@ -139,6 +139,13 @@ def not_from(request: ExportRequest, act: str) -> Refused:
     return Refused(Refusal.NOT_ALLOWED, f"Request {request.number} is {spoken(request.state)}: it can't be {act} now.")
 
 
+def beyond(session: Session, actor: Actor, request: ExportRequest) -> Refused | None:
+    """Refuse somebody who would decide about cameras that lie beyond where the deciding is theirs."""
+    if requests.are_within(session, reach(actor, Permission.REQUEST_DECIDE), request.scope.cameras):
+        return None
+    return Refused(Refusal.NOT_ALLOWED, "This request reaches further than your account. Ask the Director of the whole district.")
+
+
 def spoken(state: RequestState) -> str:
     return state.value.replace("_", " ")
 

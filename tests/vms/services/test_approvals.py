@@ -188,6 +188,8 @@ def test_a_delegate_approves_within_the_days_and_places_that_were_lent(central_s
         refused(approve(session, settings, supervisor, one.id, one.sha256, at=NOW))
         delegate = replace(supervisor, delegation=lent)
         assert "further than" in refused(approve(session, settings, delegate, both.id, both.sha256, at=NOW)).sentence
+        assert "further than" in refused(deny(session, delegate, both.id, DenyReason.OTHER, "x", at=NOW)).sentence
+        assert "further than" in refused(act_on(session, delegate, both.id, RequestAct.ASK, "x", at=NOW)).sentence
         approval = done(approve(session, settings, delegate, one.id, one.sha256, at=NOW)).approval
         assert approval is not None
         assert approval.delegation_id == 5
