@@ -6,6 +6,8 @@ Not a general MP4 reader: whatever our own writer would not have written is `Cor
 from __future__ import annotations
 
 import struct
+import sys
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -58,6 +60,24 @@ class ReadFragment:
         return sum(sample.duration for sample in self.samples)
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """One moof+mdat, its samples by columns: for who handles a great many and looks at none."""
+
+    tfdt: int
+    durations: array[int]
+    sizes: array[int]
+    flags: array[int]
+    compositions: array[int] | None
+    """None when no sample has one."""
+    payload: memoryview
+    head_bytes: int
+
+    @property
+    def duration(self) -> int:
+        return sum(self.durations)
+
+
 def iter_boxes(content: bytes | memoryview) -> Iterator[Box]:
     """Yield the boxes of one level; Corrupt when they do not fill `content` exactly."""
     view = memoryview(content)
@@ -85,16 +105,37 @@ def child(content: bytes | memoryview, *path: bytes) -> memoryview:
 
 def read_fragment(record: bytes | memoryview) -> ReadFragment:
     """Read one fragment as `fmp4.fragment_head` and the samples after it make it; Corrupt for anything else."""
-    boxes = list(iter_boxes(record))
-    if [box.kind for box in boxes] != [b"moof", b"mdat"]:
-        raise Corrupt("a fragment is one moof and one mdat")
-    moof, payload = boxes[0].payload, boxes[1].payload
-    head_bytes = len(moof) + 2 * _BOX.size
+    moof, payload, head_bytes = _moof_and_mdat(record)
     samples = _samples(child(moof, b"traf", b"trun"), head_bytes)
     if sum(sample.size for sample in samples) != len(payload):
         raise Corrupt("the samples do not fill their mdat")
     sequence = _u32(child(moof, b"mfhd"), 4)
     return ReadFragment(sequence, _tfdt(child(moof, b"traf", b"tfdt")), samples, payload, head_bytes)
+
+
+def read_columns(record: bytes | memoryview) -> Columns:
+    """Read what `read_fragment` reads, without an object for each sample."""
+    moof, payload, head_bytes = _moof_and_mdat(record)
+    trun = child(moof, b"traf", b"trun")
+    entry = _entry(trun, head_bytes)
+    fields = array("I", bytes(trun[12:]))
+    if sys.byteorder == "little":
+        fields.byteswap()
+    step = entry.size // 4
+    sizes = fields[1::step]
+    if sum(sizes) != len(payload):
+        raise Corrupt("the samples do not fill their mdat")
+    compositions = array("i", fields[3::step].tobytes()) if entry is _SAMPLE_WITH_CTS else None
+    return Columns(_tfdt(child(moof, b"traf", b"tfdt")), fields[0::step], sizes, fields[2::step], compositions, payload, head_bytes)
+
+
+def _moof_and_mdat(record: bytes | memoryview) -> tuple[memoryview, memoryview, int]:
+    """Return the payloads of both, and where the second one begins."""
+    boxes = list(iter_boxes(record))
+    if [box.kind for box in boxes] != [b"moof", b"mdat"]:
+        raise Corrupt("a fragment is one moof and one mdat")
+    moof, payload = boxes[0].payload, boxes[1].payload
+    return moof, payload, len(moof) + 2 * _BOX.size
 
 
 def _tfdt(payload: memoryview) -> int:
@@ -104,6 +145,16 @@ def _tfdt(payload: memoryview) -> int:
 
 
 def _samples(trun: memoryview, head_bytes: int) -> tuple[SampleEntry, ...]:
+    entry = _entry(trun, head_bytes)
+    with_cts = entry is _SAMPLE_WITH_CTS
+    return tuple(
+        SampleEntry(fields[0], fields[1], not fields[2] & NON_SYNC_BIT, fields[3] if with_cts else 0)
+        for fields in entry.iter_unpack(trun[12:])
+    )
+
+
+def _entry(trun: memoryview, head_bytes: int) -> struct.Struct:
+    """Return how a sample stands in `trun`, after comparing what its head says with what is there."""
     version_flags, count, data_offset = _u32(trun, 0), _u32(trun, 4), _u32(trun, 8)
     with_cts = version_flags == 0x0100_0000 | TRUN_FLAGS_WITH_CTS
     if not with_cts and version_flags != TRUN_FLAGS:
@@ -111,10 +162,7 @@ def _samples(trun: memoryview, head_bytes: int) -> tuple[SampleEntry, ...]:
     entry = _SAMPLE_WITH_CTS if with_cts else _SAMPLE
     if count == 0 or len(trun) != 12 + count * entry.size or data_offset != head_bytes:
         raise Corrupt("a trun whose count or data offset does not fit")
-    return tuple(
-        SampleEntry(fields[0], fields[1], not fields[2] & NON_SYNC_BIT, fields[3] if with_cts else 0)
-        for fields in entry.iter_unpack(trun[12:])
-    )
+    return entry
 
 
 def _u32(payload: memoryview, at: int) -> int:

@@ -21,8 +21,8 @@ __all__ = ["ParameterSets", "Samples", "fragment_head", "init_segment", "read_in
 
 TRACK_ID = 1
 _FLAGS = (DELTA_SAMPLE_FLAGS, SYNC_SAMPLE_FLAGS)
-_IDENTITY_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x4000_0000)
-_UNDETERMINED_LANGUAGE = 0x55C4
+IDENTITY_MATRIX = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x4000_0000)
+UNDETERMINED_LANGUAGE = 0x55C4
 _H265_VPS, _H265_SPS, _H265_PPS = 32, 33, 34
 _MAX_SET_BYTES = 0xFFFF
 _SAMPLE_ENTRY_BYTES = 78
@@ -90,7 +90,7 @@ def whole_fragment(sequence: int, tfdt: int, samples: Samples) -> bytes:
 
 def init_segment(sets: ParameterSets) -> bytes:
     """Return ftyp and moov for a stream with these parameter sets; InvalidInput when they describe no picture."""
-    return _box(b"ftyp", b"iso6", struct.pack(">I", 0), b"iso6cmfcmp41") + _moov(sets)
+    return box(b"ftyp", b"iso6", struct.pack(">I", 0), b"iso6cmfcmp41") + _moov(sets)
 
 
 def read_init_segment(record: bytes | memoryview) -> ParameterSets:
@@ -115,42 +115,42 @@ def _sample_table(samples: Samples, sizes: Sequence[int], *, with_cts: bool) -> 
     return struct.pack(">" + row * len(sizes), *rows)
 
 
-def _box(kind: bytes, *parts: bytes) -> bytes:
+def box(kind: bytes, *parts: bytes) -> bytes:
     return b"".join((struct.pack(">I4s", 8 + sum(map(len, parts)), kind), *parts))
 
 
-def _full_box(kind: bytes, flags: int, *parts: bytes) -> bytes:
-    """A box of version 0 with `flags`."""
-    return _box(kind, struct.pack(">I", flags), *parts)
+def full_box(kind: bytes, flags: int, *parts: bytes) -> bytes:
+    """A box whose first field is version, in the top octet, and flags."""
+    return box(kind, struct.pack(">I", flags), *parts)
 
 
 def _moov(sets: ParameterSets) -> bytes:
     times_rate_volume = struct.pack(">IIIIIH10x", 0, 0, TICKS_PER_SECOND, 0, 0x10000, 0x0100)
-    mvhd = _full_box(b"mvhd", 0, times_rate_volume, _IDENTITY_MATRIX, bytes(24), struct.pack(">I", TRACK_ID + 1))
-    trex = _full_box(b"trex", 0, struct.pack(">5I", TRACK_ID, 1, 0, 0, 0))
-    return _box(b"moov", mvhd, _trak(sets), _box(b"mvex", trex))
+    mvhd = full_box(b"mvhd", 0, times_rate_volume, IDENTITY_MATRIX, bytes(24), struct.pack(">I", TRACK_ID + 1))
+    trex = full_box(b"trex", 0, struct.pack(">5I", TRACK_ID, 1, 0, 0, 0))
+    return box(b"moov", mvhd, _trak(sets), box(b"mvex", trex))
 
 
 def _trak(sets: ParameterSets) -> bytes:
     size = struct.pack(">II", sets.width << 16, sets.height << 16)
-    tkhd = _full_box(b"tkhd", 3, struct.pack(">5I8xHHHH", 0, 0, TRACK_ID, 0, 0, 0, 0, 0, 0), _IDENTITY_MATRIX, size)
-    mdhd = _full_box(b"mdhd", 0, struct.pack(">IIIIHH", 0, 0, TICKS_PER_SECOND, 0, _UNDETERMINED_LANGUAGE, 0))
-    hdlr = _full_box(b"hdlr", 0, struct.pack(">I4s12x", 0, b"vide"), b"video\x00")
-    dref = _full_box(b"dref", 0, struct.pack(">I", 1), _full_box(b"url ", 1))
-    minf = _box(b"minf", _full_box(b"vmhd", 1, bytes(8)), _box(b"dinf", dref), _stbl(sets))
-    return _box(b"trak", tkhd, _box(b"mdia", mdhd, hdlr, minf))
+    tkhd = full_box(b"tkhd", 3, struct.pack(">5I8xHHHH", 0, 0, TRACK_ID, 0, 0, 0, 0, 0, 0), IDENTITY_MATRIX, size)
+    mdhd = full_box(b"mdhd", 0, struct.pack(">IIIIHH", 0, 0, TICKS_PER_SECOND, 0, UNDETERMINED_LANGUAGE, 0))
+    hdlr = full_box(b"hdlr", 0, struct.pack(">I4s12x", 0, b"vide"), b"video\x00")
+    dref = full_box(b"dref", 0, struct.pack(">I", 1), full_box(b"url ", 1))
+    minf = box(b"minf", full_box(b"vmhd", 1, bytes(8)), box(b"dinf", dref), _stbl(sets))
+    return box(b"trak", tkhd, box(b"mdia", mdhd, hdlr, minf))
 
 
 def _stbl(sets: ParameterSets) -> bytes:
-    stsd = _full_box(b"stsd", 0, struct.pack(">I", 1), _sample_entry(sets))
-    empty = (_full_box(kind, 0, bytes(4)) for kind in (b"stts", b"stsc"))
-    return _box(b"stbl", stsd, *empty, _full_box(b"stsz", 0, bytes(8)), _full_box(b"stco", 0, bytes(4)))
+    stsd = full_box(b"stsd", 0, struct.pack(">I", 1), _sample_entry(sets))
+    empty = (full_box(kind, 0, bytes(4)) for kind in (b"stts", b"stsc"))
+    return box(b"stbl", stsd, *empty, full_box(b"stsz", 0, bytes(8)), full_box(b"stco", 0, bytes(4)))
 
 
 def _sample_entry(sets: ParameterSets) -> bytes:
     kind, decoder = (b"avc1", _avcc(sets)) if sets.codec == "h264" else (b"hvc1", _hvcc(sets))
     fields = struct.pack(">6xH16xHHIIIH32xHh", 1, sets.width, sets.height, 0x48_0000, 0x48_0000, 0, 1, 24, -1)
-    return _box(kind, fields, decoder)
+    return box(kind, fields, decoder)
 
 
 def _avcc(sets: ParameterSets) -> bytes:
@@ -163,7 +163,7 @@ def _avcc(sets: ParameterSets) -> bytes:
         extended = bytes((0xFC | picture.chroma_format, 0xF8 | picture.luma_bits - 8, 0xF8 | picture.chroma_bits - 8, 0))
     counted_sps = bytes((0xE0 | len(sets.sps),)) + _with_lengths(sets.sps)
     counted_pps = bytes((len(sets.pps),)) + _with_lengths(sets.pps)
-    return _box(b"avcC", b"\x01", picture.profile, b"\xff", counted_sps, counted_pps, extended)
+    return box(b"avcC", b"\x01", picture.profile, b"\xff", counted_sps, counted_pps, extended)
 
 
 def _hvcc(sets: ParameterSets) -> bytes:
@@ -175,7 +175,7 @@ def _hvcc(sets: ParameterSets) -> bytes:
     layers = picture.temporal_layers << 3 | picture.temporal_id_nested << 2 | 3
     formats = bytes((0xFC | picture.chroma_format, 0xF8 | picture.luma_bits - 8, 0xF8 | picture.chroma_bits - 8))
     arrays = (struct.pack(">BH", 0x80 | kind, len(nals)) + _with_lengths(nals) for kind, nals in kinds)
-    return _box(b"hvcC", b"\x01", picture.profile, b"\xf0\x00\xfc", formats, b"\x00\x00", bytes((layers, len(kinds))), *arrays)
+    return box(b"hvcC", b"\x01", picture.profile, b"\xf0\x00\xfc", formats, b"\x00\x00", bytes((layers, len(kinds))), *arrays)
 
 
 def _with_lengths(nals: Sequence[bytes]) -> bytes:
