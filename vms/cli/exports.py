@@ -1,7 +1,8 @@
-"""Commands about footage that leaves: `vms export redact` and `watermark` make copies of a recording."""
+"""Commands about footage that leaves: `vms export verify` looks at a package, `redact` and `watermark` make copies of a recording."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,18 +10,38 @@ import typer
 
 from vms.cli.context import Cli
 from vms.cli.moments import moment_of
-from vms.cli.output import out, sentences, working
+from vms.cli.options import AsJson
+from vms.cli.output import Exit, out, print_json, print_table, sentences, working
 from vms.domain.ids import CameraId
 from vms.domain.timespan import datetime_of_ms
 from vms.services import derivatives
+from vms.services.package_gate import verify_package
 
-app = typer.Typer(help="Footage that leaves, and copies of it.", no_args_is_help=True)
+app = typer.Typer(help="Packages of footage that were made for a request, and copies of recordings.", no_args_is_help=True)
 Original = Annotated[Path, typer.Argument(metavar="IN.mp4", help="The recording. It is read and never written.")]
 Copy = Annotated[Path, typer.Argument(metavar="OUT.mp4", help="The copy, which is not there yet; its record is beside it as OUT.json.")]
 Starts = Annotated[
     str | None,
     typer.Option(help="When the recording's first picture was taken, such as 2026-11-25T18:00:00.000-08:00, if it does not say."),
 ]
+
+
+@app.command("verify")
+def verify(
+    package: Annotated[Path, typer.Argument(help="The package's folder.")],
+    key: Annotated[str | None, typer.Option(help="The district's key or its fingerprint, from somebody you trust.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that a package is the one that was released, with this program's own verifier; no data directory is needed."""
+    with sentences(), working("Reading every file of the package"):
+        checks = verify_package(package, key)
+    passed = all(one.outcome == "PASS" for one in checks)
+    if as_json:
+        print_json({"ok": passed, "checks": [asdict(one) for one in checks]})
+    else:
+        print_table(("", "check", "found"), [(one.outcome, one.check, one.detail) for one in checks], empty="")
+        out.print("It is the package that was released." if passed else "It is not confirmed that this is the package that was released.")
+    raise SystemExit(Exit.DONE if passed else Exit.WRONG)
 
 
 @app.command("redact")

@@ -143,6 +143,8 @@ class Action(StrEnum):
     """An approval counts no more: something changed, it was taken back, or it was not used in time."""
     EXPORT_ADVANCE = "export:advance"
     """A package was begun or finished, or left."""
+    EXPORT_PACKAGE = "export:package"
+    """A package of footage was made for a request; by its manifest's digest the package proves that it is this one."""
     RECORD_PURGE = "record:purge"
     """Sessions, mail and the like went because their day was over."""
     LOG_EXPORT = "log:export"

@@ -355,6 +355,7 @@ FOOTAGE_READERS: dict[str, str] = {
     "retention.reconcile": "compares names and digests each night; no octet leaves the process",
     "vms.cli.inspect": "`vms segment cat`, for the console; `footage:read` came first",
     "vms.media.segment_file": "the format: opened only by those here",
+    "vms.services.package_footage": "decrypts segments for a package of footage; `footage:read` came first",
     "vms.services.check": "compares digests for `vms check`; no octet leaves the process",
     "vms.store.files": "knows where files lie, for those above",
     "vms.store.protected_files": "links and copies files of footage as they are, encrypted, for `vms retain`",

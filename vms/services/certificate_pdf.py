@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
-from html import escape
-
-from reportlab.lib import colors
-from reportlab.lib.pagesizes import LETTER
-from reportlab.lib.styles import getSampleStyleSheet
-from reportlab.lib.units import mm
-from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from vms.domain.deletion_certificate import DeletionCertificate, MachineProof, month_of
 from vms.services.deletion_certificates import certificate_in
+from vms.services.paper import Flowable, pdf, space, table, text
 from vms.store.deletion_certificates import StoredCertificate
 
-_STYLES = getSampleStyleSheet()
-_GRID = TableStyle(
-    [
-        ("FONT", (0, 0), (-1, -1), "Helvetica", 8),
-        ("FONT", (0, 0), (-1, 0), "Helvetica-Bold", 8),
-        ("LINEBELOW", (0, 0), (-1, -1), 0.25, colors.grey),
-        ("VALIGN", (0, 0), (-1, -1), "TOP"),
-    ]
-)
 _GIB = 1 << 30
 
 
 def certificate_pdf(stored: StoredCertificate) -> bytes:
     """Return the PDF. Letters that the standard fonts lack stand as question marks; the JSON has them."""
-    certificate, made = certificate_in(stored.document), io.BytesIO()
+    certificate = certificate_in(stored.document)
     title = f"Certificate of deletion, {month_of(certificate.month).name}"
-    document = SimpleDocTemplate(
-        made,
-        pagesize=LETTER,
-        title=title,
-        author=_drawn(certificate.district),
-        invariant=1,
-        pageCompression=0,  # as it comes, whatever zlib is there
-        leftMargin=20 * mm,
-        rightMargin=20 * mm,
-    )
-    document.build([*_in_words(certificate, title), *_branches(certificate), *_machines(certificate), *_signature(stored)])
-    return made.getvalue()
+    content = [*_in_words(certificate, title), *_branches(certificate), *_machines(certificate), *_signature(stored)]
+    return pdf(title, certificate.district, content)
 
 
 def _in_words(certificate: DeletionCertificate, title: str) -> list[Flowable]:
@@ -68,7 +41,7 @@ def _in_words(certificate: DeletionCertificate, title: str) -> list[Flowable]:
         "What the law makes secret is spoken of nowhere in this certificate.",
         f"Made on {_moment(certificate.made_at)}.",
     ]
-    return [_text(certificate.district, "Heading3"), _text(title, "Title"), *(_text(one) for one in said)]
+    return [text(certificate.district, "Heading3"), text(title, "Title"), *(text(one) for one in said)]
 
 
 def _left(one: MachineProof) -> str:
@@ -98,7 +71,7 @@ def _branches(certificate: DeletionCertificate) -> list[Flowable]:
         )
         for one in certificate.branches
     ]
-    return [_text("Footage that was destroyed", "Heading2"), _table(heads, rows)] if rows else []
+    return [text("Footage that was destroyed", "Heading2"), table(heads, rows)] if rows else []
 
 
 def _machines(certificate: DeletionCertificate) -> list[Flowable]:
@@ -112,7 +85,7 @@ def _machines(certificate: DeletionCertificate) -> list[Flowable]:
         "access log each day. Whoever holds a checkpoint of that log can check such an entry: vms log prove NUMBER; and one day of one "
         "camera: vms retention attest, or the page What was deleted."
     )
-    return [_text("Where the purge logs stand", "Heading2"), _text(why), _table(heads, rows)] if rows else []
+    return [text("Where the purge logs stand", "Heading2"), text(why), table(heads, rows)] if rows else []
 
 
 def _chain(one: MachineProof) -> str:
@@ -121,20 +94,8 @@ def _chain(one: MachineProof) -> str:
 
 def _signature(stored: StoredCertificate) -> list[Flowable]:
     said = f"The JSON beside this page is what was signed. Its SHA-256 is {sha256(stored.document.encode()).hexdigest()}. The signature:"
-    lines = [_text(line, "Code") for line in stored.note.splitlines() if line]
-    return [_text("Signed by the access log's key", "Heading2"), _text(said), Spacer(1, 2 * mm), *lines]
-
-
-def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Flowable:
-    return Table([list(heads), *([_text(cell, "BodyText") for cell in row] for row in rows)], style=_GRID, repeatRows=1, hAlign="LEFT")
-
-
-def _text(said: str, style: str = "BodyText") -> Flowable:
-    return Paragraph(escape(_drawn(said)), _STYLES[style])
-
-
-def _drawn(said: str) -> str:
-    return said.encode("cp1252", "replace").decode("cp1252")
+    lines = [text(line, "Code") for line in stored.note.splitlines() if line]
+    return [text("Signed by the access log's key", "Heading2"), text(said), space(), *lines]
 
 
 def _day(at: datetime) -> str:

@@ -8,8 +8,7 @@ import json
 import shutil
 import subprocess
 import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -20,64 +19,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.factories import VOLUME, a_segment
+from tests.factories import a_segment
 from tests.vms.media.pictures import FRAME_TICKS, Clip, Recipe, Sample, clip, samples_of
+from tests.vms.media.recorded import LENGTH, START, Recorded, three_segments
 from tests.vms.media.segment_samples import STREAM, Made, made_segment
 from vms.domain.footage import FragmentEntry, Segment
 from vms.domain.package import Part
-from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND, Timespan, datetime_of
+from vms.domain.timespan import TICKS_PER_SECOND, Timespan, datetime_of
 from vms.errors import Corrupt
-from vms.media.assembly import ReadRecord, assemble
+from vms.media.assembly import assemble
 from vms.media.boxes import child, iter_boxes, read_columns, read_fragment
 from vms.media.fmp4 import fragment_head, init_segment
-
-START = 1_767_225_600_050 * TICKS_PER_MS
-LENGTH = 12 * FRAME_TICKS
-"""Of the usual clip."""
-
-
-class Recorded:
-    """Segments as a node has them, readable by record."""
-
-    def __init__(self) -> None:
-        self.segments: list[Segment] = []
-        self.made: dict[str, Made] = {}
-        self.opened: list[str] = []
-
-    def add(self, at: int, source: Clip | None = None, borders: Sequence[int] = (0, 5, 6, 12)) -> Recorded:
-        made = made_segment(source, borders=borders, start_ticks=at)
-        row = replace(
-            a_segment(stream=STREAM, volume=VOLUME),
-            start_ticks=at,
-            duration=sum(entry.duration for entry in made.fragments),
-            fragments=made.fragments,
-            media_sha256=made.media_sha256,
-            size_bytes=len(made.file),
-        )
-        self.segments.append(row)
-        self.made[row.id] = made
-        return self
-
-    @contextmanager
-    def open(self, segment: Segment) -> Iterator[ReadRecord]:
-        self.opened.append(segment.id)
-        yield lambda number: self.made[segment.id].records[number]
-
-    def payloads(self) -> list[bytes]:
-        """Return every sample that was recorded, in order."""
-        found: list[bytes] = []
-        for segment in self.segments:
-            for record in self.made[segment.id].records[1:]:
-                fragment = read_fragment(record)
-                at = 0
-                for sample in fragment.samples:
-                    found.append(bytes(fragment.payload[at : at + sample.size]))
-                    at += sample.size
-        return found
-
-
-def three_segments(source: Clip | None = None) -> Recorded:
-    return Recorded().add(START, source).add(START + LENGTH, source).add(START + 2 * LENGTH, source)
 
 
 def during(start: int, end: int) -> Timespan:

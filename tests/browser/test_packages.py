@@ -1,0 +1,148 @@
+"""A package on somebody's PC: opened from the disk, in a browser without a network, it plays and is verified."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import keep_picture, watching
+from tests.vms.services.packaging import a_package
+from tests.vms.services.tampering import TAMPERINGS, Tampering, five_gigabytes
+from vms.services.packages import Built
+from vms.store.database import Engines
+from vms.store.migrate import Which
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def built(migrated_sqlite: Callable[[Which, Path], Engines], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    folder = tmp_path_factory.mktemp("built")
+    central = migrated_sqlite(Which.CENTRAL, folder / "central.db")
+    yield a_package(central, folder)
+    central.dispose()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Iterator[Page]:
+    """A window without a network, which fails when a page asks for anything but a file."""
+    context = browser.new_context(viewport={"width": 1200, "height": 1000}, timezone_id="Europe/Berlin")
+    context.set_offline(True)
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url))
+    with watching(context) as watched:
+        yield watched.page
+    context.close()
+    assert [url for url in asked if not url.startswith("file:")] == []
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    rows: dict[str, tuple[str, str]]
+    conclusion: str
+
+
+def _verified(page: Page, folder: Path, key: str, *, seconds: float = 30) -> Verdict:
+    """Open our own copy of the page, as the district publishes it: the package's may be the tamperer's."""
+    page.goto((Path("vms/services/package_files").resolve() / "verify.html").as_uri())
+    page.set_input_files("#folder", folder)
+    page.fill("#key", key)
+    page.click("#go")
+    page.locator("#conclusion:not(:empty)").wait_for(timeout=seconds * 1000)  # waiting by a script of ours, the page's own policy forbids
+    cells = [row.locator("td").all_text_contents() for row in page.locator("#rows tr").all()]
+    return Verdict({name: (outcome, detail) for name, outcome, detail in cells}, page.text_content("#conclusion") or "")
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS.values(), ids=TAMPERINGS.keys())
+def test_each_tampering_is_noticed_in_a_browser(page: Page, built: Built, tmp_path: Path, tampering: Tampering) -> None:
+    folder = tmp_path / "package"
+    shutil.copytree(built.folder, folder)
+    tampering.act(folder)
+    verdict = _verified(page, folder, built.fingerprint if tampering.told else "")
+    assert verdict.rows[tampering.check][0] == tampering.outcome, verdict.rows
+    assert not verdict.conclusion.startswith("VERIFIED")
+
+
+def test_a_package_that_nobody_touched_is_verified(page: Page, built: Built) -> None:
+    verdict = _verified(page, built.folder, built.fingerprint)
+    keep_picture(page, "package-verify")
+    assert {outcome for name, (outcome, _) in verdict.rows.items() if name != "playing"} == {"PASS"}
+    assert verdict.rows["playing"][0] == "not checked"
+    assert verdict.conclusion == "VERIFIED: this is the package that the district released."
+    assert _verified(page, built.folder, "").conclusion.startswith("NOT CONFIRMED")
+
+
+def test_its_arithmetic_agrees_with_published_vectors(page: Page) -> None:
+    """FIPS 180-4's and RFC 8032's own, and lengths around the size of a block, by pieces."""
+    page.goto((Path("vms/services/package_files").resolve() / "verify.html").as_uri())
+    assert page.evaluate("hex(sha256(utf8('abc')))") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert page.evaluate("hex(sha512(utf8('abc')))").startswith("ddaf35a193617abacc417349ae204131")
+    same = """async () => {
+      for (const size of [0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 1000, 70001]) {
+        const bytes = Uint8Array.from({ length: size }, (_, at) => at * 7 + size & 255), ours = new Sha256();
+        for (let at = 0; at < size; at += 61) ours.update(bytes.subarray(at, at + 61));
+        const theirs = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+        const long = new Uint8Array(await crypto.subtle.digest('SHA-512', bytes));
+        if (hex(ours.digest()) !== hex(theirs) || hex(sha512(bytes)) !== hex(long)) return size;
+      }
+      return 'all';
+    }"""
+    assert page.evaluate(same) == "all"
+    signed = """([key, text, signature]) => {
+      const octets = (digits) => Uint8Array.from(digits.match(/../g) ?? [], (one) => parseInt(one, 16));
+      const changed = octets(signature);
+      changed[40] ^= 1;
+      return [isSigned(octets(key), octets(text), octets(signature)), isSigned(octets(key), octets(text), changed)];
+    }"""
+    key = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"
+    signature = (
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
+    )
+    assert page.evaluate(signed, [key, "72", signature]) == [True, False]
+
+
+def test_everything_plays_in_order_with_local_time_and_gaps(page: Page, built: Built) -> None:
+    page.goto((built.folder / "START.html").as_uri())
+    assert "Footage for request 2026-014" in (page.text_content("#about") or "")
+    assert [mark.get_attribute("class") for mark in page.locator("#line span").all()] == ["recorded", "missing", "recorded", "head"]
+    assert "December 31, 2025 at 4:00:00 PM PST" in (page.text_content("#local") or "").replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert page.text_content("#utc") == "2026-01-01 00:00:00 UTC"
+    page.evaluate("""() => {
+      window.played = [];
+      video.addEventListener('ended', () => played.push(decodeURI(video.src).split('/').pop().slice(0, 3)), true);
+      new MutationObserver(() => { if ($('gap').classList.contains('shown')) played.push('gap'); }).observe($('gap'), { attributes: true });
+    }""")
+    page.click("#play")
+    page.locator("#gap.shown").wait_for()
+    assert "the camera did not answer" in (page.text_content("#gap") or "")
+    keep_picture(page, "package-start")
+    page.locator("body[data-done]").wait_for(timeout=20_000)
+    assert page.evaluate("played") == ["001", "gap", "002", "003"]
+
+
+def test_every_video_opens_in_a_browser_and_begins_at_its_moment(page: Page, built: Built) -> None:
+    told = json.loads((built.folder / "manifest.json").read_bytes())
+    page.goto((built.folder / "START.html").as_uri())
+    for one in told["videos"]:
+        opened = """(path) => new Promise((done, fail) => {
+          const made = document.createElement('video');
+          made.onloadeddata = () => done([made.duration, made.videoWidth]);
+          made.onerror = () => fail(made.error.message);
+          made.src = path;
+        })"""
+        duration, width = page.evaluate(opened, one["path"])
+        assert (round(duration * 90_000), width) == (one["end"] - one["shown_from"], one["width"])
+
+
+@pytest.mark.long
+def test_five_gigabytes_verify_in_a_browser(page: Page, built: Built, tmp_path: Path) -> None:
+    folder = tmp_path / "package"
+    shutil.copytree(built.folder, folder)
+    key = five_gigabytes(folder)
+    assert _verified(page, folder, key, seconds=600).conclusion.startswith("VERIFIED")

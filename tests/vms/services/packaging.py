@@ -1,0 +1,112 @@
+"""A package to look at: two cameras, one with a gap, made by the service from segments in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from tests.factories import CONSOLE, NOW, a_branch, a_camera
+from tests.vms.media.recorded import LENGTH, START, Recorded
+from vms.domain.checkpoint import verifier_key
+from vms.domain.footage import Gap, GapReason, Segment
+from vms.domain.ids import StreamId
+from vms.domain.package import CameraScope, CustodyEvent, Order
+from vms.domain.timespan import Timespan, datetime_of
+from vms.media.assembly import ReadRecord
+from vms.services.access_log import DISTRICT
+from vms.services.district import District, save_district
+from vms.services.log_key import LogKey
+from vms.services.log_proof import sign_checkpoint
+from vms.services.packages import Built, Hub, build_package
+from vms.store import access_tree
+from vms.store.database import Engines
+
+KEY = LogKey(bytes(range(32)))
+AT = datetime_of(START) + timedelta(days=3)
+GAP = (START + 2 * LENGTH, START + 4 * LENGTH)
+"""Of the first camera: the second of three stretches."""
+
+
+class InMemory(Recorded):
+    """A `FootageSource` of one stream, which remembers what was in the log when it was opened first."""
+
+    def __init__(self, *gaps: Gap) -> None:
+        super().__init__()
+        self.gaps = gaps
+
+    def recorded(self, stream: StreamId, span: Timespan, *, at: datetime) -> tuple[Sequence[Segment], Sequence[Gap]]:
+        del stream, at
+        return [one for one in self.segments if one.span.overlaps(span)], self.gaps
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """One source for several streams."""
+
+    of: dict[StreamId, InMemory]
+
+    def recorded(self, stream: StreamId, span: Timespan, *, at: datetime) -> tuple[Sequence[Segment], Sequence[Gap]]:
+        return self.of[stream].recorded(stream, span, at=at)
+
+    def open(self, segment: Segment) -> AbstractContextManager[ReadRecord]:
+        """The first one knows every segment."""
+        return next(iter(self.of.values())).open(segment)
+
+
+def a_hub(central: Engines) -> Hub:
+    with central.writing() as session:
+        save_district(session, CONSOLE, District("Alder County", "America/Los_Angeles", 14, "Helen Marsh"), at=NOW)
+
+    def sign_log() -> None:
+        with central.writing() as session:
+            sign_checkpoint(session, KEY, at=AT)
+
+    return Hub(central, KEY, sign_log)
+
+
+def with_a_gap() -> InMemory:
+    """Two segments, nothing for as long, one more."""
+    source = InMemory(Gap(StreamId(1), datetime_of(GAP[0]), datetime_of(GAP[1]), GapReason.OFFLINE))
+    source.add(START).add(START + LENGTH).add(GAP[1])
+    source.segments[0] = replace(source.segments[0], camera_clock_offset_ms=-2300)
+    return source
+
+
+def an_order(central: Engines, request: str = "2026-014") -> Order:
+    with central.writing() as session:
+        entrance, gate = a_camera(session, a_branch(session), "Entrance"), a_camera(session, a_branch(session, "Łódź"), "=Gate: north")
+    spans = (Timespan(datetime_of(START), datetime_of(GAP[1] + LENGTH)), Timespan(datetime_of(START), datetime_of(START + LENGTH)))
+    scopes = tuple(
+        CameraScope(
+            one.camera.id,
+            one.camera.streams[0].id,
+            one.camera.name,
+            one.branch.name,
+            "America/Los_Angeles",
+            "AXIS P3245-V, ACCC8E01",
+            (span,),
+        )
+        for one, span in zip((entrance, gate), spans, strict=True)
+    )
+    facts = (("Instrument", "Search warrant 26-CR-114"), ("Approved by", "Helen Marsh, Director; SHA-256 of the scope 4f1c"))
+    return Order("Alder County", request, scopes, facts, (CustodyEvent(NOW, "Helen Marsh", "approved the request", 7),))
+
+
+def a_source(order: Order) -> Sources:
+    source = with_a_gap()
+    return Sources({scope.stream_id: source for scope in order.cameras})
+
+
+def a_package(central: Engines, into: Path) -> Built:
+    hub, order = a_hub(central), an_order(central)
+    return build_package(order, a_source(order), into, hub=hub, at=AT)
+
+
+def district_key(central: Engines) -> str:
+    with central.reading() as session:
+        log = access_tree.log_of(session, DISTRICT)
+    assert log is not None
+    return verifier_key(log.name, KEY.public)

@@ -1,0 +1,179 @@
+"""Twelve ways to tamper with a package, each with the check that has to notice it. Whoever tampers has no key of the district."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from vms.crypto import sign
+from vms.domain.checkpoint import signed_note, verifier_key
+from vms.domain.package import canonical, signed_text
+from vms.services.log_key import LogKey
+
+OTHER_KEY = LogKey(bytes(range(1, 33)))
+Act = Callable[[Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tampering:
+    act: Act
+    check: str
+    """Which says so."""
+    outcome: str = "FAIL"
+    told: bool = True
+    """Whether the one who verifies gives the key's fingerprint."""
+
+
+def _videos(folder: Path) -> list[Path]:
+    return sorted((folder / "video").iterdir())
+
+
+def _flip_a_bit(folder: Path) -> None:
+    video = _videos(folder)[0]
+    content = bytearray(video.read_bytes())
+    content[-10] ^= 1
+    video.write_bytes(content)
+
+
+def _drop_a_segment(folder: Path) -> None:
+    """Take the last segment out of a video, and its line out of the list."""
+    told = _manifest(folder)
+    video = told["videos"][0]
+    last = video["segments"].pop()
+    path = folder / video["path"]
+    path.write_bytes(path.read_bytes()[: last["offset"]])
+    _write_manifest(folder, told)
+
+
+def _swap_two_files(folder: Path) -> None:
+    first, second, *_ = _videos(folder)
+    first.rename(folder / "between")
+    second.rename(first)
+    (folder / "between").rename(second)
+
+
+def _edit_the_manifest(folder: Path) -> None:
+    told = _manifest(folder)
+    told["request"] = "2026-015"
+    _write_manifest(folder, told)
+
+
+def _edit_the_custody_report(folder: Path) -> None:
+    path = folder / "custody.json"
+    path.write_bytes(path.read_bytes().replace(b"Helen Marsh", b"Selma Marsh"))
+
+
+def _sign_with_another_key(folder: Path) -> None:
+    """Sign everything anew, with another key and a log of its own that holds just the entry: consistent in itself."""
+    told = _manifest(folder)
+    line = f"{verifier_key(told['log'], OTHER_KEY.public)}\n".encode()
+    (folder / "keys" / "district.vkey").write_bytes(line)
+    told["files"]["keys/district.vkey"] = {"sha256": sha256(line).hexdigest(), "size": len(line)}
+    _sign_anew(folder, told)
+
+
+def _truncate_the_logs_proof(folder: Path) -> None:
+    path = folder / "log" / "entry.tlog-proof"
+    head, _, note = path.read_text().partition("\n\n")
+    path.write_text("\n".join(head.split("\n")[:-1]) + "\n\n" + note)
+
+
+def _add_a_certificate(folder: Path) -> None:
+    """What has a certificate fails when that has expired. A package has none: one that is there was added."""
+    (folder / "keys" / "certificate.pem").write_text("-----BEGIN CERTIFICATE-----\nexpired\n-----END CERTIFICATE-----\n")
+
+
+def _rename_a_file(folder: Path) -> None:
+    video = _videos(folder)[0]
+    video.rename(video.with_name("entrance.mp4"))
+
+
+def _add_a_file(folder: Path) -> None:
+    shutil.copy(_videos(folder)[0], folder / "video" / "004_what_else_happened.mp4")
+
+
+def _remove_a_gap(folder: Path) -> None:
+    """Take the line out of list and table, and sign it anew, as a forger in the house would."""
+    told = _manifest(folder)
+    told["missing"].clear()
+    table = folder / "segments.csv"
+    content = "".join(line for line in table.read_text().splitlines(keepends=True) if not line.startswith("missing")).encode()
+    table.write_bytes(content)
+    told["files"]["segments.csv"] = {"sha256": sha256(content).hexdigest(), "size": len(content)}
+    _write_manifest(folder, told)
+    _sign_with_another_key(folder)
+
+
+def _replace_verifiers_and_keys(folder: Path) -> None:
+    told = _manifest(folder)
+    for name in ("verify.py", "verify.html"):
+        content = b"print('VERIFIED')\n"
+        (folder / name).write_bytes(content)
+        told["files"][name] = {"sha256": sha256(content).hexdigest(), "size": len(content)}
+    _write_manifest(folder, told)
+    _sign_with_another_key(folder)
+
+
+TAMPERINGS: dict[str, Tampering] = {
+    "bit flip": Tampering(_flip_a_bit, "digests"),
+    "dropped segment": Tampering(_drop_a_segment, "signature"),
+    "swapped file": Tampering(_swap_two_files, "digests"),
+    "edited manifest": Tampering(_edit_the_manifest, "signature"),
+    "edited custody": Tampering(_edit_the_custody_report, "digests"),
+    "wrong key": Tampering(_sign_with_another_key, "key"),
+    "truncated log proof": Tampering(_truncate_the_logs_proof, "log"),
+    "expired certificate": Tampering(_add_a_certificate, "files"),
+    "renamed file": Tampering(_rename_a_file, "files"),
+    "added file": Tampering(_add_a_file, "files"),
+    "removed gap line": Tampering(_remove_a_gap, "time"),
+    "replaced verifiers and keys": Tampering(_replace_verifiers_and_keys, "key", "WARN", told=False),
+}
+
+
+def five_gigabytes(folder: Path) -> str:
+    """Make the first two videos sparse files of 2.5 GiB, sign that, and return the key: offsets like those of long recordings."""
+    told, size, empty = _manifest(folder), 5 << 29, sha256()
+    for _ in range(size >> 20):
+        empty.update(bytes(1 << 20))
+    for video in told["videos"][:2]:
+        (folder / video["path"]).write_bytes(b"")
+        with (folder / video["path"]).open("r+b") as file:
+            file.truncate(size)
+        segment = {"offset": 0, "size": size, "sha256": empty.hexdigest(), "whole": False}
+        video["segments"] = [video["segments"][0] | segment]
+        told["files"][video["path"]] = {"sha256": empty.hexdigest(), "size": size}
+    _write_manifest(folder, told)
+    _sign_with_another_key(folder)
+    return verifier_key(str(told["log"]), OTHER_KEY.public)
+
+
+def _manifest(folder: Path) -> dict:  # type: ignore[type-arg] # a tamperer's JSON is of any shape
+    told = json.loads((folder / "manifest.json").read_bytes())
+    assert isinstance(told, dict)
+    return told
+
+
+def _write_manifest(folder: Path, told: dict) -> None:  # type: ignore[type-arg]
+    (folder / "manifest.json").write_bytes(canonical(told))
+
+
+def _sign_anew(folder: Path, told: dict) -> None:  # type: ignore[type-arg]
+    """Sign with the other key, and make a log of one entry that says so."""
+    _write_manifest(folder, told)
+    manifest, log = canonical(told), str(told["log"])
+    (folder / "manifest.note").write_text(_signed(log, signed_text(log, str(told["request"]), manifest)))
+    detail = {"manifest": sha256(manifest).hexdigest(), "request": told["request"]}
+    entry = {"salt": base64.b64encode(bytes(16)).decode(), "body": json.dumps({"action": "export:package", "detail": detail, "number": 1})}
+    root = base64.b64encode(sha256(b"\x00" + bytes(16) + entry["body"].encode()).digest()).decode()
+    checkpoint = f"{log}\n1\n{root}\n"
+    (folder / "log" / "entry.json").write_text(json.dumps(entry))
+    (folder / "log" / "entry.tlog-proof").write_text(f"c2sp.org/tlog-proof@v1\nindex 0\n\n{_signed(log, checkpoint)}")
+
+
+def _signed(log: str, text: str) -> str:
+    return signed_note(text, log, OTHER_KEY.public, sign(OTHER_KEY.private, text.encode()))

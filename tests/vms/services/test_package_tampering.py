@@ -1,0 +1,164 @@
+"""`verify.py` notices each way to tamper with a package, and says VERIFIED only of one that nobody touched."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.vms.services.packaging import a_package
+from tests.vms.services.tampering import TAMPERINGS, Tampering, five_gigabytes
+from vms.crypto import sign, verifying_key
+from vms.services.package_papers import FILES
+from vms.store.database import Engines
+from vms.store.migrate import Which
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    folder: Path
+    fingerprint: str
+
+    def copied(self, to: Path) -> Path:
+        shutil.copytree(self.folder, to / "package")
+        return to / "package"
+
+
+@pytest.fixture(scope="module")
+def released(migrated_sqlite: Callable[[Which, Path], Engines], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
+    folder = tmp_path_factory.mktemp("released")
+    central = migrated_sqlite(Which.CENTRAL, folder / "central.db")
+    built = a_package(central, folder)
+    yield Released(built.folder, built.fingerprint)
+    central.dispose()
+
+
+@pytest.fixture(scope="module")
+def verify() -> ModuleType:
+    """The verifier as a module, so that each case needs no process of its own; `test_packages` runs it as its reader does."""
+    spec = importlib.util.spec_from_file_location("package_verifier", FILES / "verify.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _outcomes(verify: ModuleType, folder: Path, key: str | None) -> dict[str, tuple[str, str]]:
+    return {name: (outcome, detail) for name, outcome, detail in verify.verified(folder, key)}
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS.values(), ids=TAMPERINGS.keys())
+def test_each_tampering_is_noticed(
+    verify: ModuleType, released: Released, tmp_path: Path, tampering: Tampering, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = released.copied(tmp_path)
+    tampering.act(folder)
+    code = verify.main([str(folder), *(["--key", released.fingerprint] if tampering.told else [])])
+    said = capsys.readouterr().out.splitlines()
+    assert any(line.startswith(f"{tampering.outcome}  {tampering.check} ") for line in said), said
+    assert code == {"FAIL": 1, "WARN": 3}[tampering.outcome]
+    assert not said[-1].startswith("VERIFIED")
+
+
+def test_without_tampering_every_check_passes(verify: ModuleType, released: Released, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify.main([str(released.folder), "--key", released.fingerprint.upper()]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line[:4] for line in said[:-1]] == ["PASS"] * 8
+    assert said[-1].startswith("VERIFIED")
+
+
+def test_it_is_never_verified_without_the_districts_key(verify: ModuleType, released: Released, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify.main([str(released.folder)]) == 3
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1].startswith("NOT CONFIRMED")
+    assert any("key not confirmed" in line for line in said)
+
+
+@pytest.mark.parametrize("digits", ["", "18c6", "f" * 64])
+def test_a_fingerprint_that_is_short_or_another_fails(verify: ModuleType, released: Released, digits: str) -> None:
+    assert _outcomes(verify, released.folder, digits)["key"][0] == "FAIL"
+
+
+def test_the_whole_key_is_taken_too(verify: ModuleType, released: Released) -> None:
+    line = (released.folder / "keys" / "district.vkey").read_text()
+    assert _outcomes(verify, released.folder, line)["key"][0] == "PASS"
+
+
+def test_any_octet_of_any_file_counts(verify: ModuleType, released: Released, tmp_path: Path) -> None:
+    folder, chance = released.copied(tmp_path), random.Random(7)
+    for path in sorted(one for one in folder.rglob("*") if one.is_file()):
+        content = path.read_bytes()
+        changed = bytearray(content)
+        changed[chance.randrange(len(content))] ^= 1 << chance.randrange(7)
+        path.write_bytes(changed)
+        try:
+            outcomes = {outcome for outcome, _ in _outcomes(verify, folder, released.fingerprint).values()}
+        except verify.Failed:
+            outcomes = {"FAIL"}
+        assert "FAIL" in outcomes, path
+        path.write_bytes(content)
+
+
+def test_a_link_in_the_place_of_a_file_is_none(verify: ModuleType, released: Released, tmp_path: Path) -> None:
+    folder = released.copied(tmp_path)
+    video = next((folder / "video").iterdir())
+    video.rename(tmp_path / "elsewhere")
+    video.symlink_to(tmp_path / "elsewhere")
+    assert _outcomes(verify, folder, released.fingerprint)["digests"] == ("FAIL", f"video/{video.name} is missing")
+
+
+@pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "video/a:b", "video\\a"])
+def test_a_path_that_leads_elsewhere_fails(verify: ModuleType, released: Released, tmp_path: Path, path: str) -> None:
+    folder = released.copied(tmp_path)
+    told = json.loads((folder / "manifest.json").read_bytes())
+    told["files"][path] = {"sha256": "", "size": 0}
+    (folder / "manifest.json").write_text(json.dumps(told))
+    assert _outcomes(verify, folder, None)["files"][0] == "FAIL"
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format": "another"}', b"[" * 100_000, b"\xff"])
+def test_what_is_no_package_is_told_in_a_sentence(
+    verify: ModuleType, tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "manifest.json").write_bytes(content)
+    assert verify.main([str(tmp_path)]) == 2
+    assert "is no package that can be verified" in capsys.readouterr().err
+
+
+def test_its_ed25519_agrees_with_ours(verify: ModuleType) -> None:
+    """Against the library, and RFC 8032 section 7.1, test 2; a changed octet anywhere fails."""
+    public = bytes.fromhex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
+    signature = bytes.fromhex(
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
+    )
+    assert verify.is_signed(public, b"\x72", signature)
+    chance = random.Random(3)
+    for _ in range(5):
+        private, text = chance.randbytes(32), chance.randbytes(chance.randrange(300))
+        made, key = bytearray(sign(private, text)), verifying_key(private, file="test")
+        assert verify.is_signed(key, text, bytes(made))
+        made[chance.randrange(64)] ^= 1
+        assert not verify.is_signed(key, text, bytes(made))
+    order = 2**252 + 27742317777372353535851937790883648493
+    malleable = signature[:32] + (int.from_bytes(signature[32:], "little") + order).to_bytes(32, "little")
+    assert not verify.is_signed(public, b"\x72", malleable)
+
+
+@pytest.mark.long
+def test_five_gigabytes_verify_and_one_bit_in_them_counts(verify: ModuleType, released: Released, tmp_path: Path) -> None:
+    folder = released.copied(tmp_path)
+    key = five_gigabytes(folder)
+    assert {outcome for outcome, _ in _outcomes(verify, folder, key).values()} == {"PASS"}
+    with sorted((folder / "video").iterdir())[1].open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\1")
+    outcomes = _outcomes(verify, folder, key)
+    assert [name for name, (outcome, _) in outcomes.items() if outcome == "FAIL"] == ["digests", "recordings"]

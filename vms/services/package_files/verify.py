@@ -1,0 +1,406 @@
+#!/usr/bin/env python3
+"""Verify a package of footage, offline: Python 3.9 or newer, nothing else, no network.
+
+    python3 verify.py                     from inside the package's folder
+    python3 verify.py FOLDER --key KEY    KEY: the district's key, or its fingerprint, as the district publishes it
+
+Each check says PASS, WARN or FAIL. The last line says VERIFIED only if every check passed. Without --key it can't: whoever changes
+a package can change the key in it. A copy of this file from the district itself is better than the one in the package.
+
+Exit code: 0 verified, 1 a check failed, 2 no package, 3 nothing failed, but not everything is confirmed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+FORMAT = "custodian package 1"
+MANIFEST, NOTE, VKEY = "manifest.json", "manifest.note", "keys/district.vkey"
+ENTRY, PROOF = "log/entry.json", "log/entry.tlog-proof"
+UNSIGNED = {MANIFEST, NOTE, ENTRY, PROOF}
+"""What the manifest can't list: itself, the signature over it, and what the log says of both."""
+BLOCK = 1 << 20
+MAX_TEXT = 64 << 20
+MIN_FINGERPRINT = 32
+TICKS = 90_000
+PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
+WORST = {PASS: 0, WARN: 3, FAIL: 1}
+
+Point = tuple[int, int, int, int]
+"""Extended coordinates."""
+Result = tuple[str, str, str]
+"""Name, outcome and sentence of a check."""
+
+
+class Failed(Exception):
+    """A check that did not pass, with the sentence that says why."""
+
+
+class Unconfirmed(Exception):
+    """Nothing is wrong, but something is not known."""
+
+
+# Ed25519 (RFC 8032 section 5.1), for verifying alone: it handles no secret, so it need not be constant in time.
+
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+ROOT = pow(2, (P - 1) // 4, P)
+
+
+def added(p: Point, q: Point) -> Point:
+    """Return the sum of two points in extended coordinates."""
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
+    c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def times(number: int, point: Point) -> Point:
+    total: Point = (0, 1, 1, 0)
+    while number:
+        if number & 1:
+            total = added(total, point)
+        point, number = added(point, point), number >> 1
+    return total
+
+
+def point_of(octets: bytes) -> Point:
+    """Return the point that 32 octets stand for; Failed when they stand for none."""
+    y = int.from_bytes(octets, "little")
+    sign, y = y >> 255, y & ((1 << 255) - 1)
+    u, v = (y * y - 1) % P, (D * y * y + 1) % P
+    x = u * pow(v, 3, P) * pow(u * pow(v, 7, P), (P - 5) // 8, P) % P
+    if v * x * x % P != u:
+        x = x * ROOT % P
+    if y >= P or v * x * x % P != u or (x == 0 and sign):
+        raise Failed("a point that is not on the curve")
+    if x & 1 != sign:
+        x = P - x
+    return x, y, 1, x * y % P
+
+
+BASE = point_of((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+
+def is_signed(public: bytes, text: bytes, signature: bytes) -> bool:
+    if len(public) != 32 or len(signature) != 64:
+        return False
+    s = int.from_bytes(signature[32:], "little")
+    try:
+        a, r = point_of(public), point_of(signature[:32])
+    except Failed:
+        return False
+    k = int.from_bytes(hashlib.sha512(signature[:32] + public + text).digest(), "little") % L
+    left, right = times(s, BASE), added(r, times(k, a))
+    same = (left[0] * right[2] - right[0] * left[2]) % P == 0 and (left[1] * right[2] - right[1] * left[2]) % P == 0
+    return s < L and same
+
+
+# The district's key, and what it signed (C2SP signed-note, tlog-checkpoint, tlog-proof).
+
+
+class Key:
+    def __init__(self, line: str) -> None:
+        self.line = line.strip()
+        try:
+            self.name, self.id, encoded = self.line.split("+", 2)
+            blob = base64.b64decode(encoded, validate=True)
+        except ValueError:
+            raise Failed("the district's key can't be read") from None
+        self.public = blob[1:]
+        wanted = hashlib.sha256(f"{self.name}\n".encode() + blob).digest()[:4]
+        if blob[:1] != b"\x01" or len(self.public) != 32 or self.id != wanted.hex():
+            raise Failed("the district's key can't be read")
+        self.fingerprint = hashlib.sha256(self.line.encode()).hexdigest()
+
+    def is_named_by(self, told: str) -> bool:
+        """Say whether `told`, a key or a fingerprint in any spacing, is of this key; at least 32 of its 64 digits."""
+        if "+" in told:
+            return told.strip() == self.line
+        digits = "".join(one for one in told.lower() if one in "0123456789abcdef")
+        return len(digits) >= MIN_FINGERPRINT and self.fingerprint.startswith(digits)
+
+    def signed(self, note: str) -> str:
+        """Return the text of a signed note; Failed unless this key signed it."""
+        text, gap, signatures = note.rpartition("\n\n")
+        for line in signatures.splitlines() if gap else ():
+            signer, _, encoded = line[2:].partition(" ")
+            try:
+                blob = base64.b64decode(encoded, validate=True)
+            except ValueError:
+                continue
+            ours = line[:2] == "\u2014 " and signer == self.name and blob[:4].hex() == self.id
+            if ours and is_signed(self.public, (text + "\n").encode(), blob[4:]):
+                return text + "\n"
+        raise Failed(f"it is not signed by the key {self.name}")
+
+
+def node(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def root_of(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
+    """Return the tree's root by RFC 9162 section 2.1.3.2; Failed when the path has the wrong length."""
+    if not 0 <= index < size:
+        raise Failed("the log's proof is of an entry behind its end")
+    at, last, result = index, size - 1, leaf
+    for step in path:
+        if last == 0:
+            raise Failed("the log's proof is too long")
+        if at & 1 or at == last:
+            result = node(step, result)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            result = node(result, step)
+        at, last = at >> 1, last >> 1
+    if last:
+        raise Failed("the log's proof is cut short")
+    return result
+
+
+# The folder.
+
+
+def octets_in(folder: Path, path: str) -> bytes:
+    there = folder / path
+    if there.is_symlink() or not there.is_file():
+        raise Failed(f"{path} is missing")
+    if there.stat().st_size > MAX_TEXT:
+        raise Failed(f"{path} is larger than any")
+    return there.read_bytes()
+
+
+def text_in(folder: Path, path: str) -> str:
+    try:
+        return octets_in(folder, path).decode("utf-8")
+    except UnicodeDecodeError:
+        raise Failed(f"{path} is no text") from None
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the paths of all files, with / on every system."""
+    found = []
+    for at, folders, files in os.walk(str(folder)):
+        here = Path(at)
+        linked = [name for name in folders if (here / name).is_symlink()]
+        found += [(here / name).relative_to(folder).as_posix() for name in files + linked]
+    return found
+
+
+def digest_of(path: Path, start: int = 0, size: int | None = None) -> str:
+    """Return SHA-256 of a file, or of `size` octets of it from `start`."""
+    digest, left = hashlib.sha256(), size
+    with path.open("rb") as file:
+        file.seek(start)
+        while left is None or left > 0:
+            block = file.read(BLOCK if left is None else min(BLOCK, left))
+            if not block:
+                break
+            digest.update(block)
+            left = None if left is None else left - len(block)
+    return digest.hexdigest()
+
+
+class Package:
+    """What is verified. Each method of `CHECKS` returns a sentence when it passes and raises Failed, or Unconfirmed, when not."""
+
+    def __init__(self, folder: Path, key: str | None) -> None:
+        self.folder = folder
+        self.told = key
+        self.octets = octets_in(folder, MANIFEST)
+        self.manifest = json.loads(self.octets.decode("utf-8"))
+        if self.manifest["format"] != FORMAT:
+            raise Failed(f"this verifier does not know the format {self.manifest['format']}")
+        self.sha256 = hashlib.sha256(self.octets).hexdigest()
+
+    def key(self) -> Key:
+        return Key(text_in(self.folder, VKEY))
+
+    def check_manifest(self) -> str:
+        again = json.dumps(self.manifest, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+        if again != self.octets:
+            raise Failed("manifest.json is not in its canonical form")
+        return f"request {self.manifest['request']} of {self.manifest['district']}, SHA-256 {self.sha256}"
+
+    def check_signature(self) -> str:
+        text = self.key().signed(text_in(self.folder, NOTE))
+        if text != f"{self.manifest['log']}\npackage {self.manifest['request']}\n{self.sha256}\n":
+            raise Failed("the signature is over another manifest")
+        return f"the manifest is signed by {self.key().name}"
+
+    def check_key(self) -> str:
+        key = self.key()
+        if self.told is None:
+            raise Unconfirmed(
+                "key not confirmed. Compare this fingerprint with what the district publishes, and give it with --key: "
+                + spaced(key.fingerprint)
+            )
+        if not key.is_named_by(self.told):
+            raise Failed(f"the package is signed by another key than the one you gave: {spaced(key.fingerprint)}")
+        return "it is the key that you gave"
+
+    def check_files(self) -> str:
+        """Compare what is in the folder with what the manifest lists, by name."""
+        there, listed = set(names_in(self.folder)), set(self.manifest["files"])
+        for path in sorted(listed - there):
+            raise Failed(f"{path} is missing, or has another name")
+        for path in sorted(there - listed - UNSIGNED):
+            raise Failed(f"{path} was added: it is not part of the package")
+        for path in sorted(listed):
+            parts = path.split("/")
+            if "\\" in path or ":" in path or not path.isascii() or any(part in ("", ".", "..") for part in parts):
+                raise Failed(f"the manifest lists a path that is none: {path!r}")
+        return f"{len(listed)} files, none missing, none added"
+
+    def check_digests(self) -> str:
+        """Read every listed file and compare its size and SHA-256."""
+        listed = self.manifest["files"]
+        for path, wanted in sorted(listed.items()):
+            there = self.folder / path
+            if there.is_symlink() or not there.is_file():
+                raise Failed(f"{path} is missing")
+            if there.stat().st_size != wanted["size"]:
+                raise Failed(f"{path} has {there.stat().st_size} bytes; {wanted['size']} were released")
+            if digest_of(there) != wanted["sha256"]:
+                raise Failed(f"{path} was changed")
+        return f"{len(listed)} files are bit for bit those that were released"
+
+    def check_recordings(self) -> str:
+        """Read the recorded pictures of each segment and compare them with the digest of the day when they were recorded."""
+        count = 0
+        for video in self.manifest["videos"]:
+            there, at = self.folder / video["path"], None
+            for segment in video["segments"]:
+                if at not in (None, segment["offset"]):
+                    raise Failed(f"{video['path']} has octets that belong to no segment")
+                at = segment["offset"] + segment["size"]
+                if segment["whole"] and segment["sha256"] != segment["recorded_sha256"]:
+                    raise Failed(f"segment {segment['id']} is not as it was recorded")
+                if not there.is_file() or digest_of(there, segment["offset"], segment["size"]) != segment["sha256"]:
+                    raise Failed(f"segment {segment['id']} in {video['path']} was changed")
+                count += 1
+            if there.stat().st_size != at:
+                raise Failed(f"{video['path']} has octets that belong to no segment")
+        return f"the pictures of {count} recorded segments are those that were recorded"
+
+    def check_time(self) -> str:
+        """Compare the time that was asked for with what is in the files and what is declared missing."""
+        for camera in self.manifest["cameras"]:
+            told = [(v["shown_from"], v["end"]) for v in self.manifest["videos"] if v["camera"] == camera["id"]]
+            told += [(gap["start"], gap["end"]) for gap in self.manifest["missing"] if gap["camera"] == camera["id"]]
+            for start, end in camera["spans"]:
+                at = start
+                for first, last in sorted(told):
+                    if first > at:
+                        break
+                    at = max(at, last)
+                if at < end:
+                    raise Failed(f"of {camera['name']} {(end - at) / TICKS:.3f} s are neither there nor declared missing")
+        gaps = self.manifest["missing"]
+        seconds = sum(gap["end"] - gap["start"] for gap in gaps) / TICKS
+        return f"every moment is in a file or declared missing: {len(gaps)} gaps, {seconds:.3f} s"
+
+    def check_log(self) -> str:
+        """Follow the district's log: an entry names this manifest, and a signed checkpoint holds the entry."""
+        entry = json.loads(text_in(self.folder, ENTRY))
+        body = json.loads(entry["body"])
+        head, lines = "c2sp.org/tlog-proof@v1", text_in(self.folder, PROOF)
+        proof, _, note = lines.partition("\n\n")
+        first, index, *path = proof.split("\n")
+        if first != head or not index.startswith("index "):
+            raise Failed("the log's proof can't be read")
+        name, size, root = self.key().signed(note).split("\n")[:3]
+        told = body["action"], body["detail"]["manifest"], body["detail"]["request"]
+        if told != ("export:package", self.sha256, self.manifest["request"]):
+            raise Failed("the log's entry is of another package")
+        leaf = hashlib.sha256(b"\x00" + base64.b64decode(entry["salt"]) + entry["body"].encode()).digest()
+        steps = [base64.b64decode(one, validate=True) for one in path]
+        if (name, int(index[6:])) != (self.manifest["log"], body["number"] - 1):
+            raise Failed("the log's proof is of another log or entry")
+        if root_of(leaf, body["number"] - 1, int(size), steps) != base64.b64decode(root, validate=True):
+            raise Failed("the log's entry is not in the tree that was signed")
+        return f"entry {body['number']} of {name}, in the checkpoint of size {size}"
+
+    CHECKS = (
+        ("manifest", check_manifest),
+        ("signature", check_signature),
+        ("key", check_key),
+        ("files", check_files),
+        ("digests", check_digests),
+        ("recordings", check_recordings),
+        ("time", check_time),
+        ("log", check_log),
+    )
+
+    def results(self) -> list[Result]:
+        """Do every check, those that read much beside each other, and return name, outcome and sentence of each."""
+        with ThreadPoolExecutor(len(self.CHECKS)) as pool:
+            return list(pool.map(self._result, self.CHECKS))
+
+    def _result(self, check: tuple[str, Callable[[Package], str]]) -> Result:
+        name, act = check
+        try:
+            return name, PASS, act(self)
+        except Unconfirmed as err:
+            return name, WARN, str(err)
+        except Failed as err:
+            return name, FAIL, str(err)
+        except (ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError) as err:
+            return name, FAIL, f"it can't be read ({type(err).__name__}: {err})"
+
+
+def spaced(digits: str) -> str:
+    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+
+
+def verified(folder: Path, key: str | None) -> list[Result]:
+    """Return the results of all checks; Failed when there is no package."""
+    try:
+        return Package(folder, key).results()
+    except (ValueError, LookupError, TypeError, OSError, RecursionError) as err:
+        raise Failed(f"manifest.json can't be read ({err})") from err
+
+
+def conclusion(results: Sequence[Result]) -> str:
+    outcomes = {outcome for _, outcome, _ in results}
+    if FAIL in outcomes:
+        return "FAILED: this is not the package that the district released, or it was damaged on the way."
+    if WARN in outcomes:
+        return "NOT CONFIRMED: nothing is wrong with it, but not everything could be checked. See WARN above."
+    return "VERIFIED: this is the package that the district released."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Verify a package of footage, offline.")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).resolve().parent)
+    parser.add_argument("--key", help="the district's key or its fingerprint, from the district itself")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    options = parser.parse_args(arguments)
+    try:
+        results = verified(options.folder, options.key)
+    except Failed as err:
+        sys.stderr.write(f"{options.folder} is no package that can be verified: {err}\n")
+        return 2
+    if options.json:
+        checks = [{"check": name, "outcome": outcome, "detail": detail} for name, outcome, detail in results]
+        print(json.dumps({"ok": all(one["outcome"] == PASS for one in checks), "checks": checks}))
+    else:
+        for name, outcome, detail in results:
+            print(f"{outcome}  {name:10} {detail}")
+        print(conclusion(results))
+    outcomes = [outcome for _, outcome, _ in results]
+    return WORST[FAIL] if FAIL in outcomes else max(WORST[outcome] for outcome in outcomes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""Where a package's footage comes from: the one door, and the node that is this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from typing import Protocol
+
+from vms.domain.footage import Gap, GapReason, Segment
+from vms.domain.ids import StreamId
+from vms.domain.timespan import Timespan, datetime_of, ms_of, union
+from vms.errors import Unavailable
+from vms.media.assembly import ReadRecord
+from vms.media.segment_file import HourKeys, SegmentReader
+from vms.store import gaps, segments, stream_rules
+from vms.store.database import Engines
+from vms.store.files import Volume
+
+
+class FootageSource(Protocol):
+    """What shows a package's job the footage of its spans, and no other."""
+
+    def recorded(self, stream: StreamId, span: Timespan, *, at: datetime) -> tuple[Sequence[Segment], Sequence[Gap]]:
+        """Return what of `span` may be shown, by start, and why the rest is missing."""
+        ...
+
+    def open(self, segment: Segment) -> AbstractContextManager[ReadRecord]:
+        """Open one of those segments; Unavailable without its file, NotFound without its key, Corrupt for damage, each by its name."""
+        ...
+
+
+class StoredFootage:
+    """Reads index, keys and volumes of this machine. Shows what the node API would: nothing past its window but what holds keep."""
+
+    def __init__(self, index: Engines, keys: HourKeys, volumes: Sequence[Volume]) -> None:
+        self._index = index
+        self._keys = keys
+        self._volumes = {volume.id: volume for volume in volumes}
+
+    def recorded(self, stream: StreamId, span: Timespan, *, at: datetime) -> tuple[Sequence[Segment], Sequence[Gap]]:
+        found: list[Segment] = []
+        with self._index.read.begin() as connection:
+            times = stream_rules.readable(connection, stream, ms_of(at))
+            rest: Timespan | None = span
+            while rest is not None:
+                page = segments.find(connection, stream, rest)
+                found += page
+                goes_on = len(page) == segments.FIND_LIMIT and page[-1].span.end < span.end
+                rest = Timespan(page[-1].span.end, span.end) if goes_on else None
+            why = list(gaps.find(connection, stream, span))
+            lost = union(segments.lost_spans(connection, stream, span))
+        why += [Gap(stream, time.start, time.end, GapReason.LOST) for time in lost]
+        return [one for one in found if any(time.overlaps(one.start_ticks, one.end_ticks) for time in times)], why
+
+    @contextmanager
+    def open(self, segment: Segment) -> Iterator[ReadRecord]:
+        volume = self._volumes.get(segment.volume_id)
+        if volume is None:
+            raise Unavailable(f"Segment {segment.id} of {datetime_of(segment.start_ticks)} is on a volume that is not there now.")
+        try:
+            file = volume.segment_path(segment.id).open("rb")
+        except FileNotFoundError as err:
+            raise Unavailable(f"Segment {segment.id} has no file. Run: vms check") from err
+        with file:
+            yield SegmentReader(file, self._keys, segment.fragments, segment=segment.id).record

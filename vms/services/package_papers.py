@@ -1,0 +1,311 @@
+"""The papers of a package: what goes along with the recordings for people, each made from the same facts and always alike."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from vms.domain.ids import CameraId
+from vms.domain.package import CameraScope, ClockRecord, Missing, Order, Video, canonical
+from vms.domain.timespan import TICKS_PER_MS, datetime_of
+from vms.services.paper import Flowable, new_page, pdf, table, text
+
+FILES = Path(__file__).parent / "package_files"
+"""What is copied as it stands: the verifiers, and the player without its recordings."""
+CUSTODY_FORMAT = "custodian custody 1"
+_READ_ALOUD = 16
+"""Digits of a digest that two people compare on the telephone."""
+_WORDS = """\
+{district} made this package on {made_at} in answer to its request {request}. It holds {files} video files of {cameras} cameras, a list
+of every recorded piece, and programs that check both.
+
+The video is what the cameras sent, octet for octet: nothing was cut out of a picture, re-encoded, sharpened or made brighter. Pictures
+stand at the time of the recording server's clock, which is kept in UTC; local times are worked out from that.
+
+A file may begin some seconds before what was asked for, since a picture can only be shown from the complete picture before it. Players
+begin at the moment that was asked for.
+
+{gaps}
+
+Every file has a digest, a number that changes with any change of the file. The list of digests is signed with the district's key, and
+the signed list is named in the district's access log, which can't be changed afterwards without that being seen.
+
+To check the package, open verify.html, or run verify.py. Compare the key's fingerprint with the one that the district itself publishes,
+not with this page: {key}"""
+_FORMULA = frozenset("=+-@\t\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What the papers tell of."""
+
+    order: Order
+    videos: tuple[Video, ...]
+    missing: tuple[Missing, ...]
+    clocks: Mapping[CameraId, ClockRecord]
+    key: str
+    """The district's verifier key."""
+    fingerprint: str
+    software: str
+    made_at: datetime
+
+
+def papers(contents: Contents) -> dict[str, bytes]:
+    """Return everything but the recordings, the manifest and what signs it, by path."""
+    custody = custody_json(contents)
+    return {
+        "README.txt": _readme(contents).replace("\n", "\r\n").encode(),
+        "START.html": start_page(contents),
+        "verify.py": (FILES / "verify.py").read_bytes(),
+        "verify.html": (FILES / "verify.html").read_bytes(),
+        "segments.csv": segments_csv(contents),
+        "custody.json": custody,
+        "custody.pdf": custody_pdf(custody),
+        "declaration-draft.txt": _declaration(contents).replace("\n", "\r\n").encode(),
+        "keys/district.vkey": f"{contents.key}\n".encode(),
+    }
+
+
+def spaced(digits: str) -> str:
+    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
+
+
+def segments_csv(contents: Contents) -> bytes:
+    """Return a line for each recorded segment and each missing time, by camera and time."""
+    names = {scope.camera_id: (scope.camera, scope.branch) for scope in contents.order.cameras}
+    rows: list[tuple[CameraId, int, list[str]]] = []
+    for video in contents.videos:
+        for cut, digest in zip(video.part.cuts, video.cut_sha256, strict=True):
+            here = [video.path, cut.segment, str(cut.samples), str(cut.size_bytes), digest.hex(), cut.recorded_sha256.hex()]
+            line = [
+                "recorded",
+                *_cells(names[video.camera_id]),
+                *_times(cut.start_ticks, cut.end_ticks),
+                *here,
+                "" if cut.whole else "part",
+            ]
+            rows.append((video.camera_id, cut.start_ticks, line))
+    for gap in contents.missing:
+        line = ["missing", *_cells(names[gap.camera_id]), *_times(gap.start_ticks, gap.end_ticks), *[""] * 6, gap.reason]
+        rows.append((gap.camera_id, gap.start_ticks, line))
+    made = io.StringIO(newline="")
+    heads = "kind,camera,branch,start_utc,end_utc,milliseconds,file,segment,pictures,bytes,sha256,recorded_sha256,remark"
+    csv.writer(made).writerows([heads.split(","), *(line for _, _, line in sorted(rows, key=lambda row: row[:2]))])
+    return made.getvalue().encode()
+
+
+def start_page(contents: Contents) -> bytes:
+    """Return the player with what it plays written into it: nothing is loaded but the recordings beside it."""
+    told = {
+        "district": contents.order.district,
+        "request": contents.order.request,
+        "cameras": [_playable(scope, contents) for scope in contents.order.cameras],
+    }
+    page = (FILES / "START.html").read_text(encoding="utf-8")
+    return page.replace("{}", json.dumps(told, ensure_ascii=False).replace("<", "\\u003c"), 1).encode()
+
+
+def custody_json(contents: Contents) -> bytes:
+    """Return the custody report; the PDF is drawn from these octets alone."""
+    order = contents.order
+    return canonical(
+        {
+            "format": CUSTODY_FORMAT,
+            "district": order.district,
+            "request": order.request,
+            "software": contents.software,
+            "made_at": _utc(contents.made_at),
+            "key_fingerprint": contents.fingerprint,
+            "facts": [list(fact) for fact in order.facts],
+            "cameras": [_custody_camera(scope, contents) for scope in order.cameras],
+            "events": [{"at": _utc(one.at), "who": one.who, "what": one.what, "log_entry": one.log_entry} for one in order.events],
+        }
+    )
+
+
+def custody_pdf(custody: bytes) -> bytes:
+    told = json.loads(custody)
+    return pdf(
+        f"Chain of custody, request {told['request']}",
+        told["district"],
+        [*_in_words(told), new_page(), *_facts(told), *_events(told), *_files(told)],
+    )
+
+
+def _in_words(told: Mapping[str, object]) -> list[Flowable]:
+    cameras = _listed(told["cameras"])
+    files = sum(len(_listed(one["videos"])) for one in cameras)
+    missing = sum(len(_listed(one["missing"])) for one in cameras)
+    gaps = "Nothing of the time that was asked for is missing."
+    if missing:
+        gaps = (
+            f"{missing} stretches of time that were asked for were not recorded or are not there any more. Each is listed with its reason."
+        )
+    said = _WORDS.format(**{**told, "files": files, "cameras": len(cameras), "gaps": gaps, "key": spaced(str(told["key_fingerprint"]))})
+    title = f"Chain of custody, request {told['request']}"
+    return [text(str(told["district"]), "Heading3"), text(title, "Title"), *map(text, said.split("\n\n"))]
+
+
+def _facts(told: Mapping[str, object]) -> list[Flowable]:
+    rows = [[str(cell) for cell in fact] for fact in _pairs(told["facts"])]
+    rows.append(["Made by", str(told["software"])])
+    rows += [[f"Received ({what})", "_" * 44] for what in ("name", "date and time", "signature")]
+    return [text("The request and its approval", "Heading2"), table(("", ""), rows, (45, 125))]
+
+
+def _events(told: Mapping[str, object]) -> list[Flowable]:
+    rows = [[str(one["at"]), str(one["who"]), str(one["what"]), str(one["log_entry"] or "")] for one in _listed(told["events"])]
+    heads = ("When (UTC)", "Who", "What", "Log entry")
+    return [text("What was done, by whom", "Heading2"), table(heads, rows, (38, 35, 80, 20))] if rows else []
+
+
+def _files(told: Mapping[str, object]) -> list[Flowable]:
+    content: list[Flowable] = []
+    for camera in _listed(told["cameras"]):
+        content += [text(f"{camera['branch']}, {camera['name']}", "Heading2"), text(f"{camera['device']} {camera['clock']}".strip())]
+        for one in _listed(camera["videos"]):
+            digest = str(one["sha256"])
+            when = f"{one['start']} to {one['end']} ({one['local']})"
+            said = f"{one['path']}: {when}, {one['size']} bytes. Its SHA-256 begins with {digest[:_READ_ALOUD]}."
+            content += [text(said), text(f"{digest[:32]} {digest[32:]}", "Code")]
+        rows = [[str(one["start"]), str(one["end"]), str(one["reason"])] for one in _listed(camera["missing"])]
+        content += [table(("Missing from (UTC)", "to", "Reason"), rows, (60, 60, 50))] if rows else [text("Nothing is missing.")]
+    return content
+
+
+def _custody_camera(scope: CameraScope, contents: Contents) -> dict[str, object]:
+    mine = [video for video in contents.videos if video.camera_id == scope.camera_id]
+    gaps = [gap for gap in contents.missing if gap.camera_id == scope.camera_id]
+    return {
+        "id": str(scope.camera_id),
+        "name": scope.camera,
+        "branch": scope.branch,
+        "zone": scope.zone,
+        "device": scope.device,
+        "clock": _clock_sentence(contents.clocks[scope.camera_id]),
+        "spans": [[_utc(span.start), _utc(span.end)] for span in scope.spans],
+        "videos": [
+            {
+                "path": video.path,
+                "start": _utc(datetime_of(video.part.shown_from_ticks)),
+                "end": _utc(datetime_of(video.part.end_ticks)),
+                "local": _local(datetime_of(video.part.shown_from_ticks), scope.zone),
+                "size": video.size_bytes,
+                "sha256": video.sha256.hex(),
+            }
+            for video in mine
+        ],
+        "missing": [
+            {"start": _utc(datetime_of(gap.start_ticks)), "end": _utc(datetime_of(gap.end_ticks)), "reason": gap.reason} for gap in gaps
+        ],
+    }
+
+
+def _clock_sentence(clock: ClockRecord) -> str:
+    if clock.least_ms is None or clock.most_ms is None:
+        return "The camera said nothing of its own clock while it recorded."
+    silent = f" For {clock.silent_segments} segments it said nothing." if clock.silent_segments else ""
+    return f"The camera's own clock was {clock.least_ms / 1000:+.3f} to {clock.most_ms / 1000:+.3f} s from the server's.{silent}"
+
+
+def _playable(scope: CameraScope, contents: Contents) -> dict[str, object]:
+    return {
+        "name": scope.camera,
+        "branch": scope.branch,
+        "zone": scope.zone,
+        "clips": [
+            {"path": one.path, "start": one.part.shown_from_ticks // TICKS_PER_MS, "end": one.part.end_ticks // TICKS_PER_MS}
+            for one in contents.videos
+            if one.camera_id == scope.camera_id
+        ],
+        "missing": [
+            {"start": one.start_ticks // TICKS_PER_MS, "end": one.end_ticks // TICKS_PER_MS, "reason": one.reason}
+            for one in contents.missing
+            if one.camera_id == scope.camera_id
+        ],
+    }
+
+
+def _readme(contents: Contents) -> str:
+    order = contents.order
+    return f"""{order.district}
+Footage for request {order.request}, made on {_utc(contents.made_at)}
+
+TO WATCH
+  Open START.html. It plays everything in order and shows date and time. No network is needed, nothing is installed.
+  The files in the folder video play in any other player, too.
+
+TO CHECK THAT NOTHING WAS CHANGED
+  1. Open verify.html, choose this folder, and wait for the last line. Or, where Python 3.9 or newer is: python3 verify.py
+  2. Give it the fingerprint of the district's key, as the district itself publishes it. Whoever changes a package can change
+     what is written here. According to this package it is
+     {spaced(contents.fingerprint)}
+  3. Where it matters, take verify.html or verify.py from the district and not from here.
+
+WHAT IS HERE
+  video                  the recordings, as the cameras sent them
+  custody.pdf, .json     chain of custody
+  segments.csv           every recorded piece and every gap
+  declaration-draft.txt  a template for a declaration. Have counsel check it.
+  manifest.json          what is listed above with digests; manifest.note is the signature over it
+  log                    the proof that the access log of the district has it
+"""
+
+
+def _declaration(contents: Contents) -> str:
+    order = contents.order
+    return f"""TEMPLATE. NOT A DECLARATION UNTIL A QUALIFIED PERSON HAS FILLED IT IN AND SIGNED IT. HAVE COUNSEL CHECK IT.
+
+DECLARATION OF CUSTODIAN OF RECORDS
+(for use under rules such as Fed. R. Evid. 902(11), 902(13), 902(14) or their state counterparts)
+
+I, [NAME], declare:
+
+ 1. I am [POSITION] of {order.district}. I am qualified to make this declaration by [TRAINING, DUTIES].
+ 2. {order.district} operates a system that records the video of its security cameras without interruption and without selecting
+    what is recorded, as a regularly conducted activity. [DESCRIBE HOW IT IS LOOKED AFTER.]
+ 3. On {_utc(contents.made_at)} the system made the package for request {order.request}. The recordings in it are the octets that the
+    cameras sent, stored as they came.
+ 4. When each piece was recorded the system computed its SHA-256 digest. When the package was made, the digests were computed anew and
+    compared, and they agreed. The digests stand in segments.csv and manifest.json.
+ 5. The list of digests, manifest.json, is signed. The fingerprint of the key is
+    {spaced(contents.fingerprint)}
+ 6. Times are those of the recording server in UTC. [SAY WHAT IS KNOWN OF ITS CLOCK AND OF THE CAMERAS'; see custody.pdf.]
+ 7. Times that are missing, with reasons, are listed in custody.pdf.
+
+I declare under penalty of perjury under the laws of [STATE] that the foregoing is true and correct.
+
+Date: ____________________        Signature: ________________________________
+"""
+
+
+def _listed(told: object) -> list[dict[str, object]]:
+    return [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+
+
+def _pairs(told: object) -> list[list[object]]:
+    return [one for one in told if isinstance(one, list)] if isinstance(told, list) else []
+
+
+def _cells(words: Sequence[str]) -> list[str]:
+    """Return words that no spreadsheet takes for a formula."""
+    return [f"'{word}" if word[:1] in _FORMULA else word for word in words]
+
+
+def _times(start: int, end: int) -> list[str]:
+    return [_utc(datetime_of(start)), _utc(datetime_of(end)), str((end - start) // TICKS_PER_MS)]
+
+
+def _utc(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}Z"
+
+
+def _local(at: datetime, zone: str) -> str:
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S %z} {zone}"

@@ -1,0 +1,283 @@
+"""Make a package of footage: everything that a court or a person needs to watch an approved request's footage and to check it.
+
+It decides nothing: whoever calls has an approval of exactly this order. It runs transactions of its own, since what is read has to be
+in the access log before the first octet, and the package's digest in a signed checkpoint before the package is whole.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+
+from vms.crypto import sign
+from vms.domain.access import Action, Purpose
+from vms.domain.checkpoint import signed_note, verifier_key
+from vms.domain.footage import Gap, Segment
+from vms.domain.ids import CameraId
+from vms.domain.package import (
+    CameraScope,
+    ClockRecord,
+    Missing,
+    Order,
+    Part,
+    Video,
+    folder_name,
+    manifest_of,
+    missing_of,
+    signed_text,
+    video_name,
+)
+from vms.domain.people import System
+from vms.errors import Conflict, Corrupt, InvalidInput, NotFound
+from vms.media.assembly import assemble
+from vms.media.plain_mp4 import MAX_FILE_BYTES
+from vms.services.access_log import DISTRICT, record
+from vms.services.footage import record_read
+from vms.services.log_key import LogKey
+from vms.services.log_proof import prove_entry
+from vms.services.package_footage import FootageSource
+from vms.services.package_gate import pass_gate
+from vms.services.package_papers import Contents, papers
+from vms.store import access_tree
+from vms.store.database import Engines
+from vms.store.files import fsync_dir
+
+JOB = System("packages")
+SETTLED = timedelta(minutes=5)
+"""Footage younger than this may still be in a segment that is being written."""
+_BLOCK_BYTES = 1 << 20
+_OWNER_ONLY = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """The district's side of a package: its database, its log's key, and what has the log signed up to now."""
+
+    central: Engines
+    key: LogKey
+    sign_log: Callable[[], None]
+    """Signs what the log holds so far: the hub's own job, so that two never sign beside each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A package that passed its gate."""
+
+    folder: Path
+    manifest_sha256: bytes
+    log_entry: int
+    videos: tuple[Video, ...]
+    missing: tuple[Missing, ...]
+    fingerprint: str
+
+
+def build_package(order: Order, source: FootageSource, into: Path, *, hub: Hub, at: datetime, max_bytes: int = MAX_FILE_BYTES) -> Built:
+    """Make the folder of the package below `into`, and return it once it has passed its gate; on any failure nothing is left there.
+
+    InvalidInput when the order can't be carried out, Conflict when the folder is there already, Corrupt, with its name, for a segment
+    that is not as it was recorded.
+    """
+    _require_possible(order, at)
+    folder = into / folder_name(order.request)
+    if folder.exists():
+        raise Conflict(f"{folder} is there already. A package is made once; move that one away to have another.")
+    _write_reads_down(order, hub, at)
+    with _unfinished(folder) as making:
+        reading = _Reading(order, source, making, at, max_bytes)
+        videos = reading.videos()
+        built = _finish(order, making, hub, at, videos, reading)
+        making.rename(folder)
+    fsync_dir(into)
+    return Built(folder, *built)
+
+
+def fingerprint(key: str) -> str:
+    """Return what people compare of a verifier key: SHA-256 of its line, as `verify.py` computes it."""
+    return sha256(key.encode()).hexdigest()
+
+
+def digests(path: Path, parts: Sequence[tuple[int, int]]) -> tuple[bytes, tuple[bytes, ...]]:
+    """Read a file and return SHA-256 of all of it, and of each part (offset, octets); the two beside each other."""
+    with ThreadPoolExecutor(1) as pool:
+        whole = pool.submit(_digest, path, 0, path.stat().st_size)
+        each = tuple(_digest(path, at, size) for at, size in parts)
+        return whole.result(), each
+
+
+def _require_possible(order: Order, at: datetime) -> None:
+    spans = [span for scope in order.cameras for span in scope.spans]
+    if not spans:
+        raise InvalidInput("An order names a camera and a time. This one names none.")
+    if any(span.end > at - SETTLED for span in spans):
+        raise InvalidInput("The newest five minutes are still being written. Make the package again in five minutes.")
+    for scope in order.cameras:
+        if any(later.start < earlier.end for earlier, later in pairwise(sorted(scope.spans))):
+            raise InvalidInput(f"Two times of ‘{scope.camera}’ overlap: nothing goes into a package twice. Join them.")
+
+
+def _write_reads_down(order: Order, hub: Hub, at: datetime) -> None:
+    """Commit what is going to be read, of each camera and time, before the first octet is."""
+    with hub.central.writing() as session:
+        for scope in order.cameras:
+            for span in scope.spans:
+                detail = {"request": order.request}
+                record_read(session, JOB, camera_id=scope.camera_id, span=span, purpose=Purpose.REQUEST, at=at, detail=detail)
+
+
+@contextmanager
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """Give a folder beside the later one that only we read, and take it away when the work fails: it holds footage in the clear."""
+    making = folder.with_name(f".{folder.name}.part")
+    if making.exists():  # a crash left it
+        shutil.rmtree(making)
+    making.mkdir(mode=_OWNER_ONLY)
+    try:
+        yield making
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+
+
+class _Reading:
+    """Carries the recordings over, and notes what is missing and what cameras said of their clocks."""
+
+    def __init__(self, order: Order, source: FootageSource, folder: Path, at: datetime, max_bytes: int) -> None:
+        self.missing: list[Missing] = []
+        self.clocks: dict[CameraId, ClockRecord] = {}
+        self._order = order
+        self._source = source
+        self._folder = folder
+        self._at = at
+        self._max_bytes = max_bytes
+        self._written = 0
+
+    def videos(self) -> list[Video]:
+        (self._folder / "video").mkdir()
+        found = [video for scope in self._order.cameras for video in self._of_camera(scope)]
+        fsync_dir(self._folder / "video")
+        return found
+
+    def _of_camera(self, scope: CameraScope) -> list[Video]:
+        parts: list[tuple[Path, Part]] = []
+        segments: list[Segment] = []
+        gaps: list[Gap] = []
+        for span in sorted(scope.spans):
+            recorded, why = self._source.recorded(scope.stream_id, span, at=self._at)
+            parts += assemble(recorded, span, self._source.open, lambda start: self._place(scope, start), max_bytes=self._max_bytes)
+            segments += recorded
+            gaps += why
+        self.missing += missing_of(scope, [part for _, part in parts], gaps)
+        self.clocks[scope.camera_id] = _clock(segments)
+        return [self._video(scope, path, part) for path, part in parts]
+
+    def _place(self, scope: CameraScope, start_ticks: int) -> Path:
+        self._written += 1
+        return self._folder / video_name(self._written, scope, start_ticks)
+
+    def _video(self, scope: CameraScope, path: Path, part: Part) -> Video:
+        """Make a file durable, read it back, and compare whole segments with what their recorder wrote down."""
+        _fsync(path)
+        whole, cuts = digests(path, [(cut.offset, cut.size_bytes) for cut in part.cuts])
+        for cut, digest in zip(part.cuts, cuts, strict=True):
+            if cut.whole and digest != cut.recorded_sha256:
+                raise Corrupt(f"Segment {cut.segment} of ‘{scope.camera}’ is not as it was recorded. Run: vms check --deep")
+        return Video(f"video/{path.name}", scope.camera_id, part, whole, path.stat().st_size, cuts)
+
+
+def _finish(
+    order: Order, folder: Path, hub: Hub, at: datetime, videos: Sequence[Video], reading: _Reading
+) -> tuple[bytes, int, tuple[Video, ...], tuple[Missing, ...], str]:
+    """Write papers, manifest, signature and the log's proof, and pass the gate."""
+    log, software = _log_name(hub), f"Custodian {version('custodian')}"
+    key = verifier_key(log, hub.key.public)
+    contents = Contents(order, tuple(videos), tuple(reading.missing), reading.clocks, key, fingerprint(key), software, at)
+    written = papers(contents)
+    manifest = manifest_of(
+        order,
+        log=log,
+        software=software,
+        made_at=at,
+        videos=videos,
+        missing=reading.missing,
+        clocks=reading.clocks,
+        files={path: (sha256(content).digest(), len(content)) for path, content in written.items()},
+    )
+    text = signed_text(log, order.request, manifest)
+    note = signed_note(text, log, hub.key.public, sign(hub.key.private, text.encode()))
+    number = _write_down(order, hub, at, manifest, videos)
+    proofs = _proofs(hub, number)
+    _write(folder, {**written, **proofs, "manifest.json": manifest, "manifest.note": note.encode()})
+    pass_gate(folder, videos, key)
+    return sha256(manifest).digest(), number, contents.videos, contents.missing, contents.fingerprint
+
+
+def _log_name(hub: Hub) -> str:
+    with hub.central.reading() as session:
+        log = access_tree.log_of(session, DISTRICT)
+    if log is None:
+        raise NotFound("There is no district here yet. Run: vms init")
+    return log.name
+
+
+def _write_down(order: Order, hub: Hub, at: datetime, manifest: bytes, videos: Sequence[Video]) -> int:
+    detail = {
+        "request": order.request,
+        "manifest": sha256(manifest).hexdigest(),
+        "files": str(len(videos)),
+        "bytes": str(sum(video.size_bytes for video in videos)),
+    }
+    with hub.central.writing() as session:
+        return record(session, actor=JOB, action=Action.EXPORT_PACKAGE, at=at, detail=detail)
+
+
+def _proofs(hub: Hub, number: int) -> dict[str, bytes]:
+    """Have the log signed, and return the entry as the tree has it, with the proof that it is in the checkpoint."""
+    hub.sign_log()
+    with hub.central.reading() as session:
+        proof = prove_entry(session, number)
+        (entry,) = access_tree.entries(session, DISTRICT, after=number - 1, until=number)
+    told = {"salt": base64.b64encode(entry.salt).decode(), "body": entry.body.decode()}
+    return {"log/entry.json": json.dumps(told, ensure_ascii=False).encode(), "log/entry.tlog-proof": proof.text.encode()}
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    for path, content in files.items():
+        there = folder / path
+        there.parent.mkdir(exist_ok=True)
+        with there.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    for below in (folder / "keys", folder / "log", folder):
+        fsync_dir(below)
+
+
+def _clock(segments: Sequence[Segment]) -> ClockRecord:
+    told = [one.camera_clock_offset_ms for one in segments if one.camera_clock_offset_ms is not None]
+    return ClockRecord(min(told, default=None), max(told, default=None), len(segments) - len(told))
+
+
+def _fsync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _digest(path: Path, at: int, size: int) -> bytes:
+    digest, left = sha256(), size
+    with path.open("rb") as file:
+        file.seek(at)
+        while left and (block := file.read(min(_BLOCK_BYTES, left))):
+            digest.update(block)
+            left -= len(block)
+    return digest.digest()
