@@ -16,7 +16,7 @@ from vms.domain.package import Cut, Part
 from vms.domain.timespan import Timespan, ticks_of
 from vms.errors import Corrupt
 from vms.media.boxes import Columns, read_columns
-from vms.media.plain_mp4 import MAX_FILE_BYTES, PlainMp4
+from vms.media.plain_mp4 import MAX_FILE_BYTES, Expected, PlainMp4
 
 ReadRecord: TypeAlias = Callable[[int], bytes | memoryview]
 """Returns the plaintext of a record of one segment: 0 is the init segment."""
@@ -38,7 +38,7 @@ def assemble(
     assembling = _Assembling(start, end, place, max_bytes)
     try:
         for number, segment in enumerate(wanted):
-            assembling.expected_ticks = _unbroken(wanted[number:], max_bytes)
+            assembling.expected = _unbroken(wanted[number:], max_bytes)
             with open_segment(segment) as read:
                 yield from assembling.take(segment, read)
         yield from assembling.finish()
@@ -58,14 +58,14 @@ def records_for(fragments: Sequence[FragmentEntry], at_ticks: int, start: int, e
     return range(first, number + 1), first_at
 
 
-def _unbroken(segments: Sequence[Segment], max_bytes: int) -> int:
-    """Return how long the first segment and those that go on where it ends last together, as far as one file may reach."""
+def _unbroken(segments: Sequence[Segment], max_bytes: int) -> Expected:
+    """Return length and size of the first segment and those that go on where it ends, as far as one file may reach."""
     ticks, size, end = 0, 0, segments[0].start_ticks
     for segment in segments:
         if segment.start_ticks != end or size > max_bytes:
             break
         ticks, size, end = ticks + segment.duration, size + segment.size_bytes, segment.end_ticks
-    return ticks
+    return Expected(ticks, size)
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class _OpenCut:
 
 class _Assembling:
     def __init__(self, start: int, end: int, place: Place, max_bytes: int) -> None:
-        self.expected_ticks = 0
+        self.expected = Expected(0, 0)
         self._start = start
         self._end = end
         self._place = place
@@ -146,7 +146,7 @@ class _Assembling:
     def _begin(self, first: Columns) -> None:
         self._path, self._cuts = self._place(first.tfdt), []
         self._file = self._path.open("xb")
-        self._mp4 = PlainMp4(self._file, self._init, first, expected_ticks=self.expected_ticks, max_bytes=self._max_bytes)
+        self._mp4 = PlainMp4(self._file, self._init, first, expected=self.expected, max_bytes=self._max_bytes)
 
     def _end_cut(self) -> None:
         cut, self._cut = self._cut, None

@@ -196,5 +196,15 @@ def pread(fd: int, size: int, at: int) -> bytes:
     return octets
 
 
+def pread_into(fd: int, room: memoryview, at: int) -> None:
+    """Fill `room`; Corrupt when the file ends before."""
+    done = os.preadv(fd, [room], at)
+    while done < len(room):
+        more = os.preadv(fd, [room[done:]], at + done)
+        if not more:
+            raise Corrupt(f"The file ends at {at + done} where {at + len(room)} bytes were expected.")
+        done += more
+
+
 def descriptor(file: int | HasFileno) -> int:
     return file if isinstance(file, int) else file.fileno()

@@ -187,8 +187,10 @@ class _Reading:
 
     def _video(self, scope: CameraScope, path: Path, part: Part) -> Video:
         """Make a file durable, read it back, and compare whole segments with what their recorder wrote down."""
-        _fsync(path)
-        whole, cuts = digests(path, [(cut.offset, cut.size_bytes) for cut in part.cuts])
+        with ThreadPoolExecutor(1) as pool:
+            durable = pool.submit(_fsync, path)  # waits for the disk while this computes
+            whole, cuts = digests(path, [(cut.offset, cut.size_bytes) for cut in part.cuts])
+            durable.result()
         for cut, digest in zip(part.cuts, cuts, strict=True):
             if cut.whole and digest != cut.recorded_sha256:
                 raise Corrupt(f"Segment {cut.segment} of ‘{scope.camera}’ is not as it was recorded. Run: vms check --deep")
