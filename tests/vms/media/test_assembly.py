@@ -109,6 +109,13 @@ def test_it_begins_at_the_keyframe_before_and_players_at_the_moment(tmp_path: Pa
     assert [cut.whole for cut in part.cuts] == [False, False]
 
 
+def test_a_span_that_begins_with_a_keyframe_has_nothing_before_it(tmp_path: Path) -> None:
+    recorded = three_segments()
+    ((path, part),) = assembled(recorded, tmp_path, START + 6 * FRAME_TICKS, START + 9 * FRAME_TICKS)
+    assert (part.start_ticks, part.shown_from_ticks) == (START + 6 * FRAME_TICKS, START + 6 * FRAME_TICKS)
+    assert [octets for _, octets, _ in packets(path)] == recorded.payloads()[6:9]
+
+
 def test_only_segments_of_the_span_are_opened(tmp_path: Path) -> None:
     recorded = three_segments()
     assembled(recorded, tmp_path, START + LENGTH, START + 2 * LENGTH)
@@ -148,9 +155,9 @@ def test_a_full_file_ends_before_a_keyframe_and_nothing_is_lost(tmp_path: Path) 
 
 @pytest.mark.slow
 def test_a_file_whose_tables_outgrow_their_room_ends_too(tmp_path: Path) -> None:
-    """A camera that sends 400 times as many pictures as it began with."""
+    """A camera that sends 400 times as many pictures as it began with, and no keyframe among them."""
     slow = tuple(replace(sample, duration=400 * FRAME_TICKS) for sample in clip().samples)
-    many = Clip(clip().sets, tuple(Sample(b"\0\0\0\1\x41", 90, keyframe=n % 250 == 0) for n in range(8000)), ())
+    many = Clip(clip().sets, tuple(Sample(b"\0\0\0\1\x41", 90, keyframe=n == 0) for n in range(8000)), ())
     recorded = Recorded()
     made = _timed(recorded, START, Clip(clip().sets, slow, ()), [0, 12])
     _timed(recorded, made.end_ticks, many, list(range(0, 8001, 250)))
