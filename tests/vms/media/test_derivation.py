@@ -192,7 +192,7 @@ def test_a_damaged_picture_is_not_passed_over() -> None:
     at = whole.index(b"mdat")
     spoiled = bytearray(whole)
     middle = at + (len(whole) - at) // 2
-    spoiled[middle : middle + 3000] = bytes(reversed(spoiled[middle : middle + 3000]))
+    spoiled[middle : middle + 20] = bytes(octet ^ 0x55 for octet in spoiled[middle : middle + 20])
     with pytest.raises(InvalidInput, match="Nothing was made of"):
         copied(bytes(spoiled), region())
 
