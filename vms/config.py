@@ -69,6 +69,7 @@ _LEAST_RECORD_DAYS = {
     "spot_checks": (30, "whoever asked files what was found"),
     "states": (1, "they are shown as long as somebody may ask why a camera is gone"),
     "requests": (365, "whoever was refused may come back, and claims about what was handed over take longer"),
+    "complaints": (400, "the yearly review looks at them"),
     "holds": (400, "proposals to release them are kept as long, and a matter comes back"),
 }
 
@@ -89,6 +90,7 @@ class RecordDays(BaseModel):
     states: int = 30
     spot_checks: int = 400
     requests: int = 2557
+    complaints: int = 1096
     holds: int = 2557
 
     @field_validator("*")
@@ -179,6 +181,8 @@ class Settings(BaseSettings):
     """Whether the Director confers with the Board before deciding on a request: has to, or says why not, or it is not asked."""
     holidays: tuple[date, ...] = ()
     """Days that are no working days, besides Saturdays and Sundays: what people are to do in working days is due later."""
+    complaint_days: int = Field(default=10, ge=1, le=60)
+    """Working days within which a complaint is answered."""
     district: str = "Library District"
     failpoint: str = ""
     """Crash tests only: the step at which this process kills itself."""

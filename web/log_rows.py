@@ -195,6 +195,8 @@ _SAID: Mapping[Action, str] = {
     Action.EXPORT_VOID: "The approval of request {number} counts no more: {act}",
     Action.EXPORT_ADVANCE: "The package of request {number} is {state}",
     Action.EXPORT_PACKAGE: "Made the package for request {request}, {files} video files; its manifest’s SHA-256 is {manifest}",
+    Action.COMPLAINT_ENTER: "Entered complaint {complaint}, which came by {way}",
+    Action.COMPLAINT_ANSWER: "Answered complaint {complaint}",
     Action.RECORD_PURGE: "Deleted records whose day was over: {counts}",
     Action.LOG_UNSEAL: "Unsealed what {actor_name} did at {written}: {action}",
     Action.LOG_ERASE: "Erased entries {first} to {last}, by the rule of {days} days",

@@ -14,6 +14,7 @@ from vms.domain.capacity import Watermark
 from vms.domain.people import Permission, Person
 from vms.domain.screens import Screen, ScreenKind, SessionKind
 from vms.domain.timespan import ms_of
+from vms.services import complaints, requests
 from vms.services.cameras import list_cameras
 from vms.services.capacity import RoomDocument, left_sentence
 from vms.services.district import load_district
@@ -21,7 +22,6 @@ from vms.services.emergency import opens_more, reviews_missing
 from vms.services.footage import emergency_from, look_back
 from vms.services.policy_standing import asked_to_sign
 from vms.services.provisional_holds import undecided
-from vms.services.requests import waiting_for
 from vms.services.screens import screen_of
 from vms.services.second_person import waits_for
 from web.camera_views import area_of
@@ -105,7 +105,8 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         reviews = reviews_missing(session, person) if person else []
         emergency = person is not None and opens_more(session, person)
         to_decide = undecided(session, person) if person else []
-        asked = waiting_for(session, person) if person else 0
+        asked = requests.waiting_for(session, person) if person else 0
+        to_answer = complaints.waiting_for(session, person) if person else []
         unsigned = person is not None and asked_to_sign(session, person)
     states = site.node.states(site.service_token()) if known else None
     at = site.clock.now()
@@ -120,6 +121,8 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         "to_decide": [hold.id for hold in to_decide],
         "reviews_missing": len(reviews),
         "reviews_overdue": sum(due <= at for due in reviews),
+        "complaints_waiting": len(to_answer),
+        "complaints_overdue": sum(one.due_at <= at for one in to_answer),
         "chip": chip([now(details, states) for details in known]),
         "waits": waits,
         "path": path,

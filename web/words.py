@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState
+from vms.domain.complaint import About, Way
 from vms.domain.day_proof import Verdict
 from vms.domain.export_scope import Delivery
 from vms.domain.footage import GapReason
@@ -46,6 +47,12 @@ HOLD_KINDS = {
     HoldKind.SUBPOENA: "Subpoena",
     HoldKind.INCIDENT: "Incident",
     HoldKind.RECORDS_REQUEST: "Records request",
+}
+COMPLAINT_WAYS = {Way.PAPER: "On paper", Way.MAIL: "By mail", Way.FORM: "By the form of the public notice"}
+COMPLAINT_ABOUT = {
+    About.PRACTICE: "Cameras, footage or a rule",
+    About.STAFF: "Somebody on the staff",
+    About.DIRECTOR: "The Director",
 }
 HOLD_STATES = {
     HoldState.ACTIVE: "In force",
@@ -156,6 +163,8 @@ ACTS = {
     Permission.REQUEST_READ: "read the register of requests",
     Permission.REQUEST_ADVISE: "read and write counsel’s advice",
     Permission.REQUEST_DECIDE: "decide about requests for footage",
+    Permission.COMPLAINT_READ: "read complaints that others entered",
+    Permission.COMPLAINT_ANSWER: "answer complaints",
     Permission.SIGNED_IN: "open this with an account",
     Permission.SESSION_OWN: "prove who they are and sign out",
     Permission.PUBLIC: "open this",
@@ -191,6 +200,8 @@ ASK = {
     Permission.REQUEST_READ: "Ask the Director.",
     Permission.REQUEST_ADVISE: "Ask the Director.",
     Permission.REQUEST_DECIDE: "Ask the Director.",
+    Permission.COMPLAINT_READ: "Ask the Director.",
+    Permission.COMPLAINT_ANSWER: "Ask the Director.",
     Permission.SIGNED_IN: "Ask IT.",
     Permission.SESSION_OWN: "Ask IT.",
     Permission.PUBLIC: "",

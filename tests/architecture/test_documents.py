@@ -101,6 +101,17 @@ def test_each_service_stands_in_the_table_of_its_readme() -> None:
     assert {module for module in modules if f"`{module}`" not in rows} == set()
 
 
+def test_each_test_that_stands_beside_a_clause_of_the_policy_is_there() -> None:
+    table = _text(Path("web/README.md")).partition("## What the policy asks")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ") and not line.startswith("| policy")]
+    named = [re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", row) for row in rows]
+    assert [row for row, tests in zip(rows, named, strict=True) if not tests] == []
+    there = {
+        (path, name) for tests in named for path, name in tests if f"def {name}(" in (_text(Path(path)) if (ROOT / path).exists() else "")
+    }
+    assert sorted({one for tests in named for one in tests} - there) == []
+
+
 def test_the_changelog_has_a_place_for_the_next_entry() -> None:
     assert "## [Unreleased]" in _text(Path("CHANGELOG.md"))
 

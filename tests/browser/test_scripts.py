@@ -24,6 +24,9 @@ from vms.domain.ids import SessionId
 from vms.domain.legal_hold import LegalHold
 from vms.domain.people import Person, Proof, Role
 from vms.domain.request import DenyReason, ExportRequest, Requester
+from vms.domain.timespan import Timespan
+from vms.services import complaints
+from vms.services.complaints import NewComplaint
 from vms.services.district import District, save_district
 from vms.services.hold_release import propose_release
 from vms.services.pauses import pause_camera
@@ -49,6 +52,8 @@ PAGES = {
     "/requests", "/requests/new", "/requests/{number}", "/requests/{number}/letter", "/requests/{number}/scope",
     "/requests/{number}/advice", "/requests/{number}/papers/{paper}",
     "/policy", "/policy/new",
+    "/complaints", "/complaints/new", "/complaints/{number}", "/complaints/{number}/receipt", "/complaints/{number}/letter",
+    "/complaints/{number}/watched",
     "/spot-checks", "/spot-checks/{number}",
     "/deletion-certificates/{month}.json", "/deletion-certificates/{month}.note", "/deletion-certificates/{month}.pdf",
 }  # fmt: skip
@@ -73,6 +78,12 @@ class Planted:
             account = an_account(session, Role.DELEGATE, name="places holds")
             by = Person(account.id, account.name, account.role, SessionId(1))
             self.requests = [self._request(session, by, camera, text) for camera, text in zip(self.cameras, SHORT, strict=True)]
+            told = NewComplaint(
+                "paper", "staff", SHORT[0], SHORT[0], SHORT[0], SHORT[0], cameras=frozenset({self.cameras[0].camera.id}),
+                time=Timespan(clock.now() - timedelta(hours=1), clock.now()),
+            )  # fmt: skip
+            self.complaint = done(complaints.enter(session, world.site.settings, by, told, at=clock.now()))
+            done(complaints.answer(session, by, self.complaint.id, SHORT[0], at=clock.now()))
             self.holds = [self._hold(session, by, camera, text) for camera, text in zip(self.cameras, SHORT, strict=True)]
         world.node.states = [self._state(camera, text) for camera, text in zip(self.cameras, SHORT, strict=True)]
         world.node.verdicts = {f"/{number}": {**self._verdict(text)} for number, text in enumerate(SHORT)}
@@ -133,6 +144,7 @@ def _addresses(planted: Planted, every: int) -> Iterator[str]:
     yield from sorted(PAGES - {"/cameras/{camera}", "/static/{path:path}", "/ca.crt", "/requests/{number}/papers/{paper}"})
     yield from (f"/cameras/{camera.camera.id}" for camera in planted.cameras[::every])
     yield from (f"/requests/{one.id}{end}" for one in planted.requests[::every] for end in ("", "/letter", "/scope", "/advice"))
+    yield from (f"/complaints/{planted.complaint.id}{end}" for end in ("", "/receipt", "/letter", "/watched"))
     yield from (f"/holds/{hold.id}{end}" for hold in planted.holds[::every] for end in ("", "/sheet", "/release"))
 
 

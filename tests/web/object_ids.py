@@ -20,6 +20,7 @@ NOT_IDS = frozenset(
     {
         *("act", "brand", "certificate", "code", "credential", "day", "done", "end", "error", "firm", "host", "incident", "intervals"),
         *("area", "note", "reason", "right", "second", "shown_to", "was_for"),
+        *("about", "about_name", "answer", "from_address", "from_name", "received", "said", "way"),
         *("authority", "expires", "hours", "matter", "minutes", "review", "sealed"),
         *("basis", "ceiling", "dry_run", "floor", "legal_basis", "max_days", "min_days", "public_text", "target", "target_days"),
         *("invitation", "iss", "kind", "label", "main_path", "name", "new", "next", "old", "password", "path", "port", "purpose", "q"),
@@ -52,6 +53,7 @@ class Kind(Enum):
     SCREEN = auto()
     EMERGENCY = auto()
     HOLD = auto()
+    COMPLAINT = auto()
     SPOT_CHECK = auto()
     REQUEST = auto()
     PAPER = auto()
@@ -85,6 +87,9 @@ LOG = {
 PLACES = {"branch": Kind.BRANCH, "areas": Kind.AREA, "camera": Kind.CAMERA}
 HOLD = {"matter": "Smith v. District", "kind": "litigation", "reason": "a letter"}
 HOLD_FORM, HOLD_ORDER = HOLD | {"start": "2026-03-14T07:00"}, HOLD | {"start": "2026-03-14T14:00:00Z"}
+COMPLAINT = {"way": "paper", "about": "practice", "said": "It points at me", "end": "2026-03-14T08:00"}
+COMPLAINT_FORM = COMPLAINT | {"start": "2026-03-14T07:00"}
+COMPLAINT_ORDER = COMPLAINT | {"start": "2026-03-14T14:00:00Z", "end": "2026-03-14T15:00:00Z"}
 POLICY_PLACES = {"branch": Kind.BRANCH, "area_id": Kind.AREA, "camera": Kind.CAMERA}
 POLICY = {"reason": "Taken over"}
 POLICY_FORM, POLICY_ORDER = POLICY | {"target": "20", "act": "set"}, POLICY | {"target_days": 20}
@@ -208,6 +213,15 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /api/v1/policies": {name: Place(of, POLICY_ORDER) for name, of in POLICY_PLACES.items()},
     "POST /api/v1/policies/{number}/confirm": {"number": Place(Kind.POLICY)},
     "POST /api/v1/policies/{number}/approve": {"number": Place(Kind.POLICY)},
+    "POST /complaints/new": {"camera": Place(Kind.CAMERA, COMPLAINT_FORM)},
+    "POST /api/v1/complaints": {"camera": Place(Kind.CAMERA, COMPLAINT_ORDER, is_list=True)},
+    "GET /complaints/{number}": {"number": Place(Kind.COMPLAINT)},
+    "GET /complaints/{number}/receipt": {"number": Place(Kind.COMPLAINT)},
+    "GET /complaints/{number}/letter": {"number": Place(Kind.COMPLAINT)},
+    "GET /complaints/{number}/watched": {"number": Place(Kind.COMPLAINT)},
+    "POST /complaints/{number}/answer": {"number": Place(Kind.COMPLAINT, {"answer": "Taken over"})},
+    "POST /complaints/{number}/hold": {"number": Place(Kind.COMPLAINT)},
+    "POST /api/v1/complaints/{number}/answer": {"number": Place(Kind.COMPLAINT, {"answer": "Taken over"})},
     "GET /log": LOG,
     "GET /api/v1/log": LOG,
 }

@@ -36,6 +36,7 @@ from vms.domain.screens import ScreenKind
 from vms.domain.second_person import Act, Alone
 from vms.services import spot_checks
 from vms.services.access_log import DISTRICT
+from vms.services.complaints import NewComplaint, enter
 from vms.services.emergency import open_emergency
 from vms.services.policies import NewPolicy, set_policy
 from vms.services.request_papers import add_paper
@@ -124,6 +125,7 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         version = done(set_policy(session, deciding, kept, at=NOW)).policy.version
         request = a_request(session, world.site.settings, deciding, camera=vault.id)
         paper = done(add_paper(session, world.site.settings, deciding, request.id, f"{ELSEWHERE}.pdf", SCAN, at=NOW))
+        complaint = done(enter(session, world.site.settings, deciding, NewComplaint("paper", "practice", MATTER), at=NOW))
         check = done(spot_checks.pick(session, deciding, vault.id, "2026-03-01", at=NOW))
     for stream in (vault.streams[0].id, world.main):
         record(world.node, stream, NOW - timedelta(minutes=30))
@@ -146,6 +148,7 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         Kind.REQUEST: request.id,
         Kind.PAPER: paper.id,
         Kind.POLICY: version,
+        Kind.COMPLAINT: complaint.id,
         Kind.SPOT_CHECK: check,
         Kind.LOG_ROW: world.events()[-1].number,
     }

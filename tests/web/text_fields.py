@@ -54,6 +54,7 @@ FORM_CHECK = ("court", "date", "good_cause", "in_force", "names_district", "scop
 SCOPE = ("act", "conditions", "delivery", "end", "local_time", "recipient", "redact", "start", "words")
 Schema = Mapping[str, Any]
 """A part of the OpenAPI document."""
+COMPLAINT = ("about", "about_name", "end", "from_address", "from_name", "received", "said", "start", "way")
 LOG = ("before", "camera", "day", "kind", "person", "since", "until")
 
 REQUESTS: Mapping[str, tuple[str, ...]] = {
@@ -140,6 +141,11 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "GET /deletion-certificates/{month}.json": ("month",),
     "GET /deletion-certificates/{month}.note": ("month",),
     "GET /deletion-certificates/{month}.pdf": ("month",),
+    "POST /complaints/new": COMPLAINT,
+    "POST /api/v1/complaints": COMPLAINT,
+    "GET /complaints/{number}": ("done",),
+    "POST /complaints/{number}/answer": ("answer",),
+    "POST /api/v1/complaints/{number}/answer": ("answer",),
     "GET /reviews": ("skip",),
     "GET /playback": ("camera", "replay", "t"),
     "GET /static/{path}": ("path",),
@@ -169,6 +175,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "camera remove": ("camera",),
     "camera resume": ("camera",),
     "camera test": ("camera", "certificate", "url", "user"),
+    "complaint add": ("about_name", "camera", "end", "from_address", "from_name", "received", "said", "start"),
+    "complaint answer": ("text",),
     "delegation confirm": ("name",),
     "delegation end": ("name",),
     "delegation propose": ("area", "branch", "name", "reason", "since", "until"),

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from vms.cli import (
     access_log,
     cameras,
+    complaints,
     delegations,
     exports,
     holds,
@@ -65,6 +66,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(screens.app, name="screen")
 app.add_typer(holds.app, name="hold")
 app.add_typer(requests.app, name="request")
+app.add_typer(complaints.app, name="complaint")
 app.add_typer(policies.app, name="policy")
 app.add_typer(retain.app, name="retention")
 app.add_typer(records.app, name="records")

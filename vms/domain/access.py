@@ -145,6 +145,8 @@ class Action(StrEnum):
     """A package was begun or finished, or left."""
     EXPORT_PACKAGE = "export:package"
     """A package of footage was made for a request; by its manifest's digest the package proves that it is this one."""
+    COMPLAINT_ENTER = "complaint:enter"
+    COMPLAINT_ANSWER = "complaint:answer"
     RECORD_PURGE = "record:purge"
     """Sessions, mail and the like went because their day was over."""
     LOG_EXPORT = "log:export"

@@ -81,6 +81,9 @@ class Permission(StrEnum):
     """Read and write counsel's advice, which is privileged."""
     REQUEST_DECIDE = "request.decide"
     """Ask back, narrow, approve and refuse requests that somebody else entered."""
+    COMPLAINT_READ = "complaint.read"
+    """Read complaints that others entered; in the whole district or not at all."""
+    COMPLAINT_ANSWER = "complaint.answer"
     SIGNED_IN = "signed_in"
     """What every account may: its own page, the rules, the page shell."""
     SESSION_OWN = "session.own"
@@ -101,12 +104,16 @@ _READS = frozenset({Permission.CAMERA_LIST, Permission.LOG_READ, Permission.LOG_
     Permission.HOLD_READ,
     Permission.POLICY_READ,
     Permission.DELETION_CHECK,
+    Permission.COMPLAINT_READ,
 }
 _HOLDS = {Permission.HOLD_READ, Permission.HOLD_PLACE, Permission.HOLD_RELEASE, Permission.HOLD_START}
 _POLICY = {Permission.POLICY_READ, Permission.POLICY_CONFIRM}
 _ADVISES = {Permission.REQUEST_READ, Permission.REQUEST_ADVISE}
 _REQUESTS = _ADVISES | {Permission.REQUEST_DECIDE}
-_DECIDES = _WATCHES | _HOLDS | _POLICY | _REQUESTS | {Permission.HEALTH_READ, Permission.LOG_READ, Permission.EMERGENCY_REVIEW}
+_COMPLAINTS = {Permission.COMPLAINT_READ, Permission.COMPLAINT_ANSWER}
+_DECIDES = (
+    _WATCHES | _HOLDS | _POLICY | _REQUESTS | _COMPLAINTS | {Permission.HEALTH_READ, Permission.LOG_READ, Permission.EMERGENCY_REVIEW}
+)
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.DESK: _WATCHES | {Permission.HOLD_START},
     Role.SUPERVISOR: _WATCHES | {Permission.HOLD_START},

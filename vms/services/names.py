@@ -39,3 +39,11 @@ def checked_words(text: str, most: int, sentence: str) -> str:
     if not plain or len(plain) > most or not plain.isprintable():
         raise InvalidInput(sentence)
     return plain
+
+
+def checked_text(text: str, most: int, sentence: str) -> str:
+    """Return `text` with its lines, each without blanks at its end; InvalidInput with `sentence` as for `checked_words`."""
+    plain = "\n".join(line.rstrip() for line in text.strip().splitlines())
+    if not plain or len(plain) > most or not plain.replace("\n", " ").replace("\t", " ").isprintable():
+        raise InvalidInput(sentence)
+    return plain

@@ -23,6 +23,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from vms.domain.access import Purpose
 from vms.domain.camera import CameraState, Priority, RecordingMode, Scheme, StreamRole
 from vms.store import (  # noqa: F401 - their tables join the schema
+    complaint_tables,
     hold_tables,
     log_tables,
     people_tables,

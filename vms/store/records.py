@@ -15,6 +15,7 @@ from vms.domain.request import OPEN
 from vms.domain.second_person import Act
 from vms.domain.timespan import ms_of
 from vms.store.central_tables import CameraRow, CoverageRow, DeviceRow, MailRow, StreamRow, StreamStateRow, ViewRow
+from vms.store.complaint_tables import ComplaintCameraRow, ComplaintRow
 from vms.store.held import held
 from vms.store.hold_tables import HoldAnswerRow, HoldCameraRow, HoldScopeRow, LegalHoldRow, NodeHoldStateRow, SealedHoldRow
 from vms.store.people import purge_names
@@ -151,6 +152,10 @@ def _spot_checks(cutoff: datetime) -> ColumnElement[bool]:
     return SpotCheckRow.asked_at < cutoff
 
 
+def _complaints(cutoff: datetime) -> ColumnElement[bool]:
+    return ComplaintRow.answered_at < cutoff
+
+
 def _holds(cutoff: datetime) -> ColumnElement[bool]:
     # A recorder drops a hold on the record of its release alone. A sealed one stays: the entry that counts what went would tell of it.
     not_taken_yet = (
@@ -196,6 +201,7 @@ KINDS: Mapping[str, _Kind] = {
             RequestScopeRow.request_id,
         ),
     ),
+    "complaints": _Kind((ComplaintRow.id,), _complaints, (ComplaintCameraRow.complaint_id,)),
     "holds": _Kind((LegalHoldRow.id,), _holds, (HoldAnswerRow.hold_id, HoldCameraRow.hold_id, HoldScopeRow.hold_id)),
 }
 TABLES: Mapping[str, tuple[str, ...]] = {

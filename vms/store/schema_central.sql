@@ -837,3 +837,42 @@ CREATE TABLE request_hold (
   CONSTRAINT pk_request_hold PRIMARY KEY (request_id, hold_id),
   CONSTRAINT fk_request_hold_request_id FOREIGN KEY(request_id) REFERENCES export_request (id)
 );
+
+CREATE TABLE complaint (
+  id INTEGER NOT NULL,
+  way VARCHAR(32) NOT NULL,
+  about VARCHAR(32) NOT NULL,
+  about_name VARCHAR(120) NOT NULL,
+  from_name VARCHAR(120) NOT NULL,
+  from_address TEXT NOT NULL,
+  said TEXT NOT NULL,
+  start_at BIGINT,
+  end_at BIGINT,
+  received_at BIGINT NOT NULL,
+  due_at BIGINT NOT NULL,
+  entered_by VARCHAR(300) NOT NULL,
+  entered_by_name VARCHAR(360) NOT NULL,
+  entered_at BIGINT NOT NULL,
+  hold_id INTEGER,
+  answer TEXT,
+  answered_by VARCHAR(300),
+  answered_by_name VARCHAR(360),
+  answered_at BIGINT,
+  CONSTRAINT pk_complaint PRIMARY KEY (id),
+  CONSTRAINT ck_complaint_way CHECK (way IN ('paper', 'mail', 'form')),
+  CONSTRAINT ck_complaint_about CHECK (about IN ('practice', 'staff', 'director')),
+  CONSTRAINT ck_complaint_time CHECK ((start_at IS NULL) = (end_at IS NULL) AND end_at > start_at),
+  CONSTRAINT ck_complaint_answered CHECK ((answered_at IS NULL) = (answer IS NULL))
+);
+
+CREATE INDEX ix_complaint_answered_at_due_at ON complaint (answered_at, due_at);
+
+CREATE INDEX ix_complaint_due_at ON complaint (due_at) WHERE answered_at IS NULL;
+
+CREATE TABLE complaint_camera (
+  complaint_id INTEGER NOT NULL,
+  camera_id INTEGER NOT NULL,
+  CONSTRAINT pk_complaint_camera PRIMARY KEY (complaint_id, camera_id),
+  CONSTRAINT fk_complaint_camera_complaint_id FOREIGN KEY(complaint_id) REFERENCES complaint (id),
+  CONSTRAINT fk_complaint_camera_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id)
+);

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from vms.errors import ConfigError
 from vms.store.central_tables import SCHEMA
+from vms.store.complaint_tables import ComplaintCameraRow, ComplaintRow
 from vms.store.database import Engines
 from vms.store.log_tables import (
     AccessCheckpointRow,
@@ -59,6 +60,11 @@ _OF_PROOFS = {
         "INSERT (id, camera_id, node_id, start_at, end_at, drawn, asked_by, asked_by_name, asked_at)",
     ),
 }
+_OF_COMPLAINTS = {
+    # What somebody said stays as it was entered.
+    ComplaintRow.__tablename__: ("SELECT", "INSERT", "UPDATE (hold_id, answer, answered_by, answered_by_name, answered_at)"),
+    ComplaintCameraRow.__tablename__: ("SELECT", "INSERT"),
+}
 _ELSEWHERE = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _TOO_MUCH = """
 SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolsuper AND pg_has_role(:role, oid, 'MEMBER'))
@@ -96,7 +102,8 @@ def _grants(role: str) -> Iterator[str]:
     yield f"GRANT USAGE ON SCHEMA public TO {role}"
     yield f"GRANT SELECT ON alembic_version TO {role}"
     for table in SCHEMA.sorted_tables:
-        yield f"GRANT {', '.join((_OF_THE_LOG | _ADDED_ALONE | _OF_PROOFS).get(table.name, _ELSEWHERE))} ON {table.name} TO {role}"
+        rights = (_OF_THE_LOG | _ADDED_ALONE | _OF_PROOFS | _OF_COMPLAINTS).get(table.name, _ELSEWHERE)
+        yield f"GRANT {', '.join(rights)} ON {table.name} TO {role}"
 
 
 def _can_change_entries(connection: Connection, role: str) -> bool:

@@ -126,7 +126,9 @@ def test_every_record_says_how_long_why_and_by_what() -> None:
             assert all((one.what, one.kept, one.why, one.purged_by)), one
             assert ("{days}" in one.kept) is (
                 bool(one.setting)
-                and not one.kept.startswith(("with its proposal", "with its hold", "with its account", "with its request"))
+                and not one.kept.startswith(
+                    ("with its proposal", "with its hold", "with its account", "with its request", "with its complaint")
+                )
             ), one
 
 

@@ -23,7 +23,7 @@ _VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRI
 _ONLY_READ = ("alembic_version", "access_tile", "access_checkpoint", "access_cosignature", "review", "purge_month", "deletion_certificate")
 _ADDED_TO = ("access_event", "access_log")
 _SAID = (
-    *("retention_policy", "policy_force", "policy_approval"),
+    *("retention_policy", "policy_force", "policy_approval", "complaint", "complaint_camera"),
     *("export_request", "request_scope", "request_camera", "request_paper", "request_event", "approval", "request_hold"),
 )
 _IN_PART = ("access_sealed", "spot_check")
@@ -88,6 +88,8 @@ def test_it_adds_entries_and_reads_them(web: Engines) -> None:
         "DELETE FROM spot_check",
         "INSERT INTO purge_month VALUES (1, '2026-11', '{}')",
         "UPDATE deletion_certificate SET document = '{}'",
+        "UPDATE complaint SET said = ''",
+        "DELETE FROM complaint",
         "CREATE TABLE mine (x int)",
         "UPDATE alembic_version SET version_num = '0001'",
     ],
@@ -115,14 +117,15 @@ def test_each_verb_works_on_each_table_that_it_is_meant_for_and_on_no_other(web:
     assert [table for table in written if table.startswith(("access_", "review"))] == []
 
 
-def test_of_the_log_s_tables_only_the_counters_are_updated(web: Engines) -> None:
+def test_of_the_log_only_the_counters_are_updated_and_of_a_complaint_what_became_of_it(web: Engines) -> None:
     columns = (
         "SELECT table_name, column_name FROM information_schema.columns "
         "WHERE table_name = ANY(:tables) AND has_column_privilege(quote_ident(table_name), column_name, 'UPDATE')"
     )
     with web.read.begin() as connection:
         changed = [tuple(row) for row in connection.execute(text(columns), {"tables": [*_ONLY_READ, *_ADDED_TO, *_SAID, *_IN_PART]})]
-    assert sorted(changed) == [("access_log", "last_number"), ("access_log", "last_sealed")]
+    became = ("answer", "answered_at", "answered_by", "answered_by_name", "hold_id")
+    assert sorted(changed) == [("access_log", "last_number"), ("access_log", "last_sealed"), *(("complaint", column) for column in became)]
 
 
 def test_granting_again_takes_away_what_somebody_added(central_postgresql: Engines, new_role: Callable[..., str]) -> None:

@@ -1,0 +1,114 @@
+"""The pages of complaints: entered by a desk, answered by the Director, each paper of it, and the same as JSON."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+
+import httpx
+
+from tests.web.world import World, problem
+from vms.domain.access import Action
+from vms.domain.people import Role
+
+ENTRIES = {
+    "way": "paper", "about": "practice", "said": "The camera\nlooks at <my> screen.", "from_name": "Rosa Diaz", "from_address": "12 Elm St",
+    "start": "2026-03-14T07:00", "end": "2026-03-14T08:00",
+}  # fmt: skip
+
+
+def _text(answer: httpx.Response) -> str:
+    main = answer.text.partition("<main")[2].partition("</main>")[0]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main.partition(">")[2])).split())
+
+
+def _enter(world: World, client: httpx.Client, **more: str) -> str:
+    answer = client.post("/complaints/new", data=ENTRIES | {"camera": str(world.camera.camera.id)} | more)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"].partition("?")[0]
+
+
+def test_a_desk_enters_one_and_the_director_keeps_the_footage_looks_who_watched_and_answers(world: World) -> None:
+    with world.client(Role.DESK, page=True) as desk:
+        page = _enter(world, desk)
+        receipt = _text(desk.get(f"{page}/receipt"))
+        assert page.rpartition("/")[2] in receipt
+        assert "by Fri 27 Mar 2026, from the Director" in receipt
+        assert "Answer" not in _text(desk.get(page)).partition("What it says")[2]
+    with world.client(Role.DIRECTOR, page=True) as director:
+        assert "A complaint waits for an answer" in director.get("/live").text
+        shown = director.get(page)
+        assert "The camera<br>looks at &lt;my&gt; screen." in shown.text
+        assert "Main Street/Entrance" in _text(shown)
+        kept = director.post(f"{page}/hold")
+        assert kept.headers["location"] == f"{page}?done=kept"
+        assert "Legal hold" in _text(director.get(page))
+        assert "Nobody, as far as the access log says" in _text(director.get(f"{page}/watched"))
+        world.clock.step(timedelta(days=20))
+    with world.client(Role.DIRECTOR, page=True) as director:
+        assert "for an answer, overdue" in director.get("/live").text
+        empty = director.post(f"{page}/answer", data={"answer": " "})
+        assert (empty.status_code, "Write the answer" in _text(empty)) == (422, True)
+        answered = director.post(f"{page}/answer", data={"answer": "The camera was turned.\nThank you."})
+        assert answered.headers["location"] == f"{page}?done=answered"
+        letter = director.get(f"{page}/letter")
+        assert "The camera was turned.<br>Thank you." in letter.text
+        assert "Rosa Diaz 12 Elm St" in _text(letter)
+        assert "waits for an answer" not in director.get("/live").text
+    assert len(world.events(Action.COMPLAINT_ENTER, Action.COMPLAINT_ANSWER, Action.HOLD_PLACE)) == 3
+
+
+def test_who_watched_stands_on_its_sheet(world: World) -> None:
+    with world.client(Role.DESK) as desk:
+        seen = {"camera": world.camera.camera.id, "purpose": "incident", "start": "2026-03-14T14:10:00Z", "end": "2026-03-14T14:20:00Z"}
+        assert desk.post("/api/v1/views", json=seen).status_code == 201
+        page = _enter(world, desk)
+    with world.client(Role.AUDITOR, page=True) as auditor:
+        said = _text(auditor.get(f"{page}/watched"))
+    assert "desk 0, Desk Entrance" in said
+    assert "Incident" in said
+    assert [event.role for event in world.events(Action.LOG_READ)] == ["auditor"]
+
+
+def test_the_form_comes_back_with_what_was_typed(world: World) -> None:
+    with world.client(Role.COUNSEL, page=True) as client:
+        assert "<legend>Cameras" not in client.get("/complaints/new").text, "Counsel sees no cameras"
+        answer = client.post("/complaints/new", data=ENTRIES | {"way": ""})
+        assert answer.status_code == 422
+        assert "Choose how the complaint came" in _text(answer)
+        assert 'value="Rosa Diaz"' in answer.text
+        turned = client.post("/complaints/new", data=ENTRIES | {"end": "2026-03-14T06:00"})
+        assert "ends after it begins" in _text(turned)
+        half = client.post("/complaints/new", data=ENTRIES | {"end": ""})
+        assert "Give both" in _text(half)
+
+
+def test_the_director_finds_nothing_of_what_is_about_the_director(world: World) -> None:
+    with world.client(Role.DESK, page=True) as desk:
+        page = _enter(world, desk, about="director")
+        assert "hand its paper to the Board" in _text(desk.get(page))
+        assert "from the Board" in _text(desk.get(f"{page}/receipt"))
+        assert "No name given" not in _text(desk.get(page))
+    with world.client(Role.DIRECTOR, page=True) as director:
+        for path in (page, f"{page}/receipt", f"{page}/letter", f"{page}/watched"):
+            assert director.get(path).status_code == 404
+        assert page.rpartition("/")[2] not in director.get("/complaints").text
+        assert "waits for an answer" not in director.get("/live").text
+    with world.client(Role.DESK, page=True) as desk:
+        desk.post(f"{page}/answer", data={"answer": "The Board says so."})
+        assert "For the Board, written down by" in _text(desk.get(f"{page}/letter"))
+
+
+def test_a_program_does_the_same(world: World) -> None:
+    order = ENTRIES | {"start": "2026-03-14T14:00:00Z", "end": "2026-03-14T15:00:00Z", "camera": [world.camera.camera.id]}
+    with world.client(Role.DESK) as desk:
+        made = desk.post("/api/v1/complaints", json=order)
+        assert made.status_code == 201, made.text
+        number = made.json()["id"]
+        assert (made.json()["state"], made.json()["hold"], made.json()["answer"]) == ("open", None, None)
+        problem(desk.post(f"/api/v1/complaints/{number}/answer", json={"answer": "Fine."}), 403)
+    with world.client(Role.DIRECTOR) as director:
+        told = director.post(f"/api/v1/complaints/{number}/answer", json={"answer": "It was turned."}).json()
+        assert (told["state"], told["answer"]["text"]) == ("answered", "It was turned.")
+        assert [one["id"] for one in director.get("/api/v1/complaints").json()["complaints"]] == [number]

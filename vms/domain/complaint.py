@@ -1,0 +1,111 @@
+"""Complaints: what somebody says about cameras, footage or staff, by when it is answered, and who may answer it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from vms.domain.ids import CameraId, ComplaintId, HoldId
+from vms.domain.names import name_key
+from vms.domain.people import Permission, Person, Role
+from vms.domain.timespan import Timespan
+
+MAX_NAME_CHARS = 120
+MAX_ADDRESS_CHARS = 300
+MAX_TEXT_CHARS = 4000
+MOST_CAMERAS = 10
+"""Who has more in mind means a branch: the Director looks at the log for that."""
+
+
+class Way(StrEnum):
+    """How it came."""
+
+    PAPER = "paper"
+    MAIL = "mail"
+    FORM = "form"
+    """The one of the public notice, filled in."""
+
+
+class About(StrEnum):
+    PRACTICE = "practice"
+    """Cameras, footage or a rule: nobody in particular."""
+    STAFF = "staff"
+    DIRECTOR = "director"
+
+
+class ComplaintState(StrEnum):
+    OPEN = "open"
+    OVERDUE = "overdue"
+    ANSWERED = "answered"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered, once."""
+
+    text: str
+    by: str
+    """`Actor.label`"""
+    by_name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """Its text never changes."""
+
+    id: ComplaintId
+    way: Way
+    about: About
+    about_name: str
+    """Of somebody on the staff, as far as it is known."""
+    from_name: str
+    """Empty for somebody who gave none."""
+    from_address: str
+    text: str
+    cameras: frozenset[CameraId]
+    time: Timespan | None
+    """What happened then, before these cameras; None when it is about no moment."""
+    received_at: datetime
+    due_at: datetime
+    entered_by: str
+    """`Actor.label`"""
+    entered_by_name: str
+    entered_at: datetime
+    hold_id: HoldId | None = None
+    """Of the footage that it is about."""
+    answer: Answer | None = None
+
+    def state(self, at: datetime) -> ComplaintState:
+        if self.answer is not None:
+            return ComplaintState.ANSWERED
+        return ComplaintState.OVERDUE if self.due_at <= at else ComplaintState.OPEN
+
+    def concerns(self, person: Person) -> bool:
+        """Say whether it is about `person`, by office or by name."""
+        if self.about is About.DIRECTOR and person.role is Role.DIRECTOR:
+            return True
+        return bool(self.about_name) and name_key(self.about_name) == name_key(person.name)
+
+    def may_see(self, person: Person) -> bool:
+        """Say whether it is for `person` to read: never for whom it is about, and always for who entered it."""
+        if self.concerns(person):
+            return False
+        return person.label == self.entered_by or reads_all(person)
+
+    def may_answer(self, person: Person) -> bool:
+        """Say whether `person` may write the answer down.
+
+        About the Director the Board answers: that is written down by an Auditor or by who entered it, never by whom the Director chose.
+        """
+        if not self.may_see(person):
+            return False
+        if self.about is About.DIRECTOR:
+            return person.role is Role.AUDITOR or person.label == self.entered_by
+        return person.may(Permission.COMPLAINT_ANSWER) and reads_all(person)
+
+
+def reads_all(person: Person) -> bool:
+    """Say whether `person` reads complaints that others entered: they are about the whole district, and so is who reads them."""
+    return person.may(Permission.COMPLAINT_READ) and person.reach(Permission.COMPLAINT_READ) is None

@@ -1,0 +1,249 @@
+"""Complaints: entered by anybody who is signed in, due in working days, answered once, never by whom one is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from vms.config import Settings
+from vms.domain.access import AccessEvent, Action
+from vms.domain.camera import CameraDetails
+from vms.domain.complaint import (
+    MAX_ADDRESS_CHARS,
+    MAX_NAME_CHARS,
+    MAX_TEXT_CHARS,
+    MOST_CAMERAS,
+    About,
+    Answer,
+    Complaint,
+    Way,
+    reads_all,
+)
+from vms.domain.hold import HoldKind, HoldScope
+from vms.domain.ids import CameraId, ComplaintId, new_number
+from vms.domain.names import name_key
+from vms.domain.outcome import Refusal, Refused
+from vms.domain.people import Actor, Permission, Person, Role
+from vms.domain.timespan import Timespan, day_of
+from vms.domain.working_days import end_of_working_day
+from vms.errors import InvalidInput
+from vms.services.access_log import LIST_LIMIT as MOST_ENTRIES
+from vms.services.access_log import LogPage, list_events, name_of, record, refuse
+from vms.services.cameras import list_cameras
+from vms.services.district import zone_of_district
+from vms.services.hold_acts import Placed, place_hold
+from vms.services.holds import NewHold
+from vms.services.names import checked_text, checked_words
+from vms.services.outbox import post
+from vms.services.refusals import no_such, not_allowed
+from vms.store import cameras, complaints, people
+from vms.store.cameras import Removed
+
+LIST_LIMIT = 200
+OLDEST = timedelta(days=366)
+"""A complaint that came longer ago was mistyped."""
+WATCHED = frozenset({Action.VIEW_OPEN, Action.FOOTAGE_READ})
+_ONLY_PEOPLE = not_allowed("enter a complaint", "somebody with an account: vms login")
+
+
+@dataclass(frozen=True, slots=True)
+class NewComplaint:
+    """What somebody enters of a complaint."""
+
+    way: str
+    about: str
+    text: str
+    about_name: str = ""
+    from_name: str = ""
+    from_address: str = ""
+    received: str = ""
+    """The day on which it came, 2026-11-25; empty for today."""
+    cameras: frozenset[CameraId] = frozenset()
+    time: Timespan | None = None
+
+
+def enter(session: Session, settings: Settings, actor: Actor, new: NewComplaint, *, at: datetime) -> Complaint | Refused:
+    """Number a complaint, say when it is due, and mail who answers it that it is there; InvalidInput says what is wrong."""
+    if not isinstance(actor, Person):
+        return refuse(session, actor, Action.COMPLAINT_ENTER, _ONLY_PEOPLE, at=at)
+    if not new.cameras <= {one.camera.id for one in offered(session, actor)}:
+        return no_such("camera")
+    complaint = _drawn_up(session, settings, actor, new, at)
+    complaints.add(session, complaint)
+    _tell(session, settings, complaint, at)
+    detail = {"complaint": str(complaint.id), "way": complaint.way.value, "due": complaint.due_at.isoformat()}
+    record(session, actor=actor, action=Action.COMPLAINT_ENTER, at=at, detail=detail)
+    return complaint
+
+
+def offered(session: Session, person: Person) -> list[CameraDetails]:
+    """Return the cameras that `person` may say it is about."""
+    return list_cameras(session, person) if person.may(Permission.CAMERA_LIST) else []
+
+
+def list_complaints(session: Session, person: Person) -> list[Complaint]:
+    """Return what `person` may see, what waits first: all of it, or what the person entered; nothing about the person."""
+    found = complaints.find(session, entered_by=None if reads_all(person) else person.label, limit=LIST_LIMIT)
+    return [one for one in found if one.may_see(person)]
+
+
+def complaint_for(session: Session, person: Person, number: ComplaintId) -> Complaint | Refused:
+    found = complaints.get(session, number)
+    return found if found is not None and found.may_see(person) else no_such("complaint")
+
+
+def waiting_for(session: Session, person: Person) -> list[Complaint]:
+    """Return what `person` is to answer, by its due date."""
+    mine = person.may(Permission.COMPLAINT_ANSWER) or person.role is Role.AUDITOR
+    return [one for one in complaints.waiting(session, limit=LIST_LIMIT) if one.may_answer(person)] if mine else []
+
+
+def answer(session: Session, person: Person, number: ComplaintId, text: str, *, at: datetime) -> Complaint | Refused:
+    """Answer a complaint once; the caller asks for a fresh proof before. InvalidInput for an answer that can't be."""
+    complaint = complaint_for(session, person, number)
+    if isinstance(complaint, Refused):
+        return complaint
+    if not complaint.may_answer(person):
+        return refuse(session, person, Action.COMPLAINT_ANSWER, not_allowed("answer this complaint", _who_answers(complaint)), at=at)
+    told = Answer(checked_text(text, MAX_TEXT_CHARS, _too_long("Write the answer")), person.label, name_of(person), at)
+    if not complaints.put_answer(session, number, told):
+        return Refused(Refusal.NOT_ALLOWED, "This complaint is answered already. Whoever complains again gets a number of its own.")
+    record(session, actor=person, action=Action.COMPLAINT_ANSWER, at=at, detail={"complaint": str(number)})
+    return complaint_for(session, person, number)
+
+
+def keep_footage(session: Session, settings: Settings, person: Person, number: ComplaintId, *, at: datetime) -> Placed | Refused:
+    """Place a hold on the footage that a complaint is about, once; the caller asks for a fresh proof before."""
+    complaint = complaint_for(session, person, number)
+    if isinstance(complaint, Refused):
+        return complaint
+    if complaint.hold_id is not None:
+        return Refused(Refusal.NOT_ALLOWED, f"Legal hold {complaint.hold_id} keeps it already.")
+    if complaint.time is None or not complaint.cameras:
+        raise InvalidInput("This complaint names no cameras and no time. Place the hold on the page Holds.")
+    matter = f"Complaint {complaint.id}"
+    new = NewHold(
+        matter=matter,
+        kind=HoldKind.INCIDENT,
+        reason=f"{matter} is about it.",
+        scope=HoldScope(cameras=complaint.cameras),
+        start=complaint.time.start,
+        end=complaint.time.end,
+    )
+    placed = place_hold(session, settings, person, new, at=at)
+    if not isinstance(placed, Refused):
+        complaints.put_hold(session, number, placed.hold.id)
+    return placed
+
+
+def who_watched(session: Session, person: Person, number: ComplaintId, *, at: datetime) -> list[AccessEvent] | Refused:
+    """Return who watched the footage that a complaint is about, live or later, by the access log, which has an entry of this look, too."""
+    complaint = complaint_for(session, person, number)
+    if isinstance(complaint, Refused):
+        return complaint
+    if complaint.time is None or not complaint.cameras:
+        return no_such("time and camera in this complaint")
+    pages: list[LogPage] = []
+    for camera in sorted(complaint.cameras):
+        page = list_events(session, person, at=at, camera_id=camera, actions=WATCHED, watched=complaint.time, limit=MOST_ENTRIES)
+        if isinstance(page, Refused):
+            return page
+        pages.append(page)
+    found = [line for page in pages for line in page.lines if isinstance(line, AccessEvent)]
+    return sorted(found, key=lambda event: event.number)
+
+
+def cameras_of(session: Session, complaint: Complaint) -> list[str]:
+    """Return the names of the cameras that it is about, with their branches, removed ones too."""
+    known = cameras.find(session, None, removed=Removed.INCLUDED) if complaint.cameras else []
+    return [f"{one.branch.name}/{one.camera.name}" for one in known if one.camera.id in complaint.cameras]
+
+
+def _drawn_up(session: Session, settings: Settings, person: Person, new: NewComplaint, at: datetime) -> Complaint:
+    zone = zone_of_district(session)
+    received_at = _received(new.received, zone, at)
+    about, about_name = _about(session, new)
+    return Complaint(
+        id=ComplaintId(new_number()),
+        way=_way(new.way),
+        about=about,
+        about_name=about_name,
+        from_name=_words(new.from_name, MAX_NAME_CHARS, "The name of who complains"),
+        from_address=_words(new.from_address, MAX_ADDRESS_CHARS, "The address"),
+        text=checked_text(new.text, MAX_TEXT_CHARS, _too_long("Write down what the complaint says")),
+        cameras=_cameras(new),
+        time=new.time,
+        received_at=received_at,
+        due_at=end_of_working_day(received_at, settings.complaint_days, zone, settings.holidays),
+        entered_by=person.label,
+        entered_by_name=name_of(person),
+        entered_at=at,
+    )
+
+
+def _way(text: str) -> Way:
+    if text not in set(Way):
+        raise InvalidInput("Choose how the complaint came: on paper, by mail, or by the form of the notice.")
+    return Way(text)
+
+
+def _about(session: Session, new: NewComplaint) -> tuple[About, str]:
+    """Return whom it is about: somebody on the staff who is a Director is the Director."""
+    if new.about not in set(About):
+        raise InvalidInput("Choose what the complaint is about: cameras, footage or a rule; somebody on the staff; the Director.")
+    about = About(new.about)
+    name = _words(new.about_name, MAX_NAME_CHARS, "The name of whom it is about") if about is About.STAFF else ""
+    directors = {name_key(one.name) for one in people.find(session) if one.role is Role.DIRECTOR}
+    return (About.DIRECTOR if name and name_key(name) in directors else about), name
+
+
+def _received(text: str, zone: str, at: datetime) -> datetime:
+    if not text.strip():
+        return at
+    try:
+        day = day_of(date.fromisoformat(text.strip()), zone)
+    except (ValueError, OverflowError) as err:
+        raise InvalidInput(f"‘{text.strip()}’ is no day. Write the day on which it came 2026-11-25.") from err
+    if not at - OLDEST <= day.start <= at:
+        raise InvalidInput(f"It came within the last {OLDEST.days} days, today at the latest. Give the day on which it was handed over.")
+    today = at.astimezone(ZoneInfo(zone)).date()
+    return at if day_of(today, zone) == day else day.start
+
+
+def _cameras(new: NewComplaint) -> frozenset[CameraId]:
+    if len(new.cameras) > MOST_CAMERAS:
+        raise InvalidInput(f"Choose up to {MOST_CAMERAS} cameras.")
+    if new.cameras and new.time is None:
+        raise InvalidInput("Say from when to when: with cameras alone nobody finds the footage, or who watched it.")
+    return new.cameras
+
+
+def _words(text: str, most: int, what: str) -> str:
+    return checked_words(text, most, f"{what} has up to {most} characters, in one line.") if text.strip() else ""
+
+
+def _too_long(what: str) -> str:
+    return f"{what}, in up to {MAX_TEXT_CHARS:,} characters."
+
+
+def _who_answers(complaint: Complaint) -> str:
+    if complaint.about is About.DIRECTOR:
+        return "the Board: an Auditor, or who entered the complaint, writes its answer down"
+    return "the Director or a Delegate whom it is not about"
+
+
+def _tell(session: Session, settings: Settings, complaint: Complaint, at: datetime) -> None:
+    """Queue a mail to who answers: of one about the Director to the address outside, and to nobody else. What it says is in no mail."""
+    to_board = complaint.about is About.DIRECTOR
+    body = f"Complaint {complaint.id} came by {complaint.way}. It is to be answered by {complaint.due_at:%Y-%m-%d %H:%M} UTC.\n\n"
+    body += (
+        "It is about the Director, so it is for the Board to answer. Its paper is handed to you by "
+        f"{complaint.entered_by_name}, who also writes your answer down.\n"
+        if to_board
+        else f"What it says: sign in with vms login, and run vms complaint show {complaint.id}\n"
+    )
+    to = settings.outside_address if to_board else settings.director_address
+    post(session, settings, to, about=f"complaint/{complaint.id}", subject="Custodian: a complaint", body=body, at=at)

@@ -1,0 +1,114 @@
+"""Complaints: added, found by who may see them, answered once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, func, insert, select, true, update
+from sqlalchemy.orm import Session
+
+from vms.domain.complaint import Answer, Complaint
+from vms.domain.ids import CameraId, ComplaintId, HoldId
+from vms.domain.timespan import Timespan
+from vms.store.complaint_tables import ComplaintCameraRow, ComplaintRow
+
+
+def add(session: Session, complaint: Complaint) -> None:
+    session.execute(
+        insert(ComplaintRow).values(
+            id=complaint.id,
+            way=complaint.way,
+            about=complaint.about,
+            about_name=complaint.about_name,
+            from_name=complaint.from_name,
+            from_address=complaint.from_address,
+            said=complaint.text,
+            start_at=None if complaint.time is None else complaint.time.start,
+            end_at=None if complaint.time is None else complaint.time.end,
+            received_at=complaint.received_at,
+            due_at=complaint.due_at,
+            entered_by=complaint.entered_by,
+            entered_by_name=complaint.entered_by_name,
+            entered_at=complaint.entered_at,
+        )
+    )
+    if complaint.cameras:
+        session.execute(insert(ComplaintCameraRow), [{"complaint_id": complaint.id, "camera_id": one} for one in sorted(complaint.cameras)])
+
+
+def get(session: Session, number: ComplaintId) -> Complaint | None:
+    return next(iter(_found(session, ComplaintRow.id == number, 1)), None)
+
+
+def find(session: Session, *, entered_by: str | None, limit: int) -> list[Complaint]:
+    """Return complaints, or those that somebody (`Actor.label`) entered: what waits first, by its due date, then the newest answers."""
+    return _found(session, true() if entered_by is None else ComplaintRow.entered_by == entered_by, limit)
+
+
+def waiting(session: Session, *, limit: int) -> list[Complaint]:
+    """Return those without an answer, by their due date."""
+    return _found(session, ComplaintRow.answered_at.is_(None), limit)
+
+
+def put_answer(session: Session, number: ComplaintId, answer: Answer) -> bool:
+    """Keep an answer; False when there is one: of two who answer at once one does."""
+    missing = update(ComplaintRow).where(ComplaintRow.id == number, ComplaintRow.answered_at.is_(None))
+    values = {"answer": answer.text, "answered_by": answer.by, "answered_by_name": answer.by_name, "answered_at": answer.at}
+    return session.scalar(missing.values(**values).returning(ComplaintRow.id)) is not None
+
+
+def put_hold(session: Session, number: ComplaintId, hold: HoldId) -> bool:
+    """Name the hold of what it is about; False when there is one."""
+    missing = update(ComplaintRow).where(ComplaintRow.id == number, ComplaintRow.hold_id.is_(None))
+    return session.scalar(missing.values(hold_id=hold).returning(ComplaintRow.id)) is not None
+
+
+def count(session: Session, during: Timespan) -> tuple[int, int]:
+    """Return how many came in a time, and how many were answered in it."""
+    came = ComplaintRow.received_at >= during.start, ComplaintRow.received_at < during.end
+    answered = ComplaintRow.answered_at >= during.start, ComplaintRow.answered_at < during.end
+    counted = [session.scalar(select(func.count()).select_from(ComplaintRow).where(*which)) or 0 for which in (came, answered)]
+    return counted[0], counted[1]
+
+
+def _found(session: Session, which: ColumnElement[bool], limit: int) -> list[Complaint]:
+    order = ComplaintRow.answered_at.is_not(None), ComplaintRow.answered_at.desc(), ComplaintRow.due_at, ComplaintRow.id
+    rows = session.scalars(select(ComplaintRow).where(which).order_by(*order).limit(limit)).all()
+    cameras = _cameras(session, [row.id for row in rows])
+    return [_complaint(row, frozenset(cameras[row.id])) for row in rows]
+
+
+def _cameras(session: Session, numbers: Sequence[int]) -> defaultdict[int, set[CameraId]]:
+    found: defaultdict[int, set[CameraId]] = defaultdict(set)
+    if numbers:
+        for row in session.scalars(select(ComplaintCameraRow).where(ComplaintCameraRow.complaint_id.in_(numbers))):
+            found[row.complaint_id].add(CameraId(row.camera_id))
+    return found
+
+
+def _complaint(row: ComplaintRow, cameras: frozenset[CameraId]) -> Complaint:
+    return Complaint(
+        id=ComplaintId(row.id),
+        way=row.way,
+        about=row.about,
+        about_name=row.about_name,
+        from_name=row.from_name,
+        from_address=row.from_address,
+        text=row.said,
+        cameras=cameras,
+        time=None if row.start_at is None or row.end_at is None else Timespan(row.start_at, row.end_at),
+        received_at=row.received_at,
+        due_at=row.due_at,
+        entered_by=row.entered_by,
+        entered_by_name=row.entered_by_name,
+        entered_at=row.entered_at,
+        hold_id=None if row.hold_id is None else HoldId(row.hold_id),
+        answer=_answer(row),
+    )
+
+
+def _answer(row: ComplaintRow) -> Answer | None:
+    if row.answer is None or row.answered_at is None:
+        return None
+    return Answer(row.answer, row.answered_by or "", row.answered_by_name or "", row.answered_at)
