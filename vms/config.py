@@ -69,7 +69,7 @@ _LEAST_RECORD_DAYS = {
     "spot_checks": (30, "whoever asked files what was found"),
     "states": (1, "they are shown as long as somebody may ask why a camera is gone"),
     "requests": (365, "whoever was refused may come back, and claims about what was handed over take longer"),
-    "complaints": (400, "the yearly review looks at them"),
+    "complaints": (550, "the public notice counts those of two half-years"),
     "holds": (400, "proposals to release them are kept as long, and a matter comes back"),
 }
 
@@ -183,6 +183,14 @@ class Settings(BaseSettings):
     """Days that are no working days, besides Saturdays and Sundays: what people are to do in working days is due later."""
     complaint_days: int = Field(default=10, ge=1, le=60)
     """Working days within which a complaint is answered."""
+    notice_url: str | None = None
+    """Where the district's website has the public notice: the sign for the door points there."""
+    notice_contact: str = Field(default="", max_length=300)
+    """Where people ask and complain, as the notice tells it: an address, a telephone number."""
+    not_covered: tuple[str, ...] = ()
+    """Places into which no camera looks, named by the notice."""
+    third_parties: tuple[str, ...] = ()
+    """Who works for the district under contract and may come across recordings, named by the notice; none: nobody."""
     district: str = "Library District"
     failpoint: str = ""
     """Crash tests only: the step at which this process kills itself."""
@@ -254,7 +262,7 @@ class Settings(BaseSettings):
             raise ValueError("witness_url and witness_key belong together: give both or neither")
         return self
 
-    @field_validator("oidc_issuer", "public_url")
+    @field_validator("oidc_issuer", "public_url", "notice_url")
     @classmethod
     def _address_is_safe(cls, address: str | None) -> str | None:
         if address is not None and not is_safe_address(address):

@@ -52,7 +52,7 @@ PAGES = {
     "/requests", "/requests/new", "/requests/{number}", "/requests/{number}/letter", "/requests/{number}/scope",
     "/requests/{number}/advice", "/requests/{number}/papers/{paper}",
     "/policy", "/policy/new",
-    "/complaints", "/complaints/new", "/complaints/{number}", "/complaints/{number}/receipt", "/complaints/{number}/letter",
+    "/notice", "/complaints", "/complaints/new", "/complaints/{number}", "/complaints/{number}/receipt", "/complaints/{number}/letter",
     "/complaints/{number}/watched",
     "/spot-checks", "/spot-checks/{number}",
     "/deletion-certificates/{month}.json", "/deletion-certificates/{month}.note", "/deletion-certificates/{month}.pdf",

@@ -179,6 +179,8 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/api/v1/requests/{number}/papers"): 422,
     ("GET", "/api/v1/requests/{number}/advice"): 404,
     ("POST", "/api/v1/requests/{number}/advice"): 422,
+    ("GET", "/notice"): 200,
+    ("POST", "/notice"): 200,
     ("GET", "/complaints"): 200,
     ("GET", "/complaints/new"): 200,
     ("POST", "/complaints/new"): 422,

@@ -19,6 +19,7 @@ from vms.cli import (
     inspect,
     keys,
     mail,
+    notice,
     people,
     policies,
     records,
@@ -67,6 +68,7 @@ app.add_typer(screens.app, name="screen")
 app.add_typer(holds.app, name="hold")
 app.add_typer(requests.app, name="request")
 app.add_typer(complaints.app, name="complaint")
+app.add_typer(notice.app, name="notice")
 app.add_typer(policies.app, name="policy")
 app.add_typer(retain.app, name="retention")
 app.add_typer(records.app, name="records")

@@ -147,6 +147,8 @@ class Action(StrEnum):
     """A package of footage was made for a request; by its manifest's digest the package proves that it is this one."""
     COMPLAINT_ENTER = "complaint:enter"
     COMPLAINT_ANSWER = "complaint:answer"
+    NOTICE_BUILD = "notice:build"
+    """The public notice was drawn, to be published."""
     RECORD_PURGE = "record:purge"
     """Sessions, mail and the like went because their day was over."""
     LOG_EXPORT = "log:export"

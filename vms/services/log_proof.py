@@ -21,15 +21,18 @@ from vms.domain.checkpoint import (
     read_note,
     signatures_by,
     signed_note,
+    verifier_key,
 )
 from vms.domain.merkle import includes, inclusion_proof, root
 from vms.errors import Corrupt, NotFound
 from vms.services.access_log import DISTRICT
 from vms.services.log_key import LogKey
 from vms.services.signed_notes import SignedNotes
-from vms.store import access_log, access_sealed, access_tree
+from vms.store import access_log, access_sealed, access_tree, settings
 from vms.store.access_tree import Own, StoredCheckpoint
 
+_KEY_OF = "log.key."
+"""Of a log, among what the district decided: the public half of its key."""
 MOST_SIGNED = 65_536
 """Numbers in one checkpoint: a second or so, which whoever writes waits for."""
 
@@ -68,6 +71,7 @@ def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: Signe
     checkpoint = Checkpoint(name, to, root(to, access_tree.subtrees(session, origin)))
     note = signed_note(checkpoint.text, name, key.public, sign(key.private, checkpoint.text.encode()))
     access_tree.add_checkpoint(session, origin, StoredCheckpoint(to, note), at)
+    _make_known(session, name, key, origin)
     if notes is not None:
         notes.about_to_commit(newest.note if newest else "", note)
     return Signed(note, complete=to > last)
@@ -75,6 +79,17 @@ def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: Signe
 
 def _leaf(key: LogKey, number: int, own: Own | None) -> bytes:
     return own if isinstance(own, bytes) else padding_hash(key.padding, number)
+
+
+def known_key(session: Session, origin: str = DISTRICT) -> str:
+    """Return the line by which others know the key that signed last, also where that key is not; empty while nothing is signed."""
+    return settings.load(session).get(_KEY_OF + origin, "")
+
+
+def _make_known(session: Session, name: str, key: LogKey, origin: str) -> None:
+    line = verifier_key(name, key.public)
+    if known_key(session, origin) != line:
+        settings.put(session, {_KEY_OF + origin: line})
 
 
 def trusted_checkpoint(session: Session, key: LogKey, origin: str = DISTRICT) -> Checkpoint:

@@ -16,7 +16,7 @@ from vms.domain.hold import HeldTime, HoldKind, HoldScope
 from vms.domain.ids import AreaId, BranchId, CameraId, HoldId, MatterId, NodeId
 from vms.domain.legal_hold import LAPSE_GRACE, Ending, HeldCamera, LegalHold, Proposed, Seal, Sealed
 from vms.domain.reach import Reach
-from vms.domain.timespan import ms_of
+from vms.domain.timespan import Timespan, ms_of
 from vms.errors import Corrupt
 from vms.store.central_tables import AreaRow, BranchRow, CameraRow, DeviceRow
 from vms.store.hold_tables import HoldCameraRow, HoldClockRow, HoldScopeRow, LegalHoldRow, ScopeKind, SealedHoldRow
@@ -191,6 +191,12 @@ def keeping(session: Session, camera: CameraId, start_ms: int, end_ms: int) -> l
     under = exists().where(row.hold_id == LegalHoldRow.id, row.camera_id == camera, row.released_seq.is_(None))
     during = and_(LegalHoldRow.start_ms < end_ms, or_(LegalHoldRow.end_ms.is_(None), LegalHoldRow.end_ms > start_ms))
     return _found(session, and_(_among(Sealed.LEFT_OUT), LegalHoldRow.released_at.is_(None), during, under))
+
+
+def count_placed(session: Session, during: Timespan) -> int:
+    """Return how many were placed in a time; none that is sealed."""
+    inside = LegalHoldRow.placed_at >= during.start, LegalHoldRow.placed_at < during.end
+    return session.scalar(select(func.count()).select_from(LegalHoldRow).where(*inside, _among(Sealed.LEFT_OUT))) or 0
 
 
 def get(session: Session, reach: Reach | None, number: HoldId, sealed: Sealed = Sealed.LEFT_OUT) -> LegalHold | None:
