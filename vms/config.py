@@ -70,6 +70,7 @@ _LEAST_RECORD_DAYS = {
     "states": (1, "they are shown as long as somebody may ask why a camera is gone"),
     "requests": (365, "whoever was refused may come back, and claims about what was handed over take longer"),
     "complaints": (550, "the public notice counts those of two half-years"),
+    "training": (400, "each counts for a year"),
     "holds": (400, "proposals to release them are kept as long, and a matter comes back"),
 }
 
@@ -91,6 +92,7 @@ class RecordDays(BaseModel):
     spot_checks: int = 400
     requests: int = 2557
     complaints: int = 1096
+    training: int = 1461
     holds: int = 2557
 
     @field_validator("*")
@@ -191,6 +193,8 @@ class Settings(BaseSettings):
     """Places into which no camera looks, named by the notice."""
     third_parties: tuple[str, ...] = ()
     """Who works for the district under contract and may come across recordings, named by the notice; none: nobody."""
+    training: Literal["warn", "off"] = "warn"
+    """Whether it is shown which accounts were not trained within a year; nobody is kept out for that."""
     district: str = "Library District"
     failpoint: str = ""
     """Crash tests only: the step at which this process kills itself."""

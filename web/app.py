@@ -57,6 +57,7 @@ from web.routers import (
     screens,
     session,
     spot_checks,
+    trainings,
     waiting,
 )
 from web.security import Guard
@@ -87,6 +88,7 @@ ROUTERS = (
     certificates_of_deletion.router,
     complaints.router,
     notice.router,
+    trainings.router,
     emergency.router,
     rules.router,
     log.router,

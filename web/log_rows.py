@@ -198,6 +198,7 @@ _SAID: Mapping[Action, str] = {
     Action.COMPLAINT_ENTER: "Entered complaint {complaint}, which came by {way}",
     Action.COMPLAINT_ANSWER: "Answered complaint {complaint}",
     Action.NOTICE_BUILD: "Built the public notice, {files} files; its SHA-256 is {sha256}",
+    Action.TRAINING_ENTER: "Wrote down that {name} was trained on {day}",
     Action.RECORD_PURGE: "Deleted records whose day was over: {counts}",
     Action.LOG_UNSEAL: "Unsealed what {actor_name} did at {written}: {action}",
     Action.LOG_ERASE: "Erased entries {first} to {last}, by the rule of {days} days",

@@ -144,6 +144,7 @@ PolicySetter = Annotated[Person, need_proved(Permission.POLICY_SET)]
 PolicyDrafter = Annotated[Person, need_proved_keeping(Permission.POLICY_SET)]
 PolicyConfirmer = Annotated[Person, need_proved(Permission.POLICY_CONFIRM)]
 DeletionChecker = Annotated[Person, need(Permission.DELETION_CHECK)]
+TrainingKeeper = Annotated[Person, need(Permission.TRAINING_KEEP)]
 LogReader = Annotated[Person, need(Permission.LOG_READ)]
 ANYBODY = need(Permission.PUBLIC)
 

@@ -20,7 +20,7 @@ NOT_IDS = frozenset(
     {
         *("act", "brand", "certificate", "code", "credential", "day", "done", "end", "error", "firm", "host", "incident", "intervals"),
         *("area", "note", "reason", "right", "second", "shown_to", "was_for"),
-        *("about", "about_name", "answer", "from_address", "from_name", "received", "said", "way"),
+        *("about", "about_name", "answer", "from_address", "from_name", "received", "said", "way", "what"),
         *("authority", "expires", "hours", "matter", "minutes", "review", "sealed"),
         *("basis", "ceiling", "dry_run", "floor", "legal_basis", "max_days", "min_days", "public_text", "target", "target_days"),
         *("invitation", "iss", "kind", "label", "main_path", "name", "new", "next", "old", "password", "path", "port", "purpose", "q"),

@@ -30,6 +30,7 @@ from vms.cli import (
     setup,
     size,
     tls,
+    trainings,
 )
 from vms.cli.context import DEFAULT_DATA, DEMO_DATA, Cli
 from vms.cli.output import Exit, err
@@ -69,6 +70,7 @@ app.add_typer(holds.app, name="hold")
 app.add_typer(requests.app, name="request")
 app.add_typer(complaints.app, name="complaint")
 app.add_typer(notice.app, name="notice")
+app.add_typer(trainings.app, name="training")
 app.add_typer(policies.app, name="policy")
 app.add_typer(retain.app, name="retention")
 app.add_typer(records.app, name="records")

@@ -149,6 +149,7 @@ class Action(StrEnum):
     COMPLAINT_ANSWER = "complaint:answer"
     NOTICE_BUILD = "notice:build"
     """The public notice was drawn, to be published."""
+    TRAINING_ENTER = "training:enter"
     RECORD_PURGE = "record:purge"
     """Sessions, mail and the like went because their day was over."""
     LOG_EXPORT = "log:export"

@@ -25,6 +25,7 @@ HoldId = NewType("HoldId", int)
 SpotCheckId = NewType("SpotCheckId", int)
 RequestId = NewType("RequestId", int)
 ApprovalId = NewType("ApprovalId", int)
+TrainingId = NewType("TrainingId", int)
 ComplaintId = NewType("ComplaintId", int)
 PolicyVersion = NewType("PolicyVersion", int)
 """Counts up from 1 over all places of the district."""

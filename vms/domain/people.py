@@ -84,6 +84,8 @@ class Permission(StrEnum):
     COMPLAINT_READ = "complaint.read"
     """Read complaints that others entered; in the whole district or not at all."""
     COMPLAINT_ANSWER = "complaint.answer"
+    TRAINING_KEEP = "training.keep"
+    """Say who was trained, and see who was not."""
     SIGNED_IN = "signed_in"
     """What every account may: its own page, the rules, the page shell."""
     SESSION_OWN = "session.own"
@@ -110,9 +112,9 @@ _HOLDS = {Permission.HOLD_READ, Permission.HOLD_PLACE, Permission.HOLD_RELEASE, 
 _POLICY = {Permission.POLICY_READ, Permission.POLICY_CONFIRM}
 _ADVISES = {Permission.REQUEST_READ, Permission.REQUEST_ADVISE}
 _REQUESTS = _ADVISES | {Permission.REQUEST_DECIDE}
-_COMPLAINTS = {Permission.COMPLAINT_READ, Permission.COMPLAINT_ANSWER}
+_PUBLIC_SIDE = {Permission.COMPLAINT_READ, Permission.COMPLAINT_ANSWER, Permission.TRAINING_KEEP}
 _DECIDES = (
-    _WATCHES | _HOLDS | _POLICY | _REQUESTS | _COMPLAINTS | {Permission.HEALTH_READ, Permission.LOG_READ, Permission.EMERGENCY_REVIEW}
+    _WATCHES | _HOLDS | _POLICY | _REQUESTS | _PUBLIC_SIDE | {Permission.HEALTH_READ, Permission.LOG_READ, Permission.EMERGENCY_REVIEW}
 )
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.DESK: _WATCHES | {Permission.HOLD_START},

@@ -31,6 +31,7 @@ from vms.store import (  # noqa: F401 - their tables join the schema
     proof_tables,
     request_tables,
     screen_tables,
+    training_tables,
 )
 from vms.store.central_base import NAME_CHARS, Central
 from vms.store.columns import Moment, Number, Word, one_of

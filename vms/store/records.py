@@ -44,6 +44,7 @@ from vms.store.request_tables import (
     RequestStandingRow,
 )
 from vms.store.screen_tables import ScreenRow
+from vms.store.training_tables import TrainingRow
 
 _PROTECTED_MS = int((LEAST_CLOCK_ERROR + ROLL).total_seconds() * 1000)
 _Column = InstrumentedAttribute[Any]
@@ -156,6 +157,10 @@ def _complaints(cutoff: datetime) -> ColumnElement[bool]:
     return ComplaintRow.answered_at < cutoff
 
 
+def _training(cutoff: datetime) -> ColumnElement[bool]:
+    return TrainingRow.entered_at < cutoff
+
+
 def _holds(cutoff: datetime) -> ColumnElement[bool]:
     # A recorder drops a hold on the record of its release alone. A sealed one stays: the entry that counts what went would tell of it.
     not_taken_yet = (
@@ -202,6 +207,7 @@ KINDS: Mapping[str, _Kind] = {
         ),
     ),
     "complaints": _Kind((ComplaintRow.id,), _complaints, (ComplaintCameraRow.complaint_id,)),
+    "training": _Kind((TrainingRow.id,), _training),
     "holds": _Kind((LegalHoldRow.id,), _holds, (HoldAnswerRow.hold_id, HoldCameraRow.hold_id, HoldScopeRow.hold_id)),
 }
 TABLES: Mapping[str, tuple[str, ...]] = {

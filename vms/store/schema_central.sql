@@ -876,3 +876,16 @@ CREATE TABLE complaint_camera (
   CONSTRAINT fk_complaint_camera_complaint_id FOREIGN KEY(complaint_id) REFERENCES complaint (id),
   CONSTRAINT fk_complaint_camera_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id)
 );
+
+CREATE TABLE training (
+  id INTEGER NOT NULL,
+  name VARCHAR(120) NOT NULL,
+  what TEXT NOT NULL,
+  held_on VARCHAR(10) NOT NULL,
+  entered_by VARCHAR(300) NOT NULL,
+  entered_by_name VARCHAR(360) NOT NULL,
+  entered_at BIGINT NOT NULL,
+  CONSTRAINT pk_training PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_training_entered_at ON training (entered_at);

@@ -30,6 +30,7 @@ from vms.store.request_tables import (
     RequestPaperRow,
     RequestScopeRow,
 )
+from vms.store.training_tables import TrainingRow
 
 _OF_THE_LOG = {
     AccessEventRow.__tablename__: ("SELECT", "INSERT"),
@@ -48,9 +49,10 @@ _ADDED_ALONE = {
     for row in (
         *(RetentionPolicyRow, PolicyForceRow, PolicyApprovalRow),
         *(ExportRequestRow, RequestScopeRow, RequestCameraRow, RequestPaperRow, RequestEventRow, ApprovalRow, RequestHoldRow),
+        TrainingRow,
     )
 }
-"""Versions of policies, requests and approvals: what was said stays said."""
+"""Versions of policies, requests and approvals, and who was trained: what was said stays said."""
 _OF_PROOFS = {
     # What a recording machine answers, it writes itself, and certificates are made by whoever has the log's key.
     PurgeMonthRow.__tablename__: ("SELECT",),

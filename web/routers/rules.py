@@ -22,6 +22,7 @@ UNSAID = OF_EVERYBODY | {Permission.HEALTH_READ}
 @router.get("/rules")
 def rules_page(person: SignedIn, site: TheSite, request: Request) -> Response:
     context = shell(site, person, path=request.url.path) | {
+        "may_train": person.may(Permission.TRAINING_KEEP),
         "roles": [ROLE_LABELS[role] for role in Role],
         "own_role": ROLE_LABELS[person.role],
         "acts": [(ACTS[act], [act in PERMISSIONS[role] for role in Role]) for act in Permission if act not in UNSAID],
