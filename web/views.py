@@ -21,6 +21,7 @@ from vms.services.district import load_district
 from vms.services.emergency import opens_more, reviews_missing
 from vms.services.footage import emergency_from, look_back
 from vms.services.policy_standing import asked_to_sign
+from vms.services.privacy_reviews import overdue
 from vms.services.provisional_holds import undecided
 from vms.services.screens import screen_of
 from vms.services.second_person import waits_for
@@ -107,6 +108,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         to_decide = undecided(session, person) if person else []
         asked = requests.waiting_for(session, person) if person else 0
         to_answer = complaints.waiting_for(session, person) if person else []
+        review_overdue = person is not None and overdue(session, person, at=site.clock.now())
         unsigned = person is not None and asked_to_sign(session, person)
     states = site.node.states(site.service_token()) if known else None
     at = site.clock.now()
@@ -121,6 +123,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         "to_decide": [hold.id for hold in to_decide],
         "reviews_missing": len(reviews),
         "reviews_overdue": sum(due <= at for due in reviews),
+        "privacy_review_overdue": review_overdue,
         "complaints_waiting": len(to_answer),
         "complaints_overdue": sum(one.due_at <= at for one in to_answer),
         "chip": chip([now(details, states) for details in known]),

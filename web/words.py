@@ -12,6 +12,7 @@ from vms.domain.hold import HoldKind
 from vms.domain.instruments import FormAnswer, Instrument
 from vms.domain.legal_hold import HoldState
 from vms.domain.people import PERMISSIONS, Permission, Person, Role
+from vms.domain.placement import Check
 from vms.domain.request import DenyReason, RequestAct, RequestState
 
 ROLE_LABELS = {
@@ -47,6 +48,12 @@ HOLD_KINDS = {
     HoldKind.SUBPOENA: "Subpoena",
     HoldKind.INCIDENT: "Incident",
     HoldKind.RECORDS_REQUEST: "Records request",
+}
+PLACEMENT_CHECKS = {
+    Check.NO_PRIVATE_ROOM: "It sees no restroom, changing or nursing room, and no way in that shows who uses one",
+    Check.NO_READING: "Nobody can read on it what people read, write or have on a screen",
+    Check.NO_NEIGHBOURS: "It sees no neighbour’s window or ground",
+    Check.SIGN: "A sign tells of it at the door",
 }
 COMPLAINT_WAYS = {Way.PAPER: "On paper", Way.MAIL: "By mail", Way.FORM: "By the form of the public notice"}
 COMPLAINT_ABOUT = {

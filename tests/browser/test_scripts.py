@@ -52,7 +52,7 @@ PAGES = {
     "/requests", "/requests/new", "/requests/{number}", "/requests/{number}/letter", "/requests/{number}/scope",
     "/requests/{number}/advice", "/requests/{number}/papers/{paper}",
     "/policy", "/policy/new",
-    "/notice", "/training", "/cards",
+    "/notice", "/register", "/privacy-reviews", "/training", "/cards",
     "/complaints", "/complaints/new", "/complaints/{number}", "/complaints/{number}/receipt", "/complaints/{number}/letter",
     "/complaints/{number}/watched",
     "/spot-checks", "/spot-checks/{number}",

@@ -25,6 +25,7 @@ from vms.cli import (
     records,
     requests,
     retain,
+    reviews,
     run,
     screens,
     setup,
@@ -71,6 +72,8 @@ app.add_typer(requests.app, name="request")
 app.add_typer(complaints.app, name="complaint")
 app.add_typer(notice.app, name="notice")
 app.add_typer(trainings.app, name="training")
+app.add_typer(reviews.placement_app, name="placement")
+app.add_typer(reviews.privacy_review_app, name="privacy-review")
 app.add_typer(policies.app, name="policy")
 app.add_typer(retain.app, name="retention")
 app.add_typer(records.app, name="records")

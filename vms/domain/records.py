@@ -187,6 +187,8 @@ CENTRAL: tuple[Record, ...] = (
     Record("retention_policy", "versions of the retention policy", "for good", _POLICY, NOTHING),
     Record("policy_force", "from when each version counted", "for good", _POLICY, NOTHING),
     Record("policy_approval", "who signed each version", "for good", _POLICY, NOTHING),
+    Record("placement", "who approved where a camera looks", "for good", "says why a camera is where it is", NOTHING),
+    Record("privacy_review", "what came of reviews of the cameras", "for good", "the Board asks what earlier ones found", NOTHING),
     Record("purge_month", "what a machine destroyed in a month, by camera", "for good", "a month's certificate is made of it", NOTHING),
     Record(
         "deletion_certificate", "certificates of what was deleted in a month", "for good", "proves the deletion; names no people", NOTHING

@@ -45,6 +45,8 @@ from vms.store.cameras import Removed
 LIST_LIMIT = 200
 OLDEST = timedelta(days=366)
 """A complaint that came longer ago was mistyped."""
+LONGEST_AGO = timedelta(days=3653)
+"""No footage is kept for longer."""
 WATCHED = frozenset({Action.VIEW_OPEN, Action.FOOTAGE_READ})
 _ONLY_PEOPLE = not_allowed("enter a complaint", "somebody with an account: vms login")
 
@@ -175,7 +177,7 @@ def _drawn_up(session: Session, settings: Settings, person: Person, new: NewComp
         from_address=_words(new.from_address, MAX_ADDRESS_CHARS, "The address"),
         text=checked_text(new.text, MAX_TEXT_CHARS, _too_long("Write down what the complaint says")),
         cameras=_cameras(new),
-        time=new.time,
+        time=_time(new.time, at),
         received_at=received_at,
         due_at=end_of_working_day(received_at, settings.complaint_days, zone, settings.holidays),
         entered_by=person.label,
@@ -211,6 +213,12 @@ def _received(text: str, zone: str, at: datetime) -> datetime:
         raise InvalidInput(f"It came within the last {OLDEST.days} days, today at the latest. Give the day on which it was handed over.")
     today = at.astimezone(ZoneInfo(zone)).date()
     return at if day_of(today, zone) == day else day.start
+
+
+def _time(time: Timespan | None, at: datetime) -> Timespan | None:
+    if time is not None and not at - LONGEST_AGO <= time.start < time.end <= at:
+        raise InvalidInput("What it is about happened within the last ten years, and is over. Give that time.")
+    return time
 
 
 def _cameras(new: NewComplaint) -> frozenset[CameraId]:

@@ -65,7 +65,8 @@ def _covered(notice: Notice, words: Words) -> Iterator[str]:
     rows = []
     for branch in notice.branches:
         areas = [*branch.areas, *([(words["elsewhere"], branch.elsewhere)] if branch.elsewhere else [])]
-        rows.append((branch.name, ", ".join(f"{name}: {_many(words, 'cameras', count)}" for name, count in areas)))
+        told = ", ".join(f"{name}: {_many(words, 'cameras', count)}" for name, count in areas)
+        rows.append((branch.name, told if branch.areas else _many(words, "cameras", branch.elsewhere)))
     yield _table((), rows) if rows else _p(words["no_branch"])
     yield _h(words["not_covered"]) + _p(words["not_covered_text"])
     if notice.not_covered:

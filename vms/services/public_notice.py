@@ -26,7 +26,7 @@ from vms.services.district import District, load_district
 from vms.services.log_proof import known_key
 from vms.services.notice_pages import draw
 from vms.services.refusals import not_allowed
-from vms.store import areas, branches, cameras, complaints, emergencies, holds, policies
+from vms.store import areas, branches, cameras, complaints, emergencies, holds, policies, privacy_reviews
 
 _EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 
@@ -45,7 +45,7 @@ def build(session: Session, settings: Settings, actor: Actor, *, at: datetime) -
     if not allows(actor, Permission.POLICY_READ):
         return refuse(session, actor, Action.NOTICE_BUILD, not_allowed("build the public notice", "the Director"), at=at)
     files = draw(gather(session, settings, at=at), settings.notice_url or "")
-    built = BuiltNotice(files, _digest(files))
+    built = BuiltNotice(files, digest_of(files))
     record(session, actor=actor, action=Action.NOTICE_BUILD, at=at, detail={"files": str(len(files)), "sha256": built.sha256})
     return built
 
@@ -56,6 +56,7 @@ def gather(session: Session, settings: Settings, *, at: datetime) -> Notice:
     if district is None:
         raise NotFound("There is no district here yet. Run: vms init")
     kept, longest = _kept(session, district.timezone)
+    reviewed = privacy_reviews.find(session, limit=1)
     return Notice(
         district=district.name,
         director=district.director,
@@ -68,20 +69,21 @@ def gather(session: Session, settings: Settings, *, at: datetime) -> Notice:
         answer_days=settings.complaint_days,
         counts=_counts(session, district, at),
         log_key=known_key(session),
-        reviewed_on=None,
+        reviewed_on=None if not reviewed else _local(reviewed[0].at, district.timezone),
     )
 
 
-def zipped(built: BuiltNotice) -> bytes:
+def zipped(files: Mapping[str, bytes]) -> bytes:
     """Return the files in one archive, the same octets for the same files."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in built.files.items():
+        for name, content in files.items():
             archive.writestr(zipfile.ZipInfo(name, _EPOCH_OF_ZIP), content)
     return made.getvalue()
 
 
-def _digest(files: Mapping[str, bytes]) -> str:
+def digest_of(files: Mapping[str, bytes]) -> str:
+    """Return the SHA-256, in hex, over the lines that sha256sum prints for files in the order of their names."""
     told = "".join(f"{sha256(content).hexdigest()}  {name}\n" for name, content in sorted(files.items()))
     return sha256(told.encode()).hexdigest()
 

@@ -30,6 +30,7 @@ from vms.store import (  # noqa: F401 - their tables join the schema
     policy_tables,
     proof_tables,
     request_tables,
+    review_tables,
     screen_tables,
     training_tables,
 )

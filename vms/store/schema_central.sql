@@ -889,3 +889,27 @@ CREATE TABLE training (
 );
 
 CREATE INDEX ix_training_entered_at ON training (entered_at);
+
+CREATE TABLE placement (
+  camera_id INTEGER NOT NULL,
+  approved_at BIGINT NOT NULL,
+  place VARCHAR(241) NOT NULL,
+  purpose TEXT NOT NULL,
+  must_not_see TEXT NOT NULL,
+  approved_by VARCHAR(300) NOT NULL,
+  approved_by_name VARCHAR(360) NOT NULL,
+  CONSTRAINT pk_placement PRIMARY KEY (camera_id, approved_at),
+  CONSTRAINT fk_placement_camera_id FOREIGN KEY(camera_id) REFERENCES camera (id)
+);
+
+CREATE TABLE privacy_review (
+  id INTEGER NOT NULL,
+  at BIGINT NOT NULL,
+  "by" VARCHAR(300) NOT NULL,
+  by_name VARCHAR(360) NOT NULL,
+  result TEXT NOT NULL,
+  evidence VARCHAR(64) NOT NULL,
+  CONSTRAINT pk_privacy_review PRIMARY KEY (id)
+);
+
+CREATE INDEX ix_privacy_review_at ON privacy_review (at);

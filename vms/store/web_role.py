@@ -30,6 +30,7 @@ from vms.store.request_tables import (
     RequestPaperRow,
     RequestScopeRow,
 )
+from vms.store.review_tables import PlacementRow, PrivacyReviewRow
 from vms.store.training_tables import TrainingRow
 
 _OF_THE_LOG = {
@@ -49,10 +50,10 @@ _ADDED_ALONE = {
     for row in (
         *(RetentionPolicyRow, PolicyForceRow, PolicyApprovalRow),
         *(ExportRequestRow, RequestScopeRow, RequestCameraRow, RequestPaperRow, RequestEventRow, ApprovalRow, RequestHoldRow),
-        TrainingRow,
+        *(TrainingRow, PlacementRow, PrivacyReviewRow),
     )
 }
-"""Versions of policies, requests and approvals, and who was trained: what was said stays said."""
+"""Versions of policies, requests and approvals, who was trained, and reviews: what was said stays said."""
 _OF_PROOFS = {
     # What a recording machine answers, it writes itself, and certificates are made by whoever has the log's key.
     PurgeMonthRow.__tablename__: ("SELECT",),

@@ -29,4 +29,4 @@ def build_notice(person: PolicyReader, site: TheSite, tx: Tx, request: Request) 
     if isinstance(built, Refused):
         return refusal(request, built, person=person)
     headers = {"content-disposition": 'attachment; filename="public-notice.zip"'}
-    return Response(public_notice.zipped(built), media_type="application/zip", headers=headers)
+    return Response(public_notice.zipped(built.files), media_type="application/zip", headers=headers)

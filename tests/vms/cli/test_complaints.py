@@ -33,7 +33,7 @@ def _say(settings: Settings, *words: str) -> Result:
     return CliRunner().invoke(app, ["--data", str(settings.data_dir), "complaint", *words])
 
 
-def _sign_in(settings: Settings, role: Role) -> None:
+def sign_in(settings: Settings, role: Role) -> None:
     central, at = make_engines(settings.central_path), SystemClock().now()
     with central.writing() as session:
         account = an_account(session, role, at=at)
@@ -45,13 +45,13 @@ def _sign_in(settings: Settings, role: Role) -> None:
 def test_one_is_entered_listed_shown_and_answered(settings: Settings) -> None:
     entry = ("add", "--way", "mail", "--about", "practice", "--said", "It looks at my screen.")
     assert "sign in first" in _say(settings, *entry).stderr
-    _sign_in(settings, Role.DESK)
+    sign_in(settings, Role.DESK)
     made = json.loads(_say(settings, *entry, "--json").stdout)
     number = str(made["id"])
     late = _say(settings, *entry, "--from", "2026-11-25T18:00-08:00")
     assert (late.exit_code, "Give both" in late.stderr) == (2, True)
     assert "You may not answer" in _say(settings, "answer", number, "--text", "Fine.").stderr
-    _sign_in(settings, Role.DIRECTOR)
+    sign_in(settings, Role.DIRECTOR)
     assert number in _say(settings, "list").stdout
     assert "It looks at my screen." in _say(settings, "show", number).stdout
     assert "answered on" in _say(settings, "answer", number, "--text", "It was turned.").stdout

@@ -58,10 +58,10 @@ def test_it_comes_back_as_it_was_entered_with_its_answer(central: Engines, setti
     with central.writing() as session:
         camera = a_camera(session).camera.id
         desk, somebody, director = a_person(session), a_person(session, name="somebody else"), a_person(session, Role.DIRECTOR)
-        new = replace(SAID, cameras=frozenset({camera}), time=span(0, 60), text="  The camera\nlooks at my screen. \n")
+        new = replace(SAID, cameras=frozenset({camera}), time=span(-60, 0), text="  The camera\nlooks at my screen. \n")
         number = _entered(session, settings, desk, new).id
         waits = done(complaints.complaint_for(session, director, number))
-        assert (waits.text, waits.cameras, waits.time) == ("The camera\nlooks at my screen.", frozenset({camera}), span(0, 60))
+        assert (waits.text, waits.cameras, waits.time) == ("The camera\nlooks at my screen.", frozenset({camera}), span(-60, 0))
         assert [one.id for one in complaints.waiting_for(session, director)] == [number]
         told = done(complaints.answer(session, director, number, "It was turned.", at=after(60)))
         assert told.answer is not None
@@ -149,7 +149,7 @@ def test_the_footage_that_it_is_about_is_kept_once_by_a_hold(central: Engines, s
     with central.writing() as session:
         camera = a_camera(session).camera.id
         desk, director = a_person(session), a_person(session, Role.DIRECTOR)
-        number = _entered(session, settings, desk, replace(SAID, cameras=frozenset({camera}), time=span(0, 60))).id
+        number = _entered(session, settings, desk, replace(SAID, cameras=frozenset({camera}), time=span(-60, 0))).id
         placed = done(complaints.keep_footage(session, settings, director, number, at=NOW)).hold
         (hold,) = done(list_holds(session, director))
         assert (hold.id, hold.kind, hold.matter, hold.scope.cameras) == (
@@ -169,13 +169,13 @@ def test_who_watched_is_read_from_the_log_which_knows_of_that(central_sqlite: En
     with central_sqlite.writing() as session:
         details, other = a_camera(session), a_camera(session, a_branch(session, "Harbor"), "Pier")
         desk, director = a_person(session, Role.DESK), a_person(session, Role.DIRECTOR)
-        for camera, start in ((details.camera.id, 0), (details.camera.id, 7200), (other.camera.id, 0)):
+        for camera, start in ((details.camera.id, -120), (details.camera.id, -7200), (other.camera.id, -120)):
             looked = span(start, start + 60)
             record(session, actor=desk, action=Action.VIEW_OPEN, at=after(9000), camera_id=camera, purpose=Purpose.INCIDENT, span=looked)
-        new = replace(SAID, cameras=frozenset({details.camera.id}), time=span(30, 90))
+        new = replace(SAID, cameras=frozenset({details.camera.id}), time=span(-90, -30))
         number = _entered(session, settings, desk, new).id
         (event,) = done(complaints.who_watched(session, director, number, at=after(9001)))
-        assert (event.actor, event.camera_id, event.span) == (desk.label, details.camera.id, span(0, 60))
+        assert (event.actor, event.camera_id, event.span) == (desk.label, details.camera.id, span(-120, -60))
         assert len(_events(session, Action.LOG_READ)) == 1
         assert refused(complaints.who_watched(session, desk, number, at=after(9002))).logged
         assert "no such time" in refused(complaints.who_watched(session, desk, _entered(session, settings, desk).id, at=NOW)).sentence
@@ -202,12 +202,18 @@ def test_what_can_not_be_entered_is_said_in_one_sentence(
         complaints.enter(session, settings, a_person(session), replace(SAID, **wrong), at=NOW)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("time", [(1, 60), (-60, 1), (-4e8, -3e8)])
+def test_what_it_is_about_is_over(central_sqlite: Engines, settings: Settings, time: tuple[float, float]) -> None:
+    with central_sqlite.writing() as session, pytest.raises(InvalidInput, match="within the last ten years"):
+        complaints.enter(session, settings, a_person(session), replace(SAID, time=span(*time)), at=NOW)
+
+
 def test_cameras_are_of_the_own_reach_few_and_with_a_time(central_sqlite: Engines, settings: Settings) -> None:
     with central_sqlite.writing() as session:
         mine, theirs = a_camera(session), a_camera(session, a_branch(session, "Harbor"), "Pier")
         desk = replace(a_person(session), branches=frozenset({mine.branch.id}))
-        far = replace(SAID, cameras=frozenset({theirs.camera.id}), time=span(0, 60))
-        none = replace(SAID, cameras=frozenset({CameraId(7)}), time=span(0, 60))
+        far = replace(SAID, cameras=frozenset({theirs.camera.id}), time=span(-60, 0))
+        none = replace(SAID, cameras=frozenset({CameraId(7)}), time=span(-60, 0))
         assert complaints.enter(session, settings, desk, far, at=NOW) == complaints.enter(session, settings, desk, none, at=NOW)
         with pytest.raises(InvalidInput, match="from when to when"):
             complaints.enter(session, settings, desk, replace(far, cameras=frozenset({mine.camera.id}), time=None), at=NOW)
@@ -221,7 +227,7 @@ def test_it_goes_three_years_after_its_answer_and_never_without_one(central: Eng
         sign_checkpoint(session, LogKey(bytes(range(32))), at=later - timedelta(days=2))
         camera = a_camera(session).camera.id
         director = a_person(session, Role.DIRECTOR)
-        answered = _entered(session, settings, director, replace(SAID, cameras=frozenset({camera}), time=span(0, 60)))
+        answered = _entered(session, settings, director, replace(SAID, cameras=frozenset({camera}), time=span(-60, 0)))
         waits = _entered(session, settings, director)
         done(complaints.answer(session, director, answered.id, "It was turned.", at=NOW))
         assert records.purge_some(session, settings, records.JOB, at=later).get("complaints") == 1

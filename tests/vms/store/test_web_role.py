@@ -23,7 +23,7 @@ _VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRI
 _ONLY_READ = ("alembic_version", "access_tile", "access_checkpoint", "access_cosignature", "review", "purge_month", "deletion_certificate")
 _ADDED_TO = ("access_event", "access_log")
 _SAID = (
-    *("retention_policy", "policy_force", "policy_approval", "complaint", "complaint_camera", "training"),
+    *("retention_policy", "policy_force", "policy_approval", "complaint", "complaint_camera", "training", "placement", "privacy_review"),
     *("export_request", "request_scope", "request_camera", "request_paper", "request_event", "approval", "request_hold"),
 )
 _IN_PART = ("access_sealed", "spot_check")
@@ -90,6 +90,7 @@ def test_it_adds_entries_and_reads_them(web: Engines) -> None:
         "UPDATE deletion_certificate SET document = '{}'",
         "UPDATE complaint SET said = ''",
         "DELETE FROM complaint",
+        "UPDATE privacy_review SET result = 'fine'",
         "UPDATE training SET name = 'another'",
         "CREATE TABLE mine (x int)",
         "UPDATE alembic_version SET version_num = '0001'",

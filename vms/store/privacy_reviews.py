@@ -1,0 +1,24 @@
+"""Privacy reviews: added to and read."""
+
+from __future__ import annotations
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from vms.domain.ids import PrivacyReviewId
+from vms.domain.privacy_review import PrivacyReview
+from vms.store.review_tables import PrivacyReviewRow
+
+
+def add(session: Session, review: PrivacyReview) -> None:
+    session.execute(
+        insert(PrivacyReviewRow).values(
+            id=review.id, at=review.at, by=review.by, by_name=review.by_name, result=review.result, evidence=review.evidence
+        )
+    )
+
+
+def find(session: Session, *, limit: int) -> list[PrivacyReview]:
+    """Return the newest first."""
+    rows = session.scalars(select(PrivacyReviewRow).order_by(PrivacyReviewRow.at.desc(), PrivacyReviewRow.id).limit(limit))
+    return [PrivacyReview(PrivacyReviewId(row.id), row.at, row.by, row.by_name, row.result, row.evidence) for row in rows]
