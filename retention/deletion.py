@@ -116,12 +116,9 @@ class Deletion:
 
     def _forget_clock_steps(self) -> None:
         """Forget the steps of the clock that explain no footage any more, held footage among it."""
-        with self._node.index.read.begin() as connection:
+        with self._node.index.write.begin() as connection:  # no run begins between the look and the forgetting
             oldest_ms = runs.oldest_ms(connection)
-            spent = clock_events.to_forget(connection, self._node.reading().at_ms if oldest_ms is None else oldest_ms)
-        if spent:
-            with self._node.index.write.begin() as connection:
-                clock_events.forget(connection, spent)
+            clock_events.forget_spent(connection, self._node.reading().at_ms if oldest_ms is None else oldest_ms)
 
     def _destroy_early(self, mounted: Sequence[VolumeId], passed: Passed) -> None:
         """Destroy what policies let go before its day, an hour of a camera at a time, until there is room again."""

@@ -484,6 +484,18 @@ def test_without_any_footage_no_step_of_the_clock_is_kept(world: World) -> None:
     assert _steps(world) == []
 
 
+def test_what_steps_are_forgotten_is_decided_where_no_run_can_begin_meanwhile(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, oldest_ms = [], runs.oldest_ms
+
+    def note(connection: Connection) -> int | None:
+        asked.append(connection.engine)
+        return oldest_ms(connection)
+
+    monkeypatch.setattr(runs, "oldest_ms", note)
+    world.make_pass()
+    assert asked[-1] is world.node.index.write
+
+
 def test_a_dry_run_says_what_a_pass_then_does(world: World) -> None:
     made = world.record(*(-_WINDOW - 60 * minute for minute in range(1, 200)))
     world.hub.place(1, -_WINDOW - 3000, -_WINDOW - 1800)

@@ -34,17 +34,19 @@ def detour(landed_ms: int, forward_ms: int, back_at_ms: int, back_ms: int) -> De
 def spent(events: Sequence[ClockEvent], oldest_ms: int) -> list[ClockEvent]:
     """Return the steps that explain nothing any more where all footage began at `oldest_ms` or later.
 
-    Both halves of a detour stay while footage from before its end is there. So does the last leap ahead that was not taken back: it may be.
+    A leap ahead that was not taken back stays until all footage is behind what the clock can have shown before it still is.
     """
     pairs = detours(events)
-    landings = {ms_of(event.at) for event in events if event.step_ms >= SHORTEST_MS} - {pair.start_ms for pair in pairs}
-    kept = {pair.start_ms for pair in pairs if pair.end_ms >= oldest_ms} | {max(landings, default=0)}
-    return [event for event in events if _latest_ms(event) < oldest_ms and ms_of(event.at) not in kept]
+    return [event for event in events if _explains_until_ms(event, pairs) < oldest_ms]
 
 
-def _latest_ms(event: ClockEvent) -> int:
-    """Return the later of what the clock showed before a step and after it."""
-    return max(ms_of(event.at), ms_of(event.at) - event.step_ms)
+def _explains_until_ms(event: ClockEvent, pairs: Sequence[Detour]) -> int:
+    """Return the latest that the clock showed, or may have shown, of the time that a step explains."""
+    at_ms = ms_of(event.at)
+    if event.step_ms < SHORTEST_MS:
+        return max(at_ms, at_ms - event.step_ms)
+    ends = [pair.end_ms for pair in pairs if pair.start_ms == at_ms]
+    return max(ends, default=at_ms + event.step_ms + SLACK_MS)
 
 
 def detours(events: Sequence[ClockEvent]) -> list[Detour]:

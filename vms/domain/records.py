@@ -253,7 +253,7 @@ INDEX: tuple[Record, ...] = (
     Record(
         "clock_event",
         "steps of the clock",
-        "as long as footage from before the step; of leaps ahead that were not taken back the last until the next",
+        "as long as footage from before the step; a leap ahead that was not taken back as much longer as it was far",
         "explains the times of that footage",
         RETENTION,
         held="while a hold protects footage from before",

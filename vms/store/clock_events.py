@@ -31,13 +31,11 @@ def recent(connection: Connection, limit: int = 100) -> list[ClockEvent]:
     return [ClockEvent(datetime_of_ms(at), step, detail) for at, step, detail in connection.execute(query)]
 
 
-def to_forget(connection: Connection, oldest_ms: int) -> list[ClockEvent]:
-    """Return the steps that explain none of the footage, all of which began at `oldest_ms` or later."""
-    return spent(recent(connection, _ALL), oldest_ms)
-
-
-def forget(connection: Connection, events: Sequence[ClockEvent]) -> None:
-    connection.execute(delete(ClockEventRow).where(ClockEventRow.at_ms.in_([ms_of(event.at) for event in events])))
+def forget_spent(connection: Connection, oldest_ms: int) -> None:
+    """Forget the steps that explain none of the footage, all of which began at `oldest_ms` or later."""
+    gone = [ms_of(event.at) for event in spent(recent(connection, _ALL), oldest_ms)]
+    if gone:
+        connection.execute(delete(ClockEventRow).where(ClockEventRow.at_ms.in_(gone)))
 
 
 def recent_detours(connection: Connection) -> list[Detour]:

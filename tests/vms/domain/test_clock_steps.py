@@ -65,7 +65,16 @@ def test_a_step_goes_when_all_footage_is_younger_and_a_detour_as_a_whole(oldest_
     assert spent([BACK, FORWARD, OLD], ms_of(after(oldest_s))) == [one for one in (BACK, FORWARD, OLD) if one in gone]
 
 
-def test_the_last_leap_that_may_still_be_taken_back_stays_however_old() -> None:
-    earlier, last = stepped(HOUR, HOUR), stepped(3 * HOUR, HOUR)
-    assert spent([last, earlier], ms_of(after(9 * HOUR))) == [earlier]
-    assert len(detours([last, stepped(2 * HOUR + 5, -HOUR)])) == 1
+LEAP, NEXT_LEAP = stepped(HOUR, HOUR), stepped(3 * HOUR, HOUR)
+"""Neither was taken back yet: the first may be while the clock shows less than two hours and a minute."""
+
+
+@pytest.mark.parametrize(("oldest_s", "gone"), [(2 * HOUR + 60, []), (2 * HOUR + 61, [LEAP]), (4 * HOUR + 61, [NEXT_LEAP, LEAP])])
+def test_a_leap_stays_as_long_as_footage_may_lie_in_a_detour_that_it_began(oldest_s: float, gone: list[ClockEvent]) -> None:
+    assert spent([NEXT_LEAP, LEAP], ms_of(after(oldest_s))) == gone
+
+
+def test_a_later_leap_takes_no_earlier_one_away_that_may_be_taken_back() -> None:
+    back = stepped(2 * HOUR - 1 - HOUR, -HOUR)
+    (found,) = detours([back, LEAP, stepped(2 * HOUR - 30, 600)])
+    assert LEAP not in spent([stepped(2 * HOUR - 30, 600), LEAP], found.end_ms)
