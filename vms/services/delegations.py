@@ -52,7 +52,7 @@ def propose_delegation(session: Session, actor: Actor, new: NewDelegation, *, at
     """
     if not allows(actor, Permission.DELEGATION_PROPOSE):
         return _refuse(session, actor, not_allowed("lend the Delegate's role", "the Director or IT"), at)
-    account = people.get(session, new.person_id)
+    account = people.locked(session, new.person_id)
     if account is None or not account.in_use(at):
         return no_such("account in use")
     if not covers(actor, account, Permission.DELEGATION_PROPOSE):
@@ -67,7 +67,6 @@ def propose_delegation(session: Session, actor: Actor, new: NewDelegation, *, at
         return _refuse(session, actor, Refused(Refusal.NOT_ALLOWED, sentence), at)
     reason = checked_words(new.reason, MAX_REASON_CHARS, f"A reason has up to {MAX_REASON_CHARS} characters.") if new.reason.strip() else ""
     delegation = Delegation(DelegationId(0), *_days(new, at), where)
-    people.lock(session, account.id)
     alone = Alone.WHEN_NOBODY if allows(actor, Permission.PEOPLE_CONFIRM) else Alone.NEVER
     proposal = second_person.propose(session, actor, Act.PERSON_DELEGATE, account.id, at=at, reason=reason, alone=alone)
     delegation = replace(delegation, id=DelegationId(proposal.id))
@@ -79,7 +78,7 @@ def confirm_delegation(session: Session, actor: Actor, person_id: PersonId, *, a
     """Lend the Delegate's role as it was proposed; a Director who neither proposed it nor receives it may, within the own reach."""
     if not isinstance(actor, Person) or not actor.may(Permission.PEOPLE_CONFIRM):
         return refuse(session, actor, Action.DELEGATION_GRANT, not_allowed("confirm a delegation", "the Director"), at=at)
-    account = people.get(session, person_id)
+    account = people.locked(session, person_id)
     if account is None or not account.in_use(at):
         return no_such("account in use")
     waits = proposed(session, second_person.about(session, person_id)).get(person_id)

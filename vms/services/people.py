@@ -103,7 +103,7 @@ def confirm_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
     """Let a proposed account sign in; only a Director who did not propose it, signed in, may."""
     if not isinstance(actor, Person) or not actor.may(Permission.PEOPLE_CONFIRM):
         return refuse(session, actor, Action.PERSON_CONFIRM, not_allowed("confirm an account", "the Director"), at=at)
-    account = people.get(session, person_id)
+    account = people.locked(session, person_id)
     if account is None:
         return no_such("account")
     if account.confirmed_at is not None:
@@ -124,7 +124,7 @@ def second_half(session: Session, actor: Actor, person_id: PersonId, *, at: date
     """
     if not isinstance(actor, Person) or not actor.may(Permission.PEOPLE_CONFIRM):
         return refuse(session, actor, Action.PERSON_INVITE, not_allowed("hand out the second half of an invitation", "the Director"), at=at)
-    account = people.get(session, person_id)
+    account = people.locked(session, person_id)
     if account is None or not account.in_use(at):
         return no_such("account in use")
     if not covers(actor, account, Permission.PEOPLE_CONFIRM):
@@ -153,7 +153,7 @@ def propose_reset(session: Session, actor: Actor, person_id: PersonId, *, at: da
     """
     if not allows(actor, Permission.PEOPLE_PROPOSE):
         return refuse(session, actor, Action.PERSON_RESET, not_allowed("begin a reset", "IT"), at=at)
-    account = people.get(session, person_id)
+    account = people.locked(session, person_id)
     if account is None or not account.in_use(at):
         return no_such("account in use")
     if not covers(actor, account, Permission.PEOPLE_PROPOSE):
@@ -167,7 +167,7 @@ def propose_reset(session: Session, actor: Actor, person_id: PersonId, *, at: da
 
 def finish_reset(session: Session, actor: Person, person_id: PersonId, *, at: datetime) -> str | Refused:
     """Take password and second factor off an account, sign it out everywhere, and return the second half of its owner's invitation."""
-    account = people.get(session, person_id)
+    account = people.locked(session, person_id)
     if account is None:
         return no_such("account")
     if not covers(actor, account, Permission.PEOPLE_CONFIRM):
@@ -194,7 +194,7 @@ def disable_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
     """End an account, or refuse a proposed one; whoever is signed in with it is out within seconds."""
     if not allows(actor, Permission.PEOPLE_END):
         return refuse(session, actor, Action.PERSON_DISABLE, not_allowed("end an account", "IT or the Director"), at=at)
-    account = people.get(session, person_id)
+    account = people.locked(session, person_id)
     if account is None:
         return no_such("account")
     if not covers(actor, account, Permission.PEOPLE_END):
@@ -207,16 +207,16 @@ def disable_person(session: Session, actor: Actor, person_id: PersonId, *, at: d
 
 
 def write_down_ends(session: Session, *, at: datetime) -> int:
-    """End the accounts whose last day is over, in the log too, and return how many; they opened nothing since, written down or not."""
-    over = _over(session, at)
-    for account in over:
-        people.disable(session, account.id, account.ends_at or at)
-        _close(session, BY_DATE, account, at)
-    return len(over)
+    """End the accounts whose last day is over, in the log too, and return how many; they opened nothing since, written down or not.
+
+    Only by a clock that leapt none: an ended account doesn't come back.
+    """
+    over = people.over(session, at) if has_run_a_day(session, at=at) else []
+    return sum(_end_by_date(session, person, at) for person in over)
 
 
 def any_over(session: Session, *, at: datetime) -> bool:
-    return bool(_over(session, at))
+    return has_run_a_day(session, at=at) and bool(people.over(session, at))
 
 
 def invite_person(session: Session, actor: Actor, person_id: PersonId, *, at: datetime) -> Invitation | Refused:
@@ -227,7 +227,7 @@ def invite_person(session: Session, actor: Actor, person_id: PersonId, *, at: da
     """
     if not allows(actor, Permission.PEOPLE_PROPOSE):
         return refuse(session, actor, Action.PERSON_INVITE, not_allowed("invite somebody", "IT"), at=at)
-    account = people.get(session, person_id)
+    account = people.locked(session, person_id)
     if account is None or account.disabled_at is not None:
         return no_such("account in use")
     if not covers(actor, account, Permission.PEOPLE_PROPOSE):
@@ -319,10 +319,13 @@ def _confirmed(session: Session, actor: Actor, account: Account, at: datetime) -
     return replace(account, confirmed_at=at)
 
 
-def _over(session: Session, at: datetime) -> list[Account]:
-    """Return the accounts whose last day is over and not written down; by a clock that leapt none: an ended account doesn't come back."""
-    over = people.over(session, at)
-    return [one for one in people.find(session) if one.id in over] if over and has_run_a_day(session, at=at) else []
+def _end_by_date(session: Session, person_id: PersonId, at: datetime) -> bool:
+    """End an account on its last day; False when somebody ended it meanwhile."""
+    account = people.locked(session, person_id)
+    if account is None or not people.disable(session, person_id, account.ends_at or at):
+        return False
+    _close(session, BY_DATE, account, at)
+    return True
 
 
 def _close(session: Session, actor: Actor, account: Account, at: datetime) -> None:

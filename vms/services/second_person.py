@@ -93,6 +93,8 @@ def take_due(session: Session, *, at: datetime, but: frozenset[Act] = frozenset(
     In the same transaction. Time in which nothing ran, so that nobody could see it and stop it, does not count. What is of `but` waits on.
     """
     due = [one for one in proposals.due(session, at, announced_by=at - ALONE_WAIT) if one.act not in but]
+    for subject in sorted({one.subject for one in due if one.act in OF_PERSONS}):
+        people.lock(session, PersonId(subject))  # before the proposals, in the order of whoever ends the account
     taken = [one for one in due if proposals.decide(session, one.id, Decision.ALONE, at)]
     for proposal in taken:
         _record(session, System("second-person"), Action.PROPOSAL_ALONE, proposal, at)
@@ -145,7 +147,7 @@ def waiting_of(session: Session, act: Act) -> list[Proposal]:
 
 def names_of(session: Session, waiting: Sequence[Proposal]) -> dict[ProposalId, str]:
     """Return what each is about, in words that everybody with an account may read."""
-    accounts: dict[int, str] = {account.id: account.name for account in people.find(session)}
+    accounts = people.names(session, {one.subject for one in waiting if one.act in OF_PERSONS})
     holds = hold_names.spoken_names(session, [HoldId(one.subject) for one in waiting if one.act is Act.HOLD_RELEASE])
     versions = policies.spoken_names(session, [one.subject for one in waiting if one.act is Act.POLICY_LOWER])
     called = {Act.HOLD_RELEASE: holds, Act.POLICY_LOWER: versions} | dict.fromkeys(OF_PERSONS, accounts)

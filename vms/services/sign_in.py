@@ -88,15 +88,16 @@ def join(  # noqa: PLR0913 - what was entered, when, from where
     hashed = hash_password(password)
     with central.writing() as session:
         person = _invited(people.credential(session, name))
+        people.lock(session, person or NOBODY)  # before the invitation, in the order of whoever ends the account
         code = _of_both(invitation, second)
         if not people.opens_invitation(session, person or NOBODY, code, at) or person is None:
             refuse_sign_in(session, person, at=at, address=address)
             return NOT_INVITED
         if _waits(session, person, at):
             return NOT_CONFIRMED
-        if not people.take_invitation(session, person, code, at):
+        taken = people.take_invitation(session, person, code, at)
+        if not taken or not people.set_password(session, person, hashed, before=NO_PASSWORD):
             return NOT_INVITED
-        people.set_password(session, person, hashed, before=NO_PASSWORD)
         opened = open_session(session, person_id=person, proof=Proof.PASSWORD, at=at, address=address, browser=browser)
         actor = opened.person if isinstance(opened, SignedIn) else System("join")
         record(session, actor=actor, action=Action.PERSON_JOIN, at=at, detail={"person": str(person)})

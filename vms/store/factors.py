@@ -75,7 +75,7 @@ def put_secret(session: Session, person: PersonId, secret: bytes) -> None:
     session.execute(update(TotpRow).where(TotpRow.person_id == person).values(secret=secret))
 
 
-def forget(session: Session, person: PersonId) -> None:
-    """Take every second factor of `person` away."""
+def forget(session: Session, *persons: int) -> None:
+    """Take every second factor of `persons` away."""
     for table in (TotpRow, PasskeyRow, RecoveryCodeRow):
-        session.execute(delete(table).where(table.person_id == person))
+        session.execute(delete(table).where(table.person_id.in_(persons)))

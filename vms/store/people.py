@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from hmac import compare_digest
 from typing import TypeAlias
@@ -29,13 +29,13 @@ from sqlalchemy.orm import Session
 from vms.domain.camera import Area
 from vms.domain.delegation import Delegation
 from vms.domain.ids import AreaId, BranchId, PersonId
-from vms.domain.names import name_key
+from vms.domain.names import name_key, purged_name
 from vms.domain.people import Account, Role
 from vms.domain.reach import Reach
 from vms.store import delegations
 from vms.store.central_tables import AreaRow
 from vms.store.database import insert_into, unique
-from vms.store.people_tables import InvitationRow, PersonAreaRow, PersonBranchRow, PersonRow, ProposalRow
+from vms.store.people_tables import InvitationRow, PersonAreaRow, PersonBranchRow, PersonRow
 
 AccountCells: TypeAlias = tuple[int, str, Role, bool, datetime, datetime | None, datetime | None, datetime | None, str, datetime | None]
 ACCOUNT = (
@@ -122,9 +122,21 @@ def lock(session: Session, person: PersonId) -> None:
     session.execute(select(PersonRow.id).where(PersonRow.id == person).with_for_update())
 
 
+def locked(session: Session, person: PersonId) -> Account | None:
+    """Return an account as nobody changes it until the transaction ends."""
+    lock(session, person)
+    return get(session, person)
+
+
+def names(session: Session, persons: Collection[int]) -> dict[int, str]:
+    """Return the names of accounts, or what stands in their place, by number."""
+    known = select(PersonRow.id, PersonRow.name).where(PersonRow.id.in_(sorted(persons)))
+    return dict(session.execute(known).all())
+
+
 def set_password(session: Session, person: PersonId, password_hash: str, *, before: str) -> bool:
-    """Put a password in the place of the one `before`; False when another stands there by now."""
-    same = and_(PersonRow.id == person, PersonRow.password_hash == before)
+    """Put a password in the place of the one `before`; False when another stands there by now, or the account has ended."""
+    same = and_(PersonRow.id == person, PersonRow.password_hash == before, PersonRow.disabled_at.is_(None))
     return session.scalar(update(PersonRow).where(same).values(password_hash=password_hash).returning(PersonRow.id)) is not None
 
 
@@ -140,15 +152,18 @@ def close(session: Session, person: PersonId) -> None:
     session.execute(delete(InvitationRow).where(InvitationRow.person_id == person))
 
 
-def purge_names(session: Session, persons: Sequence[int], at: datetime) -> None:
-    """Put into the place of the names of ended accounts that they were purged; the numbers stay, and the names are free again."""
-    name = f"ended account, name purged on {at:%Y-%m-%d}"
+def purge_names(session: Session, persons: Sequence[int], at: datetime) -> str:
+    """Put into the place of the names of ended accounts that they were purged, and return that; nothing opens them any more.
+
+    The numbers stay, and the names are free again.
+    """
+    name = purged_name(at)
     # No name that somebody may enter holds a line break.
     key = literal("\n") + cast(PersonRow.id, String)
-    values = {"name": name, "name_key": key, "firm": "", "purged_at": at}
+    values = {"name": name, "name_key": key, "firm": "", "password_hash": "", "purged_at": at}
     session.execute(update(PersonRow).where(PersonRow.id.in_(persons)).values(**values))
-    labels = [f"person:{one}" for one in persons]
-    session.execute(update(ProposalRow).where(ProposalRow.proposed_by.in_(labels)).values(proposed_by_name=name))
+    session.execute(delete(InvitationRow).where(InvitationRow.person_id.in_(persons)))
+    return name
 
 
 def reset(session: Session, person: PersonId) -> None:

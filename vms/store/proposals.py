@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, insert, or_, select, update
@@ -91,6 +92,12 @@ def decide(session: Session, number: ProposalId, decision: Decision, at: datetim
     still_open = and_(ProposalRow.id == number, ProposalRow.decision.is_(None))
     values = {"decision": decision, "decided_at": at}
     return session.scalar(update(ProposalRow).where(still_open).values(**values).returning(ProposalRow.id)) is not None
+
+
+def rename_proposers(session: Session, persons: Iterable[int], name: str) -> None:
+    """Put `name` into the place of the names of those who proposed something."""
+    labels = [f"person:{one}" for one in persons]
+    session.execute(update(ProposalRow).where(ProposalRow.proposed_by.in_(labels)).values(proposed_by_name=name))
 
 
 def _about(person: PersonId) -> ColumnElement[bool]:

@@ -14,11 +14,11 @@ from vms.domain.hold import LEAST_CLOCK_ERROR, ROLL
 from vms.domain.request import OPEN
 from vms.domain.second_person import Act
 from vms.domain.timespan import ms_of
+from vms.store import factors, people, proposals
 from vms.store.central_tables import CameraRow, CoverageRow, DeviceRow, MailRow, StreamRow, StreamStateRow, ViewRow
 from vms.store.complaint_tables import ComplaintCameraRow, ComplaintRow
 from vms.store.held import held
 from vms.store.hold_tables import HoldAnswerRow, HoldCameraRow, HoldScopeRow, LegalHoldRow, NodeHoldStateRow, SealedHoldRow
-from vms.store.people import purge_names
 from vms.store.people_tables import (
     DelegationAreaRow,
     DelegationBranchRow,
@@ -121,6 +121,11 @@ def _accounts(cutoff: datetime) -> ColumnElement[bool]:
     return and_(PersonRow.disabled_at < cutoff, PersonRow.purged_at.is_(None), ~to_review)
 
 
+def _empty_accounts(session: Session, persons: Sequence[int], at: datetime) -> None:
+    factors.forget(session, *persons)
+    proposals.rename_proposers(session, persons, people.purge_names(session, persons, at))
+
+
 def _screens(cutoff: datetime) -> ColumnElement[bool]:
     return and_(ScreenRow.ended_at < cutoff, ~exists().where(SessionRow.screen_id == ScreenRow.id))
 
@@ -187,7 +192,7 @@ KINDS: Mapping[str, _Kind] = {
         (ProposalRow.id,), _proposals, (DelegationBranchRow.delegation_id, DelegationAreaRow.delegation_id, DelegationRow.id)
     ),
     "accounts": _Kind(
-        (PersonRow.id,), _accounts, (PersonBranchRow.person_id, PersonAreaRow.person_id, PersonIdentityRow.person_id), purge_names
+        (PersonRow.id,), _accounts, (PersonBranchRow.person_id, PersonAreaRow.person_id, PersonIdentityRow.person_id), _empty_accounts
     ),
     "mails": _Kind((MailRow.id,), _mails),
     "coverage": _Kind((CoverageRow.stream_id, CoverageRow.start_ms), _coverage),

@@ -230,6 +230,20 @@ def test_nothing_that_opened_an_account_outlives_it(central: Engines) -> None:
         assert _opened_by(session, other.id)[1:] == (1, True, True)
 
 
+def test_no_password_is_put_into_an_account_that_has_ended(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        account = _with_everything(session, "Ana")
+        done(disable_person(session, CONSOLE, account.id, at=after(1)))
+        assert not people.set_password(session, account.id, quick_hash(), before="")
+        assert people.password_of(session, account.id) == ""
+
+
+@pytest.mark.parametrize("name", ["ended account, name purged on 2026-03-14", "Ended  Account, name purged on"])
+def test_nobody_is_given_what_stands_where_a_name_was_purged(central_sqlite: Engines, name: str) -> None:
+    with pytest.raises(InvalidInput, match="name was purged"), central_sqlite.writing() as session:
+        an_account(session, name=name)
+
+
 def test_an_account_ends_on_its_last_day_with_what_opened_it_and_an_entry(central: Engines) -> None:
     with central.writing() as session:
         account = _with_everything(session, "Ana", ends_at=after(2 * 86_400))

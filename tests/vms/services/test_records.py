@@ -29,7 +29,7 @@ from vms.domain.legal_hold import Sealed
 from vms.domain.people import AccountState, Proof, Role
 from vms.domain.records import FOOTAGE_READERS, RECORDS, Place, kept_for, table
 from vms.domain.request import RequestAct
-from vms.domain.second_person import Act, Decision, Proposal
+from vms.domain.second_person import Act, Alone, Decision, Proposal
 from vms.domain.timespan import Timespan, ms_of
 from vms.errors import ConfigError
 from vms.services import records
@@ -46,8 +46,9 @@ from vms.services.log_verify import verify_log
 from vms.services.policies import NewPolicy, set_policy
 from vms.services.request_acts import act_on
 from vms.services.sealed_holds import place_sealed
+from vms.services.second_person import propose, to_announce
 from vms.services.sessions import open_session
-from vms.store import access_log, coverage, emergencies, holds, identities, key_copy, mails, people, proposals, views
+from vms.store import access_log, coverage, emergencies, factors, holds, identities, key_copy, mails, people, proposals, views
 from vms.store import records as stored
 from vms.store.database import Engines
 from vms.store.mails import Letter
@@ -368,6 +369,28 @@ def test_the_name_of_an_ended_account_goes_and_its_number_stays(hub: Engines, co
         by = session.scalar(text("SELECT proposed_by_name FROM proposal WHERE proposed_by = :by"), {"by": f"person:{number}"})
         assert by == account.name
         assert _count(hub, "person_branch") == 0
+
+
+def test_whatever_was_left_that_opened_it_goes_with_the_name(hub: Engines, config: Settings) -> None:
+    with hub.writing() as session:
+        number = _ended_account(session)
+        session.execute(text("UPDATE person SET password_hash = 'hash' WHERE id = :number"), {"number": number})
+        people.invite(session, number, bytes(32), NOW + timedelta(days=1))
+        factors.set_recovery_codes(session, number, [bytes(32)])
+    assert _purge(hub, config) == {"accounts": 1}
+    with hub.reading() as session:
+        assert people.password_of(session, number) == ""
+        assert factors.unused_recovery_codes(session, number) == 0
+        assert people.first_half(session, number, NOW) is None
+
+
+def test_what_waits_about_an_account_whose_name_has_gone_is_told_without_it(hub: Engines, config: Settings) -> None:
+    with hub.writing() as session:
+        number = _ended_account(session)
+        propose(session, CONSOLE, Act.PERSON_RESET, number, at=NOW, alone=Alone.NEVER)
+    assert _purge(hub, config) == {"accounts": 1}
+    with hub.reading() as session:
+        assert [name for _, name in to_announce(session)] == ["ended account, name purged on 2026-03-14"]
 
 
 def test_names_of_several_accounts_go_at_once(hub: Engines, config: Settings) -> None:
