@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from vms.cli.context import Cli, allowed
 from vms.cli.moments import span_between
-from vms.cli.options import AsJson
+from vms.cli.options import AsJson, trusted_key
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
 from vms.domain.access import AccessEvent, ErasedEntry, LogLine, UnreadableEntry
-from vms.domain.checkpoint import MAX_NOTE_CHARS, read_verifier_key
+from vms.domain.checkpoint import MAX_NOTE_CHARS
 from vms.domain.ids import CameraId
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
@@ -243,10 +243,7 @@ def _verify_export(path: Path, key: str | None, *, as_json: bool) -> NoReturn:
 def _export_report(path: Path, key: str | None) -> ExportReport:
     if key is None:
         raise InvalidInput("An export is verified by the log's key. Give it as --key, from somebody you trust: vms log verify prints it.")
-    try:
-        trusted = read_verifier_key(key)
-    except ValueError as error:
-        raise InvalidInput(f"--key is {error}.") from error
+    trusted = trusted_key(key)
     try:
         with path.open(encoding="utf-8") as lines:
             return verify_export(lines, trusted)

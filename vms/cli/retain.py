@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vms.cli.context import Cli
-from vms.cli.options import AsJson
+from vms.cli.options import AsJson, trusted_key
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
 from vms.config import Settings
 from vms.domain.camera import CameraDetails
-from vms.domain.checkpoint import read_verifier_key
 from vms.domain.ids import PolicyVersion
 from vms.domain.purge import PurgeReason
 from vms.domain.timespan import Timespan, datetime_of_ms, day_of
@@ -149,11 +148,12 @@ def verify(
         report = _verified(file, key, log)
     certificate = report.certificate
     if as_json:
-        told = asdict(report) | {"certificate": {"log": certificate.log, "month": certificate.month}}
+        told = asdict(report) | {"certificate": certificate and {"log": certificate.log, "month": certificate.month}}
         print_json({"ok": report.ok, **told})
         raise SystemExit(Exit.DONE if report.ok else Exit.WRONG)
-    segments = sum(one.segments for one in certificate.branches)
-    out.print(f"Certificate of deletion {certificate.month} of {certificate.district}: {segments:,} segments.", markup=False)
+    if certificate is not None:
+        segments = sum(one.segments for one in certificate.branches)
+        out.print(f"Certificate of deletion {certificate.month} of {certificate.district}: {segments:,} segments.", markup=False)
     for sentence in report.compared:
         out.print(sentence, markup=False)
     for sentence in report.findings:
@@ -166,11 +166,7 @@ def verify(
 
 
 def _verified(file: Path, key: str, log: Path | None) -> CertificateReport:
-    try:
-        trusted = read_verifier_key(key)
-    except ValueError as error:
-        raise InvalidInput(f"--key is {error}.") from error
-    document, note = _text_of(file), _text_of(file.with_suffix(".note"))
+    trusted, document, note = trusted_key(key), _text_of(file), _text_of(file.with_suffix(".note"))
     return verify_certificate(document, note, trusted, None if log is None else _text_of(log).rstrip("\n").split("\n"))
 
 

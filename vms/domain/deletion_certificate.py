@@ -16,6 +16,7 @@ from vms.domain.timespan import Timespan
 
 WAITS = timedelta(days=7)
 """So long after its end a month waits for machines that have not told it; then the certificate says which have not."""
+_SIGNED = "certificate of deletion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +134,9 @@ def month_of(text: str) -> Month:
 def signed_text(log: str, month: str, document: str) -> str:
     """Return what is signed: no checkpoint can read so, whose second line is a size."""
     digest = base64.b64encode(sha256(document.encode()).digest()).decode()
-    return f"{log}\ncertificate of deletion {month}\n{digest}\n"
+    return f"{log}\n{_SIGNED} {month}\n{digest}\n"
+
+
+def signed_month(text: str) -> str:
+    """Return the month that a text as `signed_text` makes it is about; of another text, what stands there."""
+    return text.partition("\n")[2].partition("\n")[0].removeprefix(f"{_SIGNED} ")

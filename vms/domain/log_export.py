@@ -49,7 +49,8 @@ def read_export(lines: Iterable[str]) -> tuple[str, int, Iterator[Exported | int
     try:
         head = json.loads(next(rest, ""))
         note, entries = head["checkpoint"], head["entries"]
-    except (ValueError, LookupError, TypeError, RecursionError) as err:
+        note.encode()
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as err:
         raise ValueError("its first line is no head of an export") from err
     if head.get("kind") != KIND or not isinstance(note, str) or type(entries) is not int:
         raise ValueError("its first line is no head of an export")
@@ -66,9 +67,9 @@ def _read(line: str) -> Exported | None:
         told = json.loads(line)
         path = tuple(map(_octets_of, _listed(told["path"])))
         if "leaf" in told:
-            return Exported(int(told["number"]), None, None, int(told["erased_by"]), _octets_of(told["leaf"]), path)
+            return Exported(_number_of(told["number"]), None, None, _number_of(told["erased_by"]), _octets_of(told["leaf"]), path)
         salt, body = _octets_of(told["salt"]), str(told["body"])
-        return Exported(int(told["number"]), salt, body, None, entry_hash(salt, body.encode()), path)
+        return Exported(_number_of(told["number"]), salt, body, None, entry_hash(salt, body.encode()), path)
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
 
@@ -76,6 +77,12 @@ def _read(line: str) -> Exported | None:
 def _listed(told: object) -> Sequence[object]:
     if not isinstance(told, list):
         raise TypeError("no list")
+    return told
+
+
+def _number_of(told: object) -> int:
+    if not isinstance(told, int) or isinstance(told, bool):
+        raise TypeError("no number")
     return told
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -10,22 +10,27 @@ from pydantic import ValidationError
 
 from vms.crypto import is_signed
 from vms.domain.access import AccessEvent, Action, line_of
-from vms.domain.checkpoint import VerifierKey, read_note, signatures_by
-from vms.domain.deletion_certificate import DeletionCertificate, MachineProof, signed_text
-from vms.domain.log_export import Exported, is_in, read_export
+from vms.domain.checkpoint import VerifierKey, signatures_by
+from vms.domain.deletion_certificate import DeletionCertificate, MachineProof, signed_month, signed_text
+from vms.domain.log_export import Exported
 from vms.errors import InvalidInput
 from vms.services.deletion_certificates import certificate_in
 from vms.services.log_export import verify_export
 
 NOT_SHOWN = "Whether the machines destroyed what they told: a spot check looks there, and so does vms retention attest."
 NO_EXPORT = "Whether the access log says the same: give an export of it (vms log export) as --log."
+NOT_READ = "What the file says: without its signature it says nothing."
+
+MOST = 1 << 63
+"""What is counted is smaller; a number of thousands of digits can't even be printed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateReport:
     """What was found of a certificate; each line is a sentence."""
 
-    certificate: DeletionCertificate
+    certificate: DeletionCertificate | None
+    """None: it is not the file that was signed, and nobody read it."""
     compared: tuple[str, ...]
     """What the access log says as well."""
     findings: tuple[str, ...]
@@ -40,21 +45,18 @@ class CertificateReport:
 def verify_certificate(document: str, note: str, key: VerifierKey, export: Iterable[str] | None = None) -> CertificateReport:
     """Compare a certificate's JSON with the signature over it and, where an export of the access log is given, with that.
 
-    InvalidInput when it is no certificate, or the export is none by this key.
+    Nothing of the JSON is read before the signature fits. InvalidInput when what was signed is no certificate that can be shown, or the
+    export is none by this key.
     """
-    try:
-        certificate = certificate_in(document)
-    except ValidationError as err:
-        raise InvalidInput("This is no certificate of deletion. Give the .json that vms retention certificate wrote.") from err
-    found = _Found()
-    if (wrong := _why_not_signed(certificate, document, note, key)) is not None:
-        found.findings.append(wrong)
+    if (wrong := _why_not_signed(document, note, key)) is not None:
+        return CertificateReport(None, (), (wrong,), (NOT_READ,))
+    certificate, found = _read(document, note), _Found()
     if export is None:
         found.unseen.append(NO_EXPORT)
     else:
-        lines = list(export)
-        found.findings += verify_export(lines, key).findings
-        _compare(certificate, document, _events(lines), found)
+        events = dict[int, AccessEvent]()
+        found.findings += verify_export(export, key, proved=lambda one: _note_event(one, events)).findings
+        _compare(certificate, document, events, found)
     return CertificateReport(certificate, tuple(found.compared), tuple(found.findings), (*found.unseen, NOT_SHOWN))
 
 
@@ -65,23 +67,33 @@ class _Found:
         self.unseen: list[str] = []
 
 
-def _why_not_signed(certificate: DeletionCertificate, document: str, note: str, key: VerifierKey) -> str | None:
-    if certificate.log != key.name:
-        return f"It is about the log {certificate.log}, and the key is of the log {key.name}."
-    text = signed_text(key.name, certificate.month, document)
-    if note.rpartition("\n\n")[0] + "\n" != text:
-        return "The file is not the one that was signed: the note is about another."
+def _why_not_signed(document: str, note: str, key: VerifierKey) -> str | None:
+    text = note.rpartition("\n\n")[0] + "\n"
     if not any(is_signed(key.public_key, text.encode(), one) for one in signatures_by(note, key.name, key.public_key)):
         return "The note is not signed by this key."
+    if text != signed_text(key.name, signed_month(text), document):
+        return "The file is not the one that was signed: the note is about another."
     return None
 
 
-def _events(lines: Sequence[str]) -> dict[int, AccessEvent]:
-    """Return the entries of an export that are as they were signed and can be read."""
-    note, _, entries = read_export(lines)
-    checkpoint, _ = read_note(note)
-    proved = (one for one in entries if isinstance(one, Exported) and is_in(one, checkpoint))
-    return {one.number: event for one in proved if isinstance(event := line_of(one.number, one.body), AccessEvent)}
+def _read(document: str, note: str) -> DeletionCertificate:
+    try:
+        certificate = certificate_in(document)
+    except ValidationError as err:
+        raise InvalidInput("What was signed is no certificate of deletion. Give the .json that vms retention certificate wrote.") from err
+    if certificate.month != signed_month(note):
+        raise InvalidInput("The certificate says another month than its note. Ask whoever signed it for another.")
+    shown = certificate.district, certificate.month, *(one.machine for one in certificate.machines)
+    counts = sum(one.segments for one in certificate.branches), *(one.position + (one.log_entry or 0) for one in certificate.machines)
+    if not "".join(shown).isprintable() or max(counts) > MOST:
+        sentence = "The certificate was signed with control characters, or numbers that none has, and is not shown. Ask for another."
+        raise InvalidInput(sentence)
+    return certificate
+
+
+def _note_event(one: Exported, events: dict[int, AccessEvent]) -> None:
+    if isinstance(event := line_of(one.number, one.body), AccessEvent):
+        events[one.number] = event
 
 
 def _compare(certificate: DeletionCertificate, document: str, events: Mapping[int, AccessEvent], found: _Found) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -81,10 +81,11 @@ class ExportReport:
         return not self.findings
 
 
-def verify_export(lines: Iterable[str], key: VerifierKey) -> ExportReport:
+def verify_export(lines: Iterable[str], key: VerifierKey, *, proved: Callable[[Exported], object] = lambda _: None) -> ExportReport:
     """Verify each entry of an export against its checkpoint, and that against the log's key; no database is needed.
 
-    InvalidInput when it is no export, or not by this key. That nothing was left out is not shown: an export may be narrowed.
+    `proved` is handed each entry that is as it was signed. InvalidInput when it is no export, or not by this key. That nothing was left
+    out is not shown: an export may be narrowed.
     """
     try:
         note, promised, entries = read_export(lines)
@@ -93,16 +94,17 @@ def verify_export(lines: Iterable[str], key: VerifierKey) -> ExportReport:
         raise InvalidInput(f"This is no export of an access log: {err}.") from err
     if not any(is_signed(key.public_key, text.encode(), one) for one in signatures_by(note, key.name, key.public_key)):
         raise InvalidInput("The export's checkpoint is not signed by this key.")
-    verifying = _Verifying(checkpoint, key)
+    verifying = _Verifying(checkpoint, key, proved)
     for one in entries:
         verifying.take(one)
     return verifying.report(promised)
 
 
 class _Verifying:
-    def __init__(self, checkpoint: Checkpoint, key: VerifierKey) -> None:
+    def __init__(self, checkpoint: Checkpoint, key: VerifierKey, proved: Callable[[Exported], object]) -> None:
         self._checkpoint = checkpoint
         self._key = key
+        self._proved = proved
         self._numbers: set[int] = set()
         self._erased: dict[int, int] = {}
         self._bodies: dict[int, str] = {}
@@ -113,7 +115,9 @@ class _Verifying:
         if isinstance(one, int):
             self._findings.append(f"Line {one:,} can't be read as an entry.")
             return
-        if not is_in(one, self._checkpoint):
+        if is_in(one, self._checkpoint):
+            self._proved(one)
+        else:
             self._findings.append(f"Entry {one.number:,} is not the one that was signed.")
         if one.number in self._numbers:
             self._findings.append(f"Entry {one.number:,} stands there twice.")

@@ -27,7 +27,7 @@ from vms.errors import Conflict, InvalidInput
 from vms.services import deletion_certificates
 from vms.services.access_log import record
 from vms.services.certificate_pdf import certificate_pdf
-from vms.services.certificate_verify import NO_EXPORT, NOT_SHOWN, verify_certificate
+from vms.services.certificate_verify import NO_EXPORT, NOT_READ, NOT_SHOWN, verify_certificate
 from vms.services.deletion_certificates import (
     JOB,
     certificate_for,
@@ -264,15 +264,48 @@ def test_whatever_is_changed_in_a_certificate_its_note_or_its_key_is_found(centr
         (stored.document + " ", stored.note, key, "not the one that was signed"),
         (other.document, forged, key, "not signed by this key"),
         (stored.document, stored.note, VerifierKey(key.name, bytes(32)), "not signed by this key"),
-        (stored.document, stored.note, VerifierKey("log.example/other", KEY.public), "the key is of the log"),
-        (stored.document, "", key, "not the one that was signed"),
+        (stored.document, stored.note, VerifierKey("log.example/other", KEY.public), "not signed by this key"),
+        (stored.document, "", key, "not signed by this key"),
         (stored.document.replace('"month": "2026-03"', '"month": "2026-02"'), stored.note, key, "not the one that was signed"),
+        ("[" * 100_000, stored.note, key, "not the one that was signed"),
+        (stored.document, _checkpoint(central), key, "not the one that was signed"),
     ):
-        (finding,) = verify_certificate(document, note, by).findings
+        report = verify_certificate(document, note, by, ["{}"])
+        assert (report.certificate, report.compared, report.unseen) == (None, (), (NOT_READ,)), "nothing of it is read"
+        (finding,) = report.findings
         assert why in finding
-    for nothing in ("", "{}", "[" * 9, stored.document[:-40]):
+
+
+def _checkpoint(central: Engines) -> str:
+    with central.reading() as session:
+        newest = access_tree.newest_checkpoint(session, "district")
+    assert newest is not None
+    return newest.note
+
+
+def test_what_was_signed_and_is_no_certificate_to_show_is_refused(central: Engines, cameras: list[CameraDetails]) -> None:
+    told = certificate_in(_made(central, cameras).document)
+    key, _ = _handed_out(central)
+    (machine,), (branch, *_) = told.machines, told.branches
+    digits = int("9" * 4300)
+    for changed in (
+        replace(told, month="2026-02"),
+        replace(told, district="Alder\x1b[2J"),
+        replace(told, machines=(replace(machine, machine="branch\u202eserver"),)),
+        replace(told, machines=(replace(machine, log_entry=digits),)),
+        replace(told, branches=(replace(branch, segments=digits), replace(branch, segments=digits))),
+    ):
+        document = TypeAdapter(DeletionCertificate).dump_json(changed).decode()
+        with pytest.raises(InvalidInput, match=r"is not shown|another month"):
+            verify_certificate(document, _note(key, document), key)
+    for nothing in ("", "{}", "[" * 100_000, f'{{"log_entries": {"9" * 5000}}}'):
         with pytest.raises(InvalidInput, match="no certificate"):
-            verify_certificate(nothing, stored.note, key)
+            verify_certificate(nothing, _note(key, nothing), key)
+
+
+def _note(key: VerifierKey, document: str) -> str:
+    text = signed_text(key.name, "2026-03", document)
+    return signed_note(text, key.name, KEY.public, sign(KEY.private, text.encode()))
 
 
 def test_a_certificate_that_the_access_log_does_not_bear_out_is_found(central: Engines, cameras: list[CameraDetails]) -> None:
@@ -292,9 +325,7 @@ def test_a_certificate_that_the_access_log_does_not_bear_out_is_found(central: E
         told,
     ):
         document = TypeAdapter(DeletionCertificate).dump_json(changed).decode()
-        text = signed_text(key.name, "2026-03", document)
-        note = signed_note(text, key.name, KEY.public, sign(KEY.private, text.encode()))
-        found.append(verify_certificate(document, note, key, export).findings)
+        found.append(verify_certificate(document, _note(key, document), key, export).findings)
     assert all("says that another file was signed for 2026-03" in one[0] for one in found)
     assert [one[1].partition(" ")[2].partition(" ")[2] for one in found[1:4]] == [
         "does not say that the purge log of branch-server had position 42.",

@@ -104,6 +104,13 @@ def test_an_erased_entry_is_proved_by_its_hash(signed: Engines) -> None:
         (lambda lines: [*lines[:1], "{", *lines[2:]], "Line 2 can't be read as an entry."),
         (lambda lines: [*lines[:1], '{"number":1,"path":7}', *lines[2:]], "Line 2 can't be read as an entry."),
         (lambda lines: [*lines[:1], '{"number":1,"path":[7]}', *lines[2:]], "Line 2 can't be read as an entry."),
+        *(
+            (
+                lambda lines, number=number: [*lines[:1], lines[1].replace(":18,", f":{number},", 1), *lines[2:]],
+                "Line 2 can't be read as an entry.",
+            )
+            for number in ("Infinity", "NaN", "1e400", "true", "18.0", "9" * 5000)
+        ),
     ],
 )
 def test_what_was_done_to_the_file_is_named(signed: Engines, damage: Callable[[tuple[str, ...]], list[str]], sentence: str) -> None:
@@ -112,7 +119,16 @@ def test_what_was_done_to_the_file_is_named(signed: Engines, damage: Callable[[t
 
 
 @pytest.mark.parametrize(
-    "head", ["", "{}", "[]", '{"kind":"another","entries":1,"checkpoint":""}', '{"entries":"1","checkpoint":"x"}', "7"]
+    "head",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"kind":"custodian log export v1","entries":1,"checkpoint":"\\ud800"}',
+        '{"kind":"another","entries":1,"checkpoint":""}',
+        '{"entries":"1","checkpoint":"x"}',
+        "7",
+    ],
 )
 def test_a_file_that_is_no_export_is_refused(signed: Engines, head: str) -> None:
     with pytest.raises(InvalidInput, match="no export"):
