@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from vms.domain.export_scope import Delivery
 from vms.domain.instruments import QUESTIONS, Counsel
 from vms.domain.people import Permission, Person
-from vms.domain.request import APPROVED_STATES, EDGES, UNDECIDED, DenyReason, ExportRequest, RequestAct, RequestState, form_answers
+from vms.domain.request import APPROVED_STATES, EDGES, UNDECIDED, DenyReason, ExportRequest, RequestAct, RequestState, askers, form_answers
 from vms.domain.timespan import datetime_of_ms
 from vms.services.cameras import Removed, list_cameras
 from vms.services.request_acts import WORDED, may_act
@@ -80,8 +80,9 @@ class RequestPage(TypedDict):
     counsel_first: bool
     may_decide: bool
     may_approve: bool
-    """The reader decides, did not enter it, and nothing keeps it from being approved."""
-    entered_it: bool
+    """The reader decides, asks for none of it, and nothing keeps it from being approved."""
+    asks_for_it: bool
+    """The reader entered it, or let it ask for something else."""
     may_check: bool
     may_deny: bool
     may_narrow: bool
@@ -110,6 +111,7 @@ def request_page(standing: RequestStanding, person: Person, at: datetime) -> Req
     request, rule = standing.request, rule_of(standing.request)
     row = request_row(request, at)
     state, decides, mine = row["state"], person.may(Permission.REQUEST_DECIDE), request.entered_by == person.label
+    asks = person.label in askers(request, standing.history)
     terms, changes = request.scope.terms, state in UNDECIDED | APPROVED_STATES
     reviewed = RequestState.UNDER_REVIEW if state is RequestState.SUBMITTED else state
     return RequestPage(
@@ -129,8 +131,8 @@ def request_page(standing: RequestStanding, person: Person, at: datetime) -> Req
         exemption=rule.cites_exemption,
         counsel_first=rule.counsel is Counsel.FIRST,
         may_decide=decides,
-        may_approve=decides and not mine and not standing.faults and RequestState.APPROVED in EDGES[reviewed],
-        entered_it=mine,
+        may_approve=decides and not asks and not standing.faults and RequestState.APPROVED in EDGES[reviewed],
+        asks_for_it=asks,
         may_check=decides and bool(rule.form) and changes,
         may_deny=decides and RequestState.DENIED in EDGES[reviewed],
         may_narrow=decides and changes,

@@ -106,7 +106,7 @@ def test_who_entered_it_is_offered_no_approval_and_gets_none(world: World, direc
     page = _entered(world, director)
     _in_order(director, page)
     shown = director.get(page)
-    assert "You entered it, so somebody else approves it" in _text(shown)
+    assert "You entered it or changed what it asks for, so somebody else approves it" in _text(shown)
     assert 'name="sha256"' not in shown.text
     answer = director.post(f"{page}/approve", data={"sha256": "0" * 64})
     assert (answer.status_code, "never approves it" in answer.text) == (403, True)

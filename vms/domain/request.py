@@ -252,6 +252,11 @@ def needs_reason(scope: ExportScope) -> bool:
     return scope.camera_minutes > FREE_MINUTES or len(scope.cameras) > FREE_CAMERAS
 
 
+def askers(request: ExportRequest, history: Sequence[RequestEvent]) -> frozenset[str]:
+    """Return the labels of all whose words it is that a request asks for: who entered it or let it ask for something else approves none."""
+    return frozenset({request.entered_by, *(one.by for one in history if one.act is RequestAct.SCOPE)})
+
+
 def form_answers(history: Sequence[RequestEvent]) -> dict[FormLine, FormAnswer]:
     """Return the newest answer to each line."""
     return {one.line: one.answer for one in history if one.line is not None and one.answer is not None}

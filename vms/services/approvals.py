@@ -1,4 +1,4 @@
-"""The Director's yes: bound to the SHA-256 of exactly what is asked for, never by who entered the request, and void when anything changes.
+"""The Director's yes: bound to the SHA-256 of exactly what is asked for, never by who entered or widened that, void when anything changes.
 
 Nothing is approved by timeout, and no package is made of anything but what `approved` returns.
 """
@@ -26,6 +26,7 @@ from vms.domain.request import (
     ExportRequest,
     RequestAct,
     RequestState,
+    askers,
     needs_reason,
 )
 from vms.errors import Conflict, InvalidInput
@@ -88,7 +89,8 @@ def change_scope(
 ) -> ExportRequest | Refused:
     """Let a request ask for something else, because whoever asks said so; an approval of what it was counts no more.
 
-    What was not kept before is kept from now on. InvalidInput when nothing changes.
+    Who does so approves it no more than who entered it does: otherwise anybody's request would be a cover for one's own. What was not
+    kept before is kept from now on. InvalidInput when nothing changes.
     """
     said = words_of(words, "who changed what it asks for, and how")
     request = begun(session, actor, number, at=at, by_who_entered=True)
@@ -167,9 +169,10 @@ def _to_decide(session: Session, actor: Actor, number: RequestId, *, at: datetim
     if not actor.proved_lately(at):
         sentence = "Show again that it is you. For this, that may be at most five minutes ago."
         return refuse(session, actor, Action.EXPORT_APPROVE, Refused(Refusal.PROVE, sentence), at=at)
-    if request.entered_by == actor.label:
+    if actor.label in askers(request, requests.history(session, number)):
         sentence = (
-            "Who entered a request never approves it. Another Director does, or somebody to whom the Director lends the Delegate's role."
+            "Who entered a request never approves it, nor who let it ask for something else. Another Director does, or somebody to whom "
+            "the Director lends the Delegate's role."
         )
         return refuse(session, actor, Action.EXPORT_APPROVE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
     too_far = beyond(session, actor, request)

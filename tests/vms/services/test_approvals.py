@@ -253,6 +253,21 @@ def test_any_change_after_an_approval_voids_it(central_sqlite: Engines, settings
         assert len(voids) == 1
 
 
+def test_who_lets_it_ask_for_something_else_approves_it_no_more(central_sqlite: Engines, settings: Settings) -> None:
+    with central_sqlite.writing() as session:
+        people = staff(session)
+        request = a_request(session, settings, people.desk)
+        in_order(session, settings, people.director, request)
+        (span,) = request.scope.footage
+        wider = scope_of([replace(span, start_ms=span.start_ms - 60_000)], request.scope.local_time, request.scope.terms)
+        changed = done(change_scope(session, people.director, request.id, wider, "the officer called", at=NOW))
+        answer = refused(approve(session, settings, people.director, request.id, changed.sha256, at=NOW))
+        assert (answer.refusal, answer.logged) == (Refusal.NOT_ALLOWED, True)
+        narrowed = done(narrow(session, people.delegate, request.id, [span], Terms("The sheriff"), "the minute of it", at=NOW))
+        refused(approve(session, settings, people.director, request.id, narrowed.sha256, at=NOW))
+        done(approve(session, settings, people.delegate, request.id, narrowed.sha256, at=NOW))
+
+
 def test_a_part_is_approved_as_exactly_that_part(central: Engines, settings: Settings) -> None:
     with central.writing() as session:
         people = staff(session)

@@ -69,6 +69,7 @@ class Register(RuleBasedStateMachine):
         self.lent: Delegation | None = None
         self.known: list[RequestId] = []
         self.yes: dict[RequestId, Yes] = {}
+        self.asked: set[tuple[RequestId, str]] = set()
 
     def teardown(self) -> None:
         self.central.dispose()
@@ -143,6 +144,7 @@ class Register(RuleBasedStateMachine):
         if isinstance(answer, ExportRequest):
             assert person.may(Permission.REQUEST_DECIDE)
             assert person.label != answer.entered_by
+            assert (answer.id, person.label) not in self.asked
             assert answer.instrument is not Instrument.AGENCY_REQUEST
             self.yes[answer.id] = Yes(answer.sha256, person.label, self.now)
 
@@ -159,14 +161,16 @@ class Register(RuleBasedStateMachine):
     @precondition(lambda self: self.known)
     @rule(who=WHO, which=st.integers(0, 9), recipient=st.sampled_from(["A", "B"]), more_ms=st.integers(0, 3))
     def change(self, who: int, which: int, recipient: str, more_ms: int) -> None:
+        person = self._person(who)
+
         def act(session: Session) -> object:
             one = self._one(session, which)
             spans = [replace(span, start_ms=span.start_ms - more_ms) for span in one.scope.footage]
-            return change_scope(
-                session, self._person(who), one.id, scope_of(spans, one.scope.local_time, Terms(recipient)), "changed", at=self.now
-            )
+            return change_scope(session, person, one.id, scope_of(spans, one.scope.local_time, Terms(recipient)), "changed", at=self.now)
 
-        self._did(act)
+        answer = self._did(act)
+        if isinstance(answer, ExportRequest):
+            self.asked.add((answer.id, person.label))
 
     @precondition(lambda self: self.known)
     @rule(who=WHO, which=st.integers(0, 9))
