@@ -187,6 +187,12 @@ def test_a_form_with_a_mistake_comes_back_with_what_was_typed(world: World, desk
     assert (answer.status_code, "who withdrew it" in _text(answer)) == (422, True)
 
 
+def test_a_form_that_comes_back_stored_nothing(world: World, desk: httpx.Client) -> None:
+    answer = desk.post("/requests/new", data=FORM | {"camera": str(world.camera.camera.id), "verified": "x" * 201})
+    assert answer.status_code == 422
+    assert desk.get("/api/v1/requests").json() == {"requests": []}
+
+
 def test_another_desk_does_not_see_it(world: World, desk: httpx.Client, director: httpx.Client) -> None:
     page = _entered(world, desk)
     with world.client(Role.AUDITOR, page=True) as auditor:

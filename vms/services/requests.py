@@ -95,6 +95,7 @@ def enter(session: Session, settings: Settings, actor: Actor, new: NewRequest, *
     """
     if not isinstance(actor, Person) or not actor.may(Permission.REQUEST_ENTER):
         return refuse(session, actor, Action.REQUEST_ENTER, not_allowed("enter a request", "anybody with an account"), at=at)
+    verified = line_of(new.verified, "how it was made sure who asks")
     scope = checked_scope(new.footage, new.local_time, Terms(new.requester.agency or new.requester.name, new.delivery), at=at)
     if needs_reason(scope) and not new.necessity.strip():
         raise InvalidInput(f"That is {scope.camera_minutes:,} camera minutes of {len(scope.cameras)} cameras: say why so much is needed.")
@@ -107,7 +108,7 @@ def enter(session: Session, settings: Settings, actor: Actor, new: NewRequest, *
     requests.add(session, request, text_of(request.id, scope))
     with together(session):
         note(session, actor, request, Step(RequestAct.SUBMIT), RequestState.SUBMITTED, at=at)
-        if verified := line_of(new.verified, "how it was made sure who asks"):
+        if verified:
             note(session, actor, request, Step(RequestAct.VERIFY, words=verified), RequestState.SUBMITTED, at=at)
         keep(session, actor, request, kept, at=at)
     _tell(session, settings, request, at)

@@ -61,7 +61,8 @@ def new_request_page(person: RequestEnterer, site: TheSite, rx: Rx, request: Req
 def enter(person: RequestEnterer, site: TheSite, tx: Tx, request: Request, form: Annotated[RequestForm, Form()]) -> Response:
     around = shell(site, person, path=request.url.path)  # first, because it asks the recorder
     try:
-        answer = requests.enter(tx, site.settings, person, form.new_request(zone_of_district(tx)), at=site.clock.now())
+        with tx.begin_nested():
+            answer = requests.enter(tx, site.settings, person, form.new_request(zone_of_district(tx)), at=site.clock.now())
     except InvalidInput as err:
         return _form(site, around, tx, person, form, error=str(err))
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else _back_to(answer.id, "entered")

@@ -84,6 +84,7 @@ def test_every_role_may_enter_one_and_the_paper_s_handling_asks_for_no_second_fa
         ({"served_on": "last week"}, "is no day"),
         ({"local_time": ""}, "in words"),
         ({"footage": ()}, "at least one camera"),
+        ({"verified": "x" * 201}, "how it was made sure who asks"),
     ],
 )
 def test_what_is_missing_is_said_and_nothing_is_stored(
