@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -129,6 +130,7 @@ def show(context: typer.Context, request: RequestNamed, as_json: AsJson = False)
     for span in one.scope.footage:
         name = standing.names.get(span.camera_id, str(span.camera_id))
         out.print(f"  {name}: {datetime_of_ms(span.start_ms):%Y-%m-%d %H:%M:%S} to {datetime_of_ms(span.end_ms):%Y-%m-%d %H:%M:%S} UTC")
+    out.print(f"For {_terms(one.scope.terms)}. The time as it was given: {one.scope.local_time}")
     for sentence in standing.faults:
         out.print(f"Before an approval: {sentence}")
     rows = [(f"{event.at:%Y-%m-%d %H:%M}", event.act.value, event.state.value, event.by_name, event.words) for event in standing.history]
@@ -278,8 +280,8 @@ def narrow(
     start: Start,
     end: End,
     words: Words,
-    redact: Annotated[str, typer.Option(help="Who or what is to be made unrecognisable.")] = "",
-    conditions: Annotated[str, typer.Option(help="What the recipient is held to.")] = "",
+    redact: Annotated[str | None, typer.Option(help="Who or what is to be made unrecognisable; left out: as before.")] = None,
+    conditions: Annotated[str | None, typer.Option(help="What the recipient is held to; left out: as before.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a request ask for less: fewer cameras, less time, other terms. An approval of more counts no longer."""
@@ -288,7 +290,12 @@ def narrow(
         found = requests.request_called(session, person, str(number))
         if isinstance(found, Refused):
             return found
-        terms = Terms(found.scope.terms.recipient, found.scope.terms.delivery, redact, conditions)
+        terms = found.scope.terms
+        terms = replace(
+            terms,
+            redact=terms.redact if redact is None else redact,
+            conditions=terms.conditions if conditions is None else conditions,
+        )
         spans = _footage(session, person, camera, start, end)
         return approvals.narrow(session, person, number, spans, terms, words, at=context.obj.clock.now())
 
@@ -340,6 +347,14 @@ def _footage(session: Session, person: Person, cameras: list[str], start: str, e
         raise InvalidInput("--from lies before --to.")
     found = (camera_of_any_time(session, person, text).camera.id for text in cameras)
     return tuple(CameraSpan(camera, ms_of(first), ms_of(last)) for camera in found)
+
+
+def _terms(terms: Terms) -> str:
+    """Return on what terms footage is to leave: all of them, since an approval is of their digest."""
+    redacted = f", with {terms.redact} made unrecognisable" if terms.redact else ""
+    conditions = f", on these conditions: {terms.conditions}" if terms.conditions else ""
+    before = "" if terms.expires_ms is None else f", before {datetime_of_ms(terms.expires_ms):%Y-%m-%d %H:%M} UTC"
+    return f"{terms.recipient}, {terms.delivery}{redacted}{conditions}{before}"
 
 
 def _content(path: Path) -> bytes:

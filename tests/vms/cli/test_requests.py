@@ -93,7 +93,11 @@ def test_from_the_desk_to_an_approval(say: Any, settings: Settings, tmp_path: Pa
     assert "approved" in say(Role.DESK, "letter", number).output
     assert "SHA-256" in say(Role.DIRECTOR, "show", number).output
     less = ("--camera", "Entrance", "--from", "2026-03-14T08:05-07:00", "--to", "2026-03-14T08:10-07:00", "--words", "a minute")
-    assert json.loads(say(Role.DIRECTOR, "narrow", number, *less, "--json").output)["state"] == "narrowed"
+    assert json.loads(say(Role.DIRECTOR, "narrow", number, *less, "--redact", "the children", "--json").output)["state"] == "narrowed"
+    fewer = ("--camera", "Entrance", "--from", "2026-03-14T08:06-07:00", "--to", "2026-03-14T08:10-07:00", "--words", "less still")
+    assert say(Role.DIRECTOR, "narrow", number, *fewer, "--conditions", "for the case alone").exit_code == 0
+    shown = say(Role.DIRECTOR, "show", number).output
+    assert "For Det. R. Alvarez, by-hand, with the children made unrecognisable, on these conditions: for the case alone" in shown
     paper = json.loads(say(Role.DIRECTOR, "show", number, "--json").output)["papers"][0]["id"]
     out = tmp_path / "out.bin"
     assert say(Role.DESK, "paper", number, "--take", str(paper), "--to", str(out)).exit_code == 0
