@@ -29,6 +29,7 @@ from vms.domain.request import (
     askers,
     needs_reason,
 )
+from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.errors import Conflict, InvalidInput
 from vms.services.access_log import name_of, refuse, together
 from vms.services.refusals import not_allowed
@@ -142,6 +143,10 @@ def disclose(session: Session, actor: Actor, number: RequestId, sha256: str, wor
     approval = request.approval
     if request.state is not RequestState.READY or approval is None or not approval.sha256 == sha256 == request.sha256:
         return Refused(Refusal.NOT_ALLOWED, "What this package is of is not approved now, or it is not ready. Nothing of it may leave.")
+    ends_ms = request.scope.terms.expires_ms
+    if ends_ms is not None and ends_ms <= ms_of(at):
+        until = f"{datetime_of_ms(ends_ms):%Y-%m-%d %H:%M} UTC"
+        return Refused(Refusal.NOT_ALLOWED, f"It was to be handed over until {until}. Change the terms and have them approved.")
     with together(session):
         return take(session, actor, request, Step(RequestAct.ADVANCE, RequestState.DISCLOSED, said), at=at)
 

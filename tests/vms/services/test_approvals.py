@@ -351,6 +351,20 @@ def test_nothing_leaves_but_what_is_ready_and_approved(central_sqlite: Engines, 
         done(act_on(session, people.director, request.id, RequestAct.CLOSE, "done with", at=NOW))
 
 
+def test_nothing_leaves_after_the_day_that_its_terms_name(central_sqlite: Engines, settings: Settings) -> None:
+    with central_sqlite.writing() as session:
+        people = staff(session)
+        request = a_request(session, settings, people.desk)
+        in_order(session, settings, people.director, request)
+        terms = replace(request.scope.terms, expires_ms=ms_of(after(60)))
+        number, sha256 = request.id, done(narrow(session, people.director, request.id, request.scope.footage, terms, "x", at=NOW)).sha256
+        done(approve(session, settings, people.director, number, sha256, at=NOW))
+        for state in (S.PREPARING, S.READY):
+            done(advance(session, JOB, number, sha256, state, at=NOW))
+        assert "until" in refused(disclose(session, people.director, number, sha256, "to the officer", at=after(60))).sentence
+        assert done(disclose(session, people.director, number, sha256, "to the officer", at=after(59))).state is S.DISCLOSED
+
+
 def test_what_is_taken_back_does_not_leave(central_sqlite: Engines, settings: Settings) -> None:
     with central_sqlite.writing() as session:
         people = staff(session)
