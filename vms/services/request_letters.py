@@ -41,16 +41,27 @@ class RequestLetter:
 def letter_of(standing: RequestStanding) -> RequestLetter:
     """Return the letter that fits how the request stands."""
     request = standing.request
-    match request.state:
+    match _told_of(standing):
         case RequestState.NEEDS_INFO:
             return RequestLetter("Your request: a question", (_about(request), _last(standing, RequestAct.ASK)))
         case RequestState.DENIED:
             return RequestLetter("Your request: the Library's answer", (_about(request), *_refusal(standing), _appeal()))
         case RequestState.WITHDRAWN:
             return RequestLetter("Your request: withdrawn", (_about(request), "It was withdrawn, and nothing is handed over under it."))
+        case RequestState.EXPIRED | RequestState.REVOKED:
+            return RequestLetter("Your request: ended", (_about(request), "It has ended, and nothing is handed over under it.", _appeal()))
+        case RequestState.FOOTAGE_UNAVAILABLE:
+            return RequestLetter("Your request: the Library's answer", (_about(request), _WHY[DenyReason.NOT_KEPT], _appeal()))
         case state if state in NEEDS_APPROVAL:
             return RequestLetter("Your request: approved", (_about(request), _granted(request)))
     return RequestLetter("Your request: received", (_about(request), *_received(standing)))
+
+
+def _told_of(standing: RequestStanding) -> RequestState:
+    """Return the state that the letter is about: of a closed request the end that it came to before."""
+    if standing.request.state is not RequestState.CLOSED:
+        return standing.request.state
+    return next(one.state for one in reversed(standing.history) if one.act is not RequestAct.CLOSE)
 
 
 def _about(request: ExportRequest) -> str:

@@ -29,6 +29,7 @@ from vms.errors import Conflict, InvalidInput
 from vms.services.access_log import DISTRICT
 from vms.services.approvals import advance, any_run_out, approve, approved, change_scope, disclose, narrow, write_down_run_out
 from vms.services.request_acts import act_on, check_form, deny
+from vms.services.request_letters import letter_of
 from vms.services.request_papers import add_paper
 from vms.services.request_steps import JOB
 from vms.services.requests import enter, request_for
@@ -419,6 +420,24 @@ def test_a_request_is_withdrawn_by_who_entered_it_and_by_nobody_else_of_the_staf
         assert refused(act_on(session, stranger, request.id, RequestAct.WITHDRAW, "x", at=NOW)).refusal is Refusal.OUT_OF_SCOPE
         assert done(act_on(session, people.desk, request.id, RequestAct.WITHDRAW, "the officer called", at=NOW)).state is S.WITHDRAWN
         assert refused(act_on(session, people.desk, request.id, RequestAct.CLOSE, "x", at=NOW)).logged
+
+
+def test_a_letter_says_how_it_ended_and_not_that_it_waits(central_sqlite: Engines, settings: Settings) -> None:
+    with central_sqlite.writing() as session:
+        people = staff(session)
+
+        def title(request: ExportRequest) -> str:
+            return letter_of(done(request_for(session, settings, people.director, request.id))).title
+
+        request = an_approved(session, settings, people)
+        done(act_on(session, people.director, request.id, RequestAct.REVOKE, "the case is settled", at=NOW))
+        assert title(request) == "Your request: ended"
+        done(act_on(session, people.director, request.id, RequestAct.REOPEN, "it is not", at=NOW))
+        assert title(request) == "Your request: received"
+        done(deny(session, people.director, request.id, DenyReason.TOO_WIDE, "all day", at=NOW))
+        assert title(request) == "Your request: the Library's answer"
+        done(act_on(session, people.director, request.id, RequestAct.CLOSE, "no appeal", at=NOW))
+        assert title(request) == "Your request: the Library's answer"
 
 
 def test_who_asks_is_asked_back_and_answers(central_sqlite: Engines, settings: Settings) -> None:
