@@ -16,6 +16,7 @@ from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Permission, Person
 from vms.domain.placement import Registered
 from vms.domain.privacy_review import MAX_RESULT_CHARS, REVIEW_EVERY, PrivacyReview, ReviewStanding
+from vms.errors import NotFound
 from vms.services import complaints, deletion_certificates, holds, placements, public_notice, trainings
 from vms.services.access_log import DISTRICT, name_of, record, refuse
 from vms.services.names import checked_text
@@ -30,13 +31,21 @@ _WHO = "the Director or an auditor of the whole district"
 
 
 def standing(session: Session, actor: Actor) -> ReviewStanding | Refused:
-    """Return the reviews that were held, and when the next is due; the first is a year after set-up."""
-    return _standing(session) if _may(actor, Permission.REVIEW_READ) else not_allowed("see the privacy reviews", _WHO)
+    """Return the reviews that were held, and when the next is due; NotFound before there is a district."""
+    if not _may(actor, Permission.REVIEW_READ):
+        return not_allowed("see the privacy reviews", _WHO)
+    due_at = _due_at(session)
+    if due_at is None:
+        raise NotFound("There is no district here yet. Run: vms init")
+    return ReviewStanding(tuple(privacy_reviews.find(session, limit=LIST_LIMIT)), due_at)
 
 
 def overdue(session: Session, person: Person, *, at: datetime) -> bool:
     """Say whether `person` is to be told that a review is overdue: who enters its result is."""
-    return _may(person, Permission.POLICY_SET) and bool(policies.said(session)) and _standing(session).overdue(at)
+    if not _may(person, Permission.POLICY_SET):
+        return False
+    due_at = _due_at(session)
+    return due_at is not None and due_at <= at
 
 
 def review(session: Session, settings: Settings, actor: Actor, result: str, *, at: datetime) -> PrivacyReview | Refused:
@@ -126,10 +135,10 @@ def _plain(value: object) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _standing(session: Session) -> ReviewStanding:
-    held = privacy_reviews.find(session, limit=LIST_LIMIT)
-    since = held[0].at if held else min(one.made_at for one in policies.versions(session))  # set-up makes the first
-    return ReviewStanding(tuple(held), since + REVIEW_EVERY)
+def _due_at(session: Session) -> datetime | None:
+    """Return when the next is due, a year after the last or after set-up, which makes the first policy; None before that."""
+    since = privacy_reviews.newest_at(session) or policies.oldest_at(session)
+    return None if since is None else since + REVIEW_EVERY
 
 
 def _may(actor: Actor, permission: Permission) -> bool:

@@ -119,7 +119,7 @@ def _kept(session: Session, zone: str) -> tuple[tuple[KeptHere, ...], int]:
 
 
 def _counts(session: Session, district: District, at: datetime) -> tuple[Counts, ...]:
-    since = min(one.made_at for one in policies.versions(session))  # set-up makes the first
+    since = policies.oldest_at(session) or at  # set-up makes the first
     halves = halves_over(_local(at, district.timezone), _local(since, district.timezone))
     return tuple(_counted(session, half, district.timezone) for half in halves)
 

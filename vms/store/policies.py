@@ -102,6 +102,11 @@ def versions(session: Session, *, limit: int | None = None) -> list[RetentionPol
     return _found(session, true(), limit=limit)
 
 
+def oldest_at(session: Session) -> datetime | None:
+    """Return when the first version was made; None without any."""
+    return session.scalar(select(func.min(RetentionPolicyRow.made_at)))
+
+
 def counting(session: Session) -> list[RetentionPolicy]:
     """Return the version that counts of each place that says anything."""
     numbers = [(one.in_force.seq, one) for one in versions(session) if one.in_force is not None]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select
+from datetime import datetime
+
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from vms.domain.ids import PrivacyReviewId
@@ -16,6 +18,10 @@ def add(session: Session, review: PrivacyReview) -> None:
             id=review.id, at=review.at, by=review.by, by_name=review.by_name, result=review.result, evidence=review.evidence
         )
     )
+
+
+def newest_at(session: Session) -> datetime | None:
+    return session.scalar(select(func.max(PrivacyReviewRow.at)))
 
 
 def find(session: Session, *, limit: int) -> list[PrivacyReview]:
