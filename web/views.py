@@ -98,6 +98,7 @@ def home(person: Person) -> str:
 
 def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
     """Return what every page shows around its own: district, sections, state chip, clock."""
+    at = site.clock.now()
     with site.central.reading() as session:
         district = load_district(session)
         known = list_cameras(session, person) if person else []
@@ -107,11 +108,10 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         emergency = person is not None and opens_more(session, person)
         to_decide = undecided(session, person) if person else []
         asked = requests.waiting_for(session, person) if person else 0
-        to_answer = complaints.waiting_for(session, person) if person else []
-        review_overdue = person is not None and overdue(session, person, at=site.clock.now())
+        to_answer, answers_overdue = complaints.waiting_for(session, person, at=at) if person else (0, 0)
+        review_overdue = person is not None and overdue(session, person, at=at)
         unsigned = person is not None and asked_to_sign(session, person)
     states = site.node.states(site.service_token()) if known else None
-    at = site.clock.now()
     return {
         "district": district.name if district else site.settings.district,
         "zone": district.timezone if district else "UTC",
@@ -124,8 +124,8 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         "reviews_missing": len(reviews),
         "reviews_overdue": sum(due <= at for due in reviews),
         "privacy_review_overdue": review_overdue,
-        "complaints_waiting": len(to_answer),
-        "complaints_overdue": sum(one.due_at <= at for one in to_answer),
+        "complaints_waiting": to_answer,
+        "complaints_overdue": answers_overdue,
         "chip": chip([now(details, states) for details in known]),
         "waits": waits,
         "path": path,

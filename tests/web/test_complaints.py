@@ -7,7 +7,9 @@ import re
 from datetime import timedelta
 
 import httpx
+import pytest
 
+from tests.web.statements import statements
 from tests.web.world import World, problem
 from vms.domain.access import Action
 from vms.domain.people import Role
@@ -73,7 +75,7 @@ def test_who_watched_stands_on_its_sheet(world: World) -> None:
 
 def test_the_form_comes_back_with_what_was_typed(world: World) -> None:
     with world.client(Role.COUNSEL, page=True) as client:
-        assert "<legend>Cameras" not in client.get("/complaints/new").text, "Counsel sees no cameras"
+        assert "<legend>Cameras" in client.get("/complaints/new").text
         answer = client.post("/complaints/new", data=ENTRIES | {"way": ""})
         assert answer.status_code == 422
         assert "Choose how the complaint came" in _text(answer)
@@ -98,6 +100,18 @@ def test_the_director_finds_nothing_of_what_is_about_the_director(world: World) 
     with world.client(Role.DESK, page=True) as desk:
         desk.post(f"{page}/answer", data={"answer": "The Board says so."})
         assert "For the Board, written down by" in _text(desk.get(f"{page}/letter"))
+
+
+@pytest.mark.parametrize(("role", "asked"), [(Role.DESK, 0), (Role.DIRECTOR, 3)])
+def test_each_page_asks_for_numbers_and_dates_alone(world: World, role: Role, asked: int) -> None:
+    """Once how many complaints wait, once when the last privacy review was, once when the first is counted from."""
+    with world.client(Role.DESK) as desk:
+        _enter(world, desk)
+    with world.client(role, page=True) as client, statements(world.site.central) as said:
+        assert client.get("/live").status_code == 200
+    lines = [" ".join(one.split()) for one in said if re.search(r"complaint|privacy_review|min\(retention_policy", one)]
+    assert len(lines) == asked, lines
+    assert all(re.match(r"SELECT (count|min|max)\(", one) for one in lines)
 
 
 def test_a_program_does_the_same(world: World) -> None:

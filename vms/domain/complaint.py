@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from vms.domain.ids import CameraId, ComplaintId, HoldId
-from vms.domain.names import name_key
+from vms.domain.ids import CameraId, ComplaintId, HoldId, PersonId
 from vms.domain.people import Permission, Person, Role
 from vms.domain.timespan import Timespan
 
@@ -58,8 +57,10 @@ class Complaint:
     id: ComplaintId
     way: Way
     about: About
+    about_person: PersonId | None
+    """Of somebody on the staff the account, as far as it is known."""
     about_name: str
-    """Of somebody on the staff, as far as it is known."""
+    """As the account was called then; empty without one."""
     from_name: str
     """Empty for somebody who gave none."""
     from_address: str
@@ -82,25 +83,11 @@ class Complaint:
             return ComplaintState.ANSWERED
         return ComplaintState.OVERDUE if self.due_at <= at else ComplaintState.OPEN
 
-    def concerns(self, person: Person) -> bool:
-        """Say whether it is about `person`, by office or by name."""
-        if self.about is About.DIRECTOR and person.role is Role.DIRECTOR:
-            return True
-        return bool(self.about_name) and name_key(self.about_name) == name_key(person.name)
-
-    def may_see(self, person: Person) -> bool:
-        """Say whether it is for `person` to read: never for whom it is about, and always for who entered it."""
-        if self.concerns(person):
-            return False
-        return person.label == self.entered_by or reads_all(person)
-
     def may_answer(self, person: Person) -> bool:
-        """Say whether `person` may write the answer down.
+        """Say whether `person`, who sees it (`vms.store.complaints.get`), may write the answer down.
 
-        About the Director the Board answers: that is written down by an Auditor or by who entered it, never by whom the Director chose.
+        About the Director the Board answers: that is written down by an Auditor or by who entered it.
         """
-        if not self.may_see(person):
-            return False
         if self.about is About.DIRECTOR:
             return person.role is Role.AUDITOR or person.label == self.entered_by
         return person.may(Permission.COMPLAINT_ANSWER) and reads_all(person)

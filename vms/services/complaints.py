@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,16 +20,14 @@ from vms.domain.complaint import (
     Answer,
     Complaint,
     Way,
-    reads_all,
 )
 from vms.domain.hold import HoldKind, HoldScope
 from vms.domain.ids import CameraId, ComplaintId, new_number
-from vms.domain.names import name_key
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Actor, Permission, Person, Role
 from vms.domain.timespan import Timespan, day_of
 from vms.domain.working_days import end_of_working_day
-from vms.errors import InvalidInput
+from vms.errors import Conflict, InvalidInput
 from vms.services.access_log import LIST_LIMIT as MOST_ENTRIES
 from vms.services.access_log import LogPage, list_events, name_of, record, refuse
 from vms.services.cameras import list_cameras
@@ -88,19 +86,17 @@ def offered(session: Session, person: Person) -> list[CameraDetails]:
 
 def list_complaints(session: Session, person: Person) -> list[Complaint]:
     """Return what `person` may see, what waits first: all of it, or what the person entered; nothing about the person."""
-    found = complaints.find(session, entered_by=None if reads_all(person) else person.label, limit=LIST_LIMIT)
-    return [one for one in found if one.may_see(person)]
+    return complaints.find(session, person, limit=LIST_LIMIT)
 
 
 def complaint_for(session: Session, person: Person, number: ComplaintId) -> Complaint | Refused:
-    found = complaints.get(session, number)
-    return found if found is not None and found.may_see(person) else no_such("complaint")
+    return complaints.get(session, person, number) or no_such("complaint")
 
 
-def waiting_for(session: Session, person: Person) -> list[Complaint]:
-    """Return what `person` is to answer, by its due date."""
-    mine = person.may(Permission.COMPLAINT_ANSWER) or person.role is Role.AUDITOR
-    return [one for one in complaints.waiting(session, limit=LIST_LIMIT) if one.may_answer(person)] if mine else []
+def waiting_for(session: Session, person: Person, *, at: datetime) -> tuple[int, int]:
+    """Return how many complaints `person` is to answer, and how many of them are overdue."""
+    answers = person.may(Permission.COMPLAINT_ANSWER) or person.role is Role.AUDITOR
+    return complaints.count_waiting(session, person, at) if answers else (0, 0)
 
 
 def answer(session: Session, person: Person, number: ComplaintId, text: str, *, at: datetime) -> Complaint | Refused:
@@ -126,18 +122,18 @@ def keep_footage(session: Session, settings: Settings, person: Person, number: C
         return Refused(Refusal.NOT_ALLOWED, f"Legal hold {complaint.hold_id} keeps it already.")
     if complaint.time is None or not complaint.cameras:
         raise InvalidInput("This complaint names no cameras and no time. Place the hold on the page Holds.")
-    matter = f"Complaint {complaint.id}"
+    matter, reason = _matter(complaint)
     new = NewHold(
         matter=matter,
         kind=HoldKind.INCIDENT,
-        reason=f"{matter} is about it.",
+        reason=reason,
         scope=HoldScope(cameras=complaint.cameras),
         start=complaint.time.start,
         end=complaint.time.end,
     )
     placed = place_hold(session, settings, person, new, at=at)
-    if not isinstance(placed, Refused):
-        complaints.put_hold(session, number, placed.hold.id)
+    if not isinstance(placed, Refused) and not complaints.put_hold(session, number, placed.hold.id):
+        raise Conflict("Somebody else placed a legal hold on this footage just now. Look at the complaint again.")
     return placed
 
 
@@ -164,15 +160,22 @@ def cameras_of(session: Session, complaint: Complaint) -> list[str]:
     return [f"{one.branch.name}/{one.camera.name}" for one in known if one.camera.id in complaint.cameras]
 
 
+def _matter(complaint: Complaint) -> tuple[str, str]:
+    """Return what the hold says of itself: whom a complaint is about may read holds, and is not to learn from one that there is one."""
+    if complaint.about is not About.PRACTICE:
+        return "Incident", "It is being looked into."
+    return f"Complaint {complaint.id}", f"Complaint {complaint.id} is about it."
+
+
 def _drawn_up(session: Session, settings: Settings, person: Person, new: NewComplaint, at: datetime) -> Complaint:
     zone = zone_of_district(session)
     received_at = _received(new.received, zone, at)
-    about, about_name = _about(session, new)
-    return Complaint(
+    complaint = Complaint(
         id=ComplaintId(new_number()),
         way=_way(new.way),
-        about=about,
-        about_name=about_name,
+        about=_about(new),
+        about_person=None,
+        about_name="",
         from_name=_words(new.from_name, MAX_NAME_CHARS, "The name of who complains"),
         from_address=_words(new.from_address, MAX_ADDRESS_CHARS, "The address"),
         text=checked_text(new.text, MAX_TEXT_CHARS, _too_long("Write down what the complaint says")),
@@ -184,6 +187,8 @@ def _drawn_up(session: Session, settings: Settings, person: Person, new: NewComp
         entered_by_name=name_of(person),
         entered_at=at,
     )
+    # Last: what is refused for anything else must not tell who has an account.
+    return _naming(session, complaint, new.about_name) if new.about_name.strip() else complaint
 
 
 def _way(text: str) -> Way:
@@ -192,14 +197,22 @@ def _way(text: str) -> Way:
     return Way(text)
 
 
-def _about(session: Session, new: NewComplaint) -> tuple[About, str]:
-    """Return whom it is about: somebody on the staff who is a Director is the Director."""
+def _about(new: NewComplaint) -> About:
     if new.about not in set(About):
         raise InvalidInput("Choose what the complaint is about: cameras, footage or a rule; somebody on the staff; the Director.")
-    about = About(new.about)
-    name = _words(new.about_name, MAX_NAME_CHARS, "The name of whom it is about") if about is About.STAFF else ""
-    directors = {name_key(one.name) for one in people.find(session) if one.role is Role.DIRECTOR}
-    return (About.DIRECTOR if name and name_key(name) in directors else about), name
+    if new.about != About.STAFF and new.about_name.strip():
+        raise InvalidInput("A name goes with somebody on the staff. Choose that, or leave the name empty.")
+    return About(new.about)
+
+
+def _naming(session: Session, complaint: Complaint, name: str) -> Complaint:
+    """Return `complaint` about whoever has that account: of a name that nobody has, nobody would be kept from seeing and answering it."""
+    plain = _words(name, MAX_NAME_CHARS, "The name of whom it is about")
+    account = people.named(session, plain)
+    if account is None:
+        raise InvalidInput(f"Nobody signs in as ‘{plain}’. Give the sign-in name, or leave it empty and write the name into what it says.")
+    about = About.DIRECTOR if account.role is Role.DIRECTOR else complaint.about
+    return replace(complaint, about=about, about_person=account.id, about_name=account.name)
 
 
 def _received(text: str, zone: str, at: datetime) -> datetime:

@@ -30,6 +30,7 @@ class ComplaintRow(Central):
     id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
     way: Mapped[Way] = mapped_column(Word(Way))
     about: Mapped[About] = mapped_column(Word(About))
+    about_person: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     about_name: Mapped[str] = mapped_column(String(NAME_CHARS))
     from_name: Mapped[str] = mapped_column(String(NAME_CHARS))
     from_address: Mapped[str] = mapped_column(Text)

@@ -1,15 +1,17 @@
-"""Complaints: added, found by who may see them, answered once."""
+"""Complaints: added, found by whom they are for, answered once."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, insert, select, true, update
+from sqlalchemy import ColumnElement, and_, false, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
-from vms.domain.complaint import Answer, Complaint
-from vms.domain.ids import CameraId, ComplaintId, HoldId
+from vms.domain.complaint import About, Answer, Complaint, reads_all
+from vms.domain.ids import CameraId, ComplaintId, HoldId, PersonId
+from vms.domain.people import Permission, Person, Role
 from vms.domain.timespan import Timespan
 from vms.store.complaint_tables import ComplaintCameraRow, ComplaintRow
 
@@ -20,6 +22,7 @@ def add(session: Session, complaint: Complaint) -> None:
             id=complaint.id,
             way=complaint.way,
             about=complaint.about,
+            about_person=complaint.about_person,
             about_name=complaint.about_name,
             from_name=complaint.from_name,
             from_address=complaint.from_address,
@@ -37,21 +40,26 @@ def add(session: Session, complaint: Complaint) -> None:
         session.execute(insert(ComplaintCameraRow), [{"complaint_id": complaint.id, "camera_id": one} for one in sorted(complaint.cameras)])
 
 
-def get(session: Session, number: ComplaintId) -> Complaint | None:
-    """Return a complaint. Of one that is not there just as much is asked: whom it is not for must not tell the two apart."""
-    row = session.scalars(select(ComplaintRow).where(ComplaintRow.id == number)).one_or_none()
+def get(session: Session, person: Person, number: ComplaintId) -> Complaint | None:
+    """Return a complaint that is for `person` to see. Of any other just as much is asked: nobody tells from that whether it is there."""
+    row = session.scalars(select(ComplaintRow).where(ComplaintRow.id == number, _seen_by(person))).one_or_none()
     cameras = _cameras(session, [number])
     return None if row is None else _complaint(row, frozenset(cameras[row.id]))
 
 
-def find(session: Session, *, entered_by: str | None, limit: int) -> list[Complaint]:
-    """Return complaints, or those that somebody (`Actor.label`) entered: what waits first, by its due date, then the newest answers."""
-    return _found(session, true() if entered_by is None else ComplaintRow.entered_by == entered_by, limit)
+def find(session: Session, person: Person, *, limit: int) -> list[Complaint]:
+    """Return those that are for `person` to see: what waits first, by its due date, then the newest answers."""
+    order = ComplaintRow.answered_at.is_not(None), ComplaintRow.answered_at.desc(), ComplaintRow.due_at, ComplaintRow.id
+    rows = session.scalars(select(ComplaintRow).where(_seen_by(person)).order_by(*order).limit(limit)).all()
+    cameras = _cameras(session, [row.id for row in rows])
+    return [_complaint(row, frozenset(cameras[row.id])) for row in rows]
 
 
-def waiting(session: Session, *, limit: int) -> list[Complaint]:
-    """Return those without an answer, by their due date."""
-    return _found(session, ComplaintRow.answered_at.is_(None), limit)
+def count_waiting(session: Session, person: Person, at: datetime) -> tuple[int, int]:
+    """Return how many wait for an answer that `person` may write down, and how many of them are overdue."""
+    query = select(func.count(), func.count().filter(ComplaintRow.due_at <= at)).select_from(ComplaintRow)
+    waits, overdue = session.execute(query.where(ComplaintRow.answered_at.is_(None), _seen_by(person), _answered_by(person))).one()
+    return waits, overdue
 
 
 def put_answer(session: Session, number: ComplaintId, answer: Answer) -> bool:
@@ -75,11 +83,19 @@ def count(session: Session, during: Timespan) -> tuple[int, int]:
     return counted[0], counted[1]
 
 
-def _found(session: Session, which: ColumnElement[bool], limit: int) -> list[Complaint]:
-    order = ComplaintRow.answered_at.is_not(None), ComplaintRow.answered_at.desc(), ComplaintRow.due_at, ComplaintRow.id
-    rows = session.scalars(select(ComplaintRow).where(which).order_by(*order).limit(limit)).all()
-    cameras = _cameras(session, [row.id for row in rows])
-    return [_complaint(row, frozenset(cameras[row.id])) for row in rows]
+def _seen_by(person: Person) -> ColumnElement[bool]:
+    """Select what `person` entered or, who reads others' complaints, all; never what is about the person, by account or by office."""
+    mine = true() if reads_all(person) else ComplaintRow.entered_by == person.label
+    of_others = ComplaintRow.about != About.DIRECTOR if person.role is Role.DIRECTOR else true()
+    return and_(mine, of_others, ComplaintRow.about_person.is_distinct_from(person.id))
+
+
+def _answered_by(person: Person) -> ColumnElement[bool]:
+    """Select what `Complaint.may_answer` says of `person`."""
+    for_board = true() if person.role is Role.AUDITOR else ComplaintRow.entered_by == person.label
+    others = true() if person.may(Permission.COMPLAINT_ANSWER) and reads_all(person) else false()
+    about_director = ComplaintRow.about == About.DIRECTOR
+    return or_(and_(about_director, for_board), and_(~about_director, others))
 
 
 def _cameras(session: Session, numbers: Sequence[int]) -> defaultdict[int, set[CameraId]]:
@@ -95,6 +111,7 @@ def _complaint(row: ComplaintRow, cameras: frozenset[CameraId]) -> Complaint:
         id=ComplaintId(row.id),
         way=row.way,
         about=row.about,
+        about_person=None if row.about_person is None else PersonId(row.about_person),
         about_name=row.about_name,
         from_name=row.from_name,
         from_address=row.from_address,

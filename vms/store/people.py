@@ -96,6 +96,11 @@ def find(session: Session) -> list[Account]:
     return [_whole(session, one, lent.get(PersonId(one[0]))) for one in cells]
 
 
+def named(session: Session, name: str) -> Account | None:
+    person = session.scalar(select(PersonRow.id).where(PersonRow.name_key == name_key(name)))
+    return None if person is None else get(session, PersonId(person))
+
+
 def credential(session: Session, name: str) -> tuple[PersonId, str] | None:
     """Return whose name this is, and the hash of that password."""
     found = session.execute(select(PersonRow.id, PersonRow.password_hash).where(PersonRow.name_key == name_key(name))).one_or_none()

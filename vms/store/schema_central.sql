@@ -842,6 +842,7 @@ CREATE TABLE complaint (
   id INTEGER NOT NULL,
   way VARCHAR(32) NOT NULL,
   about VARCHAR(32) NOT NULL,
+  about_person INTEGER,
   about_name VARCHAR(120) NOT NULL,
   from_name VARCHAR(120) NOT NULL,
   from_address TEXT NOT NULL,
@@ -862,7 +863,8 @@ CREATE TABLE complaint (
   CONSTRAINT ck_complaint_way CHECK (way IN ('paper', 'mail', 'form')),
   CONSTRAINT ck_complaint_about CHECK (about IN ('practice', 'staff', 'director')),
   CONSTRAINT ck_complaint_time CHECK ((start_at IS NULL) = (end_at IS NULL) AND end_at > start_at),
-  CONSTRAINT ck_complaint_answered CHECK ((answered_at IS NULL) = (answer IS NULL))
+  CONSTRAINT ck_complaint_answered CHECK ((answered_at IS NULL) = (answer IS NULL)),
+  CONSTRAINT fk_complaint_about_person FOREIGN KEY(about_person) REFERENCES person (id)
 );
 
 CREATE INDEX ix_complaint_answered_at_due_at ON complaint (answered_at, due_at);

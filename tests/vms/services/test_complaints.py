@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -15,7 +16,7 @@ from vms.domain.complaint import MAX_TEXT_CHARS, About, Complaint, ComplaintStat
 from vms.domain.hold import HoldKind
 from vms.domain.ids import CameraId, ComplaintId, PersonId
 from vms.domain.people import Person, Role
-from vms.errors import InvalidInput
+from vms.errors import Conflict, InvalidInput
 from vms.services import complaints, records
 from vms.services.access_log import DISTRICT, record
 from vms.services.complaints import NewComplaint
@@ -62,11 +63,12 @@ def test_it_comes_back_as_it_was_entered_with_its_answer(central: Engines, setti
         number = _entered(session, settings, desk, new).id
         waits = done(complaints.complaint_for(session, director, number))
         assert (waits.text, waits.cameras, waits.time) == ("The camera\nlooks at my screen.", frozenset({camera}), span(-60, 0))
-        assert [one.id for one in complaints.waiting_for(session, director)] == [number]
+        assert complaints.waiting_for(session, director, at=NOW) == (1, 0)
+        assert complaints.waiting_for(session, director, at=waits.due_at) == (1, 1)
         told = done(complaints.answer(session, director, number, "It was turned.", at=after(60)))
         assert told.answer is not None
         assert (told.answer.text, told.answer.by_name, told.answer.at) == ("It was turned.", director.name, after(60))
-        assert complaints.waiting_for(session, director) == []
+        assert complaints.waiting_for(session, director, at=NOW) == (0, 0)
         assert "answered already" in refused(complaints.answer(session, director, number, "Again.", at=after(90))).sentence
         assert complaints.list_complaints(session, somebody) == [], "others' complaints are for whom they are for"
         assert _events(session, Action.COMPLAINT_ENTER, Action.COMPLAINT_ANSWER) == [
@@ -96,7 +98,7 @@ def test_whom_it_is_about_neither_sees_nor_answers_it(central_sqlite: Engines, s
         number = _entered(session, settings, desk, replace(SAID, about="staff", about_name="jo  PARK")).id
         assert "no such complaint" in refused(complaints.complaint_for(session, delegate, number)).sentence
         assert "no such complaint" in refused(complaints.answer(session, delegate, number, "Fine.", at=NOW)).sentence
-        assert (complaints.list_complaints(session, delegate), complaints.waiting_for(session, delegate)) == ([], [])
+        assert (complaints.list_complaints(session, delegate), complaints.waiting_for(session, delegate, at=NOW)) == ([], (0, 0))
         refused(complaints.answer(session, desk, number, "Fine.", at=NOW))
         done(complaints.answer(session, director, number, "They were told.", at=NOW))
 
@@ -116,10 +118,32 @@ def test_one_about_the_director_goes_to_the_board_and_is_answered_by_nobody_the_
         assert not any(word in letter.body for word in ("Rosa", "screen", "Helen"))
         for one in (director, second):
             assert "no such" in refused(complaints.complaint_for(session, one, complaint.id)).sentence
-            assert complaints.waiting_for(session, one) == []
+            assert complaints.waiting_for(session, one, at=NOW) == (0, 0)
         assert "the Board" in refused(complaints.answer(session, delegate, complaint.id, "Fine.", at=NOW)).sentence
-        assert [one.id for one in complaints.waiting_for(session, auditor)] == [complaint.id]
+        assert complaints.waiting_for(session, auditor, at=NOW) == (1, 0)
         done(complaints.answer(session, desk, complaint.id, "The Board's answer.", at=NOW))
+
+
+def test_the_list_is_cut_after_what_is_for_others_was_left_out(
+    central: Engines, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(complaints, "LIST_LIMIT", 1)
+    with central.writing() as session:
+        desk, director = a_person(session), a_person(session, Role.DIRECTOR)
+        _entered(session, settings, desk, replace(SAID, about="director", received="2026-03-02"))
+        mine = _entered(session, settings, desk)
+        assert complaints.list_complaints(session, director) == [mine]
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("about", About)
+def test_what_waits_for_somebody_is_what_they_may_answer(central_sqlite: Engines, settings: Settings, role: Role, about: About) -> None:
+    with central_sqlite.writing() as session:
+        desk, whom = a_person(session, name="desk"), replace(a_person(session, name="whom"), role=role)
+        number = _entered(session, settings, desk, replace(SAID, about=about.value)).id
+        seen = complaints.complaint_for(session, whom, number)
+        may = isinstance(seen, Complaint) and seen.may_answer(whom)
+        assert complaints.waiting_for(session, whom, at=NOW) == (may, 0)
 
 
 def test_any_other_is_mailed_to_the_director_without_a_word_of_it(central_sqlite: Engines, board: Settings) -> None:
@@ -160,9 +184,42 @@ def test_the_footage_that_it_is_about_is_kept_once_by_a_hold(central: Engines, s
         )
         assert done(complaints.complaint_for(session, director, number)).hold_id == hold.id
         assert f"Legal hold {hold.id}" in refused(complaints.keep_footage(session, settings, director, number, at=NOW)).sentence
+        about_staff = replace(SAID, about="staff", cameras=frozenset({camera}), time=span(-60, 0))
+        other = _entered(session, settings, desk, about_staff).id
+        told = done(complaints.keep_footage(session, settings, director, other, at=NOW)).hold
+        assert (told.matter, told.reason) == ("Incident", "It is being looked into."), "whom it is about may read holds"
         without = _entered(session, settings, director).id
         with pytest.raises(InvalidInput, match="no cameras and no time"):
             complaints.keep_footage(session, settings, director, without, at=NOW)
+
+
+@pytest.mark.slow
+def test_of_two_who_keep_its_footage_at_once_one_does(central: Engines, settings: Settings) -> None:
+    with central.writing() as session:
+        camera, delegate, director = a_camera(session).camera.id, a_person(session, Role.DELEGATE), a_person(session, Role.DIRECTOR)
+        number = _entered(session, settings, director, replace(SAID, cameras=frozenset({camera}), time=span(-60, 0))).id
+    answers: list[str] = []
+    both = threading.Barrier(2)
+
+    def keep(person: Person) -> None:
+        try:
+            with central.writing() as session:
+                if central.write.dialect.name == "postgresql":  # on SQLite the second transaction begins when the first has ended
+                    complaints.complaint_for(session, person, number)
+                    both.wait(10)
+                answers.append(type(complaints.keep_footage(session, settings, person, number, at=NOW)).__name__)
+        except Conflict as err:
+            answers.append(str(err))
+
+    threads = [threading.Thread(target=keep, args=(person,)) for person in (director, delegate)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(answers) == 2
+    assert "Placed" in answers
+    with central.reading() as session:
+        assert len(done(list_holds(session, director))) == 1
 
 
 def test_who_watched_is_read_from_the_log_which_knows_of_that(central_sqlite: Engines, settings: Settings) -> None:
@@ -190,6 +247,9 @@ def test_who_watched_is_read_from_the_log_which_knows_of_that(central_sqlite: En
         ({"text": "x" * (MAX_TEXT_CHARS + 1)}, "4,000 characters"),
         ({"text": "a\0b"}, "Write down"),
         ({"from_name": "x" * 121}, "has up to 120 characters"),
+        ({"about": "staff", "about_name": "Jo Prak"}, "Nobody signs in as ‘Jo Prak’"),
+        ({"about": "staff", "about_name": "Jo Prak", "text": ""}, "Write down what the complaint says"),
+        ({"about_name": "Jo Park"}, "A name goes with somebody on the staff"),
         ({"received": "soon"}, "is no day"),
         ({"received": "2026-03-16"}, "today at the latest"),
         ({"received": "2024-03-01"}, "within the last 366 days"),

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("id", NUMBER, nullable=False, autoincrement=False),
         sa.Column("way", sa.String(32), nullable=False),
         sa.Column("about", sa.String(32), nullable=False),
+        sa.Column("about_person", NUMBER, sa.ForeignKey("person.id", name="fk_complaint_about_person"), nullable=True),
         sa.Column("about_name", sa.String(120), nullable=False),
         sa.Column("from_name", sa.String(120), nullable=False),
         sa.Column("from_address", sa.Text(), nullable=False),
