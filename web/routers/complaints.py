@@ -24,6 +24,7 @@ from vms.domain.outcome import Refused
 from vms.domain.people import Permission, Person
 from vms.errors import InvalidInput
 from vms.services import complaints
+from vms.services.access_log import LIST_LIMIT as MOST_ENTRIES
 from vms.services.complaint_documents import complaint_document
 from vms.services.district import zone_of_district
 from web.complaint_entries import AnswerEntries, ComplaintForm, ComplaintOrder
@@ -95,7 +96,7 @@ def complaint_watched(number: PathId, person: SignedIn, site: TheSite, tx: Tx, r
     places = {one.camera.id: Place(one.camera.name, one.branch.timezone) for one in complaints.offered(tx, person)}
     zone = zone_of_district(tx)
     rows = [log_row(event, places, zone) for event in events]
-    return _page(site, tx, person, request, ComplaintId(number), "complaint_watched.html", rows=rows)
+    return _page(site, tx, person, request, ComplaintId(number), "complaint_watched.html", rows=rows, full=len(rows) >= MOST_ENTRIES)
 
 
 @router.post("/complaints/{number}/answer")
