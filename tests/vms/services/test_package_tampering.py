@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +125,45 @@ def test_a_path_that_leads_elsewhere_fails(verify: ModuleType, released: Release
     told["files"][path] = {"sha256": "", "size": 0}
     (folder / "manifest.json").write_text(json.dumps(told))
     assert _outcomes(verify, folder, None)["files"][0] == "FAIL"
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J\x1b[8m", "a\nVERIFIED: this is the package", "\u202egnp.exe", "\udcff"])
+def test_a_name_can_not_write_a_verdict_of_its_own(
+    verify: ModuleType, released: Released, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A terminal would clear its screen, or hide all that follows, FAILED among it."""
+    folder = released.copied(tmp_path)
+    (folder / name).touch()
+    assert verify.main([str(folder), "--key", released.fingerprint]) == 1
+    said = capsys.readouterr().out
+    assert said.replace("\n", "").isprintable()
+    assert [line[:6] for line in said.splitlines()][-1] == "FAILED"
+    assert len(said.splitlines()) == 9
+
+
+def test_a_console_without_the_letters_is_told_all_the_same(released: Released, tmp_path: Path) -> None:
+    folder = released.copied(tmp_path)
+    (folder / "Łódź.mp4").touch()
+    command = [sys.executable, str(FILES / "verify.py"), str(folder), "--key", released.fingerprint]  # -I would not heed the encoding
+    done = subprocess.run(command, env={"PYTHONIOENCODING": "cp1252"}, check=False, capture_output=True, text=True, encoding="cp1252")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "\\u0141" in done.stdout
+
+
+def test_a_folder_that_can_not_be_looked_into_fails(
+    verify: ModuleType, released: Released, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = released.copied(tmp_path)
+    (folder / "shut").mkdir()
+    look = os.scandir
+
+    def refuses(path: str) -> object:
+        if path.endswith("shut"):
+            raise PermissionError(13, "Permission denied", path)
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", refuses)
+    assert _outcomes(verify, folder, released.fingerprint)["files"][0] == "FAIL"
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format": "another"}', b"[" * 100_000, b"\xff"])

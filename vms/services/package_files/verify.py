@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import io
 import json
 import os
 import sys
@@ -190,11 +191,16 @@ def text_in(folder: Path, path: str) -> str:
 def names_in(folder: Path) -> list[str]:
     """Return the paths of all files, with / on every system."""
     found = []
-    for at, folders, files in os.walk(str(folder)):
+    for at, folders, files in os.walk(str(folder), onerror=refused):
         here = Path(at)
         linked = [name for name in folders if (here / name).is_symlink()]
         found += [(here / name).relative_to(folder).as_posix() for name in files + linked]
     return found
+
+
+def refused(err: OSError) -> None:
+    """Fail on a folder that can't be looked into: what was added may be in it."""
+    raise err
 
 
 def digest_of(path: Path, start: int = 0, size: int | None = None) -> str:
@@ -350,13 +356,18 @@ class Package:
     def _result(self, check: tuple[str, Callable[[Package], str]]) -> Result:
         name, act = check
         try:
-            return name, PASS, act(self)
+            return name, PASS, printable(act(self))
         except Unconfirmed as err:
-            return name, WARN, str(err)
+            return name, WARN, printable(str(err))
         except Failed as err:
-            return name, FAIL, str(err)
+            return name, FAIL, printable(str(err))
         except (ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError) as err:
-            return name, FAIL, f"it can't be read ({type(err).__name__}: {err})"
+            return name, FAIL, printable(f"it can't be read ({type(err).__name__}: {err})")
+
+
+def printable(text: str) -> str:
+    """Return what of a package may stand on a terminal: a file's name could move the cursor, hide what follows, or be a line of its own."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def spaced(digits: str) -> str:
@@ -386,10 +397,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key", help="the district's key or its fingerprint, from the district itself")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the console of an old Windows lacks most letters
     try:
         results = verified(options.folder, options.key)
     except Failed as err:
-        sys.stderr.write(f"{options.folder} is no package that can be verified: {err}\n")
+        sys.stderr.write(f"{options.folder} is no package that can be verified: {printable(str(err))}\n")
         return 2
     if options.json:
         checks = [{"check": name, "outcome": outcome, "detail": detail} for name, outcome, detail in results]
