@@ -7,12 +7,13 @@ in the access log before the first octet, and the package's digest in a signed c
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -56,6 +57,7 @@ from vms.store.files import fsync_dir
 JOB = System("packages")
 SETTLED = timedelta(minutes=5)
 """Footage younger than this may still be in a segment that is being written."""
+_UNFINISHED = ".EXPORT-*.part"
 _BLOCK_BYTES = 1 << 20
 _OWNER_ONLY = 0o700
 
@@ -90,10 +92,8 @@ def build_package(order: Order, source: FootageSource, into: Path, *, hub: Hub, 
     """
     _require_possible(order, at)
     folder = into / folder_name(order.request)
-    if folder.exists():
-        raise Conflict(f"{folder} is there already. A package is made once; move that one away to have another.")
-    _write_reads_down(order, hub, at)
     with _unfinished(folder) as making:
+        _write_reads_down(order, hub, at)
         reading = _Reading(order, source, making, at, max_bytes)
         videos = reading.videos()
         built = _finish(order, making, hub, at, videos, reading)
@@ -137,16 +137,43 @@ def _write_reads_down(order: Order, hub: Hub, at: datetime) -> None:
 
 @contextmanager
 def _unfinished(folder: Path) -> Iterator[Path]:
-    """Give a folder beside the later one that only we read, and take it away when the work fails: it holds footage in the clear."""
+    """Give a folder beside the later one that only we read, and take it away when the work fails: it holds footage in the clear.
+
+    Its lock says that somebody works in it. What is without one was left by a crash, of whichever package, and goes first.
+    """
     making = folder.with_name(f".{folder.name}.part")
-    if making.exists():  # a crash left it
-        shutil.rmtree(making)
-    making.mkdir(mode=_OWNER_ONLY)
+    with _locked(folder.parent):
+        if folder.exists():
+            raise Conflict(f"{folder} is there already. A package is made once; move that one away to have another.")
+        _take_away_what_crashes_left(folder.parent)
+        if making.exists():
+            raise Conflict(f"{folder} is being made now, by another process. A package is made once.")
+        making.mkdir(mode=_OWNER_ONLY)
+        working = ExitStack()
+        working.enter_context(_locked(making))
+    with working:
+        try:
+            yield making
+        except BaseException:
+            shutil.rmtree(making, ignore_errors=True)
+            raise
+
+
+def _take_away_what_crashes_left(into: Path) -> None:
+    for left in into.glob(_UNFINISHED):
+        with suppress(BlockingIOError), _locked(left, fcntl.LOCK_NB):
+            shutil.rmtree(left)
+
+
+@contextmanager
+def _locked(folder: Path, how: int = 0) -> Iterator[None]:
+    """Keep the lock of a folder; BlockingIOError with LOCK_NB when somebody else does."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield making
-    except BaseException:
-        shutil.rmtree(making, ignore_errors=True)
-        raise
+        fcntl.flock(opened, fcntl.LOCK_EX | how)
+        yield
+    finally:
+        os.close(opened)
 
 
 class _Reading:

@@ -191,12 +191,34 @@ def test_a_damaged_segment_is_named_and_nothing_is_left(central_sqlite: Engines,
     assert list(into.iterdir()) == []
 
 
-def test_what_a_crash_left_is_taken_away_by_the_next_one(central_sqlite: Engines, tmp_path: Path) -> None:
-    left = tmp_path / ".EXPORT-2026-014.part" / "video"
+@pytest.mark.parametrize("request_number", ["2026-014", "2026-013"])
+def test_what_a_crash_left_is_taken_away_by_the_next_one(central_sqlite: Engines, tmp_path: Path, request_number: str) -> None:
+    """Of whichever package: who was refused that one may never make it again."""
+    left = tmp_path / f".EXPORT-{request_number}.part" / "video"
     left.mkdir(parents=True)
     (left / "001.mp4").write_bytes(b"footage")
     a_package(central_sqlite, tmp_path)
     assert not left.exists()
+
+
+def test_a_package_that_another_process_makes_is_left_alone(central_sqlite: Engines, tmp_path: Path) -> None:
+    order, hub = an_order(central_sqlite), a_hub(central_sqlite)
+    source, other = a_source(order), replace(order, request="2026-015")
+
+    class Meanwhile:
+        """Has the same package, and another one, made while this one is."""
+
+        recorded = staticmethod(source.recorded)
+
+        def open(self, segment: Segment) -> AbstractContextManager[ReadRecord]:
+            if not (tmp_path / "EXPORT-2026-015").exists():
+                with pytest.raises(Conflict, match="is being made now"):
+                    build_package(order, source, tmp_path, hub=hub, at=AT)
+                build_package(other, source, tmp_path, hub=hub, at=AT)
+            return source.open(segment)
+
+    build_package(order, Meanwhile(), tmp_path, hub=hub, at=AT)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["EXPORT-2026-014", "EXPORT-2026-015"]
 
 
 def test_a_package_is_made_once(central_sqlite: Engines, tmp_path: Path) -> None:
