@@ -30,10 +30,10 @@ class Layer:
     detail: str
 
 
-def confine(socket_fd: int, *, memory_bytes: int = MEMORY_BYTES) -> list[Layer]:
-    """Put on every layer that this machine has."""
+def confine(socket_fd: int, *, memory_bytes: int = MEMORY_BYTES, mapped_bytes: int = 0) -> list[Layer]:
+    """Put on every layer that this machine has. `mapped_bytes`: of files that are mapped for reading already."""
     return [
-        _put_on("limits", lambda: _limit(memory_bytes)),
+        _put_on("limits", lambda: _limit(memory_bytes, mapped_bytes)),
         _put_on("no new privileges", _no_new_privileges),
         _put_on("Landlock", shut_files_and_network),
         _put_on("seccomp", lambda: allow_decoding_only(socket_fd)),
@@ -47,9 +47,9 @@ def _put_on(name: str, layer: Callable[[], str]) -> Layer:
         return Layer(name, holds=False, detail=str(err))
 
 
-def _limit(memory_bytes: int) -> str:
+def _limit(memory_bytes: int, mapped_bytes: int) -> str:
     limits = {
-        resource.RLIMIT_AS: memory_bytes + _LIBRARIES_BYTES,
+        resource.RLIMIT_AS: memory_bytes + _LIBRARIES_BYTES + mapped_bytes,
         resource.RLIMIT_DATA: memory_bytes,
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_NPROC: 0,

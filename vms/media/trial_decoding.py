@@ -1,18 +1,28 @@
-"""Decode some GOPs of finished MP4 files, to see that they play: a program of its own, since what it decodes came from cameras.
+"""Decode some GOPs of finished MP4 files, to see that they play: a confined child, since what it decodes came from cameras.
 
-    python -m vms.media.trial_decoding FILE…
-
-Each line of standard input has, in the order of the files, the times of the keyframes to try, in ticks from the file's beginning.
-Prints a sentence for each GOP that can't be decoded, and ends with 1 when there is one.
+`python -m vms.media.trial_decoding FILE… PARENT`, a socketpair as its standard input. It hears JSON to the end: of each file, in
+their order, the times of the keyframes to try, in ticks from the file's beginning. It says a line of JSON for its sandbox's layers,
+then one for each file: a sentence for each GOP that can't be decoded.
 """
 
 from __future__ import annotations
 
+import json
+import mmap
+import os
+import resource
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 import av
+import av.audio.stream  # PyAV imports these when it opens a file: a confined process could not any more
+import av.subtitles.stream
 from av.error import FFmpegError
+
+from vms.media.confined import SOCKET, become_its_child
+from vms.media.sandbox import confine
 
 EVERY = 100
 """Of so many GOPs one is tried, besides the first and the last."""
@@ -23,18 +33,22 @@ def to_try(keyframes: Sequence[int]) -> list[int]:
     return sorted({*keyframes[::EVERY], *keyframes[-1:]})
 
 
-def failures(path: str, keyframes: Sequence[int]) -> Iterator[str]:
-    """Decode the GOP that begins at each moment, and yield a sentence for each that gives no picture or an error."""
+def failures(path: str, keyframes: Sequence[int], file: mmap.mmap | None = None) -> Iterator[str]:
+    """Decode the GOP that begins at each moment, and yield a sentence for each that gives no picture or an error.
+
+    `file`: what `path` names, where it can't be opened any more.
+    """
     try:
-        with av.open(path, format="mp4", options={"advanced_editlist": "0"}) as container:
+        with av.open(path if file is None else file, "r", format="mp4", options={"advanced_editlist": "0"}) as container:
             stream = container.streams.video[0]
+            stream.codec_context.thread_count = 1  # a second one would need system calls that a confined process has not
             stream.codec_context.options = {"err_detect": "explode"}
             for at in keyframes:
                 container.seek(at, stream=stream)
                 if not _decodes(container.demux(stream), at):
                     yield f"{path}: the pictures from tick {at} on can't be decoded."
                 stream.codec_context.flush_buffers()
-    except (FFmpegError, IndexError) as err:
+    except (FFmpegError, IndexError, ValueError) as err:
         yield f"{path} can't be opened as a video: {err}"
 
 
@@ -51,15 +65,35 @@ def _decodes(packets: Iterator[av.Packet[av.VideoStream]], at: int) -> bool:
     return pictures > 0 or packet.size != 0
 
 
-def main() -> int:
-    failed = [
-        failure
-        for path, line in zip(sys.argv[1:], sys.stdin, strict=True)
-        for failure in failures(path, [int(word) for word in line.split()])
-    ]
-    sys.stdout.writelines(f"{failure}\n" for failure in failed)
-    return 1 if failed else 0
+def main() -> None:
+    """Map the files, put on the sandbox, which opens none any more, and answer file by file, a line each."""
+    *paths, parent = sys.argv[1:]
+    become_its_child(int(parent))
+    wanted: list[list[int]] = json.loads(_heard())
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a mapping keeps its file open
+    files = [_mapped(path) for path in paths]
+    layers = confine(SOCKET, mapped_bytes=sum(map(len, files)))
+    _say([asdict(layer) for layer in layers])
+    for path, file, keyframes in zip(paths, files, wanted, strict=True):
+        _say(list(failures(path, keyframes, file)))
+
+
+def _mapped(path: str) -> mmap.mmap:
+    with Path(path).open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _heard() -> bytes:
+    with open(SOCKET, "rb", closefd=False) as socket:
+        return socket.read()
+
+
+def _say(document: object) -> None:
+    rest = memoryview(f"{json.dumps(document)}\n".encode())
+    while rest:
+        rest = rest[os.write(SOCKET, rest) :]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from vms.domain.package import Video
 from vms.errors import Corrupt
+from vms.log import get_logger
+from vms.media.confined import start
 from vms.media.trial_decoding import to_try
 from vms.services.package_papers import FILES
 
-_VERIFIED = 0
 _NO_PACKAGE = 2
+_SILENT_SECONDS = 600.0
+"""So long the trial may take for one file."""
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +45,39 @@ def verify_package(folder: Path, key: str | None) -> list[Check]:
 
 def pass_gate(folder: Path, videos: Sequence[Video], key: str) -> None:
     """Corrupt, with every reason, unless the package verifies and every GOP that is tried decodes. The two run beside each other."""
-    decoding = _start_decoding(folder, videos)
-    wrong = [f"{one.check}: {one.detail}" for one in verify_package(folder, key) if one.outcome != "PASS"]
-    told, complaint = decoding.communicate("".join(_keyframes(video) for video in videos))
-    if decoding.returncode != 0:
-        wrong += told.splitlines() or [f"The trial of decoding ended with {decoding.returncode}: {complaint.strip()[-200:]}"]
+    with _decoding(folder, videos) as told:
+        wrong = [f"{one.check}: {one.detail}" for one in verify_package(folder, key) if one.outcome != "PASS"]
+        wrong += told()
     if wrong:
         raise Corrupt(f"The package did not pass its gate and was not released. {' '.join(wrong)}")
 
 
-def _start_decoding(folder: Path, videos: Sequence[Video]) -> subprocess.Popen[str]:
-    paths = [str(folder / video.path) for video in videos]
-    command = [sys.executable, "-m", "vms.media.trial_decoding", *paths]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)  # noqa: S603 - no shell, our own module and paths
+@contextmanager
+def _decoding(folder: Path, videos: Sequence[Video]) -> Iterator[Callable[[], list[str]]]:
+    """Start the trial, and give what waits for its answer; it ends with the block in any case."""
+    wanted = [[at - video.part.start_ticks for at in to_try(video.part.keyframes)] for video in videos]
+    process, ours = start("vms.media.trial_decoding", *(str((folder / video.path).absolute()) for video in videos))
+    ours.settimeout(_SILENT_SECONDS)
+    try:
+        with ours, ours.makefile("rb") as said:
+            with suppress(BrokenPipeError):  # it ended: that is seen when it is asked
+                ours.sendall(json.dumps(wanted).encode())
+                ours.shutdown(socket.SHUT_WR)
+            yield lambda: _told(said, len(videos))
+    finally:
+        process.kill()
+        process.wait()
 
 
-def _keyframes(video: Video) -> str:
-    """Return the line of a file: the keyframes to try, from its beginning."""
-    return " ".join(str(at - video.part.start_ticks) for at in to_try(video.part.keyframes)) + "\n"
+def _told(said: IO[bytes], files: int) -> list[str]:
+    """Return the sentences of a trial. One that does not answer for every file has failed: hostile octets may have ended it."""
+    try:
+        layers, *each = [json.loads(said.readline()) for _ in range(1 + files)]
+    except (OSError, ValueError):
+        return ["The trial of decoding ended before it had tried every file."]
+    if missing := [f"{layer['name']}: {layer['detail']}" for layer in layers if not layer["holds"]]:
+        log.warning("trial of decoding has not its whole sandbox", missing=missing)
+    return [sentence for sentences in each for sentence in sentences]
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -128,7 +128,7 @@ def outcome(attempt: Callable[[], object]) -> str:
 def put_on(layer: str) -> None:
     match layer:
         case "limits":
-            sandbox._limit(sandbox.MEMORY_BYTES)
+            sandbox._limit(sandbox.MEMORY_BYTES, 0)
         case "Landlock":
             sandbox._no_new_privileges()
             landlock.shut_files_and_network()

@@ -247,6 +247,13 @@ def test_the_gate_refuses_what_does_not_decode(made: Made) -> None:
     assert "key: the package is signed by another key" in str(refused.value)
 
 
+@pytest.mark.slow
+def test_a_trial_that_ends_before_its_answer_is_failed(made: Made) -> None:
+    gone = replace(made.built.videos[0], path="video/none.mp4")
+    with pytest.raises(Corrupt, match="ended before it had tried every file"):
+        pass_gate(made.folder, [*made.built.videos, gone], district_key(made.central))
+
+
 def test_a_file_whose_pictures_are_noise_fails_the_trial(made: Made, tmp_path: Path) -> None:
     video = made.built.videos[0]
     content = bytearray((made.folder / video.path).read_bytes())
