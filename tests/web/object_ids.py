@@ -35,7 +35,7 @@ NOT_IDS = frozenset(
             "what",
         ),
         *("authority", "expires", "hours", "matter", "minutes", "review", "sealed"),
-        *("basis", "ceiling", "dry_run", "floor", "legal_basis", "max_days", "min_days", "public_text", "target", "target_days"),
+        *("basis", "ceiling", "dry_run", "early", "floor", "legal_basis", "max_days", "min_days", "public_text", "target", "target_days"),
         *("invitation", "iss", "kind", "label", "main_path", "name", "new", "next", "old", "password", "path", "port", "purpose", "q"),
         *("month", "priority"),
         *("agency", "answer_by", "badge", "contact", "court", "delivery", "docket", "instrument", "local_time", "necessity"),
