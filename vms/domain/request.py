@@ -266,19 +266,28 @@ def faults(request: ExportRequest, rule: Rule, history: Sequence[RequestEvent], 
     """Return a sentence for everything that keeps a request from being approved now; nothing when it may be."""
     if not rule.may_be_approved:
         return ["A request of this kind is never approved: what it names is kept, and the answer is the letter that says what to bring."]
-    done = {one.act for one in history}
+    done, of_this = {one.act for one in history}, _acts_about_this_scope(history)
     found = form_faults(rule, form_answers(history))
     if rule.form and not papers:
         found.append("The paper is missing: add a scan of it.")
     if request.instrument is not Instrument.LIBRARY_REPORT and RequestAct.VERIFY not in done:
         found.append("Nobody has said how it was made sure who asks.")
-    if rule.counsel is not Counsel.NOT_ASKED and not done & {RequestAct.COUNSEL, RequestAct.ADVICE}:
+    if rule.counsel is not Counsel.NOT_ASKED and not of_this & {RequestAct.COUNSEL, RequestAct.ADVICE}:
         found.append("Counsel has not been told.")
-    if rule.counsel is Counsel.FIRST and RequestAct.ADVICE not in done:
+    if rule.counsel is Counsel.FIRST and RequestAct.ADVICE not in of_this:
         found.append("Counsel has not advised yet.")
-    if fault := _not_conferred(rule, conferral, done):
+    if fault := _not_conferred(rule, conferral, of_this):
         found.append(fault)
     return found
+
+
+def _acts_about_this_scope(history: Sequence[RequestEvent]) -> set[RequestAct]:
+    """Return what was done since the request last came to ask for something else: who advised before did not advise about that.
+
+    What was narrowed since is part of what they knew.
+    """
+    changed = max((at for at, one in enumerate(history) if one.act is RequestAct.SCOPE), default=-1)
+    return {one.act for one in history[changed + 1 :]}
 
 
 def _not_conferred(rule: Rule, conferral: Conferral, done: set[RequestAct]) -> str:

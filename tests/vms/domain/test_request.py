@@ -155,6 +155,16 @@ def test_without_the_scan_a_document_does_not_count() -> None:
     assert "scan" in fault
 
 
+def test_counsel_and_the_board_are_asked_again_about_what_else_is_asked_for_and_not_about_less() -> None:
+    rule = SHIPPED.of[Instrument.SUBPOENA]
+    wider, less = _done(*ALL_DONE, RequestAct.SCOPE), _done(*ALL_DONE, RequestAct.NARROW)
+    assert faults(REQUEST, rule, less, [PAPER], Conferral.NOTED) == []
+    found = faults(REQUEST, rule, wider, [PAPER], Conferral.NOTED)
+    assert [one.split()[0] for one in found] == ["Counsel", "Counsel", "Say"]
+    again = _done(RequestAct.COUNSEL, RequestAct.ADVICE, RequestAct.CONFER, form=None)
+    assert faults(REQUEST, rule, [*wider, *again], [PAPER], Conferral.NOTED) == []
+
+
 def test_a_warrant_waits_for_no_advice_and_no_board() -> None:
     request, rule = replace(REQUEST, instrument=Instrument.SEARCH_WARRANT), SHIPPED.of[Instrument.SEARCH_WARRANT]
     told = _done(RequestAct.VERIFY, RequestAct.COUNSEL, RequestAct.NOT_CONFERRED)

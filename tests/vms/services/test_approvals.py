@@ -30,7 +30,7 @@ from vms.services.access_log import DISTRICT
 from vms.services.approvals import advance, any_run_out, approve, approved, change_scope, disclose, narrow, write_down_run_out
 from vms.services.request_acts import act_on, check_form, deny
 from vms.services.request_letters import letter_of
-from vms.services.request_papers import add_paper
+from vms.services.request_papers import add_paper, advise
 from vms.services.request_steps import JOB
 from vms.services.requests import enter, request_for
 from vms.store import access_log, holds, requests
@@ -265,6 +265,11 @@ def test_who_lets_it_ask_for_something_else_approves_it_no_more(central_sqlite: 
         answer = refused(approve(session, settings, people.director, request.id, changed.sha256, at=NOW))
         assert (answer.refusal, answer.logged) == (Refusal.NOT_ALLOWED, True)
         narrowed = done(narrow(session, people.delegate, request.id, [span], Terms("The sheriff"), "the minute of it", at=NOW))
+        asked_again = refused(approve(session, settings, people.delegate, request.id, narrowed.sha256, at=NOW))
+        assert "Counsel has not advised yet." in asked_again.sentence
+        for act in (RequestAct.COUNSEL, RequestAct.CONFER):
+            done(act_on(session, people.delegate, request.id, act, "about the wider time", at=NOW))
+        done(advise(session, settings, people.delegate, request.id, "comply", at=NOW))
         refused(approve(session, settings, people.director, request.id, narrowed.sha256, at=NOW))
         done(approve(session, settings, people.delegate, request.id, narrowed.sha256, at=NOW))
 
