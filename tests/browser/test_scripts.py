@@ -79,8 +79,9 @@ class Planted:
             account = an_account(session, Role.DELEGATE, name="places holds")
             by = Person(account.id, account.name, account.role, SessionId(1))
             self.requests = [self._request(session, by, camera, text) for camera, text in zip(self.cameras, SHORT, strict=True)]
+            about = an_account(session, Role.DESK, name=SHORT[0])
             told = NewComplaint(
-                "paper", "staff", SHORT[0], SHORT[0], SHORT[0], SHORT[0], cameras=frozenset({self.cameras[0].camera.id}),
+                "paper", "staff", SHORT[0], about.name, SHORT[0], SHORT[0], cameras=frozenset({self.cameras[0].camera.id}),
                 time=Timespan(clock.now() - timedelta(hours=1), clock.now()),
             )  # fmt: skip
             self.complaint = done(complaints.enter(session, world.site.settings, by, told, at=clock.now()))

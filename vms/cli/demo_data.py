@@ -85,9 +85,12 @@ class Made:
         write_private(data_dir / MARKER, json.dumps(document).encode())
 
     def owns(self, details: CameraDetails) -> bool:
-        """Say whether a camera is the demo's; one that a person pointed at hardware of their own no longer is."""
-        device = details.device
-        return details.camera.id in self.cameras and (device.username, device.address.host) == (CAMERA_USER, CAMERA_HOST)
+        """Say whether a camera is the demo's; one that a person pointed at hardware of their own no longer is.
+
+        One that was removed has no user name any more.
+        """
+        user = CAMERA_USER if details.camera.removed_at is None else ""
+        return details.camera.id in self.cameras and (details.device.username, details.device.address.host) == (user, CAMERA_HOST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,10 @@ def test_before_anybody_signed_it_the_shipped_policy_counts_and_says_what_is_mis
     assert "check your records schedule" in said.stderr
     told = _told(settings, "show")
     (district,) = told["places"]
-    assert (district["approved"], district["counts"]) == (None, {"min_days": 0, "target_days": 14, "max_days": 30, "hours": ""})
+    assert (district["approved"], district["counts"]) == (
+        None,
+        {"min_days": 0, "target_days": 14, "max_days": 30, "hours": "", "early": False},
+    )
 
 
 def test_the_director_signs_and_raises_and_the_recorder_is_told(
@@ -115,7 +118,7 @@ def test_the_director_signs_and_raises_and_the_recorder_is_told(
     told = _told(settings, "show")
     (shown,) = told["cameras"]
     assert (shown["counts"], shown["uses_days"], shown["drifts"]) == (
-        {"min_days": 0, "target_days": 20, "max_days": 30, "hours": ""},
+        {"min_days": 0, "target_days": 20, "max_days": 30, "hours": "", "early": False},
         None,
         True,
     )
@@ -229,7 +232,7 @@ def test_going_early_on_full_disks_is_said_with_a_floor_and_looked_at_first(sett
     assert "and then 14 days (floor 5, ceiling 30, early on full disks)" in looked.stdout
     assert "floor of at least 1 day" in _say(settings, "set", "--early", "yes", "--reason", "x").stderr
     assert "is yes or no" in _say(settings, "set", "--early", "1", "--reason", "x").stderr
-    assert _say(settings, "set", "--camera", "Door", "--early", "no", "--reason", "x").exit_code == 0
+    assert _say(settings, "set", "--camera", "Entrance", "--early", "no", "--reason", "x").exit_code == 0
     (_, camera) = _told(settings, "show")["places"]
     assert camera["early"] is False
 
