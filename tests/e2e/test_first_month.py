@@ -312,7 +312,7 @@ def _keep_footage_shorter(month: Month) -> None:
         month.it.follows("Something waits for a second person")
         month.it.reads("unless stopped")
         month.it.follows("Open it")
-        month.it.reads("which keeps footage shorter: 7 days")
+        month.it.reads("by which footage is kept shorter or less is recorded: 7 days")
 
 
 def _see_a_day_gone(month: Month) -> None:
