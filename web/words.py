@@ -245,6 +245,7 @@ STATE_SENTENCES = {
 
 DAY_VERDICTS = {
     Verdict.GONE: "Gone",
+    Verdict.EARLY: "Gone before its day, as the disks were full",
     Verdict.HELD: "Kept by a legal hold",
     Verdict.KEPT: "Kept: its window is not over",
     Verdict.LEFT: "Left, and should be gone",
