@@ -1,14 +1,26 @@
 """Requests for footage: as they were entered, what they ask for in versions, their papers, their history, approvals, and how they stand.
 
 All but `request_standing` is only added to. What must never happen is refused by the tables themselves: an approval by whoever entered the
-request, one of another scope than the request has, and a state behind the approval without one.
+request or let it ask for something else (a trigger), one of another scope than the request has, and a state behind the approval without
+one.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import (
+    DDL,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    event,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.domain.instruments import FormAnswer, FormLine, Instrument
@@ -138,7 +150,7 @@ class RequestEventRow(Central):
 
 
 class ApprovalRow(Central):
-    """The Director's yes to exactly one scope, by somebody else than who entered the request."""
+    """The Director's yes to exactly one scope, by somebody whose words none of it is."""
 
     __tablename__ = "approval"
     __table_args__ = (
@@ -205,3 +217,18 @@ class RequestHoldRow(Central):
 
     request_id: Mapped[int] = mapped_column(ForeignKey("export_request.id"), primary_key=True, autoincrement=False)
     hold_id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+
+
+_ASKED = 'SELECT 1 FROM request_event WHERE request_id = NEW.request_id AND act = \'scope\' AND "by" = NEW."by"'
+_NOT_THEIRS = "who lets a request ask for something else does not approve it"
+_ON_SQLITE = (
+    f"CREATE TRIGGER approval_not_by_asker BEFORE INSERT ON approval WHEN EXISTS ({_ASKED}) BEGIN SELECT RAISE(ABORT, '{_NOT_THEIRS}'); END"
+)
+_ON_POSTGRESQL = (
+    f"CREATE FUNCTION approval_not_by_asker() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+    f"IF EXISTS ({_ASKED}) THEN RAISE EXCEPTION '{_NOT_THEIRS}' USING ERRCODE = 'check_violation'; END IF; RETURN NEW; END $$; "
+    f"CREATE TRIGGER approval_not_by_asker BEFORE INSERT ON approval FOR EACH ROW EXECUTE FUNCTION approval_not_by_asker()"
+)
+for _dialect, _statement in (("sqlite", _ON_SQLITE), ("postgresql", _ON_POSTGRESQL)):
+    # No foreign key can refuse it. SQLAlchemy's DDL() carries no annotations yet (2.1.9).
+    event.listen(ApprovalRow.__table__, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]

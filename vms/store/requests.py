@@ -130,7 +130,10 @@ def add_paper(session: Session, request: RequestId, paper: Paper, sealed: bytes,
 
 
 def add_approval(session: Session, request: ExportRequest, approval: Approval) -> None:
-    """Insert an approval; the database refuses one by who entered the request, or of another scope than the request ever had."""
+    """Insert an approval.
+
+    The database refuses one by who entered the request or let it ask for something else, or of another scope than the request ever had.
+    """
     session.execute(
         insert(ApprovalRow).values(
             id=approval.id,

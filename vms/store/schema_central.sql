@@ -813,6 +813,8 @@ CREATE TABLE approval (
   CONSTRAINT uq_approval_id_request_id_scope_version UNIQUE (id, request_id, scope_version)
 );
 
+CREATE TRIGGER approval_not_by_asker BEFORE INSERT ON approval WHEN EXISTS (SELECT 1 FROM request_event WHERE request_id = NEW.request_id AND act = 'scope' AND "by" = NEW."by") BEGIN SELECT RAISE(ABORT, 'who lets a request ask for something else does not approve it'); END;
+
 CREATE INDEX ix_approval_request_id ON approval (request_id);
 
 CREATE TABLE request_standing (

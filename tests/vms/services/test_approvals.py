@@ -76,7 +76,7 @@ def test_who_entered_it_never_approves_it(central: Engines, settings: Settings) 
         assert done(approve(session, settings, people.delegate, request.id, request.sha256, at=NOW)).state is S.APPROVED
 
 
-def test_the_database_refuses_an_approval_by_who_entered_it_or_of_another_scope(central: Engines, settings: Settings) -> None:
+def test_the_database_refuses_an_approval_by_who_asked_for_it_or_of_another_scope(central: Engines, settings: Settings) -> None:
     with central.writing() as session:
         people = staff(session)
         request = a_request(session, settings, people.desk)
@@ -96,6 +96,15 @@ def test_the_database_refuses_an_approval_by_who_entered_it_or_of_another_scope(
         with pytest.raises(IntegrityError):
             add(by, **other)
     add(people.director.label)
+    with central.writing() as session:
+        wider = replace(request.scope, local_time="all morning")
+        done(change_scope(session, people.director, request.id, wider, "the officer called", at=NOW))
+    for version in (1, 2):
+        with central.reading() as session:
+            sha256 = session.scalar(text("SELECT sha256 FROM request_scope WHERE version = :version"), {"version": version})
+        with pytest.raises(IntegrityError):
+            add(people.director.label, sha256=str(sha256), version=version)
+    add(people.delegate.label)
 
 
 @pytest.mark.parametrize("state", [S.APPROVED, S.READY, S.DISCLOSED])

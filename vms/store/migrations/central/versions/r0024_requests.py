@@ -28,11 +28,15 @@ STATES = (
 LINES = "line IN ('court', 'good-cause', 'signature', 'names-district', 'scope', 'date', 'in-force', 'service')"
 APPROVED = "state NOT IN ('approved', 'preparing', 'partially_available', 'redacting', 'ready', 'disclosed') OR approval_id IS NOT NULL"
 
+ASKED = 'SELECT 1 FROM request_event WHERE request_id = NEW.request_id AND act = \'scope\' AND "by" = NEW."by"'
+NOT_THEIRS = "who lets a request ask for something else does not approve it"
+
 
 def upgrade() -> None:
     _make_requests()
     _make_what_is_added()
     _make_approvals()
+    _refuse_approvals_by_who_asked()
     op.create_table(
         "request_hold",
         _of_request("request_hold"),
@@ -164,6 +168,21 @@ def _make_approvals() -> None:
         sa.CheckConstraint(APPROVED, name=op.f("ck_request_standing_approved")),
     )
     op.create_index("ix_request_standing_state_since_at", "request_standing", ["state", "since_at"])
+
+
+def _refuse_approvals_by_who_asked() -> None:
+    """Have the database refuse what no foreign key can: an approval by anybody who ever let the request ask for something else."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(
+            f"CREATE TRIGGER approval_not_by_asker BEFORE INSERT ON approval WHEN EXISTS ({ASKED}) "
+            f"BEGIN SELECT RAISE(ABORT, '{NOT_THEIRS}'); END"
+        )
+        return
+    op.execute(
+        f"CREATE FUNCTION approval_not_by_asker() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"IF EXISTS ({ASKED}) THEN RAISE EXCEPTION '{NOT_THEIRS}' USING ERRCODE = 'check_violation'; END IF; RETURN NEW; END $$"
+    )
+    op.execute("CREATE TRIGGER approval_not_by_asker BEFORE INSERT ON approval FOR EACH ROW EXECUTE FUNCTION approval_not_by_asker()")
 
 
 def _of_request(table: str) -> sa.Column[int]:
