@@ -116,7 +116,7 @@ def test_what_changed_since_it_was_looked_at_is_not_approved(world: World, desk:
     page = _entered(world, desk)
     _in_order(director, page)
     seen = _digest(director.get(page))
-    less = {name: FORM[name] for name in ("local_time", "delivery", "end")} | {"start": "2026-03-14T07:05", "recipient": "The Sheriff"}
+    less = {name: FORM[name] for name in ("local_time", "delivery", "end")} | {"start": "2026-03-14T07:05", "recipient": FORM["agency"]}
     _post(director, f"{page}/scope", act="narrow", words="only the minute of it", camera=str(world.camera.camera.id), **less)
     answer = director.post(f"{page}/approve", data={"sha256": seen})
     assert (answer.status_code, "The request was changed since you looked at it" in answer.text) == (409, True)

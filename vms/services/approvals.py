@@ -34,7 +34,7 @@ from vms.errors import Conflict, InvalidInput
 from vms.services.access_log import name_of, refuse, together
 from vms.services.refusals import not_allowed
 from vms.services.request_acts import begun
-from vms.services.request_steps import JOB, Step, beyond, locked, not_from, reviewed, rule_of, take, voided, with_scope
+from vms.services.request_steps import JOB, Step, beyond, locked, not_from, reviewed, rule_of, take, voided
 from vms.services.requests import checked_scope, keep, keeping, standing_of, words_of
 from vms.store import requests
 
@@ -69,7 +69,10 @@ def approve(
 def narrow(
     session: Session, actor: Actor, number: RequestId, footage: Sequence[CameraSpan], terms: Terms, words: str, *, at: datetime
 ) -> ExportRequest | Refused:
-    """Let a request ask for less: shorter spans, fewer cameras, other terms. InvalidInput where it would be more, or the same."""
+    """Let a request ask for less: shorter spans, fewer cameras, other terms. InvalidInput where it would be more, or the same.
+
+    For whom it is stays as it was asked: who narrows a request may approve it, and would send footage to anybody alone.
+    """
     said = words_of(words, "why it is less")
     request = begun(session, actor, number, at=at)
     if isinstance(request, Refused):
@@ -77,6 +80,8 @@ def narrow(
     scope = checked_scope(footage, request.scope.local_time, terms, at=at)
     if not request.scope.covers(scope.footage):
         raise InvalidInput("That is more than was asked for. A part of it is less time or fewer cameras.")
+    if scope.terms.recipient != request.scope.terms.recipient:
+        raise InvalidInput("For somebody else is not less. Who is to have it is changed as whoever asks said, and somebody else approves it.")
     with together(session):
         request = reviewed(session, actor, voided(session, actor, request, at=at), at=at)
         if RequestState.NARROWED not in EDGES[request.state] and request.state is not RequestState.NARROWED:
@@ -205,7 +210,8 @@ def _changed(session: Session, actor: Actor, request: ExportRequest, scope: Expo
     if sha256 == request.sha256:
         raise InvalidInput("That is what the request asks for already: nothing would change.")
     requests.add_scope(session, request.id, version, text, sha256, scope.cameras)
-    return take(session, actor, with_scope(request, sha256), replace(step, scope_version=version), at=at)
+    as_named = replace(request, scope=scope, sha256=sha256)  # as the entries about its new scope name it
+    return take(session, actor, as_named, replace(step, scope_version=version), at=at)
 
 
 def _cites(request: ExportRequest) -> bool:

@@ -6,7 +6,7 @@ Everything that is done to a request comes through here. The caller holds the lo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -152,8 +152,3 @@ def spoken(state: RequestState) -> str:
 
 def _lost(request: ExportRequest) -> ExportRequest:
     raise Corrupt(f"Request {request.number} is gone from the register. Restore the central database from a backup.")
-
-
-def with_scope(request: ExportRequest, sha256: str) -> ExportRequest:
-    """Return the request as an entry about its new scope names it."""
-    return replace(request, sha256=sha256)

@@ -273,7 +273,7 @@ def test_who_lets_it_ask_for_something_else_approves_it_no_more(central_sqlite: 
         changed = done(change_scope(session, people.director, request.id, wider, "the officer called", at=NOW))
         answer = refused(approve(session, settings, people.director, request.id, changed.sha256, at=NOW))
         assert (answer.refusal, answer.logged) == (Refusal.NOT_ALLOWED, True)
-        narrowed = done(narrow(session, people.delegate, request.id, [span], Terms("The sheriff"), "the minute of it", at=NOW))
+        narrowed = done(narrow(session, people.delegate, request.id, [span], request.scope.terms, "the minute of it", at=NOW))
         asked_again = refused(approve(session, settings, people.delegate, request.id, narrowed.sha256, at=NOW))
         assert "Counsel has not advised yet." in asked_again.sentence
         for act in (RequestAct.COUNSEL, RequestAct.CONFER):
@@ -309,6 +309,8 @@ def test_a_part_is_no_more_than_was_asked_for(central_sqlite: Engines, settings:
         more = [replace(span, end_ms=span.end_ms + 1)]
         with pytest.raises(InvalidInput, match="more than was asked for"):
             narrow(session, people.director, request.id, more, request.scope.terms, "x", at=NOW)
+        with pytest.raises(InvalidInput, match="somebody else is not less"):
+            narrow(session, people.director, request.id, [span], replace(request.scope.terms, recipient="A friend"), "x", at=NOW)
         with pytest.raises(InvalidInput, match="nothing would change"):
             narrow(session, people.director, request.id, [span], request.scope.terms, "x", at=NOW)
 
@@ -322,6 +324,8 @@ def test_what_more_is_asked_for_is_kept_too(central_sqlite: Engines, settings: S
         changed = done(change_scope(session, people.desk, request.id, wider, "the officer called", at=NOW))
         starts = {hold.time.start_ms for number in changed.holds if (hold := holds.get(session, None, number)) is not None}
         assert starts == {span.start_ms, span.start_ms - 60_000}
+        (entry,) = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.REQUEST_SCOPE})), limit=9)
+        assert (entry.detail["sha256"], entry.detail["minutes"]) == (changed.sha256, "11"), "of what it asks for from now on"
 
 
 def test_an_approval_that_is_not_used_has_run_out(central: Engines, settings: Settings) -> None:
