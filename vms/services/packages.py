@@ -40,7 +40,8 @@ from vms.domain.package import (
     video_name,
 )
 from vms.domain.people import System
-from vms.errors import Conflict, Corrupt, InvalidInput, NotFound
+from vms.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
+from vms.log import get_logger
 from vms.media.assembly import assemble
 from vms.media.plain_mp4 import MAX_FILE_BYTES
 from vms.services.access_log import DISTRICT, record
@@ -60,6 +61,8 @@ SETTLED = timedelta(minutes=5)
 _UNFINISHED = ".EXPORT-*.part"
 _BLOCK_BYTES = 1 << 20
 _OWNER_ONLY = 0o700
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +158,22 @@ def _unfinished(folder: Path) -> Iterator[Path]:
         try:
             yield making
         except BaseException:
-            shutil.rmtree(making, ignore_errors=True)
+            if not _take_away(making):
+                log.error("footage of a package that failed is still there", folder=str(making))
             raise
 
 
 def _take_away_what_crashes_left(into: Path) -> None:
     for left in into.glob(_UNFINISHED):
         with suppress(BlockingIOError), _locked(left, fcntl.LOCK_NB):
-            shutil.rmtree(left)
+            if not _take_away(left):
+                raise Unavailable(f"{left} holds footage of a package that was never made, and can't be deleted. Delete it by hand.")
+
+
+def _take_away(folder: Path) -> bool:
+    """Delete a folder with as much in it as can be, and say whether it is gone."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
+from structlog.testing import capture_logs
 
 from tests.vms.media.recorded import START
 from tests.vms.media.test_assembly import packets
@@ -26,7 +28,7 @@ from vms.domain.footage import Gap, GapReason, Segment
 from vms.domain.ids import CameraId, StreamId
 from vms.domain.package import MAX_PATH, CameraScope, Missing, canonical, folder_name, missing_of, video_name
 from vms.domain.timespan import Timespan, datetime_of
-from vms.errors import Conflict, Corrupt, InvalidInput
+from vms.errors import Conflict, Corrupt, InvalidInput, Unavailable
 from vms.media.assembly import ReadRecord
 from vms.media.trial_decoding import failures, to_try
 from vms.services import packages
@@ -189,6 +191,35 @@ def test_a_damaged_segment_is_named_and_nothing_is_left(central_sqlite: Engines,
     with pytest.raises(Corrupt, match=f"Segment {named} of ‘Entrance’ is not as it was recorded"):
         build_package(replace(order, cameras=order.cameras[:1]), source, into, hub=a_hub(central_sqlite), at=AT)
     assert list(into.iterdir()) == []
+
+
+def _refuse_to_delete(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    delete = os.unlink
+
+    def refuses(path: str, *, dir_fd: int | None = None) -> None:
+        if path == name:
+            raise PermissionError(1, "Operation not permitted", path)
+        delete(path, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", refuses)
+
+
+def test_footage_that_can_not_be_taken_away_is_said_in_the_log_and_by_the_next_one(
+    central_sqlite: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An immutable file, a disk that became read-only: the rest goes, and nobody believes that all did."""
+    order, hub = an_order(central_sqlite), a_hub(central_sqlite)
+    source, making = with_a_gap(), tmp_path / ".EXPORT-2026-014.part"
+    last = source.segments[2].id
+    source.made[last] = replace(source.made[last], records=(source.made[last].records[0], b"no fragment"))
+    _refuse_to_delete("001_main-street_entrance_20260101T000000Z.mp4", monkeypatch)
+    with pytest.raises(Corrupt, match="no fragment of ours"), capture_logs() as lines:
+        build_package(order, source, tmp_path, hub=hub, at=AT)
+    (line,) = [one for one in lines if one["log_level"] == "error"]
+    assert (line["event"], line["folder"]) == ("footage of a package that failed is still there", str(making))
+    assert [path.name for path in (making / "video").iterdir()] == ["001_main-street_entrance_20260101T000000Z.mp4"]
+    with pytest.raises(Unavailable, match="Delete it by hand"):
+        build_package(order, with_a_gap(), tmp_path, hub=hub, at=AT)
 
 
 @pytest.mark.parametrize("request_number", ["2026-014", "2026-013"])
