@@ -150,6 +150,12 @@ def test_a_console_without_the_letters_is_told_all_the_same(released: Released, 
     assert "\\u0141" in done.stdout
 
 
+def test_an_empty_folder_was_added(verify: ModuleType, released: Released, tmp_path: Path) -> None:
+    folder = released.copied(tmp_path)
+    (folder / "video" / "more").mkdir()
+    assert _outcomes(verify, folder, released.fingerprint)["files"] == ("FAIL", "video/more was added: it is not part of the package")
+
+
 def test_a_folder_that_can_not_be_looked_into_fails(
     verify: ModuleType, released: Released, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -189,12 +189,13 @@ def text_in(folder: Path, path: str) -> str:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return the paths of all files, with / on every system."""
+    """Return the paths of all files, and of folders in which nothing is, with / on every system."""
     found = []
     for at, folders, files in os.walk(str(folder), onerror=refused):
         here = Path(at)
         linked = [name for name in folders if (here / name).is_symlink()]
-        found += [(here / name).relative_to(folder).as_posix() for name in files + linked]
+        empty = [] if folders or files else [""]
+        found += [(here / name).relative_to(folder).as_posix() for name in files + linked + empty]
     return found
 
 
