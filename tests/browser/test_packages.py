@@ -71,6 +71,7 @@ def test_each_tampering_is_noticed_in_a_browser(page: Page, built: Built, tmp_pa
 
 def test_a_package_that_nobody_touched_is_verified(page: Page, built: Built) -> None:
     verdict = _verified(page, built.folder, built.fingerprint)
+    assert verdict.rows["recordings"] == ("PASS", "the pictures of 4 whole segments are those that were recorded")
     keep_picture(page, "package-verify")
     assert {outcome for name, (outcome, _) in verdict.rows.items() if name != "playing"} == {"PASS"}
     assert verdict.rows["playing"][0] == "not checked"

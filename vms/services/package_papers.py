@@ -273,8 +273,8 @@ I, [NAME], declare:
     what is recorded, as a regularly conducted activity. [DESCRIBE HOW IT IS LOOKED AFTER.]
  3. On {_utc(contents.made_at)} the system made the package for request {order.request}. The recordings in it are the octets that the
     cameras sent, stored as they came.
- 4. When each piece was recorded the system computed its SHA-256 digest. When the package was made, the digests were computed anew and
-    compared, and they agreed. The digests stand in segments.csv and manifest.json.
+ 4. When each piece was recorded the system computed its SHA-256 digest. When the package was made, the digest of each piece that is
+    in it whole was computed anew and compared, and they agreed. The digests stand in segments.csv and manifest.json.{_parts(contents)}
  5. The list of digests, manifest.json, is signed. The fingerprint of the key is
     {spaced(contents.fingerprint)}
  6. Times are those of the recording server in UTC. [SAY WHAT IS KNOWN OF ITS CLOCK AND OF THE CAMERAS'; see custody.pdf.]
@@ -284,6 +284,16 @@ I declare under penalty of perjury under the laws of [STATE] that the foregoing 
 
 Date: ____________________        Signature: ________________________________
 """
+
+
+def _parts(contents: Contents) -> str:
+    """Return what holds of pieces of which the package has a part: the digest of the whole says nothing of it."""
+    parts = sum(not cut.whole for video in contents.videos for cut in video.part.cuts)
+    if not parts:
+        return ""
+    return f"""
+    In {parts} places only a part of a piece is in it, marked so in segments.csv. Nothing was compared there: the digest is that of the
+    part as it was read, after its encryption had shown that nothing of it was changed since it was stored."""
 
 
 def _listed(told: object) -> list[dict[str, object]]:

@@ -20,7 +20,7 @@ import pytest
 from pypdf import PdfReader
 from structlog.testing import capture_logs
 
-from tests.vms.media.recorded import START
+from tests.vms.media.recorded import LENGTH, START
 from tests.vms.media.test_assembly import packets
 from tests.vms.services.packaging import AT, GAP, KEY, a_hub, a_package, a_source, an_order, district_key, with_a_gap
 from vms.domain.access import Action, Purpose
@@ -148,7 +148,21 @@ def test_the_custody_report_tells_people_and_is_drawn_alike_each_time(made: Made
 
 
 def test_the_declaration_is_a_template_and_says_so(made: Made) -> None:
-    assert (made.folder / "declaration-draft.txt").read_text().startswith("TEMPLATE.")
+    said = (made.folder / "declaration-draft.txt").read_text()
+    assert said.startswith("TEMPLATE.")
+    assert "only a part of a piece" not in said
+
+
+def test_nobody_declares_that_the_digest_of_a_part_agreed(central_sqlite: Engines, tmp_path: Path) -> None:
+    """It was compared with nothing: what the recorder wrote down is the digest of the whole."""
+    order = an_order(central_sqlite)
+    during = Timespan(datetime_of(START + 3 * LENGTH // 4), datetime_of(START + 2 * LENGTH))
+    order = replace(order, cameras=(replace(order.cameras[0], spans=(during,)),))
+    built = build_package(order, with_a_gap(), tmp_path, hub=a_hub(central_sqlite), at=AT)
+    assert [cut.whole for cut in built.videos[0].part.cuts] == [False, True]
+    assert "In 1 places only a part of a piece is in it" in (built.folder / "declaration-draft.txt").read_text()
+    (recordings,) = [one.detail for one in verify_package(built.folder, None) if one.check == "recordings"]
+    assert recordings == "the pictures of 1 whole segments are those that were recorded; parts of 1 more are those that were released"
 
 
 def test_each_reading_is_in_the_log_before_the_package(made: Made) -> None:

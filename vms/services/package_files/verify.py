@@ -283,8 +283,11 @@ class Package:
         return f"{len(listed)} files are bit for bit those that were released"
 
     def check_recordings(self) -> str:
-        """Read the recorded pictures of each segment and compare them with the digest of the day when they were recorded."""
-        count = 0
+        """Read the recorded pictures of each whole segment and compare them with the digest of the day when they were recorded.
+
+        Of a part of one that digest says nothing: it is compared with what was released.
+        """
+        whole = parts = 0
         for video in self.manifest["videos"]:
             there, at = self.folder / video["path"], None
             for segment in video["segments"]:
@@ -295,10 +298,11 @@ class Package:
                     raise Failed(f"segment {segment['id']} is not as it was recorded")
                 if not there.is_file() or digest_of(there, segment["offset"], segment["size"]) != segment["sha256"]:
                     raise Failed(f"segment {segment['id']} in {video['path']} was changed")
-                count += 1
+                whole, parts = whole + bool(segment["whole"]), parts + (not segment["whole"])
             if there.stat().st_size != at:
                 raise Failed(f"{video['path']} has octets that belong to no segment")
-        return f"the pictures of {count} recorded segments are those that were recorded"
+        more = f"; parts of {parts} more are those that were released" if parts else ""
+        return f"the pictures of {whole} whole segments are those that were recorded{more}"
 
     def check_time(self) -> str:
         """Compare the time that was asked for with what is in the files and what is declared missing."""
