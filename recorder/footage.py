@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
-from sqlalchemy import Connection
-
 from recorder.worker_client import ListedSegment, WorkerClient
 from vms.domain.footage import INTENDED, Coverage, FragmentEntry, Gap, GapReason
-from vms.domain.hold import HeldTime
 from vms.domain.ids import SegmentId, StreamId, VolumeId, split_segment_id
-from vms.domain.timeline import EARLY_SENTENCE, LOST_SENTENCE, timeline_of
+from vms.domain.timeline import LOST_SENTENCE
 from vms.domain.timespan import Timespan, datetime_of, datetime_of_ms, ms_of, union
 from vms.errors import NotFound, Unavailable
 from vms.media.segment_file import SegmentReader
@@ -21,7 +18,7 @@ from vms.store import gaps, segments, stream_rules
 from vms.store.database import Engines
 from vms.store.files import Volume
 from vms.store.keys import KeyStore
-from vms.store.timeline import timeline
+from vms.store.timeline import early_gaps, readable_parts, told_timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +78,10 @@ class Footage:
     def gaps_sync(self, stream: StreamId, span: Timespan, *, now: datetime) -> list[Gap]:
         """Return the gaps that touch what of `span` may be shown, by start."""
         with self._index.read.begin() as connection:
-            parts = _readable_parts(connection, stream, span, now)
+            parts = readable_parts(connection, stream, span, now=now)
             found = {gap.start: gap for part in parts for gap in gaps.find(connection, stream, part)}
             lost = [time for part in parts for time in segments.lost_spans(connection, stream, part)]
-            early = _early_gaps(connection, stream, span, now)
+            early = early_gaps(connection, stream, span, now=now)
         found |= {time.start: Gap(stream, time.start, time.end, GapReason.LOST, LOST_SENTENCE) for time in union(lost)}
         found |= {gap.start: gap for gap in early}
         return [found[start] for start in sorted(found)]
@@ -107,11 +104,7 @@ class Footage:
         """Return recorded and missing time of what may be shown, with what has no row yet counted as recorded."""
         unpublished = [segment.run for segment in listed]
         with self._index.read.begin() as connection:
-            parts = _readable_parts(connection, stream, span, now)
-            told = [timeline(connection, stream, part, now=now, unpublished=unpublished) for part in parts]
-            missing = [*(gap for one in told for gap in one.gaps), *_early_gaps(connection, stream, span, now)]
-        recorded = tuple(span for one in told for span in one.recorded)
-        return Coverage(stream, recorded, tuple(sorted(missing, key=lambda gap: gap.start)))
+            return told_timeline(connection, stream, span, now=now, unpublished=unpublished)
 
     def _open(self, segment: Playable) -> BinaryIO:
         """Open the published file, or the `.part` while it is being written; it may be renamed between two looks."""
@@ -131,25 +124,6 @@ def expected_and_recorded(coverage: Coverage, now: datetime) -> tuple[float, flo
     recorded = sum(span.duration.total_seconds() for span in coverage.recorded)
     missing = sum(((gap.end or now) - gap.start).total_seconds() for gap in coverage.gaps if gap.reason not in INTENDED)
     return recorded + max(0.0, missing), recorded
-
-
-def _early_gaps(connection: Connection, stream: StreamId, span: Timespan, now: datetime) -> list[Gap]:
-    """Return what of `span` went before its day as gaps, with those that were there before."""
-    found = list[Gap]()
-    for part in _within(span, stream_rules.gone_early(connection, stream, ms_of(now))):
-        deleted = Gap(stream, part.start, part.end, GapReason.DELETED_EARLY, EARLY_SENTENCE)
-        found += timeline_of(stream, (), [*gaps.find(connection, stream, part), deleted], part, now=now).gaps
-    return found
-
-
-def _readable_parts(connection: Connection, stream: StreamId, span: Timespan, now: datetime) -> list[Timespan]:
-    """Return what of `span` may be shown, by start."""
-    return _within(span, stream_rules.readable(connection, stream, ms_of(now)))
-
-
-def _within(span: Timespan, times: Iterable[HeldTime]) -> list[Timespan]:
-    bounds = [(datetime_of_ms(time.start_ms), span.end if time.end_ms is None else datetime_of_ms(time.end_ms)) for time in times]
-    return [Timespan(max(start, span.start), min(end, span.end)) for start, end in bounds if max(start, span.start) < min(end, span.end)]
 
 
 def _span(segment: ListedSegment) -> Timespan:

@@ -272,4 +272,5 @@ GAP_SENTENCES = {
     GapReason.OUTSIDE_HOURS: "Outside its recording hours.",
     GapReason.LOST: "Recorded, and its file is gone.",
     GapReason.DELETED_EARLY: "Deleted before its day: the disks were full.",
+    GapReason.NOT_KEPT: "Not kept any more: its day has come.",
 }

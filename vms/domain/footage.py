@@ -50,6 +50,8 @@ class GapReason(StrEnum):
     """It was recorded, and its file is gone. Told by the state of the segment's row alone: no run ends by it, no gap row has it."""
     DELETED_EARLY = "deleted_early"
     """It was recorded and deleted before its day, because disks were full. Told by `told_gone` alone, in the same way."""
+    NOT_KEPT = "not_kept"
+    """Its day has come. Told by packages alone, whose span may reach back that far: elsewhere nothing is said of such time."""
 
 
 INTENDED = frozenset({GapReason.PAUSED, GapReason.OFF, GapReason.OUTSIDE_HOURS})

@@ -9,20 +9,21 @@ from typing import Protocol
 
 from vms.domain.footage import Gap, GapReason, Segment
 from vms.domain.ids import StreamId
-from vms.domain.timespan import Timespan, datetime_of, ms_of, union
+from vms.domain.timespan import Timespan, datetime_of, ms_of
 from vms.errors import Unavailable
 from vms.media.assembly import ReadRecord
 from vms.media.segment_file import HourKeys, SegmentReader
-from vms.store import gaps, segments, stream_rules
+from vms.store import segments, stream_rules
 from vms.store.database import Engines
 from vms.store.files import Volume
+from vms.store.timeline import readable_parts, told_timeline
 
 
 class FootageSource(Protocol):
     """What shows a package's job the footage of its spans, and no other."""
 
     def recorded(self, stream: StreamId, span: Timespan, *, at: datetime) -> tuple[Sequence[Segment], Sequence[Gap]]:
-        """Return what of `span` may be shown, by start, and why the rest is missing."""
+        """Return what of `span` may be shown, by start, and why the rest is missing; of two reasons the first counts."""
         ...
 
     def open(self, segment: Segment) -> AbstractContextManager[ReadRecord]:
@@ -48,9 +49,9 @@ class StoredFootage:
                 found += page
                 goes_on = len(page) == segments.FIND_LIMIT and page[-1].span.end < span.end
                 rest = Timespan(page[-1].span.end, span.end) if goes_on else None
-            why = list(gaps.find(connection, stream, span))
-            lost = union(segments.lost_spans(connection, stream, span))
-        why += [Gap(stream, time.start, time.end, GapReason.LOST) for time in lost]
+            why = list(told_timeline(connection, stream, span, now=at).gaps)
+            shown = readable_parts(connection, stream, span, now=at)
+        why += [Gap(stream, time.start, time.end, GapReason.NOT_KEPT) for time in _rest(span, shown)]
         return [one for one in found if any(time.overlaps(one.start_ticks, one.end_ticks) for time in times)], why
 
     @contextmanager
@@ -64,3 +65,14 @@ class StoredFootage:
             raise Unavailable(f"Segment {segment.id} has no file. Run: vms check") from err
         with file:
             yield SegmentReader(file, self._keys, segment.fragments, segment=segment.id).record
+
+
+def _rest(span: Timespan, parts: Sequence[Timespan]) -> Iterator[Timespan]:
+    """Yield what `parts`, which lie in `span` and are in order, leave of it."""
+    at = span.start
+    for part in parts:
+        if at < part.start:
+            yield Timespan(at, part.start)
+        at = part.end
+    if at < span.end:
+        yield Timespan(at, span.end)

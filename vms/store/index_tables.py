@@ -17,7 +17,7 @@ from vms.store import retention_tables  # noqa: F401 - its tables join the schem
 from vms.store.columns import Unsigned64, Word, one_of, one_of_numbers
 from vms.store.index_base import CLUSTERED, NodeIndex
 
-_NOT_STORED = frozenset({GapReason.LOST, GapReason.DELETED_EARLY})
+_NOT_STORED = frozenset({GapReason.LOST, GapReason.DELETED_EARLY, GapReason.NOT_KEPT})
 
 
 class VolumeRow(NodeIndex):

@@ -14,7 +14,7 @@ from tests.vms.media.recorded import LENGTH, START
 from tests.vms.media.segment_samples import CAMERA, STREAM, Keys, made_segment
 from tests.vms.media.test_assembly import packets
 from tests.vms.services.packaging import AT, a_hub, an_order
-from vms.domain.footage import GapReason, Segment, SegmentState
+from vms.domain.footage import Gap, GapReason, Segment, SegmentState
 from vms.domain.package import Order
 from vms.domain.retention import Orders, StreamRule
 from vms.domain.timespan import Timespan, datetime_of
@@ -111,10 +111,16 @@ def test_a_lost_segment_is_a_gap_with_that_reason(index: Engines, volume: Volume
 
 
 @pytest.mark.parametrize(("at", "shown"), [(AT, 3), (AT + timedelta(days=30), 0)])
-def test_what_is_past_its_window_is_not_shown(index: Engines, volume: Volume, rows: list[Segment], at: datetime, shown: int) -> None:
+def test_what_is_past_its_window_is_not_shown_and_that_is_the_reason(
+    index: Engines, volume: Volume, rows: list[Segment], at: datetime, shown: int
+) -> None:
     """The window is 14 days; nothing was deleted yet."""
     assert len(rows) == 3
     with index.write.begin() as connection:
         hold_replica.apply(connection, Orders(1, (), (StreamRule(STREAM, CAMERA, 14 * 86_400_000),)))
-    found, _ = StoredFootage(index, Keys(), [volume]).recorded(STREAM, DURING, at=at)
+        gaps.put(connection, [Gap(STREAM, DURING.start, DURING.end, GapReason.OFFLINE)])
+    found, why = StoredFootage(index, Keys(), [volume]).recorded(STREAM, DURING, at=at)
     assert len(found) == shown
+    assert [(gap.start, gap.end, gap.reason) for gap in why] == [
+        (DURING.start, DURING.end, GapReason.OFFLINE if shown else GapReason.NOT_KEPT)
+    ]

@@ -34,7 +34,7 @@ from vms.media.trial_decoding import failures, to_try
 from vms.services import packages
 from vms.services.log_verify import verify_log
 from vms.services.package_gate import pass_gate, verify_package
-from vms.services.package_papers import custody_pdf
+from vms.services.package_papers import FILES, custody_pdf
 from vms.services.packages import Built, build_package, fingerprint
 from vms.store import access_log
 from vms.store.database import Engines
@@ -129,6 +129,11 @@ def test_what_is_missing_is_declared_with_its_reason(made: Made) -> None:
         ("missing", "960"),
         ("recorded", "480"),
     ]
+
+
+def test_the_player_has_a_sentence_for_each_reason() -> None:
+    listed = (FILES / "START.html").read_text().partition("const WHY = {")[2].partition("};")[0]
+    assert set(re.findall(r"([a-z_]+): \"", listed)) == {*GapReason, "unexplained"}
 
 
 def test_no_cell_is_a_formula(made: Made) -> None:
