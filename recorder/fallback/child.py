@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from vms.domain.camera import CameraState
 from vms.domain.footage import GapReason
 from vms.log import get_logger
 from vms.media.confined import start
-from vms.media.sandbox import Layer
+from vms.media.sandbox import Layer, layers_of, missing_of
 
 START_SECONDS = 20.0
 """Until the report of its sandbox: what a machine under load needs to start a Python process."""
@@ -204,19 +203,15 @@ def sandbox_here() -> list[Layer]:
                 size, _, kind = ANSWER_HEAD.unpack(answers.read(ANSWER_HEAD.size).ljust(ANSWER_HEAD.size, b"\xff"))
                 if kind != REPORT or size > MAX_REPORT_BYTES:
                     raise ValueError("the process that re-encodes pictures ended before it told")
-                return _layers(answers.read(size))
+                return layers_of(answers.read(size))
         finally:
             process.kill()
             process.wait()
 
 
-def _layers(report: bytes) -> list[Layer]:
-    return [Layer(**fields) for fields in json.loads(report)]
-
-
 def _say_what_is_missing(report: bytes) -> None:
     try:
-        missing = [f"{layer.name}: {layer.detail}" for layer in _layers(report) if not layer.holds]
+        missing = missing_of(layers_of(report))
     except (ValueError, TypeError) as err:
         raise ReencodingFailed("The process that re-encodes this camera's pictures answered what was not asked.") from err
     if missing:

@@ -5,21 +5,18 @@ It imports nothing of the product but this folder and the sandbox, holds no pass
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import NoReturn
 
 from recorder.fallback.frames import ANSWER_HEAD, DONE, PICTURE_HEAD, REPORT, UNIT
 from recorder.fallback.transcode import Transcoder
-from vms.media.confined import SOCKET, become_its_child
-from vms.media.sandbox import Layer, confine
+from vms.media.confined import SOCKET, become_its_child, hear, say
+from vms.media.sandbox import Layer, confine, report_of
 
 NICENESS = 5
 """Who records by copying goes first."""
-_READ_BYTES = 256 * 1024
 
 
 def prepare(codec: str, parent: int) -> tuple[Transcoder, list[Layer]]:
@@ -32,32 +29,17 @@ def prepare(codec: str, parent: int) -> tuple[Transcoder, list[Layer]]:
 
 def serve(transcoder: Transcoder, layers: Sequence[Layer]) -> NoReturn:
     """Answer until the socketpair ends."""
-    _answer(0, REPORT, json.dumps([asdict(layer) for layer in layers]).encode())
+    _answer(0, REPORT, report_of(layers))
     while True:
-        size, number, keyframe = PICTURE_HEAD.unpack(_read(PICTURE_HEAD.size))
-        for of, unit in transcoder.take(number, _read(size), keyframe=bool(keyframe)):
+        size, number, keyframe = PICTURE_HEAD.unpack(hear(PICTURE_HEAD.size))
+        for of, unit in transcoder.take(number, hear(size), keyframe=bool(keyframe)):
             _answer(of, UNIT, unit)
         _answer(number, DONE, b"")
 
 
-def _read(size: int) -> bytes:
-    parts = bytearray()
-    while len(parts) < size:
-        part = os.read(SOCKET, min(size - len(parts), _READ_BYTES))
-        if not part:
-            os._exit(0)
-        parts += part
-    return bytes(parts)
-
-
 def _answer(number: int, kind: int, payload: bytes) -> None:
-    rest = memoryview(ANSWER_HEAD.pack(len(payload), number, kind) + payload)
-    while rest:
-        rest = rest[os.write(SOCKET, rest) :]
+    say(ANSWER_HEAD.pack(len(payload), number, kind) + payload)
 
 
 if __name__ == "__main__":
-    try:
-        serve(*prepare(sys.argv[1], int(sys.argv[2])))
-    except BaseException:  # noqa: BLE001 - nothing is there to answer it or to take a trace: its end says it all
-        os._exit(1)
+    serve(*prepare(sys.argv[1], int(sys.argv[2])))

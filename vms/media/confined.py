@@ -1,6 +1,6 @@
-"""A confined child, started: a fresh interpreter with an empty environment, and no descriptor but its end of a socketpair.
+"""A confined child: a fresh interpreter with an empty environment and one descriptor, its end of a socketpair; how it hears and speaks.
 
-Footage is decoded there. The child puts on `vms.media.sandbox` after its imports and before the first octet of a picture.
+Footage is decoded in it. The child puts on `vms.media.sandbox` after its imports and before the first octet of a picture.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 SOCKET = 0
 """The child's end of the socketpair: its standard input."""
 _SOCKET_BYTES = 512 * 1024
+_READ_BYTES = 256 * 1024
 _PR_SET_PDEATHSIG = 1
 
 
@@ -48,3 +49,21 @@ def become_its_child(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def hear(size: int) -> bytes:
+    """Return the next octets that the parent sent; when there are no more, this process has nothing left to do and ends. For the child."""
+    parts = bytearray()
+    while len(parts) < size:
+        part = os.read(SOCKET, min(size - len(parts), _READ_BYTES))
+        if not part:
+            os._exit(0)
+        parts += part
+    return bytes(parts)
+
+
+def say(octets: bytes) -> None:
+    """Send all of them to the parent. For the child."""
+    rest = memoryview(octets)
+    while rest:
+        rest = rest[os.write(SOCKET, rest) :]

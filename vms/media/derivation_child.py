@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TypedDict
 
 import numpy as np
@@ -17,12 +17,12 @@ import numpy as np
 from vms.domain.redaction import MAX_MS, WHOLE, Between, Box, CameraPlan, Cover, Keyframe, RedactionPlan, Region, canonical, read_plan
 from vms.errors import InvalidInput
 from vms.media import derivation, tracking
-from vms.media.confined import SOCKET, become_its_child
+from vms.media.confined import SOCKET, become_its_child, hear, say
 from vms.media.covering import Planes
 from vms.media.derivation_wire import COPY, DONE, HEAD, LAYERS, READ, REFUSED, SIZE, WRITE
 from vms.media.marking import marking
 from vms.media.review_sheet import ReviewSheets, moments
-from vms.media.sandbox import confine
+from vms.media.sandbox import confine, report_of
 
 NICENESS = 5
 """Recording goes first."""
@@ -138,7 +138,7 @@ def main() -> None:
     os.nice(NICENESS)
     _rehearse()
     layers = confine(SOCKET, memory_bytes=MEMORY_BYTES)
-    _say(LAYERS, 0, json.dumps([asdict(layer) for layer in layers]).encode())
+    _say(LAYERS, 0, report_of(layers))
     job = json.loads(_hear())
     try:
         _say(DONE, 0, json.dumps(watermark(job) if "mark" in job else derive(job)).encode())
@@ -147,24 +147,12 @@ def main() -> None:
 
 
 def _say(kind: int, file: int, payload: bytes, *, at: int = 0, octets: int | None = None) -> None:
-    rest = memoryview(HEAD.pack(kind, file, len(payload) if octets is None else octets, at) + payload)
-    while rest:
-        rest = rest[os.write(SOCKET, rest) :]
+    say(HEAD.pack(kind, file, len(payload) if octets is None else octets, at) + payload)
 
 
 def _hear() -> bytes:
-    (size,) = SIZE.unpack(_read(SIZE.size))
-    return _read(size)
-
-
-def _read(size: int) -> bytes:
-    parts = bytearray()
-    while len(parts) < size:
-        part = os.read(SOCKET, min(size - len(parts), _READ_BYTES))
-        if not part:
-            os._exit(0)
-        parts += part
-    return bytes(parts)
+    (size,) = SIZE.unpack(hear(SIZE.size))
+    return hear(size)
 
 
 if __name__ == "__main__":

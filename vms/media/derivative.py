@@ -18,7 +18,7 @@ from vms.errors import InvalidInput, Unavailable
 from vms.log import get_logger
 from vms.media.confined import start
 from vms.media.derivation_wire import COPY, DONE, HEAD, LAYERS, MAX_OCTETS, MAX_SHEETS, MAX_TEXT, READ, REFUSED, SIZE, WRITE
-from vms.media.sandbox import Layer
+from vms.media.sandbox import layers_of, missing_of
 
 CHILD_MODULE = "vms.media.derivation_child"
 SILENT_SECONDS = 120.0
@@ -173,6 +173,5 @@ def _derived(told: Mapping[str, Any], job: Job) -> Derived:
 
 
 def _say_what_is_missing(report: bytes) -> None:
-    layers = [Layer(**fields) for fields in json.loads(report)]
-    if missing := [f"{layer.name}: {layer.detail}" for layer in layers if not layer.holds]:
+    if missing := missing_of(layers_of(report)):
         log.warning("copying process has not its whole sandbox", missing=missing)

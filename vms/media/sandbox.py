@@ -7,10 +7,11 @@ said; the others still hold.
 from __future__ import annotations
 
 import ctypes
+import json
 import resource
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 
 from vms.media.landlock import shut_files_and_network
 from vms.media.seccomp import allow_decoding_only
@@ -38,6 +39,21 @@ def confine(socket_fd: int, *, memory_bytes: int = MEMORY_BYTES, mapped_bytes: i
         _put_on("Landlock", shut_files_and_network),
         _put_on("seccomp", lambda: allow_decoding_only(socket_fd)),
     ]
+
+
+def report_of(layers: Sequence[Layer]) -> bytes:
+    """Return what a child says of its sandbox, before all else."""
+    return json.dumps([asdict(layer) for layer in layers]).encode()
+
+
+def layers_of(report: bytes) -> list[Layer]:
+    """Read that; ValueError or TypeError for anything else."""
+    return [Layer(**fields) for fields in json.loads(report)]
+
+
+def missing_of(layers: Sequence[Layer]) -> list[str]:
+    """Return which of them don't hold, and why."""
+    return [f"{layer.name}: {layer.detail}" for layer in layers if not layer.holds]
 
 
 def _put_on(name: str, layer: Callable[[], str]) -> Layer:

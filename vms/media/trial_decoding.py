@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import json
 import mmap
-import os
 import resource
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import av
@@ -21,8 +19,8 @@ import av.audio.stream  # PyAV imports these when it opens a file: a confined pr
 import av.subtitles.stream
 from av.error import FFmpegError
 
-from vms.media.confined import SOCKET, become_its_child
-from vms.media.sandbox import confine
+from vms.media.confined import SOCKET, become_its_child, say
+from vms.media.sandbox import confine, report_of
 
 EVERY = 100
 """Of so many GOPs one is tried, besides the first and the last."""
@@ -74,9 +72,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a mapping keeps its file open
     files = [_mapped(path) for path in paths]
     layers = confine(SOCKET, mapped_bytes=sum(map(len, files)))
-    _say([asdict(layer) for layer in layers])
+    say(report_of(layers) + b"\n")
     for path, file, keyframes in zip(paths, files, wanted, strict=True):
-        _say(list(failures(path, keyframes, file)))
+        say(json.dumps(list(failures(path, keyframes, file))).encode() + b"\n")
 
 
 def _mapped(path: str) -> mmap.mmap:
@@ -87,12 +85,6 @@ def _mapped(path: str) -> mmap.mmap:
 def _heard() -> bytes:
     with open(SOCKET, "rb", closefd=False) as socket:
         return socket.read()
-
-
-def _say(document: object) -> None:
-    rest = memoryview(f"{json.dumps(document)}\n".encode())
-    while rest:
-        rest = rest[os.write(SOCKET, rest) :]
 
 
 if __name__ == "__main__":

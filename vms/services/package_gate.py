@@ -16,6 +16,7 @@ from vms.domain.package import Video
 from vms.errors import Corrupt
 from vms.log import get_logger
 from vms.media.confined import start
+from vms.media.sandbox import layers_of, missing_of
 from vms.media.trial_decoding import to_try
 from vms.services.package_papers import FILES
 
@@ -72,10 +73,11 @@ def _decoding(folder: Path, videos: Sequence[Video]) -> Iterator[Callable[[], li
 def _told(said: IO[bytes], files: int) -> list[str]:
     """Return the sentences of a trial. One that does not answer for every file has failed: hostile octets may have ended it."""
     try:
-        layers, *each = [json.loads(said.readline()) for _ in range(1 + files)]
-    except (OSError, ValueError):
+        missing = missing_of(layers_of(said.readline()))
+        each = [json.loads(said.readline()) for _ in range(files)]
+    except (OSError, ValueError, TypeError):
         return ["The trial of decoding ended before it had tried every file."]
-    if missing := [f"{layer['name']}: {layer['detail']}" for layer in layers if not layer["holds"]]:
+    if missing:
         log.warning("trial of decoding has not its whole sandbox", missing=missing)
     return [sentence for sentences in each for sentence in sentences]
 
