@@ -5,6 +5,7 @@ The original is read and never written. Nothing here asks for footage: whoever h
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -28,6 +29,8 @@ RECORD_FORMAT = "custodian derivative v1"
 MAX_MARK_CHARS = 60
 _OWNER_ONLY = 0o600
 _READ_BYTES = 1024 * 1024
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
+"""How a file system says that it has no hard links: sticks formatted as FAT, some network shares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,10 @@ def _new(path: Path) -> Iterator[BinaryIO]:
     if path.exists():
         raise Conflict(f"{path} is there already. Nothing is written over: give another name.")
     part = path.with_name(f"{path.name}.part")
+    if part.exists():
+        raise Conflict(
+            f"{part} is there already: it is being written now, or a crash left it. If nothing writes it, delete it and try again."
+        )
     with ExitStack() as stack:
         try:
             file = stack.enter_context(os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ONLY), "w+b"))
@@ -139,10 +146,21 @@ def _new(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            path.hardlink_to(part)  # unlike a rename, over nothing that came in the meantime
+            _name(part, path)
             fsync_dir(path.parent)
         except OSError as err:
             raise Unavailable(f"{path} can't be written: {err.strerror}.") from err
+
+
+def _name(part: Path, path: Path) -> None:
+    """Give a file its name, unlike a rename over nothing that came in the meantime; `part` may remain."""
+    try:
+        path.hardlink_to(part)
+    except OSError as err:
+        if err.errno not in _NO_LINKS:
+            raise
+        path.touch(mode=_OWNER_ONLY, exist_ok=False)
+        part.rename(path)
 
 
 def _drop(part: Path) -> None:

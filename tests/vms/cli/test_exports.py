@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -64,6 +66,41 @@ def test_nothing_is_written_over(folder: Path) -> None:
     answer = say(folder)
     assert answer.exit_code == 2
     assert "is there already. Nothing is written over" in answer.output.replace("\n", " ")
+    assert (folder / "out.json").read_text() == "mine"
+    assert not (folder / "out.mp4").exists()
+
+
+def test_what_a_crash_left_is_said_before_anything_is_done(folder: Path) -> None:
+    (folder / "out.mp4.part").write_text("mine")
+    answer = say(folder)
+    assert answer.exit_code == 2
+    assert "out.mp4.part is there already: it is being written now, or a crash left it." in answer.output.replace("\n", " ")
+    assert (folder / "out.mp4.part").read_text() == "mine"
+
+
+def _no_links(monkeypatch: pytest.MonkeyPatch, *, meanwhile: bool = False) -> None:
+    """As on a stick formatted as FAT."""
+
+    def refuses(_source: object, name: str | Path) -> None:
+        if meanwhile:
+            Path(name).write_text("mine")
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(name))
+
+    monkeypatch.setattr(os, "link", refuses)
+
+
+def test_a_stick_without_hard_links_takes_a_copy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _no_links(monkeypatch)
+    answer = mark(folder)
+    assert answer.exit_code == 0, answer.output
+    assert sorted(path.name for path in folder.iterdir()) == ["in.mp4", "out.json", "out.mp4", "plan.json"]
+    assert len(lumas_of((folder / "out.mp4").read_bytes())) == 10
+    assert (folder / "out.mp4").stat().st_mode & 0o777 == 0o600
+
+
+def test_nor_does_it_write_over_what_came_in_the_meantime(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _no_links(monkeypatch, meanwhile=True)
+    assert mark(folder).exit_code == 2
     assert (folder / "out.json").read_text() == "mine"
     assert not (folder / "out.mp4").exists()
 
