@@ -35,6 +35,14 @@ class Module:
             elif isinstance(node, ast.ImportFrom):
                 yield node.module or ".", node.lineno
 
+    def loads(self) -> Iterator[str]:
+        """Yield what may be a module and is imported with this one: not in a function, and not for types alone."""
+        for node in self.tree.body:
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+
 
 @cache
 def files() -> tuple[Path, ...]:

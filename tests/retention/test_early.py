@@ -23,6 +23,7 @@ from vms.domain.footage import Gap, GapReason, Segment
 from vms.domain.hold import HeldTime
 from vms.domain.ids import CameraId, StreamId
 from vms.domain.purge import PurgeReason
+from vms.domain.retention import LEASE_LASTS
 from vms.domain.timeline import EARLY_SENTENCE
 from vms.domain.timespan import Timespan, ms_of
 from vms.store import early_purging, gaps, purge_log, runs, secrecy, stream_config, stream_rules, volumes
@@ -145,13 +146,31 @@ def test_nothing_goes_early_without_the_hub_or_by_a_clock_that_leapt(short: Worl
     assert all(short.left(made))
 
 
+def _condemned(world: World) -> int:
+    with world.node.index.write.begin() as connection:
+        batches = early_purging.condemn(connection, CAMERA, world.node.reading(), [world.volume.id])
+    return sum(batch.segments for batch in batches)
+
+
 def test_nothing_goes_early_while_something_of_the_camera_is_due_on_its_day(short: World) -> None:
     """Its day came in the middle of a pass: it goes by that, and says so."""
     short.make_pass()
     short.record(*_hour(10), *_hour(20))
-    with short.node.index.write.begin() as connection:
-        assert early_purging.condemn(connection, CAMERA, short.node.reading(), [short.volume.id]) == []
+    assert _condemned(short) == 0
     assert short.make_pass().purged == 12
+
+
+def test_nothing_goes_early_once_the_lease_has_run_out_or_the_clock_leapt_in_the_middle_of_a_pass(short: World) -> None:
+    made = short.record(*_hour(10))
+    _steps(short, 0)
+    short.make_pass()
+    short.clock.wall += timedelta(days=2)
+    assert _condemned(short) == 0
+    short.clock.wall -= timedelta(days=2)
+    short.clock.advance(LEASE_LASTS.total_seconds() + 1)
+    assert _condemned(short) == 0
+    short.make_pass()
+    assert _condemned(short) == len(made)
 
 
 def test_a_second_place_that_no_hold_asks_for_any_more_goes_first(short: World) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Proof of what was deleted, and of what may be there.", no_args_is_help=True)
 Versions = Mapping[int, PolicyVersion | None]
 """Of the retention policy, by the number of the holds' clock that a purge was made under."""
+_CERTIFICATE = "Give the .json that vms retention certificate wrote; the .note lies in the same folder."
 
 
 def retain(
@@ -166,17 +167,18 @@ def verify(
 
 
 def _verified(file: Path, key: str, log: Path | None) -> CertificateReport:
-    trusted, document, note = trusted_key(key), _text_of(file), _text_of(file.with_suffix(".note"))
-    return verify_certificate(document, note, trusted, None if log is None else _text_of(log).rstrip("\n").split("\n"))
+    trusted, (document, note) = trusted_key(key), (_text_of(one, _CERTIFICATE) for one in (file, file.with_suffix(".note")))
+    export = None if log is None else _text_of(log, "Give what vms log export wrote.").rstrip("\n").split("\n")
+    return verify_certificate(document, note, trusted, export)
 
 
-def _text_of(path: Path) -> str:
+def _text_of(path: Path, give: str) -> str:
     try:
         return path.read_bytes().decode()  # as it was signed: no line's end becomes another
     except OSError as error:
-        raise InvalidInput(f"{path} can't be read ({error.strerror}). The .json and the .note lie in one folder.") from error
+        raise InvalidInput(f"{path} can't be read ({error.strerror}). {give}") from error
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path} is no text. Give the .json that vms retention certificate wrote.") from error
+        raise InvalidInput(f"{path} is no text. {give}") from error
 
 
 def _standing_cells(one: Standing) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from vms.log import get_logger
 from vms.media.confined import start
 from vms.media.sandbox import layers_of, missing_of
 from vms.media.trial_decoding import to_try
-from vms.services.package_papers import FILES
 
+_VERIFIER = Path(__file__).parent / "package_files" / "verify.py"
 _NO_PACKAGE = 2
 _SILENT_SECONDS = 600.0
 """So long the trial may take for one file."""
@@ -38,7 +38,7 @@ class Check:
 def verify_package(folder: Path, key: str | None) -> list[Check]:
     """Run our own `verify.py`, never the package's, as a process without this one's modules. Corrupt when there is no package."""
     with_key = ["--key", key] if key is not None else []
-    done = _run([sys.executable, "-I", str(FILES / "verify.py"), str(folder), "--json", *with_key])
+    done = _run([sys.executable, "-I", str(_VERIFIER), str(folder), "--json", *with_key])
     if done.returncode == _NO_PACKAGE:
         raise Corrupt(done.stderr.strip())
     return [Check(**one) for one in json.loads(done.stdout)["checks"]]

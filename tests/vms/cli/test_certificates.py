@@ -75,7 +75,13 @@ def test_the_files_are_verified_without_the_data_and_a_changed_one_is_named(sett
     words = ["retention", "verify", str(file), "--key", json.loads(verified.stdout)["key"]]
     said = runner.invoke(app, words)
     assert (said.exit_code, "It is as it was signed." in said.stdout, "Not checked:" in said.stdout) == (0, True, True), said.output
-    for wrong, why in (([*words[:-1], "no key"], "no key of a log"), ([*words, "--log", str(file)], "no export")):
+    wrongs = (
+        ([*words[:-1], "no key"], "no key of a log"),
+        ([*words, "--log", str(file)], "no export"),
+        ([*words, "--log", str(tmp_path / "nowhere")], "Give what vms log export wrote."),
+        ([*words, "--log", str(file.with_suffix(".pdf"))], "Give what vms log export wrote."),
+    )
+    for wrong, why in wrongs:
         said = runner.invoke(app, wrong)
         assert (said.exit_code, why in " ".join(said.output.split())) == (2, True), said.output
     file.write_bytes(file.read_bytes().replace(b"Alder", b"Elder"))
@@ -84,4 +90,4 @@ def test_the_files_are_verified_without_the_data_and_a_changed_one_is_named(sett
     told = " ".join(runner.invoke(app, words).output.split())
     assert ("!! The file is not the one that was signed" in told, "Elder" in told) == (True, False)
     file.with_suffix(".note").unlink()
-    assert "lie in one folder" in " ".join(runner.invoke(app, words).output.split())
+    assert "lies in the same folder" in " ".join(runner.invoke(app, words).output.split())

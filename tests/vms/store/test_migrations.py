@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -73,6 +71,16 @@ def _lines(dump: str) -> list[list[str]]:
     return sorted(sorted(part.strip() for part in statement if part.strip()) for statement in parts)
 
 
+@contextmanager
+def _as_it_was(engines: Engines, which: Which, revision: str) -> Iterator[Connection]:
+    """Bring an empty database to an older revision and yield the same transaction."""
+    config = _config(which)
+    with engines.write.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        yield connection
+
+
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Engines]:
     engines = make_engines(tmp_path / "empty.db")
@@ -85,6 +93,12 @@ def empty_postgresql(cluster: Cluster) -> Iterator[Engines]:
     engines = make_engines(cluster.url(cluster.new_database()))
     yield engines
     engines.dispose()
+
+
+@pytest.fixture(params=["empty", "empty_postgresql"])
+def either(request: pytest.FixtureRequest) -> Engines:
+    engines: Engines = request.getfixturevalue(request.param)
+    return engines
 
 
 def test_the_central_models_are_what_the_migrations_make(central: Engines) -> None:
@@ -140,12 +154,7 @@ def test_a_database_of_a_newer_program_is_left_alone(index: Engines) -> None:
 
 
 def test_a_camera_of_the_first_release_is_kept_without_a_certificate(empty: Engines) -> None:
-    with empty.write.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(files("vms.store") / "migrations" / "central").replace("%", "%%"))
-        config.set_main_option("path_separator", "os")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+    with _as_it_was(empty, Which.CENTRAL, "0001") as connection:
         connection.execute(text("INSERT INTO branch VALUES (1, 'Main', 'main', 'UTC', 0)"))
         connection.execute(text("INSERT INTO node VALUES (2, 'node', zeroblob(32), 0, 0)"))
         connection.execute(text("INSERT INTO device VALUES (3, 1, 2, 'rtsps', '10.20.1.11', 322, 'viewer', x'01')"))
@@ -167,10 +176,7 @@ def test_two_processes_may_migrate_at_once(empty: Engines) -> None:
 
 
 def test_what_the_first_release_was_told_to_record_goes_on_without_a_pause(empty: Engines) -> None:
-    config = _config(Which.INDEX)
-    with empty.write.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+    with _as_it_was(empty, Which.INDEX, "0001") as connection:
         connection.execute(
             text(
                 "INSERT INTO stream_config (stream_id, camera_id, device_id, role, scheme, host, port, path, username, password_sealed,"
@@ -188,11 +194,8 @@ def test_what_the_first_release_was_told_to_record_goes_on_without_a_pause(empty
 @pytest.mark.parametrize(("was", "refused"), [("'person:reset', 'hold:release'", False), ("'person:reset', 'person:else'", True)])
 def test_proposals_of_a_database_from_between_two_releases_may_be_of_each_act(empty: Engines, was: str, *, refused: bool) -> None:
     """Revision 0015 left the word for delegations to 0016 for a while; a table of another making is left alone."""
-    config = _config(Which.CENTRAL)
     now = "'person:reset', 'person:delegate', 'hold:release'"
-    with empty.write.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0016")
+    with _as_it_was(empty, Which.CENTRAL, "0016") as connection:
         connection.exec_driver_sql("PRAGMA writable_schema = ON")
         older = "UPDATE sqlite_schema SET sql = replace(sql, :now, :was) WHERE name = 'proposal'"
         connection.execute(text(older), {"now": now, "was": was})
@@ -207,10 +210,8 @@ def test_proposals_of_a_database_from_between_two_releases_may_be_of_each_act(em
 
 
 def test_segments_of_an_older_index_begin_when_they_did_and_their_tables_are_read(empty: Engines) -> None:
-    config, starts = _config(Which.INDEX), [ticks_of(NOW), ticks_of(NOW) + 60 * 90_000 + 89]
-    with empty.write.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0004")
+    starts = [ticks_of(NOW), ticks_of(NOW) + 60 * 90_000 + 89]
+    with _as_it_was(empty, Which.INDEX, "0004") as connection:
         volumes.register(connection, VOLUME, Path("/recordings"))
         for at, start in enumerate(starts):
             values = {
@@ -240,10 +241,7 @@ def test_segments_of_an_older_index_begin_when_they_did_and_their_tables_are_rea
 def test_entries_of_an_older_log_keep_number_and_words(database: str, request: pytest.FixtureRequest) -> None:
     """What was written before the log was a tree reads as it did, with nothing that a database would not take."""
     engines: Engines = request.getfixturevalue("empty" if database == "sqlite" else "empty_postgresql")
-    config = _config(Which.CENTRAL)
-    with engines.write.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
+    with _as_it_was(engines, Which.CENTRAL, "0003") as connection:
         connection.execute(text("INSERT INTO access_log VALUES ('district', 1002)"))
         old = text(
             "INSERT INTO access_event VALUES ('district', :number, 1773500966535897, 'person:12', 'Helen Marsh', 'director', 'view:open',"
@@ -267,13 +265,8 @@ def test_entries_of_an_older_log_keep_number_and_words(database: str, request: p
     assert events[0].purpose is Purpose.INCIDENT
 
 
-@pytest.mark.parametrize("database", ["empty", "empty_postgresql"])
-def test_people_and_their_sessions_of_an_older_release_are_kept(database: str, request: pytest.FixtureRequest) -> None:
-    engines: Engines = request.getfixturevalue(database)
-    config = _config(Which.CENTRAL)
-    with engines.write.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0004")
+def test_people_and_their_sessions_of_an_older_release_are_kept(either: Engines) -> None:
+    with _as_it_was(either, Which.CENTRAL, "0004") as connection:
         connection.execute(text("INSERT INTO branch (id, name, name_key, timezone, created_at) VALUES (3, 'Main', 'main', 'UTC', 1)"))
         connection.execute(
             text(
@@ -294,9 +287,9 @@ def test_people_and_their_sessions_of_an_older_release_are_kept(database: str, r
         connection.execute(
             text("INSERT INTO session (id, person_id, token_sha256, opened_at, seen_at) VALUES (9, 7, :token, :at, :at)"), opened
         )
-    migrate(engines, Which.CENTRAL)
+    migrate(either, Which.CENTRAL)
 
-    with engines.writing() as session:
+    with either.writing() as session:
         kept = sessions.of_token(session, bytes(32))
         assert kept is not None
         account = kept.account
@@ -309,31 +302,21 @@ def test_people_and_their_sessions_of_an_older_release_are_kept(database: str, r
         assert (waits.act, waits.subject, waits.by, waits.alone_at) == (Act.PERSON_CONFIRM, 8, "os:console", None)
 
 
-@pytest.mark.parametrize("database", ["empty", "empty_postgresql"])
-def test_checkpoints_of_an_older_log_are_kept_and_stay_append_only(database: str, request: pytest.FixtureRequest) -> None:
-    engines: Engines = request.getfixturevalue(database)
-    config = _config(Which.CENTRAL)
-    with engines.write.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0013")
+def test_checkpoints_of_an_older_log_are_kept_and_stay_append_only(either: Engines) -> None:
+    with _as_it_was(either, Which.CENTRAL, "0013") as connection:
         for size in (32, 16):
             connection.execute(text(f"INSERT INTO access_checkpoint (origin, size, at, note) VALUES ('district', {size}, 7, 'n{size}')"))  # noqa: S608
-    migrate(engines, Which.CENTRAL)
-    with engines.read.begin() as connection:
+    migrate(either, Which.CENTRAL)
+    with either.read.begin() as connection:
         kept = connection.execute(text("SELECT origin, size, at, note FROM access_checkpoint ORDER BY size")).all()
     assert [tuple(row) for row in kept] == [("district", 16, 7, "n16"), ("district", 32, 7, "n32")]
     for statement in ("DELETE FROM access_checkpoint", "UPDATE access_checkpoint SET note = ''"):
-        with pytest.raises(DBAPIError, match="append-only"), engines.write.begin() as connection:
+        with pytest.raises(DBAPIError, match="append-only"), either.write.begin() as connection:
             connection.execute(text(statement))
 
 
-@pytest.mark.parametrize("database", ["empty", "empty_postgresql"])
-def test_what_waited_before_there_were_holds_waits_on(database: str, request: pytest.FixtureRequest) -> None:
-    engines: Engines = request.getfixturevalue(database)
-    config = _config(Which.CENTRAL)
-    with engines.write.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0014")
+def test_what_waited_before_there_were_holds_waits_on(either: Engines) -> None:
+    with _as_it_was(either, Which.CENTRAL, "0014") as connection:
         connection.execute(
             text(
                 "INSERT INTO person (id, name, name_key, role, whole_district, firm, password_hash, created_at)"
@@ -349,8 +332,8 @@ def test_what_waited_before_there_were_holds_waits_on(database: str, request: py
                 ),
                 {"number": number, "decision": decision},
             )
-    migrate(engines, Which.CENTRAL)
-    with engines.writing() as session:
+    migrate(either, Which.CENTRAL)
+    with either.writing() as session:
         (waits,) = proposals.waiting(session, limit=9)
         assert (waits.id, waits.act, waits.subject, waits.reason, waits.by) == (1, Act.PERSON_RESET, 8, "lost phone", "os:pat@here")
         assert holds.lock(session) == 0
@@ -361,10 +344,7 @@ def test_what_waited_before_there_were_holds_waits_on(database: str, request: py
 @pytest.mark.parametrize("database", ["empty", pytest.param("empty_postgresql", marks=pytest.mark.slow)])
 def test_the_days_of_set_up_become_the_first_policy_and_delegations_stay(database: str, request: pytest.FixtureRequest) -> None:
     engines: Engines = request.getfixturevalue(database)
-    config = _config(Which.CENTRAL)
-    with engines.write.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0016")
+    with _as_it_was(engines, Which.CENTRAL, "0016") as connection:
         for key, value in (("name", "Alder"), ("timezone", "UTC"), ("days", "21"), ("director", "Ana")):
             connection.execute(text("INSERT INTO setting (key, value) VALUES (:key, :value)"), {"key": f"district.{key}", "value": value})
         connection.execute(text("UPDATE hold_clock SET seq = 7"))
@@ -399,13 +379,8 @@ def test_the_days_of_set_up_become_the_first_policy_and_delegations_stay(databas
         connection.execute(text("DELETE FROM proposal WHERE id = 1"))
 
 
-@pytest.mark.parametrize("database", ["empty", "empty_postgresql"])
-def test_what_opened_ended_accounts_and_removed_cameras_goes(database: str, request: pytest.FixtureRequest) -> None:
-    engines: Engines = request.getfixturevalue(database)
-    config = _config(Which.CENTRAL)
-    with engines.write.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0021")
+def test_what_opened_ended_accounts_and_removed_cameras_goes(either: Engines) -> None:
+    with _as_it_was(either, Which.CENTRAL, "0021") as connection:
         for number, disabled in ((7, None), (8, 5)):
             values: dict[str, object] = {"number": number, "name": f"p{number}", "whole": True, "disabled": disabled, "octets": bytes(32)}
             connection.execute(
@@ -437,9 +412,9 @@ def test_what_opened_ended_accounts_and_removed_cameras_goes(database: str, requ
                 ),
                 values,
             )
-    migrate(engines, Which.CENTRAL)
+    migrate(either, Which.CENTRAL)
 
-    with engines.reading() as session:
+    with either.reading() as session:
         assert [people.password_of(session, PersonId(number)) for number in (7, 8)] == ["hash", ""]
         assert [factors.unused_recovery_codes(session, PersonId(number)) for number in (7, 8)] == [1, 0]
         devices = session.execute(text("SELECT username, password_sealed FROM device ORDER BY id")).all()
@@ -450,14 +425,18 @@ def test_a_purge_log_of_an_older_index_keeps_its_hashes_and_stays_append_only(em
     batch = Batch(1, STREAM, CameraId(31), 1, 1, 60_001, 1, 7, 14 * 86_400_000, 3, 90_000)
     purged = Purge(batch, 1, 95_000, bytes(32))
     columns = (1, STREAM, 31, 1, 1, 60_001, 1, 7, 14 * 86_400_000, 3, 90_000, 1, 95_000, bytes(32), purged.hash_after(FIRST_HASH))
-    with empty.write.begin() as connection:
-        config = _config(Which.INDEX)
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0011")
+    with _as_it_was(empty, Which.INDEX, "0011") as connection:
         connection.exec_driver_sql("INSERT INTO purge_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", columns)
     migrate(empty, Which.INDEX)
     with empty.read.begin() as connection:
         assert purge_log.purges(connection) == [(purged, purged.hash_after(FIRST_HASH))]
         assert purge_log.follow(connection).broken_at is None
-    with pytest.raises(IntegrityError, match="append-only"), empty.write.begin() as connection:
-        connection.exec_driver_sql("UPDATE purge_log SET reason = 'disk_full'")
+    with empty.write.begin() as connection:
+        same = "2, stream_id, camera_id, first_ms, last_ms, end_ms, segments, size_bytes, keep_ms, hold_seq, condemned_ms"
+        connection.exec_driver_sql(f"INSERT INTO purge_log SELECT {same}, NULL, NULL, NULL, NULL, reason FROM purge_log")  # noqa: S608
+    closed = "UPDATE purge_log SET position = 2, erased_ms = 1, root = x'00', hash = x'00'"
+    for change in ("UPDATE purge_log SET reason = 'disk_full' WHERE number = 1", f"{closed}, reason = 'disk_full' WHERE number = 2"):
+        with pytest.raises(IntegrityError, match="append-only"), empty.write.begin() as connection:
+            connection.exec_driver_sql(change)
+    with empty.write.begin() as connection:
+        connection.exec_driver_sql(f"{closed} WHERE number = 2")
