@@ -42,7 +42,7 @@ def complaint(world: World) -> Complaint:
         overdue = replace(new, cameras=frozenset(), time=None)
         done(complaints.enter(session, world.site.settings, director, overdue, at=at - timedelta(days=30)))
         done(complaints.answer(session, director, made.id, "The camera was turned.\nThank you.", at=at))
-        done(trainings.enter(session, director, name="A volunteer", what="Refer inquiries", day="", at=at))
+        done(trainings.enter(session, director, name="A volunteer", what="Refer inquiries", refers=True, day="", at=at))
         look = NewPlacement(camera, "Who comes and goes", "The reading room behind it", [*Check])
         done(placements.approve(session, director, look, at=at))
         done(privacy_reviews.review(session, world.site.settings, director, "All is well.\nOne camera was turned.", at=at))

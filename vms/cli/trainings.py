@@ -10,6 +10,7 @@ import typer
 from vms.cli.context import Cli, allowed
 from vms.cli.options import AsJson
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences
+from vms.domain.training import REFERRAL
 from vms.services import trainings
 
 app = typer.Typer(help="The training register of staff and volunteers.", no_args_is_help=True)
@@ -19,7 +20,8 @@ app = typer.Typer(help="The training register of staff and volunteers.", no_args
 def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Who was trained: the sign-in name, or a volunteer's own.")],
-    what: Annotated[str, typer.Option(help="What about.")] = "Refer any law-enforcement inquiry to the Director",
+    what: Annotated[str, typer.Option(help="What about.")] = REFERRAL,
+    refers: Annotated[bool, typer.Option("--refers", help="It taught to refer inquiries, in the words of --what.")] = False,
     day: Annotated[str, typer.Option(help="On which day, 2026-11-25; today when left out.")] = "",
 ) -> None:
     """Enter a training as the person of vms login."""
@@ -28,14 +30,15 @@ def add(
         settings = cli.settings()
         person = cli.person(settings)
         with cli.writing(settings) as session:
-            answer = trainings.enter(session, person, name=name, what=what, day=day, at=cli.clock.now())
+            told = refers or what == REFERRAL
+            answer = trainings.enter(session, person, name=name, what=what, refers=told, day=day, at=cli.clock.now())
         training = allowed(answer)
-    out.print(f"{training.name} was trained on {training.day}.")
+    out.print(f"{training.name} was trained on {training.day}{'' if training.refers else ', in something else than to refer inquiries'}.")
 
 
 @app.command("list")
 def list_(context: typer.Context, as_json: AsJson = False) -> None:
-    """List who was trained, and say which accounts were not within a year; exit code 1 when there are any."""
+    """List who was trained, and say which accounts were not trained to refer inquiries within a year; exit code 1 when there are any."""
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
@@ -46,8 +49,8 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json(asdict(register))
     else:
-        rows = [(one.name, one.what, one.day.isoformat(), one.entered_by_name) for one in register.trainings]
-        print_table(("Who", "What", "Day", "Entered by"), rows, empty="Nobody yet.")
+        rows = [(one.name, one.what, "yes" if one.refers else "no", one.day.isoformat(), one.entered_by_name) for one in register.trainings]
+        print_table(("Who", "What", "Refers", "Day", "Entered by"), rows, empty="Nobody yet.")
         if register.untrained:
-            err.print(f"Not trained within a year: {', '.join(register.untrained)}")
+            err.print(f"Not trained to refer inquiries within a year: {', '.join(register.untrained)}")
     raise SystemExit(Exit.WRONG if register.untrained else Exit.DONE)

@@ -10,6 +10,8 @@ from vms.domain.names import name_key
 
 TRAINING_LASTS = timedelta(days=366)
 """A year: then somebody is to be trained again."""
+REFERRAL = "Refer any law-enforcement inquiry to the Director"
+"""What a training is about that counts, when nobody says it in other words."""
 MAX_NAME_CHARS = 120
 MAX_WHAT_CHARS = 300
 
@@ -21,12 +23,14 @@ class Training:
     id: TrainingId
     name: str
     what: str
+    refers: bool
+    """It taught to refer inquiries; any other stands in the register and counts for nothing."""
     day: date
     entered_by_name: str
     entered_at: datetime
 
     def counts(self, today: date) -> bool:
-        return today - self.day < TRAINING_LASTS
+        return self.refers and today - self.day < TRAINING_LASTS
 
 
 def untrained(names: list[str], register: list[Training], today: date) -> list[str]:

@@ -32,7 +32,7 @@ class Register:
     """Accounts in use; none where the district's `training` is off."""
 
 
-def enter(session: Session, actor: Actor, *, name: str, what: str, day: str, at: datetime) -> Training | Refused:
+def enter(session: Session, actor: Actor, *, name: str, what: str, refers: bool, day: str, at: datetime) -> Training | Refused:
     """Write down that somebody, with an account or without, was trained; InvalidInput says what is wrong."""
     if (refused := _refused(actor)) is not None:
         return refuse(session, actor, Action.TRAINING_ENTER, refused, at=at)
@@ -40,6 +40,7 @@ def enter(session: Session, actor: Actor, *, name: str, what: str, day: str, at:
         TrainingId(new_number()),
         checked_words(name, MAX_NAME_CHARS, f"Name who was trained, in up to {MAX_NAME_CHARS} characters."),
         checked_words(what, MAX_WHAT_CHARS, f"Say in up to {MAX_WHAT_CHARS} characters what it was about."),
+        refers,
         _day(day, _today(session, at)),
         name_of(actor),
         at,
@@ -50,7 +51,7 @@ def enter(session: Session, actor: Actor, *, name: str, what: str, day: str, at:
 
 
 def register(session: Session, settings: Settings, actor: Actor, *, at: datetime) -> Register | Refused:
-    """Return who was trained, and which accounts in use were not within a year."""
+    """Return who was trained, and which accounts in use were not trained to refer inquiries within a year."""
     if (refused := _refused(actor)) is not None:
         return refused
     known = trainings.find(session, limit=LIST_LIMIT)

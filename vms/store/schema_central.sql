@@ -885,6 +885,7 @@ CREATE TABLE training (
   id INTEGER NOT NULL,
   name VARCHAR(120) NOT NULL,
   what TEXT NOT NULL,
+  refers BOOLEAN NOT NULL,
   held_on VARCHAR(10) NOT NULL,
   entered_by VARCHAR(300) NOT NULL,
   entered_by_name VARCHAR(360) NOT NULL,

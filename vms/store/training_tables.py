@@ -21,6 +21,8 @@ class TrainingRow(Central):
     id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(String(NAME_CHARS))
     what: Mapped[str] = mapped_column(Text)
+    refers: Mapped[bool]
+    """It taught to refer inquiries to the Director."""
     held_on: Mapped[str] = mapped_column(String(10))
     """2026-11-25"""
     entered_by: Mapped[str] = mapped_column(String(300))

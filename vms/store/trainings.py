@@ -19,6 +19,7 @@ def add(session: Session, training: Training, *, by: Actor) -> None:
             id=training.id,
             name=training.name,
             what=training.what,
+            refers=training.refers,
             held_on=training.day.isoformat(),
             entered_by=by.label,
             entered_by_name=training.entered_by_name,
@@ -31,6 +32,6 @@ def find(session: Session, *, limit: int) -> list[Training]:
     """Return what was entered, the newest day first."""
     query = select(TrainingRow).order_by(TrainingRow.held_on.desc(), TrainingRow.name, TrainingRow.id).limit(limit)
     return [
-        Training(TrainingId(row.id), row.name, row.what, date.fromisoformat(row.held_on), row.entered_by_name, row.entered_at)
+        Training(TrainingId(row.id), row.name, row.what, row.refers, date.fromisoformat(row.held_on), row.entered_by_name, row.entered_at)
         for row in session.scalars(query)
     ]

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
-from vms.domain.training import MAX_NAME_CHARS, MAX_WHAT_CHARS
+from vms.domain.training import MAX_NAME_CHARS, MAX_WHAT_CHARS, REFERRAL, Training
 from vms.errors import InvalidInput
 from vms.services import trainings
 from web.deps import Rx, Site, TheSite, Tx
@@ -29,18 +29,20 @@ class TrainingEntries(BaseModel):
 
     name: Text = ""
     what: Text = ""
+    refers: bool = False
+    """It taught to refer inquiries to the Director."""
     day: Text = ""
 
 
 @router.get("/training")
 def training_page(person: TrainingKeeper, site: TheSite, rx: Rx, request: Request) -> Response:
-    return _page(site, rx, person, request, TrainingEntries(what="Refer any law-enforcement inquiry to the Director"))
+    return _page(site, rx, person, request, TrainingEntries(what=REFERRAL, refers=True))
 
 
 @router.post("/training")
 def enter_training(person: TrainingKeeper, site: TheSite, tx: Tx, request: Request, form: Annotated[TrainingEntries, Form()]) -> Response:
     try:
-        answer = trainings.enter(tx, person, name=form.name, what=form.what, day=form.day, at=site.clock.now())
+        answer = _enter(tx, site, person, form)
     except InvalidInput as err:
         return _page(site, tx, person, request, form, error=str(err))
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/training", 303)
@@ -61,8 +63,13 @@ def list_training(person: TrainingKeeper, site: TheSite, rx: Rx, request: Reques
 
 @router.post("/api/v1/training", status_code=201)
 def enter_training_by_program(entries: TrainingEntries, person: TrainingKeeper, site: TheSite, tx: Tx, request: Request) -> Response:
-    answer = trainings.enter(tx, person, name=entries.name, what=entries.what, day=entries.day, at=site.clock.now())
+    answer = _enter(tx, site, person, entries)
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else JSONResponse(jsonable_encoder(answer), 201)
+
+
+def _enter(session: Session, site: Site, person: Person, new: TrainingEntries) -> Training | Refused:
+    at = site.clock.now()
+    return trainings.enter(session, person, name=new.name, what=new.what, refers=new.refers, day=new.day, at=at)
 
 
 def _page(site: Site, session: Session, person: Person, request: Request, form: TrainingEntries, *, error: str | None = None) -> Response:

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("id", NUMBER, nullable=False, autoincrement=False),
         sa.Column("name", sa.String(120), nullable=False),
         sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("refers", sa.Boolean(), nullable=False),
         sa.Column("held_on", sa.String(10), nullable=False),
         sa.Column("entered_by", sa.String(300), nullable=False),
         sa.Column("entered_by_name", sa.String(360), nullable=False),
