@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select
+from sqlalchemy import and_, func, insert, select
 from sqlalchemy.orm import Session
 
 from vms.domain.ids import CameraId
@@ -26,7 +26,9 @@ def add(session: Session, placement: Placement) -> None:
 
 def newest(session: Session) -> dict[CameraId, Placement]:
     """Return the last approval of each camera that has one."""
-    rows = session.scalars(select(PlacementRow).order_by(PlacementRow.approved_at))
+    row = PlacementRow
+    last = select(row.camera_id, func.max(row.approved_at).label("at")).group_by(row.camera_id).subquery()
+    rows = session.scalars(select(row).join(last, and_(row.camera_id == last.c.camera_id, row.approved_at == last.c.at)))
     found = [
         Placement(CameraId(row.camera_id), row.place, row.purpose, row.must_not_see, row.approved_by, row.approved_by_name, row.approved_at)
         for row in rows
