@@ -68,7 +68,7 @@ _LEAST_RECORD_DAYS = {
     "coverage": (1, "a day's figures are read on the next"),
     "spot_checks": (30, "whoever asked files what was found"),
     "states": (1, "they are shown as long as somebody may ask why a camera is gone"),
-    "requests": (365, "whoever was refused may come back, and claims about what was handed over take longer"),
+    "requests": (550, "the public notice counts those of two half-years"),
     "complaints": (550, "the public notice counts those of two half-years"),
     "training": (400, "each counts for a year"),
     "holds": (400, "proposals to release them are kept as long, and a matter comes back"),

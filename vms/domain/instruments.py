@@ -29,6 +29,10 @@ class Instrument(StrEnum):
     """The library was wronged, or is a witness, and reports it itself."""
 
 
+KEPT_SECRET = frozenset({Instrument.NATIONAL_SECURITY_LETTER})
+"""Of these the law may forbid to say that one came: no public number counts any, or what was kept for one."""
+
+
 class FormLine(StrEnum):
     """What is looked at on a paper before it counts."""
 

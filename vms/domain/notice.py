@@ -65,6 +65,9 @@ class Counts:
     during: HalfYear
     complaints: int
     complaints_answered: int
+    requests: int
+    """For footage, that came; none of a kind that the law may make secret, here or below."""
+    requests_approved: int
     holds: int
     """Legal holds placed; none that is sealed."""
     emergencies: int

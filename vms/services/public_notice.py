@@ -26,7 +26,7 @@ from vms.services.district import District, load_district
 from vms.services.log_proof import known_key
 from vms.services.notice_pages import draw
 from vms.services.refusals import not_allowed
-from vms.store import areas, branches, cameras, complaints, emergencies, holds, policies, privacy_reviews
+from vms.store import areas, branches, cameras, complaints, emergencies, holds, policies, privacy_reviews, requests
 
 _EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 
@@ -126,9 +126,9 @@ def _counts(session: Session, district: District, at: datetime) -> tuple[Counts,
 
 def _counted(session: Session, half: HalfYear, zone: str) -> Counts:
     during = Timespan(day_of(half.first, zone).start, day_of(half.after, zone).start)
-    came, answered = complaints.count(session, during)
     opened = emergencies.count(session, during)
-    return Counts(half, came, answered, holds.count_placed(session, during), opened.reviewed + opened.unreviewed)
+    placed = holds.count_placed(session, during)
+    return Counts(half, *complaints.count(session, during), *requests.count(session, during), placed, opened.reviewed + opened.unreviewed)
 
 
 def _local(at: datetime, zone: str) -> date:

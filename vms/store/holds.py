@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from vms.domain.hold import HeldTime, HoldKind, HoldScope
 from vms.domain.ids import AreaId, BranchId, CameraId, HoldId, MatterId, NodeId
+from vms.domain.instruments import KEPT_SECRET
 from vms.domain.legal_hold import LAPSE_GRACE, Ending, HeldCamera, LegalHold, Proposed, Seal, Sealed
 from vms.domain.reach import Reach
 from vms.domain.timespan import Timespan, ms_of
@@ -21,6 +22,7 @@ from vms.errors import Corrupt
 from vms.store.central_tables import AreaRow, BranchRow, CameraRow, DeviceRow
 from vms.store.hold_tables import HoldCameraRow, HoldClockRow, HoldScopeRow, LegalHoldRow, ScopeKind, SealedHoldRow
 from vms.store.reach import cameras_within
+from vms.store.request_tables import ExportRequestRow, RequestHoldRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +196,14 @@ def keeping(session: Session, camera: CameraId, start_ms: int, end_ms: int) -> l
 
 
 def count_placed(session: Session, during: Timespan) -> int:
-    """Return how many were placed in a time; none that is sealed."""
+    """Return how many were placed in a time; none that is sealed, or for a request that the law may make secret."""
     inside = LegalHoldRow.placed_at >= during.start, LegalHoldRow.placed_at < during.end
-    return session.scalar(select(func.count()).select_from(LegalHoldRow).where(*inside, _among(Sealed.LEFT_OUT))) or 0
+    secret = (
+        exists()
+        .where(RequestHoldRow.hold_id == LegalHoldRow.id, RequestHoldRow.request_id == ExportRequestRow.id)
+        .where(ExportRequestRow.instrument.in_(sorted(KEPT_SECRET)))
+    )
+    return session.scalar(select(func.count()).select_from(LegalHoldRow).where(*inside, _among(Sealed.LEFT_OUT), ~secret)) or 0
 
 
 def get(session: Session, reach: Reach | None, number: HoldId, sealed: Sealed = Sealed.LEFT_OUT) -> LegalHold | None:

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, distinct, exists, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from vms.domain.export_scope import scope_from
 from vms.domain.ids import ApprovalId, CameraId, DelegationId, HoldId, MatterId, RequestId
+from vms.domain.instruments import KEPT_SECRET
 from vms.domain.reach import Reach
 from vms.domain.request import APPROVAL_LASTS, Approval, ExportRequest, Paper, Requester, RequestEvent, RequestState
+from vms.domain.timespan import Timespan
 from vms.store.central_tables import BranchRow, CameraRow
 from vms.store.reach import cameras_within
 from vms.store.request_tables import (
@@ -189,6 +191,16 @@ def count_waiting(session: Session, reader: Reader, states: Iterable[RequestStat
     )
     by_others = ExportRequestRow.entered_by != reader.label
     return session.scalar(query.where(_seen_by(reader), by_others, RequestStandingRow.state.in_(sorted(states)))) or 0
+
+
+def count(session: Session, during: Timespan) -> tuple[int, int]:
+    """Return how many came in a time, and how many were approved in it, whatever became of them; none that the law may make secret."""
+    told = ExportRequestRow.instrument.not_in(sorted(KEPT_SECRET))
+    came = select(func.count()).select_from(ExportRequestRow)
+    approved = select(func.count(distinct(ApprovalRow.request_id))).join(ExportRequestRow, ExportRequestRow.id == ApprovalRow.request_id)
+    inside = ((came, ExportRequestRow.entered_at), (approved, ApprovalRow.at))
+    counted = [session.scalar(which.where(told, at >= during.start, at < during.end)) or 0 for which, at in inside]
+    return counted[0], counted[1]
 
 
 def run_out(session: Session, at: datetime) -> list[ExportRequest]:

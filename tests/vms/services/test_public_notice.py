@@ -13,8 +13,10 @@ import pytest
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, done, refused
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
+from tests.vms.services.requesting import a_request, an_approved, staff
 from vms.config import Settings
 from vms.domain.access import Action
+from vms.domain.instruments import Instrument
 from vms.domain.notice import FEWEST, HalfYear, halves_over, told_count
 from vms.domain.people import Role
 from vms.domain.policy import Days, PlaceKind, PolicyPlace
@@ -119,6 +121,22 @@ def test_half_years_are_counted_and_small_numbers_are_not_told(hub: Engines, pub
     assert "Recordings ordered to be kept fewer than 5" in said
     assert "Emergency accesses none" in said
     assert "July to December" not in said
+
+
+def test_requests_are_counted_and_of_one_that_the_law_may_make_secret_no_octet_tells(hub: Engines, published: Settings) -> None:
+    with hub.writing() as session:
+        people, camera = staff(session), a_camera(session).camera.id
+        an_approved(session, published, people, camera=camera)
+        for _ in range(FEWEST):
+            a_request(session, published, people.desk, Instrument.AGENCY_REQUEST, camera=camera)
+    without = _built(hub, published, LATER)
+    said, dicho = _text(without, "index.html"), _text(without, "es.html")
+    assert "Requests for recordings received 6 Requests for recordings approved fewer than 5 Recordings ordered to be kept 6" in said
+    assert "Solicitudes de grabaciones recibidas 6 Solicitudes de grabaciones aprobadas menos de 5" in dicho
+    with hub.writing() as session:
+        for _ in range(FEWEST):
+            a_request(session, published, people.desk, Instrument.NATIONAL_SECURITY_LETTER, camera=camera, at=NOW)
+    assert _built(hub, published, LATER) == without
 
 
 def test_of_a_sealed_hold_no_octet_tells(hub: Engines, published: Settings) -> None:
