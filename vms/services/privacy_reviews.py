@@ -17,14 +17,14 @@ from vms.domain.people import Actor, Permission, Person
 from vms.domain.placement import Registered
 from vms.domain.privacy_review import MAX_RESULT_CHARS, REVIEW_EVERY, PrivacyReview, ReviewStanding
 from vms.errors import NotFound
-from vms.services import complaints, deletion_certificates, holds, placements, public_notice, trainings
+from vms.services import deletion_certificates, holds, placements, public_notice, trainings
 from vms.services.access_log import DISTRICT, name_of, record, refuse
 from vms.services.names import checked_text
 from vms.services.notice_pages import draw
 from vms.services.policies import list_versions
 from vms.services.policy_documents import policy_document
 from vms.services.refusals import not_allowed
-from vms.store import access_tree, policies, privacy_reviews, reviews
+from vms.store import access_tree, complaints, policies, privacy_reviews, reviews
 
 LIST_LIMIT = 100
 _WHO = "the Director or an auditor of the whole district"
@@ -82,8 +82,8 @@ def _files(session: Session, settings: Settings, person: Person, at: datetime) -
         "complaints.json": _json(_complaints(session, person)),
         "cameras.json": _json(_listed(placements.register(session, person))),
         "training.json": _json(_training(session, settings, person, at)),
-        "questions.json": _json([{"at": one.at, "said": one.sentence} for one in reviews.find(session, skip=0, limit=LIST_LIMIT)]),
-        "reviews.json": _json([asdict(one) for one in privacy_reviews.find(session, limit=LIST_LIMIT)]),
+        "questions.json": _json([{"at": one.at, "said": one.sentence} for one in reviews.find(session, skip=0, limit=None)]),
+        "reviews.json": _json([asdict(one) for one in privacy_reviews.find(session, limit=None)]),
         "checkpoint.txt": b"" if checkpoint is None else checkpoint.note.encode(),
     }
     for month in deletion_certificates.list_certificates(session, person):
@@ -110,11 +110,11 @@ def _holds(session: Session, person: Person) -> list[dict[str, object]]:
 
 
 def _complaints(session: Session, person: Person) -> list[dict[str, object]]:
-    """Return complaints without who complained and what was said."""
+    """Return all complaints that are for `person` to see, without who complained and what was said."""
     return [
         {"complaint": one.id, "about": one.about, "received_at": one.received_at, "due_at": one.due_at}
         | {"answered_at": None if one.answer is None else one.answer.at}
-        for one in complaints.list_complaints(session, person)
+        for one in complaints.find(session, person, limit=None)
     ]
 
 

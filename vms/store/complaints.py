@@ -47,7 +47,7 @@ def get(session: Session, person: Person, number: ComplaintId) -> Complaint | No
     return None if row is None else _complaint(row, frozenset(cameras[row.id]))
 
 
-def find(session: Session, person: Person, *, limit: int) -> list[Complaint]:
+def find(session: Session, person: Person, *, limit: int | None) -> list[Complaint]:
     """Return those that are for `person` to see: what waits first, by its due date, then the newest answers."""
     order = ComplaintRow.answered_at.is_not(None), ComplaintRow.answered_at.desc(), ComplaintRow.due_at, ComplaintRow.id
     rows = session.scalars(select(ComplaintRow).where(_seen_by(person)).order_by(*order).limit(limit)).all()

@@ -24,7 +24,7 @@ def newest_at(session: Session) -> datetime | None:
     return session.scalar(select(func.max(PrivacyReviewRow.at)))
 
 
-def find(session: Session, *, limit: int) -> list[PrivacyReview]:
+def find(session: Session, *, limit: int | None) -> list[PrivacyReview]:
     """Return the newest first."""
     rows = session.scalars(select(PrivacyReviewRow).order_by(PrivacyReviewRow.at.desc(), PrivacyReviewRow.id).limit(limit))
     return [PrivacyReview(PrivacyReviewId(row.id), row.at, row.by, row.by_name, row.result, row.evidence) for row in rows]

@@ -63,7 +63,7 @@ def every(session: Session) -> Iterator[Review]:
     yield from (_review(row) for row in session.scalars(select(ReviewRow)))
 
 
-def find(session: Session, *, skip: int, limit: int) -> Sequence[Review]:
+def find(session: Session, *, skip: int, limit: int | None) -> Sequence[Review]:
     """Return the newest first; `skip` those of the pages before."""
     rows = session.scalars(select(ReviewRow).order_by(ReviewRow.at.desc(), ReviewRow.id).offset(skip).limit(limit))
     return [_review(row) for row in rows]

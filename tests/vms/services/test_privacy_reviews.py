@@ -11,6 +11,7 @@ from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, after, d
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from vms.config import Settings
 from vms.domain.access import Action
+from vms.domain.ids import new_number
 from vms.domain.people import Role
 from vms.domain.privacy_review import REVIEW_EVERY
 from vms.errors import InvalidInput
@@ -21,7 +22,7 @@ from vms.services.district import District, save_district
 from vms.services.log_key import LogKey
 from vms.services.log_proof import sign_checkpoint
 from vms.services.sealed_holds import place_sealed
-from vms.store import access_log
+from vms.store import access_log, reviews
 from vms.store.database import Engines
 
 
@@ -72,6 +73,26 @@ def test_the_evidence_is_what_there_is_without_names_and_matters(hub: Engines, s
     assert files["checkpoint.txt"]
     everything = b"".join(files.values())
     assert not any(word in everything for word in (b"Rosa", b"screen.", b"Smith v.", str(sealed.id).encode()))
+
+
+def test_the_evidence_has_all_of_it_however_long_the_lists_on_pages_are(
+    hub: Engines, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(complaints, "LIST_LIMIT", 1)
+    monkeypatch.setattr(privacy_reviews, "LIST_LIMIT", 1)
+    with hub.writing() as session:
+        director = a_person(session, Role.DIRECTOR)
+        for _ in range(2):
+            done(complaints.enter(session, settings, director, NewComplaint("paper", "practice", "It looks at my screen."), at=NOW))
+            done(privacy_reviews.review(session, settings, director, "Fine.", at=NOW))
+            number = new_number()
+            reviews.add(session, reviews.Review(number, f"x/{number}", NOW, None, "A digest.", None, 1))
+        files = done(privacy_reviews.evidence(session, settings, director, at=NOW))
+        assert {name: len(json.loads(files[f"{name}.json"])) for name in ("complaints", "questions", "reviews")} == {
+            "complaints": 2,
+            "questions": 2,
+            "reviews": 2,
+        }
 
 
 def test_the_whole_district_s_director_enters_one_and_an_auditor_takes_the_evidence(central_sqlite: Engines, settings: Settings) -> None:
