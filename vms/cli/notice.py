@@ -13,8 +13,11 @@ from vms.cli.output import err, out, print_json, sentences
 from vms.errors import Unavailable
 from vms.services import public_notice
 from vms.services.public_notice import BuiltNotice
+from vms.store.private_files import write_public
 
 app = typer.Typer(help="The public notice about the cameras.", no_args_is_help=True)
+_EVERYBODY = 0o755
+"""What only its owner opens publishes nothing, and `vms` makes nothing else by itself."""
 
 
 @app.command("build")
@@ -41,8 +44,10 @@ def build(
 
 def _write(built: BuiltNotice, folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            folder.chmod(_EVERYBODY)
         for name, content in built.files.items():
-            (folder / name).write_bytes(content)
+            write_public(folder / name, content)
     except OSError as err:
         raise Unavailable(f"The pages can't be written to {folder} ({err.strerror}). Give a folder that you may write to.") from err

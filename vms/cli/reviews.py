@@ -15,6 +15,7 @@ from vms.errors import Unavailable
 from vms.services import placements, privacy_reviews, public_notice
 from vms.services.cameras import camera_of_any_time
 from vms.services.placements import NewPlacement
+from vms.store.private_files import write_private
 
 placement_app = typer.Typer(help="The camera register: what each is for, and who approved where it looks.", no_args_is_help=True)
 privacy_review_app = typer.Typer(help="Yearly reviews of the cameras and their rules.", no_args_is_help=True)
@@ -102,7 +103,7 @@ def evidence(context: typer.Context, file: Annotated[Path, typer.Option("--out",
             answer = privacy_reviews.evidence(session, settings, person, at=cli.clock.now())
         files = allowed(answer)
         try:
-            file.write_bytes(public_notice.zipped(files))
+            write_private(file, public_notice.zipped(files))
         except OSError as err:
             raise Unavailable(f"{file} can't be written ({err.strerror}). Give a file in a folder that you may write to.") from err
     out.print(f"{file} holds {len(files)} files.")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,10 +31,25 @@ def _say(settings: Settings, *words: str) -> Result:
     return CliRunner().invoke(app, ["--data", str(settings.data_dir), *words])
 
 
+@pytest.fixture
+def _only_for_its_owner() -> Iterator[None]:
+    """As `vms` starts."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("_only_for_its_owner")
 def test_the_notice_is_written_twice_the_same(settings: Settings, tmp_path: Path) -> None:
     first, again = (tmp_path / name for name in ("first", "again"))
     said = _say(settings, "notice", "build", "--out", str(first))
     assert (said.exit_code, "no sign for the door" in said.stderr) == (0, True)
+    assert {stat.S_IMODE(one.stat().st_mode) for one in first.iterdir()} == {0o644}, "a web server publishes them"
+    assert stat.S_IMODE(first.stat().st_mode) == 0o755
+    there = os.open(first / "index.html", os.O_RDONLY)
+    _say(settings, "notice", "build", "--out", str(first))
+    assert os.fstat(there).st_nlink == 0, "a page takes the place of the one before whole, and is never half there"
+    os.close(there)
     told = json.loads(_say(settings, "notice", "build", "--out", str(again), "--json").stdout)
     assert told["files"] == ["complaint.html", "es.html", "index.html", "queja.html"]
     assert {one.name: one.read_bytes() for one in first.iterdir()} == {one.name: one.read_bytes() for one in again.iterdir()}
@@ -48,6 +66,8 @@ def test_the_registers_are_kept_from_the_command_line(settings: Settings, tmp_pa
     sign_in(settings, Role.DIRECTOR)
     untrained = _say(settings, "training", "list")
     assert (untrained.exit_code, "director person" in untrained.stderr) == (1, True)
+    assert "in something else" in _say(settings, "training", "add", "director person", "--what", "Fire drill").stdout
+    assert _say(settings, "training", "list").exit_code == 1
     assert "was trained on" in _say(settings, "training", "add", "director person").stdout
     assert _say(settings, "training", "list").exit_code == 0
     assert _say(settings, "placement", "list").exit_code == 1
@@ -57,6 +77,7 @@ def test_the_registers_are_kept_from_the_command_line(settings: Settings, tmp_pa
     assert _say(settings, "placement", "list").exit_code == 0
     archive = tmp_path / "evidence.zip"
     assert _say(settings, "privacy-review", "evidence", "--out", str(archive)).exit_code == 0
+    assert stat.S_IMODE(archive.stat().st_mode) == 0o600
     assert "cameras.json" in zipfile.ZipFile(archive).namelist()
     assert "SHA-256" in _say(settings, "privacy-review", "add", "--result", "All is well.").stdout
     listed = _say(settings, "privacy-review", "list")
