@@ -9,10 +9,12 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from tests.factories import CONSOLE, done
 from tests.web.statements import statements
 from tests.web.world import World, problem
 from vms.domain.access import Action
 from vms.domain.people import Role
+from vms.services.cameras import remove_camera
 
 ENTRIES = {
     "way": "paper", "about": "practice", "said": "The camera\nlooks at <my> screen.", "from_name": "Rosa Diaz", "from_address": "12 Elm St",
@@ -66,10 +68,14 @@ def test_who_watched_stands_on_its_sheet(world: World, monkeypatch: pytest.Monke
         seen = {"camera": world.camera.camera.id, "purpose": "incident", "start": "2026-03-14T14:10:00Z", "end": "2026-03-14T14:20:00Z"}
         assert desk.post("/api/v1/views", json=seen).status_code == 201
         page = _enter(world, desk)
+    with world.site.central.writing() as session:
+        done(remove_camera(session, CONSOLE, world.camera.camera.id, at=world.clock.now()))
     with world.client(Role.AUDITOR, page=True) as auditor:
         said = _text(auditor.get(f"{page}/watched"))
         monkeypatch.setattr("web.routers.complaints.MOST_ENTRIES", 1)
         assert "the log may have older ones" in _text(auditor.get(f"{page}/watched"))
+    with world.client(Role.DESK, page=True) as desk:
+        assert "Entrance removed" in _text(desk.get("/complaints/new"))
     assert "older ones" not in said
     assert "desk 0, Desk Entrance" in said
     assert "Incident" in said

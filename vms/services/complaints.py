@@ -80,8 +80,8 @@ def enter(session: Session, settings: Settings, actor: Actor, new: NewComplaint,
 
 
 def offered(session: Session, person: Person) -> list[CameraDetails]:
-    """Return the cameras that `person` may say it is about."""
-    return list_cameras(session, person) if person.may(Permission.CAMERA_LIST) else []
+    """Return the cameras that `person` may say it is about: removed ones too, their footage may still be there."""
+    return list_cameras(session, person, removed=Removed.INCLUDED)
 
 
 def list_complaints(session: Session, person: Person) -> list[Complaint]:

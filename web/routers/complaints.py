@@ -157,7 +157,7 @@ def _form(site: Site, session: Session, person: Person, request: Request, form: 
         "form": form,
         "ways": [(way.value, COMPLAINT_WAYS[way]) for way in Way],
         "abouts": [(about.value, COMPLAINT_ABOUT[about]) for about in About],
-        "branches": [(branch, [(one.camera.id, one.camera.name) for one in found]) for branch, found in offered],
+        "branches": [(branch, [one.camera for one in found]) for branch, found in offered],
         "error": error,
         "most": MOST,
     }

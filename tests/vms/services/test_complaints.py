@@ -19,6 +19,7 @@ from vms.domain.people import Person, Role
 from vms.errors import Conflict, InvalidInput
 from vms.services import complaints, records
 from vms.services.access_log import DISTRICT, record
+from vms.services.cameras import remove_camera
 from vms.services.complaints import NewComplaint
 from vms.services.district import District, save_district
 from vms.services.holds import list_holds
@@ -278,6 +279,8 @@ def test_cameras_are_of_the_own_reach_few_and_with_a_time(central_sqlite: Engine
         with pytest.raises(InvalidInput, match="from when to when"):
             complaints.enter(session, settings, desk, replace(far, cameras=frozenset({mine.camera.id}), time=None), at=NOW)
         refused(complaints.enter(session, settings, CONSOLE, SAID, at=NOW))
+        done(remove_camera(session, CONSOLE, mine.camera.id, at=NOW))
+        assert _entered(session, settings, desk, replace(far, cameras=frozenset({mine.camera.id}))).cameras == {mine.camera.id}
 
 
 def test_it_goes_three_years_after_its_answer_and_never_without_one(central: Engines, settings: Settings) -> None:
