@@ -31,11 +31,12 @@ def complaint(world: World) -> Complaint:
     """A complaint with its answer, and something in each register."""
     at, camera = world.clock.now(), world.camera.camera.id
     world.token(Role.DIRECTOR)
+    world.token(Role.DESK)
     with world.site.central.writing() as session:
-        account = next(one for one in people.find(session) if one.role is Role.DIRECTOR)
+        account, desk = (next(one for one in people.find(session) if one.role is role) for role in (Role.DIRECTOR, Role.DESK))
         director = Person(account.id, account.name, account.role, SessionId(1))
         new = NewComplaint(
-            "paper", "staff", "A camera looks at my screen.\nPlease turn it.", "Pat Lee", "Rosa Diaz", "12 Elm St, Alder",
+            "paper", "staff", "A camera looks at my screen.\nPlease turn it.", desk.name, "Rosa Diaz", "12 Elm St, Alder",
             cameras=frozenset({camera}), time=Timespan(at - timedelta(hours=2), at - timedelta(hours=1)),
         )  # fmt: skip
         made = done(complaints.enter(session, world.site.settings, director, new, at=at))

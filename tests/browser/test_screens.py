@@ -147,7 +147,7 @@ def test_a_desk_that_nobody_touches_locks_and_its_pictures_go_on(watched: Watche
     page.locator("#code").fill(ruiz.codes.pop())
     dialog.get_by_role("button", name="Go on", exact=True).click()
     expect(line).to_be_empty()
-    expect(page.get_by_role("navigation", name="Sections").get_by_role("link")).to_have_text(["Live", "Playback", "Keep"])
+    expect(page.get_by_role("navigation", name="Sections").get_by_role("link")).to_have_text(["Live", "Playback", "Keep", "Requests"])
     expect(page.locator("vms-tile[data-state=live]")).to_have_count(4)
     assert set(page.evaluate("clearInterval(looking), [...seen]")) <= SHOWN
 

@@ -75,7 +75,7 @@ def test_who_watched_stands_on_its_sheet(world: World, monkeypatch: pytest.Monke
         monkeypatch.setattr("web.routers.complaints.MOST_ENTRIES", 1)
         assert "the log may have older ones" in _text(auditor.get(f"{page}/watched"))
     with world.client(Role.DESK, page=True) as desk:
-        assert "Entrance removed" in _text(desk.get("/complaints/new"))
+        assert "Entrance (removed)" in _text(desk.get("/complaints/new"))
     assert "older ones" not in said
     assert "desk 0, Desk Entrance" in said
     assert "Incident" in said

@@ -81,7 +81,7 @@ def narrow(
     if not request.scope.covers(scope.footage):
         raise InvalidInput("That is more than was asked for. A part of it is less time or fewer cameras.")
     if scope.terms.recipient != request.scope.terms.recipient:
-        raise InvalidInput("For somebody else is not less. Who is to have it is changed as whoever asks said, and somebody else approves it.")
+        raise InvalidInput("For somebody else is not less. Change whom it is for as whoever asks said; somebody else approves it then.")
     with together(session):
         request = reviewed(session, actor, voided(session, actor, request, at=at), at=at)
         if RequestState.NARROWED not in EDGES[request.state] and request.state is not RequestState.NARROWED:

@@ -10,6 +10,7 @@ from fastapi.encoders import jsonable_encoder
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from vms.domain.camera import Camera
 from vms.domain.complaint import (
     MAX_ADDRESS_CHARS,
     MAX_NAME_CHARS,
@@ -157,11 +158,15 @@ def _form(site: Site, session: Session, person: Person, request: Request, form: 
         "form": form,
         "ways": [(way.value, COMPLAINT_WAYS[way]) for way in Way],
         "abouts": [(about.value, COMPLAINT_ABOUT[about]) for about in About],
-        "branches": [(branch, [one.camera for one in found]) for branch, found in offered],
+        "branches": [(branch, [(one.camera.id, _name(one.camera)) for one in found]) for branch, found in offered],
         "error": error,
         "most": MOST,
     }
     return site.pages.render("complaint_form.html", context, person=person, status=FAILURES[InvalidInput] if error else 200)
+
+
+def _name(camera: Camera) -> str:
+    return camera.name if camera.removed_at is None else f"{camera.name} (removed)"
 
 
 def _page(

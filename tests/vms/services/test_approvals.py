@@ -463,7 +463,7 @@ def test_who_asks_is_asked_back_and_answers(central_sqlite: Engines, settings: S
         people = staff(session)
         request = a_request(session, settings, people.desk)
         assert done(act_on(session, people.director, request.id, RequestAct.ASK, "which door?", at=NOW)).state is S.NEEDS_INFO
-        refused(narrow(session, people.director, request.id, request.scope.footage, Terms("x"), "x", at=NOW))
+        refused(narrow(session, people.director, request.id, request.scope.footage, replace(request.scope.terms, redact="x"), "x", at=NOW))
         assert done(act_on(session, people.desk, request.id, RequestAct.ANSWER, "the north door", at=NOW)).state is S.UNDER_REVIEW
         assert "can't be answered for" in refused(act_on(session, people.desk, request.id, RequestAct.ANSWER, "again", at=NOW)).sentence
         assert done(act_on(session, people.director, request.id, RequestAct.CONTEST, "before the court", at=NOW)).state is S.CONTESTED
