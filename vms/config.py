@@ -327,6 +327,11 @@ class Settings(BaseSettings):
         return self.secrets_dir / "factor_x25519.key"
 
     @property
+    def packages_dir(self) -> Path:
+        """Where packages lie, in the clear, until they have left."""
+        return self.data_dir / "packages"
+
+    @property
     def reviews_dir(self) -> Path:
         return self.data_dir / "reviews"
 

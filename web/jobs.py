@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -29,6 +30,7 @@ from vms.services import (
     deletion_certificates,
     emergency,
     hold_release,
+    package_jobs,
     people,
     policy_review,
     records,
@@ -42,6 +44,8 @@ from vms.services.log_proof import Signed, sign_checkpoint
 from vms.services.log_witness import configured_witness
 from vms.services.outbox import send_due, send_waiting
 from vms.services.own_ca import renew_if_due
+from vms.services.package_footage import footage_here
+from vms.services.packages import Hub
 from vms.services.reviews import Known, add_digest, catch_up, count_month, file_name, gone, month_due, tell, text_of
 from vms.services.second_person import to_announce
 from vms.services.signed_notes import SignedNotes
@@ -65,6 +69,8 @@ CERTIFY_MINUTE = 23
 """Of every hour: on the first of a month soon after the machines have told the last one."""
 HOLD_MINUTES = 5
 """Between two looks at what legal holds have come to."""
+PACKAGE_SECONDS = 10
+"""Between two looks for packages of footage that were asked for."""
 LAST_SECONDS = 8.0
 """How long the end may take: a database or a share that hangs must not leave a process behind."""
 CANT_START = 2
@@ -90,13 +96,29 @@ class Jobs:
     def checkpoint(self) -> None:
         """Sign all of the access log."""
         try:
-            with self._signing, self._central.answering():
-                while not self._sign().complete:
-                    pass
+            self._sign_all()
         except (Unavailable, OSError) as err:
             log.warning("checkpoint not made", reason=str(err))
         except Corrupt as err:
             log.error("access log damaged", reason=str(err))
+
+    def _sign_all(self) -> None:
+        with self._signing, self._central.answering():
+            while not self._sign().complete:
+                pass
+
+    def make_packages(self) -> None:
+        """Make the packages of footage that were asked for, and delete those that nobody may have any more."""
+        try:
+            with self._central.answering():
+                with self._central.reading() as session:
+                    wanted = package_jobs.anything_to_do(self._settings, session, at=self._clock.now())
+                if wanted:
+                    hub = Hub(self._central, self._key, self._sign_all)
+                    source = partial(footage_here, self._settings, self._central)
+                    package_jobs.make_packages(self._settings, hub, source, self._clock)
+        except (VmsError, OSError) as err:
+            log.warning("packages not made or deleted", reason=str(err))
 
     def hand_out(self) -> None:
         """Put the newest checkpoint where somebody outside keeps it, once a day."""
@@ -356,11 +378,12 @@ class Jobs:
 
     def _sign(self) -> Signed:
         at = self._clock.now()
-        with self._central.writing() as session:
-            signed = sign_checkpoint(session, self._key, at=at, notes=self._notes)
-            post_checkpoint(session, self._settings, signed.note, at=at)
+        with self._notes.alone():
+            with self._central.writing() as session:
+                signed = sign_checkpoint(session, self._key, at=at, notes=self._notes)
+                post_checkpoint(session, self._settings, signed.note, at=at)
+            self._notes.committed(signed.note)
         self._newest = signed.note
-        self._notes.committed(signed.note)
         return signed
 
 
@@ -375,6 +398,7 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         scheduler.add_job(jobs.checkpoint, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", timezone=UTC))
         # A job of its own: a share that hangs keeps nothing from being signed.
         scheduler.add_job(jobs.hand_out, CronTrigger(minute=f"*/{CHECKPOINT_MINUTES}", second=30, timezone=UTC))
+        scheduler.add_job(jobs.make_packages, CronTrigger(second=f"*/{PACKAGE_SECONDS}", timezone=UTC))
         scheduler.add_job(jobs.act_alone, CronTrigger(minute="*", second=15, timezone=UTC))
         scheduler.add_job(jobs.write_down_ends, CronTrigger(minute="*", second=30, timezone=UTC))
         scheduler.add_job(jobs.write_down_approvals, CronTrigger(minute="*", second=35, timezone=UTC))

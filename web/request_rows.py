@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from vms.domain.export_scope import Delivery
 from vms.domain.instruments import QUESTIONS, Counsel
+from vms.domain.made_package import LIVE, MadePackage, PackageState
 from vms.domain.people import Permission, Person
 from vms.domain.request import APPROVED_STATES, EDGES, UNDECIDED, DenyReason, ExportRequest, RequestAct, RequestState, askers, form_answers
 from vms.domain.timespan import datetime_of_ms
@@ -18,7 +19,9 @@ from vms.services.cameras import Removed, list_cameras
 from vms.services.request_acts import WORDED, may_act
 from vms.services.request_steps import rule_of
 from vms.services.requests import RequestStanding
-from web.words import DELIVERIES, DENY_REASONS, FORM_ANSWERS, INSTRUMENTS, REQUEST_ACTS, REQUEST_STATES
+from web.words import DELIVERIES, DENY_REASONS, FORM_ANSWERS, INSTRUMENTS, PACKAGE_STATES, REQUEST_ACTS, REQUEST_STATES
+
+_MAY_PACK = frozenset({RequestState.APPROVED, RequestState.PREPARING})
 
 
 class RequestRow(TypedDict):
@@ -63,6 +66,22 @@ class Act(TypedDict):
     asks: str
 
 
+class PackageRow(TypedDict):
+    """The package that was asked for last."""
+
+    state: PackageState
+    words: str
+    sentence: str
+    asked_by: str
+    asked_at: datetime
+    since: datetime
+    manifest: str
+    files: int
+    size_bytes: int
+    missing: int
+    leaves_until: datetime
+
+
 class RequestPage(TypedDict):
     """One request as its page and its letter draw it."""
 
@@ -89,6 +108,8 @@ class RequestPage(TypedDict):
     may_change: bool
     may_advise: bool
     may_add: bool
+    package: PackageRow | None
+    may_pack: bool
 
 
 def request_row(request: ExportRequest, at: datetime) -> RequestRow:
@@ -139,6 +160,8 @@ def request_page(standing: RequestStanding, person: Person, at: datetime) -> Req
         may_change=(decides or mine) and changes,
         may_advise=person.may(Permission.REQUEST_ADVISE),
         may_add=changes,
+        package=None if standing.package is None else _package(standing.package, request),
+        may_pack=decides and state in _MAY_PACK and (standing.package is None or standing.package.state not in LIVE),
     )
 
 
@@ -159,6 +182,22 @@ def delivery_choices() -> Sequence[tuple[str, str]]:
 
 def deny_choices() -> Sequence[tuple[str, str]]:
     return [(one.value, DENY_REASONS[one]) for one in DenyReason]
+
+
+def _package(package: MadePackage, request: ExportRequest) -> PackageRow:
+    return PackageRow(
+        state=package.state,
+        words=PACKAGE_STATES[package.state],
+        sentence=package.sentence,
+        asked_by=package.asked_by_name,
+        asked_at=package.asked_at,
+        since=package.since or package.asked_at,
+        manifest=package.manifest,
+        files=package.files,
+        size_bytes=package.size_bytes,
+        missing=package.missing,
+        leaves_until=package.leaves_until(request.scope.terms),
+    )
 
 
 def _lines(standing: RequestStanding) -> list[Line]:

@@ -11,6 +11,7 @@ from vms.domain.footage import GapReason
 from vms.domain.hold import HoldKind
 from vms.domain.instruments import FormAnswer, Instrument
 from vms.domain.legal_hold import HoldState
+from vms.domain.made_package import PackageState
 from vms.domain.people import PERMISSIONS, Permission, Person, Role
 from vms.domain.placement import Check
 from vms.domain.request import DenyReason, RequestAct, RequestState
@@ -101,6 +102,13 @@ REQUEST_STATES = {
     RequestState.DISCLOSED: "Handed over",
     RequestState.REVOKED: "Taken back",
     RequestState.CLOSED: "Closed",
+}
+PACKAGE_STATES = {
+    PackageState.WAITING: "waits to be made",
+    PackageState.MAKING: "is being made",
+    PackageState.READY: "ready",
+    PackageState.FAILED: "could not be made",
+    PackageState.GONE: "deleted",
 }
 REQUEST_ACTS = {
     RequestAct.SUBMIT: "Entered",

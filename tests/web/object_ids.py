@@ -121,6 +121,7 @@ OF_REQUEST: Mapping[str, dict[str, str]] = {
     "acts": WORDS | {"act": "withdraw"},
     "form": WORDS | {"date": "yes"},
     "approve": WORDS | {"sha256": "0" * 64},
+    "package": {},
     "deny": WORDS | {"reason": "other"},
     "advice": WORDS,
 }

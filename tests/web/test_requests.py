@@ -231,3 +231,19 @@ def test_the_same_as_json(world: World, desk: httpx.Client, director: httpx.Clie
     revoked = director.post(f"{address}/acts", json={"act": "revoke", "words": "settled"}, headers=json).json()
     assert (revoked["state"], revoked["approval"]) == ("revoked_before_disclosure", None)
     problem(director.post(f"{address}/acts", json={"act": "approve", "words": "x"}, headers=json), 422)
+
+
+def test_the_package_of_an_approved_request_is_asked_for_on_its_page(world: World, desk: httpx.Client, director: httpx.Client) -> None:
+    page = _entered(world, desk)
+    assert "Make the package" not in director.get(page).text
+    _in_order(director, page)
+    _post(director, f"{page}/approve", sha256=_digest(director.get(page)))
+    assert "Make the package" not in desk.get(page).text
+    assert desk.post(f"{page}/package").status_code == 403
+    _post(director, f"{page}/package")
+    assert "The package waits to be made" in _text(director.get(page))
+    again = director.post(f"{page}/package")
+    assert (again.status_code, "is waiting already" in again.text) == (409, True)
+    told = director.get(f"/api/v1{page}").json()["package"]
+    assert (told["state"], told["sentence"], told["leaves_until"]) == ("waiting", "", None)
+    assert [one.detail["state"] for one in world.events(Action.EXPORT_ADVANCE)] == ["waiting"]

@@ -198,6 +198,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "request act": ("request", "what", "words"),
     "request advise": ("request", "words"),
     "request approve": ("request", "sha256", "words"),
+    "request package": ("request",),
     "request check": ("request", "words"),
     "request deny": ("request", "words"),
     "request enter": (

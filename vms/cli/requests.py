@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -13,11 +14,12 @@ from sqlalchemy.orm import Session
 from vms.cli.context import Cli, allowed
 from vms.cli.moments import moment_of
 from vms.cli.options import AsJson
-from vms.cli.output import out, print_json, print_table, sentences
+from vms.cli.output import Exit, out, print_json, print_table, sentences, working
 from vms.config import Settings
 from vms.domain.export_scope import CameraSpan, Delivery, Terms
 from vms.domain.ids import RequestId
 from vms.domain.instruments import FormAnswer, FormLine, Instrument
+from vms.domain.made_package import PackageState
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.domain.request import DenyReason, ExportRequest, RequestAct, Requester
@@ -27,7 +29,7 @@ from vms.services import approvals, request_acts, request_papers, requests
 from vms.services.cameras import camera_of_any_time
 from vms.services.district import zone_of_district
 from vms.services.people import last_day
-from vms.services.request_documents import request_document, standing_document
+from vms.services.request_documents import package_document, request_document, standing_document
 from vms.services.request_letters import letter_of
 from vms.services.requests import NewRequest, RequestStanding
 
@@ -256,6 +258,34 @@ def approve(
     _print(context, _do(context, request, carry_out), as_json=as_json)
 
 
+@app.command("package")
+def package(
+    context: typer.Context,
+    request: RequestNamed,
+    wait: Annotated[bool, typer.Option("--wait", help="Make it here and now, or wait for the hub's jobs that do.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Have the package of an approved request made: exactly what was approved, checked, and kept on the server until it leaves."""
+    from vms.services.package_jobs import ask_package  # noqa: PLC0415 - only what makes packages loads what draws their papers
+
+    cli: Cli = context.obj
+    asked = _do(context, request, lambda session, _settings, person, number: ask_package(session, person, number, at=cli.clock.now()))
+    with sentences():
+        if wait:
+            _make_here(cli)
+        standing = _standing(cli, request)
+    made = standing.package or asked
+    if as_json:
+        print_json(package_document(made, standing.request))
+    elif made.state is PackageState.READY:
+        until = made.leaves_until(standing.request.scope.terms)
+        out.print(f"The package of request {standing.request.number} is ready: {made.files} video files, {made.size_bytes:,} octets.")
+        out.print(f"SHA-256 of its manifest: {made.manifest}. It leaves until {until:%Y-%m-%d %H:%M} UTC; then it is deleted.")
+    else:
+        out.print(f"The package of request {standing.request.number}: {made.state}. {made.sentence}".rstrip())
+    raise SystemExit(Exit.WRONG if made.state in (PackageState.FAILED, PackageState.GONE) else Exit.DONE)
+
+
 @app.command("deny")
 def deny(
     context: typer.Context,
@@ -311,6 +341,22 @@ def letter(context: typer.Context, request: RequestNamed) -> None:
     for paragraph in found.paragraphs:
         out.print()
         out.print(paragraph)
+
+
+def _make_here(cli: Cli) -> None:
+    """Make the packages that wait in this process; the log's key is read here."""
+    from vms.services.log_key import read_log_key  # noqa: PLC0415 - as above
+    from vms.services.log_proof import sign_all  # noqa: PLC0415
+    from vms.services.package_footage import footage_here  # noqa: PLC0415
+    from vms.services.package_jobs import make_packages  # noqa: PLC0415
+    from vms.services.packages import Hub  # noqa: PLC0415
+    from vms.services.signed_notes import SignedNotes  # noqa: PLC0415
+
+    settings = cli.settings()
+    key = read_log_key(settings)
+    with cli.central(settings) as central, working("Making the package"):
+        hub = Hub(central, key, lambda: sign_all(central, key, SignedNotes(settings), cli.clock))
+        make_packages(settings, hub, partial(footage_here, settings, central), cli.clock)
 
 
 def _do(context: typer.Context, text: str, act: Callable[[Session, Settings, Person, RequestId], Done | Refused]) -> Done:

@@ -20,6 +20,7 @@ class Place(StrEnum):
 
 RECORDS_PURGE = "`vms records purge`"
 """What the hub's jobs child does each six hours, and a person by hand."""
+HUB_JOBS = "the hub's jobs child, each ten seconds"
 LOG_ERASE = "the erasing of old entries"
 RETENTION = "`vms retain`"
 NEXT_ONE = "the next one, in its place"
@@ -225,6 +226,7 @@ CENTRAL: tuple[Record, ...] = (
     Record("request_paper", "scans of their papers, encrypted", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("request_event", "what was done to them; counsel's advice, encrypted", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("approval", "the Director's yes to exactly one scope", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
+    Record("package", "which packages were asked for, and what became of them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("request_standing", "how they stand", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("request_hold", "which holds keep for them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("sealed_hold", "holds that the law keeps secret", "for good", "the entry that counts what went would tell of it", NOTHING),
@@ -316,6 +318,13 @@ FILES: tuple[Record, ...] = (
     Record("index/index.db", "the node index", "as its tables", "holds them", "as its tables"),
     Record("keys1/keys.db, keys2/keys.db", "the key store, two copies", "as its tables", "holds them", "as its tables"),
     Record("volumes", "footage, encrypted", "the district's days", "is the footage", RETENTION, held="what a hold protects"),
+    Record(
+        "packages",
+        "packages of footage, in the clear",
+        "until they have left; 14 days, if they don't",
+        "whoever asked gets them; the footage itself is kept by its hold",
+        HUB_JOBS,
+    ),
     Record("reviews", "copies of what was asked about the log", "with its entries, {days} days", "is about entries", LOG_ERASE, "log_days"),
     Record("secrets/log_signed.txt", "what was signed last", "its newest", "shows a restored backup", NEXT_ONE),
     Record("secrets/log_ed25519.key", "what signs the access log", "for good", "proves the log", NOTHING),

@@ -12,6 +12,7 @@ from itertools import chain, starmap
 
 from sqlalchemy.orm import Session
 
+from vms.clock import Clock
 from vms.crypto import is_signed, sign
 from vms.domain.checkpoint import (
     Checkpoint,
@@ -30,6 +31,7 @@ from vms.services.log_key import LogKey
 from vms.services.signed_notes import SignedNotes
 from vms.store import access_log, access_sealed, access_tree, settings
 from vms.store.access_tree import Own, StoredCheckpoint
+from vms.store.database import Engines
 
 _KEY_OF = "log.key."
 """Of a log, among what the district decided: the public half of its key."""
@@ -75,6 +77,17 @@ def sign_checkpoint(session: Session, key: LogKey, *, at: datetime, notes: Signe
     if notes is not None:
         notes.about_to_commit(newest.note if newest else "", note)
     return Signed(note, complete=to > last)
+
+
+def sign_all(central: Engines, key: LogKey, notes: SignedNotes, clock: Clock) -> None:
+    """Sign everything that was written so far, in transactions of its own; nobody signs beside it."""
+    complete = False
+    with notes.alone():
+        while not complete:
+            with central.writing() as session:
+                signed = sign_checkpoint(session, key, at=clock.now(), notes=notes)
+            notes.committed(signed.note)
+            complete = signed.complete
 
 
 def _leaf(key: LogKey, number: int, own: Own | None) -> bytes:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from typing import Protocol
 
+from vms.config import Settings
 from vms.domain.footage import Gap, GapReason, Segment
 from vms.domain.ids import StreamId
+from vms.domain.package import Order
 from vms.domain.timespan import Timespan, datetime_of, ms_of
 from vms.errors import Unavailable
 from vms.media.assembly import ReadRecord
 from vms.media.segment_file import HourKeys, SegmentReader
-from vms.store import segments, stream_rules
-from vms.store.database import Engines
+from vms.services.nodes import node_of
+from vms.store import cameras, segments, stream_rules
+from vms.store.database import Engines, make_engines
 from vms.store.files import Volume
+from vms.store.key_credential import footage_key
+from vms.store.key_files import KeyFiles
+from vms.store.keys import KeyStore
+from vms.store.migrate import Which, require_current
 from vms.store.timeline import readable_parts, told_timeline
 
 
@@ -29,6 +36,32 @@ class FootageSource(Protocol):
     def open(self, segment: Segment) -> AbstractContextManager[ReadRecord]:
         """Open one of those segments; Unavailable without its file, NotFound without its key, Corrupt for damage, each by its name."""
         ...
+
+
+@contextmanager
+def footage_here(settings: Settings, central: Engines, order: Order) -> Iterator[FootageSource]:
+    """Open what this machine recorded; Unavailable where another records a camera of the order: it would seem to have no footage."""
+    with central.reading() as session:
+        here = node_of(session, KeyFiles(settings.node_key_path)).id
+        found = [(scope.camera, cameras.get(session, None, scope.camera_id)) for scope in order.cameras]
+    if elsewhere := [name for name, details in found if details is None or details.device.node_id != here]:
+        raise Unavailable(
+            f"‘{elsewhere[0]}’ is recorded by another machine than this. Packages are made of what this machine recorded alone."
+        )
+    index = make_engines(settings.index_path)
+    with ExitStack() as opened:
+        opened.callback(index.dispose)
+        opened.enter_context(index.answering())
+        require_current(index, Which.INDEX)
+        keys = opened.enter_context(closing(KeyStore.open(settings.keys1_path, settings.keys2_path, footage_key(settings))))
+        yield StoredFootage(index, keys, list(_mounted(settings)))
+
+
+def _mounted(settings: Settings) -> Iterator[Volume]:
+    """Yield the volumes that are there; a segment on one that is not is named when it is to be opened."""
+    for setting in settings.volumes:
+        with suppress(Unavailable):
+            yield Volume.open(setting.path, max_bytes=setting.max_bytes)
 
 
 class StoredFootage:

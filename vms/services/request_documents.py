@@ -7,6 +7,7 @@ from datetime import datetime
 
 from vms.domain.export_scope import ExportScope
 from vms.domain.ids import CameraId
+from vms.domain.made_package import MadePackage, PackageState
 from vms.domain.request import Approval, ExportRequest, RequestEvent
 from vms.domain.timespan import datetime_of_ms
 from vms.services.requests import RequestStanding
@@ -57,6 +58,26 @@ def standing_document(standing: RequestStanding, at: datetime) -> dict[str, obje
         "open_points": list(standing.faults),
         "papers": papers,
         "history": [_event(one) for one in standing.history],
+        "package": None if standing.package is None else package_document(standing.package, standing.request),
+    }
+
+
+def package_document(package: MadePackage, request: ExportRequest) -> dict[str, object]:
+    """Return how far a request's package has come."""
+    ready = package.state is PackageState.READY
+    return {
+        "id": package.id,
+        "state": package.state,
+        "since": package.since,
+        "sha256": package.sha256,
+        "asked_by": package.asked_by_name,
+        "asked_at": package.asked_at,
+        "sentence": package.sentence,
+        "manifest": package.manifest or None,
+        "files": package.files,
+        "size_bytes": package.size_bytes,
+        "missing": package.missing,
+        "leaves_until": package.leaves_until(request.scope.terms) if ready else None,
     }
 
 

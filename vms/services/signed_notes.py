@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from vms.config import Settings
 from vms.errors import Corrupt
 from vms.store.private_files import write_private
@@ -14,6 +19,16 @@ class SignedNotes:
 
     def __init__(self, settings: Settings) -> None:
         self._path = settings.log_signed_path
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep others from signing in between, in whatever process: what they remember would be forgotten."""
+        opened = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(opened)
 
     def known(self) -> frozenset[str] | None:
         """Return the notes of which one is the log's newest; "" stands for none. None when nothing was ever signed here."""

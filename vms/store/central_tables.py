@@ -26,6 +26,7 @@ from vms.store import (  # noqa: F401 - their tables join the schema
     complaint_tables,
     hold_tables,
     log_tables,
+    package_tables,
     people_tables,
     policy_tables,
     proof_tables,

@@ -918,3 +918,34 @@ CREATE TABLE privacy_review (
 );
 
 CREATE INDEX ix_privacy_review_at ON privacy_review (at);
+
+CREATE TABLE package (
+  id INTEGER NOT NULL,
+  request_id INTEGER NOT NULL,
+  approval_id INTEGER NOT NULL,
+  scope_version INTEGER NOT NULL,
+  sha256 VARCHAR(64) NOT NULL,
+  asked_by VARCHAR(300) NOT NULL,
+  asked_by_name VARCHAR(360) NOT NULL,
+  asked_at BIGINT NOT NULL,
+  state VARCHAR(32) NOT NULL,
+  since_at BIGINT NOT NULL,
+  tries INTEGER NOT NULL,
+  sentence TEXT NOT NULL,
+  manifest VARCHAR(64) NOT NULL,
+  folder VARCHAR(120) NOT NULL,
+  files INTEGER NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  missing INTEGER NOT NULL,
+  CONSTRAINT pk_package PRIMARY KEY (id),
+  CONSTRAINT ck_package_state CHECK (state IN ('waiting', 'making', 'ready', 'failed', 'gone')),
+  CONSTRAINT ck_package_ready CHECK (state <> 'ready' OR length(manifest) = 64),
+  CONSTRAINT fk_package_approval FOREIGN KEY(approval_id, request_id, scope_version) REFERENCES approval (id, request_id, scope_version),
+  CONSTRAINT fk_package_scope FOREIGN KEY(request_id, scope_version, sha256) REFERENCES request_scope (request_id, version, sha256)
+);
+
+CREATE INDEX ix_package_request_id ON package (request_id);
+
+CREATE INDEX ix_package_state_asked_at ON package (state, asked_at);
+
+CREATE UNIQUE INDEX uq_package_live ON package (request_id) WHERE state IN ('waiting', 'making', 'ready');

@@ -19,6 +19,7 @@ from vms.store.log_tables import (
     AccessTileRow,
     ReviewRow,
 )
+from vms.store.package_tables import PackageRow
 from vms.store.policy_tables import PolicyApprovalRow, PolicyForceRow, RetentionPolicyRow
 from vms.store.proof_tables import DeletionCertificateRow, PurgeMonthRow, SpotCheckRow
 from vms.store.request_tables import (
@@ -51,9 +52,11 @@ _ADDED_ALONE = {
         *(RetentionPolicyRow, PolicyForceRow, PolicyApprovalRow),
         *(ExportRequestRow, RequestScopeRow, RequestCameraRow, RequestPaperRow, RequestEventRow, ApprovalRow, RequestHoldRow),
         *(TrainingRow, PlacementRow, PrivacyReviewRow),
+        PackageRow,
     )
 }
-"""Versions of policies, requests and approvals, who was trained, and reviews: what was said stays said."""
+"""Versions of policies, requests and approvals, who was trained, and reviews: what was said stays said.
+Packages are asked for here, and made by the jobs."""
 _OF_PROOFS = {
     # What a recording machine answers, it writes itself, and certificates are made by whoever has the log's key.
     PurgeMonthRow.__tablename__: ("SELECT",),

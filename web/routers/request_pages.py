@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
 from vms.domain.ids import RequestId
+from vms.domain.made_package import MadePackage
 from vms.domain.outcome import Refused
 from vms.domain.people import Permission, Person
 from vms.domain.request import FREE_CAMERAS, FREE_MINUTES, MAX_LINE_CHARS, MAX_WORDS_CHARS, ExportRequest, Paper, RequestAct
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import Conflict, InvalidInput
-from vms.services import approvals, request_acts, request_papers, requests
+from vms.services import approvals, package_jobs, request_acts, request_papers, requests
 from vms.services.district import zone_of_district
 from vms.services.request_letters import letter_of
 from web.deps import Rx, Site, TheSite, Tx
@@ -35,6 +36,7 @@ NOTICES = {
     "paper": "Kept, encrypted. Its SHA-256 stands below.",
     "approved": "Approved, exactly as it stands here. Any change voids that.",
     "denied": "Refused. The letter says so; what it asks for is kept for 30 days more.",
+    "asked": "The package is being made. Look at this page again in some minutes.",
     "changed": "Changed. An approval of what it was counts no more.",
 }
 
@@ -151,6 +153,14 @@ def add_paper(
         return request_papers.add_paper(tx, site.settings, person, RequestId(number), name, content, at=site.clock.now())
 
     return _done(site, tx, person, request, number, carry_out, notice="paper")
+
+
+@router.post("/{number}/package")
+def ask_package(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request) -> Response:
+    def carry_out() -> MadePackage | Refused:
+        return package_jobs.ask_package(tx, person, RequestId(number), at=site.clock.now())
+
+    return _done(site, tx, person, request, number, carry_out, notice="asked")
 
 
 @router.get("/{number}/papers/{paper}")

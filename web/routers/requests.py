@@ -12,7 +12,7 @@ from vms.domain.ids import RequestId
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.domain.request import ExportRequest
-from vms.services import approvals, request_acts, request_papers, requests
+from vms.services import approvals, package_jobs, request_acts, request_papers, requests
 from vms.services.district import zone_of_district
 from vms.services.request_documents import request_document, standing_document
 from vms.services.requests import RequestStanding
@@ -91,6 +91,14 @@ def add_paper(
     if isinstance(answer, Refused):
         return refusal(request, answer, person=person)
     return _json({"id": answer.id, "name": answer.name, "sha256": answer.sha256, "size_bytes": answer.size_bytes}, 201)
+
+
+@router.post("/{number}/package", status_code=202)
+def ask_package(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request) -> Response:
+    answer = package_jobs.ask_package(tx, person, RequestId(number), at=site.clock.now())
+    if isinstance(answer, Refused):
+        return refusal(request, answer, person=person)
+    return _standing(request, site, person, requests.request_for(tx, site.settings, person, RequestId(number)), 202)
 
 
 @router.get("/{number}/advice")

@@ -67,13 +67,7 @@ def _accounts(session: Any) -> list[Account]:  # noqa: ANN401 - a session
     return list(people.find(session))
 
 
-def test_from_the_desk_to_an_approval(say: Any, settings: Settings, tmp_path: Path) -> None:  # noqa: ANN401 - a function of words
-    entered = say(Role.DESK, "enter", *ASKED, "--json")
-    assert entered.exit_code == 0, entered.output
-    one = json.loads(entered.output)
-    number = one["number"]
-    assert "No requests" not in say(Role.DIRECTOR, "list").output
-    assert "Before an approval: The paper is missing" in say(Role.DIRECTOR, "show", number).output
+def _put_in_order(say: Any, number: str, tmp_path: Path) -> None:  # noqa: ANN401 - a function of words
     scan = tmp_path / "subpoena.pdf"
     scan.write_bytes(SCAN)
     for words in (
@@ -84,6 +78,16 @@ def test_from_the_desk_to_an_approval(say: Any, settings: Settings, tmp_path: Pa
         ("act", number, "confer", "--words", "the chair"),
     ):
         assert say(Role.DIRECTOR, *words).exit_code == 0, words
+
+
+def test_from_the_desk_to_an_approval(say: Any, settings: Settings, tmp_path: Path) -> None:  # noqa: ANN401 - a function of words
+    entered = say(Role.DESK, "enter", *ASKED, "--json")
+    assert entered.exit_code == 0, entered.output
+    one = json.loads(entered.output)
+    number = one["number"]
+    assert "No requests" not in say(Role.DIRECTOR, "list").output
+    assert "Before an approval: The paper is missing" in say(Role.DIRECTOR, "show", number).output
+    _put_in_order(say, number, tmp_path)
     assert "comply with it" in say(Role.DIRECTOR, "advise", number).output
     refused = say(Role.DESK, "approve", number, "--sha256", one["sha256"])
     assert (refused.exit_code, "Ask the Director" in refused.output) == (2, True)
@@ -123,3 +127,16 @@ def test_what_can_t_be_is_said_in_one_sentence(say: Any) -> None:  # noqa: ANN40
 def test_without_a_sign_in_nothing_of_requests_is_told(settings: Settings) -> None:
     answer = CliRunner().invoke(app, ["--data", str(settings.data_dir), "request", "list"])
     assert (answer.exit_code, "vms login" in answer.output) == (2, True)
+
+
+def test_the_package_is_made_by_the_command_itself(say: Any, tmp_path: Path) -> None:  # noqa: ANN401 - a function of words
+    """Nothing was ever recorded here, which the package's job finds out by index and keys as they are."""
+    one = json.loads(say(Role.DESK, "enter", *ASKED, "--json").output)
+    number = one["number"]
+    assert "it can't be prepared now" in say(Role.DIRECTOR, "package", number).output
+    _put_in_order(say, number, tmp_path)
+    assert say(Role.DIRECTOR, "approve", number, "--sha256", one["sha256"]).exit_code == 0
+    made = say(Role.DIRECTOR, "package", number, "--wait", "--json")
+    assert (made.exit_code, json.loads(made.output)["state"]) == (1, "gone")
+    assert "Nothing of what was asked for is there." in made.output
+    assert "footage_unavailable" in say(Role.DIRECTOR, "show", number).output

@@ -1,0 +1,385 @@
+"""From an approval to a package that is ready: the job reads the approved spans alone, while the approval counts, through kills."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from tests.factories import a_camera, done, refused
+from tests.vms.media.recorded import LENGTH, START
+from tests.vms.services.packaging import AT, KEY, InMemory, a_hub
+from tests.vms.services.requesting import Staff, a_new_request, at_work, in_order, staff
+from tests.web.world_clock import DrivenClock
+from vms.config import Settings
+from vms.domain.access import Action
+from vms.domain.camera import StreamRole
+from vms.domain.export_scope import CameraSpan
+from vms.domain.footage import Segment
+from vms.domain.ids import ApprovalId, CameraId, PackageId
+from vms.domain.made_package import MOST_TRIES, READY_LASTS, MadePackage, PackageState
+from vms.domain.package import Order
+from vms.domain.people import Person
+from vms.domain.request import ExportRequest, RequestAct, RequestState
+from vms.domain.timespan import Timespan, datetime_of, ms_of
+from vms.errors import Conflict, Corrupt, InvalidInput, NotFound
+from vms.media.assembly import ReadRecord
+from vms.services import package_jobs
+from vms.services.access_log import DISTRICT
+from vms.services.approvals import approve, narrow
+from vms.services.log_proof import sign_checkpoint
+from vms.services.package_gate import verify_package
+from vms.services.package_jobs import anything_to_do, ask_package, folder_of, make_packages
+from vms.services.package_order import ApprovedFootage
+from vms.services.packages import Hub
+from vms.services.request_acts import act_on
+from vms.services.requests import enter
+from vms.store import access_log, made_packages, requests
+from vms.store.database import Engines, make_engines
+from vms.store.failpoints import arm
+
+S = RequestState
+SPAN = Timespan(datetime_of(START), datetime_of(START + 2 * LENGTH))
+_MS = timedelta(milliseconds=1)
+
+
+@dataclass
+class Office:
+    """A district with an approved request for two segments of one camera, and what a package of it is read from."""
+
+    settings: Settings
+    hub: Hub
+    people: Staff
+    camera: CameraId
+    request: ExportRequest
+    source: InMemory
+    clock: DrivenClock
+
+    @property
+    def director(self) -> Person:
+        return at_work(self.people.director, self.clock.now())
+
+    def ask(self) -> MadePackage:
+        with self.hub.central.writing() as session:
+            return done(ask_package(session, self.director, self.request.id, at=self.clock.now()))
+
+    def make(self, source: package_jobs.Source | None = None) -> list[MadePackage]:
+        return make_packages(self.settings, self.hub, source or (lambda _: nullcontext(self.source)), self.clock)
+
+    def ready(self) -> MadePackage:
+        self.ask()
+        (package,) = self.make()
+        assert package.state is PackageState.READY, package.sentence
+        return package
+
+    def now(self) -> ExportRequest:
+        with self.hub.central.reading() as session:
+            found = requests.get(session, requests.EVERYBODYS, self.request.id)
+        assert found is not None
+        return found
+
+    def package(self) -> MadePackage:
+        with self.hub.central.reading() as session:
+            found = made_packages.newest_of(session, self.request.id)
+        assert found is not None
+        return found
+
+    def act(self, act: RequestAct) -> None:
+        with self.hub.central.writing() as session:
+            done(act_on(session, self.director, self.request.id, act, "as the court said", at=self.clock.now()))
+
+    def there(self) -> list[str]:
+        return sorted(path.name for path in self.settings.packages_dir.iterdir())
+
+    def logged(self, action: Action) -> list[dict[str, str]]:
+        with self.hub.central.reading() as session:
+            found = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({action})), limit=99)
+        return [one.detail for one in reversed(found) if one.detail]
+
+    def killed(self, run: Callable[[Office], object]) -> None:
+        """Run in a process that is killed on the way, with database connections of its own."""
+        child = os.fork()
+        if child == 0:
+            try:
+                central = make_engines(self.settings.central_path)
+                run(replace(self, hub=_hub(central, self.clock)))
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def _hub(central: Engines, clock: DrivenClock) -> Hub:
+    def sign_log() -> None:
+        with central.writing() as session:
+            sign_checkpoint(session, KEY, at=clock.now())
+
+    return Hub(central, KEY, sign_log)
+
+
+def an_office(central: Engines, settings: Settings, *, footage: Callable[[CameraId], tuple[CameraSpan, ...]] | None = None) -> Office:
+    a_hub(central)
+    clock = DrivenClock(AT)
+    with central.writing() as session:
+        details = a_camera(session)
+        camera = details.camera.id
+        people = staff(session)
+        spans = footage(camera) if footage else (CameraSpan(camera, ms_of(SPAN.start), ms_of(SPAN.end + _MS)),)
+        request = done(enter(session, settings, people.desk, a_new_request(spans), at=AT))
+        director = at_work(people.director, AT)
+        in_order(session, settings, director, request, at=AT)
+        request = done(approve(session, settings, director, request.id, request.sha256, at=AT))
+    source = InMemory()
+    source.add(START).add(START + LENGTH)
+    stream = next(one.id for one in details.camera.streams if one.role is StreamRole.MAIN)
+    made = list(source.made.values())
+    source.segments = [replace(one, stream_id=stream) for one in source.segments]
+    source.made = {row.id: one for row, one in zip(source.segments, made, strict=True)}
+    return Office(settings, _hub(central, clock), people, camera, request, source, clock)
+
+
+@pytest.fixture
+def office(central_sqlite: Engines, settings: Settings) -> Office:
+    return an_office(central_sqlite, settings)
+
+
+@pytest.mark.slow
+def test_an_approved_request_becomes_a_package_that_verifies(central: Engines, settings: Settings) -> None:
+    office = an_office(central, settings)
+    package = office.ready()
+    assert {one.outcome for one in verify_package(folder_of(settings, package), None)} <= {"PASS", "WARN"}
+    assert (office.now().state, package.files, len(package.manifest)) == (S.READY, 1, 64)
+    states = [one["state"] for one in office.logged(Action.EXPORT_ADVANCE)]
+    assert states == ["waiting", "preparing", "partially_available", "ready"]
+    assert (settings.packages_dir.stat().st_mode & 0o777, office.there()) == (0o700, [str(package.id)])
+
+
+def test_nobody_but_who_decides_asks_for_one(office: Office) -> None:
+    with office.hub.central.writing() as session:
+        assert "Ask the Director" in refused(ask_package(session, office.people.desk, office.request.id, at=AT)).sentence
+        assert made_packages.newest_of(session, office.request.id) is None
+
+
+def test_nothing_is_made_of_a_request_without_an_approval(office: Office) -> None:
+    office.act(RequestAct.REVOKE)
+    with office.hub.central.writing() as session:
+        assert "can't be prepared now" in refused(ask_package(session, office.director, office.request.id, at=AT)).sentence
+
+
+def test_the_database_refuses_a_package_without_an_approval_of_its_scope(central: Engines, settings: Settings) -> None:
+    office = an_office(central, settings)
+    assert office.request.approval is not None
+    right = MadePackage(PackageId(1), office.request.id, office.request.approval.id, 1, office.request.sha256, "x", "x", AT)
+    for wrong in (replace(right, approval=ApprovalId(7)), replace(right, scope_version=2), replace(right, sha256="0" * 64)):
+        with pytest.raises(IntegrityError), central.writing() as session:
+            made_packages.add(session, wrong)
+    with central.writing() as session:
+        made_packages.add(session, right)
+
+
+@pytest.mark.slow
+def test_two_who_ask_at_once_get_one_package(central: Engines, settings: Settings) -> None:
+    office = an_office(central, settings)
+    answers: list[object] = []
+    together = threading.Barrier(2)
+
+    def ask() -> None:
+        together.wait(10)
+        try:
+            answers.append(office.ask())
+        except Conflict as err:
+            answers.append(str(err))
+
+    both = [threading.Thread(target=ask) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(20)
+    assert sorted(type(one).__name__ for one in answers) == ["MadePackage", "str"]
+    assert len(office.make()) == 1
+
+
+def test_what_is_to_be_redacted_is_not_packed_as_it_is(office: Office) -> None:
+    with office.hub.central.writing() as session:
+        terms = replace(office.request.scope.terms, redact="the child at the desk")
+        spans = office.request.scope.footage
+        request = done(narrow(session, office.director, office.request.id, spans, terms, "a child", at=AT))
+        done(act_on(session, office.director, request.id, RequestAct.COUNSEL, "told", at=AT))
+        done(approve(session, office.settings, office.director, request.id, request.sha256, at=AT))
+        assert (
+            "the child at the desk is to be made unrecognisable"
+            in refused(ask_package(session, office.director, request.id, at=AT)).sentence
+        )
+
+
+def test_the_newest_minutes_are_waited_for(central_sqlite: Engines, settings: Settings) -> None:
+    office = an_office(central_sqlite, settings, footage=lambda one: (CameraSpan(one, ms_of(AT) - 60_000, ms_of(AT)),))
+    with pytest.raises(InvalidInput, match="still being written"):
+        office.ask()
+
+
+def test_the_job_reads_the_approved_spans_alone(office: Office) -> None:
+    seen: list[Order] = []
+
+    @contextmanager
+    def source(order: Order) -> Iterator[InMemory]:
+        seen.append(order)
+        yield office.source
+
+    office.ask()
+    office.make(source)
+    (scope,) = seen[0].cameras
+    shown = ApprovedFootage(seen[0], office.source)
+    (span,) = scope.spans
+    assert (span.start, span.end) == (SPAN.start, SPAN.end + _MS)
+    with pytest.raises(NotFound, match="No approval covers stream"):
+        shown.recorded(scope.stream_id, Timespan(span.start, span.end + _MS), at=AT)
+    with pytest.raises(NotFound, match="No approval covers stream"):
+        shown.recorded(type(scope.stream_id)(scope.stream_id + 1), span, at=AT)
+    with pytest.raises(NotFound, match="No approval covers segment"):
+        shown.open(office.source.segments[0])
+
+
+@pytest.mark.parametrize("act", [RequestAct.REVOKE, RequestAct.WITHDRAW])
+def test_an_approval_that_is_voided_while_its_package_is_made_leaves_nothing(office: Office, act: RequestAct) -> None:
+    @contextmanager
+    def source(_: Order) -> Iterator[InMemory]:
+        yield office.source
+        office.act(act)
+
+    office.ask()
+    (package,) = office.make(source)
+    assert (package.state, package.sentence) == (PackageState.GONE, "What it is of is not approved any more.")
+    assert office.there() == []
+    assert office.now().state is not S.READY
+
+
+def test_an_approval_that_is_voided_before_its_package_is_begun_reads_nothing(office: Office) -> None:
+    office.ask()
+    office.act(RequestAct.REVOKE)
+    (package,) = office.make()
+    assert (package.state, office.source.opened, office.logged(Action.FOOTAGE_READ)) == (PackageState.GONE, [], [])
+
+
+def test_a_package_of_an_approval_that_was_voided_and_given_again_is_not_the_new_ones(office: Office) -> None:
+    office.ask()
+    with office.hub.central.writing() as session:
+        at = office.clock.now()
+        done(act_on(session, office.director, office.request.id, RequestAct.REVOKE, "a doubt", at=at))
+        done(act_on(session, office.director, office.request.id, RequestAct.REOPEN, "it is cleared", at=at))
+        done(approve(session, office.settings, office.director, office.request.id, office.request.sha256, at=at))
+    with pytest.raises(Conflict, match="earlier approval"):
+        office.ask()
+    (package,) = office.make()
+    assert package.state is PackageState.GONE
+    assert office.request.approval is not None
+    assert office.ready().approval != office.request.approval.id
+
+
+def test_a_finished_package_goes_with_its_approval(office: Office) -> None:
+    office.ready()
+    office.act(RequestAct.REVOKE)
+    with office.hub.central.reading() as session:
+        assert anything_to_do(office.settings, session, at=office.clock.now())
+    office.make()
+    assert (office.package().state, office.there()) == (PackageState.GONE, [])
+    (entry,) = office.logged(Action.EXPORT_PURGE)
+    assert (entry["number"], entry["files"], entry["reason"]) == (office.request.number, "1", "What it is of is not approved any more.")
+    with office.hub.central.reading() as session:
+        assert not anything_to_do(office.settings, session, at=office.clock.now())
+
+
+def test_a_package_that_nobody_took_expires_with_its_day_but_not_by_a_clock_that_leapt(office: Office) -> None:
+    office.ready()
+    office.clock.step(READY_LASTS)
+    office.make()
+    assert office.now().state is S.READY
+    office.hub.sign_log()
+    office.clock.step(timedelta(days=1, minutes=1))
+    office.make()
+    assert (office.now().state, office.there()) == (S.EXPIRED, [])
+
+
+def test_a_damaged_segment_fails_with_its_name_and_another_try_is_asked_for(office: Office) -> None:
+    class Damaged(InMemory):
+        @contextmanager
+        def open(self, segment: Segment) -> Iterator[ReadRecord]:
+            yield lambda number: _damaged(number, segment)
+
+    damaged = Damaged()
+    damaged.segments, damaged.made = office.source.segments, office.source.made
+    office.ask()
+    (package,) = office.make(lambda _: nullcontext(damaged))
+    assert (package.state, office.source.segments[0].id in package.sentence) == (PackageState.FAILED, True)
+    assert (office.now().state, office.there()) == (S.PREPARING, [])
+    assert office.ready().state is PackageState.READY
+
+
+def test_footage_that_is_not_there_ends_the_request(office: Office) -> None:
+    office.source.segments.clear()
+    office.ask()
+    (package,) = office.make()
+    assert (package.state, package.sentence, office.there()) == (PackageState.GONE, "Nothing of what was asked for is there.", [])
+    assert office.now().state is S.FOOTAGE_UNAVAILABLE
+
+
+def _damaged(number: int, segment: Segment) -> bytes:
+    raise Corrupt(f"record {number} of segment {segment.id} is damaged")
+
+
+def _at_step(step: str) -> Callable[[Office], object]:
+    def run(office: Office) -> object:
+        arm(step)
+        return office.make()
+
+    return run
+
+
+def _reading(office: Office) -> object:
+    class Killed(InMemory):
+        @contextmanager
+        def open(self, segment: Segment) -> Iterator[ReadRecord]:
+            if self.opened:
+                os.kill(os.getpid(), signal.SIGKILL)
+            with super().open(segment) as read:
+                yield read
+
+    source = Killed()
+    source.segments, source.made = office.source.segments, office.source.made
+    return office.make(lambda _: nullcontext(source))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [_at_step("package:begun"), _reading, _at_step("package:built")], ids=["begun", "reading", "built"])
+def test_a_kill_while_it_is_made_leaves_no_footage_and_the_next_start_makes_it(office: Office, killed: Callable[[Office], object]) -> None:
+    office.ask()
+    office.killed(killed)
+    assert (office.package().state, office.now().state) == (PackageState.MAKING, S.PREPARING)
+    (package,) = office.make()
+    assert (package.state, package.tries, office.there()) == (PackageState.READY, 2, [str(package.id)])
+
+
+@pytest.mark.slow
+def test_a_making_that_kills_its_process_each_time_is_given_up(office: Office) -> None:
+    office.ask()
+    for _ in range(MOST_TRIES):
+        office.killed(_at_step("package:begun"))
+    (package,) = office.make()
+    assert (package.state, "ended 3 times" in package.sentence, office.there()) == (PackageState.FAILED, True, [])
+
+
+def test_what_is_asked_for_is_held_from_the_request_to_the_package(office: Office) -> None:
+    """So retention deletes nothing of it: the hold has no last day while the request is open."""
+    from vms.store import holds  # noqa: PLC0415 - of this test alone
+
+    office.ready()
+    with office.hub.central.reading() as session:
+        (hold,) = [holds.get(session, None, number) for number in office.now().holds]
+    assert hold is not None
+    assert (hold.expires_at, hold.released_at) == (None, None)

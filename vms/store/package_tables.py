@@ -1,0 +1,59 @@
+"""Packages of footage: asked for, made, gone. The database refuses one that no approval of that very scope is behind."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vms.domain.made_package import PackageState
+from vms.store.central_base import NAME_CHARS, Central
+from vms.store.columns import Moment, Number, Word, one_of
+
+_LIVE = text("state IN ('waiting', 'making', 'ready')")
+"""`LIVE`, as the migration has it."""
+
+
+class PackageRow(Central):
+    """A package as it was asked for, and how far it has come."""
+
+    __tablename__ = "package"
+    __table_args__ = (
+        one_of("state", PackageState, "state"),
+        ForeignKeyConstraint(
+            ["approval_id", "request_id", "scope_version"],
+            ["approval.id", "approval.request_id", "approval.scope_version"],
+            name="fk_package_approval",
+        ),
+        ForeignKeyConstraint(
+            ["request_id", "scope_version", "sha256"],
+            ["request_scope.request_id", "request_scope.version", "request_scope.sha256"],
+            name="fk_package_scope",
+        ),
+        CheckConstraint("state <> 'ready' OR length(manifest) = 64", name="ready"),
+        # The packages of a request, and that two who ask at once get one.
+        Index(None, "request_id"),
+        Index("uq_package_live", "request_id", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+        # What is to be made, and what lies here.
+        Index(None, "state", "asked_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    request_id: Mapped[int] = mapped_column(Number)
+    approval_id: Mapped[int] = mapped_column(Number)
+    scope_version: Mapped[int] = mapped_column(Number)
+    sha256: Mapped[str] = mapped_column(String(64))
+    asked_by: Mapped[str] = mapped_column(String(300))
+    """`Actor.label`"""
+    asked_by_name: Mapped[str] = mapped_column(String(NAME_CHARS * 3))
+    asked_at: Mapped[datetime] = mapped_column(Moment)
+    state: Mapped[PackageState] = mapped_column(Word(PackageState))
+    since_at: Mapped[datetime] = mapped_column(Moment)
+    tries: Mapped[int] = mapped_column(Number)
+    sentence: Mapped[str] = mapped_column(Text)
+    manifest: Mapped[str] = mapped_column(String(64))
+    folder: Mapped[str] = mapped_column(String(120))
+    files: Mapped[int] = mapped_column(Number)
+    size_bytes: Mapped[int] = mapped_column(Number)
+    missing: Mapped[int] = mapped_column(Number)
