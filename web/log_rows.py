@@ -195,6 +195,7 @@ _SAID: Mapping[Action, str] = {
     Action.EXPORT_VOID: "The approval of request {number} counts no more: {act}",
     Action.EXPORT_ADVANCE: "The package of request {number} is {state}",
     Action.EXPORT_PACKAGE: "Made the package for request {request}, {files} video files; its manifest’s SHA-256 is {manifest}",
+    Action.EXPORT_RELEASE: "Handed over the package of request {number} on {medium}: {step}; its manifest’s SHA-256 is {manifest}",
     Action.EXPORT_PURGE: "The working copy of the package of request {number} goes, {files} video files: {reason}",
     Action.COMPLAINT_ENTER: "Entered complaint {complaint}, which came by {way}",
     Action.COMPLAINT_ANSWER: "Answered complaint {complaint}",

@@ -110,6 +110,8 @@ class RequestPage(TypedDict):
     may_add: bool
     package: PackageRow | None
     may_pack: bool
+    may_hand_over: bool
+    """The reader decides, asks for none of it, and it is to leave by hand."""
 
 
 def request_row(request: ExportRequest, at: datetime) -> RequestRow:
@@ -161,6 +163,7 @@ def request_page(standing: RequestStanding, person: Person, at: datetime) -> Req
         may_advise=person.may(Permission.REQUEST_ADVISE),
         may_add=changes,
         package=None if standing.package is None else _package(standing.package, request),
+        may_hand_over=decides and not asks and state is RequestState.READY and terms.delivery is Delivery.BY_HAND,
         may_pack=decides and state in _MAY_PACK and (standing.package is None or standing.package.state not in LIVE),
     )
 

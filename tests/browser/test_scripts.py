@@ -50,7 +50,7 @@ PAGES = {
     "/emergency", "/emergency/new", "/emergency/reviews", "/emergency/{number}/review",
     "/keep", "/holds", "/holds/new", "/holds/report", "/holds/{number}", "/holds/{number}/sheet", "/holds/{number}/release",
     "/requests", "/requests/new", "/requests/{number}", "/requests/{number}/letter", "/requests/{number}/scope",
-    "/requests/{number}/advice", "/requests/{number}/papers/{paper}",
+    "/requests/{number}/advice", "/requests/{number}/papers/{paper}", "/requests/{number}/receipt", "/requests/{number}/receipt.pdf",
     "/policy", "/policy/new",
     "/notice", "/register", "/privacy-reviews", "/training", "/cards",
     "/complaints", "/complaints/new", "/complaints/{number}", "/complaints/{number}/receipt", "/complaints/{number}/letter",

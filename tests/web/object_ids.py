@@ -195,6 +195,8 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /requests/new": {"camera": Place(Kind.CAMERA, ASKED_FORM)},
     "GET /requests/{number}": {"number": Place(Kind.REQUEST)},
     "GET /requests/{number}/letter": {"number": Place(Kind.REQUEST)},
+    "GET /requests/{number}/receipt": {"number": Place(Kind.REQUEST)},
+    "GET /requests/{number}/receipt.pdf": {"number": Place(Kind.REQUEST)},
     "GET /requests/{number}/scope": {"number": Place(Kind.REQUEST)},
     "GET /requests/{number}/advice": {"number": Place(Kind.REQUEST)},
     "GET /requests/{number}/papers/{paper}": {

@@ -119,6 +119,8 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/requests/{number}/approve"): 404,
     ("POST", "/requests/{number}/deny"): 404,
     ("POST", "/requests/{number}/papers"): 422,
+    ("GET", "/requests/{number}/receipt"): 404,
+    ("GET", "/requests/{number}/receipt.pdf"): 404,
     ("POST", "/requests/{number}/package"): 404,
     ("GET", "/requests/{number}/papers/{paper}"): 404,
     ("GET", "/requests/{number}/advice"): 404,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import re
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.architecture.tree import modules
 from tests.vms.services.requesting import SCAN
 from tests.web.world import World, problem
 from vms.domain.access import Action
@@ -247,3 +249,16 @@ def test_the_package_of_an_approved_request_is_asked_for_on_its_page(world: Worl
     told = director.get(f"/api/v1{page}").json()["package"]
     assert (told["state"], told["sentence"], told["leaves_until"]) == ("waiting", "", None)
     assert [one.detail["state"] for one in world.events(Action.EXPORT_ADVANCE)] == ["waiting"]
+
+
+def test_no_route_knows_where_packages_lie() -> None:
+    """They leave by `vms request release` alone: whoever makes a route that hands one out declares it here, and shows its release first."""
+    knows = {"packages_dir", "folder_of", "build_package", "footage_here", "release_by_hand"}
+    found = {
+        (module.name, node.id if isinstance(node, ast.Name) else node.attr)
+        for module in modules()
+        if module.name.startswith("web")
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Name | ast.Attribute) and (node.id if isinstance(node, ast.Name) else node.attr) in knows
+    }
+    assert found == {("web.jobs", "footage_here")}

@@ -199,6 +199,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "request advise": ("request", "words"),
     "request approve": ("request", "sha256", "words"),
     "request package": ("request",),
+    "request receipt": ("request",),
+    "request release": ("label", "request", "serial", "taken_by"),
     "request check": ("request", "words"),
     "request deny": ("request", "words"),
     "request enter": (

@@ -23,6 +23,7 @@ from vms.cli import (
     people,
     policies,
     records,
+    releases,
     requests,
     retain,
     reviews,
@@ -69,6 +70,8 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(screens.app, name="screen")
 app.add_typer(holds.app, name="hold")
 app.add_typer(requests.app, name="request")
+requests.app.command("release")(releases.release)
+requests.app.command("receipt")(releases.receipt)
 app.add_typer(complaints.app, name="complaint")
 app.add_typer(notice.app, name="notice")
 app.add_typer(trainings.app, name="training")

@@ -119,7 +119,7 @@ def show(context: typer.Context, request: RequestNamed, as_json: AsJson = False)
     """Show a request: what it asks for, its history, its papers, and what keeps it from being approved."""
     cli: Cli = context.obj
     with sentences():
-        standing = _standing(cli, request)
+        standing = standing_of_request(cli, request)
     at = cli.clock.now()
     if as_json:
         print_json(standing_document(standing, at))
@@ -207,7 +207,7 @@ def paper(
                     session, settings, person, number, take, at=cli.clock.now()
                 ),
             )
-            _write_new(to, content)
+            write_new(to, content)
             out.print(f"{told.name} is in {to}, SHA-256 {told.sha256}")
 
 
@@ -273,14 +273,14 @@ def package(
     with sentences():
         if wait:
             _make_here(cli)
-        standing = _standing(cli, request)
+        standing = standing_of_request(cli, request)
     made = standing.package or asked
     if as_json:
         print_json(package_document(made, standing.request))
     elif made.state is PackageState.READY:
         until = made.leaves_until(standing.request.scope.terms)
         out.print(f"The package of request {standing.request.number} is ready: {made.files} video files, {made.size_bytes:,} octets.")
-        out.print(f"SHA-256 of its manifest: {made.manifest}. It leaves until {until:%Y-%m-%d %H:%M} UTC; then it is deleted.")
+        out.print(f"SHA-256 of its manifest: {made.manifest}. It can be handed over until {until:%Y-%m-%d %H:%M} UTC; then it is deleted.")
     else:
         out.print(f"The package of request {standing.request.number}: {made.state}. {made.sentence}".rstrip())
     raise SystemExit(Exit.WRONG if made.state in (PackageState.FAILED, PackageState.GONE) else Exit.DONE)
@@ -336,7 +336,7 @@ def narrow(
 def letter(context: typer.Context, request: RequestNamed) -> None:
     """Print the letter that fits how a request stands: a receipt, a question, what to bring, a refusal, an approval."""
     with sentences():
-        found = letter_of(_standing(context.obj, request))
+        found = letter_of(standing_of_request(context.obj, request))
     out.print(found.title)
     for paragraph in found.paragraphs:
         out.print()
@@ -371,7 +371,7 @@ def _do(context: typer.Context, text: str, act: Callable[[Session, Settings, Per
         return allowed(answer)
 
 
-def _standing(cli: Cli, text: str) -> RequestStanding:
+def standing_of_request(cli: Cli, text: str) -> RequestStanding:
     settings = cli.settings()
     person = cli.person(settings)
     with cli.reading(settings) as session:
@@ -411,7 +411,7 @@ def _content(path: Path) -> bytes:
         raise NotFound(f"{path} can't be read ({err.strerror}). Name the file with the scan.") from err
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes) -> None:
     try:
         with path.open("xb") as file:
             file.write(content)

@@ -145,6 +145,8 @@ class Action(StrEnum):
     """A package was begun or finished, or left."""
     EXPORT_PACKAGE = "export:package"
     """A package of footage was made for a request; by its manifest's digest the package proves that it is this one."""
+    EXPORT_RELEASE = "export:release"
+    """A package begins to leave, or its medium gave back what was written; which of both, the entry says."""
     EXPORT_PURGE = "export:purge"
     """The working copy of a package was deleted, or is about to be."""
     COMPLAINT_ENTER = "complaint:enter"

@@ -227,6 +227,7 @@ CENTRAL: tuple[Record, ...] = (
     Record("request_event", "what was done to them; counsel's advice, encrypted", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("approval", "the Director's yes to exactly one scope", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("package", "which packages were asked for, and what became of them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
+    Record("package_release", "on which media they left, and who took them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("request_standing", "how they stand", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("request_hold", "which holds keep for them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("sealed_hold", "holds that the law keeps secret", "for good", "the entry that counts what went would tell of it", NOTHING),
@@ -321,7 +322,7 @@ FILES: tuple[Record, ...] = (
     Record(
         "packages",
         "packages of footage, in the clear",
-        "until they have left; 14 days, if they don't",
+        "until they have left, and `released_package_days` more; 14 days, if they don't",
         "whoever asked gets them; the footage itself is kept by its hold",
         HUB_JOBS,
     ),

@@ -7,12 +7,11 @@ after. One process works at a time; what it leaves half done when it is killed g
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -34,10 +33,10 @@ from vms.services.approvals import advance, approved
 from vms.services.log_erase import has_run_a_day
 from vms.services.package_footage import FootageSource
 from vms.services.package_order import ApprovedFootage, order_of
-from vms.services.packages import JOB, SETTLED, Built, Hub, build_package
+from vms.services.packages import JOB, SETTLED, Built, Hub, build_package, folder_lock
 from vms.services.request_acts import begun
 from vms.services.request_steps import Step, named_in_log, not_from, take
-from vms.store import holds, made_packages, requests
+from vms.store import holds, made_packages, package_releases, requests
 from vms.store.failpoints import failpoint
 from vms.store.files import fsync_dir
 
@@ -113,7 +112,7 @@ def anything_to_do(settings: Settings, session: Session, *, at: datetime) -> boo
         return True
     ready = made_packages.find(session, {PackageState.READY})
     sure = has_run_a_day(session, at=at)
-    return any(_why_over(session, one, at=at, sure=sure) for one in ready) or bool(_strays(settings, ready))
+    return any(_why_over(session, one, kept=_kept(settings), at=at, sure=sure) for one in ready) or bool(_strays(settings, ready))
 
 
 def delete_over(settings: Settings, hub: Hub, *, at: datetime) -> None:
@@ -123,7 +122,7 @@ def delete_over(settings: Settings, hub: Hub, *, at: datetime) -> None:
         sure = has_run_a_day(session, at=at)
         with together(session):
             for package in made_packages.find(session, {PackageState.READY}):
-                if reason := _why_over(session, package, at=at, sure=sure):
+                if reason := _why_over(session, package, kept=_kept(settings), at=at, sure=sure):
                     _end(session, package, reason, at=at)
     _delete_strays(settings, hub)
 
@@ -208,13 +207,21 @@ def _approved(session: Session, package: MadePackage, *, at: datetime) -> Export
     return None if isinstance(found, Refused) or found.approval is None or found.approval.id != package.approval else found
 
 
-def _why_over(session: Session, package: MadePackage, *, at: datetime, sure: bool) -> str:
-    """Return why a finished package goes; empty when it stays. By a clock that leapt no day is over (`sure`)."""
+def _why_over(session: Session, package: MadePackage, *, kept: timedelta, at: datetime, sure: bool) -> str:
+    """Return why a finished package goes; empty when it stays. `kept`: after it was handed over. By a clock that leapt no day is over."""
     request = requests.get(session, requests.EVERYBODYS, package.request)
     approval = None if request is None else request.approval
+    release = package_releases.newest_of(session, package.request)
     if request is None or approval is None or approval.id != package.approval or request.state not in _STANDS:
         return _CHANGED
+    if release is not None and release.package == package.id and release.read_back_at is not None:
+        over = kept == timedelta(0) or (sure and release.read_back_at + kept <= at)
+        return "It was handed over." if over else ""
     return "It was not handed over in time." if sure and package.leaves_until(request.scope.terms) <= at else ""
+
+
+def _kept(settings: Settings) -> timedelta:
+    return timedelta(days=settings.released_package_days)
 
 
 def _end(session: Session, package: MadePackage, reason: str, *, at: datetime) -> None:
@@ -237,8 +244,10 @@ def _delete_strays(settings: Settings, hub: Hub) -> None:
     with hub.central.reading() as session:
         ready = made_packages.find(session, {PackageState.READY})
     for folder in _strays(settings, ready):
-        shutil.rmtree(folder, ignore_errors=True)
-        if folder.exists():
+        with suppress(BlockingIOError), folder_lock(folder, fcntl.LOCK_NB):  # else it is being copied, and goes afterwards
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                continue
             raise Unavailable(
                 f"{folder} holds footage of a package that nobody may have any more, and can't be deleted. Delete it by hand."
             )
@@ -247,16 +256,12 @@ def _delete_strays(settings: Settings, hub: Hub) -> None:
 def _strays(settings: Settings, ready: list[MadePackage]) -> list[Path]:
     known = {str(one.id) for one in ready}
     there = settings.packages_dir
-    return sorted(one for one in there.iterdir() if one.name not in known) if there.is_dir() else []
+    return sorted(one for one in there.iterdir() if one.is_dir() and one.name not in known) if there.is_dir() else []
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep the folder of packages to this process; a kill lets it go."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX)
+    with folder_lock(folder):
         yield
-    finally:
-        os.close(opened)

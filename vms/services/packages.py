@@ -95,7 +95,7 @@ def build_package(order: Order, source: FootageSource, into: Path, *, hub: Hub, 
     """
     _require_possible(order, at)
     folder = into / folder_name(order.request)
-    with _unfinished(folder) as making:
+    with unfinished(folder) as making:
         _write_reads_down(order, hub, at)
         reading = _Reading(order, source, making, at, max_bytes)
         videos = reading.videos()
@@ -139,13 +139,13 @@ def _write_reads_down(order: Order, hub: Hub, at: datetime) -> None:
 
 
 @contextmanager
-def _unfinished(folder: Path) -> Iterator[Path]:
+def unfinished(folder: Path) -> Iterator[Path]:
     """Give a folder beside the later one that only we read, and take it away when the work fails: it holds footage in the clear.
 
     Its lock says that somebody works in it. What is without one was left by a crash, of whichever package, and goes first.
     """
     making = folder.with_name(f".{folder.name}.part")
-    with _locked(folder.parent):
+    with folder_lock(folder.parent):
         if folder.exists():
             raise Conflict(f"{folder} is there already. A package is made once; move that one away to have another.")
         _take_away_what_crashes_left(folder.parent)
@@ -153,7 +153,7 @@ def _unfinished(folder: Path) -> Iterator[Path]:
             raise Conflict(f"{folder} is being made now, by another process. A package is made once.")
         making.mkdir(mode=_OWNER_ONLY)
         working = ExitStack()
-        working.enter_context(_locked(making))
+        working.enter_context(folder_lock(making))
     with working:
         try:
             yield making
@@ -165,7 +165,7 @@ def _unfinished(folder: Path) -> Iterator[Path]:
 
 def _take_away_what_crashes_left(into: Path) -> None:
     for left in into.glob(_UNFINISHED):
-        with suppress(BlockingIOError), _locked(left, fcntl.LOCK_NB):
+        with suppress(BlockingIOError), folder_lock(left, fcntl.LOCK_NB):
             if not _take_away(left):
                 raise Unavailable(f"{left} holds footage of a package that was never made, and can't be deleted. Delete it by hand.")
 
@@ -177,7 +177,7 @@ def _take_away(folder: Path) -> bool:
 
 
 @contextmanager
-def _locked(folder: Path, how: int = 0) -> Iterator[None]:
+def folder_lock(folder: Path, how: int = 0) -> Iterator[None]:
     """Keep the lock of a folder; BlockingIOError with LOCK_NB when somebody else does."""
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

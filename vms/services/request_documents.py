@@ -8,6 +8,7 @@ from datetime import datetime
 from vms.domain.export_scope import ExportScope
 from vms.domain.ids import CameraId
 from vms.domain.made_package import MadePackage, PackageState
+from vms.domain.package_release import PackageRelease
 from vms.domain.request import Approval, ExportRequest, RequestEvent
 from vms.domain.timespan import datetime_of_ms
 from vms.services.requests import RequestStanding
@@ -58,7 +59,18 @@ def standing_document(standing: RequestStanding, at: datetime) -> dict[str, obje
         "open_points": list(standing.faults),
         "papers": papers,
         "history": [_event(one) for one in standing.history],
+        "release": None if standing.release is None else _release(standing.release),
         "package": None if standing.package is None else package_document(standing.package, standing.request),
+    }
+
+
+def _release(release: PackageRelease) -> dict[str, object]:
+    return {
+        "at": release.at,
+        "by": release.by_name,
+        "taken_by": release.taken_by,
+        "medium": {"label": release.medium.label, "serial": release.medium.serial},
+        "read_back_at": release.read_back_at,
     }
 
 

@@ -20,6 +20,7 @@ from vms.domain.instruments import SHIPPED, Instrument
 from vms.domain.legal_hold import LegalHold
 from vms.domain.made_package import MadePackage
 from vms.domain.outcome import Refused
+from vms.domain.package_release import PackageRelease
 from vms.domain.people import Actor, Permission, Person
 from vms.domain.request import (
     HOLD_REVIEW,
@@ -47,7 +48,7 @@ from vms.services.outbox import post
 from vms.services.pauses import end_pauses
 from vms.services.refusals import no_such, not_allowed
 from vms.services.request_steps import Step, note, reader, rule_of
-from vms.store import holds, made_packages, matter_keys, requests
+from vms.store import holds, made_packages, matter_keys, package_releases, requests
 
 LIST_LIMIT = 500
 MOST_AHEAD = timedelta(days=31)
@@ -89,6 +90,8 @@ class RequestStanding:
     """branch/camera of all that it asks for."""
     package: MadePackage | None = None
     """The one that was asked for last."""
+    release: PackageRelease | None = None
+    """The one that was begun last."""
 
 
 def enter(session: Session, settings: Settings, actor: Actor, new: NewRequest, *, at: datetime) -> ExportRequest | Refused:
@@ -142,7 +145,15 @@ def standing_of(session: Session, settings: Settings, request: ExportRequest) ->
     history, papers = requests.history(session, request.id), requests.papers(session, request.id)
     found = faults(request, rule_of(request), history, papers, Conferral(settings.board_conferral))
     names = requests.camera_names(session, request.scope.cameras)
-    return RequestStanding(request, tuple(history), tuple(papers), tuple(found), names, made_packages.newest_of(session, request.id))
+    return RequestStanding(
+        request,
+        tuple(history),
+        tuple(papers),
+        tuple(found),
+        names,
+        made_packages.newest_of(session, request.id),
+        package_releases.newest_of(session, request.id),
+    )
 
 
 def waiting_for(session: Session, person: Person) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.domain.made_package import PackageState
@@ -57,3 +57,25 @@ class PackageRow(Central):
     files: Mapped[int] = mapped_column(Number)
     size_bytes: Mapped[int] = mapped_column(Number)
     missing: Mapped[int] = mapped_column(Number)
+
+
+class PackageReleaseRow(Central):
+    """A package that left by hand: what was written down before the first octet, and when the medium had been read back."""
+
+    __tablename__ = "package_release"
+    __table_args__ = (
+        # The releases of a request.
+        Index(None, "request_id", "at"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    package_id: Mapped[int] = mapped_column(ForeignKey("package.id"))
+    request_id: Mapped[int] = mapped_column(Number)
+    label: Mapped[str] = mapped_column(String(120))
+    serial: Mapped[str] = mapped_column(String(120))
+    taken_by: Mapped[str] = mapped_column(Text)
+    by: Mapped[str] = mapped_column(String(300))
+    """`Actor.label`"""
+    by_name: Mapped[str] = mapped_column(String(NAME_CHARS * 3))
+    at: Mapped[datetime] = mapped_column(Moment)
+    read_back_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -19,7 +19,7 @@ from vms.store.central_tables import CameraRow, CoverageRow, DeviceRow, MailRow,
 from vms.store.complaint_tables import ComplaintCameraRow, ComplaintRow
 from vms.store.held import held
 from vms.store.hold_tables import HoldAnswerRow, HoldCameraRow, HoldScopeRow, LegalHoldRow, NodeHoldStateRow, SealedHoldRow
-from vms.store.package_tables import PackageRow
+from vms.store.package_tables import PackageReleaseRow, PackageRow
 from vms.store.people_tables import (
     DelegationAreaRow,
     DelegationBranchRow,
@@ -203,6 +203,7 @@ KINDS: Mapping[str, _Kind] = {
         (ExportRequestRow.id,),
         _requests,
         (
+            PackageReleaseRow.request_id,
             PackageRow.request_id,
             RequestStandingRow.request_id,
             ApprovalRow.request_id,

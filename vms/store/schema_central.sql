@@ -949,3 +949,20 @@ CREATE INDEX ix_package_request_id ON package (request_id);
 CREATE INDEX ix_package_state_asked_at ON package (state, asked_at);
 
 CREATE UNIQUE INDEX uq_package_live ON package (request_id) WHERE state IN ('waiting', 'making', 'ready');
+
+CREATE TABLE package_release (
+  id INTEGER NOT NULL,
+  package_id INTEGER NOT NULL,
+  request_id INTEGER NOT NULL,
+  label VARCHAR(120) NOT NULL,
+  serial VARCHAR(120) NOT NULL,
+  taken_by TEXT NOT NULL,
+  "by" VARCHAR(300) NOT NULL,
+  by_name VARCHAR(360) NOT NULL,
+  at BIGINT NOT NULL,
+  read_back_at BIGINT,
+  CONSTRAINT pk_package_release PRIMARY KEY (id),
+  CONSTRAINT fk_package_release_package_id FOREIGN KEY(package_id) REFERENCES package (id)
+);
+
+CREATE INDEX ix_package_release_request_id_at ON package_release (request_id, at);

@@ -19,7 +19,7 @@ from vms.store.log_tables import (
     AccessTileRow,
     ReviewRow,
 )
-from vms.store.package_tables import PackageRow
+from vms.store.package_tables import PackageReleaseRow, PackageRow
 from vms.store.policy_tables import PolicyApprovalRow, PolicyForceRow, RetentionPolicyRow
 from vms.store.proof_tables import DeletionCertificateRow, PurgeMonthRow, SpotCheckRow
 from vms.store.request_tables import (
@@ -58,6 +58,8 @@ _ADDED_ALONE = {
 """Versions of policies, requests and approvals, who was trained, and reviews: what was said stays said.
 Packages are asked for here, and made by the jobs."""
 _OF_PROOFS = {
+    # Packages leave at the console.
+    PackageReleaseRow.__tablename__: ("SELECT",),
     # What a recording machine answers, it writes itself, and certificates are made by whoever has the log's key.
     PurgeMonthRow.__tablename__: ("SELECT",),
     DeletionCertificateRow.__tablename__: ("SELECT",),

@@ -17,8 +17,9 @@ from vms.domain.request import FREE_CAMERAS, FREE_MINUTES, MAX_LINE_CHARS, MAX_W
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import Conflict, InvalidInput
 from vms.services import approvals, package_jobs, request_acts, request_papers, requests
-from vms.services.district import zone_of_district
+from vms.services.district import load_district, zone_of_district
 from vms.services.request_letters import letter_of
+from vms.services.request_receipt import Receipt, receipt_of, receipt_pdf
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, refusal
 from web.numbers import PathId
@@ -83,6 +84,26 @@ def letter_page(number: PathId, person: RequestEnterer, site: TheSite, rx: Rx, r
         return refusal(request, standing, person=person)
     context = shell(site, person, path=request.url.path) | {"request": standing.request, "letter": letter_of(standing)}
     return site.pages.render("request_letter.html", context, person=person)
+
+
+@router.get("/{number}/receipt")
+def receipt_page(number: PathId, person: RequestEnterer, site: TheSite, rx: Rx, request: Request) -> Response:
+    """Show what whoever took the package signs, as a sheet of paper."""
+    found = _receipt(site, rx, person, number)
+    if isinstance(found, Refused):
+        return refusal(request, found, person=person)
+    context = shell(site, person, path=request.url.path) | {"number": number, "receipt": found}
+    return site.pages.render("request_receipt.html", context, person=person)
+
+
+@router.get("/{number}/receipt.pdf")
+def receipt_on_paper(number: PathId, person: RequestEnterer, site: TheSite, rx: Rx, request: Request) -> Response:
+    found = _receipt(site, rx, person, number)
+    if isinstance(found, Refused):
+        return refusal(request, found, person=person)
+    district = load_district(rx)
+    headers = {"content-disposition": 'attachment; filename="receipt.pdf"'}
+    return Response(receipt_pdf(found, district.name if district else ""), media_type="application/pdf", headers=headers)
 
 
 @router.post("/{number}/acts")
@@ -189,6 +210,11 @@ def advise(
     except InvalidInput as err:
         return _advice(site, around, tx, person, request, RequestId(number), form=form, error=str(err))
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else _back_to(answer.id, "done")
+
+
+def _receipt(site: Site, rx: Session, person: Person, number: int) -> Receipt | Refused:
+    standing = requests.request_for(rx, site.settings, person, RequestId(number))
+    return standing if isinstance(standing, Refused) else receipt_of(standing)
 
 
 def _done(

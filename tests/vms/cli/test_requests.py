@@ -140,3 +140,7 @@ def test_the_package_is_made_by_the_command_itself(say: Any, tmp_path: Path) -> 
     assert (made.exit_code, json.loads(made.output)["state"]) == (1, "gone")
     assert "Nothing of what was asked for is there." in made.output
     assert "footage_unavailable" in say(Role.DIRECTOR, "show", number).output
+    to = ("--to", str(tmp_path), "--taken-by", "Det. R. Alvarez", "--serial", "4C530001")
+    assert "lies on the disk of this machine" in say(Role.DIRECTOR, "release", number, *to).output
+    assert "There is no package of request" in say(Role.DIRECTOR, "release", number, *to, "--own-disk").output
+    assert "so there is no receipt" in say(Role.DIRECTOR, "receipt", number, "--to", str(tmp_path / "receipt.pdf")).output
