@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -35,7 +36,7 @@ def migrate(engines: Engines, which: Which) -> None:
     with engines.write.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        _refuse_newer(connection, config, which)
+        _refuse_newer(connection, which)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     # On SQLite, statements take up to three times as long on a connection that made the schema as on one opened after it.
@@ -61,16 +62,15 @@ def require_room(index: Engines, free_bytes: int) -> None:
 
 def require_current(engines: Engines, which: Which) -> None:
     """Raise ConfigError unless the database has this program's schema."""
-    config = _config(which)
     with engines.read.begin() as connection:
-        _refuse_newer(connection, config, which)
-        if _version(connection) != ScriptDirectory.from_config(config).get_current_head():
+        _refuse_newer(connection, which)
+        if _version(connection) != _scripts(which).get_current_head():
             raise ConfigError(f"The {which} database does not have this program's schema. Run: vms migrate")
 
 
-def _refuse_newer(connection: Connection, config: Config, which: Which) -> None:
+def _refuse_newer(connection: Connection, which: Which) -> None:
     version = _version(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    known = {script.revision for script in _scripts(which).walk_revisions()}
     if version is not None and version not in known:
         raise ConfigError(
             f"The {which} database was migrated by a newer program (schema {version}). Install that version or restore a backup."
@@ -79,6 +79,12 @@ def _refuse_newer(connection: Connection, config: Config, which: Which) -> None:
 
 def _version(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
+
+
+@cache
+def _scripts(which: Which) -> ScriptDirectory:
+    """Return the migrations of this program; all are loaded once a process."""
+    return ScriptDirectory.from_config(_config(which))
 
 
 def _config(which: Which) -> Config:
