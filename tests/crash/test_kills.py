@@ -20,6 +20,7 @@ from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND, ticks_of
 from vms.store.files import PUBLISH_STEPS, iter_parts
 
 pytestmark = pytest.mark.slow
+AROUND_THE_RENAME = PUBLISH_STEPS[1:3]
 MOST_LOST_TICKS = 2 * TICKS_PER_SECOND
 """Of the tiny cameras, whose GOP lasts a second: the fragment being assembled, and one on its way through queue and disk."""
 
@@ -128,7 +129,9 @@ def test_a_killed_worker_is_back_within_seconds_salvages_and_the_other_goes_on(w
     assert_sound(site, hit, killed_at)
 
 
-@pytest.mark.parametrize("step", PUBLISH_STEPS)
+@pytest.mark.parametrize(
+    "step", [pytest.param(step, marks=() if step in AROUND_THE_RENAME else pytest.mark.long) for step in PUBLISH_STEPS]
+)
 def test_a_kill_after_any_step_of_publishing_leaves_nothing_to_mend(watched: tuple[Site, list[StreamId]], step: str) -> None:
     site, streams = watched
     site.start(VMS_FAILPOINT=f"{step}@2")

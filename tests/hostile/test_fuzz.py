@@ -13,7 +13,9 @@ from tests.architecture.tree import ROOT
 from tests.hostile.parsers import PARSERS
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed: pip install atheris")
-EVERY_PARSER = pytest.mark.parametrize("name", sorted(PARSERS))
+
+ONE_OF_EACH_KIND = ("rtsp_message", "rtp_h264", "payloads_jpeg", "sps_h265", "segment_scan")
+"""Most of a moment goes into starting the fuzzer; `test_parsers` feeds made-up octets to every parser."""
 
 
 def fuzzed(name: str, limit: str, folder: Path) -> None:
@@ -24,12 +26,12 @@ def fuzzed(name: str, limit: str, folder: Path) -> None:
 
 
 @pytest.mark.slow
-@EVERY_PARSER
+@pytest.mark.parametrize("name", ONE_OF_EACH_KIND)
 def test_a_moment_of_fuzzing_finds_nothing(name: str, tmp_path: Path) -> None:
     fuzzed(name, "-runs=500", tmp_path)
 
 
 @pytest.mark.long
-@EVERY_PARSER
+@pytest.mark.parametrize("name", sorted(PARSERS))
 def test_two_minutes_of_fuzzing_find_nothing(name: str, tmp_path: Path) -> None:
     fuzzed(name, "-max_total_time=120", tmp_path)

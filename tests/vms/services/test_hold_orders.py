@@ -29,7 +29,7 @@ from vms.store import holds, leases
 from vms.store.database import Engines
 from vms.store.hold_tables import DeletionLeaseRow
 
-ROUNDS, LONG_PARTS, LONG_ROUNDS = 300, 20, 500
+ROUNDS, LONG_PARTS, LONG_ROUNDS = 150, 20, 500
 DAY_MS = 86_400_000
 
 

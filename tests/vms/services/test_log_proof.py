@@ -427,8 +427,8 @@ def test_of_many_findings_the_first_are_listed(central_sqlite: Engines) -> None:
     assert [finding.number for finding in report.findings[:3]] == [1, 2, 3]
 
 
-@pytest.mark.slow
-def test_a_thousand_changes_are_all_found_and_the_first_entry_of_each_is_named(central_sqlite: Engines) -> None:
+@pytest.mark.parametrize("changes", [pytest.param(150, marks=pytest.mark.slow), pytest.param(1000, marks=pytest.mark.long)])
+def test_changes_are_all_found_and_the_first_entry_of_each_is_named(central_sqlite: Engines, changes: int) -> None:
     """Edits, deletions, exchanges and truncations of a log of three checkpoints, each undone before the next."""
     _signed(central_sqlite, 30, 50, 20)
     with central_sqlite.reading() as session:
@@ -436,7 +436,7 @@ def test_a_thousand_changes_are_all_found_and_the_first_entry_of_each_is_named(c
     chance = random.Random(20261126)
     with _unguarded(central_sqlite):
         pass
-    for _ in range(1000):
+    for _ in range(changes):
         assert _missed(central_sqlite, numbers, chance) is None
 
 

@@ -213,8 +213,8 @@ _DONE = (
 )
 
 
-@pytest.mark.slow
-def test_hundreds_of_changes_are_all_found_and_the_first_entry_of_each_is_named(central_sqlite: Engines) -> None:
+@pytest.mark.parametrize("changes", [pytest.param(100, marks=pytest.mark.slow), pytest.param(400, marks=pytest.mark.long)])
+def test_changes_are_all_found_and_the_first_entry_of_each_is_named(central_sqlite: Engines, changes: int) -> None:
     """Edits, deletions and exchanges of sealed rows of a log of three checkpoints, each undone before the next."""
     for entries, sealed in ((5, 9), (250, 6), (20, 12)):
         seal(central_sqlite, sealed)
@@ -223,7 +223,7 @@ def test_hundreds_of_changes_are_all_found_and_the_first_entry_of_each_is_named(
     chance = random.Random(20261126)
     with unguarded(central_sqlite):
         pass
-    for _ in range(400):
+    for _ in range(changes):
         number, theirs = chance.sample(known, 2)
         statement = chance.choice(_DONE)
         with Session(central_sqlite.write) as session, session.begin():
