@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from sqlalchemy import delete
 
+from vms.services import installation
 from vms.store.central_tables import SCHEMA
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, migrate
@@ -81,19 +82,46 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Which, Path], Engines]:
-    """Return a function that makes a migrated SQLite database at a path; the migrations run once a session."""
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Which], Path]:
+    """Return a function that names a migrated SQLite file to copy; the migrations run once a session, when one is first wanted."""
     folder = tmp_path_factory.mktemp("migrated")
-    for which in Which:
-        engines = make_engines(folder / which.value)
-        migrate(engines, which)
-        engines.dispose()
+
+    def made(which: Which) -> Path:
+        path = folder / which.value
+        if not path.exists():
+            engines = make_engines(path)
+            migrate(engines, which)
+            engines.dispose()
+        return path
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(migrated_file: Callable[[Which], Path]) -> Callable[[Which, Path], Engines]:
+    """Return a function that makes a migrated SQLite database at a path."""
 
     def copy(which: Which, path: Path) -> Engines:
-        shutil.copyfile(folder / which.value, path)
+        shutil.copyfile(migrated_file(which), path)
         return make_engines(path)
 
     return copy
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed_by_copy(migrated_file: Callable[[Which], Path]) -> Iterator[None]:
+    """Have `install` copy migrated files: running all migrations for each installation is most of what it takes."""
+
+    def copy_or_migrate(engines: Engines, which: Which) -> None:
+        path = Path(engines.write.url.database or "")
+        if engines.write.dialect.name != "sqlite" or path.exists():
+            migrate(engines, which)
+        else:
+            shutil.copyfile(migrated_file(which), path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(installation, "migrate", copy_or_migrate)
+        yield
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -22,8 +22,13 @@ class Said:
     """What a command printed and how it ended."""
 
     code: int
-    out: str
+    written: bytes
+    """Its standard output as it is: a segment's, say."""
     err: str
+
+    @property
+    def out(self) -> str:
+        return self.written.decode()
 
     def document(self) -> Any:  # noqa: ANN401 - whatever JSON the command prints
         return json.loads(self.out)
@@ -42,8 +47,7 @@ def run_forked(arguments: Sequence[str], environment: Mapping[str, str], *, stdi
             process.kill()
             process.join()
             raise AssertionError(f"{arguments} did not end within {timeout:g} s")
-        out, err = ((folder / stream).read_text(encoding="utf-8") for stream in ("stdout", "stderr"))
-        return Said(process.exitcode, out, err)
+        return Said(process.exitcode, (folder / "stdout").read_bytes(), (folder / "stderr").read_text(encoding="utf-8"))
 
 
 def _run(arguments: list[str], environment: dict[str, str], folder: Path) -> None:

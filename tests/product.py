@@ -53,7 +53,7 @@ class Product:
 
     def segment(self, segment_id: str) -> bytes:
         """Return a segment's decrypted bytes by `vms segment cat`."""
-        return subprocess.run(self.command("segment", "cat", segment_id), capture_output=True, check=True, env=self.environment).stdout
+        return self.must("segment", "cat", segment_id).written
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "vms", "--data", str(self.data), *arguments]
