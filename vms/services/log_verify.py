@@ -10,15 +10,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice, repeat
+from itertools import chain, repeat
 
 from sqlalchemy.orm import Session
 
 from vms.crypto import is_signed
 from vms.domain.checkpoint import Checkpoint, padding_hash, read_note, verifier_key
 from vms.domain.log_erasure import Erasure, told_by_text
-from vms.domain.merkle import EMPTY_ROOT
-from vms.domain.tiles import TILE_HASHES, GrowingTree
+from vms.domain.merkle import EMPTY_ROOT, HASH_BYTES
+from vms.domain.tiles import TILE_HASHES, GrowingTree, hashes_of
 from vms.errors import InvalidInput, NotFound
 from vms.services.access_log import DISTRICT
 from vms.services.log_key import LogKey
@@ -121,7 +121,7 @@ class _Verifying:
         self._progress = progress
         self._tree = GrowingTree()
         self._rows = _Numbered(access_sealed.hashes_among(session, origin, access_tree.entry_hashes(session, origin)))
-        self._leaves = access_tree.leaves(session, origin)
+        self._tiles = _Tiles(access_tree.leaf_tiles(session, origin))
         self._in_tiles = access_tree.size_of_tree(session, origin)
         self._entries = self._padded = self._checkpoints = self._signed_to = self._found = 0
         self._hashes_gone = False
@@ -228,15 +228,14 @@ class _Verifying:
         while self._tree.size < size:
             first = self._tree.size + 1
             count = min(TILE_HASHES - self._tree.size % TILE_HASHES, size - self._tree.size)
-            own = self._rows.take(first, count)
-            leaves = list(islice(self._leaves, count))
-            there = [one for one in leaves if one is not None]
-            if len(there) == count and own == there:
+            own, octets = self._rows.take(first, count), self._tiles.take(first, count)
+            there = [one for one in own if isinstance(one, bytes)]
+            if len(there) == count and len(octets) == count * HASH_BYTES and b"".join(there) == octets:
                 self._entries += count
                 self._tree.add(there)
             else:
-                hashes = zip(range(first, first + count), chain(leaves, repeat(None)), own, strict=False)
-                self._tree.add([self._compare(*one) for one in hashes])
+                leaves = chain(hashes_of(octets), repeat(None))
+                self._tree.add([self._compare(*one) for one in zip(range(first, first + count), leaves, own, strict=False)])
         self._progress(size, last)
 
     def _compare(self, number: int, leaf: bytes | None, own: Own | None) -> bytes:
@@ -244,6 +243,9 @@ class _Verifying:
         if leaf is None and not self._hashes_gone:
             self._hashes_gone = True
             self._find(number, f"The tree's hashes from entry {number:,} on are gone; entries are compared with the signatures alone.")
+        if leaf is not None and leaf == own:
+            self._entries += 1
+            return leaf
         padding = padding_hash(self._padding, number)
         match own:
             case None:
@@ -343,3 +345,18 @@ class _Numbered:
             self._at = 0
             self._numbers += numbers
             self._hashes += hashes
+
+
+class _Tiles:
+    """The hashes of the tree's leaves, asked for in order."""
+
+    def __init__(self, tiles: Iterator[tuple[int, bytes]]) -> None:
+        self._tiles = tiles
+        self._number, self._octets = -1, b""
+
+    def take(self, first: int, count: int) -> bytes:
+        """Return the hashes of so many numbers from `first`, which lie in one tile, as far as they are there."""
+        number, at = divmod(first - 1, TILE_HASHES)
+        while self._number < number:
+            self._number, self._octets = next(self._tiles, (number, b""))
+        return self._octets[at * HASH_BYTES : (at + count) * HASH_BYTES] if self._number == number else b""

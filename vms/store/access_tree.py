@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, repeat
+from itertools import chain
 from typing import TypeAlias, TypeVarTuple
 
 from sqlalchemy import Select, bindparam, func, insert, inspect, select
@@ -120,20 +120,11 @@ def not_from_the_body(session: Session) -> list[str]:
     return sorted(wanted - {column["name"] for column in found if "computed" in column})
 
 
-def leaves(session: Session, origin: str) -> Iterator[bytes | None]:
-    """Yield the hashes of all entries of the tree, in order; None for each that is missing before others."""
+def leaf_tiles(session: Session, origin: str) -> Iterator[tuple[int, bytes]]:
+    """Yield number and octets of the tiles that hold the hashes of all entries, in order."""
     query = select(AccessTileRow.number, AccessTileRow.hashes).where(AccessTileRow.origin == origin, AccessTileRow.level == 0)
-    return chain.from_iterable(_leaves_of_tiles(_in_pages(session, query, AccessTileRow.number, -1)))
-
-
-def _leaves_of_tiles(rows: Iterable[tuple[int, bytes]]) -> Iterator[Iterable[bytes | None]]:
-    given = 0
-    for number, octets in rows:
-        begin = number * tiles.TILE_HASHES
-        yield repeat(None, begin - given)
-        hashes = tiles.hashes_of(_octets(octets))[: tiles.TILE_HASHES]
-        yield hashes
-        given = begin + len(hashes)
+    for number, octets in _in_pages(session, query, AccessTileRow.number, -1):
+        yield number, _octets(octets)
 
 
 def size_of_tree(session: Session, origin: str) -> int:
