@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from hashlib import sha256
 
@@ -47,6 +47,9 @@ class Batch:
     reason: PurgeReason = PurgeReason.WINDOW
 
 
+BATCH_NAMES = tuple(field.name for field in fields(Batch))
+
+
 @dataclass(frozen=True, slots=True)
 class Purge:
     """A batch that is gone."""
@@ -61,7 +64,8 @@ class Purge:
     @property
     def text(self) -> str:
         """The canonical text of the entry: JSON in the order of its keys, without a space. What went on its day names no reason."""
-        told = asdict(self.batch) | {"position": self.position, "erased_ms": self.erased_ms, "root": self.root.hex()}
+        told = {name: getattr(self.batch, name) for name in BATCH_NAMES}
+        told |= {"position": self.position, "erased_ms": self.erased_ms, "root": self.root.hex()}
         if self.batch.reason is PurgeReason.WINDOW:
             del told["reason"]
         return json.dumps(told, separators=(",", ":"), sort_keys=True)

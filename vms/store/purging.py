@@ -15,17 +15,19 @@ The file goes before its row: no file is left that neither a live row, nor a con
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache, partial
 from itertools import groupby
+from typing import TypeAlias
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
 
 from vms.domain.footage import Segment, SegmentState
 from vms.domain.hold import LEAST_CLOCK_ERROR, HeldTime, joined, protected
 from vms.domain.ids import CameraId, SegmentId, StreamId, VolumeId, segment_id
-from vms.domain.purge import Batch, Purge, PurgeReason, root_of
+from vms.domain.purge import BATCH_NAMES, Batch, Purge, PurgeReason, root_of
 from vms.domain.retention import ClockReading, StreamRule, free_times, lease_lasts, why_not_trusted
 from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
 from vms.domain.timespan import MS_PER_HOUR, TICKS_PER_MS
@@ -44,6 +46,8 @@ _OPEN_MS = OPEN_SEGMENT_ALLOWANCE // timedelta(milliseconds=1)
 """A segment that begins in an hour may end so much after it, and what was not published yet has no row: its key is needed still."""
 _SHORTEST_MS = 24 * MS_PER_HOUR
 """No window is shorter than a day."""
+_Times: TypeAlias = list[tuple[int | None, int]]
+"""Free times, as `free_times` has them."""
 _END_TICKS = SegmentRow.start_ticks + SegmentRow.duration
 
 
@@ -88,11 +92,13 @@ def condemn_each(
         return []
     number = last_number(connection)
     batches, there, waiting = list[Batch](), numbers_of(connection, mounted), unfinished(connection)
+    free_times_of = _free_times_of(connection)
     for stream in streams:
         rule = stream_rules.rule(connection, stream)
         if rule is None or most <= 0:
             continue
-        free, found = _free(connection, rule, now.at_ms, there, most, waiting.get(stream, _NOTHING_WAITS))
+        times = free_times_of(rule.camera_id, now.at_ms - rule.keep_ms)
+        free, found = _free(connection, rule, times, there, most, waiting.get(stream, _NOTHING_WAITS))
         if found:
             batch = batch_of(found, rule, number + 1, hold_seq=applied, condemned_ms=now.at_ms)
             mark(connection, batch, free)
@@ -131,8 +137,9 @@ def may_condemn(connection: Connection, applied: int, now: ClockReading) -> bool
 
 def any_due(connection: Connection, rules: Sequence[StreamRule], now_ms: int, mounted: Sequence[VolumeId]) -> bool:
     """Say whether any segment of these streams would be condemned now: whoever looks first need not lock the index for nothing."""
-    there, waiting = numbers_of(connection, mounted), unfinished(connection)
-    return any(_free(connection, rule, now_ms, there, 1, waiting.get(rule.stream_id, _NOTHING_WAITS))[1] for rule in rules)
+    there, waiting, free_times_of = numbers_of(connection, mounted), unfinished(connection), _free_times_of(connection)
+    each = ((rule, free_times_of(rule.camera_id, now_ms - rule.keep_ms)) for rule in rules)
+    return any(_free(connection, rule, times, there, 1, waiting.get(rule.stream_id, _NOTHING_WAITS))[1] for rule, times in each)
 
 
 def due(connection: Connection, rule: StreamRule, now_ms: int) -> tuple[int, int]:
@@ -287,7 +294,7 @@ def mark(connection: Connection, batch: Batch, free: Mapping[str, object]) -> No
     with Driver(connection) as driver:
         # Those that were found and no other: they are the first of what is free, and one transaction sees one state.
         _CONDEMN.run(driver, {**free, "last": batch.last_ms})
-        _NEW_BATCH.add(driver, [[getattr(batch, name) for name in _BATCH_COLUMNS]])
+        _NEW_BATCH.add(driver, [[getattr(batch, name) for name in BATCH_NAMES]])
 
 
 def _free_wheres(connection: Connection, rule: StreamRule, now_ms: int) -> list[ColumnElement[bool]]:
@@ -318,9 +325,14 @@ def _wheres(rule: StreamRule, free: Sequence[tuple[int | None, int]]) -> list[Co
     ]
 
 
-def free_of(connection: Connection, camera_id: CameraId, before_ms: int) -> list[tuple[int | None, int]]:
+def free_of(connection: Connection, camera_id: CameraId, before_ms: int) -> _Times:
     """Return the times of a camera before a moment that no hold touches."""
     return free_times(before_ms, [protected(one, LEAST_CLOCK_ERROR) for one in hold_replica.of_camera(connection, camera_id)])
+
+
+def _free_times_of(connection: Connection) -> Callable[[CameraId, int], _Times]:
+    """Return `free_of` for one transaction: the streams of a camera, mostly kept for as long, share what holds leave of it."""
+    return cache(partial(free_of, connection))
 
 
 def free_rows(connection: Connection, free: Mapping[str, object], most: int) -> list[tuple[int, int, int, int]]:
@@ -363,7 +375,7 @@ def unfinished(connection: Connection) -> dict[StreamId, _Waiting]:
 
 
 def _free(
-    connection: Connection, rule: StreamRule, now_ms: int, there: frozenset[int], most: int, waiting: _Waiting
+    connection: Connection, rule: StreamRule, times: _Times, there: frozenset[int], most: int, waiting: _Waiting
 ) -> tuple[dict[str, object], list[tuple[int, int, int]]]:
     """Return start in ms, end in ticks and octets of up to `most` segments that may go, and by which values they were found.
 
@@ -371,7 +383,6 @@ def _free(
     What a disk does not let go of stops neither what lies behind it nor other disks.
     """
     there -= waiting.volumes
-    times = free_of(connection, rule.camera_id, now_ms - rule.keep_ms)
     with Driver(connection) as driver:
         for start, before_ms in times:
             free = free_values(rule, max(start or 0, waiting.until_ms + 1), before_ms)
@@ -399,13 +410,15 @@ def _forget_runs(connection: Connection, batch: Batch) -> None:
 
     Of what goes before its day gaps are still shown.
     """
-    rule = stream_rules.rule(connection, batch.stream_id)
-    keep_ms = batch.keep_ms if batch.reason is PurgeReason.WINDOW or rule is None else rule.keep_ms
-    times = free_of(connection, batch.camera_id, batch.condemned_ms - keep_ms)
+    keep_ms = batch.keep_ms
+    if batch.reason is not PurgeReason.WINDOW and (rule := stream_rules.rule(connection, batch.stream_id)) is not None:
+        keep_ms = rule.keep_ms
+    past = {"stream": batch.stream_id, "start": 0, "before": batch.condemned_ms - keep_ms}
     with Driver(connection) as driver:
         _FORGET_RUNS.run(driver, {"stream": batch.stream_id, "end": batch.end_ms})
-        for start, before_ms in times:
-            _FORGET_GAPS.run(driver, {"stream": batch.stream_id, "start": start or 0, "before": before_ms})
+        if _ANY_GAP.rows(driver, past):  # few streams have one: holds need not be read for the others
+            for start, before_ms in free_of(connection, batch.camera_id, batch.condemned_ms - keep_ms):
+                _FORGET_GAPS.run(driver, past | {"start": start or 0, "before": before_ms})
 
 
 # Prepared, as decision 0034 has it: a pass runs these for each stream while the recorder waits.
@@ -432,8 +445,7 @@ _FIRST_OF: Prepared[int | None] = Prepared(
 _CONDEMN = PreparedChange(
     update(SegmentRow).where(_IN_FREE_TIME, SegmentRow.start_ms <= bindparam("last")).values(state=SegmentState.CONDEMNED.value)
 )
-_BATCH_COLUMNS = tuple(Batch.__dataclass_fields__)
-_NEW_BATCH = PreparedInsert(PurgeRow, _BATCH_COLUMNS)
+_NEW_BATCH = PreparedInsert(PurgeRow, BATCH_NAMES)
 _UNFINISHED = Prepared(select(PurgeRow.stream_id, PurgeRow.first_ms, PurgeRow.last_ms).where(PurgeRow.position.is_(None)))
 _LAST_NUMBER = Prepared(select(func.max(PurgeRow.number)))
 _CLOSE = PreparedChange(
@@ -469,6 +481,8 @@ _FORGET_RUNS = PreparedChange(
         ~select(SegmentRow.start_ms).where(_OF_RUN).exists(),
     )
 )
-_FORGET_GAPS = PreparedChange(
-    delete(GapRow).where(GapRow.stream_id == _STREAM, GapRow.start_ms >= bindparam("start"), GapRow.end_ms <= bindparam("before"))
+_PAST_GAP = and_(
+    GapRow.stream_id == _STREAM, GapRow.start_ms.between(bindparam("start"), bindparam("before")), GapRow.end_ms <= bindparam("before")
 )
+_ANY_GAP = Prepared(select(GapRow.start_ms).where(_PAST_GAP).limit(1))
+_FORGET_GAPS = PreparedChange(delete(GapRow).where(_PAST_GAP))
