@@ -201,6 +201,7 @@ _SAID: Mapping[Action, str] = {
     Action.COMPLAINT_ANSWER: "Answered complaint {complaint}",
     Action.NOTICE_BUILD: "Built the public notice, {files} files; its SHA-256 is {sha256}",
     Action.TRAINING_ENTER: "Wrote down that {name} was trained on {day}",
+    Action.DEPUTY_SET: "Said who is called when a warrant is at the door: {names}",
     Action.PLACEMENT_APPROVE: "Approved where it looks, at {place}: {purpose}",
     Action.PRIVACY_REVIEW: "Entered a privacy review; the SHA-256 of its evidence is {evidence}",
     Action.EVIDENCE_TAKE: "Took the evidence for a privacy review; its SHA-256 is {sha256}",

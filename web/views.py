@@ -14,7 +14,7 @@ from vms.domain.capacity import Watermark
 from vms.domain.people import Permission, Person
 from vms.domain.screens import Screen, ScreenKind, SessionKind
 from vms.domain.timespan import ms_of
-from vms.services import complaints, requests
+from vms.services import complaints, door, requests
 from vms.services.cameras import list_cameras
 from vms.services.capacity import RoomDocument, left_sentence
 from vms.services.district import load_district
@@ -108,6 +108,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         emergency = person is not None and opens_more(session, person)
         to_decide = undecided(session, person) if person else []
         asked = requests.waiting_for(session, person) if person else 0
+        at_the_door = door.waiting_for(session, person) if person and asked else []
         to_answer, answers_overdue = complaints.waiting_for(session, person, at=at) if person else (0, 0)
         review_overdue = person is not None and overdue(session, person, at=at)
         unsigned = person is not None and asked_to_sign(session, person)
@@ -120,6 +121,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         "emergency": person.emergency if person else None,
         "policy_unsigned": unsigned,
         "requests_waiting": asked,
+        "at_the_door": at_the_door,
         "to_decide": [hold.id for hold in to_decide],
         "reviews_missing": len(reviews),
         "reviews_overdue": sum(due <= at for due in reviews),

@@ -52,6 +52,7 @@ PAGES = {
     "/requests", "/requests/new", "/requests/{number}", "/requests/{number}/letter", "/requests/{number}/scope",
     "/requests/{number}/advice", "/requests/{number}/papers/{paper}", "/requests/{number}/receipt", "/requests/{number}/receipt.pdf",
     "/policy", "/policy/new",
+    "/door", "/door/{number}", "/deputies",
     "/notice", "/register", "/privacy-reviews", "/training", "/cards",
     "/complaints", "/complaints/new", "/complaints/{number}", "/complaints/{number}/receipt", "/complaints/{number}/letter",
     "/complaints/{number}/watched",

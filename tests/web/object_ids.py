@@ -40,6 +40,7 @@ NOT_IDS = frozenset(
         *("month", "priority"),
         *("agency", "answer_by", "badge", "contact", "court", "delivery", "docket", "instrument", "local_time", "necessity"),
         *("report_number", "served", "verified", "date", "good_cause", "in_force", "names_district", "scope", "service", "signature"),
+        *("board", "counsel", "in_form", "mail", "phone", "place", "reached", "deputies"),
         *("conditions", "recipient", "redact", "scan", "sha256", "words"),
         *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
         *("username", "version"),
@@ -117,6 +118,8 @@ ASKED = {
 }
 ASKED_FORM = ASKED | {"start": "2026-03-14T07:00", "end": "2026-03-14T07:10"}
 ASKED_ORDER = ASKED | {"start": "2026-03-14T14:00:00Z", "end": "2026-03-14T14:10:00Z"}
+DOOR_FORM = {"name": "R. Alvarez", "court": "Alder", "docket": "26-1", "start": "2026-03-14T07:00", "end": "2026-03-14T07:10"}
+LOOKED_OVER = {"in_form": True, "verified": "badge", "counsel": "told", "board": "at once"}
 OF_REQUEST: Mapping[str, dict[str, str]] = {
     "acts": WORDS | {"act": "withdraw"},
     "form": WORDS | {"date": "yes"},
@@ -220,6 +223,18 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
         "number": Place(Kind.REQUEST, ASKED_ORDER | WORDS | {"act": "scope", "camera": []}),
         "camera": Place(Kind.CAMERA, ASKED_ORDER | WORDS | {"act": "scope", "number": "OWN_REQUEST"}, is_list=True),
     },
+    "POST /deputies": {"person": Place(Kind.ACCOUNT, {"place": "1", "phone": "555-0100", "mail": ""}, 422)},
+    "POST /door": {"camera": Place(Kind.CAMERA, DOOR_FORM)},
+    "POST /api/v1/door": {"camera": Place(Kind.CAMERA, DOOR_FORM | SPAN)},
+    "GET /door/{number}": {"number": Place(Kind.REQUEST)},
+    **{
+        f"POST {root}/{{number}}/calls": {
+            "number": Place(Kind.REQUEST, {"person": "1"}),
+            "person": Place(Kind.ACCOUNT, {"number": "OWN_REQUEST"}),
+        }
+        for root in ("/door", "/api/v1/door")
+    },
+    **{f"POST {root}/{{number}}/form": {"number": Place(Kind.REQUEST, LOOKED_OVER)} for root in ("/door", "/api/v1/door")},
     "GET /policy/new": {name: Place(of) for name, of in POLICY_PLACES.items()},
     "POST /policy/new": {name: Place(of, POLICY_FORM) for name, of in POLICY_PLACES.items()},
     "POST /policy/{number}/confirm": {"number": Place(Kind.POLICY)},

@@ -50,6 +50,7 @@ REQUEST = (
     "start",
     "verified",
 )
+DOOR = ("agency", "badge", "court", "docket", "end", "name", "scan", "start")
 FORM_CHECK = ("court", "date", "good_cause", "in_force", "names_district", "scope", "service", "signature", "words")
 SCOPE = ("act", "conditions", "delivery", "end", "local_time", "recipient", "redact", "start", "words")
 Schema = Mapping[str, Any]
@@ -143,6 +144,12 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "GET /deletion-certificates/{month}.pdf": ("month",),
     "POST /register": ("camera", "check", "must_not_see", "purpose"),
     "POST /privacy-reviews": ("result",),
+    "GET /deputies": ("done",),
+    "POST /deputies": ("mail", "phone", "place"),
+    "POST /door": DOOR,
+    "POST /door/{number}/form": ("board", "counsel", "verified"),
+    "POST /api/v1/door": DOOR,
+    "POST /api/v1/door/{number}/form": ("board", "counsel", "verified"),
     "POST /training": ("day", "name", "what"),
     "POST /api/v1/training": ("day", "name", "what"),
     "POST /complaints/new": COMPLAINT,
@@ -195,6 +202,10 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "hold undo": ("hold",),
     "init": ("director", "mail", "name", "outside", "timezone"),
     "policy set": ("area", "basis", "branch", "camera", "ceiling", "early", "floor", "hours", "public_text", "reason", "review", "target"),
+    "deputy set": ("deputy",),
+    "request call": ("name", "request"),
+    "request door": ("agency", "badge", "camera", "court", "docket", "end", "name", "start"),
+    "request look-over": ("board", "counsel", "request", "verified"),
     "request act": ("request", "what", "words"),
     "request advise": ("request", "words"),
     "request approve": ("request", "sha256", "words"),

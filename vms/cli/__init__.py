@@ -14,6 +14,7 @@ from vms.cli import (
     cameras,
     complaints,
     delegations,
+    door,
     exports,
     holds,
     inspect,
@@ -69,9 +70,13 @@ app.add_typer(access_log.app, name="log")
 app.add_typer(keys.app, name="keys")
 app.add_typer(screens.app, name="screen")
 app.add_typer(holds.app, name="hold")
-app.add_typer(requests.app, name="request")
+requests.app.command("door")(door.take_in)
+requests.app.command("call")(door.note_call)
+requests.app.command("look-over")(door.look_over)
 requests.app.command("release")(releases.release)
 requests.app.command("receipt")(releases.receipt)
+app.add_typer(requests.app, name="request")
+app.add_typer(door.deputy_app, name="deputy")
 app.add_typer(complaints.app, name="complaint")
 app.add_typer(notice.app, name="notice")
 app.add_typer(trainings.app, name="training")

@@ -76,7 +76,7 @@ def enter(
                 instrument=instrument,
                 requester=Requester(name, agency, badge, contact),
                 purpose=purpose,
-                footage=_footage(session, person, camera, start, end),
+                footage=footage_of(session, person, camera, start, end),
                 local_time=local_time,
                 verified=verified,
                 court=court,
@@ -156,7 +156,7 @@ def act(
             raise InvalidInput(f"‘{what}’ is no act of those: {', '.join(sorted(request_acts.WORDED))}.")
         return request_acts.act_on(session, person, number, RequestAct(what), words, at=context.obj.clock.now())
 
-    _print(context, _do(context, request, carry_out), as_json=as_json)
+    print_request(context, _do(context, request, carry_out), as_json=as_json)
 
 
 @app.command("check")
@@ -173,7 +173,7 @@ def check(
     def carry_out(session: Session, _settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
         return request_acts.check_form(session, person, number, dict.fromkeys(line, answer), words, at=context.obj.clock.now())
 
-    _print(context, _do(context, request, carry_out), as_json=as_json)
+    print_request(context, _do(context, request, carry_out), as_json=as_json)
 
 
 @app.command("paper")
@@ -190,7 +190,7 @@ def paper(
         if (add is None) is (take is None) or (take is not None and to is None):
             raise InvalidInput("Say which: --add FILE, or --take NUMBER --to FILE.")
         if add is not None:
-            content = _content(add)
+            content = content_of(add)
             kept = _do(
                 context,
                 request,
@@ -216,7 +216,7 @@ def advise(context: typer.Context, request: RequestNamed, words: Words = "", as_
     """Write down what counsel advises, or read it: privileged, and in no log."""
     cli: Cli = context.obj
     if words:
-        _print(
+        print_request(
             context,
             _do(
                 context,
@@ -255,7 +255,7 @@ def approve(
 
     with sentences():
         context.obj.proved_person(context.obj.settings())
-    _print(context, _do(context, request, carry_out), as_json=as_json)
+    print_request(context, _do(context, request, carry_out), as_json=as_json)
 
 
 @app.command("package")
@@ -299,7 +299,7 @@ def deny(
     def carry_out(session: Session, _settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
         return request_acts.deny(session, person, number, reason, words, at=context.obj.clock.now())
 
-    _print(context, _do(context, request, carry_out), as_json=as_json)
+    print_request(context, _do(context, request, carry_out), as_json=as_json)
 
 
 @app.command("narrow")
@@ -326,10 +326,10 @@ def narrow(
             redact=terms.redact if redact is None else redact,
             conditions=terms.conditions if conditions is None else conditions,
         )
-        spans = _footage(session, person, camera, start, end)
+        spans = footage_of(session, person, camera, start, end)
         return approvals.narrow(session, person, number, spans, terms, words, at=context.obj.clock.now())
 
-    _print(context, _do(context, request, carry_out), as_json=as_json)
+    print_request(context, _do(context, request, carry_out), as_json=as_json)
 
 
 @app.command("letter")
@@ -379,7 +379,7 @@ def standing_of_request(cli: Cli, text: str) -> RequestStanding:
         return allowed(found if isinstance(found, Refused) else requests.request_for(session, settings, person, found.id))
 
 
-def _print(context: typer.Context, request: ExportRequest, *, as_json: bool) -> None:
+def print_request(context: typer.Context, request: ExportRequest, *, as_json: bool) -> None:
     at = context.obj.clock.now()
     if as_json:
         print_json(request_document(request, at))
@@ -387,7 +387,7 @@ def _print(context: typer.Context, request: ExportRequest, *, as_json: bool) -> 
     out.print(f"Request {request.number}: {request.state_at(at).value}. Digest of what it asks for: {request.sha256}")
 
 
-def _footage(session: Session, person: Person, cameras: list[str], start: str, end: str) -> tuple[CameraSpan, ...]:
+def footage_of(session: Session, person: Person, cameras: list[str], start: str, end: str) -> tuple[CameraSpan, ...]:
     first, last = moment_of(start), moment_of(end)
     if first >= last:
         raise InvalidInput("--from lies before --to.")
@@ -403,7 +403,7 @@ def _terms(terms: Terms) -> str:
     return f"{terms.recipient}, {terms.delivery}{redacted}{conditions}{before}"
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(request_papers.MAX_PAPER_BYTES + 1)

@@ -154,6 +154,8 @@ class Action(StrEnum):
     NOTICE_BUILD = "notice:build"
     """The public notice was drawn, to be published."""
     TRAINING_ENTER = "training:enter"
+    DEPUTY_SET = "deputy:set"
+    """The Director said who is called when a warrant is at the door, in which order."""
     PLACEMENT_APPROVE = "placement:approve"
     """The Director approved where a camera looks."""
     PRIVACY_REVIEW = "privacy:review"

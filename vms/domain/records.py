@@ -230,6 +230,8 @@ CENTRAL: tuple[Record, ...] = (
     Record("package_release", "on which media they left, and who took them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("request_standing", "how they stand", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("request_hold", "which holds keep for them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
+    Record("door_call", "who was called when a warrant came", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
+    Record("deputy", "who stands in for the Director when one comes", "until it is changed", "they are called in this order", NEXT_ONE),
     Record("sealed_hold", "holds that the law keeps secret", "for good", "the entry that counts what went would tell of it", NOTHING),
     Record("hold_scope", "what a hold names", "with its hold", _HOLD, RECORDS_PURGE, "holds"),
     Record("hold_camera", "the cameras under a hold", "with its hold", _HOLD, RECORDS_PURGE, "holds"),

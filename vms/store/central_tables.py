@@ -24,6 +24,7 @@ from vms.domain.access import Purpose
 from vms.domain.camera import CameraState, Priority, RecordingMode, Scheme, StreamRole
 from vms.store import (  # noqa: F401 - their tables join the schema
     complaint_tables,
+    door_tables,
     hold_tables,
     log_tables,
     package_tables,

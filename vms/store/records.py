@@ -17,6 +17,7 @@ from vms.domain.timespan import ms_of
 from vms.store import factors, people, proposals
 from vms.store.central_tables import CameraRow, CoverageRow, DeviceRow, MailRow, StreamRow, StreamStateRow, ViewRow
 from vms.store.complaint_tables import ComplaintCameraRow, ComplaintRow
+from vms.store.door_tables import DoorCallRow
 from vms.store.held import held
 from vms.store.hold_tables import HoldAnswerRow, HoldCameraRow, HoldScopeRow, LegalHoldRow, NodeHoldStateRow, SealedHoldRow
 from vms.store.package_tables import PackageReleaseRow, PackageRow
@@ -205,6 +206,7 @@ KINDS: Mapping[str, _Kind] = {
         (
             PackageReleaseRow.request_id,
             PackageRow.request_id,
+            DoorCallRow.request_id,
             RequestStandingRow.request_id,
             ApprovalRow.request_id,
             RequestHoldRow.request_id,

@@ -966,3 +966,25 @@ CREATE TABLE package_release (
 );
 
 CREATE INDEX ix_package_release_request_id_at ON package_release (request_id, at);
+
+CREATE TABLE deputy (
+  place INTEGER NOT NULL,
+  person_id INTEGER NOT NULL,
+  phone VARCHAR(40) NOT NULL,
+  mail VARCHAR(254) NOT NULL,
+  CONSTRAINT pk_deputy PRIMARY KEY (place),
+  CONSTRAINT uq_deputy_person_id UNIQUE (person_id),
+  CONSTRAINT fk_deputy_person_id FOREIGN KEY(person_id) REFERENCES person (id)
+);
+
+CREATE TABLE door_call (
+  request_id INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  name VARCHAR(120) NOT NULL,
+  reached BOOLEAN NOT NULL,
+  "by" VARCHAR(300) NOT NULL,
+  by_name VARCHAR(360) NOT NULL,
+  at BIGINT NOT NULL,
+  CONSTRAINT pk_door_call PRIMARY KEY (request_id, seq),
+  CONSTRAINT fk_door_call_request_id FOREIGN KEY(request_id) REFERENCES export_request (id)
+);

@@ -10,6 +10,7 @@ from vms.errors import ConfigError
 from vms.store.central_tables import SCHEMA
 from vms.store.complaint_tables import ComplaintCameraRow, ComplaintRow
 from vms.store.database import Engines
+from vms.store.door_tables import DoorCallRow
 from vms.store.log_tables import (
     AccessCheckpointRow,
     AccessCosignatureRow,
@@ -51,8 +52,7 @@ _ADDED_ALONE = {
     for row in (
         *(RetentionPolicyRow, PolicyForceRow, PolicyApprovalRow),
         *(ExportRequestRow, RequestScopeRow, RequestCameraRow, RequestPaperRow, RequestEventRow, ApprovalRow, RequestHoldRow),
-        *(TrainingRow, PlacementRow, PrivacyReviewRow),
-        PackageRow,
+        *(TrainingRow, PlacementRow, PrivacyReviewRow, DoorCallRow, PackageRow),
     )
 }
 """Versions of policies, requests and approvals, who was trained, and reviews: what was said stays said.

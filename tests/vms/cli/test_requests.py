@@ -144,3 +144,27 @@ def test_the_package_is_made_by_the_command_itself(say: Any, tmp_path: Path) -> 
     assert "lies on the disk of this machine" in say(Role.DIRECTOR, "release", number, *to).output
     assert "There is no package of request" in say(Role.DIRECTOR, "release", number, *to, "--own-disk").output
     assert "so there is no receipt" in say(Role.DIRECTOR, "receipt", number, "--to", str(tmp_path / "receipt.pdf")).output
+
+
+def test_a_warrant_at_the_door(say: Any, settings: Settings, tmp_path: Path) -> None:  # noqa: ANN401 - a function of words
+    photograph = tmp_path / "paper.jpg"
+    photograph.write_bytes(SCAN)
+    central = make_engines(settings.central_path)
+    with central.reading() as session:
+        director = next(one for one in _accounts(session) if one.role is Role.DIRECTOR)
+    central.dispose()
+    signed_in = say(Role.DIRECTOR, "list")
+    assert signed_in.exit_code == 0, signed_in.output
+    listed = CliRunner().invoke(app, ["--data", str(settings.data_dir), "deputy", "set", f"{director.name},555-0101,"])
+    assert listed.exit_code == 0, listed.output
+    told = ("--name", "Det. R. Alvarez", *ASKED[6:12], "--court", "Circuit Court", "--docket", "26-SW-12")
+    taken = say(Role.DESK, "door", *told, "--photograph", str(photograph))
+    assert taken.exit_code == 0, taken.output
+    assert "555-0101" in taken.output
+    number = taken.output.split()[1].rstrip(".")
+    called = say(Role.DESK, "call", number, director.name, "--not-reached")
+    assert "not reached at" in called.output
+    looked = say(Role.DIRECTOR, "look-over", number, "--verified", "badge", "--counsel", "told by phone", "--board", "at once")
+    assert "under_review" in looked.output
+    standing = json.loads(say(Role.DIRECTOR, "show", number, "--json").output)
+    assert say(Role.DIRECTOR, "approve", number, "--sha256", standing["sha256"]).exit_code == 0

@@ -1,0 +1,150 @@
+"""A search warrant at the door: taken down by anybody who is signed in, and every way to those who decide is tried.
+
+Nothing here tells the visitor whether there is a recording; the receipt is the letter of any request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from vms.config import Settings
+from vms.domain.access import Action
+from vms.domain.door import DoorCall
+from vms.domain.export_scope import CameraSpan
+from vms.domain.ids import PersonId, RequestId
+from vms.domain.instruments import FormAnswer, Instrument
+from vms.domain.outcome import Refused
+from vms.domain.people import Actor, Permission, Person
+from vms.domain.request import ExportRequest, RequestAct, Requester, RequestState, form_answers
+from vms.domain.timespan import datetime_of_ms
+from vms.errors import InvalidInput
+from vms.services import request_acts, request_papers, requests
+from vms.services.access_log import name_of, record
+from vms.services.deputies import NamedDeputy, list_deputies
+from vms.services.outbox import post
+from vms.services.refusals import no_such
+from vms.services.request_steps import locked, named_in_log, reader, rule_of
+from vms.store import door
+from vms.store import requests as register
+
+_AS_WRITTEN = "as the warrant has it"
+
+
+@dataclass(frozen=True, slots=True)
+class Warrant:
+    """What is on the paper that somebody brings, and who brings it."""
+
+    officer: Requester
+    court: str
+    docket: str
+    footage: tuple[CameraSpan, ...]
+    photograph: tuple[str, bytes] | None = None
+    """Name and octets of the file; None where it is to be added later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deputised:
+    """Somebody to be called, as the page beside the telephone lists them."""
+
+    named: NamedDeputy
+    here: bool
+    """Has done something on these pages in the last minutes: sees the banner."""
+    calls: tuple[DoorCall, ...]
+
+
+def take_in(session: Session, settings: Settings, actor: Actor, warrant: Warrant, *, at: datetime) -> ExportRequest | Refused:
+    """Enter a search warrant: what it names is kept from now on, its photograph too, and the deputies are mailed in their order.
+
+    InvalidInput says what is missing. Whoever takes it in approves it no more than any other request.
+    """
+    if not warrant.footage:
+        raise InvalidInput("Choose the cameras that the warrant names, or those that see the place it names.")
+    first, last = min(one.start_ms for one in warrant.footage), max(one.end_ms for one in warrant.footage)
+    new = requests.NewRequest(
+        instrument=Instrument.SEARCH_WARRANT,
+        requester=warrant.officer,
+        purpose=f"Search warrant {warrant.docket.strip()} at the door",
+        footage=warrant.footage,
+        local_time=f"{_AS_WRITTEN}: {datetime_of_ms(first):%Y-%m-%d %H:%M} to {datetime_of_ms(last):%Y-%m-%d %H:%M} UTC",
+        court=warrant.court,
+        docket=warrant.docket,
+        necessity=_AS_WRITTEN,
+    )
+    request = requests.enter(session, settings, actor, new, at=at)
+    if isinstance(request, Refused):
+        return request
+    if warrant.photograph is not None:
+        paper = request_papers.add_paper(session, settings, actor, request.id, *warrant.photograph, at=at)
+        if isinstance(paper, Refused):
+            return paper
+    _tell(session, settings, request, at)
+    return request
+
+
+def to_call(session: Session, actor: Person, number: RequestId, *, at: datetime) -> list[Deputised] | Refused:
+    """Return whom to call about a request that `actor` sees, in order, with what came of it so far."""
+    if register.get(session, reader(actor), number) is None:
+        return no_such("request")
+    known = [one for one in list_deputies(session, at=at) if one.decides]
+    here = door.acting_since(session, [one.deputy.person for one in known], at - actor.rights.idle_limit)
+    calls = door.calls(session, number)
+    return [Deputised(one, one.deputy.person in here, tuple(call for call in calls if call.name == one.name)) for one in known]
+
+
+def note_call(session: Session, actor: Actor, number: RequestId, deputy: PersonId, *, reached: bool, at: datetime) -> DoorCall | Refused:
+    """Write down that somebody called a deputy about a request, and whether they were reached."""
+    request = locked(session, actor, number, at=at)
+    if isinstance(request, Refused):
+        return request
+    name = next((one.name for one in list_deputies(session, at=at) if one.deputy.person == deputy), None)
+    if name is None:
+        return no_such("deputy")
+    call = DoorCall(name, reached, name_of(actor), at)
+    door.add_call(session, number, call, by=actor.label)
+    detail = named_in_log(request) | {"act": "call", "state": request.state.value, "name": name, "reached": "yes" if reached else "no"}
+    record(session, actor=actor, action=Action.REQUEST_NOTE, at=at, detail=detail)
+    return call
+
+
+def look_over(
+    session: Session, actor: Actor, number: RequestId, *, verified: str, counsel: str, board: str, at: datetime
+) -> ExportRequest | Refused:
+    """Do in one act what is asked before a warrant is approved, for a deputy who holds it in the hand and finds it in proper form.
+
+    `verified`: how it was made sure who brings it; `counsel`: who of counsel was told; `board`: why the Board was not conferred with
+    before. Every line of the form check is answered with yes: where one is not, the request's own page is the place. InvalidInput when
+    one of them is empty.
+    """
+    for act, words in ((RequestAct.VERIFY, verified), (RequestAct.COUNSEL, counsel), (RequestAct.NOT_CONFERRED, board)):
+        request = request_acts.act_on(session, actor, number, act, words, at=at)
+        if isinstance(request, Refused):
+            return request
+    request = request_acts.begun(session, actor, number, at=at)
+    if isinstance(request, Refused):
+        return request
+    before = form_answers(register.history(session, number))
+    missing = {line: FormAnswer.YES for line in rule_of(request).form if before.get(line) is not FormAnswer.YES}
+    return request_acts.check_form(session, actor, number, missing, "", at=at) if missing else request
+
+
+def waiting_for(session: Session, person: Person) -> list[RequestId]:
+    """Return the warrants that `person` may decide on and nobody has taken up yet, the newest first."""
+    if not person.may(Permission.REQUEST_DECIDE):
+        return []
+    found = register.find(session, reader(person), limit=requests.LIST_LIMIT, states={RequestState.SUBMITTED})
+    return [one.id for one in found if one.instrument is Instrument.SEARCH_WARRANT and one.entered_by != person.label]
+
+
+def _tell(session: Session, settings: Settings, request: ExportRequest, at: datetime) -> None:
+    """Queue a mail to each deputy. Who brings it, and what it names, is in no mail."""
+    body = (
+        f"A search warrant is at the door: request {request.number}. What it names is kept. It is carried out at once, and counsel is told "
+        f"meanwhile.\n\nWhere you decide: sign in and open {settings.public_url or ''}/door/{request.id}\n"
+    )
+    subject = f"Custodian: a search warrant is at the door, request {request.number}"
+    for one in list_deputies(session, at=at):
+        if one.decides and one.deputy.mail:
+            post(session, settings, one.deputy.mail, about=f"request/{request.id}/door", subject=subject, body=body, at=at)
