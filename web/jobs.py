@@ -34,6 +34,7 @@ from vms.services import (
     people,
     policy_review,
     records,
+    request_reminders,
     sealed_holds,
 )
 from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
@@ -344,7 +345,7 @@ class Jobs:
             emergency.remind(session, self._settings, at=at)
 
     def end_holds(self) -> None:
-        """Write the releases of legal holds that have cooled off, and mail what is soon to be reviewed, policies too, or lapses."""
+        """Write the releases of legal holds that have cooled off, and mail what is soon to be reviewed, lapses or is due."""
         at = self._clock.now()
         try:
             with self._central.answering():
@@ -359,7 +360,7 @@ class Jobs:
             sure = has_run_a_day(session, at=at)
             ending = sure and hold_release.releases_due(session, at=at)
             secret = sealed_holds.to_look_after(session, at=at)
-            telling = hold_release.notices_due(session, at=at) or policy_review.notices_due(session, at=at)
+            telling = any(of.notices_due(session, at=at) for of in (hold_release, policy_review, request_reminders))
         if ending:
             with self._central.writing() as session:
                 hold_release.end_due(session, at=at)
@@ -370,6 +371,7 @@ class Jobs:
             with self._central.writing() as session:
                 hold_release.notify(session, self._settings, at=at)
                 policy_review.notify(session, self._settings, at=at)
+                request_reminders.notify(session, self._settings, at=at)
 
     def stop(self) -> None:
         """Sign once more, and begin nothing else."""

@@ -198,6 +198,7 @@ _SAID: Mapping[Action, str] = {
     Action.EXPORT_RELEASE: "Handed over the package of request {number} on {medium}: {step}; its manifest’s SHA-256 is {manifest}",
     Action.EXPORT_PURGE: "The working copy of the package of request {number} goes, {files} video files: {reason}",
     Action.COMPLAINT_ENTER: "Entered complaint {complaint}, which came by {way}",
+    Action.COMPLAINT_READ: "Read complaint {complaint}",
     Action.COMPLAINT_ANSWER: "Answered complaint {complaint}",
     Action.NOTICE_BUILD: "Built the public notice, {files} files; its SHA-256 is {sha256}",
     Action.TRAINING_ENTER: "Wrote down that {name} was trained on {day}",

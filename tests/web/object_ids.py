@@ -40,7 +40,7 @@ NOT_IDS = frozenset(
         *("month", "priority"),
         *("agency", "answer_by", "badge", "contact", "court", "delivery", "docket", "instrument", "local_time", "necessity"),
         *("report_number", "served", "verified", "date", "good_cause", "in_force", "names_district", "scope", "service", "signature"),
-        *("board", "counsel", "in_form", "mail", "phone", "place", "reached", "deputies"),
+        *("refers", "board", "counsel", "in_form", "mail", "phone", "place", "reached", "deputies"),
         *("conditions", "recipient", "redact", "scan", "sha256", "words"),
         *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
         *("username", "version"),

@@ -86,8 +86,8 @@ def show(context: typer.Context, complaint: ComplaintNumber, as_json: AsJson = F
     with sentences():
         settings = cli.settings()
         person = cli.person(settings)
-        with cli.reading(settings) as session:
-            found = complaints.complaint_for(session, person, ComplaintId(complaint))
+        with cli.writing(settings) as session:
+            found = complaints.read_complaint(session, person, ComplaintId(complaint), at=cli.clock.now())
         _print(allowed(found), cli.clock.now(), as_json=as_json)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -413,7 +414,7 @@ def content_of(path: Path) -> bytes:
 
 def write_new(path: Path, content: bytes) -> None:
     try:
-        with path.open("xb") as file:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
     except OSError as err:
         raise InvalidInput(f"{path} can't be written ({err.strerror}). Name a file that is not there yet.") from err

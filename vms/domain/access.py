@@ -150,6 +150,8 @@ class Action(StrEnum):
     EXPORT_PURGE = "export:purge"
     """The working copy of a package was deleted, or is about to be."""
     COMPLAINT_ENTER = "complaint:enter"
+    COMPLAINT_READ = "complaint:read"
+    """Somebody looked at a complaint that somebody else had entered."""
     COMPLAINT_ANSWER = "complaint:answer"
     NOTICE_BUILD = "notice:build"
     """The public notice was drawn, to be published."""

@@ -93,6 +93,14 @@ def complaint_for(session: Session, person: Person, number: ComplaintId) -> Comp
     return complaints.get(session, person, number) or no_such("complaint")
 
 
+def read_complaint(session: Session, person: Person, number: ComplaintId, *, at: datetime) -> Complaint | Refused:
+    """Return a complaint to somebody who looks at it; that somebody else's was read is written."""
+    complaint = complaint_for(session, person, number)
+    if not isinstance(complaint, Refused) and complaint.entered_by != person.label:
+        record(session, actor=person, action=Action.COMPLAINT_READ, at=at, detail={"complaint": str(number)})
+    return complaint
+
+
 def waiting_for(session: Session, person: Person, *, at: datetime) -> tuple[int, int]:
     """Return how many complaints `person` is to answer, and how many of them are overdue."""
     answers = person.may(Permission.COMPLAINT_ANSWER) or person.role is Role.AUDITOR

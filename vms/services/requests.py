@@ -19,13 +19,14 @@ from vms.domain.ids import CameraId, HoldId, MatterId, RequestId, new_number
 from vms.domain.instruments import SHIPPED, Instrument
 from vms.domain.legal_hold import LegalHold
 from vms.domain.made_package import MadePackage
-from vms.domain.outcome import Refused
+from vms.domain.outcome import Refusal, Refused
 from vms.domain.package_release import PackageRelease
 from vms.domain.people import Actor, Permission, Person
 from vms.domain.request import (
     HOLD_REVIEW,
     MAX_LINE_CHARS,
     MAX_WORDS_CHARS,
+    OPEN,
     UNDECIDED,
     Conferral,
     ExportRequest,
@@ -51,6 +52,10 @@ from vms.services.request_steps import Step, note, reader, rule_of
 from vms.store import holds, made_packages, matter_keys, package_releases, requests
 
 LIST_LIMIT = 500
+MOST_A_DAY = 50
+"""Of one person within 24 hours: a day with more is a mistake, or somebody who fills the register."""
+MOST_OPEN = 200
+"""Of one person that have not ended."""
 MOST_AHEAD = timedelta(days=31)
 """So far ahead a request may ask for what is still to be recorded."""
 
@@ -106,6 +111,8 @@ def enter(session: Session, settings: Settings, actor: Actor, new: NewRequest, *
     if needs_reason(scope) and not new.necessity.strip():
         raise InvalidInput(f"That is {scope.camera_minutes:,} camera minutes of {len(scope.cameras)} cameras: say why so much is needed.")
     holds.lock(session)
+    if (too_many := _too_many(session, actor, at)) is not None:
+        return refuse(session, actor, Action.REQUEST_ENTER, too_many, at=at)
     request = _drawn_up(session, settings, actor, new, scope, at)
     kept = keeping(session, actor, request, scope, at=at)
     if isinstance(kept, Refused):
@@ -215,6 +222,17 @@ def line_of(text: str, what: str) -> str:
 def words_of(text: str, what: str) -> str:
     """Return what has to be said; InvalidInput when it is empty, too long or can't be printed."""
     return checked_words(text, MAX_WORDS_CHARS, f"Say {what}, in up to {MAX_WORDS_CHARS:,} characters.")
+
+
+def _too_many(session: Session, actor: Person, at: datetime) -> Refused | None:
+    """Refuse whoever has entered so many that nobody could look at them."""
+    if requests.count_entered(session, actor.label, since=at - timedelta(days=1)) >= MOST_A_DAY:
+        said = f"You entered {MOST_A_DAY} requests within a day. Put what belongs together into one, or have somebody else enter it."
+        return Refused(Refusal.NOT_ALLOWED, said)
+    if requests.count_open(session, actor.label, OPEN) >= MOST_OPEN:
+        said = f"{MOST_OPEN} requests that you entered are open. Withdraw what nobody asks for any more, or have somebody else enter it."
+        return Refused(Refusal.NOT_ALLOWED, said)
+    return None
 
 
 def _drawn_up(session: Session, settings: Settings, actor: Person, new: NewRequest, scope: ExportScope, at: datetime) -> ExportRequest:

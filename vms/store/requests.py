@@ -165,7 +165,9 @@ def put_standing(
 
 def next_number(session: Session, year: int) -> str:
     """Return the number of the next request of a year, 2026-0014. The caller holds the lock."""
-    newest = session.scalar(select(func.max(ExportRequestRow.number)).where(ExportRequestRow.number.startswith(f"{year}-")))
+    number = ExportRequestRow.number
+    longest_first = (func.length(number).desc(), number.desc())  # 2026-10000 is more than 2026-9999
+    newest = session.scalar(select(number).where(number.startswith(f"{year}-")).order_by(*longest_first).limit(1))
     return f"{year}-{1 if newest is None else int(newest.partition('-')[2]) + 1:04}"
 
 
@@ -207,6 +209,24 @@ def run_out(session: Session, at: datetime) -> list[ExportRequest]:
     """Return what was approved so long ago, and never prepared, that the approval has run out."""
     unused = and_(RequestStandingRow.state == RequestState.APPROVED, ApprovalRow.at <= at - APPROVAL_LASTS)
     return _found(session, unused, 100)
+
+
+def due_between(session: Session, states: Iterable[RequestState], after: datetime, until: datetime) -> list[ExportRequest]:
+    """Return requests of these states that are due in that time."""
+    due = and_(ExportRequestRow.due_at > after, ExportRequestRow.due_at <= until, RequestStandingRow.state.in_(sorted(states)))
+    return _found(session, due, 500)
+
+
+def count_entered(session: Session, label: str, *, since: datetime) -> int:
+    """Return how many requests somebody has entered since a moment."""
+    mine = and_(ExportRequestRow.entered_by == label, ExportRequestRow.entered_at > since)
+    return session.scalar(select(func.count()).select_from(ExportRequestRow).where(mine)) or 0
+
+
+def count_open(session: Session, label: str, states: Iterable[RequestState]) -> int:
+    """Return how many requests that somebody entered are in one of these states."""
+    both = select(func.count()).select_from(ExportRequestRow).join(RequestStandingRow, RequestStandingRow.request_id == ExportRequestRow.id)
+    return session.scalar(both.where(ExportRequestRow.entered_by == label, RequestStandingRow.state.in_(sorted(states)))) or 0
 
 
 def history(session: Session, request: RequestId) -> list[RequestEvent]:

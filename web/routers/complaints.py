@@ -72,20 +72,20 @@ def enter_complaint(person: SignedIn, site: TheSite, tx: Tx, request: Request, f
 
 
 @router.get("/complaints/{number}")
-def complaint_page(number: PathId, person: SignedIn, site: TheSite, rx: Rx, request: Request, done: str = "") -> Response:
-    return _page(site, rx, person, request, ComplaintId(number), "complaint.html", notice=NOTICES.get(done))
+def complaint_page(number: PathId, person: SignedIn, site: TheSite, tx: Tx, request: Request, done: str = "") -> Response:
+    return _page(site, tx, person, request, ComplaintId(number), "complaint.html", notice=NOTICES.get(done))
 
 
 @router.get("/complaints/{number}/receipt")
-def complaint_receipt(number: PathId, person: SignedIn, site: TheSite, rx: Rx, request: Request) -> Response:
+def complaint_receipt(number: PathId, person: SignedIn, site: TheSite, tx: Tx, request: Request) -> Response:
     """Show what who complained takes along, as a sheet of paper."""
-    return _page(site, rx, person, request, ComplaintId(number), "complaint_receipt.html")
+    return _page(site, tx, person, request, ComplaintId(number), "complaint_receipt.html")
 
 
 @router.get("/complaints/{number}/letter")
-def complaint_letter(number: PathId, person: SignedIn, site: TheSite, rx: Rx, request: Request) -> Response:
+def complaint_letter(number: PathId, person: SignedIn, site: TheSite, tx: Tx, request: Request) -> Response:
     """Show the answer as a letter."""
-    return _page(site, rx, person, request, ComplaintId(number), "complaint_letter.html")
+    return _page(site, tx, person, request, ComplaintId(number), "complaint_letter.html")
 
 
 @router.get("/complaints/{number}/watched")
@@ -180,7 +180,7 @@ def _page(
     status: int = 200,
     **more: object,
 ) -> Response:
-    complaint = complaints.complaint_for(session, person, number)
+    complaint = complaints.read_complaint(session, person, number, at=site.clock.now())
     if isinstance(complaint, Refused):
         return refusal(request, complaint, person=person)
     context = shell(site, person, path=request.url.path) | {

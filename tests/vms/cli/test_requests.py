@@ -105,6 +105,7 @@ def test_from_the_desk_to_an_approval(say: Any, settings: Settings, tmp_path: Pa
     paper = json.loads(say(Role.DIRECTOR, "show", number, "--json").output)["papers"][0]["id"]
     out = tmp_path / "out.bin"
     assert say(Role.DESK, "paper", number, "--take", str(paper), "--to", str(out)).exit_code == 0
+    assert out.stat().st_mode & 0o777 == 0o600
     assert out.read_bytes() == SCAN
     assert say(Role.DESK, "paper", number, "--take", str(paper), "--to", str(out)).exit_code == 2
     denied = say(Role.DIRECTOR, "deny", number, "--reason", "too-wide", "--words", "all of the day")

@@ -295,3 +295,14 @@ def test_it_goes_three_years_after_its_answer_and_never_without_one(central: Eng
         done(complaints.answer(session, director, answered.id, "It was turned.", at=NOW))
         assert records.purge_some(session, settings, records.JOB, at=later).get("complaints") == 1
         assert [one.id for one in complaints.list_complaints(session, director)] == [waits.id]
+
+
+def test_that_somebody_read_what_another_entered_is_in_the_log(central: Engines, settings: Settings) -> None:
+    with central.writing() as session:
+        desk, director = a_person(session), a_person(session, Role.DIRECTOR)
+        number = done(complaints.enter(session, settings, desk, SAID, at=NOW)).id
+        done(complaints.read_complaint(session, desk, number, at=NOW))
+        done(complaints.read_complaint(session, director, number, at=NOW))
+        refused(complaints.read_complaint(session, director, ComplaintId(7), at=NOW))
+        (entry,) = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.COMPLAINT_READ})), limit=9)
+        assert (entry.actor, entry.detail) == (director.label, {"complaint": str(number)})

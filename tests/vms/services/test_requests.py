@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, after, done, refused
 from tests.vms.services.requesting import a_new_request, a_request, footage, staff
@@ -19,12 +20,15 @@ from vms.domain.people import PERMISSIONS, Permission, Proof, Role, needs_second
 from vms.domain.request import FREE_CAMERAS, HOLD_REVIEW, RequestAct, Requester, RequestState
 from vms.domain.timespan import ms_of
 from vms.errors import InvalidInput
+from vms.services import requests
 from vms.services.access_log import DISTRICT
 from vms.services.hold_orders import orders
 from vms.services.provisional_holds import keep_at_once, undecided
+from vms.services.request_acts import act_on
 from vms.services.requests import MOST_AHEAD, enter, list_requests, request_called, request_for, waiting_for
 from vms.store import access_log, holds, mails, matter_keys, nodes
 from vms.store.database import Engines
+from vms.store.request_tables import ExportRequestRow
 
 
 def test_what_is_asked_for_is_kept_from_the_next_orders_on(central: Engines, settings: Settings) -> None:
@@ -188,3 +192,30 @@ def test_its_history_begins_with_who_entered_it(central_sqlite: Engines, setting
         assert [(one.act, one.by) for one in standing.history] == [(RequestAct.SUBMIT, desk.label), (RequestAct.VERIFY, desk.label)]
         assert list(standing.names.values()) == ["Main Street/Entrance"]
         assert matter_keys.read(settings.secrets_dir, request.matter)[0] == request.matter
+
+
+def test_after_9999_the_next_number_has_five_digits(central: Engines, settings: Settings) -> None:
+    with central.writing() as session:
+        desk, camera = a_person(session), a_camera(session).camera.id
+        first = a_request(session, settings, desk, camera=camera)
+        for number in ("2026-9999", "2026-10000"):
+            session.execute(update(ExportRequestRow).where(ExportRequestRow.id == first.id).values(number=number))
+            first = a_request(session, settings, desk, camera=camera)
+        assert first.number == "2026-10001"
+
+
+def test_one_person_enters_no_more_than_somebody_can_look_at(
+    central_sqlite: Engines, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "MOST_A_DAY", 2)
+    monkeypatch.setattr(requests, "MOST_OPEN", 3)
+    with central_sqlite.writing() as session:
+        desk, other, camera = a_person(session), a_person(session, name="another"), a_camera(session).camera.id
+        new, tomorrow = a_new_request(footage(camera)), NOW + timedelta(days=1)
+        entered = [done(enter(session, settings, desk, new, at=NOW)) for _ in range(2)]
+        assert "within a day" in refused(enter(session, settings, desk, new, at=NOW)).sentence
+        done(enter(session, settings, other, new, at=NOW))
+        done(enter(session, settings, desk, new, at=tomorrow))
+        assert "are open" in refused(enter(session, settings, desk, new, at=tomorrow)).sentence
+        done(act_on(session, desk, entered[0].id, RequestAct.WITHDRAW, "they called", at=tomorrow))
+        done(enter(session, settings, desk, new, at=tomorrow))
