@@ -18,6 +18,7 @@ from vms.cli import (
     exports,
     holds,
     inspect,
+    inventory,
     keys,
     mail,
     notice,
@@ -103,6 +104,9 @@ for _command in (
     inspect.doctor,
 ):
     app.command(_command.__name__)(_command)
+
+
+app.command("inventory")(inventory.inventory_sheet)
 
 
 @app.callback()

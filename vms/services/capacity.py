@@ -48,7 +48,7 @@ def measure(index: Connection, volumes: Sequence[Volume], *, now: datetime, days
         return None
     rules = {rule.stream_id: rule for rule in stream_rules.rules(index)}
     oldest = min(
-        (start for stream in streams if (start := _oldest_ms(index, stream, rules.get(stream), now_ms)) is not None), default=now_ms
+        (start for stream in streams if (start := oldest_ms(index, stream, rules.get(stream), now_ms)) is not None), default=now_ms
     )
     mounted = {volume.id for volume in volumes}
     used = sum(known.live_bytes for known in all_volumes(index) if known.id in mounted)
@@ -62,7 +62,7 @@ def measure(index: Connection, volumes: Sequence[Volume], *, now: datetime, days
     )
 
 
-def _oldest_ms(index: Connection, stream: StreamId, rule: StreamRule | None, now_ms: int) -> int | None:
+def oldest_ms(index: Connection, stream: StreamId, rule: StreamRule | None, now_ms: int) -> int | None:
     return segments.oldest_ms(index, stream) if rule is None else purging.oldest_ms(index, rule, now_ms)
 
 
