@@ -21,6 +21,7 @@ MAY_ERASE = {
     "vms.store.files": "its own .part and .tmp names",
     "vms.store.matter_keys": "the key of a sealed matter that ended",
     "vms.services.package_jobs": "packages that nobody may have any more",
+    "vms.services.package_copies": "what is redacted, within an unfinished package",
     "vms.services.packages": "its own unfinished package",
     "vms.store.private_files": "its own .tmp names",
     "vms.store.protected_files": "its own .part names",

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import keep_picture, watching
-from tests.vms.services.packaging import a_package
+from tests.vms.media.recorded import LENGTH
+from tests.vms.services.packaging import AT, Sources, a_hub, a_package, an_order
 from tests.vms.services.tampering import TAMPERINGS, Tampering, five_gigabytes
-from vms.services.packages import Built
+from tests.vms.services.test_package_copies import black, in_hevc
+from vms.services.packages import Built, build_package
 from vms.store.database import Engines
 from vms.store.migrate import Which
 
@@ -139,6 +141,34 @@ def test_every_video_opens_in_a_browser_and_begins_at_its_moment(page: Page, bui
         })"""
         duration, width = page.evaluate(opened, one["path"])
         assert (round(duration * 90_000), width) == (one["end"] - one["shown_from"], one["width"])
+
+
+def test_a_copy_plays_where_the_recording_can_not_and_says_what_it_is(page: Page, central_sqlite: Engines, tmp_path: Path) -> None:
+    """Both cameras send H.265, which Chromium has no decoder for here; the second is redacted."""
+    order, hevc = an_order(central_sqlite), in_hevc()
+    source = Sources({scope.stream_id: hevc for scope in order.cameras})
+    order = replace(order, redaction=black(order.cameras[1], until=LENGTH))
+    built = build_package(order, source, tmp_path, hub=a_hub(central_sqlite), at=AT, keep_sheet=lambda _scope, _sheet: None)
+    page.goto((built.folder / "START.html").as_uri())
+    assert (page.text_content("#copy") or "").startswith("This is a viewing copy")
+    page.evaluate("""() => {
+      window.played = [];
+      const name = () => decodeURI(video.src).split('/').slice(-2).join('/').slice(0, 12);
+      video.addEventListener('ended', () => played.push(`${name()} ${$('copy').textContent.slice(0, 17)}`), true);
+    }""")
+    page.click("#play")
+    page.locator("#gap.shown").wait_for()
+    page.locator("#gap:not(.shown)").wait_for(state="attached")
+    keep_picture(page, "package-viewing-copy")
+    page.locator("body[data-done]").wait_for(timeout=20_000)
+    assert page.evaluate("played") == ["viewing/001_ This is a viewing", "viewing/002_ This is a viewing", "redacted/003 This is a redacte"]
+    verdict = _verified(page, built.folder, built.fingerprint)
+    viewing, redacted = (
+        "2 viewing copies of recordings that are here, for watching alone",
+        "1 redacted copies of recordings that are not here",
+    )
+    assert verdict.rows["copies"] == ("PASS", f"{viewing}; {redacted}: encoded anew, not what the cameras sent")
+    assert verdict.conclusion.startswith("VERIFIED")
 
 
 @pytest.mark.long

@@ -11,11 +11,13 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from hashlib import sha256
 from itertools import pairwise
 
 from vms.domain.footage import Gap, GapReason
 from vms.domain.ids import CameraId, SegmentId, StreamId
+from vms.domain.redaction import CameraPlan, RedactionPlan
 from vms.domain.timespan import Timespan, datetime_of, ticks_of
 
 FORMAT = "custodian package 1"
@@ -50,6 +52,8 @@ class Part:
     """A player begins here: pictures need the keyframe before them, which may lie before what was asked for."""
     end_ticks: int
     codec: str
+    plays_everywhere: bool
+    """H.264 with 8 bits and 4:2:0: what is anything else gets a viewing copy."""
     width: int
     height: int
     samples: int
@@ -95,6 +99,12 @@ class Order:
     facts: tuple[tuple[str, str], ...]
     """What the custody report says first, in order: instrument, who asked, how that was verified, approval, counsel …"""
     events: tuple[CustodyEvent, ...] = ()
+    redaction: RedactionPlan | None = None
+    """Of the cameras in it the package has redacted copies, and not what was recorded."""
+
+    def redacts(self, scope: CameraScope) -> CameraPlan | None:
+        plans = self.redaction.cameras if self.redaction is not None else ()
+        return next((plan for plan in plans if plan.camera == scope.camera_id), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,40 @@ class Video:
     cut_sha256: tuple[bytes, ...]
 
 
+class CopyKind(StrEnum):
+    VIEWING = "viewing"
+    """In H.264, beside the recording."""
+    REDACTED = "redacted"
+    """In the stead of the recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureCopy:
+    """A file of pictures that were encoded anew: declared as what it is, and of which recording."""
+
+    path: str
+    kind: CopyKind
+    of: Video
+    """A redacted one's is not in the package."""
+    pictures: int
+    keyframes: tuple[int, ...]
+    """When each GOP begins, in ticks since the first picture."""
+    sha256: bytes
+    size_bytes: int
+
+    @property
+    def camera_id(self) -> CameraId:
+        return self.of.camera_id
+
+    @property
+    def start_ticks(self) -> int:
+        return self.of.part.shown_from_ticks
+
+    @property
+    def end_ticks(self) -> int:
+        return self.of.part.end_ticks
+
+
 @dataclass(frozen=True, slots=True)
 class ClockRecord:
     """How far the camera's own clock was from the server's, by what it said while it recorded."""
@@ -140,9 +184,9 @@ def signed_text(log: str, request: str, manifest: bytes) -> str:
     return f"{log}\npackage {request}\n{sha256(manifest).hexdigest()}\n"
 
 
-def video_name(number: int, scope: CameraScope, start_ticks: int) -> str:
+def video_name(number: int, scope: CameraScope, start_ticks: int, folder: str = "video") -> str:
     """Return a file's path in the package: in order, ASCII, without what Windows refuses."""
-    return f"video/{number:03}_{_slug(scope.branch)}_{_slug(scope.camera)}_{datetime_of(start_ticks):%Y%m%dT%H%M%SZ}.mp4"
+    return f"{folder}/{number:03}_{_slug(scope.branch)}_{_slug(scope.camera)}_{datetime_of(start_ticks):%Y%m%dT%H%M%SZ}.mp4"
 
 
 def folder_name(request: str) -> str:
@@ -195,11 +239,13 @@ def manifest_of(  # noqa: PLR0913 - a manifest has so many parts
     software: str,
     made_at: datetime,
     videos: Sequence[Video],
+    copies: Sequence[PictureCopy],
     missing: Sequence[Missing],
     clocks: Mapping[CameraId, ClockRecord],
     files: Mapping[str, tuple[bytes, int]],
 ) -> bytes:
     """Return the manifest: everything that the signature is over. `files`: SHA-256 and size of what else is in the folder, by path."""
+    filmed: list[Video | PictureCopy] = [*videos, *copies]
     return canonical(
         {
             "format": FORMAT,
@@ -210,9 +256,11 @@ def manifest_of(  # noqa: PLR0913 - a manifest has so many parts
             "made_at": ticks_of(made_at),
             "cameras": [_camera(scope, clocks[scope.camera_id]) for scope in order.cameras],
             "videos": [_video(video) for video in videos],
+            "copies": [_copy(one) for one in copies],
+            "redaction_plan_sha256": None if order.redaction is None else order.redaction.digest.hex(),
             "missing": [_gap(one) for one in missing],
             "files": {path: {"sha256": digest.hex(), "size": size} for path, (digest, size) in files.items()}
-            | {video.path: {"sha256": video.sha256.hex(), "size": video.size_bytes} for video in videos},
+            | {one.path: {"sha256": one.sha256.hex(), "size": one.size_bytes} for one in filmed},
         }
     )
 
@@ -242,6 +290,19 @@ def _video(video: Video) -> dict[str, object]:
         "height": part.height,
         "samples": part.samples,
         "segments": [_cut(cut, digest) for cut, digest in zip(part.cuts, video.cut_sha256, strict=True)],
+    }
+
+
+def _copy(one: PictureCopy) -> dict[str, object]:
+    return {
+        "path": one.path,
+        "kind": one.kind.value,
+        "camera": str(one.camera_id),
+        "start": one.start_ticks,
+        "end": one.end_ticks,
+        "pictures": one.pictures,
+        "of": one.of.path if one.kind is CopyKind.VIEWING else None,
+        "of_sha256": one.of.sha256.hex(),
     }
 
 

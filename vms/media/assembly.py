@@ -120,6 +120,7 @@ class _Assembling:
                 shown_from_ticks=shown_from,
                 end_ticks=mp4.end_ticks,
                 codec=mp4.codec,
+                plays_everywhere=mp4.plays_everywhere,
                 width=mp4.width,
                 height=mp4.height,
                 samples=mp4.samples,

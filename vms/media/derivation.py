@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -26,6 +27,7 @@ from av.video.stream import VideoStream
 from vms.domain.redaction import WHOLE, Box, Cover, Region
 from vms.domain.timespan import TICKS_PER_MS, TICKS_PER_SECOND
 from vms.errors import InvalidInput
+from vms.media.clip import Clip, Copied
 from vms.media.covering import Plane, Planes, cover
 
 MAX_PIXELS = 3840 * 2160
@@ -65,6 +67,8 @@ class Picture:
     """90 kHz, since the first picture of the span."""
     planes: Planes
     sample_aspect_ratio: Fraction | None
+    duration_ticks: int = 0
+    """0: as long as the one before."""
 
 
 Touch = Callable[[Picture], None]
@@ -77,13 +81,18 @@ def pictures(source: Readable, *, starts_ms: int | None, start_ms: int, end_ms: 
     `starts_ms`: when the file's first picture was taken; None: the file itself counts from 1970. InvalidInput when it does not,
     or can't be decoded: nothing that is damaged is passed over.
     """
-    try:
-        with av.open(source, "r", format="mov") as container:  # the one format: nothing in the file chooses another reader
-            yield from _of_span(container, starts_ms, start_ms, end_ms)
-    except av.FFmpegError as err:
-        if isinstance(err, MemoryError):  # nothing can be relied on behind it
-            raise
-        raise InvalidInput(f"The file can't be decoded to its end ({err.strerror}). Nothing was made of it.") from err
+    with _to_its_end(), av.open(source, "r", format="mov") as container:  # the one format: nothing in the file chooses another reader
+        yield from _of_span(container, starts_ms, start_ms, end_ms)
+
+
+def pictures_of_clip(source: Readable, clip: Clip) -> Iterator[Picture]:
+    """Yield the pictures that a player shows of a file of a package, from `shown_from_ticks` on; raises as `pictures`.
+
+    The first one is what is on the screen at that moment, which is when its time begins.
+    """
+    # the times of the samples as they stand: by the edit list, the picture that is shown at its beginning would be left out
+    with _to_its_end(), av.open(source, "r", format="mov", options={"ignore_editlist": "1"}) as container:
+        yield from _of_clip(container, clip)
 
 
 def covering(regions: Sequence[Region], counted: list[int]) -> Touch:
@@ -111,19 +120,19 @@ def touched(found: Iterable[Picture], touches: Sequence[Touch]) -> Iterator[Pict
         yield picture
 
 
-def write_copy(made: Iterable[Picture], target: Writable) -> int:
-    """Encode pictures into an MP4 of one H.264 track, and return how many there were."""
+def write_copy(made: Iterable[Picture], target: Writable, *, most_kbits: int | None = None) -> Copied:
+    """Encode pictures into an MP4 of one H.264 track, of `most_kbits` in a second at the most."""
     pending = iter(made)
     if (first := next(pending, None)) is None:
-        return 0
+        return Copied(0, ())
     with av.open(target, "w", format="mp4", options={"use_editlist": "0", "fflags": "+bitexact"}) as container:
-        writer = _Writer(container, first)
+        writer = _Writer(container, first, most_kbits)
         count = 0
         for picture in _with_first(first, pending):
             writer.take(picture)
             count += 1
         writer.finish()
-    return count
+    return Copied(count, tuple(writer.keyframes))
 
 
 def rehearse() -> None:
@@ -132,6 +141,16 @@ def rehearse() -> None:
     write_copy((Picture(number, number * 3600, planes, None) for number, planes in enumerate(grey)), original)
     for picture in pictures(original, starts_ms=0, start_ms=0, end_ms=1000):
         cover(picture.planes, ((kind, Box(0, 0, WHOLE, WHOLE)) for kind in Cover))
+
+
+@contextmanager
+def _to_its_end() -> Iterator[None]:
+    try:
+        yield
+    except av.FFmpegError as err:
+        if isinstance(err, MemoryError):  # nothing can be relied on behind it
+            raise
+        raise InvalidInput(f"The file can't be decoded to its end ({err.strerror}). Nothing was made of it.") from err
 
 
 def _of_span(container: InputContainer, starts_ms: int | None, start_ms: int, end_ms: int) -> Iterator[Picture]:
@@ -156,6 +175,33 @@ def _of_span(container: InputContainer, starts_ms: int | None, start_ms: int, en
         first_of_span = ticks if first_of_span is None else first_of_span
         size = (frame.width & ~1, frame.height & ~1) if size is None else size
         yield Picture(at // TICKS_PER_MS, ticks - first_of_span, _planes(reformatter, frame, size), stream.sample_aspect_ratio)
+
+
+def _of_clip(container: InputContainer, clip: Clip) -> Iterator[Picture]:
+    """A picture lasts until the next one comes, so each waits for that."""
+    stream = container.streams.video[0]
+    _decode_by_one_thread(stream)
+    reformatter = VideoReformatter()
+    shown: tuple[int, VideoFrame] | None = None
+    size: tuple[int, int] = 0, 0
+    lasted = 0
+
+    def picture(at: int, frame: VideoFrame, until: int) -> Picture:
+        ticks = at - clip.shown_from_ticks
+        return Picture(at // TICKS_PER_MS, ticks, _planes(reformatter, frame, size), stream.sample_aspect_ratio, until - at)
+
+    for frame in container.decode(stream):
+        at = max(clip.start_ticks + _ticks(frame), clip.shown_from_ticks)
+        if frame.is_corrupt:
+            raise InvalidInput(f"The picture at {at // TICKS_PER_MS} ms is damaged. Nothing was made of the file.")
+        if shown is None:  # pictures that are sent out of order let the first one come late
+            at, size = clip.shown_from_ticks, (frame.width & ~1, frame.height & ~1)
+        elif shown[0] < at:
+            yield picture(*shown, at)
+            lasted = at - shown[0]
+        shown = at, frame
+    if shown is not None:
+        yield picture(*shown, max(clip.end_ticks, shown[0] + lasted))
 
 
 def _decode_by_one_thread(stream: VideoStream) -> None:
@@ -199,7 +245,8 @@ def _with_first(first: Picture, others: Iterator[Picture]) -> Iterator[Picture]:
 class _Writer:
     """Encoder and MP4 track of one copy, on one thread."""
 
-    def __init__(self, container: OutputContainer, first: Picture) -> None:
+    def __init__(self, container: OutputContainer, first: Picture, most_kbits: int | None) -> None:
+        self.keyframes: list[int] = []
         self._container = container
         self._stream = container.add_stream("libx264", rate=_NOMINAL_RATE)
         encoder = self._stream.codec_context
@@ -208,8 +255,9 @@ class _Writer:
         encoder.thread_count = 1
         if first.sample_aspect_ratio:
             encoder.sample_aspect_ratio = first.sample_aspect_ratio
+        rate = "" if most_kbits is None else f":vbv-maxrate={most_kbits}:vbv-bufsize={most_kbits}"
         # a53cc: captions that stand in SEI of the original would go on; frames made here carry none, and this asks for none
-        encoder.options = {"preset": "veryfast", "crf": str(_QUALITY), "a53cc": "0", "x264-params": _X264}
+        encoder.options = {"preset": "veryfast", "crf": str(_QUALITY), "a53cc": "0", "x264-params": _X264 + rate}
         self._encoder = encoder
         self._filter = BitStreamFilterContext(f"filter_units=remove_types={_SEI}", self._stream)
 
@@ -217,7 +265,7 @@ class _Writer:
         frame = VideoFrame(picture.planes.width, picture.planes.height, "yuv420p")
         for plane, content in zip(frame.planes, (picture.planes.y, picture.planes.u, picture.planes.v), strict=True):
             _seen(plane)[:] = content
-        frame.pts, frame.time_base = picture.ticks, _TIME_BASE
+        frame.pts, frame.time_base, frame.duration = picture.ticks, _TIME_BASE, picture.duration_ticks
         self._mux(frame)
 
     def finish(self) -> None:
@@ -225,6 +273,8 @@ class _Writer:
 
     def _mux(self, frame: VideoFrame | None) -> None:
         for packet in self._encoder.encode(frame):
+            if packet.is_keyframe and packet.pts is not None:
+                self.keyframes.append(int(packet.pts * packet.time_base * TICKS_PER_SECOND))
             for plain in self._filter.filter(packet):
                 plain.stream = self._stream
                 self._container.mux(plain)

@@ -1,13 +1,7 @@
-"""The deriving child: `python -m vms.media.derivation_child PARENT`, the socketpair as its standard input.
-
-It holds no key and no file, and confines itself before it reads an octet of footage.
-"""
+"""The child that covers and marks: `python -m vms.media.derivation_child PARENT` (see `derivation_files`)."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypedDict
@@ -15,64 +9,13 @@ from typing import TypedDict
 import numpy as np
 
 from vms.domain.redaction import MAX_MS, WHOLE, Between, Box, CameraPlan, Cover, Keyframe, RedactionPlan, Region, canonical, read_plan
-from vms.errors import InvalidInput
 from vms.media import derivation, tracking
-from vms.media.confined import SOCKET, become_its_child, hear, say
+from vms.media.clip import Clip
 from vms.media.covering import Planes
-from vms.media.derivation_wire import COPY, DONE, HEAD, LAYERS, READ, REFUSED, SIZE, WRITE
+from vms.media.derivation_files import Made, Original, serve
+from vms.media.derivation_wire import COPY
 from vms.media.marking import marking
 from vms.media.review_sheet import ReviewSheets, moments
-from vms.media.sandbox import confine, report_of
-
-NICENESS = 5
-"""Recording goes first."""
-MEMORY_BYTES = 1024 * 1024 * 1024
-_READ_BYTES = 256 * 1024
-
-
-class Original:
-    """The original as PyAV reads it: each part is asked for. Never written."""
-
-    def __init__(self, size_bytes: int) -> None:
-        self._size = size_bytes
-        self._at = 0
-
-    def read(self, size: int, /) -> bytes:
-        wanted = max(0, min(size if size >= 0 else _READ_BYTES, self._size - self._at, _READ_BYTES))
-        if not wanted:
-            return b""
-        _say(READ, 0, b"", at=self._at, octets=wanted)
-        found = _hear()
-        self._at += len(found)
-        return found
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        self._at = offset + (0, self._at, self._size)[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-
-class Made:
-    """A file that is made, as PyAV writes it."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self._at = self._size = 0
-
-    def write(self, content: bytes, /) -> int:
-        _say(WRITE, self._number, bytes(content), at=self._at)
-        self._at += len(content)
-        self._size = max(self._size, self._at)
-        return len(content)
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        self._at = offset + (0, self._at, self._size)[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
 
 
 class Job(TypedDict):
@@ -80,6 +23,7 @@ class Job(TypedDict):
 
     plan: str
     starts_ms: int | None
+    clip: tuple[int, int, int] | None
     size_bytes: int
     sheet_every_ms: int
 
@@ -92,7 +36,7 @@ class MarkJob(TypedDict):
 def watermark(job: MarkJob) -> dict[str, object]:
     """Make a copy of all pictures with a mark over each; when they were taken does not matter."""
     found = derivation.pictures(Original(job["size_bytes"]), starts_ms=0, start_ms=0, end_ms=MAX_MS)
-    return {"pictures": derivation.write_copy(derivation.touched(found, [marking(job["mark"])]), Made(COPY))}
+    return {"pictures": derivation.write_copy(derivation.touched(found, [marking(job["mark"])]), Made(COPY)).pictures}
 
 
 def derive(job: Job) -> dict[str, object]:
@@ -104,10 +48,18 @@ def derive(job: Job) -> dict[str, object]:
     touches = [derivation.covering(plan.regions, counted), sheets.look]
     made = derivation.write_copy(derivation.touched(_pictures(plan, job), touches), Made(COPY))
     sheets.finish()
-    return {"pictures": made, "covered": counted, "unsure": unsure, "plan": canonical(RedactionPlan((plan,)))}
+    return {
+        "pictures": made.pictures,
+        "keyframes": made.keyframes,
+        "covered": counted,
+        "unsure": unsure,
+        "plan": canonical(RedactionPlan((plan,))),
+    }
 
 
 def _pictures(plan: CameraPlan, job: Job) -> Iterator[derivation.Picture]:
+    if job["clip"] is not None:
+        return derivation.pictures_of_clip(Original(job["size_bytes"]), Clip(*job["clip"]))
     return derivation.pictures(Original(job["size_bytes"]), starts_ms=job["starts_ms"], start_ms=plan.start_ms, end_ms=plan.end_ms)
 
 
@@ -133,27 +85,5 @@ def _rehearse() -> None:
     sheets.finish()
 
 
-def main() -> None:
-    become_its_child(int(sys.argv[1]))
-    os.nice(NICENESS)
-    _rehearse()
-    layers = confine(SOCKET, memory_bytes=MEMORY_BYTES)
-    _say(LAYERS, 0, report_of(layers))
-    job = json.loads(_hear())
-    try:
-        _say(DONE, 0, json.dumps(watermark(job) if "mark" in job else derive(job)).encode())
-    except InvalidInput as err:
-        _say(REFUSED, 0, str(err).encode())
-
-
-def _say(kind: int, file: int, payload: bytes, *, at: int = 0, octets: int | None = None) -> None:
-    say(HEAD.pack(kind, file, len(payload) if octets is None else octets, at) + payload)
-
-
-def _hear() -> bytes:
-    (size,) = SIZE.unpack(hear(SIZE.size))
-    return hear(size)
-
-
 if __name__ == "__main__":
-    main()
+    serve(lambda job: watermark(job) if "mark" in job else derive(job), _rehearse)

@@ -14,17 +14,23 @@ from importlib.util import find_spec
 from typing import Any, BinaryIO, TypeVar
 
 from vms.domain.redaction import CameraPlan, RedactionPlan, canonical, read_plan
+from vms.domain.timespan import TICKS_PER_SECOND
 from vms.errors import InvalidInput, Unavailable
 from vms.log import get_logger
+from vms.media.clip import Clip, Copied
 from vms.media.confined import start
 from vms.media.derivation_wire import COPY, DONE, HEAD, LAYERS, MAX_OCTETS, MAX_SHEETS, MAX_TEXT, READ, REFUSED, SIZE, WRITE
 from vms.media.sandbox import layers_of, missing_of
 
 CHILD_MODULE = "vms.media.derivation_child"
+VIEWING_MODULE = "vms.media.viewing_child"
 SILENT_SECONDS = 120.0
 """So long a child may say nothing: it asks or writes every few pictures."""
 NEEDS = "Run: pip install 'opencv-python>=5' and, on Debian, apt-get install libgl1 libglib2.0-0"
 _MOST_TIMES_LARGER = 16
+_MOST_KBITS = 50_000
+_SAFE_SHARE = 0.8
+"""Of the size that a viewing copy may have: an encoder keeps to its rate but nearly."""
 _ANY_SIZE = 64 * 1024 * 1024
 """What is made is at most so many times as large as the original, or so large."""
 
@@ -39,11 +45,15 @@ class Job:
     """UTC of the file's first picture; None: the file counts from 1970 by itself."""
     sheet_every_ms: int = 10_000
     """A picture on the review sheets, beside those of the keyframes."""
+    clip: Clip | None = None
+    """Of a file of a package: all that it shows becomes the copy, and it says its times instead of `starts_ms`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
     pictures: int
+    keyframes: tuple[int, ...]
+    """When each begins, in ticks of the copy."""
     covered: tuple[int, ...]
     """Of each region, in how many pictures it was covered."""
     plan: CameraPlan
@@ -58,12 +68,29 @@ def derive(job: Job, original: BinaryIO, target: Callable[[int], BinaryIO], *, m
     InvalidInput when the job and the file don't fit; Unavailable when the child failed. What was written is worthless then.
     """
     plan = canonical(RedactionPlan((job.plan,)))
-    asked = {"plan": plan, "starts_ms": job.starts_ms, "sheet_every_ms": job.sheet_every_ms}
+    asked = {"plan": plan, "starts_ms": job.starts_ms, "sheet_every_ms": job.sheet_every_ms, "clip": _told(job.clip)}
+    _require_opencv()
     return _made(asked, original, target, module, lambda told: _derived(told, job))
+
+
+def require_covered(derived: Derived) -> None:
+    """InvalidInput for what covers nothing: times that are off would show everything."""
+    if not derived.pictures:
+        raise InvalidInput("No picture of the file lies within the plan's times. Look at the times of the plan, and at --starts.")
+    if not any(derived.covered):
+        raise InvalidInput("No region of the plan covers any picture of the file. Look at the times of the plan, and at --starts.")
+
+
+def view(clip: Clip, original: BinaryIO, copy: BinaryIO, *, max_bytes: int, module: str = VIEWING_MODULE) -> Copied:
+    """Make a copy in H.264 of what a file of a package shows, for where that can't be played; raises as `derive`."""
+    seconds = max(1, (clip.end_ticks - clip.shown_from_ticks) // TICKS_PER_SECOND)
+    asked = {"clip": _told(clip), "most_kbits": min(_MOST_KBITS, int(_SAFE_SHARE * max_bytes) * 8 // 1000 // seconds)}
+    return _made(asked, original, lambda _: copy, module, _copied)
 
 
 def watermark(text: str, original: BinaryIO, copy: BinaryIO, *, module: str = CHILD_MODULE) -> int:
     """Make a copy with `text` over each picture, and return how many there are; raises as `derive`."""
+    _require_opencv()
     return _made({"mark": text}, original, lambda _: copy, module, lambda told: int(told["pictures"]))
 
 
@@ -74,8 +101,6 @@ def _made(
     module: str,
     read: Callable[[Mapping[str, Any]], Answer],
 ) -> Answer:
-    if find_spec("cv2") is None:
-        raise Unavailable(f"Copies are made with OpenCV, which is not installed. {NEEDS}")
     try:
         process, ours = start(module)
     except OSError as err:
@@ -89,6 +114,11 @@ def _made(
         finally:
             process.kill()
             process.wait()
+
+
+def _require_opencv() -> None:
+    if find_spec("cv2") is None:
+        raise Unavailable(f"Copies are made with OpenCV, which is not installed. {NEEDS}")
 
 
 class _Conversation:
@@ -160,16 +190,19 @@ class _Conversation:
 
 
 def _derived(told: Mapping[str, Any], job: Job) -> Derived:
-    """Refuse what covers nothing: times that are off would show everything."""
-    pictures, covered = int(told["pictures"]), tuple(map(int, told["covered"]))
+    copied, covered = _copied(told), tuple(map(int, told["covered"]))
     if len(covered) != len(job.plan.regions):
         raise ValueError("it covered other regions")
-    if not pictures:
-        raise InvalidInput("No picture of the file lies within the plan's times. Look at the times of the plan, and at --starts.")
-    if not any(covered):
-        raise InvalidInput("No region of the plan covers any picture of the file. Look at the times of the plan, and at --starts.")
     unsure = tuple((int(number), int(start), int(end)) for number, start, end in told["unsure"])
-    return Derived(pictures, covered, read_plan(told["plan"]).of(job.plan.camera), unsure)
+    return Derived(copied.pictures, copied.keyframes, covered, read_plan(told["plan"]).of(job.plan.camera), unsure)
+
+
+def _copied(told: Mapping[str, Any]) -> Copied:
+    return Copied(int(told["pictures"]), tuple(map(int, told["keyframes"])))
+
+
+def _told(clip: Clip | None) -> tuple[int, int, int] | None:
+    return None if clip is None else (clip.start_ticks, clip.shown_from_ticks, clip.end_ticks)
 
 
 def _say_what_is_missing(report: bytes) -> None:

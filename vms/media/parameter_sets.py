@@ -71,6 +71,12 @@ class ParameterSets:
         return self.format.height
 
     @property
+    def plays_everywhere(self) -> bool:
+        """Say whether any player takes it: H.264 with 8 bits a sample and 4:2:0."""
+        found = self.format
+        return self.codec == "h264" and (found.chroma_format, found.luma_bits, found.chroma_bits) == (1, 8, 8)
+
+    @property
     def rfc6381(self) -> str:
         """The codec's name for MSE and HLS, e.g. avc1.640028 or hvc1.1.6.L93.B0."""
         profile = self.format.profile

@@ -47,7 +47,7 @@ class PlainMp4:
     ) -> None:
         """`file` is new and empty. Room for the moov is left as `first` and `expected` let expect; OSError when the disk has none."""
         sets = read_init_segment(init)
-        self.width, self.height, self.codec = sets.width, sets.height, sets.rfc6381
+        self.width, self.height, self.codec, self.plays_everywhere = sets.width, sets.height, sets.rfc6381, sets.plays_everywhere
         self.start_ticks = self.end_ticks = first.tfdt
         self.keyframes: list[int] = []
         """When each keyframe is decoded."""

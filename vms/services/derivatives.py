@@ -22,7 +22,7 @@ from vms.domain.timespan import ms_of
 from vms.errors import Conflict, InvalidInput, Unavailable
 from vms.media import derivative
 from vms.media.derivation_wire import COPY
-from vms.media.derivative import Derived, Job, derive
+from vms.media.derivative import Derived, Job, derive, require_covered
 from vms.store.files import fsync_dir
 
 RECORD_FORMAT = "custodian derivative v1"
@@ -65,6 +65,7 @@ def redact(plan: Path, original: Path, copy: Path, *, camera: CameraId | None, s
 
         before = _digest(source)
         derived = derive(Job(of_camera, None if starts_at is None else ms_of(starts_at)), source, opened)
+        require_covered(derived)
         record_file.write(_record(_document(asked, derived), before, copy.name, target))
     return Redacted(copy, record, derived.pictures, tuple(sheets), derived)
 

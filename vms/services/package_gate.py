@@ -6,13 +6,13 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from vms.domain.package import Video
+from vms.domain.package import PictureCopy, Video
 from vms.errors import Corrupt
 from vms.log import get_logger
 from vms.media.confined import start
@@ -44,9 +44,10 @@ def verify_package(folder: Path, key: str | None) -> list[Check]:
     return [Check(**one) for one in json.loads(done.stdout)["checks"]]
 
 
-def pass_gate(folder: Path, videos: Sequence[Video], key: str) -> None:
+def pass_gate(folder: Path, videos: Sequence[Video], copies: Sequence[PictureCopy], key: str) -> None:
     """Corrupt, with every reason, unless the package verifies and every GOP that is tried decodes. The two run beside each other."""
-    with _decoding(folder, videos) as told:
+    begins = {video.path: [at - video.part.start_ticks for at in video.part.keyframes] for video in videos}
+    with _decoding(folder, begins | {copy.path: list(copy.keyframes) for copy in copies}) as told:
         wrong = [f"{one.check}: {one.detail}" for one in verify_package(folder, key) if one.outcome != "PASS"]
         wrong += told()
     if wrong:
@@ -54,17 +55,17 @@ def pass_gate(folder: Path, videos: Sequence[Video], key: str) -> None:
 
 
 @contextmanager
-def _decoding(folder: Path, videos: Sequence[Video]) -> Iterator[Callable[[], list[str]]]:
-    """Start the trial, and give what waits for its answer; it ends with the block in any case."""
-    wanted = [[at - video.part.start_ticks for at in to_try(video.part.keyframes)] for video in videos]
-    process, ours = start("vms.media.trial_decoding", *(str((folder / video.path).absolute()) for video in videos))
+def _decoding(folder: Path, files: Mapping[str, Sequence[int]]) -> Iterator[Callable[[], list[str]]]:
+    """Start the trial of files, each with when its GOPs begin, and give what waits for its answer; it ends with the block in any case."""
+    wanted = [to_try(keyframes) for keyframes in files.values()]
+    process, ours = start("vms.media.trial_decoding", *(str((folder / path).absolute()) for path in files))
     ours.settimeout(_SILENT_SECONDS)
     try:
         with ours, ours.makefile("rb") as said:
             with suppress(BrokenPipeError):  # it ended: that is seen when it is asked
                 ours.sendall(json.dumps(wanted).encode())
                 ours.shutdown(socket.SHUT_WR)
-            yield lambda: _told(said, len(videos))
+            yield lambda: _told(said, len(files))
     finally:
         process.kill()
         process.wait()

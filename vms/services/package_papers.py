@@ -12,7 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from vms.domain.ids import CameraId
-from vms.domain.package import CameraScope, ClockRecord, Missing, Order, Video, canonical
+from vms.domain.package import CameraScope, ClockRecord, CopyKind, Missing, Order, PictureCopy, Video, canonical
 from vms.domain.timespan import TICKS_PER_MS, datetime_of
 from vms.services.paper import Flowable, new_page, pdf, table, text
 
@@ -25,8 +25,9 @@ _WORDS = """\
 {district} made this package on {made_at} in answer to its request {request}. It holds {files} video files of {cameras} cameras, a list
 of every recorded piece, and programs that check both.
 
-The video is what the cameras sent, octet for octet: nothing was cut out of a picture, re-encoded, sharpened or made brighter. Pictures
-stand at the time of the recording server's clock, which is kept in UTC; local times are worked out from that.
+{what}
+
+Pictures stand at the time of the recording server's clock, which is kept in UTC; local times are worked out from that.
 
 A file may begin some seconds before what was asked for, since a picture can only be shown from the complete picture before it. Players
 begin at the moment that was asked for.
@@ -38,6 +39,18 @@ the signed list is named in the district's access log, which can't be changed af
 
 To check the package, open verify.html, or run verify.py. Compare the key's fingerprint with the one that the district itself publishes,
 not with this page: {key}"""
+_RECORDED = """\
+The files in the folder video are what the cameras sent, octet for octet: nothing was cut out of a picture, re-encoded, sharpened or made
+brighter."""
+_VIEWING = """\
+Of {viewing} of them the folder viewing has a copy that was encoded anew in H.264, for where the recording can't be played. A copy is for
+watching: what was recorded is the file in the folder video."""
+_REDACTED = """\
+The {redacted} files in the folder redacted are copies in which parts of the picture were covered, as somebody drew them, and which were
+encoded anew. What was recorded is not in this package; it is named by its digest."""
+_REMAIN = """\
+files in the folder redacted are copies in which parts of the picture are covered. The recordings that they were made of are
+    not in the package and remain with the district as long as it keeps them."""
 _FORMULA = frozenset("=+-@\t\r")
 """What a spreadsheet takes for the beginning of a formula."""
 
@@ -48,6 +61,7 @@ class Contents:
 
     order: Order
     videos: tuple[Video, ...]
+    copies: tuple[PictureCopy, ...]
     missing: tuple[Missing, ...]
     clocks: Mapping[CameraId, ClockRecord]
     key: str
@@ -55,6 +69,9 @@ class Contents:
     fingerprint: str
     software: str
     made_at: datetime
+
+    def copied(self, kind: CopyKind) -> list[PictureCopy]:
+        return [one for one in self.copies if one.kind is kind]
 
 
 def papers(contents: Contents) -> dict[str, bytes]:
@@ -92,6 +109,10 @@ def segments_csv(contents: Contents) -> bytes:
                 "" if cut.whole else "part",
             ]
             rows.append((video.camera_id, cut.start_ticks, line))
+    for copy in contents.copies:
+        of = [copy.path, "", str(copy.pictures), str(copy.size_bytes), copy.sha256.hex(), "", f"copy of {copy.of.sha256.hex()}"]
+        line = [copy.kind.value, *_cells(names[copy.camera_id]), *_times(copy.start_ticks, copy.end_ticks), *of]
+        rows.append((copy.camera_id, copy.start_ticks, line))
     for gap in contents.missing:
         line = ["missing", *_cells(names[gap.camera_id]), *_times(gap.start_ticks, gap.end_ticks), *[""] * 6, gap.reason]
         rows.append((gap.camera_id, gap.start_ticks, line))
@@ -142,13 +163,26 @@ def custody_pdf(custody: bytes) -> bytes:
 def _in_words(told: Mapping[str, object]) -> list[Flowable]:
     cameras = _listed(told["cameras"])
     files = sum(len(_listed(one["videos"])) for one in cameras)
+    kinds = [copy["kind"] for one in cameras for copy in _listed(one["copies"])]
+    viewing, redacted = (kinds.count(kind.value) for kind in (CopyKind.VIEWING, CopyKind.REDACTED))
+    what = [(files, _RECORDED), (viewing, _VIEWING), (redacted, _REDACTED)]
+    words = " ".join(sentence.format(viewing=viewing, redacted=redacted) for count, sentence in what if count)
     missing = sum(len(_listed(one["missing"])) for one in cameras)
     gaps = "Nothing of the time that was asked for is missing."
     if missing:
         gaps = (
             f"{missing} stretches of time that were asked for were not recorded or are not there any more. Each is listed with its reason."
         )
-    said = _WORDS.format(**{**told, "files": files, "cameras": len(cameras), "gaps": gaps, "key": spaced(str(told["key_fingerprint"]))})
+    said = _WORDS.format(
+        **{
+            **told,
+            "files": files + redacted,
+            "cameras": len(cameras),
+            "what": words,
+            "gaps": gaps,
+            "key": spaced(str(told["key_fingerprint"])),
+        }
+    )
     title = f"Chain of custody, request {told['request']}"
     return [text(str(told["district"]), "Heading3"), text(title, "Title"), *map(text, said.split("\n\n"))]
 
@@ -175,6 +209,11 @@ def _files(told: Mapping[str, object]) -> list[Flowable]:
             when = f"{one['start']} to {one['end']} ({one['local']})"
             said = f"{one['path']}: {when}, {one['size']} bytes. Its SHA-256 begins with {digest[:_READ_ALOUD]}."
             content += [text(said), text(f"{digest[:32]} {digest[32:]}", "Code")]
+        for one in _listed(camera["copies"]):
+            of = one["of"] or f"a recording of {one['of_size']} bytes that is not in this package"
+            said = f"{one['path']}: {one['kind']} copy of {of}, encoded anew, {one['size']} bytes. The SHA-256 of copy and recording:"
+            digests = [str(one[name]) for name in ("sha256", "of_sha256")]
+            content += [text(said), *(text(f"{digest[:32]} {digest[32:]}", "Code") for digest in digests)]
         rows = [[str(one["start"]), str(one["end"]), str(one["reason"])] for one in _listed(camera["missing"])]
         content += [table(("Missing from (UTC)", "to", "Reason"), rows, (60, 60, 50))] if rows else [text("Nothing is missing.")]
     return content
@@ -202,9 +241,24 @@ def _custody_camera(scope: CameraScope, contents: Contents) -> dict[str, object]
             }
             for video in mine
         ],
+        "copies": [_custody_copy(one) for one in contents.copies if one.camera_id == scope.camera_id],
         "missing": [
             {"start": _utc(datetime_of(gap.start_ticks)), "end": _utc(datetime_of(gap.end_ticks)), "reason": gap.reason} for gap in gaps
         ],
+    }
+
+
+def _custody_copy(copy: PictureCopy) -> dict[str, object]:
+    return {
+        "path": copy.path,
+        "kind": copy.kind.value,
+        "start": _utc(datetime_of(copy.start_ticks)),
+        "end": _utc(datetime_of(copy.end_ticks)),
+        "size": copy.size_bytes,
+        "sha256": copy.sha256.hex(),
+        "of": copy.of.path if copy.kind is CopyKind.VIEWING else None,
+        "of_size": copy.of.size_bytes,
+        "of_sha256": copy.of.sha256.hex(),
     }
 
 
@@ -220,17 +274,27 @@ def _playable(scope: CameraScope, contents: Contents) -> dict[str, object]:
         "name": scope.camera,
         "branch": scope.branch,
         "zone": scope.zone,
-        "clips": [
-            {"path": one.path, "start": one.part.shown_from_ticks // TICKS_PER_MS, "end": one.part.end_ticks // TICKS_PER_MS}
-            for one in contents.videos
-            if one.camera_id == scope.camera_id
-        ],
+        "clips": _clips(scope, contents),
         "missing": [
             {"start": one.start_ticks // TICKS_PER_MS, "end": one.end_ticks // TICKS_PER_MS, "reason": one.reason}
             for one in contents.missing
             if one.camera_id == scope.camera_id
         ],
     }
+
+
+def _clips(scope: CameraScope, contents: Contents) -> list[dict[str, object]]:
+    """Return what is played: of two files of one time the one that plays everywhere."""
+    copies = {one.of.path: one for one in contents.copies if one.camera_id == scope.camera_id}
+    videos = {one.path: one for one in contents.videos if one.camera_id == scope.camera_id}
+    found: list[dict[str, object]] = []
+    for path, video in sorted((videos | {path: one.of for path, one in copies.items()}).items(), key=lambda one: one[1].part.start_ticks):
+        played: dict[str, object] = {"path": path}
+        if copy := copies.get(path):
+            played = {"path": copy.path, "copy": copy.kind.value, "of": path if path in videos else ""}
+        times = {"start": video.part.shown_from_ticks // TICKS_PER_MS, "end": video.part.end_ticks // TICKS_PER_MS}
+        found.append({**played, **times})
+    return found
 
 
 def _readme(contents: Contents) -> str:
@@ -250,13 +314,22 @@ TO CHECK THAT NOTHING WAS CHANGED
   3. Where it matters, take verify.html or verify.py from the district and not from here.
 
 WHAT IS HERE
-  video                  the recordings, as the cameras sent them
+{_folders(contents)}
   custody.pdf, .json     chain of custody
   segments.csv           every recorded piece and every gap
   declaration-draft.txt  a template for a declaration. Have counsel check it.
   manifest.json          what is listed above with digests; manifest.note is the signature over it
   log                    the proof that the access log of the district has it
 """
+
+
+def _folders(contents: Contents) -> str:
+    lines = ["  video                  the recordings, as the cameras sent them"] if contents.videos else []
+    if contents.copied(CopyKind.VIEWING):
+        lines.append("  viewing                copies in H.264 of those that not every player takes. The recording is the file in video.")
+    if contents.copied(CopyKind.REDACTED):
+        lines.append("  redacted               copies in which parts of the picture are covered. The recordings are not in this package.")
+    return "\n".join(lines)
 
 
 def _declaration(contents: Contents) -> str:
@@ -274,7 +347,7 @@ I, [NAME], declare:
  3. On {_utc(contents.made_at)} the system made the package for request {order.request}. The recordings in it are the octets that the
     cameras sent, stored as they came.
  4. When each piece was recorded the system computed its SHA-256 digest. When the package was made, the digest of each piece that is
-    in it whole was computed anew and compared, and they agreed. The digests stand in segments.csv and manifest.json.{_parts(contents)}
+    in it whole was computed anew and compared, and they agreed. The digests stand in segments.csv and manifest.json.{_compared(contents)}
  5. The list of digests, manifest.json, is signed. The fingerprint of the key is
     {spaced(contents.fingerprint)}
  6. Times are those of the recording server in UTC. [SAY WHAT IS KNOWN OF ITS CLOCK AND OF THE CAMERAS'; see custody.pdf.]
@@ -294,6 +367,21 @@ def _parts(contents: Contents) -> str:
     return f"""
     In {parts} places only a part of a piece is in it, marked so in segments.csv. Nothing was compared there: the digest is that of the
     part as it was read, after its encryption had shown that nothing of it was changed since it was stored."""
+
+
+def _compared(contents: Contents) -> str:
+    """Return what is neither a whole piece nor a recording."""
+    return _parts(contents) + _copies(contents)
+
+
+def _copies(contents: Contents) -> str:
+    """Return what is no recording: nobody declares that the cameras sent it."""
+    told = []
+    if viewing := len(contents.copied(CopyKind.VIEWING)):
+        told.append(f"{viewing} files in the folder viewing are copies of recordings, encoded anew in H.264 for watching.")
+    if redacted := len(contents.copied(CopyKind.REDACTED)):
+        told.append(f"{redacted} {_REMAIN}")
+    return "".join(f"\n    {one} They are not what the cameras sent." for one in told)
 
 
 def _listed(told: object) -> list[dict[str, object]]:

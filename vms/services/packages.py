@@ -32,6 +32,7 @@ from vms.domain.package import (
     Missing,
     Order,
     Part,
+    PictureCopy,
     Video,
     folder_name,
     manifest_of,
@@ -40,6 +41,7 @@ from vms.domain.package import (
     video_name,
 )
 from vms.domain.people import System
+from vms.domain.timespan import ms_of
 from vms.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
 from vms.log import get_logger
 from vms.media.assembly import assemble
@@ -48,6 +50,7 @@ from vms.services.access_log import DISTRICT, record
 from vms.services.footage import record_read
 from vms.services.log_key import LogKey
 from vms.services.log_proof import prove_entry
+from vms.services.package_copies import ORIGINAL, KeepSheet, redacted_copies, viewing_copy
 from vms.services.package_footage import FootageSource
 from vms.services.package_gate import pass_gate
 from vms.services.package_papers import Contents, papers
@@ -83,21 +86,33 @@ class Built:
     manifest_sha256: bytes
     log_entry: int
     videos: tuple[Video, ...]
+    copies: tuple[PictureCopy, ...]
     missing: tuple[Missing, ...]
     fingerprint: str
 
 
-def build_package(order: Order, source: FootageSource, into: Path, *, hub: Hub, at: datetime, max_bytes: int = MAX_FILE_BYTES) -> Built:
+def build_package(
+    order: Order,
+    source: FootageSource,
+    into: Path,
+    *,
+    hub: Hub,
+    at: datetime,
+    max_bytes: int = MAX_FILE_BYTES,
+    keep_sheet: KeepSheet | None = None,
+) -> Built:
     """Make the folder of the package below `into`, and return it once it has passed its gate; on any failure nothing is left there.
 
-    InvalidInput when the order can't be carried out, Conflict when the folder is there already, Corrupt, with its name, for a segment
-    that is not as it was recorded.
+    `keep_sheet` takes the review sheets of what the order has redacted, for who approves it. InvalidInput when the order can't be carried
+    out, Conflict when the folder is there already, Corrupt, with its name, for a segment that is not as it was recorded.
     """
     _require_possible(order, at)
+    if order.redaction is not None and keep_sheet is None:
+        raise InvalidInput("A redaction is looked over before it is released. Nobody takes its review sheets here.")
     folder = into / folder_name(order.request)
     with unfinished(folder) as making:
         _write_reads_down(order, hub, at)
-        reading = _Reading(order, source, making, at, max_bytes)
+        reading = _Reading(order, source, making, at, max_bytes, keep_sheet)
         videos = reading.videos()
         built = _finish(order, making, hub, at, videos, reading)
         making.rename(folder)
@@ -127,6 +142,17 @@ def _require_possible(order: Order, at: datetime) -> None:
     for scope in order.cameras:
         if any(later.start < earlier.end for earlier, later in pairwise(sorted(scope.spans))):
             raise InvalidInput(f"Two times of ‘{scope.camera}’ overlap: nothing goes into a package twice. Join them.")
+        plan = order.redacts(scope)
+        if plan is not None and any(ms_of(span.start) < plan.start_ms or plan.end_ms < ms_of(span.end) for span in scope.spans):
+            raise InvalidInput(f"The redaction plan does not say all of the time that is asked for of ‘{scope.camera}’.")
+    _require_all_of_the_plan(order)
+
+
+def _require_all_of_the_plan(order: Order) -> None:
+    """A camera of the plan that the order has not was meant to be another one: that one would go out uncovered."""
+    planned = () if order.redaction is None else order.redaction.cameras
+    if strange := {plan.camera for plan in planned} - {scope.camera_id for scope in order.cameras}:
+        raise InvalidInput(f"The redaction plan is for camera {min(strange)}, of which nothing is asked for.")
 
 
 def _write_reads_down(order: Order, hub: Hub, at: datetime) -> None:
@@ -190,7 +216,10 @@ def folder_lock(folder: Path, how: int = 0) -> Iterator[None]:
 class _Reading:
     """Carries the recordings over, and notes what is missing and what cameras said of their clocks."""
 
-    def __init__(self, order: Order, source: FootageSource, folder: Path, at: datetime, max_bytes: int) -> None:
+    def __init__(
+        self, order: Order, source: FootageSource, folder: Path, at: datetime, max_bytes: int, keep_sheet: KeepSheet | None
+    ) -> None:
+        self.copies: list[PictureCopy] = []
         self.missing: list[Missing] = []
         self.clocks: dict[CameraId, ClockRecord] = {}
         self._order = order
@@ -198,30 +227,43 @@ class _Reading:
         self._folder = folder
         self._at = at
         self._max_bytes = max_bytes
+        self._keep_sheet = keep_sheet
         self._written = 0
 
     def videos(self) -> list[Video]:
-        (self._folder / "video").mkdir()
+        """Return what was recorded and stays; of the cameras that are redacted only copies do."""
         found = [video for scope in self._order.cameras for video in self._of_camera(scope)]
-        fsync_dir(self._folder / "video")
+        for folder in {path.parent for path in self._folder.glob("*/*")}:
+            fsync_dir(folder)
         return found
 
     def _of_camera(self, scope: CameraScope) -> list[Video]:
+        plan = self._order.redacts(scope)
+        if plan is None or self._keep_sheet is None:
+            videos = self._recorded(scope, "video")
+            self.copies += [viewing_copy(self._folder, one, self._max_bytes) for one in videos if not one.part.plays_everywhere]
+            return videos
+        self.copies += redacted_copies(self._folder, scope, plan, self._recorded(scope, ORIGINAL), self._keep_sheet)
+        return []
+
+    def _recorded(self, scope: CameraScope, folder: str) -> list[Video]:
         parts: list[tuple[Path, Part]] = []
         segments: list[Segment] = []
         gaps: list[Gap] = []
         for span in sorted(scope.spans):
             recorded, why = self._source.recorded(scope.stream_id, span, at=self._at)
-            parts += assemble(recorded, span, self._source.open, lambda start: self._place(scope, start), max_bytes=self._max_bytes)
+            parts += assemble(recorded, span, self._source.open, lambda start: self._place(scope, start, folder), max_bytes=self._max_bytes)
             segments += recorded
             gaps += why
         self.missing += missing_of(scope, [part for _, part in parts], gaps)
         self.clocks[scope.camera_id] = _clock(segments)
         return [self._video(scope, path, part) for path, part in parts]
 
-    def _place(self, scope: CameraScope, start_ticks: int) -> Path:
+    def _place(self, scope: CameraScope, start_ticks: int, folder: str) -> Path:
         self._written += 1
-        return self._folder / video_name(self._written, scope, start_ticks)
+        path = self._folder / video_name(self._written, scope, start_ticks, folder)
+        path.parent.mkdir(exist_ok=True)
+        return path
 
     def _video(self, scope: CameraScope, path: Path, part: Part) -> Video:
         """Make a file durable, read it back, and compare whole segments with what their recorder wrote down."""
@@ -232,16 +274,18 @@ class _Reading:
         for cut, digest in zip(part.cuts, cuts, strict=True):
             if cut.whole and digest != cut.recorded_sha256:
                 raise Corrupt(f"Segment {cut.segment} of ‘{scope.camera}’ is not as it was recorded. Run: vms check --deep")
-        return Video(f"video/{path.name}", scope.camera_id, part, whole, path.stat().st_size, cuts)
+        return Video(f"{path.parent.name}/{path.name}", scope.camera_id, part, whole, path.stat().st_size, cuts)
 
 
 def _finish(
     order: Order, folder: Path, hub: Hub, at: datetime, videos: Sequence[Video], reading: _Reading
-) -> tuple[bytes, int, tuple[Video, ...], tuple[Missing, ...], str]:
+) -> tuple[bytes, int, tuple[Video, ...], tuple[PictureCopy, ...], tuple[Missing, ...], str]:
     """Write papers, manifest, signature and the log's proof, and pass the gate."""
     log, software = _log_name(hub), f"Custodian {version('custodian')}"
     key = verifier_key(log, hub.key.public)
-    contents = Contents(order, tuple(videos), tuple(reading.missing), reading.clocks, key, fingerprint(key), software, at)
+    contents = Contents(
+        order, tuple(videos), tuple(reading.copies), tuple(reading.missing), reading.clocks, key, fingerprint(key), software, at
+    )
     written = papers(contents)
     manifest = manifest_of(
         order,
@@ -249,17 +293,18 @@ def _finish(
         software=software,
         made_at=at,
         videos=videos,
+        copies=reading.copies,
         missing=reading.missing,
         clocks=reading.clocks,
         files={path: (sha256(content).digest(), len(content)) for path, content in written.items()},
     )
     text = signed_text(log, order.request, manifest)
     note = signed_note(text, log, hub.key.public, sign(hub.key.private, text.encode()))
-    number = _write_down(order, hub, at, manifest, videos)
+    number = _write_down(order, hub, at, manifest, [*videos, *reading.copies])
     proofs = _proofs(hub, number)
     _write(folder, {**written, **proofs, "manifest.json": manifest, "manifest.note": note.encode()})
-    pass_gate(folder, videos, key)
-    return sha256(manifest).digest(), number, contents.videos, contents.missing, contents.fingerprint
+    pass_gate(folder, videos, reading.copies, key)
+    return sha256(manifest).digest(), number, contents.videos, contents.copies, contents.missing, contents.fingerprint
 
 
 def _log_name(hub: Hub) -> str:
@@ -270,12 +315,12 @@ def _log_name(hub: Hub) -> str:
     return log.name
 
 
-def _write_down(order: Order, hub: Hub, at: datetime, manifest: bytes, videos: Sequence[Video]) -> int:
+def _write_down(order: Order, hub: Hub, at: datetime, manifest: bytes, files: Sequence[Video | PictureCopy]) -> int:
     detail = {
         "request": order.request,
         "manifest": sha256(manifest).hexdigest(),
-        "files": str(len(videos)),
-        "bytes": str(sum(video.size_bytes for video in videos)),
+        "files": str(len(files)),
+        "bytes": str(sum(one.size_bytes for one in files)),
     }
     with hub.central.writing() as session:
         return record(session, actor=JOB, action=Action.EXPORT_PACKAGE, at=at, detail=detail)

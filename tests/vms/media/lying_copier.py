@@ -8,30 +8,30 @@ import time
 from collections.abc import Callable
 
 from vms.media.confined import SOCKET
-from vms.media.derivation_child import _hear, _say
+from vms.media.derivation_files import hear, say
 from vms.media.derivation_wire import DONE, HEAD, LAYERS, MAX_OCTETS, READ, WRITE
 
 
 def write_too_much() -> None:
     for number in range(5):
-        _say(WRITE, 0, bytes(MAX_OCTETS), at=number * MAX_OCTETS)
+        say(WRITE, 0, bytes(MAX_OCTETS), at=number * MAX_OCTETS)
 
 
 LIES: tuple[Callable[[], object], ...] = (
     lambda: os._exit(0),
-    lambda: _say(WRITE, 0, b"x", at=1),  # a hole
-    lambda: _say(WRITE, 200, b"x"),
-    lambda: _say(9, 0, b""),
-    lambda: _say(READ, 0, b"", octets=MAX_OCTETS + 1),
-    lambda: _say(LAYERS, 0, b"[]"),
-    lambda: _say(DONE, 0, b"[]"),
-    lambda: _say(DONE, 0, b'{"pictures": 5, "covered": [1, 2, 3]}'),
+    lambda: say(WRITE, 0, b"x", at=1),  # a hole
+    lambda: say(WRITE, 200, b"x"),
+    lambda: say(9, 0, b""),
+    lambda: say(READ, 0, b"", octets=MAX_OCTETS + 1),
+    lambda: say(LAYERS, 0, b"[]"),
+    lambda: say(DONE, 0, b"[]"),
+    lambda: say(DONE, 0, b'{"pictures": 5, "covered": [1, 2, 3]}'),
     write_too_much,
     lambda: os.write(SOCKET, HEAD.pack(WRITE, 0, 5, 0) + b"only"),
 )
 
 if __name__ == "__main__":
-    _say(LAYERS, 0, b"[]")
-    job = json.loads(_hear())
+    say(LAYERS, 0, b"[]")
+    job = json.loads(hear())
     LIES[json.loads(job["plan"])["cameras"][0]["camera"] - 1]()
     time.sleep(0.05)  # whoever sent half a frame closes behind it

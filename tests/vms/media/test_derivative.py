@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from vms.domain.ids import CameraId
 from vms.domain.redaction import CameraPlan, Region
 from vms.errors import InvalidInput, Unavailable
 from vms.media.covering import FILL
-from vms.media.derivative import CHILD_MODULE, Job, derive
+from vms.media.derivative import CHILD_MODULE, Job, derive, require_covered
 
 pytestmark = pytest.mark.slow
 ORIGINAL = a_file([noise(seed=n) for n in range(10)])
@@ -60,10 +61,12 @@ def test_a_copy_is_made_in_a_process_that_can_do_nothing_else() -> None:
 
 
 def test_what_covers_nothing_is_no_redaction() -> None:
+    uncovered = derive(job(region(since=5_000)), io.BytesIO(ORIGINAL), lambda _: io.BytesIO())
     with pytest.raises(InvalidInput, match="No region of the plan covers any picture"):
-        derive(job(region(since=5_000)), io.BytesIO(ORIGINAL), lambda _: io.BytesIO())
+        require_covered(uncovered)
+    empty = derive(job(region(until=9_000), since=5_000), io.BytesIO(ORIGINAL), lambda _: io.BytesIO())
     with pytest.raises(InvalidInput, match="No picture of the file lies within"):
-        derive(job(region(until=9_000), since=5_000), io.BytesIO(ORIGINAL), lambda _: io.BytesIO())
+        require_covered(empty)
 
 
 def test_a_refusal_of_the_child_is_its_sentence() -> None:
@@ -88,3 +91,9 @@ def test_what_moves_along_an_arc_is_covered_in_every_picture_of_the_copy() -> No
     for number, luma in enumerate(made):
         x, y = around(number)
         assert set(luma[y : y + SIDE, x : x + SIDE].flat) == {FILL[0]}
+
+
+def test_viewing_copies_are_made_without_opencv() -> None:
+    """It is an extra, and viewing copies are not."""
+    loaded = "import sys, vms.media.viewing_child; sys.exit('cv2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", loaded], check=False).returncode == 0

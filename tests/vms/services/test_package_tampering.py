@@ -74,7 +74,7 @@ def test_each_tampering_is_noticed(
 def test_without_tampering_every_check_passes(verify: ModuleType, released: Released, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify.main([str(released.folder), "--key", released.fingerprint.upper()]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert [line[:4] for line in said[:-1]] == ["PASS"] * 8
+    assert [line[:4] for line in said[:-1]] == ["PASS"] * 9
     assert said[-1].startswith("VERIFIED")
 
 
@@ -138,7 +138,7 @@ def test_a_name_can_not_write_a_verdict_of_its_own(
     said = capsys.readouterr().out
     assert said.replace("\n", "").isprintable()
     assert [line[:6] for line in said.splitlines()][-1] == "FAILED"
-    assert len(said.splitlines()) == 9
+    assert len(said.splitlines()) == 10
 
 
 def test_a_console_without_the_letters_is_told_all_the_same(released: Released, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from vms.domain.ids import CameraId, StreamId
 from vms.domain.package import MAX_PATH, CameraScope, Missing, canonical, folder_name, missing_of, video_name
 from vms.domain.timespan import Timespan, datetime_of
 from vms.errors import Conflict, Corrupt, InvalidInput, Unavailable
-from vms.media.assembly import ReadRecord
+from vms.media.assembly import ReadRecord, assemble
 from vms.media.trial_decoding import failures, to_try
 from vms.services import packages
 from vms.services.log_verify import verify_log
@@ -293,7 +293,7 @@ def test_the_gate_refuses_what_does_not_decode(made: Made) -> None:
     broken = replace(made.built.videos[0], part=replace(made.built.videos[0].part, keyframes=(START, START + 10**12)))
     assert to_try(range(250)) == [0, 100, 200, 249]
     with pytest.raises(Corrupt, match="did not pass its gate") as refused:
-        pass_gate(made.folder, [broken], "x+y+z")
+        pass_gate(made.folder, [broken], [], "x+y+z")
     assert "key: the package is signed by another key" in str(refused.value)
 
 
@@ -301,7 +301,7 @@ def test_the_gate_refuses_what_does_not_decode(made: Made) -> None:
 def test_a_trial_that_ends_before_its_answer_is_failed(made: Made) -> None:
     gone = replace(made.built.videos[0], path="video/none.mp4")
     with pytest.raises(Corrupt, match="ended before it had tried every file"):
-        pass_gate(made.folder, [*made.built.videos, gone], district_key(made.central))
+        pass_gate(made.folder, [*made.built.videos, gone], [], district_key(made.central))
 
 
 def test_a_file_whose_pictures_are_noise_fails_the_trial(made: Made, tmp_path: Path) -> None:
@@ -313,6 +313,18 @@ def test_a_file_whose_pictures_are_noise_fails_the_trial(made: Made, tmp_path: P
     assert list(failures(str(tmp_path / "noise.mp4"), [0]))
     assert not list(failures(str(made.folder / video.path), [at - START for at in video.part.keyframes]))
     assert list(failures(str(made.folder / "README.txt"), [0]))
+
+
+def test_the_trial_decodes_the_gops_of_a_file_that_begins_before_what_was_asked_for(tmp_path: Path) -> None:
+    """Its edit list says when it is shown from: by that, every time would be another one, and nothing was tried."""
+    source, during = with_a_gap(), Timespan(datetime_of(START + LENGTH // 4), datetime_of(GAP[0]))
+    ((path, part),) = assemble(source.segments[:2], during, source.open, lambda _: tmp_path / "video.mp4")
+    begins = [at - part.start_ticks for at in part.keyframes]
+    assert not list(failures(str(path), begins))
+    content = bytearray(path.read_bytes())
+    content[part.cuts[1].offset + 5 :] = b"\x55" * (len(content) - part.cuts[1].offset - 5)
+    path.write_bytes(content)
+    assert len(list(failures(str(path), begins))) == 2
 
 
 @pytest.mark.slow

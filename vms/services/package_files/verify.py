@@ -304,10 +304,26 @@ class Package:
         more = f"; parts of {parts} more are those that were released" if parts else ""
         return f"the pictures of {whole} whole segments are those that were recorded{more}"
 
+    def check_copies(self) -> str:
+        """Say which files are no recordings but copies that were encoded anew; a viewing copy stands beside what it is a copy of."""
+        listed, counts = self.manifest["files"], {"viewing": 0, "redacted": 0}
+        recorded = {video["path"]: listed[video["path"]]["sha256"] for video in self.manifest["videos"]}
+        for copy in self.manifest["copies"]:
+            if copy["path"] not in listed or copy["path"] in recorded:
+                raise Failed(f"{copy['path']} is declared as a copy and is none")
+            if copy["kind"] == "viewing" and recorded.get(copy["of"]) != copy["of_sha256"]:
+                raise Failed(f"{copy['path']} is a viewing copy of a recording that is not here")
+            counts[copy["kind"]] += 1
+        told = [f"{counts['viewing']} viewing copies of recordings that are here, for watching alone"] if counts["viewing"] else []
+        if counts["redacted"]:
+            told.append(f"{counts['redacted']} redacted copies of recordings that are not here")
+        return "; ".join(told) + ": encoded anew, not what the cameras sent" if told else "there are none: all video is as it was recorded"
+
     def check_time(self) -> str:
         """Compare the time that was asked for with what is in the files and what is declared missing."""
         for camera in self.manifest["cameras"]:
             told = [(v["shown_from"], v["end"]) for v in self.manifest["videos"] if v["camera"] == camera["id"]]
+            told += [(c["start"], c["end"]) for c in self.manifest["copies"] if (c["camera"], c["kind"]) == (camera["id"], "redacted")]
             told += [(gap["start"], gap["end"]) for gap in self.manifest["missing"] if gap["camera"] == camera["id"]]
             for start, end in camera["spans"]:
                 at = start
@@ -349,6 +365,7 @@ class Package:
         ("files", check_files),
         ("digests", check_digests),
         ("recordings", check_recordings),
+        ("copies", check_copies),
         ("time", check_time),
         ("log", check_log),
     )
