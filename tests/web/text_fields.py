@@ -219,6 +219,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
         *("purpose", "report", "served", "start", "verified"),
     ),
     "request letter": ("request",),
+    "request redaction": ("approve", "request"),
     "request narrow": ("camera", "conditions", "end", "redact", "request", "start", "words"),
     "request paper": ("request",),
     "request show": ("request",),

@@ -23,13 +23,15 @@ from vms.domain.instruments import FormAnswer, FormLine, Instrument
 from vms.domain.made_package import PackageState
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
+from vms.domain.redaction import MAX_PLAN_BYTES
 from vms.domain.request import DenyReason, ExportRequest, RequestAct, Requester
 from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.errors import InvalidInput, NotFound
-from vms.services import approvals, request_acts, request_papers, requests
+from vms.services import approvals, redactions, request_acts, request_papers, requests
 from vms.services.cameras import camera_of_any_time
 from vms.services.district import zone_of_district
 from vms.services.people import last_day
+from vms.services.redactions import Redaction
 from vms.services.request_documents import package_document, request_document, standing_document
 from vms.services.request_letters import letter_of
 from vms.services.requests import NewRequest, RequestStanding
@@ -333,6 +335,45 @@ def narrow(
     print_request(context, _do(context, request, carry_out), as_json=as_json)
 
 
+@app.command("redaction")
+def redaction(
+    context: typer.Context,
+    request: RequestNamed,
+    plan: Annotated[Path | None, typer.Option(help="Keep this plan; vms/FORMATS.md has the format.")] = None,
+    sheets: Annotated[Path | None, typer.Option(help="Write the review sheets into this folder, which is there.")] = None,
+    approve: Annotated[str | None, typer.Option(help="Approve what was made by the plan of this digest, as its sheets show it.")] = None,
+) -> None:
+    """Show how the redaction of a request stands; give it a plan, take its review sheets out, approve what they show."""
+    cli: Cli = context.obj
+    if approve is not None:
+        with sentences():
+            cli.proved_person(cli.settings())
+
+    def carry_out(session: Session, settings: Settings, person: Person, number: RequestId) -> Redaction | Refused:
+        at = cli.clock.now()
+        if plan is not None:
+            return redactions.add_plan(session, settings, person, number, content_of(plan, MAX_PLAN_BYTES), at=at)
+        found = redactions.redaction_for(session, person, number)
+        if isinstance(found, Refused):
+            return found
+        if approve is not None:
+            return redactions.approve(session, person, number, found.request.sha256, approve, at=at)
+        for sheet in found.sheets if sheets is not None else ():
+            png = redactions.read_sheet(session, settings, person, number, sheet.id, at=at)
+            if isinstance(png, Refused):
+                return png
+            written.append((sheet.number, png))
+        return found
+
+    written: list[tuple[int, bytes]] = []
+    found = _do(context, request, carry_out)
+    with sentences():
+        for number, png in written:
+            write_new((sheets or Path()) / f"sheet-{number:02}.png", png)
+    seen = "nobody approved it yet" if found.approved is None else f"approved by {found.approved.by_name}"
+    out.print(f"Plan {found.plan.plan_sha256}, by {found.plan.by_name}. {len(found.sheets)} sheets of what was made by it; {seen}.")
+
+
 @app.command("letter")
 def letter(context: typer.Context, request: RequestNamed) -> None:
     """Print the letter that fits how a request stands: a receipt, a question, what to bring, a refusal, an approval."""
@@ -404,12 +445,12 @@ def _terms(terms: Terms) -> str:
     return f"{terms.recipient}, {terms.delivery}{redacted}{conditions}{before}"
 
 
-def content_of(path: Path) -> bytes:
+def content_of(path: Path, most: int = request_papers.MAX_PAPER_BYTES) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(request_papers.MAX_PAPER_BYTES + 1)
+            return file.read(most + 1)
     except OSError as err:
-        raise NotFound(f"{path} can't be read ({err.strerror}). Name the file with the scan.") from err
+        raise NotFound(f"{path} can't be read ({err.strerror}). Name a file that is there.") from err
 
 
 def write_new(path: Path, content: bytes) -> None:

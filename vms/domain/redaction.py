@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import reduce
@@ -16,6 +16,7 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import TypeVar
 
+from vms.domain.export_scope import CameraSpan
 from vms.domain.ids import CameraId
 from vms.errors import InvalidInput
 
@@ -158,6 +159,18 @@ def resolved(region: Region, followed: Sequence[Sequence[Keyframe]]) -> Region:
         for one in found or (Keyframe(first.at_ms, both), Keyframe(last.at_ms, both)):
             boxes[one.at_ms] = one.box.union(boxes.get(one.at_ms, one.box))
     return replace(region, between=Between.LINE, keyframes=tuple(Keyframe(at, box) for at, box in sorted(boxes.items())))
+
+
+def misfit(plan: RedactionPlan, footage: Iterable[CameraSpan]) -> str:
+    """Return why a plan can't be of this footage, empty when it can: what it would leave out would go out uncovered."""
+    asked = list(footage)
+    for one in plan.cameras:
+        spans = [span for span in asked if span.camera_id == one.camera]
+        if not spans:
+            return f"The redaction plan is for camera {one.camera}, of which nothing is asked for."
+        if any(span.start_ms < one.start_ms or one.end_ms < span.end_ms for span in spans):
+            return f"The redaction plan does not say all of the time that is asked for of camera {one.camera}."
+    return ""
 
 
 def canonical(plan: RedactionPlan) -> str:

@@ -36,7 +36,7 @@ from vms.services.refusals import not_allowed
 from vms.services.request_acts import begun
 from vms.services.request_steps import JOB, Step, beyond, locked, not_from, reviewed, rule_of, take, voided
 from vms.services.requests import checked_scope, keep, keeping, standing_of, words_of
-from vms.store import requests
+from vms.store import redactions, requests
 
 _CHANGED = "The request was changed since you looked at it. Look at what it asks for now, then decide."
 
@@ -48,7 +48,7 @@ def approve(
 
     A fresh proof of who approves is asked for here too. Conflict when the request asks for something else than what was seen.
     """
-    request = _to_decide(session, actor, number, at=at)
+    request = to_decide(session, actor, number, at=at)
     if isinstance(request, Refused) or not isinstance(actor, Person):
         return request
     if RequestState.APPROVED not in EDGES[RequestState.UNDER_REVIEW if request.state is RequestState.SUBMITTED else request.state]:
@@ -136,7 +136,17 @@ def advance(session: Session, actor: System, number: RequestId, sha256: str, to:
         return request
     if to not in OF_JOBS or to not in EDGES[request.state] or request.approval is None or request.approval.sha256 != sha256:
         return Refused(Refusal.NOT_ALLOWED, "What this package is of is not approved now. Nothing of it may leave.")
+    if to is RequestState.READY and not is_looked_over(session, request):
+        return Refused(Refusal.NOT_ALLOWED, f"What was redacted for request {request.number} has not been looked over and approved yet.")
     return take(session, actor, request, Step(RequestAct.ADVANCE, to), at=at)
+
+
+def is_looked_over(session: Session, request: ExportRequest) -> bool:
+    """Say whether nothing of a request is to be redacted, or what its newest plan makes of what it asks for now has been approved."""
+    plan = redactions.newest_plan(session, request.id, request.sha256)
+    if plan is None:
+        return not request.scope.terms.redact
+    return redactions.approval(session, request.id, request.sha256, plan.plan_sha256) is not None
 
 
 def disclose(session: Session, actor: Actor, number: RequestId, sha256: str, words: str, *, at: datetime) -> ExportRequest | Refused:
@@ -169,7 +179,7 @@ def any_run_out(session: Session, *, at: datetime) -> bool:
     return bool(requests.run_out(session, at))
 
 
-def _to_decide(session: Session, actor: Actor, number: RequestId, *, at: datetime) -> ExportRequest | Refused:
+def to_decide(session: Session, actor: Actor, number: RequestId, *, at: datetime) -> ExportRequest | Refused:
     """Return a request that `actor` may approve as a person, locked to the commit."""
     if not isinstance(actor, Person) or not actor.may(Permission.REQUEST_DECIDE):
         return refuse(session, actor, Action.EXPORT_APPROVE, not_allowed("approve a request", "the Director"), at=at)

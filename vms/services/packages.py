@@ -24,6 +24,7 @@ from pathlib import Path
 from vms.crypto import sign
 from vms.domain.access import Action, Purpose
 from vms.domain.checkpoint import signed_note, verifier_key
+from vms.domain.export_scope import CameraSpan
 from vms.domain.footage import Gap, Segment
 from vms.domain.ids import CameraId
 from vms.domain.package import (
@@ -41,6 +42,7 @@ from vms.domain.package import (
     video_name,
 )
 from vms.domain.people import System
+from vms.domain.redaction import misfit
 from vms.domain.timespan import ms_of
 from vms.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
 from vms.log import get_logger
@@ -142,17 +144,9 @@ def _require_possible(order: Order, at: datetime) -> None:
     for scope in order.cameras:
         if any(later.start < earlier.end for earlier, later in pairwise(sorted(scope.spans))):
             raise InvalidInput(f"Two times of ‘{scope.camera}’ overlap: nothing goes into a package twice. Join them.")
-        plan = order.redacts(scope)
-        if plan is not None and any(ms_of(span.start) < plan.start_ms or plan.end_ms < ms_of(span.end) for span in scope.spans):
-            raise InvalidInput(f"The redaction plan does not say all of the time that is asked for of ‘{scope.camera}’.")
-    _require_all_of_the_plan(order)
-
-
-def _require_all_of_the_plan(order: Order) -> None:
-    """A camera of the plan that the order has not was meant to be another one: that one would go out uncovered."""
-    planned = () if order.redaction is None else order.redaction.cameras
-    if strange := {plan.camera for plan in planned} - {scope.camera_id for scope in order.cameras}:
-        raise InvalidInput(f"The redaction plan is for camera {min(strange)}, of which nothing is asked for.")
+    asked = (CameraSpan(scope.camera_id, ms_of(span.start), ms_of(span.end)) for scope in order.cameras for span in scope.spans)
+    if order.redaction is not None and (fault := misfit(order.redaction, asked)):
+        raise InvalidInput(fault)
 
 
 def _write_reads_down(order: Order, hub: Hub, at: datetime) -> None:

@@ -31,6 +31,7 @@ from vms.store import (  # noqa: F401 - their tables join the schema
     people_tables,
     policy_tables,
     proof_tables,
+    redaction_tables,
     request_tables,
     review_tables,
     screen_tables,

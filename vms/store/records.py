@@ -35,6 +35,7 @@ from vms.store.people_tables import (
     SessionRow,
 )
 from vms.store.proof_tables import SpotCheckRow
+from vms.store.redaction_tables import RedactionApprovalRow, RedactionPlanRow, RedactionSheetRow
 from vms.store.request_tables import (
     ApprovalRow,
     ExportRequestRow,
@@ -211,6 +212,9 @@ KINDS: Mapping[str, _Kind] = {
             ApprovalRow.request_id,
             RequestHoldRow.request_id,
             RequestEventRow.request_id,
+            RedactionApprovalRow.request_id,
+            RedactionSheetRow.request_id,
+            RedactionPlanRow.request_id,
             RequestPaperRow.request_id,
             RequestCameraRow.request_id,
             RequestScopeRow.request_id,

@@ -988,3 +988,46 @@ CREATE TABLE door_call (
   CONSTRAINT pk_door_call PRIMARY KEY (request_id, seq),
   CONSTRAINT fk_door_call_request_id FOREIGN KEY(request_id) REFERENCES export_request (id)
 );
+
+CREATE TABLE redaction_plan (
+  id INTEGER NOT NULL,
+  request_id INTEGER NOT NULL,
+  scope_sha256 VARCHAR(64) NOT NULL,
+  plan_sha256 VARCHAR(64) NOT NULL,
+  sealed BLOB NOT NULL,
+  added_by VARCHAR(300) NOT NULL,
+  added_by_name VARCHAR(360) NOT NULL,
+  added_at BIGINT NOT NULL,
+  CONSTRAINT pk_redaction_plan PRIMARY KEY (id),
+  CONSTRAINT ck_redaction_plan_plan_sha256 CHECK (length(plan_sha256) = 64),
+  CONSTRAINT fk_redaction_plan_request_id FOREIGN KEY(request_id) REFERENCES export_request (id)
+);
+
+CREATE INDEX ix_redaction_plan_request_id ON redaction_plan (request_id);
+
+CREATE TABLE redaction_sheet (
+  id INTEGER NOT NULL,
+  request_id INTEGER NOT NULL,
+  scope_sha256 VARCHAR(64) NOT NULL,
+  plan_sha256 VARCHAR(64) NOT NULL,
+  camera_id INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  sealed BLOB NOT NULL,
+  CONSTRAINT pk_redaction_sheet PRIMARY KEY (id),
+  CONSTRAINT uq_redaction_sheet_request_id_number UNIQUE (request_id, number),
+  CONSTRAINT fk_redaction_sheet_request_id FOREIGN KEY(request_id) REFERENCES export_request (id)
+);
+
+CREATE TABLE redaction_approval (
+  id INTEGER NOT NULL,
+  request_id INTEGER NOT NULL,
+  scope_sha256 VARCHAR(64) NOT NULL,
+  plan_sha256 VARCHAR(64) NOT NULL,
+  "by" VARCHAR(300) NOT NULL,
+  by_name VARCHAR(360) NOT NULL,
+  at BIGINT NOT NULL,
+  CONSTRAINT pk_redaction_approval PRIMARY KEY (id),
+  CONSTRAINT fk_redaction_approval_request_id FOREIGN KEY(request_id) REFERENCES export_request (id)
+);
+
+CREATE INDEX ix_redaction_approval_request_id ON redaction_approval (request_id);

@@ -23,6 +23,7 @@ from vms.store.log_tables import (
 from vms.store.package_tables import PackageReleaseRow, PackageRow
 from vms.store.policy_tables import PolicyApprovalRow, PolicyForceRow, RetentionPolicyRow
 from vms.store.proof_tables import DeletionCertificateRow, PurgeMonthRow, SpotCheckRow
+from vms.store.redaction_tables import RedactionApprovalRow, RedactionPlanRow, RedactionSheetRow
 from vms.store.request_tables import (
     ApprovalRow,
     ExportRequestRow,
@@ -52,6 +53,7 @@ _ADDED_ALONE = {
     for row in (
         *(RetentionPolicyRow, PolicyForceRow, PolicyApprovalRow),
         *(ExportRequestRow, RequestScopeRow, RequestCameraRow, RequestPaperRow, RequestEventRow, ApprovalRow, RequestHoldRow),
+        *(RedactionPlanRow, RedactionApprovalRow),
         *(TrainingRow, PlacementRow, PrivacyReviewRow, DoorCallRow, PackageRow),
     )
 }
@@ -63,6 +65,8 @@ _OF_PROOFS = {
     # What a recording machine answers, it writes itself, and certificates are made by whoever has the log's key.
     PurgeMonthRow.__tablename__: ("SELECT",),
     DeletionCertificateRow.__tablename__: ("SELECT",),
+    # Sheets are of a package that a job makes.
+    RedactionSheetRow.__tablename__: ("SELECT",),
     SpotCheckRow.__tablename__: (
         "SELECT",
         "INSERT (id, camera_id, node_id, start_at, end_at, drawn, asked_by, asked_by_name, asked_at)",

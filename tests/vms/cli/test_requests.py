@@ -16,11 +16,14 @@ from vms.clock import SystemClock
 from vms.config import Settings
 from vms.domain.instruments import FormLine
 from vms.domain.people import Account, Proof, Role
+from vms.domain.redaction import Between, Box, CameraPlan, Cover, Keyframe, RedactionPlan, Region, canonical
+from vms.services import redactions
 from vms.services.branches import add_branch
 from vms.services.cameras import NewCamera, add_camera
 from vms.services.district import District
 from vms.services.installation import Installation, install
 from vms.services.sessions import open_session
+from vms.store import requests
 from vms.store.database import make_engines
 
 pytestmark = pytest.mark.slow
@@ -111,6 +114,28 @@ def test_from_the_desk_to_an_approval(say: Any, settings: Settings, tmp_path: Pa
     denied = say(Role.DIRECTOR, "deny", number, "--reason", "too-wide", "--words", "all of the day")
     assert "denied" in denied.output
     assert settings.data_dir.exists()
+
+
+def test_a_redaction_plan_is_kept_and_what_it_makes_is_taken_out(say: Any, settings: Settings, tmp_path: Path) -> None:  # noqa: ANN401 - as above
+    number = json.loads(say(Role.DESK, "enter", *ASKED, "--json").output)["number"]
+    central = make_engines(settings.central_path)
+    with central.reading() as session:
+        (request,) = requests.find(session, requests.EVERYBODYS, limit=2)
+    (span,) = request.scope.footage
+    box = Keyframe(span.start_ms, Box(0, 0, 5000, 5000))
+    regions = (Region(Cover.FILL, Between.ALL, (box,), span.end_ms),)
+    plan = RedactionPlan((CameraPlan(span.camera_id, span.start_ms, span.end_ms, regions),))
+    (tmp_path / "plan.json").write_text(canonical(plan))
+    assert "There is no such redaction plan" in say(Role.DIRECTOR, "redaction", number).output
+    kept = say(Role.DIRECTOR, "redaction", number, "--plan", str(tmp_path / "plan.json"))
+    assert f"Plan {plan.digest.hex()}, by" in " ".join(kept.output.split())
+    with central.writing() as session:
+        redactions.keep_sheet(session, settings, request, plan, span.camera_id, b"a sheet")
+    central.dispose()
+    assert "1 sheets" in say(Role.DIRECTOR, "redaction", number, "--sheets", str(tmp_path)).output
+    assert (tmp_path / "sheet-01.png").read_bytes() == b"a sheet"
+    answer = say(Role.DIRECTOR, "redaction", number, "--approve", plan.digest.hex())
+    assert (answer.exit_code, "nothing was redacted yet" in " ".join(answer.output.split())) == (2, True), answer.output
 
 
 def test_what_can_t_be_is_said_in_one_sentence(say: Any) -> None:  # noqa: ANN401 - a function of words

@@ -20,11 +20,15 @@ from vms.store.database import Engines, make_engines
 from vms.store.web_role import grant_to_web, require_append_only
 
 _VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
-_ONLY_READ = ("alembic_version", "access_tile", "access_checkpoint", "access_cosignature", "review", "purge_month", "deletion_certificate")
+_ONLY_READ = (
+    *("alembic_version", "access_tile", "access_checkpoint", "access_cosignature", "review"),
+    *("purge_month", "deletion_certificate", "redaction_sheet"),
+)
 _ADDED_TO = ("access_event", "access_log")
 _SAID = (
     *("retention_policy", "policy_force", "policy_approval", "complaint", "complaint_camera", "training", "placement", "privacy_review"),
     *("export_request", "request_scope", "request_camera", "request_paper", "request_event", "approval", "request_hold"),
+    *("redaction_plan", "redaction_approval"),
 )
 _IN_PART = ("access_sealed", "spot_check")
 """Of some columns alone."""
