@@ -176,4 +176,4 @@ def test_five_gigabytes_verify_in_a_browser(page: Page, built: Built, tmp_path: 
     folder = tmp_path / "package"
     shutil.copytree(built.folder, folder)
     key = five_gigabytes(folder)
-    assert _verified(page, folder, key, seconds=600).conclusion.startswith("VERIFIED")
+    assert _verified(page, folder, key, seconds=3000).conclusion.startswith("VERIFIED")

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,12 +22,12 @@ from structlog.testing import capture_logs
 
 from tests.vms.media.recorded import LENGTH, START
 from tests.vms.media.test_assembly import packets
-from tests.vms.services.packaging import AT, GAP, KEY, a_hub, a_package, a_source, an_order, district_key, with_a_gap
+from tests.vms.services.packaging import AT, GAP, KEY, InMemory, a_hub, a_package, a_source, an_order, district_key, with_a_gap
 from vms.domain.access import Action, Purpose
 from vms.domain.footage import Gap, GapReason, Segment
 from vms.domain.ids import CameraId, StreamId
 from vms.domain.package import MAX_PATH, CameraScope, Missing, canonical, folder_name, missing_of, video_name
-from vms.domain.timespan import Timespan, datetime_of
+from vms.domain.timespan import TICKS_PER_SECOND, Timespan, datetime_of
 from vms.errors import Conflict, Corrupt, InvalidInput, Unavailable
 from vms.media.assembly import ReadRecord, assemble
 from vms.media.trial_decoding import failures, to_try
@@ -325,6 +325,22 @@ def test_the_trial_decodes_the_gops_of_a_file_that_begins_before_what_was_asked_
     content[part.cuts[1].offset + 5 :] = b"\x55" * (len(content) - part.cuts[1].offset - 5)
     path.write_bytes(content)
     assert len(list(failures(str(path), begins))) == 2
+
+
+def test_the_hour_that_clocks_repeat_is_exported_once(central_sqlite: Engines, tmp_path: Path) -> None:
+    """In Los Angeles, at 9:00 UTC, two o'clock becomes one o'clock again: what was recorded around it stands there once, in order."""
+    border = int(datetime(2026, 11, 1, 9, tzinfo=UTC).timestamp()) * TICKS_PER_SECOND
+    source = InMemory()
+    source.add(border - LENGTH).add(border)
+    order = an_order(central_sqlite)
+    twice = Timespan(datetime_of(border - LENGTH), datetime_of(border + LENGTH))
+    order = replace(order, cameras=(replace(order.cameras[0], spans=(twice,)),))
+    built = build_package(order, source, tmp_path, hub=a_hub(central_sqlite), at=datetime_of(border) + timedelta(days=1))
+    (video,) = built.videos
+    assert [octets for _, octets, _ in packets(built.folder / video.path)] == source.payloads()
+    assert (video.part.start_ticks, video.part.end_ticks, built.missing) == (border - LENGTH, border + LENGTH, ())
+    (told,) = json.loads((built.folder / "custody.json").read_bytes())["cameras"]
+    assert told["videos"][0]["local"] == "2026-11-01 01:59:59 -0700 America/Los_Angeles"
 
 
 @pytest.mark.slow
