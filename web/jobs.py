@@ -271,7 +271,7 @@ class Jobs:
                     over = approvals.any_run_out(session, at=at)
                 if over:
                     with self._central.writing() as session:
-                        approvals.write_down_run_out(session, at=at)
+                        approvals.write_down_run_out(session, self._settings, at=at)
         except (Unavailable, Corrupt, Conflict) as err:
             log.warning("approvals that ran out not written down", reason=str(err))
 

@@ -189,6 +189,7 @@ _SAID: Mapping[Action, str] = {
     Action.REQUEST_NOTE: "Request {number}: {act}; it is {state}",
     Action.REQUEST_SCOPE: "Changed what request {number} asks for; its SHA-256 is {sha256}",
     Action.REQUEST_READ: "Took out of request {number}: {what}",
+    Action.REQUEST_UNSEAL: "Request {number} is sealed no more since {on}: {reason}",
     Action.REQUEST_END: "Request {number} was ended: {state}",
     Action.EXPORT_APPROVE: "Approved request {number}: {minutes} minutes of {cameras} cameras, by the scope with the SHA-256 {sha256}",
     Action.EXPORT_DENY: "Refused request {number}",

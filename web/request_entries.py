@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from vms.domain.export_scope import CameraSpan, Delivery, ExportScope, Terms
-from vms.domain.ids import CameraId
+from vms.domain.ids import CameraId, PersonId
 from vms.domain.instruments import FormAnswer, FormLine, Instrument
 from vms.domain.request import DenyReason, RequestAct, Requester
 from vms.domain.timespan import ms_of
@@ -40,6 +40,8 @@ class RequestEntries(BaseModel):
     local_time: Text = ""
     delivery: Text = Delivery.BY_HAND.value
     camera: Ids = []
+    sealed: bool = False
+    named: Ids = []
 
     def _new(self, zone: str, start: datetime, end: datetime) -> NewRequest:
         if self.instrument not in set(Instrument):
@@ -58,6 +60,8 @@ class RequestEntries(BaseModel):
             report_number=self.report_number,
             necessity=self.necessity,
             delivery=delivery_of(self.delivery),
+            sealed=self.sealed,
+            named=tuple(PersonId(number) for number in self.named),
         )
 
 
@@ -198,6 +202,26 @@ class DenyEntries(BaseModel):
         if self.reason not in set(DenyReason):
             raise InvalidInput("Choose the reason for the refusal.")
         return DenyReason(self.reason)
+
+
+class NameEntries(BaseModel):
+    """To whom a sealed request is to be known as well."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    named: Ids = []
+
+    @property
+    def people(self) -> list[PersonId]:
+        return [PersonId(number) for number in self.named]
+
+
+class UnsealEntries(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    ended: Text = ""
+    """The day on which the order ended."""
+    words: Text = ""
 
 
 class AdviceEntries(BaseModel):

@@ -17,9 +17,10 @@ from vms.domain.request import APPROVED_STATES, EDGES, UNDECIDED, DenyReason, Ex
 from vms.domain.timespan import datetime_of_ms
 from vms.services.cameras import Removed, list_cameras
 from vms.services.request_acts import WORDED, may_act
+from vms.services.request_seals import may_be_named
 from vms.services.request_steps import rule_of
 from vms.services.requests import RequestStanding
-from web.words import DELIVERIES, DENY_REASONS, FORM_ANSWERS, INSTRUMENTS, PACKAGE_STATES, REQUEST_ACTS, REQUEST_STATES
+from web.words import DELIVERIES, DENY_REASONS, FORM_ANSWERS, INSTRUMENTS, PACKAGE_STATES, REQUEST_ACTS, REQUEST_STATES, ROLE_LABELS
 
 _MAY_PACK = frozenset({RequestState.APPROVED, RequestState.PREPARING})
 
@@ -35,6 +36,7 @@ class RequestRow(TypedDict):
     overdue: bool
     waits: bool
     """It waits for a decision."""
+    sealed: bool
 
 
 class Span(TypedDict):
@@ -112,6 +114,8 @@ class RequestPage(TypedDict):
     may_pack: bool
     may_hand_over: bool
     """The reader decides, asks for none of it, and it is to leave by hand."""
+    may_unseal: bool
+    """It is sealed, and the reader decides."""
 
 
 def request_row(request: ExportRequest, at: datetime) -> RequestRow:
@@ -126,6 +130,7 @@ def request_row(request: ExportRequest, at: datetime) -> RequestRow:
         due_at=request.due_at,
         overdue=request.is_overdue(at),
         waits=state in UNDECIDED,
+        sealed=request.is_sealed,
     )
 
 
@@ -165,6 +170,7 @@ def request_page(standing: RequestStanding, person: Person, at: datetime) -> Req
         package=None if standing.package is None else _package(standing.package, request),
         may_hand_over=decides and not asks and state is RequestState.READY and terms.delivery is Delivery.BY_HAND,
         may_pack=decides and state in _MAY_PACK and (standing.package is None or standing.package.state not in LIVE),
+        may_unseal=decides and request.is_sealed,
     )
 
 
@@ -173,6 +179,14 @@ def offered_cameras(session: Session, person: Person) -> list[tuple[str, list[tu
     known = list_cameras(session, person, Permission.REQUEST_ENTER, removed=Removed.INCLUDED)
     by_branch = groupby(known, key=lambda one: one.branch.name)
     return [(branch, [(one.camera.id, one.camera.name) for one in cameras]) for branch, cameras in by_branch]
+
+
+def offered_people(session: Session, person: Person, at: datetime, request: ExportRequest | None = None) -> list[tuple[int, str]]:
+    """Return whom `person` may name a sealed request to, besides those whom it is named to already."""
+    if not person.may(Permission.REQUEST_DECIDE):
+        return []
+    there = {person.id} if request is None or request.seal is None else set(request.seal.named)
+    return [(one.id, f"{one.name}, {ROLE_LABELS[one.role]}") for one in may_be_named(session, at=at) if one.id not in there]
 
 
 def instrument_choices() -> Sequence[tuple[str, str]]:

@@ -106,7 +106,7 @@ class Planted:
         request = a_request(session, settings, by, camera=camera.camera.id, at=at, **told)
         done(add_paper(session, settings, by, request.id, text.replace("/", "-"), SCAN, at=at))
         done(advise(session, settings, by, request.id, text, at=at))
-        return done(deny(session, by, request.id, DenyReason.OTHER, text, at=at))
+        return done(deny(session, settings, by, request.id, DenyReason.OTHER, text, at=at))
 
     def _state(self, camera: CameraDetails, text: str) -> dict[str, object]:
         """Return the state of a stream with words that a camera chose."""

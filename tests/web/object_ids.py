@@ -41,7 +41,7 @@ NOT_IDS = frozenset(
         *("agency", "answer_by", "badge", "contact", "court", "delivery", "docket", "instrument", "local_time", "necessity"),
         *("report_number", "served", "verified", "date", "good_cause", "in_force", "names_district", "scope", "service", "signature"),
         *("refers", "board", "counsel", "in_form", "mail", "phone", "place", "reached", "deputies"),
-        *("conditions", "recipient", "redact", "scan", "sha256", "words"),
+        *("conditions", "recipient", "redact", "scan", "sha256", "words", "ended"),
         *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
         *("username", "version"),
     }
@@ -108,6 +108,7 @@ POLICY_PLACES = {"branch": Kind.BRANCH, "area_id": Kind.AREA, "camera": Kind.CAM
 POLICY = {"reason": "Taken over"}
 POLICY_FORM, POLICY_ORDER = POLICY | {"target": "20", "act": "set"}, POLICY | {"target_days": 20}
 WORDS = {"words": "Taken over"}
+SEALED = {"sealed": "true"}
 ASKED = {
     "instrument": "library-report",
     "name": "R. Alvarez",
@@ -127,6 +128,7 @@ OF_REQUEST: Mapping[str, dict[str, str]] = {
     "package": {},
     "deny": WORDS | {"reason": "other"},
     "advice": WORDS,
+    "unseal": WORDS | {"ended": "2026-03-01"},
 }
 OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "GET /playback": {"camera": Place(Kind.CAMERA)},
@@ -195,7 +197,7 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /api/v1/holds/{number}/release": {"number": Place(Kind.HOLD, {"reason": "Taken over"})},
     "POST /api/v1/holds/{number}/confirm": {"number": Place(Kind.HOLD)},
     "POST /api/v1/holds/{number}/undo": {"number": Place(Kind.HOLD)},
-    "POST /requests/new": {"camera": Place(Kind.CAMERA, ASKED_FORM)},
+    "POST /requests/new": {"camera": Place(Kind.CAMERA, ASKED_FORM), "named": Place(Kind.ACCOUNT, ASKED_FORM | SEALED, status=422)},
     "GET /requests/{number}": {"number": Place(Kind.REQUEST)},
     "GET /requests/{number}/letter": {"number": Place(Kind.REQUEST)},
     "GET /requests/{number}/receipt": {"number": Place(Kind.REQUEST)},
@@ -206,7 +208,17 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
         "number": Place(Kind.REQUEST, {"paper": "FOREIGN"}),
         "paper": Place(Kind.PAPER, {"number": "OWN_REQUEST"}),
     },
-    "POST /api/v1/requests": {"camera": Place(Kind.CAMERA, ASKED_ORDER, is_list=True)},
+    "POST /api/v1/requests": {
+        "camera": Place(Kind.CAMERA, ASKED_ORDER, is_list=True),
+        "named": Place(Kind.ACCOUNT, ASKED_ORDER | SEALED | {"camera": []}, status=422, is_list=True),
+    },
+    **{
+        f"POST {root}/{{number}}/named": {
+            "number": Place(Kind.REQUEST),
+            "named": Place(Kind.ACCOUNT, {"number": "OWN_REQUEST"}, status=403, is_list=is_list),
+        }
+        for root, is_list in (("/requests", False), ("/api/v1/requests", True))
+    },
     "GET /api/v1/requests/{number}": {"number": Place(Kind.REQUEST)},
     "GET /api/v1/requests/{number}/advice": {"number": Place(Kind.REQUEST)},
     **{

@@ -18,7 +18,7 @@ from vms.cli.options import AsJson, trusted_key
 from vms.cli.output import Exit, err, out, print_json, print_table, sentences, working
 from vms.domain.access import AccessEvent, ErasedEntry, LogLine, UnreadableEntry
 from vms.domain.checkpoint import MAX_NOTE_CHARS
-from vms.domain.ids import CameraId
+from vms.domain.ids import CameraId, MatterId
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.errors import InvalidInput
@@ -29,6 +29,7 @@ from vms.services.log_key import read_log_key
 from vms.services.log_proof import prove_entry
 from vms.services.log_verify import MAX_FINDINGS, LogReport, verify_log
 from vms.services.sealed_log import open_matter, read_sealed
+from vms.services.sealed_requests import require_ended
 from vms.services.signed_notes import SignedNotes
 from vms.services.unsealing import Unsealing
 from vms.store.access_log import Filter
@@ -121,6 +122,8 @@ def unseal_matter(context: typer.Context, matter: Annotated[str, typer.Argument(
         settings, at = cli.settings(), cli.clock.now()
         unsealing = Unsealing(open_matter(settings, matter), actor=cli.actor, at=at)
         with cli.central(settings) as central:
+            with central.reading() as session:
+                require_ended(session, MatterId(matter))
             follows = True
             while follows:
                 with central.writing() as session:

@@ -17,7 +17,7 @@ from vms.domain.request import Requester
 from vms.errors import InvalidInput
 from vms.services import deputies, door, people, requests
 from vms.services.deputies import NamedDeputy
-from vms.services.door import Warrant
+from vms.services.door import LookedOver, Warrant
 
 deputy_app = typer.Typer(help="Who is called when a search warrant is at the door, in which order.", no_args_is_help=True)
 
@@ -70,7 +70,7 @@ def note_call(
             answer = (
                 found
                 if isinstance(found, Refused)
-                else door.note_call(session, person, found.id, deputy, reached=reached, at=cli.clock.now())
+                else door.note_call(session, settings, person, found.id, deputy, reached=reached, at=cli.clock.now())
             )
         call = allowed(answer)
     out.print(f"{call.name}: {'reached' if call.reached else 'not reached'} at {call.at:%Y-%m-%d %H:%M:%S} UTC.")
@@ -94,7 +94,7 @@ def look_over(
             answer = (
                 found
                 if isinstance(found, Refused)
-                else door.look_over(session, person, found.id, verified=verified, counsel=counsel, board=board, at=cli.clock.now())
+                else door.look_over(session, settings, person, found.id, LookedOver(verified, counsel, board), at=cli.clock.now())
             )
     print_request(context, allowed(answer), as_json=as_json)
 

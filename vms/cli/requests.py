@@ -18,22 +18,24 @@ from vms.cli.options import AsJson
 from vms.cli.output import Exit, out, print_json, print_table, sentences, working
 from vms.config import Settings
 from vms.domain.export_scope import CameraSpan, Delivery, Terms
-from vms.domain.ids import RequestId
+from vms.domain.ids import PersonId, RequestId
 from vms.domain.instruments import FormAnswer, FormLine, Instrument
 from vms.domain.made_package import PackageState
+from vms.domain.names import name_key
 from vms.domain.outcome import Refused
-from vms.domain.people import Person
+from vms.domain.people import Permission, Person
 from vms.domain.redaction import MAX_PLAN_BYTES
-from vms.domain.request import DenyReason, ExportRequest, RequestAct, Requester
+from vms.domain.request import DenyReason, ExportRequest, RequestAct, Requester, RequestSeal
 from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.errors import InvalidInput, NotFound
-from vms.services import approvals, redactions, request_acts, request_papers, requests
+from vms.services import approvals, redactions, request_acts, request_papers, requests, sealed_requests
 from vms.services.cameras import camera_of_any_time
 from vms.services.district import zone_of_district
 from vms.services.people import last_day
 from vms.services.redactions import Redaction
 from vms.services.request_documents import package_document, request_document, standing_document
 from vms.services.request_letters import letter_of
+from vms.services.request_seals import may_be_named
 from vms.services.requests import NewRequest, RequestStanding
 
 RequestNamed = Annotated[str, typer.Argument(metavar="REQUEST", help="Its number, 2026-0014; vms request list shows them.")]
@@ -67,6 +69,8 @@ def enter(
     report: Annotated[str, typer.Option(help="The number of the police report or incident.")] = "",
     necessity: Annotated[str, typer.Option(help="Why so much is needed, for more than two camera hours or four cameras.")] = "",
     delivery: Annotated[Delivery, typer.Option(help="How it is to be handed over.")] = Delivery.BY_HAND,
+    sealed: Annotated[bool, typer.Option("--sealed", help="The law keeps it secret: it exists for those who are named alone.")] = False,
+    named: Annotated[list[str] | None, typer.Option(help="An account for which a sealed one exists; repeat for several.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a request down: what it asks for is kept from now on, and the Director decides."""
@@ -89,6 +93,8 @@ def enter(
                 report_number=report,
                 necessity=necessity,
                 delivery=delivery,
+                sealed=sealed,
+                named=_people(session, person, named or [], cli),
             )
             answer = requests.enter(session, settings, person, new, at=cli.clock.now())
         request = allowed(answer)
@@ -136,6 +142,8 @@ def show(context: typer.Context, request: RequestNamed, as_json: AsJson = False)
         name = standing.names.get(span.camera_id, str(span.camera_id))
         out.print(f"  {name}: {datetime_of_ms(span.start_ms):%Y-%m-%d %H:%M:%S} to {datetime_of_ms(span.end_ms):%Y-%m-%d %H:%M:%S} UTC")
     out.print(f"For {_terms(one.scope.terms)}. The time as it was given: {one.scope.local_time}")
+    if one.seal is not None:
+        out.print(_seal(one.seal))
     for sentence in standing.faults:
         out.print(f"Before an approval: {sentence}")
     rows = [(f"{event.at:%Y-%m-%d %H:%M}", event.act.value, event.state.value, event.by_name, event.words) for event in standing.history]
@@ -154,10 +162,10 @@ def act(
 ) -> None:
     """Ask back, answer, say who asks, that the Board or counsel was asked; contest, reopen, withdraw, take back, close."""
 
-    def carry_out(session: Session, _settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
+    def carry_out(session: Session, settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
         if what not in set(request_acts.WORDED):
             raise InvalidInput(f"‘{what}’ is no act of those: {', '.join(sorted(request_acts.WORDED))}.")
-        return request_acts.act_on(session, person, number, RequestAct(what), words, at=context.obj.clock.now())
+        return request_acts.act_on(session, settings, person, number, RequestAct(what), words, at=context.obj.clock.now())
 
     print_request(context, _do(context, request, carry_out), as_json=as_json)
 
@@ -173,8 +181,8 @@ def check(
 ) -> None:
     """Answer lines of the form check of a paper."""
 
-    def carry_out(session: Session, _settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
-        return request_acts.check_form(session, person, number, dict.fromkeys(line, answer), words, at=context.obj.clock.now())
+    def carry_out(session: Session, settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
+        return request_acts.check_form(session, settings, person, number, dict.fromkeys(line, answer), words, at=context.obj.clock.now())
 
     print_request(context, _do(context, request, carry_out), as_json=as_json)
 
@@ -272,7 +280,9 @@ def package(
     from vms.services.package_jobs import ask_package  # noqa: PLC0415 - only what makes packages loads what draws their papers
 
     cli: Cli = context.obj
-    asked = _do(context, request, lambda session, _settings, person, number: ask_package(session, person, number, at=cli.clock.now()))
+    asked = _do(
+        context, request, lambda session, settings, person, number: ask_package(session, settings, person, number, at=cli.clock.now())
+    )
     with sentences():
         if wait:
             _make_here(cli)
@@ -299,8 +309,8 @@ def deny(
 ) -> None:
     """Refuse a request; vms request letter prints the answer, and what it asks for is kept for 30 days more."""
 
-    def carry_out(session: Session, _settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
-        return request_acts.deny(session, person, number, reason, words, at=context.obj.clock.now())
+    def carry_out(session: Session, settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
+        return request_acts.deny(session, settings, person, number, reason, words, at=context.obj.clock.now())
 
     print_request(context, _do(context, request, carry_out), as_json=as_json)
 
@@ -319,7 +329,7 @@ def narrow(
 ) -> None:
     """Let a request ask for less: fewer cameras, less time, other terms. An approval of more counts no longer."""
 
-    def carry_out(session: Session, _settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
+    def carry_out(session: Session, settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
         found = requests.request_called(session, person, str(number))
         if isinstance(found, Refused):
             return found
@@ -330,7 +340,7 @@ def narrow(
             conditions=terms.conditions if conditions is None else conditions,
         )
         spans = footage_of(session, person, camera, start, end)
-        return approvals.narrow(session, person, number, spans, terms, words, at=context.obj.clock.now())
+        return approvals.narrow(session, settings, person, number, spans, terms, words, at=context.obj.clock.now())
 
     print_request(context, _do(context, request, carry_out), as_json=as_json)
 
@@ -357,7 +367,7 @@ def redaction(
         if isinstance(found, Refused):
             return found
         if approve is not None:
-            return redactions.approve(session, person, number, found.request.sha256, approve, at=at)
+            return redactions.approve(session, settings, person, number, found.request.sha256, approve, at=at)
         for sheet in found.sheets if sheets is not None else ():
             png = redactions.read_sheet(session, settings, person, number, sheet.id, at=at)
             if isinstance(png, Refused):
@@ -372,6 +382,40 @@ def redaction(
             write_new((sheets or Path()) / f"sheet-{number:02}.png", png)
     seen = "nobody approved it yet" if found.approved is None else f"approved by {found.approved.by_name}"
     out.print(f"Plan {found.plan.plan_sha256}, by {found.plan.by_name}. {len(found.sheets)} sheets of what was made by it; {seen}.")
+
+
+@app.command("name")
+def name_(
+    context: typer.Context,
+    request: RequestNamed,
+    person: Annotated[list[str], typer.Option(help="An account for which it exists from now on; repeat for several.")],
+    as_json: AsJson = False,
+) -> None:
+    """Let a sealed request exist for more people."""
+
+    def carry_out(session: Session, settings: Settings, by: Person, number: RequestId) -> ExportRequest | Refused:
+        wanted = _people(session, by, person, context.obj)
+        return sealed_requests.name_more(session, settings, by, number, wanted, at=context.obj.clock.now())
+
+    print_request(context, _do(context, request, carry_out), as_json=as_json)
+
+
+@app.command("unseal")
+def unseal(
+    context: typer.Context,
+    request: RequestNamed,
+    ended: Annotated[str, typer.Option(help="The day on which the order ended that made it secret, 2026-11-24.")],
+    words: Words,
+    as_json: AsJson = False,
+) -> None:
+    """Lift the seal of a request: it is one like any other from now on; needs a vms login of the last five minutes."""
+
+    def carry_out(session: Session, settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
+        return sealed_requests.unseal(session, settings, person, number, ended, words, at=context.obj.clock.now())
+
+    with sentences():
+        context.obj.proved_person(context.obj.settings())
+    print_request(context, _do(context, request, carry_out), as_json=as_json)
 
 
 @app.command("letter")
@@ -435,6 +479,23 @@ def footage_of(session: Session, person: Person, cameras: list[str], start: str,
         raise InvalidInput("--from lies before --to.")
     found = (camera_of_any_time(session, person, text).camera.id for text in cameras)
     return tuple(CameraSpan(camera, ms_of(first), ms_of(last)) for camera in found)
+
+
+def _people(session: Session, person: Person, names: list[str], cli: Cli) -> tuple[PersonId, ...]:
+    """Return the accounts of these names that a seal may name; none for who may not seal, whatever they typed."""
+    if not person.may(Permission.REQUEST_DECIDE):
+        return ()
+    able = {name_key(one.name): one.id for one in may_be_named(session, at=cli.clock.now())}
+    for name in names:
+        if name_key(name) not in able:
+            raise InvalidInput(f"‘{name}’ is no account that may read the register of requests. Name one that may.")
+    return tuple(able[name_key(name)] for name in names)
+
+
+def _seal(seal: RequestSeal) -> str:
+    if seal.lifted is not None:
+        return f"Sealed until {seal.lifted.on}: {seal.lifted.reason} Its sealed entries: vms log unseal {seal.matter}"
+    return f"Sealed: nobody learns of it but {', '.join(seal.named.values())}. Its entries: vms log show --sealed {seal.matter}"
 
 
 def _terms(terms: Terms) -> str:

@@ -134,6 +134,8 @@ class Action(StrEnum):
     """What a request asks for was changed: an approval of what it was counts no more."""
     REQUEST_READ = "request:read"
     """Somebody took out a paper of a request, or read counsel's advice."""
+    REQUEST_UNSEAL = "request:unseal"
+    """The seal of a request was lifted: the order that made it secret has ended."""
     REQUEST_END = "request:end"
     """A request was withdrawn or closed."""
     EXPORT_APPROVE = "export:approve"

@@ -26,7 +26,10 @@ class Sealed(Enum):
     """Whether holds that the law keeps secret are among those that are looked for."""
 
     LEFT_OUT = auto()
+    OF_HOLDS = auto()
+    """Those that were placed as such; none that keeps what a sealed request asks for: who may know of that, its seal names."""
     INCLUDED = auto()
+    """All of them, for what destroys and for who writes down their end."""
 
 
 class HoldState(StrEnum):

@@ -220,7 +220,14 @@ CENTRAL: tuple[Record, ...] = (
         "training",
     ),
     Record("legal_hold", "legal holds", "{days} days after the release, once its recorders know of that", _HOLD, RECORDS_PURGE, "holds"),
-    Record("export_request", "requests for footage", "{days} days after their end", _REQUEST, RECORDS_PURGE, "requests"),
+    Record(
+        "export_request",
+        "requests for footage",
+        "{days} days after their end; a sealed one once its seal is lifted",
+        _REQUEST,
+        RECORDS_PURGE,
+        "requests",
+    ),
     Record("request_scope", "what they ask for", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("request_camera", "which cameras they are about", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("request_paper", "scans of their papers, encrypted", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
@@ -235,6 +242,17 @@ CENTRAL: tuple[Record, ...] = (
     Record("request_hold", "which holds keep for them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("door_call", "who was called when a warrant came", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("deputy", "who stands in for the Director when one comes", "until it is changed", "they are called in this order", NEXT_ONE),
+    Record(
+        "sealed_request",
+        "which requests the law makes secret",
+        "with its request, once its seal is lifted",
+        "the entry that counts what went would tell of it",
+        RECORDS_PURGE,
+        "requests",
+    ),
+    Record(
+        "sealed_request_person", "for whom they exist", "with its request, once its seal is lifted", _AS_ABOVE, RECORDS_PURGE, "requests"
+    ),
     Record("sealed_hold", "holds that the law keeps secret", "for good", "the entry that counts what went would tell of it", NOTHING),
     Record("hold_scope", "what a hold names", "with its hold", _HOLD, RECORDS_PURGE, "holds"),
     Record("hold_camera", "the cameras under a hold", "with its hold", _HOLD, RECORDS_PURGE, "holds"),

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from vms.domain.export_scope import ExportScope
-from vms.domain.ids import ApprovalId, DelegationId, HoldId, MatterId, RequestId
+from vms.domain.ids import ApprovalId, DelegationId, HoldId, MatterId, PersonId, RequestId
 from vms.domain.instruments import Counsel, FormAnswer, FormLine, Instrument, Rule, form_faults
 
 APPROVAL_LASTS = timedelta(days=14)
@@ -203,6 +203,30 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class Lifted:
+    """The end of a seal: the request is one like any other from then on."""
+
+    on: str
+    """2026-11-24: the day on which the order ended that made it secret."""
+    reason: str
+    by: str
+    """`Actor.label`"""
+    by_name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSeal:
+    """What makes a request one that the law keeps secret."""
+
+    matter: MatterId
+    """Of the access log's sealed entries about it."""
+    named: Mapping[PersonId, str]
+    """The accounts for which it exists, with their names."""
+    lifted: Lifted | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ExportRequest:
     """One request as it was entered, which never changes, and how it stands."""
 
@@ -236,6 +260,12 @@ class ExportRequest:
     approval: Approval | None
     """The one that counts; none when nobody approved what it asks for now."""
     holds: tuple[HoldId, ...]
+    seal: RequestSeal | None = None
+
+    @property
+    def is_sealed(self) -> bool:
+        """Say whether it exists for the named alone."""
+        return self.seal is not None and self.seal.lifted is None
 
     def state_at(self, at: datetime) -> RequestState:
         """Return the state, an approval that has run out as expired, whether or not anybody has written that down."""

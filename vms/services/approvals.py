@@ -34,8 +34,9 @@ from vms.errors import Conflict, InvalidInput
 from vms.services.access_log import name_of, refuse, together
 from vms.services.refusals import not_allowed
 from vms.services.request_acts import begun
-from vms.services.request_steps import JOB, Step, beyond, locked, not_from, reviewed, rule_of, take, voided
-from vms.services.requests import checked_scope, keep, keeping, standing_of, words_of
+from vms.services.request_holds import keep, keeping
+from vms.services.request_steps import JOB, Step, beyond, can_write_about, locked, not_from, refuse_about, reviewed, rule_of, take, voided
+from vms.services.requests import checked_scope, standing_of, words_of
 from vms.store import redactions, requests
 
 _CHANGED = "The request was changed since you looked at it. Look at what it asks for now, then decide."
@@ -48,33 +49,42 @@ def approve(
 
     A fresh proof of who approves is asked for here too. Conflict when the request asks for something else than what was seen.
     """
-    request = to_decide(session, actor, number, at=at)
+    request = to_decide(session, settings, actor, number, at=at)
     if isinstance(request, Refused) or not isinstance(actor, Person):
         return request
     if RequestState.APPROVED not in EDGES[RequestState.UNDER_REVIEW if request.state is RequestState.SUBMITTED else request.state]:
-        return not_from(request, "approved")
+        return refuse_about(session, settings, actor, request, not_from(request, "approved"), at=at)
     if sha256 != request.sha256:
         raise Conflict(_CHANGED)
     if found := standing_of(session, settings, request).faults:
-        return Refused(Refusal.NOT_ALLOWED, f"It can't be approved yet. {' '.join(found)}")
+        not_yet = Refused(Refusal.NOT_ALLOWED, f"It can't be approved yet. {' '.join(found)}")
+        return refuse_about(session, settings, actor, request, not_yet, at=at)
     said = words_of(words, "why no exemption keeps it back, or which does not apply") if _cites(request) or words.strip() else ""
     with together(session):
-        request = reviewed(session, actor, request, at=at)
+        request = reviewed(session, settings, actor, request, at=at)
         approval = _drawn_up(actor, request, said, at)
         requests.add_approval(session, request, approval)
         step = Step(RequestAct.APPROVE, RequestState.APPROVED, said, approval=approval.id)
-        return take(session, actor, request, step, at=at)
+        return take(session, settings, actor, request, step, at=at)
 
 
-def narrow(
-    session: Session, actor: Actor, number: RequestId, footage: Sequence[CameraSpan], terms: Terms, words: str, *, at: datetime
+def narrow(  # noqa: PLR0913, PLR0917 - what is asked for from now on, and why
+    session: Session,
+    settings: Settings,
+    actor: Actor,
+    number: RequestId,
+    footage: Sequence[CameraSpan],
+    terms: Terms,
+    words: str,
+    *,
+    at: datetime,
 ) -> ExportRequest | Refused:
     """Let a request ask for less: shorter spans, fewer cameras, other terms. InvalidInput where it would be more, or the same.
 
     For whom it is stays as it was asked: who narrows a request may approve it, and would send footage to anybody alone.
     """
     said = words_of(words, "why it is less")
-    request = begun(session, actor, number, at=at)
+    request = begun(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
     scope = checked_scope(footage, request.scope.local_time, terms, at=at)
@@ -83,15 +93,15 @@ def narrow(
     if scope.terms.recipient != request.scope.terms.recipient:
         raise InvalidInput("For somebody else is not less. Change whom it is for as whoever asks said; somebody else approves it then.")
     with together(session):
-        request = reviewed(session, actor, voided(session, actor, request, at=at), at=at)
+        request = reviewed(session, settings, actor, voided(session, settings, actor, request, at=at), at=at)
         if RequestState.NARROWED not in EDGES[request.state] and request.state is not RequestState.NARROWED:
-            return not_from(request, "narrowed")
+            return refuse_about(session, settings, actor, request, not_from(request, "narrowed"), at=at)
         to = None if request.state is RequestState.NARROWED else RequestState.NARROWED
-        return _changed(session, actor, request, scope, Step(RequestAct.NARROW, to, said), at=at)
+        return _changed(session, settings, actor, request, scope, Step(RequestAct.NARROW, to, said), at=at)
 
 
 def change_scope(
-    session: Session, actor: Actor, number: RequestId, scope: ExportScope, words: str, *, at: datetime
+    session: Session, settings: Settings, actor: Actor, number: RequestId, scope: ExportScope, words: str, *, at: datetime
 ) -> ExportRequest | Refused:
     """Let a request ask for something else, because whoever asks said so; an approval of what it was counts no more.
 
@@ -99,22 +109,22 @@ def change_scope(
     kept before is kept from now on. InvalidInput when nothing changes.
     """
     said = words_of(words, "who changed what it asks for, and how")
-    request = begun(session, actor, number, at=at, by_who_entered=True)
+    request = begun(session, settings, actor, number, at=at, by_who_entered=True)
     if isinstance(request, Refused) or not isinstance(actor, Person):
         return request
     if request.state not in UNDECIDED | APPROVED_STATES:
-        return not_from(request, "changed")
+        return refuse_about(session, settings, actor, request, not_from(request, "changed"), at=at)
     new = checked_scope(scope.footage, scope.local_time, scope.terms, at=at)
     if needs_reason(new) and not request.necessity and not needs_reason(request.scope):
         raise InvalidInput("That is more than a request asks for without a reason. Enter another request, and say why so much is needed.")
     kept = [] if request.scope.covers(new.footage) else keeping(session, actor, request, new, at=at)
     if isinstance(kept, Refused):
-        return kept
+        return refuse_about(session, settings, actor, request, kept, at=at)
     with together(session):
-        request = voided(session, actor, request, at=at)
+        request = voided(session, settings, actor, request, at=at)
         to = RequestState.UNDER_REVIEW if RequestState.UNDER_REVIEW in EDGES[request.state] else None
-        request = _changed(session, actor, request, new, Step(RequestAct.SCOPE, to, said), at=at)
-        keep(session, actor, request, kept, at=at)
+        request = _changed(session, settings, actor, request, new, Step(RequestAct.SCOPE, to, said), at=at)
+        keep(session, settings, actor, request, kept, at=at)
     return requests.get(session, requests.EVERYBODYS, request.id) or request
 
 
@@ -126,19 +136,21 @@ def approved(session: Session, number: RequestId, *, at: datetime) -> ExportRequ
     return request
 
 
-def advance(session: Session, actor: System, number: RequestId, sha256: str, to: RequestState, *, at: datetime) -> ExportRequest | Refused:
+def advance(
+    session: Session, settings: Settings, actor: System, number: RequestId, sha256: str, to: RequestState, *, at: datetime
+) -> ExportRequest | Refused:
     """Bring an approved request on while its package is made. `sha256`: of the scope that the package is of.
 
     Refused as soon as another scope, or none, is approved: the package is then of nothing that may leave.
     """
-    request = locked(session, actor, number, at=at)
+    request = locked(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
     if to not in OF_JOBS or to not in EDGES[request.state] or request.approval is None or request.approval.sha256 != sha256:
         return Refused(Refusal.NOT_ALLOWED, "What this package is of is not approved now. Nothing of it may leave.")
     if to is RequestState.READY and not is_looked_over(session, request):
         return Refused(Refusal.NOT_ALLOWED, f"What was redacted for request {request.number} has not been looked over and approved yet.")
-    return take(session, actor, request, Step(RequestAct.ADVANCE, to), at=at)
+    return take(session, settings, actor, request, Step(RequestAct.ADVANCE, to), at=at)
 
 
 def is_looked_over(session: Session, request: ExportRequest) -> bool:
@@ -149,29 +161,35 @@ def is_looked_over(session: Session, request: ExportRequest) -> bool:
     return redactions.approval(session, request.id, request.sha256, plan.plan_sha256) is not None
 
 
-def disclose(session: Session, actor: Actor, number: RequestId, sha256: str, words: str, *, at: datetime) -> ExportRequest | Refused:
+def disclose(
+    session: Session, settings: Settings, actor: Actor, number: RequestId, sha256: str, words: str, *, at: datetime
+) -> ExportRequest | Refused:
     """Write down that a package left, by hand of somebody who may decide: exactly what was approved, and not yet run out."""
     said = words_of(words, "to whom it was handed over, when, and against which receipt")
-    request = begun(session, actor, number, at=at)
+    request = begun(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
     approval = request.approval
     if request.state is not RequestState.READY or approval is None or not approval.sha256 == sha256 == request.sha256:
-        return Refused(Refusal.NOT_ALLOWED, "What this package is of is not approved now, or it is not ready. Nothing of it may leave.")
+        not_ready = Refused(
+            Refusal.NOT_ALLOWED, "What this package is of is not approved now, or it is not ready. Nothing of it may leave."
+        )
+        return refuse_about(session, settings, actor, request, not_ready, at=at)
     ends_ms = request.scope.terms.expires_ms
     if ends_ms is not None and ends_ms <= ms_of(at):
         until = f"{datetime_of_ms(ends_ms):%Y-%m-%d %H:%M} UTC"
-        return Refused(Refusal.NOT_ALLOWED, f"It was to be handed over until {until}. Change the terms and have them approved.")
+        too_late = Refused(Refusal.NOT_ALLOWED, f"It was to be handed over until {until}. Change the terms and have them approved.")
+        return refuse_about(session, settings, actor, request, too_late, at=at)
     with together(session):
-        return take(session, actor, request, Step(RequestAct.ADVANCE, RequestState.DISCLOSED, said), at=at)
+        return take(session, settings, actor, request, Step(RequestAct.ADVANCE, RequestState.DISCLOSED, said), at=at)
 
 
-def write_down_run_out(session: Session, *, at: datetime) -> int:
+def write_down_run_out(session: Session, settings: Settings, *, at: datetime) -> int:
     """Write which approvals were not used in time, and return how many: they counted no more since, written down or not."""
-    found = [one.id for one in requests.run_out(session, at)]
+    found = [one.id for one in requests.run_out(session, at) if can_write_about(settings, one)]
     with together(session):
         for number in found:
-            locked(session, JOB, number, at=at)
+            locked(session, settings, JOB, number, at=at)
     return len(found)
 
 
@@ -179,24 +197,25 @@ def any_run_out(session: Session, *, at: datetime) -> bool:
     return bool(requests.run_out(session, at))
 
 
-def to_decide(session: Session, actor: Actor, number: RequestId, *, at: datetime) -> ExportRequest | Refused:
+def to_decide(session: Session, settings: Settings, actor: Actor, number: RequestId, *, at: datetime) -> ExportRequest | Refused:
     """Return a request that `actor` may approve as a person, locked to the commit."""
     if not isinstance(actor, Person) or not actor.may(Permission.REQUEST_DECIDE):
         return refuse(session, actor, Action.EXPORT_APPROVE, not_allowed("approve a request", "the Director"), at=at)
-    request = locked(session, actor, number, at=at)
+    request = locked(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
     if not actor.proved_lately(at):
         sentence = "Show again that it is you. For this, that may be at most five minutes ago."
-        return refuse(session, actor, Action.EXPORT_APPROVE, Refused(Refusal.PROVE, sentence), at=at)
+        return refuse_about(session, settings, actor, request, Refused(Refusal.PROVE, sentence), what=Action.EXPORT_APPROVE, at=at)
     if actor.label in askers(request, requests.history(session, number)):
         sentence = (
             "Who entered a request never approves it, nor who let it ask for something else. Another Director does, or somebody to whom "
             "the Director lends the Delegate's role."
         )
-        return refuse(session, actor, Action.EXPORT_APPROVE, Refused(Refusal.NOT_ALLOWED, sentence), at=at)
+        own = Refused(Refusal.NOT_ALLOWED, sentence)
+        return refuse_about(session, settings, actor, request, own, what=Action.EXPORT_APPROVE, at=at)
     too_far = beyond(session, actor, request)
-    return request if too_far is None else refuse(session, actor, Action.EXPORT_APPROVE, too_far, at=at)
+    return request if too_far is None else refuse_about(session, settings, actor, request, too_far, what=Action.EXPORT_APPROVE, at=at)
 
 
 def _drawn_up(actor: Person, request: ExportRequest, said: str, at: datetime) -> Approval:
@@ -214,14 +233,16 @@ def _drawn_up(actor: Person, request: ExportRequest, said: str, at: datetime) ->
     )
 
 
-def _changed(session: Session, actor: Actor, request: ExportRequest, scope: ExportScope, step: Step, *, at: datetime) -> ExportRequest:
+def _changed(
+    session: Session, settings: Settings, actor: Actor, request: ExportRequest, scope: ExportScope, step: Step, *, at: datetime
+) -> ExportRequest:
     text = text_of(request.id, scope)
     sha256, version = digest_of(text), request.scope_version + 1
     if sha256 == request.sha256:
         raise InvalidInput("That is what the request asks for already: nothing would change.")
     requests.add_scope(session, request.id, version, text, sha256, scope.cameras)
     as_named = replace(request, scope=scope, sha256=sha256)  # as the entries about its new scope name it
-    return take(session, actor, as_named, replace(step, scope_version=version), at=at)
+    return take(session, settings, actor, as_named, replace(step, scope_version=version), at=at)
 
 
 def _cites(request: ExportRequest) -> bool:

@@ -22,11 +22,11 @@ from vms.domain.request import ExportRequest, RequestAct, Requester, RequestStat
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import InvalidInput
 from vms.services import request_acts, request_papers, requests
-from vms.services.access_log import name_of, record
+from vms.services.access_log import name_of
 from vms.services.deputies import NamedDeputy, list_deputies
 from vms.services.outbox import post
 from vms.services.refusals import no_such
-from vms.services.request_steps import locked, named_in_log, reader, rule_of
+from vms.services.request_steps import locked, named_in_log, reader, rule_of, write
 from vms.store import door
 from vms.store import requests as register
 
@@ -43,6 +43,18 @@ class Warrant:
     footage: tuple[CameraSpan, ...]
     photograph: tuple[str, bytes] | None = None
     """Name and octets of the file; None where it is to be added later."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookedOver:
+    """What a deputy says of a warrant that is in proper form."""
+
+    verified: str
+    """How it was made sure who brings it."""
+    counsel: str
+    """Who of counsel was told."""
+    board: str
+    """Why the Board was not conferred with before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +106,11 @@ def to_call(session: Session, actor: Person, number: RequestId, *, at: datetime)
     return [Deputised(one, one.deputy.person in here, tuple(call for call in calls if call.name == one.name)) for one in known]
 
 
-def note_call(session: Session, actor: Actor, number: RequestId, deputy: PersonId, *, reached: bool, at: datetime) -> DoorCall | Refused:
+def note_call(
+    session: Session, settings: Settings, actor: Actor, number: RequestId, deputy: PersonId, *, reached: bool, at: datetime
+) -> DoorCall | Refused:
     """Write down that somebody called a deputy about a request, and whether they were reached."""
-    request = locked(session, actor, number, at=at)
+    request = locked(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
     name = next((one.name for one in list_deputies(session, at=at) if one.deputy.person == deputy), None)
@@ -105,29 +119,29 @@ def note_call(session: Session, actor: Actor, number: RequestId, deputy: PersonI
     call = DoorCall(name, reached, name_of(actor), at)
     door.add_call(session, number, call, by=actor.label)
     detail = named_in_log(request) | {"act": "call", "state": request.state.value, "name": name, "reached": "yes" if reached else "no"}
-    record(session, actor=actor, action=Action.REQUEST_NOTE, at=at, detail=detail)
+    write(session, settings, request, actor=actor, action=Action.REQUEST_NOTE, at=at, detail=detail)
     return call
 
 
 def look_over(
-    session: Session, actor: Actor, number: RequestId, *, verified: str, counsel: str, board: str, at: datetime
+    session: Session, settings: Settings, actor: Actor, number: RequestId, looked: LookedOver, *, at: datetime
 ) -> ExportRequest | Refused:
     """Do in one act what is asked before a warrant is approved, for a deputy who holds it in the hand and finds it in proper form.
 
-    `verified`: how it was made sure who brings it; `counsel`: who of counsel was told; `board`: why the Board was not conferred with
-    before. Every line of the form check is answered with yes: where one is not, the request's own page is the place. InvalidInput when
-    one of them is empty.
+    Every line of the form check is answered with yes: where one is not, the request's own page is the place. InvalidInput when nothing
+    is said of one of the three.
     """
-    for act, words in ((RequestAct.VERIFY, verified), (RequestAct.COUNSEL, counsel), (RequestAct.NOT_CONFERRED, board)):
-        request = request_acts.act_on(session, actor, number, act, words, at=at)
+    said = {RequestAct.VERIFY: looked.verified, RequestAct.COUNSEL: looked.counsel, RequestAct.NOT_CONFERRED: looked.board}
+    for act, words in said.items():
+        request = request_acts.act_on(session, settings, actor, number, act, words, at=at)
         if isinstance(request, Refused):
             return request
-    request = request_acts.begun(session, actor, number, at=at)
+    request = request_acts.begun(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
     before = form_answers(register.history(session, number))
     missing = {line: FormAnswer.YES for line in rule_of(request).form if before.get(line) is not FormAnswer.YES}
-    return request_acts.check_form(session, actor, number, missing, "", at=at) if missing else request
+    return request_acts.check_form(session, settings, actor, number, missing, "", at=at) if missing else request
 
 
 def waiting_for(session: Session, person: Person) -> list[RequestId]:

@@ -22,6 +22,7 @@ from vms.services.access_log import record, refuse
 from vms.services.cameras import camera_for
 from vms.services.names import checked_name
 from vms.services.refusals import no_such, not_allowed, sign_in_first
+from vms.services.sealed_log import Matter, record_in
 from vms.store import cameras, emergencies, holds, policies, views
 
 MAX_SPAN = timedelta(hours=24)
@@ -156,10 +157,15 @@ def record_read(  # noqa: PLR0913 - an event has so many parts
     at: datetime,
     view_id: ViewId | None = None,
     detail: Mapping[str, str] | None = None,
+    matter: Matter | None = None,
 ) -> None:
-    """Write `footage:read`, once for a playlist or a segment read at the console. Commit before the first byte is sent."""
-    record(
+    """Write `footage:read`, once for a playlist or a segment read at the console; for a sealed request into its matter.
+
+    Commit before the first byte is sent.
+    """
+    record_in(
         session,
+        matter,
         actor=actor,
         action=Action.FOOTAGE_READ,
         at=at,

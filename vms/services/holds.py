@@ -112,7 +112,7 @@ def may_know_sealed(actor: Actor) -> bool:
 
 
 def _sealed_for(actor: Actor) -> Sealed:
-    return Sealed.INCLUDED if may_know_sealed(actor) else Sealed.LEFT_OUT
+    return Sealed.OF_HOLDS if may_know_sealed(actor) else Sealed.LEFT_OUT
 
 
 def cover_camera(session: Session, details: CameraDetails, *, at: datetime) -> list[LegalHold]:

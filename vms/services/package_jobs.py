@@ -28,14 +28,14 @@ from vms.domain.request import ExportRequest, RequestAct, RequestState
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import Conflict, InvalidInput, Unavailable, VmsError
 from vms.log import get_logger
-from vms.services.access_log import name_of, record, together
+from vms.services.access_log import name_of, together
 from vms.services.approvals import advance, approved
 from vms.services.log_erase import has_run_a_day
 from vms.services.package_footage import FootageSource
 from vms.services.package_order import ApprovedFootage, order_of
 from vms.services.packages import JOB, SETTLED, Built, Hub, build_package, folder_lock
 from vms.services.request_acts import begun
-from vms.services.request_steps import Step, named_in_log, not_from, take
+from vms.services.request_steps import Step, named_in_log, not_from, refuse_about, take, write
 from vms.store import holds, made_packages, package_releases, requests
 from vms.store.failpoints import failpoint
 from vms.store.files import fsync_dir
@@ -50,16 +50,22 @@ _CHANGED = "What it is of is not approved any more."
 log = get_logger(__name__)
 
 
-def ask_package(session: Session, actor: Actor, number: RequestId, *, at: datetime) -> MadePackage | Refused:
+def ask_package(session: Session, settings: Settings, actor: Actor, number: RequestId, *, at: datetime) -> MadePackage | Refused:
     """Have the package of an approved request made; the hub's jobs, or `make_packages`, do it.
 
     Conflict when there is one already, InvalidInput while the newest of what it asks for is still being written.
     """
-    request = begun(session, actor, number, at=at)
+    request = begun(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
     if request.state not in (_S.APPROVED, _S.PREPARING) or request.approval is None:
         return not_from(request, "prepared")
+    if request.is_sealed:
+        sentence = (
+            f"No package of the sealed request {request.number} is made: its entry in the log is sealed, so whoever is handed the package "
+            "could not check it. Have the seal lifted first: vms request unseal"
+        )
+        return refuse_about(session, settings, actor, request, Refused(Refusal.NOT_ALLOWED, sentence), at=at, what=Action.EXPORT_ADVANCE)
     if request.scope.terms.redact:
         sentence = (
             f"Here {request.scope.terms.redact} is to be made unrecognisable, and a package holds the recording as it is. "
@@ -85,13 +91,15 @@ def ask_package(session: Session, actor: Actor, number: RequestId, *, at: dateti
         asked_at=at,
     )
     made_packages.add(session, package)
-    tell(session, actor, request, Action.EXPORT_ADVANCE, at=at, state=package.state)
+    tell(session, settings, actor, request, Action.EXPORT_ADVANCE, at=at, state=package.state)
     return package
 
 
-def tell(session: Session, actor: Actor, request: ExportRequest, action: Action, *, at: datetime, **detail: str) -> None:
+def tell(
+    session: Session, settings: Settings, actor: Actor, request: ExportRequest, action: Action, *, at: datetime, **detail: str
+) -> None:
     """Write an entry about a request's package into the access log: every one of them but those of `build_package` comes through here."""
-    record(session, actor=actor, action=action, at=at, detail=named_in_log(request) | detail)
+    write(session, settings, request, actor=actor, action=action, at=at, detail=named_in_log(request) | detail)
 
 
 def make_packages(settings: Settings, hub: Hub, source: Source, clock: Clock) -> list[MadePackage]:
@@ -99,7 +107,7 @@ def make_packages(settings: Settings, hub: Hub, source: Source, clock: Clock) ->
     with _alone(settings.packages_dir):
         delete_over(settings, hub, at=clock.now())
         made = []
-        while (begun_now := _begin(hub, clock.now())) is not None:
+        while (begun_now := _begin(settings, hub, clock.now())) is not None:
             package, order = begun_now
             made.append(package if order is None else _make(settings, hub, source, clock, package, order))
             _delete_strays(settings, hub)
@@ -123,7 +131,7 @@ def delete_over(settings: Settings, hub: Hub, *, at: datetime) -> None:
         with together(session):
             for package in made_packages.find(session, {PackageState.READY}):
                 if reason := _why_over(session, package, kept=_kept(settings), at=at, sure=sure):
-                    _end(session, package, reason, at=at)
+                    _end(session, settings, package, reason, at=at)
     _delete_strays(settings, hub)
 
 
@@ -132,7 +140,7 @@ def folder_of(settings: Settings, package: MadePackage) -> Path:
     return settings.packages_dir / str(package.id) / package.folder
 
 
-def _begin(hub: Hub, at: datetime) -> tuple[MadePackage, Order | None] | None:
+def _begin(settings: Settings, hub: Hub, at: datetime) -> tuple[MadePackage, Order | None] | None:
     """Take what waits longest, or what a process that ended left; None when there is nothing, no order when it is not to be made."""
     with hub.central.writing() as session:
         holds.lock(session)
@@ -145,7 +153,9 @@ def _begin(hub: Hub, at: datetime) -> tuple[MadePackage, Order | None] | None:
         if package.tries >= MOST_TRIES:
             sentence = f"Its making ended {MOST_TRIES} times before it was done: look at the log of vms serve, then ask for it again."
             return _put(session, package, PackageState.FAILED, at, sentence=sentence), None
-        if request.state is _S.APPROVED and isinstance(advance(session, JOB, request.id, package.sha256, _S.PREPARING, at=at), Refused):
+        if request.state is _S.APPROVED and isinstance(
+            advance(session, settings, JOB, request.id, package.sha256, _S.PREPARING, at=at), Refused
+        ):
             return _put(session, package, PackageState.GONE, at, sentence=_CHANGED), None
         order = order_of(session, request, request.approval)
         return _put(session, package, PackageState.MAKING, at, tries=package.tries + 1), order
@@ -169,14 +179,14 @@ def _make(settings: Settings, hub: Hub, source: Source, clock: Clock, package: M
             holds.lock(session)
             return _put(session, package, PackageState.FAILED, clock.now(), sentence=str(err))
     with hub.central.writing() as session:
-        return _finish(session, package, built, at=clock.now())
+        return _finish(session, settings, package, built, at=clock.now())
 
 
 def _is_any_there(order: Order, footage: FootageSource, at: datetime) -> bool:
     return any(footage.recorded(scope.stream_id, span, at=at)[0] for scope in order.cameras for span in scope.spans)
 
 
-def _finish(session: Session, package: MadePackage, built: Built | None, *, at: datetime) -> MadePackage:
+def _finish(session: Session, settings: Settings, package: MadePackage, built: Built | None, *, at: datetime) -> MadePackage:
     """Bring the request on, unless its approval counts no more; `built`: None when nothing of it is there."""
     holds.lock(session)
     if _approved(session, package, at=at) is None:
@@ -184,7 +194,7 @@ def _finish(session: Session, package: MadePackage, built: Built | None, *, at: 
     on_the_way = [_S.PARTIALLY_AVAILABLE] if built is not None and built.missing else []
     with together(session):
         for state in [*on_the_way, _S.FOOTAGE_UNAVAILABLE if built is None else _S.READY]:
-            if isinstance(advance(session, JOB, package.request, package.sha256, state, at=at), Refused):
+            if isinstance(advance(session, settings, JOB, package.request, package.sha256, state, at=at), Refused):
                 return _put(session, package, PackageState.GONE, at, sentence=_CHANGED)
     if built is None:
         return _put(session, package, PackageState.GONE, at, sentence="Nothing of what was asked for is there.")
@@ -224,12 +234,22 @@ def _kept(settings: Settings) -> timedelta:
     return timedelta(days=settings.released_package_days)
 
 
-def _end(session: Session, package: MadePackage, reason: str, *, at: datetime) -> None:
+def _end(session: Session, settings: Settings, package: MadePackage, reason: str, *, at: datetime) -> None:
     request = requests.get(session, requests.EVERYBODYS, package.request)
     if request is not None:
-        tell(session, JOB, request, Action.EXPORT_PURGE, at=at, reason=reason, files=str(package.files), bytes=str(package.size_bytes))
+        tell(
+            session,
+            settings,
+            JOB,
+            request,
+            Action.EXPORT_PURGE,
+            at=at,
+            reason=reason,
+            files=str(package.files),
+            bytes=str(package.size_bytes),
+        )
         if request.state is _S.READY:
-            take(session, JOB, request, Step(RequestAct.EXPIRE, _S.EXPIRED, reason), at=at)
+            take(session, settings, JOB, request, Step(RequestAct.EXPIRE, _S.EXPIRED, reason), at=at)
     _put(session, package, PackageState.GONE, at, sentence=reason)
 
 

@@ -30,13 +30,13 @@ from vms.domain.package_release import MAX_MEDIUM_CHARS, Medium, PackageRelease
 from vms.domain.people import Actor, Person
 from vms.domain.request import ExportRequest, RequestState, askers
 from vms.errors import Conflict, Corrupt, InvalidInput, Unavailable
-from vms.services.access_log import name_of, refuse
+from vms.services.access_log import name_of
 from vms.services.approvals import disclose
 from vms.services.names import checked_words
 from vms.services.package_jobs import folder_of, tell
 from vms.services.packages import folder_lock, unfinished
 from vms.services.request_acts import begun
-from vms.services.request_steps import not_from
+from vms.services.request_steps import not_from, refuse_about
 from vms.services.requests import line_of
 from vms.store import holds, made_packages, package_releases, requests
 from vms.store.database import Engines
@@ -74,14 +74,14 @@ def release_by_hand(
         _require_room(handover.to, folder_of(settings, package))
     with _not_twice(settings, package):
         with central.writing() as session:
-            begun_now = _begin(session, actor, number, package, handover, at=clock.now())
+            begun_now = _begin(session, settings, actor, number, package, handover, at=clock.now())
         if isinstance(begun_now, Refused):
             return begun_now
         release, package = begun_now
         failpoint("release:begun")
         copied = _copy(folder_of(settings, package), handover.to, package)
         with central.writing() as session:
-            return _finish(session, actor, release, at=clock.now()), copied
+            return _finish(session, settings, actor, release, at=clock.now()), copied
 
 
 @contextmanager
@@ -111,13 +111,13 @@ def medium_at(path: Path, sys: Path = Path("/sys")) -> Medium:
 
 
 def _begin(
-    session: Session, actor: Actor, number: RequestId, known: MadePackage | None, handover: Handover, *, at: datetime
+    session: Session, settings: Settings, actor: Actor, number: RequestId, known: MadePackage | None, handover: Handover, *, at: datetime
 ) -> tuple[PackageRelease, MadePackage] | Refused:
-    request = begun(session, actor, number, at=at)
+    request = begun(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
     if isinstance(refused := _may_release(session, actor, request, at=at), Refused):
-        return refuse(session, actor, Action.EXPORT_RELEASE, refused, at=at)
+        return refuse_about(session, settings, actor, request, refused, at=at, what=Action.EXPORT_RELEASE)
     package = None if known is None else made_packages.get(session, known.id)
     if package is None or package.state is not PackageState.READY or request.approval is None or package.approval != request.approval.id:
         return Refused(Refusal.NOT_ALLOWED, f"There is no package of request {request.number} that may leave. Have it made first.")
@@ -133,11 +133,13 @@ def _begin(
         ReleaseId(new_number()), package.id, request.id, handover.medium, handover.taken_by, actor.label, name_of(actor), at
     )
     if not again:
-        left = disclose(session, actor, number, package.sha256, f"By hand, on {handover.medium}; taken by {handover.taken_by}.", at=at)
+        left = disclose(
+            session, settings, actor, number, package.sha256, f"By hand, on {handover.medium}; taken by {handover.taken_by}.", at=at
+        )
         if isinstance(left, Refused):
             return left
     package_releases.add(session, release)
-    _tell(session, actor, request, release, package, "begun", at=at)
+    tell(session, settings, actor, request, Action.EXPORT_RELEASE, at=at, step="begun", **_told(release, package))
     return release, package
 
 
@@ -155,20 +157,18 @@ def _may_release(session: Session, actor: Actor, request: ExportRequest, *, at: 
     return None
 
 
-def _finish(session: Session, actor: Actor, release: PackageRelease, *, at: datetime) -> PackageRelease:
+def _finish(session: Session, settings: Settings, actor: Actor, release: PackageRelease, *, at: datetime) -> PackageRelease:
     holds.lock(session)
     package_releases.put_read_back(session, release.id, at=at)
     request, package = requests.get(session, requests.EVERYBODYS, release.request), made_packages.get(session, release.package)
     if request is not None and package is not None:
-        _tell(session, actor, request, release, package, "read back", at=at)
+        tell(session, settings, actor, request, Action.EXPORT_RELEASE, at=at, step="read back", **_told(release, package))
     return replace(release, read_back_at=at)
 
 
-def _tell(
-    session: Session, actor: Actor, request: ExportRequest, release: PackageRelease, package: MadePackage, step: str, *, at: datetime
-) -> None:
-    """Who took it is in the request's history alone."""
-    tell(session, actor, request, Action.EXPORT_RELEASE, at=at, step=step, medium=str(release.medium), manifest=package.manifest)
+def _told(release: PackageRelease, package: MadePackage) -> dict[str, str]:
+    """Return what the log says of a release; who took it is in the request's history alone."""
+    return {"medium": str(release.medium), "manifest": package.manifest}
 
 
 def _copy(package: Path, to: Path, made: MadePackage) -> Path:

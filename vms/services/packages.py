@@ -48,7 +48,7 @@ from vms.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
 from vms.log import get_logger
 from vms.media.assembly import assemble
 from vms.media.plain_mp4 import MAX_FILE_BYTES
-from vms.services.access_log import DISTRICT, record
+from vms.services.access_log import DISTRICT
 from vms.services.footage import record_read
 from vms.services.log_key import LogKey
 from vms.services.log_proof import prove_entry
@@ -56,6 +56,7 @@ from vms.services.package_copies import ORIGINAL, KeepSheet, redacted_copies, vi
 from vms.services.package_footage import FootageSource
 from vms.services.package_gate import pass_gate
 from vms.services.package_papers import Contents, papers
+from vms.services.sealed_log import Matter, record_in
 from vms.store import access_tree
 from vms.store.database import Engines
 from vms.store.files import fsync_dir
@@ -78,6 +79,8 @@ class Hub:
     key: LogKey
     sign_log: Callable[[], None]
     """Signs what the log holds so far: the hub's own job, so that two never sign beside each other."""
+    matter: Matter | None = None
+    """Of a sealed request: what is written about its package is an entry of it (`request_steps.matter_of`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,9 @@ def _write_reads_down(order: Order, hub: Hub, at: datetime) -> None:
         for scope in order.cameras:
             for span in scope.spans:
                 detail = {"request": order.request}
-                record_read(session, JOB, camera_id=scope.camera_id, span=span, purpose=Purpose.REQUEST, at=at, detail=detail)
+                record_read(
+                    session, JOB, camera_id=scope.camera_id, span=span, purpose=Purpose.REQUEST, at=at, detail=detail, matter=hub.matter
+                )
 
 
 @contextmanager
@@ -310,6 +315,7 @@ def _log_name(hub: Hub) -> str:
 
 
 def _write_down(order: Order, hub: Hub, at: datetime, manifest: bytes, files: Sequence[Video | PictureCopy]) -> int:
+    """Commit the entry of a package, and return its number. Unavailable of a sealed request, whose entry nobody else can read."""
     detail = {
         "request": order.request,
         "manifest": sha256(manifest).hexdigest(),
@@ -317,7 +323,13 @@ def _write_down(order: Order, hub: Hub, at: datetime, manifest: bytes, files: Se
         "bytes": str(sum(one.size_bytes for one in files)),
     }
     with hub.central.writing() as session:
-        return record(session, actor=JOB, action=Action.EXPORT_PACKAGE, at=at, detail=detail)
+        number = record_in(session, hub.matter, actor=JOB, action=Action.EXPORT_PACKAGE, at=at, detail=detail)
+    if number is None:
+        raise Unavailable(
+            f"No package of the sealed request {order.request} was made: its entry in the log is sealed, so whoever is handed the package "
+            "could not check it. Have the seal lifted first: vms request unseal"
+        )
+    return number
 
 
 def _proofs(hub: Hub, number: int) -> dict[str, bytes]:

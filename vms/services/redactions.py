@@ -19,11 +19,11 @@ from vms.domain.people import Actor, Permission, Person
 from vms.domain.redaction import RedactionPlan, canonical, misfit, read_plan
 from vms.domain.request import APPROVED_STATES, UNDECIDED, ExportRequest
 from vms.errors import Conflict, Corrupt, InvalidInput
-from vms.services.access_log import name_of, record, refuse, together
+from vms.services.access_log import name_of, refuse, together
 from vms.services.approvals import to_decide
 from vms.services.refusals import no_such, not_allowed
 from vms.services.request_acts import begun
-from vms.services.request_steps import named_in_log, not_from, reader
+from vms.services.request_steps import named_in_log, not_from, reader, write
 from vms.store import matter_keys, redactions, requests
 from vms.store.redactions import LookedOver, Sheet, StoredPlan
 
@@ -47,7 +47,7 @@ class Redaction:
 def add_plan(session: Session, settings: Settings, actor: Actor, number: RequestId, text: bytes, *, at: datetime) -> Redaction | Refused:
     """Keep a plan for what a request asks for now; from then on it counts. InvalidInput when it is none, or not of that footage."""
     plan = read_plan(text)
-    request = begun(session, actor, number, at=at)
+    request = begun(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
     if request.state not in UNDECIDED | APPROVED_STATES:
@@ -58,7 +58,7 @@ def add_plan(session: Session, settings: Settings, actor: Actor, number: Request
     sealed = encrypt(_key(settings, request, _PLAN_INFO), canonical(plan).encode(), _bound_to(request, row))
     with together(session):
         redactions.add_plan(session, number, request.sha256, StoredPlan(row, sha256, sealed, name_of(actor), at), by=actor.label)
-        _note(session, actor, request, "redaction-plan", sha256, at)
+        _note(session, settings, actor, request, "redaction-plan", sha256, at=at)
     return _of(session, request) or _lost(request)
 
 
@@ -101,16 +101,20 @@ def read_sheet(session: Session, settings: Settings, actor: Actor, number: Reque
     if request is None or sealed is None:
         return no_such("review sheet")
     png = _opened(settings, request, _SHEET_INFO, sheet, sealed)
-    record(session, actor=actor, action=Action.REQUEST_READ, at=at, detail=named_in_log(request) | {"what": "review sheet"})
+    write(
+        session, settings, request, actor=actor, action=Action.REQUEST_READ, at=at, detail=named_in_log(request) | {"what": "review sheet"}
+    )
     return png
 
 
-def approve(session: Session, actor: Actor, number: RequestId, scope_sha256: str, plan_sha256: str, *, at: datetime) -> Redaction | Refused:
+def approve(
+    session: Session, settings: Settings, actor: Actor, number: RequestId, scope_sha256: str, plan_sha256: str, *, at: datetime
+) -> Redaction | Refused:
     """Let what was made by this plan of this scope leave, by somebody who may approve the request and has shown lately who they are.
 
     Conflict when the request asks for something else, or another plan counts, than what was seen.
     """
-    request = to_decide(session, actor, number, at=at)
+    request = to_decide(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
     found = _of(session, request)
@@ -120,7 +124,7 @@ def approve(session: Session, actor: Actor, number: RequestId, scope_sha256: str
         raise Conflict(_CHANGED)
     with together(session):
         redactions.add_approval(session, number, scope_sha256, plan_sha256, LookedOver(name_of(actor), at), by=actor.label)
-        _note(session, actor, request, "redaction-approved", plan_sha256, at)
+        _note(session, settings, actor, request, "redaction-approved", plan_sha256, at=at)
     return _of(session, request) or _lost(request)
 
 
@@ -132,9 +136,9 @@ def _of(session: Session, request: ExportRequest) -> Redaction | None:
     return Redaction(request, plan, tuple(redactions.sheets(session, *of_it)), redactions.approval(session, *of_it))
 
 
-def _note(session: Session, actor: Actor, request: ExportRequest, act: str, plan_sha256: str, at: datetime) -> None:
+def _note(session: Session, settings: Settings, actor: Actor, request: ExportRequest, act: str, plan_sha256: str, *, at: datetime) -> None:
     detail = named_in_log(request) | {"act": act, "state": request.state.value, "plan": plan_sha256}
-    record(session, actor=actor, action=Action.REQUEST_NOTE, at=at, detail=detail)
+    write(session, settings, request, actor=actor, action=Action.REQUEST_NOTE, at=at, detail=detail)
 
 
 def _opened(settings: Settings, request: ExportRequest, info: bytes, row: int, sealed: bytes) -> bytes:

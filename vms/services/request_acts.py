@@ -11,19 +11,20 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from vms.config import Settings
 from vms.domain.access import Action
-from vms.domain.ids import CameraId, RequestId
+from vms.domain.ids import RequestId
 from vms.domain.instruments import Counsel, FormAnswer, FormLine
-from vms.domain.legal_hold import LegalHold
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Permission, Person
 from vms.domain.request import APPROVED_STATES, EDGES, UNDECIDED, DenyReason, ExportRequest, RequestAct, RequestState, form_answers
 from vms.errors import InvalidInput
 from vms.services.access_log import refuse, together
 from vms.services.refusals import not_allowed
-from vms.services.request_steps import Step, beyond, locked, not_from, reviewed, rule_of, take, voided
-from vms.services.requests import keep, keeping, words_of
-from vms.store import holds, requests
+from vms.services.request_holds import keep, keeping_again
+from vms.services.request_steps import Step, beyond, locked, not_from, refuse_about, reviewed, rule_of, take, voided
+from vms.services.requests import words_of
+from vms.store import requests
 
 _S = RequestState
 
@@ -73,28 +74,37 @@ WORDED: Mapping[RequestAct, Worded] = {
 }
 
 
-def act_on(session: Session, actor: Actor, number: RequestId, act: RequestAct, words: str, *, at: datetime) -> ExportRequest | Refused:
+def act_on(
+    session: Session, settings: Settings, actor: Actor, number: RequestId, act: RequestAct, words: str, *, at: datetime
+) -> ExportRequest | Refused:
     """Do one of `WORDED` to a request. InvalidInput when nothing is said."""
     worded = WORDED[act]
     said = words_of(words, worded.asks)
-    request = begun(session, actor, number, at=at, by_who_entered=worded.by_who_entered)
+    request = begun(session, settings, actor, number, at=at, by_who_entered=worded.by_who_entered)
     if isinstance(request, Refused):
         return request
     if request.state not in worded.of:
-        return not_from(request, worded.done)
-    again = _keeping_again(session, actor, request, at) if act is RequestAct.REOPEN else []
+        return refuse_about(session, settings, actor, request, not_from(request, worded.done), at=at)
+    again = keeping_again(session, actor, request, at=at) if act is RequestAct.REOPEN else []
     if isinstance(again, Refused):
-        return again
+        return refuse_about(session, settings, actor, request, again, at=at)
     with together(session):
         if request.state is _S.SUBMITTED and act is not RequestAct.WITHDRAW and _decides(actor):
-            request = reviewed(session, actor, request, at=at)
-        request = take(session, actor, request, Step(act, _leads_to(request, act), said), at=at)
-        keep(session, actor, request, again, at=at)
+            request = reviewed(session, settings, actor, request, at=at)
+        request = take(session, settings, actor, request, Step(act, _leads_to(request, act), said), at=at)
+        keep(session, settings, actor, request, again, at=at)
     return requests.get(session, requests.EVERYBODYS, request.id) or request
 
 
 def check_form(
-    session: Session, actor: Actor, number: RequestId, answers: Mapping[FormLine, FormAnswer], words: str, *, at: datetime
+    session: Session,
+    settings: Settings,
+    actor: Actor,
+    number: RequestId,
+    answers: Mapping[FormLine, FormAnswer],
+    words: str,
+    *,
+    at: datetime,
 ) -> ExportRequest | Refused:
     """Answer lines of the form check; the newest answer to each counts. InvalidInput without one, or where one needs words and has none."""
     said = words_of(words, "what you looked at") if words.strip() else ""
@@ -102,33 +112,35 @@ def check_form(
         raise InvalidInput("Answer at least one line of the form check.")
     if FormAnswer.NOT_NEEDED in answers.values() and not said:
         raise InvalidInput("Say why a paper of this kind needs that line not.")
-    request = begun(session, actor, number, at=at)
+    request = begun(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
     if request.state not in UNDECIDED | APPROVED_STATES:
-        return not_from(request, "checked")
+        return refuse_about(session, settings, actor, request, not_from(request, "checked"), at=at)
     before = form_answers(requests.history(session, number))
     changed = {line: answer for line, answer in answers.items() if said or before.get(line) is not answer}
     if not changed:
         raise InvalidInput("These lines are answered so already: nothing would change.")
     with together(session):
-        request = reviewed(session, actor, voided(session, actor, request, at=at), at=at)
+        request = reviewed(session, settings, actor, voided(session, settings, actor, request, at=at), at=at)
         for line, answer in sorted(changed.items()):
-            request = take(session, actor, request, Step(RequestAct.CHECK, None, said, line, answer), at=at)
+            request = take(session, settings, actor, request, Step(RequestAct.CHECK, None, said, line, answer), at=at)
     return request
 
 
-def deny(session: Session, actor: Actor, number: RequestId, reason: DenyReason, words: str, *, at: datetime) -> ExportRequest | Refused:
+def deny(
+    session: Session, settings: Settings, actor: Actor, number: RequestId, reason: DenyReason, words: str, *, at: datetime
+) -> ExportRequest | Refused:
     """Refuse a request; what it asks for is kept for the appeal window. The letter says the reason, and these words."""
     said = words_of(words, "in your words why it is refused: the letter has them")
-    request = begun(session, actor, number, at=at)
+    request = begun(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
     with together(session):
-        request = reviewed(session, actor, request, at=at)
+        request = reviewed(session, settings, actor, request, at=at)
         if RequestState.DENIED not in EDGES[request.state]:
-            return not_from(request, "refused")
-        return take(session, actor, request, Step(RequestAct.DENY, RequestState.DENIED, f"{reason.value}: {said}"), at=at)
+            return refuse_about(session, settings, actor, request, not_from(request, "refused"), at=at)
+        return take(session, settings, actor, request, Step(RequestAct.DENY, RequestState.DENIED, f"{reason.value}: {said}"), at=at)
 
 
 def may_act(person: Person, request: ExportRequest, act: RequestAct) -> bool:
@@ -138,30 +150,24 @@ def may_act(person: Person, request: ExportRequest, act: RequestAct) -> bool:
     return request.state in worded.of and (own or person.may(Permission.REQUEST_DECIDE))
 
 
-def begun(session: Session, actor: Actor, number: RequestId, *, at: datetime, by_who_entered: bool = False) -> ExportRequest | Refused:
+def begun(
+    session: Session, settings: Settings, actor: Actor, number: RequestId, *, at: datetime, by_who_entered: bool = False
+) -> ExportRequest | Refused:
     """Return a request that `actor` sees and may act on, locked to the commit."""
     if not isinstance(actor, Person):
         return refuse(session, actor, Action.REQUEST_NOTE, not_allowed("act on a request", "a person, signed in"), at=at)
-    request = locked(session, actor, number, at=at)
+    request = locked(session, settings, actor, number, at=at)
     if isinstance(request, Refused) or (by_who_entered and request.entered_by == actor.label):
         return request
     if not _decides(actor):
-        return refuse(session, actor, Action.REQUEST_NOTE, not_allowed("decide about a request", "the Director"), at=at)
+        no_director = not_allowed("decide about a request", "the Director")
+        return refuse_about(session, settings, actor, request, no_director, what=Action.REQUEST_NOTE, at=at)
     too_far = beyond(session, actor, request)
-    return request if too_far is None else refuse(session, actor, Action.REQUEST_NOTE, too_far, at=at)
+    return request if too_far is None else refuse_about(session, settings, actor, request, too_far, what=Action.REQUEST_NOTE, at=at)
 
 
 def _decides(actor: Actor) -> bool:
     return isinstance(actor, Person) and actor.may(Permission.REQUEST_DECIDE)
-
-
-def _keeping_again(
-    session: Session, actor: Actor, request: ExportRequest, at: datetime
-) -> list[tuple[LegalHold, list[CameraId]]] | Refused:
-    """Return holds in the stead of those that have ended, or are about to, since the request did."""
-    kept = (holds.get(session, None, number) for number in request.holds)
-    last = all(one is not None and one.released_at is None and one.ending is None for one in kept)
-    return [] if last else keeping(session, actor, request, request.scope, at=at)
 
 
 def _leads_to(request: ExportRequest, act: RequestAct) -> RequestState | None:

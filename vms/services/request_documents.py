@@ -9,7 +9,7 @@ from vms.domain.export_scope import ExportScope
 from vms.domain.ids import CameraId
 from vms.domain.made_package import MadePackage, PackageState
 from vms.domain.package_release import PackageRelease
-from vms.domain.request import Approval, ExportRequest, RequestEvent
+from vms.domain.request import Approval, ExportRequest, RequestEvent, RequestSeal
 from vms.domain.timespan import datetime_of_ms
 from vms.services.requests import RequestStanding
 
@@ -38,6 +38,7 @@ def request_document(request: ExportRequest, at: datetime) -> dict[str, object]:
         "sha256": request.sha256,
         "approval": None if approval is None else _approval(approval),
         "holds": list(request.holds),
+        "sealed": None if request.seal is None else _seal(request.seal),
     }
 
 
@@ -125,6 +126,14 @@ def _approval(approval: Approval) -> dict[str, object]:
         "proof": approval.proof,
         "words": approval.words,
     }
+
+
+def _seal(seal: RequestSeal) -> dict[str, object]:
+    """Return for whom a request exists, and since when it is no secret any more."""
+    lifted = seal.lifted
+    told = None if lifted is None else {"on": lifted.on, "reason": lifted.reason, "by": lifted.by_name, "at": lifted.at}
+    named = [{"id": number, "name": name} for number, name in seal.named.items()]
+    return {"matter": seal.matter, "named": named, "lifted": told}
 
 
 def _event(event: RequestEvent) -> dict[str, object]:

@@ -19,10 +19,10 @@ from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Permission, Person
 from vms.domain.request import APPROVED_STATES, UNDECIDED, ExportRequest, Paper, RequestAct
 from vms.errors import Conflict, Corrupt, InvalidInput
-from vms.services.access_log import name_of, record, refuse, together
+from vms.services.access_log import name_of, refuse, together
 from vms.services.names import checked_name
 from vms.services.refusals import no_such, not_allowed
-from vms.services.request_steps import Step, locked, named_in_log, not_from, reader, take, voided
+from vms.services.request_steps import Step, locked, named_in_log, not_from, reader, refuse_about, take, voided, write
 from vms.services.requests import words_of
 from vms.store import matter_keys, requests
 
@@ -55,19 +55,19 @@ def add_paper(
         raise InvalidInput(f"A scan has from 1 octet to {MAX_PAPER_BYTES // 1024 // 1024} MB. Scan fewer pages into one file.")
     if not isinstance(actor, Person):
         return refuse(session, actor, Action.REQUEST_NOTE, not_allowed("add a paper", "a person, signed in"), at=at)
-    request = locked(session, actor, number, at=at)
+    request = locked(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
     if request.state not in UNDECIDED | APPROVED_STATES:
-        return not_from(request, "given a paper")
+        return refuse_about(session, settings, actor, request, not_from(request, "given a paper"), at=at)
     if len(requests.papers(session, number)) >= MOST_PAPERS:
         raise Conflict(f"Request {request.number} has {MOST_PAPERS} papers already. Put what belongs together into one file.")
     paper = Paper(new_number(), plain, hashlib.sha256(content).hexdigest(), len(content), name_of(actor), at)
     sealed = encrypt(_key(settings, request, _PAPER_INFO), content, _bound_to(request, paper.id))
     with together(session):
-        request = voided(session, actor, request, at=at)
+        request = voided(session, settings, actor, request, at=at)
         requests.add_paper(session, number, paper, sealed, by=actor.label)
-        take(session, actor, request, Step(RequestAct.PAPER, words=f"{plain}, SHA-256 {paper.sha256}"), at=at)
+        take(session, settings, actor, request, Step(RequestAct.PAPER, words=f"{plain}, SHA-256 {paper.sha256}"), at=at)
     return paper
 
 
@@ -77,14 +77,16 @@ def read_paper(
     """Return a scan with its octets, for whoever sees the request; who took it out is written. Corrupt when it is not what was added."""
     request = requests.get(session, reader(actor), number) if isinstance(actor, Person) else None
     found = None if request is None else requests.sealed_paper(session, number, paper)
-    if request is None or found is None:
+    if request is None:
         return no_such("paper")
+    if found is None:
+        return refuse_about(session, settings, actor, request, no_such("paper"), at=at)
     told, sealed = found
     content = decrypt(_key(settings, request, _PAPER_INFO), sealed, _bound_to(request, told.id))
     if content is None or hashlib.sha256(content).hexdigest() != told.sha256:
         raise Corrupt(f"The scan {told.id} of request {request.number} is not what was added. Restore the central database and secrets/.")
     detail = named_in_log(request) | {"what": "paper", "paper": str(told.id)}
-    record(session, actor=actor, action=Action.REQUEST_READ, at=at, detail=detail)
+    write(session, settings, request, actor=actor, action=Action.REQUEST_READ, at=at, detail=detail)
     return told, content
 
 
@@ -93,14 +95,14 @@ def advise(session: Session, settings: Settings, actor: Actor, number: RequestId
     said = words_of(words, "what counsel advises, or with whom you conferred by phone and what they said")
     if not isinstance(actor, Person) or not actor.may(Permission.REQUEST_ADVISE):
         return refuse(session, actor, Action.REQUEST_NOTE, not_allowed("write down counsel's advice", _WHO), at=at)
-    request = locked(session, actor, number, at=at)
+    request = locked(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
     if request.state not in UNDECIDED:
-        return not_from(request, "advised on")
+        return refuse_about(session, settings, actor, request, not_from(request, "advised on"), at=at)
     sealed = encrypt(_key(settings, request, _ADVICE_INFO), said.encode(), _bound_to(request, 0))
     with together(session):
-        return take(session, actor, request, Step(RequestAct.ADVICE, sealed=sealed), at=at)
+        return take(session, settings, actor, request, Step(RequestAct.ADVICE, sealed=sealed), at=at)
 
 
 def read_advice(session: Session, settings: Settings, actor: Actor, number: RequestId, *, at: datetime) -> list[Advice] | Refused:
@@ -116,7 +118,7 @@ def read_advice(session: Session, settings: Settings, actor: Actor, number: Requ
         if words is None:
             raise Corrupt(f"Counsel's advice on request {request.number} is not what was written. Restore the database and secrets/.")
         found.append(Advice(words.decode(), one.by_name, one.at))
-    record(session, actor=actor, action=Action.REQUEST_READ, at=at, detail=named_in_log(request) | {"what": "advice"})
+    write(session, settings, request, actor=actor, action=Action.REQUEST_READ, at=at, detail=named_in_log(request) | {"what": "advice"})
     return found
 
 

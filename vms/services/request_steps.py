@@ -6,20 +6,23 @@ Everything that is done to a request comes through here. The caller holds the lo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Unpack
 
 from sqlalchemy.orm import Session
 
+from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.ids import ApprovalId, RequestId
 from vms.domain.instruments import SHIPPED, FormAnswer, FormLine, Rule
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Actor, Permission, Person, System, reach
 from vms.domain.request import APPEAL_WINDOW, APPROVED_STATES, EDGES, OPEN, ExportRequest, RequestAct, RequestEvent, RequestState
-from vms.errors import Conflict, Corrupt
-from vms.services.access_log import name_of, record
+from vms.errors import ConfigError, Conflict, Corrupt, NotFound
+from vms.services.access_log import Said, name_of, refuse
 from vms.services.refusals import no_such
+from vms.services.sealed_log import Matter, open_matter, record_in
 from vms.store import holds, requests
 from vms.store.requests import Reader
 
@@ -58,7 +61,7 @@ class Step:
     """That it asks for from now on; None: as before."""
 
 
-def take(session: Session, actor: Actor, request: ExportRequest, step: Step, *, at: datetime) -> ExportRequest:
+def take(session: Session, settings: Settings, actor: Actor, request: ExportRequest, step: Step, *, at: datetime) -> ExportRequest:
     """Do one step and return the request as it is then; Conflict when it was changed meanwhile.
 
     An approval lasts as long as neither scope nor state leaves it. While a request is open its holds last; when it ends they last
@@ -73,19 +76,64 @@ def take(session: Session, actor: Actor, request: ExportRequest, step: Step, *, 
     since = request.since if state is request.state else at
     if not requests.put_standing(session, request, state, at=since, scope_version=version, approval=approval):
         raise Conflict(f"Request {request.number} was changed by somebody else meanwhile. Look at it again.")
-    note(session, actor, request, step, state, at=at)
+    note(session, settings, actor, request, step, state, at=at)
     if (state in OPEN) != (request.state in OPEN):
         holds.put_expiry(session, request.holds, None if state in OPEN else at + APPEAL_WINDOW)
     return requests.get(session, requests.EVERYBODYS, request.id) or _lost(request)
 
 
-def note(session: Session, actor: Actor, request: ExportRequest, step: Step, state: RequestState, *, at: datetime) -> None:
+def write(session: Session, settings: Settings, request: ExportRequest, **said: Unpack[Said]) -> int | None:
+    """Write an entry about a request into the log, of a sealed one into its matter alone; return its number, which a sealed one lacks.
+
+    Whatever is written of a request comes through here, or by `record_in` with `matter_of` of it.
+    """
+    return record_in(session, matter_of(settings, request), **said)
+
+
+def matter_of(settings: Settings, request: ExportRequest) -> Matter | None:
+    """Return the matter of a request that is sealed. NotFound when its key is not there: nothing is done about it then."""
+    return None if request.seal is None or not request.is_sealed else open_matter(settings, request.seal.matter)
+
+
+def can_write_about(settings: Settings, request: ExportRequest) -> bool:
+    """Say whether a job can write about a request: one whose key is not there holds up no other."""
+    try:
+        matter_of(settings, request)
+    except (NotFound, ConfigError):
+        return False
+    return True
+
+
+def refuse_about(
+    session: Session,
+    settings: Settings,
+    actor: Actor,
+    request: ExportRequest,
+    refused: Refused,
+    *,
+    at: datetime,
+    what: Action | None = None,
+) -> Refused:
+    """Return the refusal of an act on a request that `actor` sees, written as `what`; None: as the caller writes those of its door.
+
+    Of a sealed one it is written in its matter: an ordinary entry would tell of it.
+    """
+    if not request.is_sealed:
+        return refused if what is None else refuse(session, actor, what, refused, at=at)
+    detail = named_in_log(request) | {"what": what or "", "why": refused.refusal.value, "sentence": refused.sentence}
+    write(session, settings, request, actor=actor, action=Action.ACCESS_REFUSE, at=at, detail=detail)
+    return replace(refused, logged=True)
+
+
+def note(
+    session: Session, settings: Settings, actor: Actor, request: ExportRequest, step: Step, state: RequestState, *, at: datetime
+) -> None:
     """Write a step into the history and into the access log; who asks and what was said about it is in the history alone."""
     event = RequestEvent(step.act, state, step.words, step.line, step.answer, actor.label, name_of(actor), at)
     requests.add_event(session, request.id, event, step.sealed)
     detail = named_in_log(request) | {"act": step.act.value, "state": state.value}
     detail |= {"line": step.line.value} if step.line else {}
-    record(session, actor=actor, action=_ACTIONS.get(step.act, Action.REQUEST_NOTE), at=at, detail=detail)
+    write(session, settings, request, actor=actor, action=_ACTIONS.get(step.act, Action.REQUEST_NOTE), at=at, detail=detail)
 
 
 def named_in_log(request: ExportRequest) -> dict[str, str]:
@@ -106,32 +154,34 @@ def reader(actor: Actor) -> Reader:
     if isinstance(actor, System):
         return requests.EVERYBODYS
     in_register = isinstance(actor, Person) and actor.may(Permission.REQUEST_READ)
-    return Reader(actor.label, in_register, reach(actor, Permission.REQUEST_READ) if in_register else None)
+    if not isinstance(actor, Person) or not in_register:
+        return Reader(actor.label, register=False, reach=None)
+    return Reader(actor.label, register=True, reach=reach(actor, Permission.REQUEST_READ), person=actor.id)
 
 
-def locked(session: Session, actor: Actor, number: RequestId, *, at: datetime) -> ExportRequest | Refused:
+def locked(session: Session, settings: Settings, actor: Actor, number: RequestId, *, at: datetime) -> ExportRequest | Refused:
     """Return a request that `actor` sees as it stands now, and stays so to the commit. One whose approval has run out is expired here."""
     holds.lock(session)
     request = requests.get(session, reader(actor), number)
     if request is None:
         return no_such("request")
     if request.state_at(at) is RequestState.EXPIRED and request.state is not RequestState.EXPIRED:
-        return take(session, JOB, request, Step(RequestAct.EXPIRE, RequestState.EXPIRED), at=at)
+        return take(session, settings, JOB, request, Step(RequestAct.EXPIRE, RequestState.EXPIRED), at=at)
     return request
 
 
-def voided(session: Session, actor: Actor, request: ExportRequest, *, at: datetime) -> ExportRequest:
+def voided(session: Session, settings: Settings, actor: Actor, request: ExportRequest, *, at: datetime) -> ExportRequest:
     """Return a request that is to change: an approval of what it was counts no more."""
     if request.state not in APPROVED_STATES:
         return request
-    return take(session, actor, request, Step(RequestAct.VOID, RequestState.UNDER_REVIEW), at=at)
+    return take(session, settings, actor, request, Step(RequestAct.VOID, RequestState.UNDER_REVIEW), at=at)
 
 
-def reviewed(session: Session, actor: Actor, request: ExportRequest, *, at: datetime) -> ExportRequest:
+def reviewed(session: Session, settings: Settings, actor: Actor, request: ExportRequest, *, at: datetime) -> ExportRequest:
     """Return a request that whoever decides has taken up."""
     if request.state is not RequestState.SUBMITTED:
         return request
-    return take(session, actor, request, Step(RequestAct.REVIEW, RequestState.UNDER_REVIEW), at=at)
+    return take(session, settings, actor, request, Step(RequestAct.REVIEW, RequestState.UNDER_REVIEW), at=at)
 
 
 def not_from(request: ExportRequest, act: str) -> Refused:

@@ -14,16 +14,13 @@ from sqlalchemy.orm import Session
 from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.export_scope import CameraSpan, Delivery, ExportScope, Terms, digest_of, scope_of, text_of
-from vms.domain.hold import HeldTime, HoldKind, HoldScope
-from vms.domain.ids import CameraId, HoldId, MatterId, RequestId, new_number
+from vms.domain.ids import CameraId, MatterId, PersonId, RequestId, new_number
 from vms.domain.instruments import SHIPPED, Instrument
-from vms.domain.legal_hold import LegalHold
 from vms.domain.made_package import MadePackage
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.package_release import PackageRelease
 from vms.domain.people import Actor, Permission, Person
 from vms.domain.request import (
-    HOLD_REVIEW,
     MAX_LINE_CHARS,
     MAX_WORDS_CHARS,
     OPEN,
@@ -41,13 +38,13 @@ from vms.domain.request import (
 from vms.domain.timespan import ms_of
 from vms.domain.working_days import end_of_working_day
 from vms.errors import InvalidInput
-from vms.services.access_log import name_of, record, refuse, together
+from vms.services.access_log import name_of, refuse, together
 from vms.services.district import zone_of_district
-from vms.services.holds import covered_by, told_of
 from vms.services.names import checked_words
 from vms.services.outbox import post
-from vms.services.pauses import end_pauses
 from vms.services.refusals import no_such, not_allowed
+from vms.services.request_holds import keep, keeping
+from vms.services.request_seals import named_first, new_seal
 from vms.services.request_steps import Step, note, reader, rule_of
 from vms.store import holds, made_packages, matter_keys, package_releases, requests
 
@@ -80,6 +77,10 @@ class NewRequest:
     report_number: str = ""
     necessity: str = ""
     delivery: Delivery = Delivery.BY_HAND
+    sealed: bool = False
+    """The law keeps it secret: `sealed_requests`."""
+    named: tuple[PersonId, ...] = ()
+    """For whom a sealed one exists, besides who enters it and counsel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,9 @@ def enter(session: Session, settings: Settings, actor: Actor, new: NewRequest, *
     """
     if not isinstance(actor, Person) or not actor.may(Permission.REQUEST_ENTER):
         return refuse(session, actor, Action.REQUEST_ENTER, not_allowed("enter a request", "anybody with an account"), at=at)
+    if new.sealed and not actor.may(Permission.REQUEST_DECIDE):
+        return refuse(session, actor, Action.REQUEST_ENTER, not_allowed("seal a request", "the Director"), at=at)
+    named = named_first(session, actor, new.named, at=at) if new.sealed else {}
     verified = line_of(new.verified, "how it was made sure who asks")
     scope = checked_scope(new.footage, new.local_time, Terms(new.requester.agency or new.requester.name, new.delivery), at=at)
     if needs_reason(scope) and not new.necessity.strip():
@@ -117,14 +121,15 @@ def enter(session: Session, settings: Settings, actor: Actor, new: NewRequest, *
     kept = keeping(session, actor, request, scope, at=at)
     if isinstance(kept, Refused):
         return kept
-    request = replace(request, matter=matter_keys.make(settings.secrets_dir))
+    request = replace(request, matter=matter_keys.make(settings.secrets_dir), seal=new_seal(settings, named) if new.sealed else None)
     requests.add(session, request, text_of(request.id, scope))
     with together(session):
-        note(session, actor, request, Step(RequestAct.SUBMIT), RequestState.SUBMITTED, at=at)
+        note(session, settings, actor, request, Step(RequestAct.SUBMIT), RequestState.SUBMITTED, at=at)
         if verified:
-            note(session, actor, request, Step(RequestAct.VERIFY, words=verified), RequestState.SUBMITTED, at=at)
-        keep(session, actor, request, kept, at=at)
-    _tell(session, settings, request, at)
+            note(session, settings, actor, request, Step(RequestAct.VERIFY, words=verified), RequestState.SUBMITTED, at=at)
+        keep(session, settings, actor, request, kept, at=at)
+    if not request.is_sealed:
+        _tell(session, settings, request, at)
     return requests.get(session, requests.EVERYBODYS, request.id) or request
 
 
@@ -190,30 +195,6 @@ def checked_scope(footage: Sequence[CameraSpan], local_time: str, terms: Terms, 
         raise InvalidInput(str(err)) from err
 
 
-def keeping(
-    session: Session, actor: Actor, request: ExportRequest, scope: ExportScope, *, at: datetime
-) -> list[tuple[LegalHold, list[CameraId]]] | Refused:
-    """Return the holds that keep a scope, one for each span of time, each with its cameras; nothing is written."""
-    found = []
-    for time, cameras in scope.by_time().items():
-        hold = _hold(actor, request, time, cameras, at)
-        covered = covered_by(session, actor, hold, Permission.REQUEST_ENTER)
-        if isinstance(covered, Refused):
-            return covered
-        found.append((hold, covered))
-    return found
-
-
-def keep(session: Session, actor: Actor, request: ExportRequest, kept: Sequence[tuple[LegalHold, list[CameraId]]], *, at: datetime) -> None:
-    """Place the holds of a request. They last as long as it is open: none has an expiry before it ends."""
-    for hold, cameras in kept:
-        holds.add(session, hold)
-        holds.cover(session, [(hold.id, camera) for camera in cameras])
-        requests.add_hold(session, request.id, hold.id)
-        record(session, actor=actor, action=Action.HOLD_PLACE, at=at, detail=told_of(session, hold, len(cameras)))
-        end_pauses(session, actor, hold, at=at)
-
-
 def line_of(text: str, what: str) -> str:
     """Return an entry in one line; empty stays empty. InvalidInput when it is too long or can't be printed."""
     return checked_words(text, MAX_LINE_CHARS, f"Say {what} in up to {MAX_LINE_CHARS} characters, in one line.") if text.strip() else ""
@@ -247,7 +228,7 @@ def _drawn_up(session: Session, settings: Settings, actor: Person, new: NewReque
     number = RequestId(new_number())
     return ExportRequest(
         id=number,
-        number=requests.next_number(session, at.year),
+        number=f"S-{number:X}" if new.sealed else requests.next_number(session, at.year),
         instrument=new.instrument,
         rules_version=SHIPPED.version,
         requester=Requester(
@@ -271,23 +252,6 @@ def _drawn_up(session: Session, settings: Settings, actor: Person, new: NewReque
         sha256=digest_of(text_of(number, scope)),
         approval=None,
         holds=(),
-    )
-
-
-def _hold(actor: Actor, request: ExportRequest, time: HeldTime, cameras: frozenset[CameraId], at: datetime) -> LegalHold:
-    return LegalHold(
-        id=HoldId(new_number()),
-        matter=f"Request {request.number}",
-        kind=HoldKind.PROVISIONAL,
-        reason=f"Request {request.number} asks for it. It is kept while the request is open.",
-        authority="",
-        scope=HoldScope(cameras=cameras),
-        time=time,
-        review_at=at + HOLD_REVIEW,
-        expires_at=None,
-        placed_by=actor.label,
-        placed_by_name=name_of(actor),
-        placed_at=at,
     )
 
 

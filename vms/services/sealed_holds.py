@@ -48,7 +48,7 @@ def place_sealed(session: Session, settings: Settings, actor: Actor, new: NewHol
     if isinstance(covered, Refused):
         return covered
     detail = told_of(session, hold, len(covered))
-    _keep(session, new_matter(settings), hold, covered, actor=actor, action=Action.HOLD_PLACE, detail=detail, at=at)
+    keep(session, new_matter(settings), hold, covered, actor=actor, action=Action.HOLD_PLACE, detail=detail, at=at)
     return opened(settings, holds.get(session, None, hold.id, Sealed.INCLUDED) or hold)
 
 
@@ -57,7 +57,7 @@ def take_back(
 ) -> LegalHold:
     """Make a sealed hold again that a recorder keeps and a restored database lacks; its words are lost."""
     detail = {"hold": str(lost.id), "name": sealed_name(lost.id)}
-    _keep(session, new_matter(settings), lost, covered, actor=person, action=Action.HOLD_RESEND, detail=detail, at=at)
+    keep(session, new_matter(settings), lost, covered, actor=person, action=Action.HOLD_RESEND, detail=detail, at=at)
     return lost
 
 
@@ -75,7 +75,7 @@ def opened(settings: Settings, hold: LegalHold) -> LegalHold:
 
 def seen(session: Session, actor: Actor, number: HoldId) -> LegalHold | None:
     """Return the sealed hold of that number; None for who may not know whether there is one."""
-    hold = holds.get(session, None, number, Sealed.INCLUDED) if may_know_sealed(actor) else None
+    hold = holds.get(session, None, number, Sealed.OF_HOLDS) if may_know_sealed(actor) else None
     return hold if hold is not None and hold.seal is not None else None
 
 
@@ -137,30 +137,7 @@ def may_confirm(person: Person, waiting: Proposal, at: datetime) -> bool:
     return waiting.by != person.label or (waiting.alone_at is not None and waiting.alone_at <= at)
 
 
-def to_look_after(session: Session, *, at: datetime) -> bool:
-    """Say whether a release of a sealed hold is to be written, or a camera that came under one."""
-    return any(_is_due(hold, at) or holds.came_under(session, hold.id, hold.seal.noted_seq) for hold in _unreleased(session) if hold.seal)
-
-
-def look_after(session: Session, settings: Settings, *, at: datetime, sure: bool) -> None:
-    """Write what nobody with the key did: a camera that came under a sealed hold, and, by a clock that is trusted (`sure`), its end.
-
-    A hold whose key is not there goes on protecting: without an entry it does not end.
-    """
-    holds.lock(session)
-    for hold in _unreleased(session):
-        matter = None if hold.seal is None else _matter(settings, hold.seal)
-        if hold.seal is None or matter is None:
-            continue
-        for number, camera in holds.came_under(session, hold.id, hold.seal.noted_seq):
-            holds.put_noted(session, hold.id, number)
-            record_sealed(session, matter, actor=JOB, action=Action.HOLD_COVER, at=at, camera_id=camera, detail=_named(hold))
-        if sure and _is_due(hold, at) and hold.ending is not None:
-            holds.release(session, hold.id, by=hold.ending.by, at=at)
-            record_sealed(session, matter, actor=JOB, action=Action.HOLD_END, at=at, detail=_named(hold) | {"by": hold.ending.by_name})
-
-
-def _keep(  # noqa: PLR0913 - what is kept, and what its first entry says
+def keep(  # noqa: PLR0913 - what is kept, and what its first entry says
     session: Session,
     matter: Matter,
     hold: LegalHold,
@@ -180,6 +157,35 @@ def _keep(  # noqa: PLR0913 - what is kept, and what its first entry says
     record_sealed(session, matter, actor=actor, action=action, at=at, detail=detail)
 
 
+def to_look_after(session: Session, *, at: datetime) -> bool:
+    """Say whether a release of a sealed hold is to be written, or a camera that came under one."""
+    return any(_is_due(hold, at) or holds.came_under(session, hold.id, hold.seal.noted_seq) for hold in _unreleased(session) if hold.seal)
+
+
+def look_after(session: Session, settings: Settings, *, at: datetime, sure: bool) -> None:
+    """Write what nobody with the key did: a camera that came under a sealed hold, and, by a clock that is trusted (`sure`), its end.
+
+    A hold whose key is not there goes on protecting: without an entry it does not end.
+    """
+    holds.lock(session)
+    for hold in _unreleased(session):
+        matter = None if hold.seal is None else _matter(settings, hold.seal)
+        if hold.seal is None or matter is None:
+            continue
+        for number, camera in holds.came_under(session, hold.id, hold.seal.noted_seq):
+            holds.put_noted(session, hold.id, number)
+            record_sealed(session, matter, actor=JOB, action=Action.HOLD_COVER, at=at, camera_id=camera, detail=_named(hold))
+        if sure and _is_due(hold, at):
+            end(session, matter, hold, JOB, at=at)
+
+
+def end(session: Session, matter: Matter, hold: LegalHold, actor: Actor, *, at: datetime) -> None:
+    """Write the release of a sealed hold: agreed to, or because what it was placed for has ended."""
+    by, name = (actor.label, "its expiry") if hold.ending is None else (hold.ending.by, hold.ending.by_name)
+    holds.release(session, hold.id, by=by, at=at)
+    record_sealed(session, matter, actor=actor, action=Action.HOLD_END, at=at, detail=_named(hold) | {"by": name})
+
+
 def _protecting(session: Session, person: Person, number: HoldId) -> LegalHold | None:
     """Return a sealed hold that protects, under the lock: what is read of it stays so to the commit."""
     if not may_know_sealed(person):
@@ -194,7 +200,7 @@ def _unreleased(session: Session) -> list[LegalHold]:
 
 
 def _is_due(hold: LegalHold, at: datetime) -> bool:
-    return hold.ending is not None and hold.ending.at <= at
+    return hold.ends_at is not None and hold.ends_at <= at
 
 
 def _proposal(session: Session, hold: LegalHold, proposed: Proposed, reason: str, at: datetime) -> Proposal:

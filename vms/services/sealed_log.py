@@ -20,7 +20,7 @@ from vms.domain.ids import MatterId
 from vms.domain.people import Actor
 from vms.domain.sealed_entry import bound_to, filled, text_in
 from vms.errors import Corrupt
-from vms.services.access_log import DISTRICT, LIST_LIMIT, Said, event_of
+from vms.services.access_log import DISTRICT, LIST_LIMIT, Said, event_of, record
 from vms.store import access_sealed, matter_keys
 from vms.store.access_sealed import SealedEntry
 
@@ -69,6 +69,14 @@ def record_sealed(session: Session, matter: Matter, **said: Unpack[Said]) -> Non
     position = access_sealed.next_position(session, event.origin)
     sealed = encrypt(matter.key, filled(body_of(event)), bound_to(event.origin, matter.id, position))
     access_sealed.add(session, event.origin, position, matter.id, salt=random_bytes(SALT_BYTES), sealed=sealed)
+
+
+def record_in(session: Session, matter: Matter | None, **said: Unpack[Said]) -> int | None:
+    """Write one event into a matter, or without one into the ordinary log; return its number, which a sealed one lacks."""
+    if matter is None:
+        return record(session, **said)
+    record_sealed(session, matter, **said)
+    return None
 
 
 def read_sealed(

@@ -352,7 +352,14 @@ def _seal(row: SealedHoldRow) -> Seal:
 
 
 def _among(sealed: Sealed) -> ColumnElement[bool]:
-    return true() if sealed is Sealed.INCLUDED else ~exists().where(SealedHoldRow.hold_id == LegalHoldRow.id)
+    secret = exists().where(SealedHoldRow.hold_id == LegalHoldRow.id)
+    match sealed:
+        case Sealed.INCLUDED:
+            return true()
+        case Sealed.OF_HOLDS:
+            return ~and_(secret, exists().where(RequestHoldRow.hold_id == LegalHoldRow.id))
+        case Sealed.LEFT_OUT:
+            return ~secret
 
 
 def _scope(hold: int, named: dict[tuple[int, ScopeKind], set[int]]) -> HoldScope:

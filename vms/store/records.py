@@ -45,6 +45,8 @@ from vms.store.request_tables import (
     RequestPaperRow,
     RequestScopeRow,
     RequestStandingRow,
+    SealedRequestPersonRow,
+    SealedRequestRow,
 )
 from vms.store.screen_tables import ScreenRow
 from vms.store.training_tables import TrainingRow
@@ -182,7 +184,10 @@ def _holds(cutoff: datetime) -> ColumnElement[bool]:
 
 def _requests(cutoff: datetime) -> ColumnElement[bool]:
     ended = RequestStandingRow.state.not_in(sorted(OPEN))
-    return exists().where(RequestStandingRow.request_id == ExportRequestRow.id, ended, RequestStandingRow.since_at < cutoff)
+    # A sealed one stays until its seal is lifted: the entry that counts what went would tell of it.
+    sealed = exists().where(SealedRequestRow.request_id == ExportRequestRow.id, SealedRequestRow.lifted_at.is_(None))
+    over = exists().where(RequestStandingRow.request_id == ExportRequestRow.id, ended, RequestStandingRow.since_at < cutoff)
+    return and_(over, ~sealed)
 
 
 KINDS: Mapping[str, _Kind] = {
@@ -211,6 +216,8 @@ KINDS: Mapping[str, _Kind] = {
             RequestStandingRow.request_id,
             ApprovalRow.request_id,
             RequestHoldRow.request_id,
+            SealedRequestPersonRow.request_id,
+            SealedRequestRow.request_id,
             RequestEventRow.request_id,
             RedactionApprovalRow.request_id,
             RedactionSheetRow.request_id,

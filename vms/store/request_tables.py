@@ -219,6 +219,36 @@ class RequestHoldRow(Central):
     hold_id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
 
 
+class SealedRequestRow(Central):
+    """What makes a request one that the law keeps secret, until its seal is lifted."""
+
+    __tablename__ = "sealed_request"
+    __table_args__ = tuple(
+        CheckConstraint(f"(lifted_at IS NULL) = (lifted_{name} IS NULL)", name=f"lifted_{name}")
+        for name in ("on", "reason", "by", "by_name")
+    )
+
+    request_id: Mapped[int] = mapped_column(ForeignKey("export_request.id"), primary_key=True, autoincrement=False)
+    matter: Mapped[str] = mapped_column(String(32))
+    """Of the access log's sealed entries about it; the papers lie under another, which outlives it."""
+    lifted_on: Mapped[str | None] = mapped_column(String(10))
+    """2026-11-24: the day from which it is no secret any more."""
+    lifted_reason: Mapped[str | None] = mapped_column(Text)
+    lifted_by: Mapped[str | None] = mapped_column(String(300))
+    """`Actor.label`"""
+    lifted_by_name: Mapped[str | None] = mapped_column(String(NAME_CHARS * 3))
+    lifted_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class SealedRequestPersonRow(Central):
+    """An account for which a sealed request exists."""
+
+    __tablename__ = "sealed_request_person"
+
+    request_id: Mapped[int] = mapped_column(ForeignKey("export_request.id"), primary_key=True, autoincrement=False)
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), primary_key=True, autoincrement=False)
+
+
 _ASKED = 'SELECT 1 FROM request_event WHERE request_id = NEW.request_id AND act = \'scope\' AND "by" = NEW."by"'
 _NOT_THEIRS = "who lets a request ask for something else does not approve it"
 _ON_SQLITE = (

@@ -1,20 +1,24 @@
-"""Requests for footage. Whoever changes one holds the lock of `hold_clock` (`holds.lock`): most acts change holds as well."""
+"""Requests for footage. Whoever changes one holds the lock of `hold_clock` (`holds.lock`): most acts change holds as well.
+
+One that the law keeps secret is found by those whom its seal names, and by nobody else.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, distinct, exists, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from vms.domain.export_scope import scope_from
-from vms.domain.ids import ApprovalId, CameraId, DelegationId, HoldId, MatterId, RequestId
+from vms.domain.ids import ApprovalId, CameraId, DelegationId, HoldId, MatterId, PersonId, RequestId
 from vms.domain.instruments import KEPT_SECRET
 from vms.domain.reach import Reach
 from vms.domain.request import APPROVAL_LASTS, Approval, ExportRequest, Paper, Requester, RequestEvent, RequestState
 from vms.domain.timespan import Timespan
+from vms.store import sealed_requests
 from vms.store.central_tables import BranchRow, CameraRow
 from vms.store.reach import cameras_within
 from vms.store.request_tables import (
@@ -34,8 +38,11 @@ class Reader:
     """Who looks: at what somebody entered, and, who may read the register, at what is about cameras within the reach."""
 
     label: str
+    """Empty: everything, the sealed as well."""
     register: bool
     reach: Reach | None
+    person: PersonId | None = None
+    """Who may be named by a seal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,8 @@ def add(session: Session, request: ExportRequest, text: str) -> None:
     add_scope(session, request.id, request.scope_version, text, request.sha256, request.scope.cameras)
     standing = {"state": request.state, "since_at": request.since, "scope_version": request.scope_version}
     session.execute(insert(RequestStandingRow).values(request_id=request.id, **standing))
+    if request.seal is not None:
+        sealed_requests.add(session, request.id, request.seal)
 
 
 def add_scope(session: Session, request: RequestId, version: int, text: str, sha256: str, cameras: Iterable[CameraId]) -> None:
@@ -197,7 +206,7 @@ def count_waiting(session: Session, reader: Reader, states: Iterable[RequestStat
 
 def count(session: Session, during: Timespan) -> tuple[int, int]:
     """Return how many came in a time, and how many were approved in it, whatever became of them; none that the law may make secret."""
-    told = ExportRequestRow.instrument.not_in(sorted(KEPT_SECRET))
+    told = and_(ExportRequestRow.instrument.not_in(sorted(KEPT_SECRET)), ~sealed_requests.is_sealed())
     came = select(func.count()).select_from(ExportRequestRow)
     approved = select(func.count(distinct(ApprovalRow.request_id))).join(ExportRequestRow, ExportRequestRow.id == ApprovalRow.request_id)
     inside = ((came, ExportRequestRow.entered_at), (approved, ApprovalRow.at))
@@ -212,9 +221,9 @@ def run_out(session: Session, at: datetime) -> list[ExportRequest]:
 
 
 def due_between(session: Session, states: Iterable[RequestState], after: datetime, until: datetime) -> list[ExportRequest]:
-    """Return requests of these states that are due in that time."""
+    """Return requests of these states that are due in that time, none that is secret."""
     due = and_(ExportRequestRow.due_at > after, ExportRequestRow.due_at <= until, RequestStandingRow.state.in_(sorted(states)))
-    return _found(session, due, 500)
+    return _found(session, and_(due, ~sealed_requests.is_sealed()), 500)
 
 
 def count_entered(session: Session, label: str, *, since: datetime) -> int:
@@ -279,6 +288,15 @@ def are_within(session: Session, reach: Reach | None, cameras: Iterable[CameraId
 
 
 def _seen_by(reader: Reader) -> ColumnElement[bool]:
+    if not reader.label:
+        return true()
+    seen = and_(_in_the_open(reader), ~sealed_requests.is_sealed())
+    if not reader.register or reader.person is None:
+        return seen
+    return or_(seen, and_(sealed_requests.is_sealed(), sealed_requests.names(reader.person)))
+
+
+def _in_the_open(reader: Reader) -> ColumnElement[bool]:
     own = ExportRequestRow.entered_by == reader.label
     if not reader.register:
         return own
@@ -305,8 +323,12 @@ def _found(session: Session, which: ColumnElement[bool], limit: int) -> list[Exp
         .execution_options(populate_existing=True)
     )
     found = session.execute(query).all()
-    kept = _holds_of(session, [row.id for row, _, _, _ in found])
-    return [_request(row, standing, scope, approval, tuple(kept.get(row.id, ()))) for row, standing, scope, approval in found]
+    numbers = [row.id for row, _, _, _ in found]
+    kept, seals = _holds_of(session, numbers), sealed_requests.seals_of(session, numbers)
+    return [
+        replace(_request(row, standing, scope, approval, tuple(kept.get(row.id, ()))), seal=seals.get(RequestId(row.id)))
+        for row, standing, scope, approval in found
+    ]
 
 
 def _holds_of(session: Session, requests: Sequence[int]) -> dict[int, list[HoldId]]:

@@ -1031,3 +1031,27 @@ CREATE TABLE redaction_approval (
 );
 
 CREATE INDEX ix_redaction_approval_request_id ON redaction_approval (request_id);
+
+CREATE TABLE sealed_request (
+  request_id INTEGER NOT NULL,
+  matter VARCHAR(32) NOT NULL,
+  lifted_on VARCHAR(10),
+  lifted_reason TEXT,
+  lifted_by VARCHAR(300),
+  lifted_by_name VARCHAR(360),
+  lifted_at BIGINT,
+  CONSTRAINT pk_sealed_request PRIMARY KEY (request_id),
+  CONSTRAINT ck_sealed_request_lifted_on CHECK ((lifted_at IS NULL) = (lifted_on IS NULL)),
+  CONSTRAINT ck_sealed_request_lifted_reason CHECK ((lifted_at IS NULL) = (lifted_reason IS NULL)),
+  CONSTRAINT ck_sealed_request_lifted_by CHECK ((lifted_at IS NULL) = (lifted_by IS NULL)),
+  CONSTRAINT ck_sealed_request_lifted_by_name CHECK ((lifted_at IS NULL) = (lifted_by_name IS NULL)),
+  CONSTRAINT fk_sealed_request_request_id FOREIGN KEY(request_id) REFERENCES export_request (id)
+);
+
+CREATE TABLE sealed_request_person (
+  request_id INTEGER NOT NULL,
+  person_id INTEGER NOT NULL,
+  CONSTRAINT pk_sealed_request_person PRIMARY KEY (request_id, person_id),
+  CONSTRAINT fk_sealed_request_person_request_id FOREIGN KEY(request_id) REFERENCES export_request (id),
+  CONSTRAINT fk_sealed_request_person_person_id FOREIGN KEY(person_id) REFERENCES person (id)
+);

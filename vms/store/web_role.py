@@ -32,6 +32,8 @@ from vms.store.request_tables import (
     RequestHoldRow,
     RequestPaperRow,
     RequestScopeRow,
+    SealedRequestPersonRow,
+    SealedRequestRow,
 )
 from vms.store.review_tables import PlacementRow, PrivacyReviewRow
 from vms.store.training_tables import TrainingRow
@@ -53,7 +55,7 @@ _ADDED_ALONE = {
     for row in (
         *(RetentionPolicyRow, PolicyForceRow, PolicyApprovalRow),
         *(ExportRequestRow, RequestScopeRow, RequestCameraRow, RequestPaperRow, RequestEventRow, ApprovalRow, RequestHoldRow),
-        *(RedactionPlanRow, RedactionApprovalRow),
+        *(RedactionPlanRow, RedactionApprovalRow, SealedRequestPersonRow),
         *(TrainingRow, PlacementRow, PrivacyReviewRow, DoorCallRow, PackageRow),
     )
 }
@@ -76,6 +78,10 @@ _OF_COMPLAINTS = {
     # What somebody said stays as it was entered.
     ComplaintRow.__tablename__: ("SELECT", "INSERT", "UPDATE (hold_id, answer, answered_by, answered_by_name, answered_at)"),
     ComplaintCameraRow.__tablename__: ("SELECT", "INSERT"),
+}
+_OF_SEALS = {
+    # A seal is lifted once; who it named stays named.
+    SealedRequestRow.__tablename__: ("SELECT", "INSERT", "UPDATE (lifted_on, lifted_reason, lifted_by, lifted_by_name, lifted_at)"),
 }
 _ELSEWHERE = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _TOO_MUCH = """
@@ -114,7 +120,7 @@ def _grants(role: str) -> Iterator[str]:
     yield f"GRANT USAGE ON SCHEMA public TO {role}"
     yield f"GRANT SELECT ON alembic_version TO {role}"
     for table in SCHEMA.sorted_tables:
-        rights = (_OF_THE_LOG | _ADDED_ALONE | _OF_PROOFS | _OF_COMPLAINTS).get(table.name, _ELSEWHERE)
+        rights = (_OF_THE_LOG | _ADDED_ALONE | _OF_PROOFS | _OF_COMPLAINTS | _OF_SEALS).get(table.name, _ELSEWHERE)
         yield f"GRANT {', '.join(rights)} ON {table.name} TO {role}"
 
 

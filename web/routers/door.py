@@ -20,7 +20,7 @@ from vms.domain.request import UNDECIDED, ExportRequest, Requester
 from vms.errors import Conflict, InvalidInput
 from vms.services import door, requests
 from vms.services.district import zone_of_district
-from vms.services.door import Warrant
+from vms.services.door import LookedOver, Warrant
 from vms.services.request_documents import request_document
 from vms.services.request_steps import rule_of
 from web.deps import Rx, Site, TheSite, Tx
@@ -91,10 +91,10 @@ class LookOverEntries(BaseModel):
     board: Text = ""
 
     @property
-    def said(self) -> dict[str, str]:
+    def said(self) -> LookedOver:
         if not self.in_form:
             raise InvalidInput("Say that every line is so. Where one is not, answer the lines one by one on the request’s page.")
-        return {"verified": self.verified, "counsel": self.counsel, "board": self.board}
+        return LookedOver(self.verified, self.counsel, self.board)
 
 
 @router.get("/door")
@@ -125,7 +125,7 @@ def note_call(
     number: PathId, person: RequestEnterer, site: TheSite, tx: Tx, request: Request, form: Annotated[CallEntries, Form()]
 ) -> Response:
     at = site.clock.now()
-    answer = door.note_call(tx, person, RequestId(number), PersonId(form.person), reached=form.reached, at=at)
+    answer = door.note_call(tx, site.settings, person, RequestId(number), PersonId(form.person), reached=form.reached, at=at)
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse(f"/door/{number}", 303)
 
 
@@ -136,7 +136,7 @@ def look_over(
     around, at = shell(site, person, path=request.url.path), site.clock.now()
     try:
         with tx.begin_nested():
-            answer = door.look_over(tx, person, RequestId(number), **form.said, at=at)
+            answer = door.look_over(tx, site.settings, person, RequestId(number), form.said, at=at)
     except (InvalidInput, Conflict) as err:
         return _page(site, around, tx, person, request, RequestId(number), form=form, error=str(err), status=FAILURES[type(err)])
     return (
@@ -156,7 +156,7 @@ def take_in_by_program(
 @router.post("/api/v1/door/{number}/calls", status_code=201)
 def note_call_by_program(number: PathId, entries: CallEntries, person: RequestEnterer, site: TheSite, tx: Tx, request: Request) -> Response:
     at = site.clock.now()
-    answer = door.note_call(tx, person, RequestId(number), PersonId(entries.person), reached=entries.reached, at=at)
+    answer = door.note_call(tx, site.settings, person, RequestId(number), PersonId(entries.person), reached=entries.reached, at=at)
     if isinstance(answer, Refused):
         return refusal(request, answer, person=person)
     return JSONResponse({"name": answer.name, "reached": answer.reached, "at": answer.at.isoformat()}, 201)
@@ -167,7 +167,7 @@ def look_over_by_program(
     number: PathId, entries: LookOverEntries, person: RequestDecider, site: TheSite, tx: Tx, request: Request
 ) -> Response:
     at = site.clock.now()
-    answer = door.look_over(tx, person, RequestId(number), **entries.said, at=at)
+    answer = door.look_over(tx, site.settings, person, RequestId(number), entries.said, at=at)
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else _json(answer, at)
 
 

@@ -16,7 +16,7 @@ from vms.domain.people import Permission, Person
 from vms.domain.request import FREE_CAMERAS, FREE_MINUTES, MAX_LINE_CHARS, MAX_WORDS_CHARS, ExportRequest, Paper, RequestAct
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import Conflict, InvalidInput
-from vms.services import approvals, package_jobs, request_acts, request_papers, requests
+from vms.services import approvals, package_jobs, request_acts, request_papers, requests, sealed_requests
 from vms.services.district import load_district, zone_of_district
 from vms.services.request_letters import letter_of
 from vms.services.request_receipt import Receipt, receipt_of, receipt_pdf
@@ -24,8 +24,18 @@ from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, refusal
 from web.numbers import PathId
 from web.permissions import RequestAdviser, RequestApprover, RequestDecider, RequestEnterer
-from web.request_entries import ActEntries, AdviceEntries, ApproveEntries, CheckEntries, DenyEntries, RequestForm, ScopeForm
-from web.request_rows import delivery_choices, deny_choices, instrument_choices, offered_cameras, request_page, request_row
+from web.request_entries import (
+    ActEntries,
+    AdviceEntries,
+    ApproveEntries,
+    CheckEntries,
+    DenyEntries,
+    NameEntries,
+    RequestForm,
+    ScopeForm,
+    UnsealEntries,
+)
+from web.request_rows import delivery_choices, deny_choices, instrument_choices, offered_cameras, offered_people, request_page, request_row
 from web.routers.requests import MOST_OF_A_SCAN
 from web.views import shell
 
@@ -38,6 +48,8 @@ NOTICES = {
     "approved": "Approved, exactly as it stands here. Any change voids that.",
     "denied": "Refused. The letter says so; what it asks for is kept for 30 days more.",
     "asked": "The package is being made. Look at this page again in some minutes.",
+    "named": "It is known to them from now on.",
+    "unsealed": "Its seal is lifted: it is a request like any other from now on.",
     "changed": "Changed. An approval of what it was counts no more.",
 }
 
@@ -109,7 +121,7 @@ def receipt_on_paper(number: PathId, person: RequestEnterer, site: TheSite, rx: 
 @router.post("/{number}/acts")
 def act(number: PathId, person: RequestEnterer, site: TheSite, tx: Tx, request: Request, form: Annotated[ActEntries, Form()]) -> Response:
     def carry_out() -> ExportRequest | Refused:
-        return request_acts.act_on(tx, person, RequestId(number), form.request_act, form.words, at=site.clock.now())
+        return request_acts.act_on(tx, site.settings, person, RequestId(number), form.request_act, form.words, at=site.clock.now())
 
     return _done(site, tx, person, request, number, carry_out, notice="done")
 
@@ -119,7 +131,7 @@ def check_form(
     number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request, form: Annotated[CheckEntries, Form()]
 ) -> Response:
     def carry_out() -> ExportRequest | Refused:
-        return request_acts.check_form(tx, person, RequestId(number), form.answers, form.words, at=site.clock.now())
+        return request_acts.check_form(tx, site.settings, person, RequestId(number), form.answers, form.words, at=site.clock.now())
 
     return _done(site, tx, person, request, number, carry_out, notice="done")
 
@@ -138,9 +150,9 @@ def change_scope(
         with tx.begin_nested():
             scope = form.scope(zone_of_district(tx))
             if form.narrows:
-                answer = approvals.narrow(tx, person, RequestId(number), scope.footage, scope.terms, form.words, at=at)
+                answer = approvals.narrow(tx, site.settings, person, RequestId(number), scope.footage, scope.terms, form.words, at=at)
             else:
-                answer = approvals.change_scope(tx, person, RequestId(number), scope, form.words, at=at)
+                answer = approvals.change_scope(tx, site.settings, person, RequestId(number), scope, form.words, at=at)
     except (InvalidInput, Conflict) as err:
         return _scope_form(site, around, tx, person, request, RequestId(number), form=form, error=str(err), status=FAILURES[type(err)])
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else _back_to(answer.id, "changed")
@@ -159,9 +171,29 @@ def approve(
 @router.post("/{number}/deny")
 def deny(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request, form: Annotated[DenyEntries, Form()]) -> Response:
     def carry_out() -> ExportRequest | Refused:
-        return request_acts.deny(tx, person, RequestId(number), form.deny_reason, form.words, at=site.clock.now())
+        return request_acts.deny(tx, site.settings, person, RequestId(number), form.deny_reason, form.words, at=site.clock.now())
 
     return _done(site, tx, person, request, number, carry_out, notice="denied")
+
+
+@router.post("/{number}/named")
+def name(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request, form: Annotated[NameEntries, Form()]) -> Response:
+    """Let a sealed request exist for more people."""
+
+    def carry_out() -> ExportRequest | Refused:
+        return sealed_requests.name_more(tx, site.settings, person, RequestId(number), form.people, at=site.clock.now())
+
+    return _done(site, tx, person, request, number, carry_out, notice="named")
+
+
+@router.post("/{number}/unseal")
+def unseal(
+    number: PathId, person: RequestApprover, site: TheSite, tx: Tx, request: Request, form: Annotated[UnsealEntries, Form()]
+) -> Response:
+    def carry_out() -> ExportRequest | Refused:
+        return sealed_requests.unseal(tx, site.settings, person, RequestId(number), form.ended, form.words, at=site.clock.now())
+
+    return _done(site, tx, person, request, number, carry_out, notice="unsealed")
 
 
 @router.post("/{number}/papers", max_body_size=MOST_OF_A_SCAN)
@@ -179,7 +211,7 @@ def add_paper(
 @router.post("/{number}/package")
 def ask_package(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request) -> Response:
     def carry_out() -> MadePackage | Refused:
-        return package_jobs.ask_package(tx, person, RequestId(number), at=site.clock.now())
+        return package_jobs.ask_package(tx, site.settings, person, RequestId(number), at=site.clock.now())
 
     return _done(site, tx, person, request, number, carry_out, notice="asked")
 
@@ -251,6 +283,8 @@ def _page(
         return refusal(request, standing, person=person)
     page = request_page(standing, person, site.clock.now())
     context = {**around, "page": page, "reasons": deny_choices(), "most": MOST, "notice": notice, "error": error}
+    if page["may_unseal"]:
+        context["people"] = offered_people(session, person, site.clock.now(), standing.request)
     return site.pages.render("request.html", context, person=person, status=status)
 
 
@@ -263,6 +297,8 @@ def _form(
         "instruments": instrument_choices(),
         "deliveries": delivery_choices(),
         "branches": offered_cameras(session, person),
+        "people": offered_people(session, person, site.clock.now()),
+        "may_seal": person.may(Permission.REQUEST_DECIDE),
         "most": MOST,
         "error": error,
     }

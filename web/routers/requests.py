@@ -12,7 +12,7 @@ from vms.domain.ids import RequestId
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.domain.request import ExportRequest
-from vms.services import approvals, package_jobs, request_acts, request_papers, requests
+from vms.services import approvals, package_jobs, request_acts, request_papers, requests, sealed_requests
 from vms.services.district import zone_of_district
 from vms.services.request_documents import request_document, standing_document
 from vms.services.requests import RequestStanding
@@ -20,7 +20,17 @@ from web.deps import Rx, Site, TheSite, Tx
 from web.errors import refusal
 from web.numbers import PathId
 from web.permissions import RequestAdviser, RequestApprover, RequestDecider, RequestEnterer
-from web.request_entries import ActEntries, AdviceEntries, ApproveEntries, CheckEntries, DenyEntries, RequestOrder, ScopeOrder
+from web.request_entries import (
+    ActEntries,
+    AdviceEntries,
+    ApproveEntries,
+    CheckEntries,
+    DenyEntries,
+    NameEntries,
+    RequestOrder,
+    ScopeOrder,
+    UnsealEntries,
+)
 
 MOST_OF_A_SCAN = request_papers.MAX_PAPER_BYTES + 64 * 1024
 """With what a browser puts around it."""
@@ -49,13 +59,13 @@ def show(number: PathId, person: RequestEnterer, site: TheSite, rx: Rx, request:
 
 @router.post("/{number}/acts")
 def act(number: PathId, entries: ActEntries, person: RequestEnterer, site: TheSite, tx: Tx, request: Request) -> Response:
-    answer = request_acts.act_on(tx, person, RequestId(number), entries.request_act, entries.words, at=site.clock.now())
+    answer = request_acts.act_on(tx, site.settings, person, RequestId(number), entries.request_act, entries.words, at=site.clock.now())
     return _answered(tx, request, site, person, answer)
 
 
 @router.post("/{number}/form")
 def check_form(number: PathId, entries: CheckEntries, person: RequestDecider, site: TheSite, tx: Tx, request: Request) -> Response:
-    answer = request_acts.check_form(tx, person, RequestId(number), entries.answers, entries.words, at=site.clock.now())
+    answer = request_acts.check_form(tx, site.settings, person, RequestId(number), entries.answers, entries.words, at=site.clock.now())
     return _answered(tx, request, site, person, answer)
 
 
@@ -63,9 +73,9 @@ def check_form(number: PathId, entries: CheckEntries, person: RequestDecider, si
 def change(number: PathId, order: ScopeOrder, person: RequestEnterer, site: TheSite, tx: Tx, request: Request) -> Response:
     scope, at = order.scope(""), site.clock.now()
     if order.narrows:
-        answer = approvals.narrow(tx, person, RequestId(number), scope.footage, scope.terms, order.words, at=at)
+        answer = approvals.narrow(tx, site.settings, person, RequestId(number), scope.footage, scope.terms, order.words, at=at)
     else:
-        answer = approvals.change_scope(tx, person, RequestId(number), scope, order.words, at=at)
+        answer = approvals.change_scope(tx, site.settings, person, RequestId(number), scope, order.words, at=at)
     return _answered(tx, request, site, person, answer)
 
 
@@ -78,7 +88,21 @@ def approve(number: PathId, entries: ApproveEntries, person: RequestApprover, si
 
 @router.post("/{number}/deny")
 def deny(number: PathId, entries: DenyEntries, person: RequestDecider, site: TheSite, tx: Tx, request: Request) -> Response:
-    answer = request_acts.deny(tx, person, RequestId(number), entries.deny_reason, entries.words, at=site.clock.now())
+    answer = request_acts.deny(tx, site.settings, person, RequestId(number), entries.deny_reason, entries.words, at=site.clock.now())
+    return _answered(tx, request, site, person, answer)
+
+
+@router.post("/{number}/named")
+def name(number: PathId, entries: NameEntries, person: RequestDecider, site: TheSite, tx: Tx, request: Request) -> Response:
+    """Let a sealed request exist for more people."""
+    answer = sealed_requests.name_more(tx, site.settings, person, RequestId(number), entries.people, at=site.clock.now())
+    return _answered(tx, request, site, person, answer)
+
+
+@router.post("/{number}/unseal")
+def unseal(number: PathId, entries: UnsealEntries, person: RequestApprover, site: TheSite, tx: Tx, request: Request) -> Response:
+    at = site.clock.now()
+    answer = sealed_requests.unseal(tx, site.settings, person, RequestId(number), entries.ended, entries.words, at=at)
     return _answered(tx, request, site, person, answer)
 
 
@@ -95,7 +119,7 @@ def add_paper(
 
 @router.post("/{number}/package", status_code=202)
 def ask_package(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request) -> Response:
-    answer = package_jobs.ask_package(tx, person, RequestId(number), at=site.clock.now())
+    answer = package_jobs.ask_package(tx, site.settings, person, RequestId(number), at=site.clock.now())
     if isinstance(answer, Refused):
         return refusal(request, answer, person=person)
     return _standing(request, site, person, requests.request_for(tx, site.settings, person, RequestId(number)), 202)

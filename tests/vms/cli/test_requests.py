@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from tests.factories import CONSOLE, an_account, done
@@ -148,6 +149,53 @@ def test_what_can_t_be_is_said_in_one_sentence(say: Any) -> None:  # noqa: ANN40
     ):
         answer = say(Role.DESK, *words)
         assert (answer.exit_code, sentence in answer.output) == (2, True), answer.output
+
+
+def test_what_is_sealed_is_said_to_the_named_alone(say: Any, settings: Settings) -> None:  # noqa: ANN401 - a function of words
+    """Whoever else asks is answered word for word as if there were none."""
+    central, at = make_engines(settings.central_path), SystemClock().now()
+    with central.writing() as session:
+        for role in (Role.DELEGATE, Role.COUNSEL, Role.IT):
+            an_account(session, role, at=at)
+    one = json.loads(say(Role.DIRECTOR, "enter", *ASKED, "--sealed", "--json").output)
+    number = one["number"]
+    assert (number[:2], [who["name"] for who in one["sealed"]["named"]]) == ("S-", ["counsel person", "director person"])
+    for role in (Role.DIRECTOR, Role.COUNSEL):
+        assert number in say(role, "list").output
+        assert "Sealed: nobody learns of it but counsel person, director person" in say(role, "show", number).output
+
+    def everybody_else() -> list[tuple[int, str]]:
+        asked = [("list", "--json"), ("show", number), ("letter", str(one["id"])), ("act", number, "ask", "--words", "x")]
+        asked += [("unseal", number, "--ended", "2026-03-14", "--words", "x")]
+        found = [(said.exit_code, said.output) for role in (Role.DELEGATE, Role.IT) for said in (say(role, *words) for words in asked)]
+        purge = CliRunner().invoke(app, ["--data", str(settings.data_dir), "records", "purge", "--dry-run"])
+        return [*found, (purge.exit_code, purge.output)]
+
+    with_it = everybody_else()
+    with central.write.begin() as connection:
+        of_requests = ("sealed_request_person", "sealed_request", "request_hold", "request_standing", "request_event", "request_camera")
+        for table in (*of_requests, "request_scope", "export_request", "sealed_hold", "hold_scope", "hold_camera", "legal_hold"):
+            connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - names above
+    central.dispose()
+    assert everybody_else() == with_it
+
+
+def test_a_seal_is_named_further_and_lifted(say: Any, settings: Settings) -> None:  # noqa: ANN401 - a function of words
+    central = make_engines(settings.central_path)
+    with central.writing() as session:
+        an_account(session, Role.DELEGATE, at=SystemClock().now())
+    central.dispose()
+    assert "may read the register" in say(Role.DIRECTOR, "enter", *ASKED, "--sealed", "--named", "desk person").output
+    assert "Ask the Director" in say(Role.DESK, "enter", *ASKED, "--sealed", "--named", "desk person").output
+    one = json.loads(say(Role.DIRECTOR, "enter", *ASKED, "--sealed", "--json").output)
+    assert say(Role.DELEGATE, "show", one["number"]).exit_code == 2
+    assert say(Role.DIRECTOR, "name", one["number"], "--person", "delegate person").exit_code == 0
+    assert say(Role.DELEGATE, "show", one["number"]).exit_code == 0
+    data, matter = ("--data", str(settings.data_dir)), one["sealed"]["matter"]
+    assert "Lift its seal first" in CliRunner().invoke(app, [*data, "log", "unseal", matter]).output
+    assert say(Role.DELEGATE, "unseal", one["number"], "--ended", "2026-03-14", "--words", "set aside").exit_code == 0
+    assert "Sealed until 2026-03-14: set aside" in say(Role.DELEGATE, "show", one["number"]).output
+    assert CliRunner().invoke(app, [*data, "log", "unseal", matter]).exit_code == 0
 
 
 def test_without_a_sign_in_nothing_of_requests_is_told(settings: Settings) -> None:

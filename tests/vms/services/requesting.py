@@ -81,10 +81,10 @@ def a_request(
 def in_order(session: Session, settings: Settings, director: Person, request: ExportRequest, *, at: datetime = NOW) -> ExportRequest:
     """Do everything that an approval waits for: the scan, the form check, counsel, the Board."""
     done(add_paper(session, settings, director, request.id, "subpoena.pdf", SCAN, at=at))
-    done(check_form(session, director, request.id, dict.fromkeys(FormLine, FormAnswer.YES), "", at=at))
-    done(act_on(session, director, request.id, RequestAct.COUNSEL, "told by phone", at=at))
+    done(check_form(session, settings, director, request.id, dict.fromkeys(FormLine, FormAnswer.YES), "", at=at))
+    done(act_on(session, settings, director, request.id, RequestAct.COUNSEL, "told by phone", at=at))
     done(advise(session, settings, director, request.id, "comply", at=at))
-    return done(act_on(session, director, request.id, RequestAct.CONFER, "the chair, today by phone", at=at))
+    return done(act_on(session, settings, director, request.id, RequestAct.CONFER, "the chair, today by phone", at=at))
 
 
 def an_approved(

@@ -42,7 +42,7 @@ S = RequestState
 def _ready(session: Session, settings: Settings, people: Staff) -> ExportRequest:
     request = an_approved(session, settings, people)
     for state in (S.PREPARING, S.READY):
-        done(advance(session, JOB, request.id, request.sha256, state, at=NOW))
+        done(advance(session, settings, JOB, request.id, request.sha256, state, at=NOW))
     return request
 
 
@@ -98,7 +98,7 @@ def test_the_database_refuses_an_approval_by_who_asked_for_it_or_of_another_scop
     add(people.director.label)
     with central.writing() as session:
         wider = replace(request.scope, local_time="all morning")
-        done(change_scope(session, people.director, request.id, wider, "the officer called", at=NOW))
+        done(change_scope(session, settings, people.director, request.id, wider, "the officer called", at=NOW))
     for version in (1, 2):
         with central.reading() as session:
             sha256 = session.scalar(text("SELECT sha256 FROM request_scope WHERE version = :version"), {"version": version})
@@ -145,13 +145,17 @@ def test_an_unanswered_line_blocks(central_sqlite: Engines, settings: Settings) 
         request = a_request(session, settings, people.desk)
         in_order(session, settings, people.director, request)
         with pytest.raises(InvalidInput, match="nothing would change"):
-            check_form(session, people.director, request.id, {FormLine.SERVICE: FormAnswer.YES}, "", at=NOW)
+            check_form(session, settings, people.director, request.id, {FormLine.SERVICE: FormAnswer.YES}, "", at=NOW)
         with pytest.raises(InvalidInput, match="why a paper"):
-            check_form(session, people.director, request.id, {FormLine.SERVICE: FormAnswer.NOT_NEEDED}, "", at=NOW)
-        done(check_form(session, people.director, request.id, {FormLine.SERVICE: FormAnswer.NO}, "", at=NOW))
+            check_form(session, settings, people.director, request.id, {FormLine.SERVICE: FormAnswer.NOT_NEEDED}, "", at=NOW)
+        done(check_form(session, settings, people.director, request.id, {FormLine.SERVICE: FormAnswer.NO}, "", at=NOW))
         answer = refused(approve(session, settings, people.director, request.id, request.sha256, at=NOW))
         assert "served" in answer.sentence
-        done(check_form(session, people.director, request.id, {FormLine.SERVICE: FormAnswer.NOT_NEEDED}, "accepted by counsel", at=NOW))
+        done(
+            check_form(
+                session, settings, people.director, request.id, {FormLine.SERVICE: FormAnswer.NOT_NEEDED}, "accepted by counsel", at=NOW
+            )
+        )
         done(approve(session, settings, people.director, request.id, request.sha256, at=NOW))
 
 
@@ -198,8 +202,8 @@ def test_a_delegate_approves_within_the_days_and_places_that_were_lent(central_s
         refused(approve(session, settings, supervisor, one.id, one.sha256, at=NOW))
         delegate = replace(supervisor, delegation=lent)
         assert "further than" in refused(approve(session, settings, delegate, both.id, both.sha256, at=NOW)).sentence
-        assert "further than" in refused(deny(session, delegate, both.id, DenyReason.OTHER, "x", at=NOW)).sentence
-        assert "further than" in refused(act_on(session, delegate, both.id, RequestAct.ASK, "x", at=NOW)).sentence
+        assert "further than" in refused(deny(session, settings, delegate, both.id, DenyReason.OTHER, "x", at=NOW)).sentence
+        assert "further than" in refused(act_on(session, settings, delegate, both.id, RequestAct.ASK, "x", at=NOW)).sentence
         approval = done(approve(session, settings, delegate, one.id, one.sha256, at=NOW)).approval
         assert approval is not None
         assert approval.delegation_id == 5
@@ -238,27 +242,27 @@ def test_any_change_after_an_approval_voids_it(central_sqlite: Engines, settings
         people = staff(session)
         request = an_approved(session, settings, people)
         for step in {S.APPROVED: [], S.PREPARING: [S.PREPARING], S.READY: [S.PREPARING, S.READY]}[state]:
-            done(advance(session, JOB, request.id, request.sha256, step, at=NOW))
+            done(advance(session, settings, JOB, request.id, request.sha256, step, at=NOW))
         (span,) = request.scope.footage
         match change:
             case "terms":
                 other = replace(request.scope, terms=Terms("Somebody else", Delivery.DOWNLOAD))
-                done(change_scope(session, people.director, request.id, other, "they said so", at=NOW))
+                done(change_scope(session, settings, people.director, request.id, other, "they said so", at=NOW))
             case "more":
                 wider = scope_of([replace(span, start_ms=span.start_ms - 60_000)], request.scope.local_time, request.scope.terms)
-                done(change_scope(session, people.desk, request.id, wider, "they said so", at=NOW))
+                done(change_scope(session, settings, people.desk, request.id, wider, "they said so", at=NOW))
             case "less":
                 less = [replace(span, start_ms=span.start_ms + 60_000)]
-                done(narrow(session, people.director, request.id, less, request.scope.terms, "nobody is there", at=NOW))
+                done(narrow(session, settings, people.director, request.id, less, request.scope.terms, "nobody is there", at=NOW))
             case "paper":
                 done(add_paper(session, settings, people.desk, request.id, "second.pdf", SCAN, at=NOW))
             case "form":
-                done(check_form(session, people.director, request.id, {FormLine.DATE: FormAnswer.NO}, "", at=NOW))
+                done(check_form(session, settings, people.director, request.id, {FormLine.DATE: FormAnswer.NO}, "", at=NOW))
         now = _reread(session, request)
         assert now.approval is None
         assert now.state in (S.UNDER_REVIEW, S.NARROWED)
         refused(approved(session, request.id, at=NOW))
-        refused(advance(session, JOB, request.id, request.sha256, S.PREPARING, at=NOW))
+        refused(advance(session, settings, JOB, request.id, request.sha256, S.PREPARING, at=NOW))
         voids = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.EXPORT_VOID})), limit=9)
         assert len(voids) == 1
 
@@ -270,14 +274,14 @@ def test_who_lets_it_ask_for_something_else_approves_it_no_more(central_sqlite: 
         in_order(session, settings, people.director, request)
         (span,) = request.scope.footage
         wider = scope_of([replace(span, start_ms=span.start_ms - 60_000)], request.scope.local_time, request.scope.terms)
-        changed = done(change_scope(session, people.director, request.id, wider, "the officer called", at=NOW))
+        changed = done(change_scope(session, settings, people.director, request.id, wider, "the officer called", at=NOW))
         answer = refused(approve(session, settings, people.director, request.id, changed.sha256, at=NOW))
         assert (answer.refusal, answer.logged) == (Refusal.NOT_ALLOWED, True)
-        narrowed = done(narrow(session, people.delegate, request.id, [span], request.scope.terms, "the minute of it", at=NOW))
+        narrowed = done(narrow(session, settings, people.delegate, request.id, [span], request.scope.terms, "the minute of it", at=NOW))
         asked_again = refused(approve(session, settings, people.delegate, request.id, narrowed.sha256, at=NOW))
         assert "Counsel has not advised yet." in asked_again.sentence
         for act in (RequestAct.COUNSEL, RequestAct.CONFER):
-            done(act_on(session, people.delegate, request.id, act, "about the wider time", at=NOW))
+            done(act_on(session, settings, people.delegate, request.id, act, "about the wider time", at=NOW))
         done(advise(session, settings, people.delegate, request.id, "comply", at=NOW))
         refused(approve(session, settings, people.director, request.id, narrowed.sha256, at=NOW))
         done(approve(session, settings, people.delegate, request.id, narrowed.sha256, at=NOW))
@@ -291,7 +295,7 @@ def test_a_part_is_approved_as_exactly_that_part(central: Engines, settings: Set
         (span,) = request.scope.footage
         part = [CameraSpan(span.camera_id, span.start_ms + 1000, span.end_ms)]
         terms = Terms("Alder County Sheriff", redact="the children")
-        narrowed = done(narrow(session, people.director, request.id, part, terms, "only the minute of it", at=NOW))
+        narrowed = done(narrow(session, settings, people.director, request.id, part, terms, "only the minute of it", at=NOW))
         assert (narrowed.state, narrowed.scope.footage, narrowed.scope_version) == (S.NARROWED, tuple(part), 2)
         with pytest.raises(Conflict):
             approve(session, settings, people.director, request.id, request.sha256, at=NOW)
@@ -308,11 +312,11 @@ def test_a_part_is_no_more_than_was_asked_for(central_sqlite: Engines, settings:
         (span,) = request.scope.footage
         more = [replace(span, end_ms=span.end_ms + 1)]
         with pytest.raises(InvalidInput, match="more than was asked for"):
-            narrow(session, people.director, request.id, more, request.scope.terms, "x", at=NOW)
+            narrow(session, settings, people.director, request.id, more, request.scope.terms, "x", at=NOW)
         with pytest.raises(InvalidInput, match="somebody else is not less"):
-            narrow(session, people.director, request.id, [span], replace(request.scope.terms, recipient="A friend"), "x", at=NOW)
+            narrow(session, settings, people.director, request.id, [span], replace(request.scope.terms, recipient="A friend"), "x", at=NOW)
         with pytest.raises(InvalidInput, match="nothing would change"):
-            narrow(session, people.director, request.id, [span], request.scope.terms, "x", at=NOW)
+            narrow(session, settings, people.director, request.id, [span], request.scope.terms, "x", at=NOW)
 
 
 def test_what_more_is_asked_for_is_kept_too(central_sqlite: Engines, settings: Settings) -> None:
@@ -321,7 +325,7 @@ def test_what_more_is_asked_for_is_kept_too(central_sqlite: Engines, settings: S
         request = a_request(session, settings, people.desk)
         (span,) = request.scope.footage
         wider = scope_of([replace(span, start_ms=span.start_ms - 60_000)], request.scope.local_time, request.scope.terms)
-        changed = done(change_scope(session, people.desk, request.id, wider, "the officer called", at=NOW))
+        changed = done(change_scope(session, settings, people.desk, request.id, wider, "the officer called", at=NOW))
         starts = {hold.time.start_ms for number in changed.holds if (hold := holds.get(session, None, number)) is not None}
         assert starts == {span.start_ms, span.start_ms - 60_000}
         (entry,) = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.REQUEST_SCOPE})), limit=9)
@@ -336,10 +340,10 @@ def test_an_approval_that_is_not_used_has_run_out(central: Engines, settings: Se
         assert not any_run_out(session, at=over - timedelta(seconds=1))
         assert done(approved(session, request.id, at=over - timedelta(seconds=1))).id == request.id
         refused(approved(session, request.id, at=over))
-        refused(advance(session, JOB, request.id, request.sha256, S.PREPARING, at=over))
+        refused(advance(session, settings, JOB, request.id, request.sha256, S.PREPARING, at=over))
         assert _reread(session, request).state is S.EXPIRED
     with central.writing() as session:
-        again = done(act_on(session, people.director, request.id, RequestAct.REOPEN, "it is still needed", at=over))
+        again = done(act_on(session, settings, people.director, request.id, RequestAct.REOPEN, "it is still needed", at=over))
         assert (again.state, again.approval) == (S.UNDER_REVIEW, None)
 
 
@@ -347,7 +351,11 @@ def test_the_job_writes_down_what_has_run_out(central_sqlite: Engines, settings:
     with central_sqlite.writing() as session:
         request = an_approved(session, settings, staff(session))
         over = NOW + APPROVAL_LASTS
-        assert (write_down_run_out(session, at=NOW), write_down_run_out(session, at=over), any_run_out(session, at=over)) == (0, 1, False)
+        assert (
+            write_down_run_out(session, settings, at=NOW),
+            write_down_run_out(session, settings, at=over),
+            any_run_out(session, at=over),
+        ) == (0, 1, False)
         (hold,) = (holds.get(session, None, number) for number in _reread(session, request).holds)
         assert hold is not None
         assert hold.expires_at == over + APPEAL_WINDOW
@@ -357,17 +365,17 @@ def test_nothing_leaves_but_what_is_ready_and_approved(central_sqlite: Engines, 
     with central_sqlite.writing() as session:
         people = staff(session)
         request = an_approved(session, settings, people)
-        refused(disclose(session, people.director, request.id, request.sha256, "to the officer", at=NOW))
+        refused(disclose(session, settings, people.director, request.id, request.sha256, "to the officer", at=NOW))
         for state in (S.READY, S.DISCLOSED, S.CLOSED):
-            refused(advance(session, JOB, request.id, request.sha256, state, at=NOW))
-        refused(advance(session, JOB, request.id, "0" * 64, S.PREPARING, at=NOW))
+            refused(advance(session, settings, JOB, request.id, request.sha256, state, at=NOW))
+        refused(advance(session, settings, JOB, request.id, "0" * 64, S.PREPARING, at=NOW))
         for state in (S.PREPARING, S.PARTIALLY_AVAILABLE, S.REDACTING, S.READY):
-            done(advance(session, JOB, request.id, request.sha256, state, at=NOW))
-        refused(disclose(session, people.director, request.id, "0" * 64, "to the officer", at=NOW))
-        assert refused(disclose(session, people.desk, request.id, request.sha256, "to the officer", at=NOW)).logged
-        left = done(disclose(session, people.director, request.id, request.sha256, "to the officer, receipt 12", at=NOW))
+            done(advance(session, settings, JOB, request.id, request.sha256, state, at=NOW))
+        refused(disclose(session, settings, people.director, request.id, "0" * 64, "to the officer", at=NOW))
+        assert refused(disclose(session, settings, people.desk, request.id, request.sha256, "to the officer", at=NOW)).logged
+        left = done(disclose(session, settings, people.director, request.id, request.sha256, "to the officer, receipt 12", at=NOW))
         assert left.state is S.DISCLOSED
-        done(act_on(session, people.director, request.id, RequestAct.CLOSE, "done with", at=NOW))
+        done(act_on(session, settings, people.director, request.id, RequestAct.CLOSE, "done with", at=NOW))
 
 
 def test_nothing_leaves_after_the_day_that_its_terms_name(central_sqlite: Engines, settings: Settings) -> None:
@@ -376,20 +384,23 @@ def test_nothing_leaves_after_the_day_that_its_terms_name(central_sqlite: Engine
         request = a_request(session, settings, people.desk)
         in_order(session, settings, people.director, request)
         terms = replace(request.scope.terms, expires_ms=ms_of(after(60)))
-        number, sha256 = request.id, done(narrow(session, people.director, request.id, request.scope.footage, terms, "x", at=NOW)).sha256
+        number, sha256 = (
+            request.id,
+            done(narrow(session, settings, people.director, request.id, request.scope.footage, terms, "x", at=NOW)).sha256,
+        )
         done(approve(session, settings, people.director, number, sha256, at=NOW))
         for state in (S.PREPARING, S.READY):
-            done(advance(session, JOB, number, sha256, state, at=NOW))
-        assert "until" in refused(disclose(session, people.director, number, sha256, "to the officer", at=after(60))).sentence
-        assert done(disclose(session, people.director, number, sha256, "to the officer", at=after(59))).state is S.DISCLOSED
+            done(advance(session, settings, JOB, number, sha256, state, at=NOW))
+        assert "until" in refused(disclose(session, settings, people.director, number, sha256, "to the officer", at=after(60))).sentence
+        assert done(disclose(session, settings, people.director, number, sha256, "to the officer", at=after(59))).state is S.DISCLOSED
 
 
 def test_what_is_taken_back_does_not_leave(central_sqlite: Engines, settings: Settings) -> None:
     with central_sqlite.writing() as session:
         people = staff(session)
         request = _ready(session, settings, people)
-        done(act_on(session, people.delegate, request.id, RequestAct.REVOKE, "the case is settled", at=NOW))
-        refused(disclose(session, people.director, request.id, request.sha256, "to the officer", at=NOW))
+        done(act_on(session, settings, people.delegate, request.id, RequestAct.REVOKE, "the case is settled", at=NOW))
+        refused(disclose(session, settings, people.director, request.id, request.sha256, "to the officer", at=NOW))
         assert _reread(session, request).approval is None
 
 
@@ -397,7 +408,7 @@ def test_a_private_request_cites_the_exemption(central_sqlite: Engines, settings
     with central_sqlite.writing() as session:
         people = staff(session)
         request = a_request(session, settings, people.desk, Instrument.PUBLIC_RECORDS)
-        done(act_on(session, people.director, request.id, RequestAct.NOT_CONFERRED, "it is the routine of the month", at=NOW))
+        done(act_on(session, settings, people.director, request.id, RequestAct.NOT_CONFERRED, "it is the routine of the month", at=NOW))
         with pytest.raises(InvalidInput, match="exemption"):
             approve(session, settings, people.director, request.id, request.sha256, at=NOW)
         done(approve(session, settings, people.director, request.id, request.sha256, "none: nobody is in the picture", at=NOW))
@@ -407,11 +418,11 @@ def test_a_refused_request_stays_kept_for_the_appeal(central: Engines, settings:
     with central.writing() as session:
         people = staff(session)
         request = a_request(session, settings, people.desk, Instrument.AGENCY_REQUEST)
-        denied = done(deny(session, people.director, request.id, DenyReason.NO_DOCUMENT, "no subpoena", at=NOW))
+        denied = done(deny(session, settings, people.director, request.id, DenyReason.NO_DOCUMENT, "no subpoena", at=NOW))
         (hold,) = (holds.get(session, None, number) for number in denied.holds)
         assert hold is not None
         assert (denied.state, hold.expires_at) == (S.DENIED, NOW + APPEAL_WINDOW)
-        again = done(act_on(session, people.director, request.id, RequestAct.REOPEN, "they came with a subpoena", at=after(60)))
+        again = done(act_on(session, settings, people.director, request.id, RequestAct.REOPEN, "they came with a subpoena", at=after(60)))
         (hold,) = (holds.get(session, None, number) for number in again.holds)
         assert hold is not None
         assert hold.expires_at is None
@@ -421,9 +432,9 @@ def test_what_went_meanwhile_is_kept_anew_when_a_request_is_taken_up_again(centr
     with central_sqlite.writing() as session:
         people = staff(session)
         request = a_request(session, settings, people.desk)
-        done(deny(session, people.director, request.id, DenyReason.TOO_WIDE, "all day", at=NOW))
+        done(deny(session, settings, people.director, request.id, DenyReason.TOO_WIDE, "all day", at=NOW))
         holds.release(session, request.holds[0], by="test", at=after(5))
-        again = done(act_on(session, people.director, request.id, RequestAct.REOPEN, "appealed", at=after(9)))
+        again = done(act_on(session, settings, people.director, request.id, RequestAct.REOPEN, "appealed", at=after(9)))
         kept = [holds.get(session, None, number) for number in again.holds]
         assert [one.released_at is None for one in kept if one is not None].count(True) == 1
 
@@ -433,11 +444,13 @@ def test_a_request_is_withdrawn_by_who_entered_it_and_by_nobody_else_of_the_staf
         people = staff(session)
         request = a_request(session, settings, people.desk)
         counsel = replace(people.director, role=Role.COUNSEL)
-        assert refused(act_on(session, counsel, request.id, RequestAct.WITHDRAW, "x", at=NOW)).logged
+        assert refused(act_on(session, settings, counsel, request.id, RequestAct.WITHDRAW, "x", at=NOW)).logged
         stranger = replace(people.desk, id=people.delegate.id)
-        assert refused(act_on(session, stranger, request.id, RequestAct.WITHDRAW, "x", at=NOW)).refusal is Refusal.OUT_OF_SCOPE
-        assert done(act_on(session, people.desk, request.id, RequestAct.WITHDRAW, "the officer called", at=NOW)).state is S.WITHDRAWN
-        assert refused(act_on(session, people.desk, request.id, RequestAct.CLOSE, "x", at=NOW)).logged
+        assert refused(act_on(session, settings, stranger, request.id, RequestAct.WITHDRAW, "x", at=NOW)).refusal is Refusal.OUT_OF_SCOPE
+        assert (
+            done(act_on(session, settings, people.desk, request.id, RequestAct.WITHDRAW, "the officer called", at=NOW)).state is S.WITHDRAWN
+        )
+        assert refused(act_on(session, settings, people.desk, request.id, RequestAct.CLOSE, "x", at=NOW)).logged
 
 
 def test_a_letter_says_how_it_ended_and_not_that_it_waits(central_sqlite: Engines, settings: Settings) -> None:
@@ -448,13 +461,13 @@ def test_a_letter_says_how_it_ended_and_not_that_it_waits(central_sqlite: Engine
             return letter_of(done(request_for(session, settings, people.director, request.id))).title
 
         request = an_approved(session, settings, people)
-        done(act_on(session, people.director, request.id, RequestAct.REVOKE, "the case is settled", at=NOW))
+        done(act_on(session, settings, people.director, request.id, RequestAct.REVOKE, "the case is settled", at=NOW))
         assert title(request) == "Your request: ended"
-        done(act_on(session, people.director, request.id, RequestAct.REOPEN, "it is not", at=NOW))
+        done(act_on(session, settings, people.director, request.id, RequestAct.REOPEN, "it is not", at=NOW))
         assert title(request) == "Your request: received"
-        done(deny(session, people.director, request.id, DenyReason.TOO_WIDE, "all day", at=NOW))
+        done(deny(session, settings, people.director, request.id, DenyReason.TOO_WIDE, "all day", at=NOW))
         assert title(request) == "Your request: the Library's answer"
-        done(act_on(session, people.director, request.id, RequestAct.CLOSE, "no appeal", at=NOW))
+        done(act_on(session, settings, people.director, request.id, RequestAct.CLOSE, "no appeal", at=NOW))
         assert title(request) == "Your request: the Library's answer"
 
 
@@ -462,13 +475,23 @@ def test_who_asks_is_asked_back_and_answers(central_sqlite: Engines, settings: S
     with central_sqlite.writing() as session:
         people = staff(session)
         request = a_request(session, settings, people.desk)
-        assert done(act_on(session, people.director, request.id, RequestAct.ASK, "which door?", at=NOW)).state is S.NEEDS_INFO
-        refused(narrow(session, people.director, request.id, request.scope.footage, replace(request.scope.terms, redact="x"), "x", at=NOW))
-        assert done(act_on(session, people.desk, request.id, RequestAct.ANSWER, "the north door", at=NOW)).state is S.UNDER_REVIEW
-        assert "can't be answered for" in refused(act_on(session, people.desk, request.id, RequestAct.ANSWER, "again", at=NOW)).sentence
-        assert done(act_on(session, people.director, request.id, RequestAct.CONTEST, "before the court", at=NOW)).state is S.CONTESTED
+        assert done(act_on(session, settings, people.director, request.id, RequestAct.ASK, "which door?", at=NOW)).state is S.NEEDS_INFO
+        refused(
+            narrow(
+                session, settings, people.director, request.id, request.scope.footage, replace(request.scope.terms, redact="x"), "x", at=NOW
+            )
+        )
+        assert done(act_on(session, settings, people.desk, request.id, RequestAct.ANSWER, "the north door", at=NOW)).state is S.UNDER_REVIEW
+        assert (
+            "can't be answered for"
+            in refused(act_on(session, settings, people.desk, request.id, RequestAct.ANSWER, "again", at=NOW)).sentence
+        )
+        assert (
+            done(act_on(session, settings, people.director, request.id, RequestAct.CONTEST, "before the court", at=NOW)).state
+            is S.CONTESTED
+        )
         with pytest.raises(InvalidInput):
-            act_on(session, people.director, request.id, RequestAct.REOPEN, " ", at=NOW)
+            act_on(session, settings, people.director, request.id, RequestAct.REOPEN, " ", at=NOW)
 
 
 def test_counsel_comes_first_with_a_subpoena_and_beside_a_warrant(central_sqlite: Engines, settings: Settings) -> None:
@@ -479,6 +502,7 @@ def test_counsel_comes_first_with_a_subpoena_and_beside_a_warrant(central_sqlite
             instrument: done(
                 act_on(
                     session,
+                    settings,
                     people.director,
                     a_request(session, settings, people.desk, instrument, camera=camera).id,
                     RequestAct.COUNSEL,
@@ -495,14 +519,14 @@ def test_a_request_that_is_over_takes_nothing_more(central_sqlite: Engines, sett
     with central_sqlite.writing() as session:
         people = staff(session)
         request = a_request(session, settings, people.desk)
-        done(act_on(session, people.director, request.id, RequestAct.WITHDRAW, "they called", at=NOW))
+        done(act_on(session, settings, people.director, request.id, RequestAct.WITHDRAW, "they called", at=NOW))
         before = done(request_for(session, settings, people.director, request.id))
         for answer in (
-            act_on(session, people.director, request.id, RequestAct.CONFER, "x", at=NOW),
-            check_form(session, people.director, request.id, {FormLine.DATE: FormAnswer.YES}, "", at=NOW),
-            deny(session, people.director, request.id, DenyReason.OTHER, "x", at=NOW),
+            act_on(session, settings, people.director, request.id, RequestAct.CONFER, "x", at=NOW),
+            check_form(session, settings, people.director, request.id, {FormLine.DATE: FormAnswer.YES}, "", at=NOW),
+            deny(session, settings, people.director, request.id, DenyReason.OTHER, "x", at=NOW),
             approve(session, settings, people.director, request.id, request.sha256, at=NOW),
-            change_scope(session, people.director, request.id, replace(request.scope, local_time="noon"), "x", at=NOW),
+            change_scope(session, settings, people.director, request.id, replace(request.scope, local_time="noon"), "x", at=NOW),
             add_paper(session, settings, people.director, request.id, "x.pdf", SCAN, at=NOW),
         ):
             assert "withdrawn" in refused(answer).sentence

@@ -20,13 +20,13 @@ from vms.errors import InvalidInput
 from vms.services import deputies, door, requests
 from vms.services.access_log import DISTRICT
 from vms.services.approvals import approve
-from vms.services.door import Warrant
+from vms.services.door import LookedOver, Warrant
 from vms.store import access_log, holds, mails
 from vms.store.database import Engines
 
 OFFICER = Requester("Det. R. Alvarez", "Alder County Sheriff", "4711", "")
 _WARRANT = Warrant(OFFICER, "Circuit Court of Alder County", "26-SW-12", (), ("paper.jpg", SCAN))
-LOOKED_OVER = {"verified": "badge seen, called back", "counsel": "J. Stone by phone, 08:05", "board": "carried out at once"}
+LOOKED_OVER = LookedOver("badge seen, called back", "J. Stone by phone, 08:05", "carried out at once")
 
 
 @pytest.fixture
@@ -72,9 +72,9 @@ def test_a_deputy_looks_it_over_in_one_act_and_approves_it(central: Engines, set
         assert door.waiting_for(session, all_.desk) == []
         delegate = at_work(all_.delegate, NOW)
         assert requests.standing_of(session, settings, request).faults
-        looked = done(door.look_over(session, delegate, request.id, **LOOKED_OVER, at=NOW))
+        looked = done(door.look_over(session, settings, delegate, request.id, LOOKED_OVER, at=NOW))
         assert requests.standing_of(session, settings, looked).faults == ()
-        again = done(door.look_over(session, delegate, request.id, **LOOKED_OVER, at=NOW))
+        again = done(door.look_over(session, settings, delegate, request.id, LOOKED_OVER, at=NOW))
         assert again.state is RequestState.UNDER_REVIEW, "said twice is no fault"
         assert door.waiting_for(session, all_.director) == [], "somebody has taken it up"
         assert done(approve(session, settings, delegate, request.id, request.sha256, at=NOW)).state is RequestState.APPROVED
@@ -86,10 +86,10 @@ def test_who_took_it_in_and_who_decides_nothing_get_no_further(central_sqlite: E
         director = at_work(all_.director, NOW)
         mine = done(door.take_in(session, settings, director, _warrant(session), at=NOW))
         assert door.waiting_for(session, director) == []
-        done(door.look_over(session, director, mine.id, **LOOKED_OVER, at=NOW))
+        done(door.look_over(session, settings, director, mine.id, LOOKED_OVER, at=NOW))
         assert "never approves it" in refused(approve(session, settings, director, mine.id, mine.sha256, at=NOW)).sentence
         theirs = done(door.take_in(session, settings, all_.desk, replace(_WARRANT, footage=mine.scope.footage), at=NOW))
-        assert "the Director" in refused(door.look_over(session, all_.desk, theirs.id, **LOOKED_OVER, at=NOW)).sentence
+        assert "the Director" in refused(door.look_over(session, settings, all_.desk, theirs.id, LOOKED_OVER, at=NOW)).sentence
         assert requests.standing_of(session, settings, theirs).faults
 
 
@@ -99,8 +99,8 @@ def test_calls_are_written_down_with_their_time_beside_whom_to_call_next(central
         all_ = staff(session)
         request = _taken_in(session, settings, all_)
         later = NOW + timedelta(minutes=2)
-        done(door.note_call(session, all_.desk, request.id, all_.delegate.id, reached=False, at=later))
-        done(door.note_call(session, all_.desk, request.id, all_.director.id, reached=True, at=later))
+        done(door.note_call(session, settings, all_.desk, request.id, all_.delegate.id, reached=False, at=later))
+        done(door.note_call(session, settings, all_.desk, request.id, all_.director.id, reached=True, at=later))
         first, second = done(door.to_call(session, all_.desk, request.id, at=later))
         assert (first.named.name, second.named.name) == (all_.delegate.name, all_.director.name)
         assert [(one.reached, one.at) for one in (*first.calls, *second.calls)] == [(False, later), (True, later)]
@@ -110,8 +110,8 @@ def test_calls_are_written_down_with_their_time_beside_whom_to_call_next(central
             (all_.delegate.name, "no"),
         ]
         refused(door.to_call(session, stranger, request.id, at=later))
-        refused(door.note_call(session, stranger, request.id, all_.director.id, reached=True, at=later))
-        refused(door.note_call(session, all_.desk, request.id, stranger.id, reached=True, at=later))
+        refused(door.note_call(session, settings, stranger, request.id, all_.director.id, reached=True, at=later))
+        refused(door.note_call(session, settings, all_.desk, request.id, stranger.id, reached=True, at=later))
 
 
 def test_a_deputy_who_acts_on_the_pages_now_is_told_to_be_here(central_sqlite: Engines, settings: Settings) -> None:

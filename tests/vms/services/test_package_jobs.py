@@ -68,7 +68,7 @@ class Office:
 
     def ask(self) -> MadePackage:
         with self.hub.central.writing() as session:
-            return done(ask_package(session, self.director, self.request.id, at=self.clock.now()))
+            return done(ask_package(session, self.settings, self.director, self.request.id, at=self.clock.now()))
 
     def make(self, source: package_jobs.Source | None = None) -> list[MadePackage]:
         return make_packages(self.settings, self.hub, source or (lambda _: nullcontext(self.source)), self.clock)
@@ -93,7 +93,7 @@ class Office:
 
     def act(self, act: RequestAct) -> None:
         with self.hub.central.writing() as session:
-            done(act_on(session, self.director, self.request.id, act, "as the court said", at=self.clock.now()))
+            done(act_on(session, self.settings, self.director, self.request.id, act, "as the court said", at=self.clock.now()))
 
     def there(self) -> list[str]:
         return sorted(path.name for path in self.settings.packages_dir.iterdir())
@@ -162,14 +162,14 @@ def test_an_approved_request_becomes_a_package_that_verifies(central: Engines, s
 
 def test_nobody_but_who_decides_asks_for_one(office: Office) -> None:
     with office.hub.central.writing() as session:
-        assert "Ask the Director" in refused(ask_package(session, office.people.desk, office.request.id, at=AT)).sentence
+        assert "Ask the Director" in refused(ask_package(session, office.settings, office.people.desk, office.request.id, at=AT)).sentence
         assert made_packages.newest_of(session, office.request.id) is None
 
 
 def test_nothing_is_made_of_a_request_without_an_approval(office: Office) -> None:
     office.act(RequestAct.REVOKE)
     with office.hub.central.writing() as session:
-        assert "can't be prepared now" in refused(ask_package(session, office.director, office.request.id, at=AT)).sentence
+        assert "can't be prepared now" in refused(ask_package(session, office.settings, office.director, office.request.id, at=AT)).sentence
 
 
 def test_the_database_refuses_a_package_without_an_approval_of_its_scope(central: Engines, settings: Settings) -> None:
@@ -209,12 +209,12 @@ def test_what_is_to_be_redacted_is_not_packed_as_it_is(office: Office) -> None:
     with office.hub.central.writing() as session:
         terms = replace(office.request.scope.terms, redact="the child at the desk")
         spans = office.request.scope.footage
-        request = done(narrow(session, office.director, office.request.id, spans, terms, "a child", at=AT))
-        done(act_on(session, office.director, request.id, RequestAct.COUNSEL, "told", at=AT))
+        request = done(narrow(session, office.settings, office.director, office.request.id, spans, terms, "a child", at=AT))
+        done(act_on(session, office.settings, office.director, request.id, RequestAct.COUNSEL, "told", at=AT))
         done(approve(session, office.settings, office.director, request.id, request.sha256, at=AT))
         assert (
             "the child at the desk is to be made unrecognisable"
-            in refused(ask_package(session, office.director, request.id, at=AT)).sentence
+            in refused(ask_package(session, office.settings, office.director, request.id, at=AT)).sentence
         )
 
 
@@ -271,8 +271,8 @@ def test_a_package_of_an_approval_that_was_voided_and_given_again_is_not_the_new
     office.ask()
     with office.hub.central.writing() as session:
         at = office.clock.now()
-        done(act_on(session, office.director, office.request.id, RequestAct.REVOKE, "a doubt", at=at))
-        done(act_on(session, office.director, office.request.id, RequestAct.REOPEN, "it is cleared", at=at))
+        done(act_on(session, office.settings, office.director, office.request.id, RequestAct.REVOKE, "a doubt", at=at))
+        done(act_on(session, office.settings, office.director, office.request.id, RequestAct.REOPEN, "it is cleared", at=at))
         done(approve(session, office.settings, office.director, office.request.id, office.request.sha256, at=at))
     with pytest.raises(Conflict, match="earlier approval"):
         office.ask()

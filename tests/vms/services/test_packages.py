@@ -20,10 +20,12 @@ import pytest
 from pypdf import PdfReader
 from structlog.testing import capture_logs
 
+from tests.factories import CONSOLE
 from tests.vms.media.recorded import LENGTH, START
 from tests.vms.media.test_assembly import packets
 from tests.vms.services.packaging import AT, GAP, KEY, InMemory, a_hub, a_package, a_source, an_order, district_key, with_a_gap
-from vms.domain.access import Action, Purpose
+from vms.config import Settings
+from vms.domain.access import AccessEvent, Action, Purpose
 from vms.domain.footage import Gap, GapReason, Segment
 from vms.domain.ids import CameraId, StreamId
 from vms.domain.package import MAX_PATH, CameraScope, Missing, canonical, folder_name, missing_of, video_name
@@ -36,6 +38,7 @@ from vms.services.log_verify import verify_log
 from vms.services.package_gate import pass_gate, verify_package
 from vms.services.package_papers import FILES, custody_pdf
 from vms.services.packages import Built, build_package, fingerprint
+from vms.services.sealed_log import new_matter, read_sealed
 from vms.store import access_log
 from vms.store.database import Engines
 from vms.store.migrate import Which
@@ -197,6 +200,23 @@ def test_nothing_is_opened_before_that_is_committed(central_sqlite: Engines, tmp
     with pytest.raises(Corrupt, match="enough"):
         build_package(order, Watching(), tmp_path, hub=a_hub(central_sqlite), at=AT)
     assert seen == [2]
+
+
+def test_of_a_sealed_request_no_ordinary_entry_tells_and_no_package_leaves(central: Engines, tmp_path: Path) -> None:
+    """Whoever is handed a package checks an entry of the log; a sealed one they could not read."""
+    (tmp_path / "secrets").mkdir()
+    order, into, matter = an_order(central), tmp_path / "into", new_matter(Settings(data_dir=tmp_path))
+    into.mkdir()
+    hub = replace(a_hub(central), matter=matter)
+    with central.reading() as session:
+        before = access_log.find(session, "district", None, access_log.Filter(), limit=99)
+    with pytest.raises(Unavailable, match="sealed"):
+        build_package(order, a_source(order), into, hub=hub, at=AT)
+    assert list(into.iterdir()) == []
+    with central.writing() as session:
+        assert list(access_log.find(session, "district", None, access_log.Filter(), limit=99)) == list(before)
+        told = [one.action for one in read_sealed(session, matter, actor=CONSOLE, at=AT).lines if isinstance(one, AccessEvent)]
+    assert told == [Action.EXPORT_PACKAGE, Action.FOOTAGE_READ, Action.FOOTAGE_READ]
 
 
 def test_a_damaged_segment_is_named_and_nothing_is_left(central_sqlite: Engines, tmp_path: Path) -> None:

@@ -596,7 +596,7 @@ def test_a_request_goes_with_all_that_belongs_to_it_once_its_days_are_over(hub: 
         people_ = staff(session)
         camera = a_camera(session).camera.id
         ended = an_approved(session, config, people_, camera=camera)
-        done(act_on(session, people_.director, ended.id, RequestAct.WITHDRAW, "they called", at=NOW))
+        done(act_on(session, config, people_.director, ended.id, RequestAct.WITHDRAW, "they called", at=NOW))
         a_request(session, config, people_.desk, camera=camera)
     days = timedelta(days=RecordDays().requests)
     for at, left in ((NOW + days, 2), (NOW + days + timedelta(seconds=1), 1)):

@@ -49,7 +49,7 @@ def an_approved_one(session: Session, settings: Settings, people: Staff, redact:
     request, director = a_request(session, settings, people.desk), at_work(people.director, NOW)
     if redact:
         terms = replace(request.scope.terms, redact=redact)
-        request = done(narrow(session, director, request.id, request.scope.footage, terms, "only the thief is asked for", at=NOW))
+        request = done(narrow(session, settings, director, request.id, request.scope.footage, terms, "only the thief is asked for", at=NOW))
     in_order(session, settings, director, request)
     return done(approve(session, settings, director, request.id, request.sha256, at=NOW))
 
@@ -68,23 +68,29 @@ def with_sheets(session: Session, settings: Settings, people: Staff, request: Ex
     return done(redactions.redaction_for(session, people.director, request.id))
 
 
-def brought_to_redacting(session: Session, request: ExportRequest) -> ExportRequest:
-    done(advance(session, JOB, request.id, request.sha256, RequestState.PREPARING, at=NOW))
-    return done(advance(session, JOB, request.id, request.sha256, RequestState.REDACTING, at=NOW))
+def brought_to_redacting(session: Session, settings: Settings, request: ExportRequest) -> ExportRequest:
+    done(advance(session, settings, JOB, request.id, request.sha256, RequestState.PREPARING, at=NOW))
+    return done(advance(session, settings, JOB, request.id, request.sha256, RequestState.REDACTING, at=NOW))
 
 
 def test_what_is_to_be_redacted_is_ready_only_once_its_sheets_were_approved(central: Engines, settings: Settings) -> None:
     with central.writing() as session:
         people = staff(session)
         request = an_approved_one(session, settings, people)
-        brought_to_redacting(session, request)
-        assert "has not been looked over" in refused(advance(session, JOB, request.id, request.sha256, RequestState.READY, at=NOW)).sentence
+        brought_to_redacting(session, settings, request)
+        assert (
+            "has not been looked over"
+            in refused(advance(session, settings, JOB, request.id, request.sha256, RequestState.READY, at=NOW)).sentence
+        )
         found = with_sheets(session, settings, people, request)
-        assert "has not been looked over" in refused(advance(session, JOB, request.id, request.sha256, RequestState.READY, at=NOW)).sentence
+        assert (
+            "has not been looked over"
+            in refused(advance(session, settings, JOB, request.id, request.sha256, RequestState.READY, at=NOW)).sentence
+        )
         director = at_work(people.director, NOW)
-        seen = done(redactions.approve(session, director, request.id, request.sha256, found.plan.plan_sha256, at=NOW))
+        seen = done(redactions.approve(session, settings, director, request.id, request.sha256, found.plan.plan_sha256, at=NOW))
         assert seen.approved is not None
-        assert done(advance(session, JOB, request.id, request.sha256, RequestState.READY, at=NOW)).state is RequestState.READY
+        assert done(advance(session, settings, JOB, request.id, request.sha256, RequestState.READY, at=NOW)).state is RequestState.READY
 
 
 def test_what_has_nothing_to_redact_needs_no_plan(session: Session, settings: Settings) -> None:
@@ -109,11 +115,11 @@ def test_the_newest_plan_counts_and_is_looked_over_anew(session: Session, settin
     people = staff(session)
     request = an_approved_one(session, settings, people)
     first, director = with_sheets(session, settings, people, request), at_work(people.director, NOW)
-    done(redactions.approve(session, director, request.id, request.sha256, first.plan.plan_sha256, at=NOW))
+    done(redactions.approve(session, settings, director, request.id, request.sha256, first.plan.plan_sha256, at=NOW))
     newer = done(redactions.add_plan(session, settings, director, request.id, a_plan(camera_of(request), x=500), at=after(1)))
     assert (newer.plan.plan_sha256 != first.plan.plan_sha256, newer.sheets, newer.approved) == (True, (), None)
     assert not is_looked_over(session, request)
-    answer = redactions.approve(session, director, request.id, request.sha256, newer.plan.plan_sha256, at=after(1))
+    answer = redactions.approve(session, settings, director, request.id, request.sha256, newer.plan.plan_sha256, at=after(1))
     assert "nothing was redacted yet" in refused(answer).sentence
 
 
@@ -122,7 +128,7 @@ def test_a_plan_is_of_one_scope(session: Session, settings: Settings) -> None:
     request = an_approved_one(session, settings, people)
     with_sheets(session, settings, people, request)
     less = footage(camera_of(request), start_s=-550)
-    changed = done(narrow(session, people.director, request.id, less, request.scope.terms, "less", at=NOW))
+    changed = done(narrow(session, settings, people.director, request.id, less, request.scope.terms, "less", at=NOW))
     assert refused(redactions.redaction_for(session, people.director, request.id)).refusal is Refusal.OUT_OF_SCOPE
     assert isinstance(redactions.plan_of(session, settings, changed), Refused)
 
@@ -133,7 +139,7 @@ def test_only_what_was_seen_is_approved(session: Session, settings: Settings) ->
     found, director = with_sheets(session, settings, people, request), at_work(people.director, NOW)
     for scope, plan in (("0" * 64, found.plan.plan_sha256), (request.sha256, "0" * 64)):
         with pytest.raises(Conflict, match="was changed since you looked"):
-            redactions.approve(session, director, request.id, scope, plan, at=NOW)
+            redactions.approve(session, settings, director, request.id, scope, plan, at=NOW)
 
 
 def test_who_entered_it_or_may_not_decide_or_proved_long_ago_approves_nothing(session: Session, settings: Settings) -> None:
@@ -143,7 +149,7 @@ def test_who_entered_it_or_may_not_decide_or_proved_long_ago_approves_nothing(se
     found = with_sheets(session, settings, people, request)
 
     def tried(person: object, number: int = request.id) -> Refusal:
-        return refused(redactions.approve(session, person, number, request.sha256, found.plan.plan_sha256, at=NOW)).refusal  # type: ignore[arg-type]
+        return refused(redactions.approve(session, settings, person, number, request.sha256, found.plan.plan_sha256, at=NOW)).refusal  # type: ignore[arg-type]
 
     assert tried(people.desk) is Refusal.NOT_ALLOWED
     assert tried(JOB) is Refusal.NOT_ALLOWED

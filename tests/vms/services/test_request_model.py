@@ -1,6 +1,7 @@
 """Requests under anything that anybody does in any order: nobody approves their own, and nothing leaves but exactly what was approved.
 
-Four people, one of them with the Delegate's role lent for some days, and a clock that only goes on.
+Four people, one of them with the Delegate's role lent for some days, and a clock that only goes on. Some requests are sealed: whoever isn't
+named finds none of them, and no ordinary entry tells of one until its seal is lifted.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from tests.vms.services.requesting import SCAN, a_new_request, at_work, footage
 from vms.config import Settings
 from vms.domain.delegation import Delegation
 from vms.domain.export_scope import Terms, scope_of
-from vms.domain.ids import CameraId, DelegationId, RequestId
+from vms.domain.ids import CameraId, DelegationId, PersonId, RequestId
 from vms.domain.instruments import FormAnswer, FormLine, Instrument
+from vms.domain.legal_hold import Sealed
 from vms.domain.outcome import Refused
 from vms.domain.people import Permission, Person, Role
 from vms.domain.request import APPROVAL_LASTS, EDGES, NEEDS_APPROVAL, OF_JOBS, OPEN, DenyReason, ExportRequest, RequestAct, RequestState
@@ -34,8 +36,9 @@ from vms.errors import Conflict, InvalidInput
 from vms.services.approvals import advance, approve, change_scope, disclose, narrow, write_down_run_out
 from vms.services.request_acts import WORDED, act_on, check_form, deny
 from vms.services.request_papers import add_paper, advise
-from vms.services.request_steps import JOB
+from vms.services.request_steps import JOB, reader
 from vms.services.requests import enter
+from vms.services.sealed_requests import name_more, unseal
 from vms.store import holds, requests
 from vms.store.database import Engines
 from vms.store.migrate import Which
@@ -70,6 +73,10 @@ class Register(RuleBasedStateMachine):
         self.known: list[RequestId] = []
         self.yes: dict[RequestId, Yes] = {}
         self.asked: set[tuple[RequestId, str]] = set()
+        self.named: dict[RequestId, set[PersonId]] = {}
+        """The requests that are sealed now, with whom they exist for."""
+        self.read_to = 0
+        """Up to here in the access log."""
 
     def teardown(self) -> None:
         self.central.dispose()
@@ -107,28 +114,63 @@ class Register(RuleBasedStateMachine):
         assert isinstance(answer, ExportRequest)
         self.known.append(answer.id)
 
+    @rule(who=WHO, other=WHO, instrument=INSTRUMENTS)
+    def enter_a_sealed_one(self, who: int, other: int, instrument: Instrument) -> None:
+        person, named = self._person(who), self.people[other].id
+        new = replace(a_new_request(footage(self.camera), instrument), sealed=True, named=(named,))
+        answer = self._did(lambda session: enter(session, self.settings, person, new, at=self.now))
+        assert isinstance(answer, ExportRequest) <= person.may(Permission.REQUEST_DECIDE)
+        if isinstance(answer, ExportRequest):
+            assert answer.is_sealed
+            self.known.append(answer.id)
+            self.named[answer.id] = {person.id, named}
+
+    @precondition(lambda self: self.named)
+    @rule(who=WHO, other=WHO, which=st.integers(0, 9))
+    def name_it_to_another(self, who: int, other: int, which: int) -> None:
+        number, person, named = self._sealed(which), self._person(who), self.people[other].id
+        answer = self._did(lambda session: name_more(session, self.settings, person, number, [named], at=self.now))
+        if isinstance(answer, ExportRequest):
+            assert person.id in self.named[number]
+            self.named[number].add(named)
+
+    @precondition(lambda self: self.named)
+    @rule(who=WHO, which=st.integers(0, 9))
+    def lift_the_seal(self, who: int, which: int) -> None:
+        number, person, day = self._sealed(which), self._person(who), self.now.date().isoformat()
+        answer = self._did(lambda session: unseal(session, self.settings, person, number, day, "the order ended", at=self.now))
+        if isinstance(answer, ExportRequest):
+            assert person.id in self.named.pop(number)
+
+    def _sealed(self, which: int) -> RequestId:
+        return sorted(self.named)[which % len(self.named)]
+
     @precondition(lambda self: self.known)
     @rule(who=WHO, which=st.integers(0, 9))
     def put_in_order(self, who: int, which: int) -> None:
         def act(session: Session) -> None:
             person, number = self._person(who), self._one(session, which).id
             add_paper(session, self.settings, person, number, "scan.pdf", SCAN, at=self.now)
-            check_form(session, person, number, dict.fromkeys(FormLine, FormAnswer.YES), "", at=self.now)
-            act_on(session, person, number, RequestAct.COUNSEL, "by phone", at=self.now)
+            check_form(session, self.settings, person, number, dict.fromkeys(FormLine, FormAnswer.YES), "", at=self.now)
+            act_on(session, self.settings, person, number, RequestAct.COUNSEL, "by phone", at=self.now)
             advise(session, self.settings, person, number, "comply", at=self.now)
-            act_on(session, person, number, RequestAct.CONFER, "the chair", at=self.now)
+            act_on(session, self.settings, person, number, RequestAct.CONFER, "the chair", at=self.now)
 
         self._did(act)
 
     @precondition(lambda self: self.known)
     @rule(who=WHO, which=st.integers(0, 9), act=st.sampled_from(sorted(WORDED)))
     def say(self, who: int, which: int, act: RequestAct) -> None:
-        self._did(lambda session: act_on(session, self._person(who), self._one(session, which).id, act, "said", at=self.now))
+        self._did(lambda session: act_on(session, self.settings, self._person(who), self._one(session, which).id, act, "said", at=self.now))
 
     @precondition(lambda self: self.known)
     @rule(who=WHO, which=st.integers(0, 9), line=st.sampled_from(FormLine), answer=st.sampled_from(FormAnswer))
     def look_at_the_form(self, who: int, which: int, line: FormLine, answer: FormAnswer) -> None:
-        self._did(lambda session: check_form(session, self._person(who), self._one(session, which).id, {line: answer}, "why", at=self.now))
+        self._did(
+            lambda session: check_form(
+                session, self.settings, self._person(who), self._one(session, which).id, {line: answer}, "why", at=self.now
+            )
+        )
 
     @precondition(lambda self: self.known)
     @rule(who=WHO, which=st.integers(0, 9), seen=st.sampled_from(["now", "now", "now", "first"]))
@@ -154,7 +196,7 @@ class Register(RuleBasedStateMachine):
         def act(session: Session) -> object:
             one = self._one(session, which)
             part = [replace(span, start_ms=span.start_ms + less_ms) for span in one.scope.footage]
-            return narrow(session, self._person(who), one.id, part, one.scope.terms, "less", at=self.now)
+            return narrow(session, self.settings, self._person(who), one.id, part, one.scope.terms, "less", at=self.now)
 
         self._did(act)
 
@@ -166,7 +208,9 @@ class Register(RuleBasedStateMachine):
         def act(session: Session) -> object:
             one = self._one(session, which)
             spans = [replace(span, start_ms=span.start_ms - more_ms) for span in one.scope.footage]
-            return change_scope(session, person, one.id, scope_of(spans, one.scope.local_time, Terms(recipient)), "changed", at=self.now)
+            return change_scope(
+                session, self.settings, person, one.id, scope_of(spans, one.scope.local_time, Terms(recipient)), "changed", at=self.now
+            )
 
         answer = self._did(act)
         if isinstance(answer, ExportRequest):
@@ -175,7 +219,11 @@ class Register(RuleBasedStateMachine):
     @precondition(lambda self: self.known)
     @rule(who=WHO, which=st.integers(0, 9))
     def deny(self, who: int, which: int) -> None:
-        self._did(lambda session: deny(session, self._person(who), self._one(session, which).id, DenyReason.OTHER, "no", at=self.now))
+        self._did(
+            lambda session: deny(
+                session, self.settings, self._person(who), self._one(session, which).id, DenyReason.OTHER, "no", at=self.now
+            )
+        )
 
     @precondition(lambda self: self.yes)
     @rule(which=st.integers(0, 9), to=st.sampled_from(sorted(OF_JOBS)))
@@ -183,7 +231,7 @@ class Register(RuleBasedStateMachine):
         number = sorted(self.yes)[which % len(self.yes)]
         yes = self.yes[number]
         before = self._state(number)
-        answer = self._did(lambda session: advance(session, JOB, number, yes.sha256, to, at=self.now))
+        answer = self._did(lambda session: advance(session, self.settings, JOB, number, yes.sha256, to, at=self.now))
         if isinstance(answer, ExportRequest) and before is RequestState.APPROVED:
             assert self.now < yes.at + APPROVAL_LASTS
 
@@ -191,7 +239,9 @@ class Register(RuleBasedStateMachine):
     @rule(who=WHO, which=st.integers(0, 9))
     def hand_over(self, who: int, which: int) -> None:
         number = sorted(self.yes)[which % len(self.yes)]
-        answer = self._did(lambda session: disclose(session, self._person(who), number, self.yes[number].sha256, "receipt 12", at=self.now))
+        answer = self._did(
+            lambda session: disclose(session, self.settings, self._person(who), number, self.yes[number].sha256, "receipt 12", at=self.now)
+        )
         assert isinstance(answer, Refused | ExportRequest | Conflict)
 
     @rule(days=st.sampled_from([1, 5, 15]))
@@ -204,7 +254,7 @@ class Register(RuleBasedStateMachine):
 
     @rule()
     def look_for_what_has_run_out(self) -> None:
-        self._did(lambda session: write_down_run_out(session, at=self.now))
+        self._did(lambda session: write_down_run_out(session, self.settings, at=self.now))
 
     def _state(self, number: RequestId) -> RequestState:
         with self.central.reading() as session:
@@ -220,6 +270,22 @@ class Register(RuleBasedStateMachine):
                 assert one is not None
                 self._is_right(session, one)
 
+    @precondition(lambda self: self.named)
+    @invariant()
+    def a_sealed_one_exists_for_the_named_alone(self) -> None:
+        with self.central.reading() as session:
+            for who in range(len(self.people)):
+                person = self._person(who)
+                found = {one.id for one in requests.find(session, reader(person), limit=500)}
+                known = {number for number, named in self.named.items() if person.id in named and person.may(Permission.REQUEST_READ)}
+                assert found & self.named.keys() == known
+            bodies = session.scalars(
+                text("SELECT body FROM access_event WHERE number > :read ORDER BY number"), {"read": self.read_to}
+            ).all()
+            self.read_to += len(bodies)
+            told = "\n".join(str(body) for body in bodies)
+            assert not [number for number in self.named if str(number) in told or f"{number:X}" in told]
+
     def _is_right(self, session: Session, one: ExportRequest) -> None:
         states = [RequestState.DRAFT, *(event.state for event in requests.history(session, one.id))]
         assert all(after is before or after in EDGES[before] for before, after in pairwise(states)), states
@@ -230,7 +296,8 @@ class Register(RuleBasedStateMachine):
             assert (one.approval.sha256, one.approval.by) == (one.sha256, yes.by) == (yes.sha256, one.approval.by)
             assert one.approval.by != one.entered_by
         if one.state in OPEN:
-            kept = [hold for number in one.holds if (hold := holds.get(session, None, number)) is not None]
+            kept = [hold for number in one.holds if (hold := holds.get(session, None, number, Sealed.INCLUDED)) is not None]
+            assert all((hold.seal is not None) is one.is_sealed for hold in kept if hold.released_at is None)
             assert any(hold.released_at is None and hold.expires_at is None for hold in kept)
 
 

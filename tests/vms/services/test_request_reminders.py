@@ -21,7 +21,7 @@ def test_the_director_is_mailed_once_before_a_request_is_due_and_once_after(cent
         all_, camera = staff(session), a_camera(session).camera.id
         request = a_request(session, settings, all_.desk, camera=camera)
         ended = a_request(session, settings, all_.desk, camera=camera)
-        done(act_on(session, all_.desk, ended.id, RequestAct.WITHDRAW, "they called", at=NOW))
+        done(act_on(session, settings, all_.desk, ended.id, RequestAct.WITHDRAW, "they called", at=NOW))
         for at in (NOW, request.due_at - NOTICE - timedelta(seconds=1), request.due_at + NOTICE):
             request_reminders.notify(session, mailing, at=at)
         assert mails.due(session, request.due_at, limit=9) == [], "neither long before nor long after"

@@ -217,5 +217,5 @@ def test_one_person_enters_no_more_than_somebody_can_look_at(
         done(enter(session, settings, other, new, at=NOW))
         done(enter(session, settings, desk, new, at=tomorrow))
         assert "are open" in refused(enter(session, settings, desk, new, at=tomorrow)).sentence
-        done(act_on(session, desk, entered[0].id, RequestAct.WITHDRAW, "they called", at=tomorrow))
+        done(act_on(session, settings, desk, entered[0].id, RequestAct.WITHDRAW, "they called", at=tomorrow))
         done(enter(session, settings, desk, new, at=tomorrow))
