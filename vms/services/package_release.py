@@ -139,7 +139,7 @@ def _begin(
         if isinstance(left, Refused):
             return left
     package_releases.add(session, release)
-    tell(session, settings, actor, request, Action.EXPORT_RELEASE, at=at, step="begun", **_told(release, package))
+    tell(session, settings, actor, request, Action.EXPORT_RELEASE, at=at, step="begun", **_in_log(release, package))
     return release, package
 
 
@@ -162,11 +162,11 @@ def _finish(session: Session, settings: Settings, actor: Actor, release: Package
     package_releases.put_read_back(session, release.id, at=at)
     request, package = requests.get(session, requests.EVERYBODYS, release.request), made_packages.get(session, release.package)
     if request is not None and package is not None:
-        tell(session, settings, actor, request, Action.EXPORT_RELEASE, at=at, step="read back", **_told(release, package))
+        tell(session, settings, actor, request, Action.EXPORT_RELEASE, at=at, step="read back", **_in_log(release, package))
     return replace(release, read_back_at=at)
 
 
-def _told(release: PackageRelease, package: MadePackage) -> dict[str, str]:
+def _in_log(release: PackageRelease, package: MadePackage) -> dict[str, str]:
     """Return what the log says of a release; who took it is in the request's history alone."""
     return {"medium": str(release.medium), "manifest": package.manifest}
 
