@@ -14,7 +14,7 @@ from typing import Any, get_args
 from tests.web import text_fields
 from web.live_gateway import Message
 
-IDS = frozenset({"area_id", "areas", "before", "branch", "camera", "number", "of", "paper", "person", "segment", "view"})
+IDS = frozenset({"area_id", "areas", "before", "branch", "camera", "named", "number", "of", "paper", "person", "segment", "view"})
 """Names of what an id is taken by."""
 NOT_IDS = frozenset(
     {
