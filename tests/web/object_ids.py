@@ -197,7 +197,7 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /api/v1/holds/{number}/release": {"number": Place(Kind.HOLD, {"reason": "Taken over"})},
     "POST /api/v1/holds/{number}/confirm": {"number": Place(Kind.HOLD)},
     "POST /api/v1/holds/{number}/undo": {"number": Place(Kind.HOLD)},
-    "POST /requests/new": {"camera": Place(Kind.CAMERA, ASKED_FORM), "named": Place(Kind.ACCOUNT, ASKED_FORM | SEALED, status=422)},
+    "POST /requests/new": {"camera": Place(Kind.CAMERA, ASKED_FORM), "named": Place(Kind.ACCOUNT, ASKED_FORM | SEALED, status=403)},
     "GET /requests/{number}": {"number": Place(Kind.REQUEST)},
     "GET /requests/{number}/letter": {"number": Place(Kind.REQUEST)},
     "GET /requests/{number}/receipt": {"number": Place(Kind.REQUEST)},
@@ -210,7 +210,7 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     },
     "POST /api/v1/requests": {
         "camera": Place(Kind.CAMERA, ASKED_ORDER, is_list=True),
-        "named": Place(Kind.ACCOUNT, ASKED_ORDER | SEALED | {"camera": []}, status=422, is_list=True),
+        "named": Place(Kind.ACCOUNT, ASKED_ORDER | SEALED | {"camera": []}, status=403, is_list=True),
     },
     **{
         f"POST {root}/{{number}}/named": {
@@ -237,7 +237,7 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     },
     "POST /deputies": {"person": Place(Kind.ACCOUNT, {"place": "1", "phone": "555-0100", "mail": ""}, 422)},
     "POST /door": {"camera": Place(Kind.CAMERA, DOOR_FORM)},
-    "POST /api/v1/door": {"camera": Place(Kind.CAMERA, DOOR_FORM | SPAN)},
+    "POST /api/v1/door": {"camera": Place(Kind.CAMERA, DOOR_FORM | SPAN, is_list=True)},
     "GET /door/{number}": {"number": Place(Kind.REQUEST)},
     **{
         f"POST {root}/{{number}}/calls": {

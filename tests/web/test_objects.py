@@ -215,7 +215,7 @@ def _untyped(text: str, told: str) -> str:
     """Return `text` without what was typed, as it may be written in a page, an address or JSON."""
     forms = {told, escape(told), quote(told, safe=""), quote_plus(told), json.dumps(told)[1:-1]}
     for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, "TYPED")
+        text = re.sub(rf"(?<!\d){form}(?!\d)", "TYPED", text) if form.isdigit() else text.replace(form, "TYPED")  # 0 is not in a 404
     return text
 
 

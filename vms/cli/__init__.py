@@ -25,6 +25,7 @@ from vms.cli import (
     people,
     policies,
     records,
+    redactions,
     releases,
     requests,
     retain,
@@ -74,6 +75,7 @@ app.add_typer(holds.app, name="hold")
 requests.app.command("door")(door.take_in)
 requests.app.command("call")(door.note_call)
 requests.app.command("look-over")(door.look_over)
+requests.app.command("redaction")(redactions.redaction)
 requests.app.command("release")(releases.release)
 requests.app.command("receipt")(releases.receipt)
 app.add_typer(requests.app, name="request")

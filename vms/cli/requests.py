@@ -24,15 +24,13 @@ from vms.domain.made_package import PackageState
 from vms.domain.names import name_key
 from vms.domain.outcome import Refused
 from vms.domain.people import Permission, Person
-from vms.domain.redaction import MAX_PLAN_BYTES
 from vms.domain.request import DenyReason, ExportRequest, RequestAct, Requester, RequestSeal
 from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.errors import InvalidInput, NotFound
-from vms.services import approvals, redactions, request_acts, request_papers, requests, sealed_requests
+from vms.services import approvals, request_acts, request_papers, requests, sealed_requests
 from vms.services.cameras import camera_of_any_time
 from vms.services.district import zone_of_district
 from vms.services.people import last_day
-from vms.services.redactions import Redaction
 from vms.services.request_documents import package_document, request_document, standing_document
 from vms.services.request_letters import letter_of
 from vms.services.request_seals import may_be_named
@@ -167,7 +165,7 @@ def act(
             raise InvalidInput(f"‘{what}’ is no act of those: {', '.join(sorted(request_acts.WORDED))}.")
         return request_acts.act_on(session, settings, person, number, RequestAct(what), words, at=context.obj.clock.now())
 
-    print_request(context, _do(context, request, carry_out), as_json=as_json)
+    print_request(context, do_to(context, request, carry_out), as_json=as_json)
 
 
 @app.command("check")
@@ -184,7 +182,7 @@ def check(
     def carry_out(session: Session, settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
         return request_acts.check_form(session, settings, person, number, dict.fromkeys(line, answer), words, at=context.obj.clock.now())
 
-    print_request(context, _do(context, request, carry_out), as_json=as_json)
+    print_request(context, do_to(context, request, carry_out), as_json=as_json)
 
 
 @app.command("paper")
@@ -202,7 +200,7 @@ def paper(
             raise InvalidInput("Say which: --add FILE, or --take NUMBER --to FILE.")
         if add is not None:
             content = content_of(add)
-            kept = _do(
+            kept = do_to(
                 context,
                 request,
                 lambda session, settings, person, number: request_papers.add_paper(
@@ -211,7 +209,7 @@ def paper(
             )
             out.print(f"Paper {kept.id}: {kept.name}, SHA-256 {kept.sha256}")
         elif take is not None and to is not None:
-            told, content = _do(
+            told, content = do_to(
                 context,
                 request,
                 lambda session, settings, person, number: request_papers.read_paper(
@@ -229,7 +227,7 @@ def advise(context: typer.Context, request: RequestNamed, words: Words = "", as_
     if words:
         print_request(
             context,
-            _do(
+            do_to(
                 context,
                 request,
                 lambda session, settings, person, number: request_papers.advise(
@@ -239,7 +237,7 @@ def advise(context: typer.Context, request: RequestNamed, words: Words = "", as_
             as_json=as_json,
         )
         return
-    found = _do(
+    found = do_to(
         context,
         request,
         lambda session, settings, person, number: request_papers.read_advice(session, settings, person, number, at=cli.clock.now()),
@@ -266,7 +264,7 @@ def approve(
 
     with sentences():
         context.obj.proved_person(context.obj.settings())
-    print_request(context, _do(context, request, carry_out), as_json=as_json)
+    print_request(context, do_to(context, request, carry_out), as_json=as_json)
 
 
 @app.command("package")
@@ -280,7 +278,7 @@ def package(
     from vms.services.package_jobs import ask_package  # noqa: PLC0415 - only what makes packages loads what draws their papers
 
     cli: Cli = context.obj
-    asked = _do(
+    asked = do_to(
         context, request, lambda session, settings, person, number: ask_package(session, settings, person, number, at=cli.clock.now())
     )
     with sentences():
@@ -312,7 +310,7 @@ def deny(
     def carry_out(session: Session, settings: Settings, person: Person, number: RequestId) -> ExportRequest | Refused:
         return request_acts.deny(session, settings, person, number, reason, words, at=context.obj.clock.now())
 
-    print_request(context, _do(context, request, carry_out), as_json=as_json)
+    print_request(context, do_to(context, request, carry_out), as_json=as_json)
 
 
 @app.command("narrow")
@@ -342,46 +340,7 @@ def narrow(
         spans = footage_of(session, person, camera, start, end)
         return approvals.narrow(session, settings, person, number, spans, terms, words, at=context.obj.clock.now())
 
-    print_request(context, _do(context, request, carry_out), as_json=as_json)
-
-
-@app.command("redaction")
-def redaction(
-    context: typer.Context,
-    request: RequestNamed,
-    plan: Annotated[Path | None, typer.Option(help="Keep this plan; vms/FORMATS.md has the format.")] = None,
-    sheets: Annotated[Path | None, typer.Option(help="Write the review sheets into this folder, which is there.")] = None,
-    approve: Annotated[str | None, typer.Option(help="Approve what was made by the plan of this digest, as its sheets show it.")] = None,
-) -> None:
-    """Show how the redaction of a request stands; give it a plan, take its review sheets out, approve what they show."""
-    cli: Cli = context.obj
-    if approve is not None:
-        with sentences():
-            cli.proved_person(cli.settings())
-
-    def carry_out(session: Session, settings: Settings, person: Person, number: RequestId) -> Redaction | Refused:
-        at = cli.clock.now()
-        if plan is not None:
-            return redactions.add_plan(session, settings, person, number, content_of(plan, MAX_PLAN_BYTES), at=at)
-        found = redactions.redaction_for(session, person, number)
-        if isinstance(found, Refused):
-            return found
-        if approve is not None:
-            return redactions.approve(session, settings, person, number, found.request.sha256, approve, at=at)
-        for sheet in found.sheets if sheets is not None else ():
-            png = redactions.read_sheet(session, settings, person, number, sheet.id, at=at)
-            if isinstance(png, Refused):
-                return png
-            written.append((sheet.number, png))
-        return found
-
-    written: list[tuple[int, bytes]] = []
-    found = _do(context, request, carry_out)
-    with sentences():
-        for number, png in written:
-            write_new((sheets or Path()) / f"sheet-{number:02}.png", png)
-    seen = "nobody approved it yet" if found.approved is None else f"approved by {found.approved.by_name}"
-    out.print(f"Plan {found.plan.plan_sha256}, by {found.plan.by_name}. {len(found.sheets)} sheets of what was made by it; {seen}.")
+    print_request(context, do_to(context, request, carry_out), as_json=as_json)
 
 
 @app.command("name")
@@ -397,7 +356,7 @@ def name_(
         wanted = _people(session, by, person, context.obj)
         return sealed_requests.name_more(session, settings, by, number, wanted, at=context.obj.clock.now())
 
-    print_request(context, _do(context, request, carry_out), as_json=as_json)
+    print_request(context, do_to(context, request, carry_out), as_json=as_json)
 
 
 @app.command("unseal")
@@ -415,7 +374,7 @@ def unseal(
 
     with sentences():
         context.obj.proved_person(context.obj.settings())
-    print_request(context, _do(context, request, carry_out), as_json=as_json)
+    print_request(context, do_to(context, request, carry_out), as_json=as_json)
 
 
 @app.command("letter")
@@ -445,7 +404,7 @@ def _make_here(cli: Cli) -> None:
         make_packages(settings, hub, partial(footage_here, settings, central), cli.clock)
 
 
-def _do(context: typer.Context, text: str, act: Callable[[Session, Settings, Person, RequestId], Done | Refused]) -> Done:
+def do_to(context: typer.Context, text: str, act: Callable[[Session, Settings, Person, RequestId], Done | Refused]) -> Done:
     """Do `act` to the request of that number, as the person of vms login."""
     cli: Cli = context.obj
     with sentences():

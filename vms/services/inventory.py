@@ -16,7 +16,6 @@ from vms.config import Settings
 from vms.domain.ids import StreamId
 from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.errors import VmsError
-from vms.services import paper
 from vms.services.capacity import oldest_ms
 from vms.services.signed_notes import SignedNotes
 from vms.store import runs, stream_rules
@@ -45,6 +44,8 @@ class Sheet:
         return f"{self.title}\n{parts}"
 
     def pdf(self) -> bytes:
+        from vms.services import paper  # noqa: PLC0415 - what draws pages takes time and memory to load
+
         content = [paper.text(self.title, "Heading2")]
         for title, lines in self.parts:
             content += [paper.text(title, "Heading4"), *(paper.text(line) for line in lines)]

@@ -22,13 +22,13 @@ from vms.store.web_role import grant_to_web, require_append_only
 _VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 _ONLY_READ = (
     *("alembic_version", "access_tile", "access_checkpoint", "access_cosignature", "review"),
-    *("purge_month", "deletion_certificate", "redaction_sheet"),
+    *("purge_month", "deletion_certificate", "redaction_sheet", "package_release"),
 )
 _ADDED_TO = ("access_event", "access_log")
 _SAID = (
     *("retention_policy", "policy_force", "policy_approval", "complaint", "complaint_camera", "training", "placement", "privacy_review"),
     *("export_request", "request_scope", "request_camera", "request_paper", "request_event", "approval", "request_hold"),
-    *("redaction_plan", "redaction_approval"),
+    *("redaction_plan", "redaction_approval", "package", "door_call", "sealed_request", "sealed_request_person"),
 )
 _IN_PART = ("access_sealed", "spot_check")
 """Of some columns alone."""
@@ -131,7 +131,12 @@ def test_of_the_log_only_the_counters_are_updated_and_of_a_complaint_what_became
     with web.read.begin() as connection:
         changed = [tuple(row) for row in connection.execute(text(columns), {"tables": [*_ONLY_READ, *_ADDED_TO, *_SAID, *_IN_PART]})]
     became = ("answer", "answered_at", "answered_by", "answered_by_name", "hold_id")
-    assert sorted(changed) == [("access_log", "last_number"), ("access_log", "last_sealed"), *(("complaint", column) for column in became)]
+    lifted = ("lifted_at", "lifted_by", "lifted_by_name", "lifted_on", "lifted_reason")
+    assert sorted(changed) == [
+        *(("access_log", column) for column in ("last_number", "last_sealed")),
+        *(("complaint", column) for column in became),
+        *(("sealed_request", column) for column in lifted),
+    ]
 
 
 def test_granting_again_takes_away_what_somebody_added(central_postgresql: Engines, new_role: Callable[..., str]) -> None:
