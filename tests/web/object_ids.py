@@ -119,6 +119,8 @@ ASKED = {
 }
 ASKED_FORM = ASKED | {"start": "2026-03-14T07:00", "end": "2026-03-14T07:10"}
 ASKED_ORDER = ASKED | {"start": "2026-03-14T14:00:00Z", "end": "2026-03-14T14:10:00Z"}
+BY_FORM = frozenset({"POST /api/v1/door"})
+"""Of programs too: a photograph comes with it."""
 DOOR_FORM = {"name": "R. Alvarez", "court": "Alder", "docket": "26-1", "start": "2026-03-14T07:00", "end": "2026-03-14T07:10"}
 LOOKED_OVER = {"in_form": True, "verified": "badge", "counsel": "told", "board": "at once"}
 OF_REQUEST: Mapping[str, dict[str, str]] = {
@@ -237,7 +239,7 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     },
     "POST /deputies": {"person": Place(Kind.ACCOUNT, {"place": "1", "phone": "555-0100", "mail": ""}, 422)},
     "POST /door": {"camera": Place(Kind.CAMERA, DOOR_FORM)},
-    "POST /api/v1/door": {"camera": Place(Kind.CAMERA, DOOR_FORM | SPAN, is_list=True)},
+    "POST /api/v1/door": {"camera": Place(Kind.CAMERA, DOOR_FORM | SPAN)},
     "GET /door/{number}": {"number": Place(Kind.REQUEST)},
     **{
         f"POST {root}/{{number}}/calls": {

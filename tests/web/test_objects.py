@@ -184,7 +184,7 @@ def _ask(others: Others, operation: str, name: str, told: str) -> Answer:
     said = {key: _filled(others, key, value) for key, value in place.beside.items()} | {name: [told] if place.is_list else told}
     address = re.sub(r"\{(\w+)\}", lambda found: quote(str(said.pop(found[1])), safe=""), path)
     headers = {"range": str(said.pop("range"))} if "range" in said else {}
-    as_json, in_address = path.startswith("/api/"), method in ("GET", "DELETE")
+    as_json, in_address = path.startswith("/api/") and operation not in object_ids.BY_FORM, method in ("GET", "DELETE")
     node = others.world.node
     node.asked.clear()
     with statements(others.world.site.central) as asked:
