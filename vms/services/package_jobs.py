@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -22,12 +23,13 @@ from vms.domain.access import Action
 from vms.domain.ids import PackageId, RequestId, new_number
 from vms.domain.made_package import LIVE, MOST_TRIES, MadePackage, PackageState
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.package import Order
+from vms.domain.package import CameraScope, Order
 from vms.domain.people import Actor
 from vms.domain.request import ExportRequest, RequestAct, RequestState
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import Conflict, InvalidInput, Unavailable, VmsError
 from vms.log import get_logger
+from vms.services import redactions
 from vms.services.access_log import name_of, together
 from vms.services.approvals import advance, approved
 from vms.services.log_erase import has_run_a_day
@@ -35,7 +37,7 @@ from vms.services.package_footage import FootageSource
 from vms.services.package_order import ApprovedFootage, order_of
 from vms.services.packages import JOB, SETTLED, Built, Hub, build_package, folder_lock
 from vms.services.request_acts import begun
-from vms.services.request_steps import Step, named_in_log, not_from, refuse_about, take, write
+from vms.services.request_steps import Step, named_in_log, not_from, refuse_about, take, voided, write
 from vms.store import holds, made_packages, package_releases, requests
 from vms.store.failpoints import failpoint
 from vms.store.files import fsync_dir
@@ -43,7 +45,7 @@ from vms.store.files import fsync_dir
 Source = Callable[[Order], AbstractContextManager[FootageSource]]
 """What opens the footage of an order."""
 _S = RequestState
-_STANDS = frozenset({_S.READY, _S.DISCLOSED, _S.CLOSED})
+_STANDS = frozenset({_S.REDACTING, _S.READY, _S.DISCLOSED, _S.CLOSED})
 """In these states a finished package may still be of use."""
 _CHANGED = "What it is of is not approved any more."
 
@@ -66,12 +68,8 @@ def ask_package(session: Session, settings: Settings, actor: Actor, number: Requ
             "could not check it. Have the seal lifted first: vms request unseal"
         )
         return refuse_about(session, settings, actor, request, Refused(Refusal.NOT_ALLOWED, sentence), at=at, what=Action.EXPORT_ADVANCE)
-    if request.scope.terms.redact:
-        sentence = (
-            f"Here {request.scope.terms.redact} is to be made unrecognisable, and a package holds the recording as it is. "
-            "Change the terms and have them approved, or hand over a copy that was made by vms export redact."
-        )
-        return Refused(Refusal.NOT_ALLOWED, sentence)
+    if isinstance(plan := redactions.plan_of(session, settings, request), Refused):
+        return plan
     newest = made_packages.newest_of(session, number)
     if newest is not None and newest.state in LIVE:
         if newest.approval != request.approval.id:
@@ -157,7 +155,11 @@ def _begin(settings: Settings, hub: Hub, at: datetime) -> tuple[MadePackage, Ord
             advance(session, settings, JOB, request.id, package.sha256, _S.PREPARING, at=at), Refused
         ):
             return _put(session, package, PackageState.GONE, at, sentence=_CHANGED), None
-        order = order_of(session, request, request.approval)
+        plan = redactions.plan_of(session, settings, request)
+        if isinstance(plan, Refused):
+            return _put(session, package, PackageState.FAILED, at, sentence=plan.sentence), None
+        redactions.forget_sheets(session, request.id)  # of a making that did not end
+        order = order_of(session, request, request.approval, plan)
         return _put(session, package, PackageState.MAKING, at, tries=package.tries + 1), order
 
 
@@ -171,7 +173,9 @@ def _make(settings: Settings, hub: Hub, source: Source, clock: Clock, package: M
         fsync_dir(settings.packages_dir)
         with source(order) as opened:
             footage, at = ApprovedFootage(order, opened), clock.now()
-            built = build_package(order, footage, into, hub=hub, at=at) if _is_any_there(order, footage, at) else None
+            keep = partial(_keep_sheet, settings, hub, package, order)
+            there = _is_any_there(order, footage, at)
+            built = build_package(order, footage, into, hub=hub, at=at, keep_sheet=keep) if there else None
         failpoint("package:built")
     except (VmsError, OSError) as err:
         log.warning("package not made", request=order.request, reason=str(err))
@@ -179,21 +183,33 @@ def _make(settings: Settings, hub: Hub, source: Source, clock: Clock, package: M
             holds.lock(session)
             return _put(session, package, PackageState.FAILED, clock.now(), sentence=str(err))
     with hub.central.writing() as session:
-        return _finish(session, settings, package, built, at=clock.now())
+        return _finish(session, settings, package, order, built, at=clock.now())
+
+
+def _keep_sheet(settings: Settings, hub: Hub, package: MadePackage, order: Order, scope: CameraScope, png: bytes) -> None:
+    with hub.central.writing() as session:
+        request = requests.get(session, requests.EVERYBODYS, package.request)
+        if request is not None and order.redaction is not None:
+            redactions.keep_sheet(session, settings, request, order.redaction, scope.camera_id, png)
 
 
 def _is_any_there(order: Order, footage: FootageSource, at: datetime) -> bool:
     return any(footage.recorded(scope.stream_id, span, at=at)[0] for scope in order.cameras for span in scope.spans)
 
 
-def _finish(session: Session, settings: Settings, package: MadePackage, built: Built | None, *, at: datetime) -> MadePackage:
-    """Bring the request on, unless its approval counts no more; `built`: None when nothing of it is there."""
+def _finish(session: Session, settings: Settings, package: MadePackage, order: Order, built: Built | None, *, at: datetime) -> MadePackage:
+    """Bring the request on, unless its approval or its plan counts no more; `built`: None when nothing of it is there.
+
+    What was redacted waits until somebody has looked over its sheets: `redactions.approve` makes the request ready then.
+    """
     holds.lock(session)
-    if _approved(session, package, at=at) is None:
+    request = _approved(session, package, at=at)
+    if request is None or redactions.plan_of(session, settings, request) != order.redaction:
         return _put(session, package, PackageState.GONE, at, sentence=_CHANGED)
+    made = _S.READY if order.redaction is None else _S.REDACTING
     on_the_way = [_S.PARTIALLY_AVAILABLE] if built is not None and built.missing else []
     with together(session):
-        for state in [*on_the_way, _S.FOOTAGE_UNAVAILABLE if built is None else _S.READY]:
+        for state in [*on_the_way, _S.FOOTAGE_UNAVAILABLE if built is None else made]:
             if isinstance(advance(session, settings, JOB, package.request, package.sha256, state, at=at), Refused):
                 return _put(session, package, PackageState.GONE, at, sentence=_CHANGED)
     if built is None:
@@ -248,6 +264,9 @@ def _end(session: Session, settings: Settings, package: MadePackage, reason: str
             files=str(package.files),
             bytes=str(package.size_bytes),
         )
+        redactions.forget_sheets(session, request.id)
+        if request.state is _S.REDACTING:
+            voided(session, settings, JOB, request, at=at)
         if request.state is _S.READY:
             take(session, settings, JOB, request, Step(RequestAct.EXPIRE, _S.EXPIRED, reason), at=at)
     _put(session, package, PackageState.GONE, at, sentence=reason)

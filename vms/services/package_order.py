@@ -14,6 +14,7 @@ from vms.domain.export_scope import CameraSpan
 from vms.domain.footage import Gap, Segment
 from vms.domain.ids import CameraId, SegmentId, StreamId
 from vms.domain.package import CameraScope, CustodyEvent, Order
+from vms.domain.redaction import RedactionPlan
 from vms.domain.request import Approval, ExportRequest, RequestAct, RequestEvent
 from vms.domain.timespan import Timespan, datetime_of_ms
 from vms.errors import NotFound
@@ -33,7 +34,7 @@ _SAID_OF = {
 """What the custody report tells of a request's history: the rest is between the district, its Board and its counsel."""
 
 
-def order_of(session: Session, request: ExportRequest, approval: Approval) -> Order:
+def order_of(session: Session, request: ExportRequest, approval: Approval, redaction: RedactionPlan | None) -> Order:
     """Return the order for a package of `request`, which `approval` is of; NotFound when a camera has no stream."""
     history, district = requests.history(session, request.id), load_district(session)
     if district is None:
@@ -45,6 +46,7 @@ def order_of(session: Session, request: ExportRequest, approval: Approval) -> Or
         cameras=tuple(_scope(session, camera, list(spans)) for camera, spans in by_camera),
         facts=_facts(request, approval, history),
         events=tuple(CustodyEvent(one.at, one.by_name, _SAID_OF[one.act]) for one in history if one.act in _SAID_OF),
+        redaction=redaction,
     )
 
 

@@ -17,13 +17,13 @@ from vms.domain.ids import CameraId, RequestId, new_number
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Actor, Permission, Person
 from vms.domain.redaction import RedactionPlan, canonical, misfit, read_plan
-from vms.domain.request import APPROVED_STATES, UNDECIDED, ExportRequest
+from vms.domain.request import APPROVED_STATES, UNDECIDED, ExportRequest, RequestState
 from vms.errors import Conflict, Corrupt, InvalidInput
 from vms.services.access_log import name_of, refuse, together
-from vms.services.approvals import to_decide
+from vms.services.approvals import advance, to_decide
 from vms.services.refusals import no_such, not_allowed
 from vms.services.request_acts import begun
-from vms.services.request_steps import named_in_log, not_from, reader, write
+from vms.services.request_steps import JOB, named_in_log, not_from, reader, voided, write
 from vms.store import matter_keys, redactions, requests
 from vms.store.redactions import LookedOver, Sheet, StoredPlan
 
@@ -45,7 +45,10 @@ class Redaction:
 
 
 def add_plan(session: Session, settings: Settings, actor: Actor, number: RequestId, text: bytes, *, at: datetime) -> Redaction | Refused:
-    """Keep a plan for what a request asks for now; from then on it counts. InvalidInput when it is none, or not of that footage."""
+    """Keep a plan for what a request asks for now; from then on it counts, and an approval by which a package was made counts no more.
+
+    InvalidInput when it is none, or not of that footage.
+    """
     plan = read_plan(text)
     request = begun(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
@@ -57,6 +60,8 @@ def add_plan(session: Session, settings: Settings, actor: Actor, number: Request
     row, sha256 = new_number(), plan.digest.hex()
     sealed = encrypt(_key(settings, request, _PLAN_INFO), canonical(plan).encode(), _bound_to(request, row))
     with together(session):
+        if request.state is not RequestState.APPROVED:  # what was made by an earlier plan is not what the approval would let out
+            request = voided(session, settings, actor, request, at=at)
         redactions.add_plan(session, number, request.sha256, StoredPlan(row, sha256, sealed, name_of(actor), at), by=actor.label)
         _note(session, settings, actor, request, "redaction-plan", sha256, at=at)
     return _of(session, request) or _lost(request)
@@ -112,6 +117,8 @@ def approve(
 ) -> Redaction | Refused:
     """Let what was made by this plan of this scope leave, by somebody who may approve the request and has shown lately who they are.
 
+    A request whose package waits for it is ready then.
+
     Conflict when the request asks for something else, or another plan counts, than what was seen.
     """
     request = to_decide(session, settings, actor, number, at=at)
@@ -125,6 +132,11 @@ def approve(
     with together(session):
         redactions.add_approval(session, number, scope_sha256, plan_sha256, LookedOver(name_of(actor), at), by=actor.label)
         _note(session, settings, actor, request, "redaction-approved", plan_sha256, at=at)
+        if request.state is RequestState.REDACTING:
+            advanced = advance(session, settings, JOB, number, scope_sha256, RequestState.READY, at=at)
+            if isinstance(advanced, Refused):
+                return advanced
+            request = advanced
     return _of(session, request) or _lost(request)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from tests.factories import a_camera, done, refused
 from tests.vms.media.recorded import LENGTH, START
@@ -31,7 +33,7 @@ from vms.domain.request import ExportRequest, RequestAct, RequestState
 from vms.domain.timespan import Timespan, datetime_of, ms_of
 from vms.errors import Conflict, Corrupt, InvalidInput, NotFound
 from vms.media.assembly import ReadRecord
-from vms.services import package_jobs
+from vms.services import package_jobs, redactions
 from vms.services.access_log import DISTRICT
 from vms.services.approvals import approve, narrow
 from vms.services.log_proof import sign_checkpoint
@@ -205,17 +207,66 @@ def test_two_who_ask_at_once_get_one_package(central: Engines, settings: Setting
     assert len(office.make()) == 1
 
 
-def test_what_is_to_be_redacted_is_not_packed_as_it_is(office: Office) -> None:
+def _to_redact(office: Office, session: Session) -> None:
+    """Narrow it to what hides somebody, and have it approved again."""
+    terms = replace(office.request.scope.terms, redact="the child at the desk")
+    request = done(narrow(session, office.settings, office.director, office.request.id, office.request.scope.footage, terms, "x", at=AT))
+    done(act_on(session, office.settings, office.director, request.id, RequestAct.COUNSEL, "told", at=AT))
+    done(approve(session, office.settings, office.director, request.id, request.sha256, at=AT))
+
+
+def _plan(office: Office, *, until: datetime = SPAN.end) -> bytes:
+    begin, end = ms_of(SPAN.start), ms_of(SPAN.end + _MS)
+    box = {"at_ms": begin, "x": 0, "y": 0, "width": 1000, "height": 1000}
+    region = {"cover": "fill", "between": "all", "keyframes": [box], "until_ms": ms_of(until + _MS)}
+    whole = {"camera": office.camera, "start_ms": begin, "end_ms": end, "regions": [region]}
+    return json.dumps({"format": "custodian redaction plan v1", "cameras": [whole]}).encode()
+
+
+def test_what_is_to_be_redacted_is_not_packed_without_a_plan(office: Office) -> None:
     with office.hub.central.writing() as session:
-        terms = replace(office.request.scope.terms, redact="the child at the desk")
-        spans = office.request.scope.footage
-        request = done(narrow(session, office.settings, office.director, office.request.id, spans, terms, "a child", at=AT))
-        done(act_on(session, office.settings, office.director, request.id, RequestAct.COUNSEL, "told", at=AT))
-        done(approve(session, office.settings, office.director, request.id, request.sha256, at=AT))
-        assert (
-            "the child at the desk is to be made unrecognisable"
-            in refused(ask_package(session, office.settings, office.director, request.id, at=AT)).sentence
+        _to_redact(office, session)
+        answer = refused(ask_package(session, office.settings, office.director, office.request.id, at=AT))
+        assert "has no redaction plan yet" in answer.sentence
+
+
+@pytest.mark.slow
+def test_what_was_redacted_is_looked_over_before_it_is_ready(office: Office) -> None:
+    with office.hub.central.writing() as session:
+        _to_redact(office, session)
+        done(redactions.add_plan(session, office.settings, office.director, office.request.id, _plan(office), at=AT))
+    office.ask()
+    (package,) = office.make()
+    assert (package.state, office.now().state) == (PackageState.READY, S.REDACTING), package.sentence
+    assert [one.name for one in folder_of(office.settings, package).iterdir() if one.name in ("video", "redacted")] == ["redacted"]
+    with office.hub.central.writing() as session:
+        found = done(redactions.redaction_for(session, office.director, office.request.id))
+        assert found.sheets, "of what was made by it"
+        seen = redactions.read_sheet(session, office.settings, office.director, office.request.id, found.sheets[0].id, at=AT)
+        assert isinstance(seen, bytes)
+        assert seen.startswith(b"\x89PNG")
+        done(
+            redactions.approve(
+                session, office.settings, office.director, office.request.id, found.request.sha256, found.plan.plan_sha256, at=AT
+            )
         )
+    assert office.now().state is S.READY
+    assert office.make() == []
+
+
+@pytest.mark.slow
+def test_a_newer_plan_voids_what_was_made_by_the_one_before(office: Office) -> None:
+    with office.hub.central.writing() as session:
+        _to_redact(office, session)
+        done(redactions.add_plan(session, office.settings, office.director, office.request.id, _plan(office), at=AT))
+    office.ask()
+    (package,) = office.make()
+    with office.hub.central.writing() as session:
+        newer = _plan(office, until=SPAN.end - timedelta(milliseconds=100))
+        done(redactions.add_plan(session, office.settings, office.director, office.request.id, newer, at=AT))
+    assert office.now().state is S.UNDER_REVIEW
+    assert office.make() == []
+    assert (office.package().state, office.there(), package.state) == (PackageState.GONE, [], PackageState.READY)
 
 
 def test_the_newest_minutes_are_waited_for(central_sqlite: Engines, settings: Settings) -> None:

@@ -77,20 +77,22 @@ def test_what_is_to_be_redacted_is_ready_only_once_its_sheets_were_approved(cent
     with central.writing() as session:
         people = staff(session)
         request = an_approved_one(session, settings, people)
-        brought_to_redacting(session, settings, request)
-        assert (
-            "has not been looked over"
-            in refused(advance(session, settings, JOB, request.id, request.sha256, RequestState.READY, at=NOW)).sentence
-        )
         found = with_sheets(session, settings, people, request)
-        assert (
-            "has not been looked over"
-            in refused(advance(session, settings, JOB, request.id, request.sha256, RequestState.READY, at=NOW)).sentence
-        )
+        brought_to_redacting(session, settings, request)
+        early = advance(session, settings, JOB, request.id, request.sha256, RequestState.READY, at=NOW)
+        assert "has not been looked over" in refused(early).sentence
         director = at_work(people.director, NOW)
         seen = done(redactions.approve(session, settings, director, request.id, request.sha256, found.plan.plan_sha256, at=NOW))
-        assert seen.approved is not None
-        assert done(advance(session, settings, JOB, request.id, request.sha256, RequestState.READY, at=NOW)).state is RequestState.READY
+        assert (seen.approved is not None, seen.request.state) == (True, RequestState.READY)
+
+
+def test_another_plan_voids_the_approval_by_which_something_was_made(session: Session, settings: Settings) -> None:
+    people = staff(session)
+    request = an_approved_one(session, settings, people)
+    with_sheets(session, settings, people, request)
+    brought_to_redacting(session, settings, request)
+    found = done(redactions.add_plan(session, settings, people.director, request.id, a_plan(camera_of(request), x=500), at=NOW))
+    assert (found.request.state, found.sheets) == (RequestState.UNDER_REVIEW, ())
 
 
 def test_what_has_nothing_to_redact_needs_no_plan(session: Session, settings: Settings) -> None:
