@@ -38,7 +38,7 @@ class Browser:
     def ask(self, method: str, path: str, form: dict[str, str] | None = None, *, page: bool = True) -> httpx.Response:
         kept = "; ".join(f"{name}={value}" for name, value in ((COOKIE, self.token), (CHALLENGE_COOKIE, self.challenge)) if value)
         headers = OWN_PAGE | {"host": self.host, "cookie": kept, "accept": "text/html" if page else "application/json"}
-        answer = httpx.request(method, f"{self.world.address}{path}", data=form, headers=headers)
+        answer = httpx.request(method, f"{self.world.address}{path}", data=form, headers=headers, timeout=20)
         self.token = answer.cookies.get(COOKIE) or self.token
         self.challenge = answer.cookies.get(CHALLENGE_COOKIE) or self.challenge
         return answer
