@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 
 import httpx
 import pytest
 
-from tests.factories import CONSOLE, NOW, done
+from tests.factories import NOW, done
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
-from tests.web.compared import copy_of, put_back, told
+from tests.web.compared import Answers, answers, copy_of, put_back
 from tests.web.world import World
 from vms.domain.access import Action
 from vms.domain.hold import HoldScope
@@ -19,18 +18,9 @@ from vms.domain.ids import HoldId, SessionId
 from vms.domain.legal_hold import COOL_OFF, LegalHold, Sealed
 from vms.domain.people import Person, Role
 from vms.services import hold_acts
-from vms.services.access_log import record
-from vms.services.log_key import LogKey
-from vms.services.log_proof import sign_checkpoint
 from vms.services.sealed_holds import look_after, place_sealed
 from vms.store import holds, people
-from web.app import create_app
-from web.permissions import declared_permissions
 
-_KEY = LogKey(bytes(range(32)))
-_SPAN = {"start": "2026-03-14T14:00:00Z", "end": "2026-03-14T15:00:00Z"}
-_RANDOM = {"/account/passkeys/new", "/account/authenticator"}
-"""What they answer is new each time."""
 FORM = {
     "matter": "In re Grand Jury 26-14",
     "kind": "subpoena",
@@ -87,28 +77,11 @@ def _sealed(world: World, director: Person) -> HoldId:
     return hold.id
 
 
-def _answers(world: World, readers: list[httpx.Client], number: HoldId) -> dict[tuple[int, str], tuple[int, dict[str, str], str]]:
-    for step in range(3):
-        with world.site.central.writing() as session:
-            record(session, actor=CONSOLE, action=Action.CAMERA_TEST, at=NOW, camera_id=world.camera.camera.id)
-            sign_checkpoint(session, _KEY, at=NOW + timedelta(minutes=5 * step))
-    asked = [
-        (method, _address(route.path, world, number))
-        for route in declared_permissions(create_app(world.site))
-        for method in route.methods
-        if route.path not in _RANDOM and (method == "GET" or (method == "POST" and "/holds/{number}" in route.path))
-    ]
-    return {(who, f"{how} {where}"): told(_ask(reader, how, where)) for who, reader in enumerate(readers) for how, where in asked}
+def _answers(world: World, readers: list[httpx.Client], number: HoldId) -> Answers:
+    return answers(world, readers, number, of=("/holds/{number}",), ask=_ask)
 
 
-def _address(path: str, world: World, number: HoldId) -> str:
-    path = path.replace("{number}", str(number)).replace("{camera}", str(world.camera.camera.id))
-    return re.sub(r"\{[^}]+\}", "1", path) + (f"?start={_SPAN['start']}&end={_SPAN['end']}" if "timeline" in path else "")
-
-
-def _ask(reader: httpx.Client, method: str, where: str) -> httpx.Response:
-    if method == "GET":
-        return reader.get(where)
+def _ask(reader: httpx.Client, where: str) -> httpx.Response:
     return reader.post(where, json={"reason": "settled"}) if "/api/" in where else reader.post(where, data={"reason": "settled"})
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -28,6 +29,7 @@ from vms.domain.footage import Segment
 from vms.domain.ids import ApprovalId, CameraId, PackageId
 from vms.domain.made_package import MOST_TRIES, READY_LASTS, MadePackage, PackageState
 from vms.domain.package import Order
+from vms.domain.package_release import Medium
 from vms.domain.people import Person
 from vms.domain.request import ExportRequest, RequestAct, RequestState
 from vms.domain.timespan import Timespan, datetime_of, ms_of
@@ -40,6 +42,7 @@ from vms.services.log_proof import sign_checkpoint
 from vms.services.package_gate import verify_package
 from vms.services.package_jobs import anything_to_do, ask_package, folder_of, make_packages
 from vms.services.package_order import ApprovedFootage
+from vms.services.package_release import Handover, release_by_hand
 from vms.services.packages import Hub
 from vms.services.request_acts import act_on
 from vms.services.requests import enter
@@ -252,6 +255,26 @@ def test_what_was_redacted_is_looked_over_before_it_is_ready(office: Office) -> 
         )
     assert office.now().state is S.READY
     assert office.make() == []
+
+
+@pytest.mark.slow
+def test_what_was_redacted_and_nobody_looked_over_leaves_in_no_way_and_goes_with_its_day(office: Office, tmp_path: Path) -> None:
+    with office.hub.central.writing() as session:
+        _to_redact(office, session)
+        done(redactions.add_plan(session, office.settings, office.director, office.request.id, _plan(office), at=AT))
+    office.ask()
+    office.make()
+    handover = Handover(tmp_path, Medium("SanDisk Ultra", "4C530001"), "Det. R. Alvarez")
+    answer = release_by_hand(office.hub.central, office.settings, office.director, office.request.id, handover, clock=office.clock)
+    assert "can't be handed over now" in refused(answer).sentence
+    assert list(tmp_path.glob("EXPORT-*")) == []
+    office.clock.step(READY_LASTS)
+    office.hub.sign_log()
+    office.clock.step(timedelta(days=1, minutes=1))
+    office.make()
+    assert (office.now().state, office.there()) == (S.UNDER_REVIEW, [])
+    with office.hub.central.reading() as session:
+        assert done(redactions.redaction_for(session, office.director, office.request.id)).sheets == ()
 
 
 @pytest.mark.slow

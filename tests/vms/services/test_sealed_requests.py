@@ -26,6 +26,7 @@ from vms.services import records, sealed_holds
 from vms.services.approvals import advance, approve, change_scope, narrow, write_down_run_out
 from vms.services.hold_release import end_due, notices_due
 from vms.services.holds import hold_for, list_holds
+from vms.services.package_jobs import ask_package
 from vms.services.pauses import pause_camera
 from vms.services.provisional_holds import undecided
 from vms.services.request_acts import act_on, deny
@@ -34,7 +35,7 @@ from vms.services.request_steps import JOB
 from vms.services.requests import enter, list_requests, request_called, request_for, waiting_for
 from vms.services.sealed_log import destroy_matter, open_matter, read_sealed
 from vms.services.sealed_requests import name_more, require_ended, unseal
-from vms.store import access_log, holds, requests
+from vms.store import access_log, holds, made_packages, requests
 from vms.store.database import Engines
 
 ON = NOW.date().isoformat()
@@ -86,6 +87,20 @@ def _kept(session: Session, request: ExportRequest) -> list[LegalHold]:
     assert again is not None
     found = [holds.get(session, None, number, Sealed.INCLUDED) for number in again.holds]
     return [hold for hold in found if hold is not None and hold.released_at is None]
+
+
+def test_no_package_is_asked_for_while_it_is_sealed_and_the_refusal_is_told_to_nobody(central_sqlite: Engines, settings: Settings) -> None:
+    with central_sqlite.writing() as session:
+        world = _world(session, settings)
+        one = world.request
+        in_order(session, settings, world.first, one)
+        done(approve(session, settings, world.second, one.id, one.sha256, at=NOW))
+        before = len(_ordinary(session))
+        answer = refused(ask_package(session, settings, world.second, one.id, at=NOW))
+        assert "Have the seal lifted first" in answer.sentence
+        assert len(_ordinary(session)) == before
+        assert _acts(session, settings, one, world.first)[-1] is Action.ACCESS_REFUSE
+        assert made_packages.newest_of(session, one.id) is None
 
 
 def test_one_exists_for_the_named_alone(central: Engines, settings: Settings) -> None:
