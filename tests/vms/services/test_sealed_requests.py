@@ -22,7 +22,7 @@ from vms.domain.people import PROOF_LASTS, Person, Role
 from vms.domain.request import APPEAL_WINDOW, APPROVAL_LASTS, DenyReason, ExportRequest, RequestAct, RequestState
 from vms.domain.timespan import Timespan
 from vms.errors import Conflict, InvalidInput, NotFound
-from vms.services import records, sealed_holds
+from vms.services import records, request_reminders, sealed_holds
 from vms.services.approvals import advance, approve, change_scope, narrow, write_down_run_out
 from vms.services.hold_release import end_due, notices_due
 from vms.services.holds import hold_for, list_holds
@@ -101,6 +101,15 @@ def test_no_package_is_asked_for_while_it_is_sealed_and_the_refusal_is_told_to_n
         assert len(_ordinary(session)) == before
         assert _acts(session, settings, one, world.first)[-1] is Action.ACCESS_REFUSE
         assert made_packages.newest_of(session, one.id) is None
+
+
+def test_no_mail_says_that_one_is_due(central_sqlite: Engines, settings: Settings) -> None:
+    with central_sqlite.writing() as session:
+        world = _world(session, settings)
+        desk = next(one for one in world.others if one.role is Role.DESK)
+        plain = done(enter(session, settings, desk, a_new_request(footage(world.camera), Instrument.NATIONAL_SECURITY_LETTER), at=NOW))
+        assert plain.due_at == world.request.due_at
+        assert [one.id for _, one in request_reminders.notices_due(session, at=plain.due_at)] == [plain.id]
 
 
 def test_one_exists_for_the_named_alone(central: Engines, settings: Settings) -> None:
