@@ -14,6 +14,7 @@ from vms.domain.people import Role
 pytestmark = pytest.mark.slow
 
 CPU_SECONDS = 0.1
+TRIES = 3
 
 
 def _cookie(world: World, role: Role) -> Mapping[str, str]:
@@ -21,7 +22,15 @@ def _cookie(world: World, role: Role) -> Mapping[str, str]:
 
 
 def _raw(world: World, head: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None) -> tuple[str, float]:
-    """Send a request as it is; return the answer's first line and the processor time of server and sender together."""
+    """Send a request as it is; return the answer's first line and the processor time of server and sender together.
+
+    The world's own threads work beside it: what the request itself costs is in each of a few tries, what they cost isn't.
+    """
+    answers = [_raw_once(world, head, body=body, headers=headers) for _ in range(TRIES)]
+    return answers[0][0], min(cpu for _, cpu in answers)
+
+
+def _raw_once(world: World, head: str, *, body: bytes, headers: Mapping[str, str] | None) -> tuple[str, float]:
     host, port = world.address.removeprefix("http://").split(":")
     lines = [head, f"Host: {host}:{port}", "Connection: close", *(f"{name}: {value}" for name, value in (headers or {}).items())]
     before = time.process_time()
