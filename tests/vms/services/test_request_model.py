@@ -143,7 +143,7 @@ class Register(RuleBasedStateMachine):
             assert person.id in self.named.pop(number)
 
     def _sealed(self, which: int) -> RequestId:
-        return sorted(self.named)[which % len(self.named)]
+        return list(self.named)[which % len(self.named)]
 
     @precondition(lambda self: self.known)
     @rule(who=WHO, which=st.integers(0, 9))
@@ -228,7 +228,7 @@ class Register(RuleBasedStateMachine):
     @precondition(lambda self: self.yes)
     @rule(which=st.integers(0, 9), to=st.sampled_from(sorted(OF_JOBS)))
     def make_the_package(self, which: int, to: RequestState) -> None:
-        number = sorted(self.yes)[which % len(self.yes)]
+        number = list(self.yes)[which % len(self.yes)]
         yes = self.yes[number]
         before = self._state(number)
         answer = self._did(lambda session: advance(session, self.settings, JOB, number, yes.sha256, to, at=self.now))
@@ -238,7 +238,7 @@ class Register(RuleBasedStateMachine):
     @precondition(lambda self: self.yes)
     @rule(who=WHO, which=st.integers(0, 9))
     def hand_over(self, who: int, which: int) -> None:
-        number = sorted(self.yes)[which % len(self.yes)]
+        number = list(self.yes)[which % len(self.yes)]
         answer = self._did(
             lambda session: disclose(session, self.settings, self._person(who), number, self.yes[number].sha256, "receipt 12", at=self.now)
         )
