@@ -9,6 +9,7 @@ packages=(
   gcc libc6-dev                                  # load source and floor of the benchmarks
   strace                                         # counts the system calls of what the benchmark compares
   swtpm tpm2-tools libtss2-tcti-swtpm0           # a TPM in software, to which systemd-creds seals the key of footage
+  age                                            # the free program that opens encrypted packages
   libgl1 libsm6 libxext6                         # what opencv-python is linked with
   postgresql                                     # the central schema runs on SQLite and on PostgreSQL in every test run
   python3-gi gir1.2-gst-rtsp-server-1.0          # a camera server that is not ours

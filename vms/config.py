@@ -185,6 +185,8 @@ class Settings(BaseSettings):
     """Days that are no working days, besides Saturdays and Sundays: what people are to do in working days is due later."""
     released_package_days: int = Field(default=0, ge=0, le=2557)
     """How long a package stays on the server after it was handed over; 0: it goes at once."""
+    ticket_downloads: int = Field(default=3, ge=1, le=20)
+    """How often a package may be downloaded with one ticket."""
     complaint_days: int = Field(default=10, ge=1, le=60)
     """Working days within which a complaint is answered."""
     notice_url: str | None = None

@@ -40,6 +40,7 @@ REFUSALS = {
     Refusal.ENROL: 403,
     Refusal.NOT_ALLOWED: 403,
     Refusal.OUT_OF_SCOPE: 404,
+    Refusal.GONE: 410,
     Refusal.TOO_MANY: 429,
 }
 WAYS_ON = {Refusal.PROVE: "/prove", Refusal.ENROL: "/account/authenticator"}
@@ -50,6 +51,7 @@ TITLES = {
     403: "Not for your role",
     404: "There is nothing here",
     409: "Changed meanwhile",
+    410: "Not there any more",
     422: "Not accepted",
     429: "Wait a moment",
     500: "An error of the server",

@@ -197,6 +197,8 @@ _SAID: Mapping[Action, str] = {
     Action.EXPORT_ADVANCE: "The package of request {number} is {state}",
     Action.EXPORT_PACKAGE: "Made the package for request {request}, {files} video files; its manifest’s SHA-256 is {manifest}",
     Action.EXPORT_RELEASE: "Handed over the package of request {number} on {medium}: {step}; its manifest’s SHA-256 is {manifest}",
+    Action.EXPORT_TICKET: "A ticket for downloading the package of request {number}: {step}",
+    Action.EXPORT_DOWNLOAD: "Download of the package of request {number} by ticket {ticket}: {step}",
     Action.EXPORT_PURGE: "The working copy of the package of request {number} goes, {files} video files: {reason}",
     Action.COMPLAINT_ENTER: "Entered complaint {complaint}, which came by {way}",
     Action.COMPLAINT_READ: "Read complaint {complaint}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
 from vms.domain.export_scope import CameraSpan, Delivery, ExportScope, Terms
 from vms.domain.ids import CameraId, PersonId
@@ -17,6 +17,7 @@ from vms.services.request_acts import WORDED
 from vms.services.requests import NewRequest
 from web.hold_entries import Ids, Text
 from web.local_time import first_moment, last_moment, reading_of
+from web.schemas.requests import MAX_CODE_CHARS
 
 
 class RequestEntries(BaseModel):
@@ -202,6 +203,23 @@ class DenyEntries(BaseModel):
         if self.reason not in set(DenyReason):
             raise InvalidInput("Choose the reason for the refusal.")
         return DenyReason(self.reason)
+
+
+class TicketEntries(BaseModel):
+    """Who is to download a package."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    recipient: Text = ""
+
+
+class DownloadEntries(BaseModel):
+    """What somebody without an account types to download a package."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    ticket: str = Field(default="", max_length=MAX_CODE_CHARS)
+    passphrase: SecretStr = Field(default=SecretStr(""), max_length=MAX_CODE_CHARS)
 
 
 class NameEntries(BaseModel):

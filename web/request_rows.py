@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 from vms.domain.export_scope import Delivery
 from vms.domain.instruments import QUESTIONS, Counsel
 from vms.domain.made_package import LIVE, MadePackage, PackageState
+from vms.domain.package_ticket import PackageTicket
 from vms.domain.people import Permission, Person
 from vms.domain.request import APPROVED_STATES, EDGES, UNDECIDED, DenyReason, ExportRequest, RequestAct, RequestState, askers, form_answers
 from vms.domain.timespan import datetime_of_ms
 from vms.services.cameras import Removed, list_cameras
+from vms.services.codes import grouped
 from vms.services.request_acts import WORDED, may_act
 from vms.services.request_seals import may_be_named
 from vms.services.request_steps import rule_of
@@ -82,6 +84,20 @@ class PackageRow(TypedDict):
     size_bytes: int
     missing: int
     leaves_until: datetime
+    encrypted: bool
+
+
+class TicketRow(TypedDict):
+    number: str
+    recipient: str
+    by: str
+    at: datetime
+    until: datetime
+    downloads: int
+    most: int
+    last_at: datetime | None
+    over: str
+    """Why it opens nothing any more; empty while it does."""
 
 
 class RequestPage(TypedDict):
@@ -113,7 +129,10 @@ class RequestPage(TypedDict):
     package: PackageRow | None
     may_pack: bool
     may_hand_over: bool
-    """The reader decides, asks for none of it, and it is to leave by hand."""
+    """The reader decides, asks for none of it, and it is to leave by hand, encrypted or not."""
+    may_let_download: bool
+    """The reader decides, asks for none of it, and its package is to leave by download."""
+    tickets: list[TicketRow]
     may_unseal: bool
     """It is sealed, and the reader decides."""
 
@@ -168,7 +187,9 @@ def request_page(standing: RequestStanding, person: Person, at: datetime) -> Req
         may_advise=person.may(Permission.REQUEST_ADVISE),
         may_add=changes,
         package=None if standing.package is None else _package(standing.package, request),
-        may_hand_over=decides and not asks and state is RequestState.READY and terms.delivery is Delivery.BY_HAND,
+        may_hand_over=decides and not asks and state is RequestState.READY and terms.delivery is not Delivery.DOWNLOAD,
+        may_let_download=decides and not asks and terms.delivery is Delivery.DOWNLOAD and _lies_here(standing, state),
+        tickets=[_ticket(one, at) for one in standing.tickets],
         may_pack=decides and state in _MAY_PACK and (standing.package is None or standing.package.state not in LIVE),
         may_unseal=decides and request.is_sealed,
     )
@@ -214,6 +235,27 @@ def _package(package: MadePackage, request: ExportRequest) -> PackageRow:
         size_bytes=package.size_bytes,
         missing=package.missing,
         leaves_until=package.leaves_until(request.scope.terms),
+        encrypted=bool(package.identity),
+    )
+
+
+def _lies_here(standing: RequestStanding, state: RequestState) -> bool:
+    there = standing.package is not None and standing.package.state is PackageState.READY
+    return there and state in {RequestState.READY, RequestState.DISCLOSED}
+
+
+def _ticket(ticket: PackageTicket, at: datetime) -> TicketRow:
+    used_up = "Every download that it allows was begun." if ticket.is_used_up() else ""
+    return TicketRow(
+        number=grouped(ticket.number),
+        recipient=ticket.recipient,
+        by=ticket.by_name,
+        at=ticket.at,
+        until=ticket.until,
+        downloads=ticket.downloads,
+        most=ticket.most_downloads,
+        last_at=ticket.last_download_at,
+        over=ticket.ended(at) or used_up,
     )
 
 

@@ -46,7 +46,7 @@ PAGES = {
     "/", "/login", "/live", "/playback", "/cameras", "/cameras/new", "/cameras/{camera}", "/log", "/healthz", "/ca", "/ca.crt",
     "/static/{path:path}", "/nothing", "/join", "/prove", "/account", "/account/authenticator", "/account/passkeys/new", "/people",
     "/people/new", "/people/{number}/delegation", "/waiting", "/rules", "/reviews", "/login/oidc/callback",
-    "/switch", "/switch/done", "/screens", "/screens/enrol", "/wall",
+    "/switch", "/switch/done", "/screens", "/screens/enrol", "/wall", "/download",
     "/emergency", "/emergency/new", "/emergency/reviews", "/emergency/{number}/review",
     "/keep", "/holds", "/holds/new", "/holds/report", "/holds/{number}", "/holds/{number}/sheet", "/holds/{number}/release",
     "/requests", "/requests/new", "/requests/{number}", "/requests/{number}/letter", "/requests/{number}/scope",

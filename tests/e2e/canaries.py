@@ -44,6 +44,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "invitation": ("entry JoinForm.invitation", "entry JoinForm.second"),
     "reset code": (),
     "enrolment code": ("entry CodeForm.code",),
+    "package's passphrase": ("entry DownloadEntries.passphrase",),
     "session token": ("cookie __Host-vms",),
     "screen token": ("cookie __Host-screen",),
     "passkey challenge's holder": ("cookie __Host-vms-passkey",),

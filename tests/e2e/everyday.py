@@ -243,6 +243,7 @@ def live_through(day: Day, invitation: str) -> None:
         _fail_while_somebody_signs_in(day)
         _enrol_a_screen(day, director)
         _come_by_the_provider(day)
+        _try_a_ticket(day)
         for path in ("/account", "/log", "/reviews", "/people", "/screens", "/emergency/reviews", "/api/v1/log", "/healthz"):
             director.get(path)
     _rotate_keys(day)
@@ -330,6 +331,14 @@ def _enrol_a_screen(day: Day, director: Visitor) -> None:
         assert screen.post("/login", data={"name": DESK, "password": PASSWORDS[DESK]}).status_code == 303
         screen.enrol()
         assert screen.get("/live").status_code == 200
+
+
+def _try_a_ticket(day: Day) -> None:
+    """Nothing lies ready to be downloaded; what somebody types there is as secret as if it did."""
+    typed = "9a1c4-77b02-e5d3f-08c6b"
+    day.evidence.plant("package's passphrase", *code_spellings(typed))
+    with day.browser() as outsider:
+        assert outsider.post("/download", data={"ticket": "0f3d1-2b4c7", "passphrase": typed}).status_code == 403
 
 
 def _come_by_the_provider(day: Day) -> None:

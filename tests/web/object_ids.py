@@ -41,6 +41,7 @@ NOT_IDS = frozenset(
         *("agency", "answer_by", "badge", "contact", "court", "delivery", "docket", "instrument", "local_time", "necessity"),
         *("report_number", "served", "verified", "date", "good_cause", "in_force", "names_district", "scope", "service", "signature"),
         *("refers", "board", "counsel", "in_form", "mail", "phone", "place", "reached", "deputies"),
+        *("passphrase", "ticket"),
         *("conditions", "recipient", "redact", "scan", "sha256", "words", "ended"),
         *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
         *("username", "version"),
@@ -128,6 +129,7 @@ OF_REQUEST: Mapping[str, dict[str, str]] = {
     "form": WORDS | {"date": "yes"},
     "approve": WORDS | {"sha256": "0" * 64},
     "package": {},
+    "tickets": {"recipient": "R. Alvarez"},
     "deny": WORDS | {"reason": "other"},
     "advice": WORDS,
     "unseal": WORDS | {"ended": "2026-03-01"},
@@ -221,6 +223,8 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
         }
         for root, is_list in (("/requests", False), ("/api/v1/requests", True))
     },
+    "POST /requests/{number}/tickets/take-back": {"number": Place(Kind.REQUEST)},
+    "DELETE /api/v1/requests/{number}/tickets": {"number": Place(Kind.REQUEST)},
     "GET /api/v1/requests/{number}": {"number": Place(Kind.REQUEST)},
     "GET /api/v1/requests/{number}/advice": {"number": Place(Kind.REQUEST)},
     **{

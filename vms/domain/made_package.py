@@ -51,11 +51,13 @@ class MadePackage:
     manifest: str = ""
     """SHA-256 of its manifest, once it is ready."""
     folder: str = ""
-    """Its name below the package's own in `packages`."""
+    """Its name below the package's own in `packages`: of a folder, or of one file where it is encrypted."""
     files: int = 0
     size_bytes: int = 0
     missing: int = 0
     """Stretches of time that were asked for and are not in it."""
+    identity: bytes = b""
+    """What opens it where it lies encrypted, itself encrypted under the request's key; empty: it is a plain folder."""
 
     def leaves_until(self, terms: Terms) -> datetime:
         """Return until when it may leave, once it is ready; `terms`: those that were approved."""

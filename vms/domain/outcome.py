@@ -19,6 +19,8 @@ class Refusal(StrEnum):
     """In scope, but this role may not: 403."""
     OUT_OF_SCOPE = "out_of_scope"
     """Does not exist for this actor: 404."""
+    GONE = "gone"
+    """It was there, and whoever asks has what opened it: 410."""
     TOO_MANY = "too_many"
     """Asked too often: 429."""
 

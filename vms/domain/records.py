@@ -238,6 +238,8 @@ CENTRAL: tuple[Record, ...] = (
     Record("approval", "the Director's yes to exactly one scope", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("package", "which packages were asked for, and what became of them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("package_release", "on which media they left, and who took them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
+    Record("package_ticket", "who may download them, and how often", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
+    Record("package_download", "when and from which address they were downloaded", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("request_standing", "how they stand", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("request_hold", "which holds keep for them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("door_call", "who was called when a warrant came", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),

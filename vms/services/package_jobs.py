@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from vms.clock import Clock
 from vms.config import Settings
 from vms.domain.access import Action
+from vms.domain.export_scope import Delivery
 from vms.domain.ids import PackageId, RequestId, new_number
 from vms.domain.made_package import LIVE, MOST_TRIES, MadePackage, PackageState
 from vms.domain.outcome import Refusal, Refused
@@ -35,10 +36,11 @@ from vms.services.approvals import advance, approved
 from vms.services.log_erase import has_run_a_day
 from vms.services.package_footage import FootageSource
 from vms.services.package_order import ApprovedFootage, order_of
+from vms.services.package_sealing import SUFFIX, kept_identity, seal
 from vms.services.packages import JOB, SETTLED, Built, Hub, build_package, folder_lock
 from vms.services.request_acts import begun
 from vms.services.request_steps import Step, named_in_log, not_from, refuse_about, take, voided, write
-from vms.store import holds, made_packages, package_releases, requests
+from vms.store import holds, made_packages, package_releases, package_tickets, requests
 from vms.store.failpoints import failpoint
 from vms.store.files import fsync_dir
 
@@ -134,7 +136,7 @@ def delete_over(settings: Settings, hub: Hub, *, at: datetime) -> None:
 
 
 def folder_of(settings: Settings, package: MadePackage) -> Path:
-    """Return where a package that is ready lies."""
+    """Return where a package that is ready lies: a folder, or one file where it is encrypted (`MadePackage.identity`)."""
     return settings.packages_dir / str(package.id) / package.folder
 
 
@@ -176,6 +178,7 @@ def _make(settings: Settings, hub: Hub, source: Source, clock: Clock, package: M
             keep = partial(_keep_sheet, settings, hub, package, order)
             there = _is_any_there(order, footage, at)
             built = build_package(order, footage, into, hub=hub, at=at, keep_sheet=keep) if there else None
+        sealed = None if built is None else _sealed(settings, hub, package, built)
         failpoint("package:built")
     except (VmsError, OSError) as err:
         log.warning("package not made", request=order.request, reason=str(err))
@@ -183,7 +186,19 @@ def _make(settings: Settings, hub: Hub, source: Source, clock: Clock, package: M
             holds.lock(session)
             return _put(session, package, PackageState.FAILED, clock.now(), sentence=str(err))
     with hub.central.writing() as session:
-        return _finish(session, settings, package, order, built, at=clock.now())
+        return _finish(session, settings, package, order, built, sealed, at=clock.now())
+
+
+def _sealed(settings: Settings, hub: Hub, package: MadePackage, built: Built) -> tuple[str, bytes]:
+    """Return what lies on the server from now on, by name, and what opens that: a folder, or an encrypted file where no folder leaves."""
+    with hub.central.reading() as session:
+        request = requests.get(session, requests.EVERYBODYS, package.request)
+    if request is None or request.scope.terms.delivery is Delivery.BY_HAND:
+        return built.folder.name, b""
+    file = built.folder.with_name(built.folder.name + SUFFIX)
+    identity = kept_identity(settings, request, package.id, seal(built.folder, file))
+    shutil.rmtree(built.folder)
+    return file.name, identity
 
 
 def _keep_sheet(settings: Settings, hub: Hub, package: MadePackage, order: Order, scope: CameraScope, png: bytes) -> None:
@@ -197,7 +212,16 @@ def _is_any_there(order: Order, footage: FootageSource, at: datetime) -> bool:
     return any(footage.recorded(scope.stream_id, span, at=at)[0] for scope in order.cameras for span in scope.spans)
 
 
-def _finish(session: Session, settings: Settings, package: MadePackage, order: Order, built: Built | None, *, at: datetime) -> MadePackage:
+def _finish(
+    session: Session,
+    settings: Settings,
+    package: MadePackage,
+    order: Order,
+    built: Built | None,
+    sealed: tuple[str, bytes] | None,
+    *,
+    at: datetime,
+) -> MadePackage:
     """Bring the request on, unless its approval or its plan counts no more; `built`: None when nothing of it is there.
 
     What was redacted waits until somebody has looked over its sheets: `redactions.approve` makes the request ready then.
@@ -212,15 +236,17 @@ def _finish(session: Session, settings: Settings, package: MadePackage, order: O
         for state in [*on_the_way, _S.FOOTAGE_UNAVAILABLE if built is None else made]:
             if isinstance(advance(session, settings, JOB, package.request, package.sha256, state, at=at), Refused):
                 return _put(session, package, PackageState.GONE, at, sentence=_CHANGED)
-    if built is None:
+    if built is None or sealed is None:
         return _put(session, package, PackageState.GONE, at, sentence="Nothing of what was asked for is there.")
+    name, identity = sealed
     return _put(
         session,
         package,
         PackageState.READY,
         at,
         manifest=built.manifest_sha256.hex(),
-        folder=built.folder.name,
+        folder=name,
+        identity=identity,
         files=len(built.videos),
         size_bytes=sum(video.size_bytes for video in built.videos),
         missing=len(built.missing),
@@ -240,6 +266,8 @@ def _why_over(session: Session, package: MadePackage, *, kept: timedelta, at: da
     release = package_releases.newest_of(session, package.request)
     if request is None or approval is None or approval.id != package.approval or request.state not in _STANDS:
         return _CHANGED
+    if any(not one.ended(at) and not one.is_used_up() for one in package_tickets.of_package(session, package.id)):
+        return ""
     if release is not None and release.package == package.id and release.read_back_at is not None:
         over = kept == timedelta(0) or (sure and release.read_back_at + kept <= at)
         return "It was handed over." if over else ""
@@ -272,7 +300,7 @@ def _end(session: Session, settings: Settings, package: MadePackage, reason: str
     _put(session, package, PackageState.GONE, at, sentence=reason)
 
 
-def _put(session: Session, package: MadePackage, state: PackageState, at: datetime, **more: str | int) -> MadePackage:
+def _put(session: Session, package: MadePackage, state: PackageState, at: datetime, **more: str | int | bytes) -> MadePackage:
     changed = replace(package, state=state, since=at, **more)  # type: ignore[arg-type]  # fields of it, by name
     made_packages.put(session, changed)
     return changed

@@ -1,5 +1,7 @@
 """A package leaves by hand: written down first, then copied onto a new medium, then read back from it octet for octet.
 
+As its approval says: a plain folder, or one encrypted file beside the key that opens it, which a passphrase opens or who has an age key.
+
 It runs transactions of its own: what leaves is in the access log before the first octet is written, and that it came back whole after the
 last was read. A copying that was cut short leaves no folder that looks like a package, and may be begun again.
 """
@@ -34,6 +36,7 @@ from vms.services.access_log import name_of
 from vms.services.approvals import disclose
 from vms.services.names import checked_words
 from vms.services.package_jobs import folder_of, tell
+from vms.services.package_sealing import SUFFIX, for_recipient, identity_of, open_into, under_passphrase
 from vms.services.packages import folder_lock, unfinished
 from vms.services.request_acts import begun
 from vms.services.request_steps import not_from, refuse_about
@@ -47,6 +50,25 @@ _BLOCK_BYTES = 1 << 20
 _SPARE_BYTES = 16 << 20
 """For what a file system needs itself."""
 _FOR_OTHERS = 0o755
+_BY_HAND = frozenset({Delivery.BY_HAND, Delivery.ENCRYPTED_FILE})
+_HOW = """{file} is encrypted with age (https://age-encryption.org/v1), a free program for Windows, macOS and Linux.
+{name}.key.age is the key that opens it, and is encrypted itself.
+
+"""
+_END = """
+Then unpack {name}.zip, and open START.html in its folder.
+"""
+_HOW_BY_PASSPHRASE = f"""{_HOW}With the passphrase that you were told another way:
+
+    age -d -i {{name}}.key.age -o {{name}}.zip {{file}}
+{_END}"""
+_HOW_BY_KEY = f"""{_HOW}With your own age key, here in key.txt:
+
+    age -d -i key.txt -o opened.txt {{name}}.key.age
+    age -d -i opened.txt -o {{name}}.zip {{file}}
+
+and delete opened.txt.
+{_END}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +79,10 @@ class Handover:
     """The folder where the medium is mounted."""
     medium: Medium
     taken_by: str
+    passphrase: str = ""
+    """That opens the key of an encrypted file; it is kept nowhere."""
+    recipient_key: str = ""
+    """In its stead: the age key (`age1…`) of who is to open it."""
 
 
 def release_by_hand(
@@ -70,8 +96,11 @@ def release_by_hand(
     handover = _checked(handover)
     with central.reading() as session:
         package = made_packages.newest_of(session, number)
+        request = requests.get(session, requests.EVERYBODYS, number)
     if package is not None and package.state is PackageState.READY:
-        _require_room(handover.to, folder_of(settings, package))
+        _require_room(handover.to, folder_of(settings, package), package)
+    ready = package is not None and package.state is PackageState.READY
+    encrypted = None if package is None or request is None or not ready else _encrypted(settings, request, package, handover)
     with _not_twice(settings, package):
         with central.writing() as session:
             begun_now = _begin(session, settings, actor, number, package, handover, at=clock.now())
@@ -79,7 +108,7 @@ def release_by_hand(
             return begun_now
         release, package = begun_now
         failpoint("release:begun")
-        copied = _copy(folder_of(settings, package), handover.to, package)
+        copied = _copy(folder_of(settings, package), handover.to, package, encrypted)
         with central.writing() as session:
             return _finish(session, settings, actor, release, at=clock.now()), copied
 
@@ -110,13 +139,21 @@ def medium_at(path: Path, sys: Path = Path("/sys")) -> Medium:
     return Medium(f"{maker} {model}".strip(), serial)
 
 
-def _begin(
-    session: Session, settings: Settings, actor: Actor, number: RequestId, known: MadePackage | None, handover: Handover, *, at: datetime
-) -> tuple[PackageRelease, MadePackage] | Refused:
+def leaving(
+    session: Session,
+    settings: Settings,
+    actor: Actor,
+    number: RequestId,
+    known: MadePackage | None,
+    ways: frozenset[Delivery],
+    *,
+    at: datetime,
+) -> tuple[ExportRequest, MadePackage] | Refused:
+    """Return a request and its package that `actor` may let go now, in one of these ways; locked to the commit."""
     request = begun(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
-    if isinstance(refused := _may_release(session, actor, request, at=at), Refused):
+    if isinstance(refused := _may_release(session, actor, request, ways, at=at), Refused):
         return refuse_about(session, settings, actor, request, refused, at=at, what=Action.EXPORT_RELEASE)
     package = None if known is None else made_packages.get(session, known.id)
     if package is None or package.state is not PackageState.READY or request.approval is None or package.approval != request.approval.id:
@@ -125,6 +162,16 @@ def _begin(
         return Refused(
             Refusal.NOT_ALLOWED, "It was to leave earlier, and is deleted now. Take the request up again to have it approved anew."
         )
+    return request, package
+
+
+def _begin(
+    session: Session, settings: Settings, actor: Actor, number: RequestId, known: MadePackage | None, handover: Handover, *, at: datetime
+) -> tuple[PackageRelease, MadePackage] | Refused:
+    found = leaving(session, settings, actor, number, known, _BY_HAND, at=at)
+    if isinstance(found, Refused):
+        return found
+    request, package = found
     last = package_releases.newest_of(session, number)
     again = request.state is RequestState.DISCLOSED and last is not None and last.package == package.id and last.read_back_at is None
     if request.state is not RequestState.READY and not again:
@@ -133,9 +180,9 @@ def _begin(
         ReleaseId(new_number()), package.id, request.id, handover.medium, handover.taken_by, actor.label, name_of(actor), at
     )
     if not again:
-        left = disclose(
-            session, settings, actor, number, package.sha256, f"By hand, on {handover.medium}; taken by {handover.taken_by}.", at=at
-        )
+        what = ", encrypted" if package.identity else ""
+        said = f"By hand, on {handover.medium}{what}; taken by {handover.taken_by}."
+        left = disclose(session, settings, actor, number, package.sha256, said, at=at)
         if isinstance(left, Refused):
             return left
     package_releases.add(session, release)
@@ -143,7 +190,7 @@ def _begin(
     return release, package
 
 
-def _may_release(session: Session, actor: Actor, request: ExportRequest, *, at: datetime) -> Refused | None:
+def _may_release(session: Session, actor: Actor, request: ExportRequest, ways: frozenset[Delivery], *, at: datetime) -> Refused | None:
     if not isinstance(actor, Person) or not actor.proved_lately(at):
         return Refused(Refusal.PROVE, "Show again that it is you. For this, that may be at most five minutes ago.")
     if actor.label in askers(request, requests.history(session, request.id)):
@@ -151,8 +198,9 @@ def _may_release(session: Session, actor: Actor, request: ExportRequest, *, at: 
             "Who entered a request never hands its package over, nor who let it ask for something else. Somebody else who decides does."
         )
         return Refused(Refusal.NOT_ALLOWED, sentence)
-    if request.scope.terms.delivery is not Delivery.BY_HAND:
-        sentence = f"It was approved to leave as {request.scope.terms.delivery}, not by hand. Change the terms and have them approved."
+    if request.scope.terms.delivery not in ways:
+        other = next(iter(sorted(ways)))
+        sentence = f"It was approved to leave as {request.scope.terms.delivery}, not {other}. Change the terms and have them approved."
         return Refused(Refusal.NOT_ALLOWED, sentence)
     return None
 
@@ -171,20 +219,59 @@ def _in_log(release: PackageRelease, package: MadePackage) -> dict[str, str]:
     return {"medium": str(release.medium), "manifest": package.manifest}
 
 
-def _copy(package: Path, to: Path, made: MadePackage) -> Path:
+@dataclass(frozen=True, slots=True)
+class _Encrypted:
+    """What goes beside an encrypted file, and what opens it, to see that the medium has it whole."""
+
+    identity: bytes
+    beside: dict[str, bytes]
+
+
+def _encrypted(settings: Settings, request: ExportRequest, package: MadePackage, handover: Handover) -> _Encrypted | None:
+    """Return what an encrypted package leaves with; None for a plain folder. InvalidInput when nothing is to open it."""
+    if not package.identity:
+        return None
+    if not handover.passphrase and not handover.recipient_key:
+        raise InvalidInput("Say what opens the encrypted file: a passphrase, or the age key of who is to open it.")
+    identity = identity_of(settings, request, package)
+    key = for_recipient(identity, handover.recipient_key) if handover.recipient_key else under_passphrase(identity, handover.passphrase)
+    name = package.folder.removesuffix(SUFFIX)
+    how = _HOW_BY_KEY if handover.recipient_key else _HOW_BY_PASSPHRASE
+    return _Encrypted(identity, {f"{name}.key.age": key, "HOW-TO-OPEN.txt": how.format(name=name, file=package.folder).encode()})
+
+
+def _copy(package: Path, to: Path, made: MadePackage, encrypted: _Encrypted | None) -> Path:
     """Copy the package, read the copy back past every cache, and only then give it its name."""
-    folder = to / package.name
+    folder = to / made.folder.removesuffix(SUFFIX)
     with _medium_speaks(to), unfinished(folder) as making:
-        digests = dict(_copied(package, making))
-        _require_as_made(package, made, digests)
+        if encrypted is None:
+            digests = dict(_copied(package, making))
+            _require_as_made(package, made, digests)
+        else:
+            digests = dict(_one_copied(package, making / package.name))
+            for path, content in encrypted.beside.items():
+                digests[path] = _written(making / path, content)
         for path, digest in digests.items():
             if _read_back(making / path) != digest:
                 raise Corrupt(f"{to} did not give back what was written of {path}. Take another medium; nothing of it is left on this one.")
+        if encrypted is not None:
+            _require_opens(making / package.name, encrypted.identity)
         failpoint("release:read")
         making.chmod(_FOR_OTHERS)
         making.rename(folder)
         fsync_dir(to)
     return folder
+
+
+def _require_opens(sealed: Path, identity: bytes) -> None:
+    """Corrupt unless all of the file on the medium is what was sealed when it passed its gate."""
+    with sealed.open("rb") as file:
+        open_into(file, identity, _Nowhere())
+
+
+class _Nowhere:
+    def write(self, octets: bytes, /) -> int:
+        return len(octets)
 
 
 def _copied(package: Path, making: Path) -> Iterator[tuple[str, bytes]]:
@@ -194,16 +281,29 @@ def _copied(package: Path, making: Path) -> Iterator[tuple[str, bytes]]:
         if source.is_dir():
             (making / path).mkdir()
             continue
-        digest = sha256()
         (making / path).parent.mkdir(exist_ok=True)
-        with source.open("rb") as read, (making / path).open("xb") as written:
-            while block := read.read(_BLOCK_BYTES):
-                digest.update(block)
-                written.write(block)
-            written.flush()
-            os.fsync(written.fileno())
-        failpoint("release:file")
-        yield path.as_posix(), digest.digest()
+        ((_, digest),) = _one_copied(source, making / path)
+        yield path.as_posix(), digest
+
+
+def _one_copied(source: Path, to: Path) -> Iterator[tuple[str, bytes]]:
+    digest = sha256()
+    with source.open("rb") as read, to.open("xb") as written:
+        while block := read.read(_BLOCK_BYTES):
+            digest.update(block)
+            written.write(block)
+        written.flush()
+        os.fsync(written.fileno())
+    failpoint("release:file")
+    yield to.name, digest.digest()
+
+
+def _written(to: Path, content: bytes) -> bytes:
+    with to.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return sha256(content).digest()
 
 
 def _require_as_made(package: Path, made: MadePackage, digests: dict[str, bytes]) -> None:
@@ -240,12 +340,13 @@ def _medium_speaks(to: Path) -> Iterator[None]:
         raise Unavailable(sentence) from err
 
 
-def _require_room(to: Path, package: Path) -> None:
+def _require_room(to: Path, package: Path, made: MadePackage) -> None:
     if not to.is_dir():
         raise InvalidInput(f"{to} is no folder. Mount the medium, and name the folder where it is mounted.")
-    if (to / package.name).exists():
-        raise Conflict(f"{to / package.name} is there already. Take a new medium: a package leaves on one of its own.")
-    needed, free = sum(one.stat().st_size for one in package.rglob("*") if one.is_file()) + _SPARE_BYTES, shutil.disk_usage(to).free
+    if (there := to / made.folder.removesuffix(SUFFIX)).exists():
+        raise Conflict(f"{there} is there already. Take a new medium: a package leaves on one of its own.")
+    files = [package] if made.identity else [one for one in package.rglob("*") if one.is_file()]
+    needed, free = sum(one.stat().st_size for one in files) + _SPARE_BYTES, shutil.disk_usage(to).free
     if free < needed:
         raise InvalidInput(f"{to} has room for {free / 1e6:,.0f} MB, and the package needs {needed / 1e6:,.0f} MB. Take a larger medium.")
 
@@ -257,7 +358,7 @@ def _checked(handover: Handover) -> Handover:
     taken_by = line_of(handover.taken_by, "who takes it")
     if not taken_by:
         raise InvalidInput("Say who takes the package.")
-    return Handover(handover.to, Medium(label, serial), taken_by)
+    return replace(handover, medium=Medium(label, serial), taken_by=taken_by)
 
 
 def _part(text: str) -> str:

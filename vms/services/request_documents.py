@@ -9,8 +9,10 @@ from vms.domain.export_scope import ExportScope
 from vms.domain.ids import CameraId
 from vms.domain.made_package import MadePackage, PackageState
 from vms.domain.package_release import PackageRelease
+from vms.domain.package_ticket import PackageTicket
 from vms.domain.request import Approval, ExportRequest, RequestEvent, RequestSeal
 from vms.domain.timespan import datetime_of_ms
+from vms.services.codes import grouped
 from vms.services.requests import RequestStanding
 
 
@@ -60,6 +62,7 @@ def standing_document(standing: RequestStanding, at: datetime) -> dict[str, obje
         "open_points": list(standing.faults),
         "papers": papers,
         "history": [_event(one) for one in standing.history],
+        "tickets": [ticket_document(one) for one in standing.tickets],
         "release": None if standing.release is None else _release(standing.release),
         "package": None if standing.package is None else package_document(standing.package, standing.request),
     }
@@ -72,6 +75,21 @@ def _release(release: PackageRelease) -> dict[str, object]:
         "taken_by": release.taken_by,
         "medium": {"label": release.medium.label, "serial": release.medium.serial},
         "read_back_at": release.read_back_at,
+    }
+
+
+def ticket_document(ticket: PackageTicket) -> dict[str, object]:
+    """Return a ticket without what opens it: that is kept nowhere."""
+    return {
+        "ticket": grouped(ticket.number),
+        "recipient": ticket.recipient,
+        "by": ticket.by_name,
+        "at": ticket.at,
+        "until": ticket.until,
+        "downloads": ticket.downloads,
+        "most_downloads": ticket.most_downloads,
+        "last_download_at": ticket.last_download_at,
+        "revoked_at": ticket.revoked_at,
     }
 
 

@@ -19,6 +19,7 @@ from vms.domain.instruments import SHIPPED, Instrument
 from vms.domain.made_package import MadePackage
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.package_release import PackageRelease
+from vms.domain.package_ticket import PackageTicket
 from vms.domain.people import Actor, Permission, Person
 from vms.domain.request import (
     MAX_LINE_CHARS,
@@ -46,7 +47,7 @@ from vms.services.refusals import no_such, not_allowed
 from vms.services.request_holds import keep, keeping
 from vms.services.request_seals import named_first, new_seal
 from vms.services.request_steps import Step, note, reader, rule_of
-from vms.store import holds, made_packages, matter_keys, package_releases, requests
+from vms.store import holds, made_packages, matter_keys, package_releases, package_tickets, requests
 
 LIST_LIMIT = 500
 MOST_A_DAY = 50
@@ -98,6 +99,8 @@ class RequestStanding:
     """The one that was asked for last."""
     release: PackageRelease | None = None
     """The one that was begun last."""
+    tickets: tuple[PackageTicket, ...] = ()
+    """For downloads, the newest first."""
 
 
 def enter(session: Session, settings: Settings, actor: Actor, new: NewRequest, *, at: datetime) -> ExportRequest | Refused:
@@ -165,6 +168,7 @@ def standing_of(session: Session, settings: Settings, request: ExportRequest) ->
         names,
         made_packages.newest_of(session, request.id),
         package_releases.newest_of(session, request.id),
+        tuple(package_tickets.of_request(session, request.id)),
     )
 
 

@@ -64,6 +64,7 @@ def _changing(package: MadePackage) -> dict[str, object]:
         "files": package.files,
         "size_bytes": package.size_bytes,
         "missing": package.missing,
+        "identity": package.identity,
     }
 
 
@@ -86,4 +87,5 @@ def _package(row: PackageRow) -> MadePackage:
         files=row.files,
         size_bytes=row.size_bytes,
         missing=row.missing,
+        identity=row.identity,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.domain.made_package import PackageState
@@ -57,10 +57,11 @@ class PackageRow(Central):
     files: Mapped[int] = mapped_column(Number)
     size_bytes: Mapped[int] = mapped_column(Number)
     missing: Mapped[int] = mapped_column(Number)
+    identity: Mapped[bytes] = mapped_column(LargeBinary, server_default=text("''"))
 
 
 class PackageReleaseRow(Central):
-    """A package that left by hand: what was written down before the first octet, and when the medium had been read back."""
+    """A package that left: what was written down before the first octet, and when the medium had been read back, or all was sent."""
 
     __tablename__ = "package_release"
     __table_args__ = (
@@ -79,3 +80,51 @@ class PackageReleaseRow(Central):
     by_name: Mapped[str] = mapped_column(String(NAME_CHARS * 3))
     at: Mapped[datetime] = mapped_column(Moment)
     read_back_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class PackageTicketRow(Central):
+    """A ticket for downloading a package. `sealed`: what opens that, under the passphrase, which is kept nowhere."""
+
+    __tablename__ = "package_ticket"
+    __table_args__ = (
+        UniqueConstraint("number"),
+        # The tickets of a request.
+        Index(None, "request_id", "at"),
+        CheckConstraint("most_downloads > 0", name="most_downloads"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    number: Mapped[str] = mapped_column(String(20))
+    package_id: Mapped[int] = mapped_column(ForeignKey("package.id"))
+    request_id: Mapped[int] = mapped_column(Number)
+    release_id: Mapped[int] = mapped_column(ForeignKey("package_release.id"))
+    recipient: Mapped[str] = mapped_column(Text)
+    by: Mapped[str] = mapped_column(String(300))
+    """`Actor.label`"""
+    by_name: Mapped[str] = mapped_column(String(NAME_CHARS * 3))
+    at: Mapped[datetime] = mapped_column(Moment)
+    until_at: Mapped[datetime] = mapped_column(Moment)
+    most_downloads: Mapped[int] = mapped_column(Number)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    revoked_at: Mapped[datetime | None] = mapped_column(Moment)
+    revoked_by: Mapped[str] = mapped_column(String(300))
+
+
+class PackageDownloadRow(Central):
+    """A download that was begun: written before its first octet, and how far it came."""
+
+    __tablename__ = "package_download"
+    __table_args__ = (
+        # Those of a ticket.
+        Index(None, "ticket_id", "at"),
+        Index(None, "request_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=False)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("package_ticket.id"))
+    request_id: Mapped[int] = mapped_column(Number)
+    address: Mapped[str] = mapped_column(String(60))
+    at: Mapped[datetime] = mapped_column(Moment)
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+    octets: Mapped[int] = mapped_column(Number)
+    whole: Mapped[bool]

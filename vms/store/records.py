@@ -20,7 +20,7 @@ from vms.store.complaint_tables import ComplaintCameraRow, ComplaintRow
 from vms.store.door_tables import DoorCallRow
 from vms.store.held import held
 from vms.store.hold_tables import HoldAnswerRow, HoldCameraRow, HoldScopeRow, LegalHoldRow, NodeHoldStateRow, SealedHoldRow
-from vms.store.package_tables import PackageReleaseRow, PackageRow
+from vms.store.package_tables import PackageDownloadRow, PackageReleaseRow, PackageRow, PackageTicketRow
 from vms.store.people_tables import (
     DelegationAreaRow,
     DelegationBranchRow,
@@ -210,6 +210,8 @@ KINDS: Mapping[str, _Kind] = {
         (ExportRequestRow.id,),
         _requests,
         (
+            PackageDownloadRow.request_id,
+            PackageTicketRow.request_id,
             PackageReleaseRow.request_id,
             PackageRow.request_id,
             DoorCallRow.request_id,

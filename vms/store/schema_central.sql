@@ -936,7 +936,7 @@ CREATE TABLE package (
   folder VARCHAR(120) NOT NULL,
   files INTEGER NOT NULL,
   size_bytes INTEGER NOT NULL,
-  missing INTEGER NOT NULL,
+  missing INTEGER NOT NULL, identity BLOB DEFAULT '' NOT NULL,
   CONSTRAINT pk_package PRIMARY KEY (id),
   CONSTRAINT ck_package_state CHECK (state IN ('waiting', 'making', 'ready', 'failed', 'gone')),
   CONSTRAINT ck_package_ready CHECK (state <> 'ready' OR length(manifest) = 64),
@@ -1055,3 +1055,44 @@ CREATE TABLE sealed_request_person (
   CONSTRAINT fk_sealed_request_person_request_id FOREIGN KEY(request_id) REFERENCES export_request (id),
   CONSTRAINT fk_sealed_request_person_person_id FOREIGN KEY(person_id) REFERENCES person (id)
 );
+
+CREATE TABLE package_ticket (
+  id INTEGER NOT NULL,
+  number VARCHAR(20) NOT NULL,
+  package_id INTEGER NOT NULL,
+  request_id INTEGER NOT NULL,
+  release_id INTEGER NOT NULL,
+  recipient TEXT NOT NULL,
+  "by" VARCHAR(300) NOT NULL,
+  by_name VARCHAR(360) NOT NULL,
+  at BIGINT NOT NULL,
+  until_at BIGINT NOT NULL,
+  most_downloads INTEGER NOT NULL,
+  sealed BLOB NOT NULL,
+  revoked_at BIGINT,
+  revoked_by VARCHAR(300) NOT NULL,
+  CONSTRAINT pk_package_ticket PRIMARY KEY (id),
+  CONSTRAINT uq_package_ticket_number UNIQUE (number),
+  CONSTRAINT ck_package_ticket_most_downloads CHECK (most_downloads > 0),
+  CONSTRAINT fk_package_ticket_package_id FOREIGN KEY(package_id) REFERENCES package (id),
+  CONSTRAINT fk_package_ticket_release_id FOREIGN KEY(release_id) REFERENCES package_release (id)
+);
+
+CREATE INDEX ix_package_ticket_request_id_at ON package_ticket (request_id, at);
+
+CREATE TABLE package_download (
+  id INTEGER NOT NULL,
+  ticket_id INTEGER NOT NULL,
+  request_id INTEGER NOT NULL,
+  address VARCHAR(60) NOT NULL,
+  at BIGINT NOT NULL,
+  ended_at BIGINT,
+  octets INTEGER NOT NULL,
+  whole BOOLEAN NOT NULL,
+  CONSTRAINT pk_package_download PRIMARY KEY (id),
+  CONSTRAINT fk_package_download_ticket_id FOREIGN KEY(ticket_id) REFERENCES package_ticket (id)
+);
+
+CREATE INDEX ix_package_download_request_id ON package_download (request_id);
+
+CREATE INDEX ix_package_download_ticket_id_at ON package_download (ticket_id, at);

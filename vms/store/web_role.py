@@ -20,7 +20,7 @@ from vms.store.log_tables import (
     AccessTileRow,
     ReviewRow,
 )
-from vms.store.package_tables import PackageReleaseRow, PackageRow
+from vms.store.package_tables import PackageDownloadRow, PackageReleaseRow, PackageRow, PackageTicketRow
 from vms.store.policy_tables import PolicyApprovalRow, PolicyForceRow, RetentionPolicyRow
 from vms.store.proof_tables import DeletionCertificateRow, PurgeMonthRow, SpotCheckRow
 from vms.store.redaction_tables import RedactionApprovalRow, RedactionPlanRow, RedactionSheetRow
@@ -62,8 +62,10 @@ _ADDED_ALONE = {
 """Versions of policies, requests and approvals, who was trained, and reviews: what was said stays said.
 Packages are asked for here, and made by the jobs."""
 _OF_PROOFS = {
-    # Packages leave at the console.
-    PackageReleaseRow.__tablename__: ("SELECT",),
+    # By hand packages leave at the console, by download here; who took one, and when, stays.
+    PackageReleaseRow.__tablename__: ("SELECT", "INSERT", "UPDATE (read_back_at)"),
+    PackageTicketRow.__tablename__: ("SELECT", "INSERT", "UPDATE (revoked_at, revoked_by)"),
+    PackageDownloadRow.__tablename__: ("SELECT", "INSERT", "UPDATE (ended_at, octets, whole)"),
     # What a recording machine answers, it writes itself, and certificates are made by whoever has the log's key.
     PurgeMonthRow.__tablename__: ("SELECT",),
     DeletionCertificateRow.__tablename__: ("SELECT",),

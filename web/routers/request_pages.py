@@ -16,7 +16,7 @@ from vms.domain.people import Permission, Person
 from vms.domain.request import FREE_CAMERAS, FREE_MINUTES, MAX_LINE_CHARS, MAX_WORDS_CHARS, ExportRequest, Paper, RequestAct
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import Conflict, InvalidInput
-from vms.services import approvals, package_jobs, request_acts, request_papers, requests, sealed_requests
+from vms.services import approvals, package_jobs, package_tickets, request_acts, request_papers, requests, sealed_requests
 from vms.services.district import load_district, zone_of_district
 from vms.services.request_letters import letter_of
 from vms.services.request_receipt import Receipt, receipt_of, receipt_pdf
@@ -33,6 +33,7 @@ from web.request_entries import (
     NameEntries,
     RequestForm,
     ScopeForm,
+    TicketEntries,
     UnsealEntries,
 )
 from web.request_rows import delivery_choices, deny_choices, instrument_choices, offered_cameras, offered_people, request_page, request_row
@@ -49,6 +50,7 @@ NOTICES = {
     "denied": "Refused. The letter says so; what it asks for is kept for 30 days more.",
     "asked": "The package is being made. Look at this page again in some minutes.",
     "named": "It is known to them from now on.",
+    "taken-back": "Its tickets open nothing any more, and what was being downloaded has ended.",
     "unsealed": "Its seal is lifted: it is a request like any other from now on.",
     "changed": "Changed. An approval of what it was counts no more.",
 }
@@ -214,6 +216,30 @@ def ask_package(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, r
         return package_jobs.ask_package(tx, site.settings, person, RequestId(number), at=site.clock.now())
 
     return _done(site, tx, person, request, number, carry_out, notice="asked")
+
+
+@router.post("/{number}/tickets")
+def hand_out_ticket(
+    number: PathId, person: RequestApprover, site: TheSite, tx: Tx, request: Request, form: Annotated[TicketEntries, Form()]
+) -> Response:
+    """Let a package go by download, and show the passphrase this once."""
+    around = shell(site, person, path=request.url.path)
+    try:
+        with tx.begin_nested():
+            answer = package_tickets.hand_out(tx, site.settings, person, RequestId(number), form.recipient, at=site.clock.now())
+    except (InvalidInput, Conflict) as err:
+        return _page(site, around, tx, person, request, RequestId(number), error=str(err), status=FAILURES[type(err)])
+    if isinstance(answer, Refused):
+        return refusal(request, answer, person=person)
+    return _page(site, {**around, "new_ticket": answer}, tx, person, request, RequestId(number))
+
+
+@router.post("/{number}/tickets/take-back")
+def take_back_tickets(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request) -> Response:
+    def carry_out() -> int | Refused:
+        return package_tickets.take_back(tx, site.settings, person, RequestId(number), at=site.clock.now())
+
+    return _done(site, tx, person, request, number, carry_out, notice="taken-back")
 
 
 @router.get("/{number}/papers/{paper}")

@@ -12,9 +12,9 @@ from vms.domain.ids import RequestId
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.domain.request import ExportRequest
-from vms.services import approvals, package_jobs, request_acts, request_papers, requests, sealed_requests
+from vms.services import approvals, package_jobs, package_tickets, request_acts, request_papers, requests, sealed_requests
 from vms.services.district import zone_of_district
-from vms.services.request_documents import request_document, standing_document
+from vms.services.request_documents import request_document, standing_document, ticket_document
 from vms.services.requests import RequestStanding
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import refusal
@@ -29,6 +29,7 @@ from web.request_entries import (
     NameEntries,
     RequestOrder,
     ScopeOrder,
+    TicketEntries,
     UnsealEntries,
 )
 
@@ -123,6 +124,21 @@ def ask_package(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, r
     if isinstance(answer, Refused):
         return refusal(request, answer, person=person)
     return _standing(request, site, person, requests.request_for(tx, site.settings, person, RequestId(number)), 202)
+
+
+@router.post("/{number}/tickets", status_code=201)
+def hand_out_ticket(number: PathId, entries: TicketEntries, person: RequestApprover, site: TheSite, tx: Tx, request: Request) -> Response:
+    """Let a package go by download; the passphrase is in this answer alone."""
+    answer = package_tickets.hand_out(tx, site.settings, person, RequestId(number), entries.recipient, at=site.clock.now())
+    if isinstance(answer, Refused):
+        return refusal(request, answer, person=person)
+    return _json(ticket_document(answer.ticket) | {"passphrase": answer.passphrase}, 201)
+
+
+@router.delete("/{number}/tickets")
+def take_back_tickets(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request) -> Response:
+    answer = package_tickets.take_back(tx, site.settings, person, RequestId(number), at=site.clock.now())
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else _json({"taken_back": answer})
 
 
 @router.get("/{number}/advice")

@@ -217,6 +217,8 @@ def test_the_package_is_made_by_the_command_itself(say: Any, tmp_path: Path) -> 
     to = ("--to", str(tmp_path), "--taken-by", "Det. R. Alvarez", "--serial", "4C530001")
     assert "lies on the disk of this machine" in say(Role.DIRECTOR, "release", number, *to).output
     assert "There is no package of request" in say(Role.DIRECTOR, "release", number, *to, "--own-disk").output
+    assert "approved to leave as by-hand, not download" in say(Role.DIRECTOR, "ticket", number, "--for", "R. Alvarez").output
+    assert "0 tickets open nothing any more" in say(Role.DIRECTOR, "take-back", number).output
     assert "so there is no receipt" in say(Role.DIRECTOR, "receipt", number, "--to", str(tmp_path / "receipt.pdf")).output
 
 

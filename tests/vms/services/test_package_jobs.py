@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tests.factories import a_camera, done, refused
+from tests.factories import a_branch, a_camera, done, refused
 from tests.vms.media.recorded import LENGTH, START
 from tests.vms.services.packaging import AT, KEY, InMemory, a_hub
 from tests.vms.services.requesting import Staff, a_new_request, at_work, in_order, staff
@@ -24,7 +24,7 @@ from tests.web.world_clock import DrivenClock
 from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.camera import StreamRole
-from vms.domain.export_scope import CameraSpan
+from vms.domain.export_scope import CameraSpan, Delivery
 from vms.domain.footage import Segment
 from vms.domain.ids import ApprovalId, CameraId, PackageId
 from vms.domain.made_package import MOST_TRIES, READY_LASTS, MadePackage, PackageState
@@ -128,15 +128,22 @@ def _hub(central: Engines, clock: DrivenClock) -> Hub:
     return Hub(central, KEY, sign_log)
 
 
-def an_office(central: Engines, settings: Settings, *, footage: Callable[[CameraId], tuple[CameraSpan, ...]] | None = None) -> Office:
+def an_office(
+    central: Engines,
+    settings: Settings,
+    *,
+    footage: Callable[[CameraId], tuple[CameraSpan, ...]] | None = None,
+    delivery: Delivery = Delivery.BY_HAND,
+    branch: str = "Main Street",
+) -> Office:
     a_hub(central)
     clock = DrivenClock(AT)
     with central.writing() as session:
-        details = a_camera(session)
+        details = a_camera(session, a_branch(session, branch))
         camera = details.camera.id
         people = staff(session)
         spans = footage(camera) if footage else (CameraSpan(camera, ms_of(SPAN.start), ms_of(SPAN.end + _MS)),)
-        request = done(enter(session, settings, people.desk, a_new_request(spans), at=AT))
+        request = done(enter(session, settings, people.desk, replace(a_new_request(spans), delivery=delivery), at=AT))
         director = at_work(people.director, AT)
         in_order(session, settings, director, request, at=AT)
         request = done(approve(session, settings, director, request.id, request.sha256, at=AT))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 from pypdf import PdfReader
 
@@ -18,6 +21,7 @@ from tests.vms.services.requesting import at_work
 from tests.vms.services.test_package_jobs import Office, an_office
 from vms.config import Settings
 from vms.domain.access import Action
+from vms.domain.export_scope import Delivery
 from vms.domain.made_package import READY_LASTS, PackageState
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.package_release import Medium, PackageRelease
@@ -28,6 +32,7 @@ from vms.services import package_release
 from vms.services.package_gate import verify_package
 from vms.services.package_jobs import folder_of
 from vms.services.package_release import Handover, medium_at, release_by_hand
+from vms.services.package_sealing import opened
 from vms.services.request_receipt import receipt_of, receipt_pdf
 from vms.services.requests import standing_of
 from vms.store import package_releases
@@ -218,6 +223,53 @@ def test_a_medium_that_refuses_is_named(office: Office, stick: Path, monkeypatch
     with pytest.raises(Unavailable, match=f"{stick} does not take the package .No space left on device"):
         _release(office, stick)
     assert _names(stick) == []
+
+
+@pytest.mark.slow
+def test_an_encrypted_package_leaves_with_its_key_and_opens_by_the_passphrase(
+    central_sqlite: Engines, settings: Settings, stick: Path, tmp_path: Path
+) -> None:
+    office = an_office(central_sqlite, settings, delivery=Delivery.ENCRYPTED_FILE)
+    package = office.ready()
+    handover = Handover(stick, STICK, "Det. R. Alvarez", passphrase="abcde-fghij")
+    director, number = office.director, office.request.id
+    release, folder = done(release_by_hand(office.hub.central, settings, director, number, handover, clock=office.clock))
+    name = "EXPORT-2026-0001"
+    assert _names(stick) == [name]
+    assert _names(folder) == ["EXPORT-2026-0001.key.age", "EXPORT-2026-0001.zip.age", "HOW-TO-OPEN.txt"]
+    assert (release.read_back_at, office.now().state) == (office.clock.now(), S.DISCLOSED)
+    identity = pyrage.passphrase.decrypt((folder / f"{name}.key.age").read_bytes(), "abcde-fghij")
+    with opened(folder / f"{name}.zip.age", identity) as read, zipfile.ZipFile(io.BytesIO(read.readall())) as archive:  # type: ignore[attr-defined]
+        archive.extractall(tmp_path / "there")
+    assert {one.outcome for one in verify_package(tmp_path / "there" / name, None)} <= {"PASS", "WARN"}
+    assert f"age -d -i {name}.key.age -o {name}.zip {name}.zip.age" in (folder / "HOW-TO-OPEN.txt").read_text()
+    told = json.dumps(office.logged(Action.EXPORT_RELEASE))
+    assert ("abcde" in told, package.manifest in told) == (False, True)
+    office.make()
+    assert office.there() == []
+
+
+def test_an_encrypted_package_that_was_changed_on_the_server_does_not_leave(
+    central_sqlite: Engines, settings: Settings, stick: Path
+) -> None:
+    office = an_office(central_sqlite, settings, delivery=Delivery.ENCRYPTED_FILE)
+    file = folder_of(settings, office.ready())
+    octets = bytearray(file.read_bytes())
+    octets[len(octets) // 2] ^= 1
+    file.write_bytes(octets)
+    handover = Handover(stick, STICK, "Det. R. Alvarez", recipient_key=str(pyrage.x25519.Identity.generate().to_public()))
+    with pytest.raises(Corrupt, match="was damaged"):
+        release_by_hand(office.hub.central, settings, office.director, office.request.id, handover, clock=office.clock)
+    assert _names(stick) == []
+
+
+def test_an_encrypted_package_is_for_somebody_who_can_open_it(central_sqlite: Engines, settings: Settings, stick: Path) -> None:
+    office = an_office(central_sqlite, settings, delivery=Delivery.ENCRYPTED_FILE)
+    office.ready()
+    for nobody in (Handover(stick, STICK, "x"), Handover(stick, STICK, "x", recipient_key="age1nonsense")):
+        with pytest.raises(InvalidInput, match="age"):
+            release_by_hand(office.hub.central, settings, office.director, office.request.id, nobody, clock=office.clock)
+    assert (office.now().state, _names(stick)) == (S.READY, [])
 
 
 def test_the_receipt_says_what_was_taken_by_whom_and_on_what(office: Office, stick: Path) -> None:

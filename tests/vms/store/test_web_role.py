@@ -22,13 +22,14 @@ from vms.store.web_role import grant_to_web, require_append_only
 _VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 _ONLY_READ = (
     *("alembic_version", "access_tile", "access_checkpoint", "access_cosignature", "review"),
-    *("purge_month", "deletion_certificate", "redaction_sheet", "package_release"),
+    *("purge_month", "deletion_certificate", "redaction_sheet"),
 )
 _ADDED_TO = ("access_event", "access_log")
 _SAID = (
     *("retention_policy", "policy_force", "policy_approval", "complaint", "complaint_camera", "training", "placement", "privacy_review"),
     *("export_request", "request_scope", "request_camera", "request_paper", "request_event", "approval", "request_hold"),
-    *("redaction_plan", "redaction_approval", "package", "door_call", "sealed_request", "sealed_request_person"),
+    *("redaction_plan", "redaction_approval", "door_call", "sealed_request", "sealed_request_person"),
+    *("package", "package_release", "package_ticket", "package_download"),
 )
 _IN_PART = ("access_sealed", "spot_check")
 """Of some columns alone."""
@@ -94,6 +95,9 @@ def test_it_adds_entries_and_reads_them(web: Engines) -> None:
         "UPDATE deletion_certificate SET document = '{}'",
         "UPDATE complaint SET said = ''",
         "DELETE FROM complaint",
+        "UPDATE package_release SET taken_by = 'another'",
+        "UPDATE package_ticket SET until_at = 9",
+        "DELETE FROM package_download",
         "UPDATE privacy_review SET result = 'fine'",
         "UPDATE training SET name = 'another'",
         "CREATE TABLE mine (x int)",
@@ -135,6 +139,9 @@ def test_of_the_log_only_the_counters_are_updated_and_of_a_complaint_what_became
     assert sorted(changed) == [
         *(("access_log", column) for column in ("last_number", "last_sealed")),
         *(("complaint", column) for column in became),
+        *(("package_download", column) for column in ("ended_at", "octets", "whole")),
+        ("package_release", "read_back_at"),
+        *(("package_ticket", column) for column in ("revoked_at", "revoked_by")),
         *(("sealed_request", column) for column in lifted),
     ]
 

@@ -1,0 +1,160 @@
+"""A package downloaded by somebody without an account: written down before the first octet, and cut off when it must be."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.vms.services.packaging import district_key
+from tests.vms.services.test_package_jobs import Office, an_office
+from tests.waiting import wait_until
+from tests.web.world import World, problem
+from vms.domain.access import Action
+from vms.domain.export_scope import Delivery
+from vms.domain.people import PROOF_LASTS, Role
+from vms.domain.request import RequestState
+from web.routers import downloads
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def office(world: World) -> Office:
+    made = an_office(world.site.central, world.site.settings, delivery=Delivery.DOWNLOAD, branch="Central")
+    made.ready()
+    world.clock.step(made.clock.now() - world.clock.now())
+    return made
+
+
+@pytest.fixture
+def director(world: World, office: Office) -> Iterator[httpx.Client]:  # noqa: ARG001 - the request first
+    with world.client(Role.DIRECTOR, page=True) as client:
+        yield client
+
+
+@pytest.fixture
+def outsider(world: World) -> Iterator[httpx.Client]:
+    with world.client(page=True) as client:
+        yield client
+
+
+def _ticket(director: httpx.Client, office: Office) -> dict[str, str]:
+    answer = director.post(f"/requests/{office.request.id}/tickets", data={"recipient": "Det. R. Alvarez"})
+    assert answer.status_code == 200, answer.text
+    found = re.search(r"Ticket ([0-9a-f-]+), for Det. R. Alvarez: its passphrase is <code>([0-9a-f-]+)</code>", answer.text)
+    assert found is not None
+    return {"ticket": found[1], "passphrase": found[2]}
+
+
+def test_from_the_director_s_page_to_a_package_that_verifies(
+    world: World, director: httpx.Client, outsider: httpx.Client, office: Office, tmp_path: Path
+) -> None:
+    ticket = _ticket(director, office)
+    assert "Ticket" in outsider.get("/download").text
+    answer = outsider.post("/download", data=ticket)
+    assert (answer.status_code, answer.headers["content-disposition"]) == (200, 'attachment; filename="EXPORT-2026-0001.zip"')
+    assert (answer.headers["cache-control"], answer.headers["content-type"]) == ("no-store", "application/zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        archive.extractall(tmp_path)
+    there = tmp_path / "EXPORT-2026-0001"
+    checked = subprocess.run([sys.executable, "-I", there / "verify.py", there, "--key", district_key(world.site.central)], check=False)
+    assert checked.returncode in {0, 3}  # a millisecond of it was not recorded
+    steps = [(one.detail["step"], one.actor) for one in world.events(Action.EXPORT_DOWNLOAD)]
+    assert steps == [("begun", "system:download"), ("sent whole", "system:download")]
+    page = director.get(f"/requests/{office.request.id}").text
+    assert "Downloads begun: 1 of 3" in page
+    assert ticket["passphrase"] not in page
+
+
+def test_it_is_in_the_log_before_the_first_octet_or_nothing_is_sent(
+    world: World, director: httpx.Client, outsider: httpx.Client, office: Office
+) -> None:
+    ticket = _ticket(director, office)
+    world.refuse_events(Action.EXPORT_DOWNLOAD)
+    answer = outsider.post("/download", data=ticket)
+    assert (answer.status_code, b"PK" in answer.content) == (503, False)
+
+
+def test_as_json_with_a_refusal_of_one_shape(world: World, director: httpx.Client, office: Office) -> None:
+    with world.client() as outsider:
+        ticket = _ticket(director, office)
+        wrong = problem(outsider.post("/api/v1/downloads", json=ticket | {"passphrase": "wrong"}), 403)
+        never = problem(outsider.post("/api/v1/downloads", json=ticket | {"ticket": "00000-00000"}), 403)
+        assert wrong == never
+        assert outsider.post("/api/v1/downloads", json=ticket).content.startswith(b"PK\x03\x04")
+        director.post(f"/requests/{office.request.id}/tickets/take-back")
+        assert "taken back" in str(problem(outsider.post("/api/v1/downloads", json=ticket), 410))
+
+
+def test_the_page_says_what_is_wrong_and_keeps_the_ticket_alone(director: httpx.Client, outsider: httpx.Client, office: Office) -> None:
+    ticket = _ticket(director, office)
+    answer = outsider.post("/download", data=ticket | {"passphrase": "no-such-one"})
+    assert (answer.status_code, "open nothing together" in answer.text) == (403, True)
+    assert (ticket["ticket"] in answer.text, "no-such-one" in answer.text) == (True, False)
+
+
+def test_who_guesses_waits_longer_each_time(director: httpx.Client, outsider: httpx.Client, office: Office) -> None:
+    ticket = _ticket(director, office)
+    answers = [outsider.post("/download", data=ticket | {"passphrase": str(guess)}).status_code for guess in range(8)]
+    assert (answers[:5], answers[-1]) == ([403] * 5, 429)
+
+
+def test_handing_out_a_ticket_asks_for_a_fresh_proof_and_for_who_decides(world: World, director: httpx.Client, office: Office) -> None:
+    page = f"/requests/{office.request.id}/tickets"
+    with world.client(Role.SUPERVISOR, page=True) as other:
+        assert other.post(page, data={"recipient": "me"}).status_code == 403
+    world.clock.step(PROOF_LASTS)
+    assert director.post(page, data={"recipient": "Det. R. Alvarez"}).headers["location"].startswith("/prove")
+    assert office.now().state is RequestState.READY
+
+
+def test_a_download_ends_when_its_ticket_is_taken_back(
+    world: World, director: httpx.Client, outsider: httpx.Client, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "_BLOCK_BYTES", 512)  # so that more is left than any buffer on the way takes
+    monkeypatch.setattr(downloads, "LOOK_SECONDS", 0.0)
+    ticket, got = _ticket(director, office), bytearray()
+
+    def read(answer: httpx.Response) -> None:
+        for piece in answer.iter_raw():
+            if not got:
+                director.post(f"/requests/{office.request.id}/tickets/take-back")
+            got.extend(piece)
+
+    with outsider.stream("POST", "/download", data=ticket) as answer, pytest.raises(httpx.RemoteProtocolError):
+        read(answer)
+    assert got.startswith(b"PK\x03\x04")
+    assert not zipfile.is_zipfile(io.BytesIO(got))
+    wait_until(lambda: len(world.events(Action.EXPORT_DOWNLOAD)) == 2)
+    assert world.events(Action.EXPORT_DOWNLOAD)[1].detail["step"] == "broken off"
+
+
+def test_how_far_it_came_is_written_down_when_the_reader_leaves(
+    world: World, director: httpx.Client, outsider: httpx.Client, office: Office
+) -> None:
+    ticket = _ticket(director, office)
+    with outsider.stream("POST", "/download", data=ticket) as answer:
+        next(answer.iter_raw(1))
+    wait_until(lambda: len(world.events(Action.EXPORT_DOWNLOAD)) == 2)
+
+
+def test_a_package_that_was_damaged_on_the_disk_passes_for_no_whole_one(
+    world: World, director: httpx.Client, outsider: httpx.Client, office: Office
+) -> None:
+    ticket = _ticket(director, office)
+    (file,) = world.site.settings.packages_dir.glob("*/*.zip.age")
+    octets = bytearray(file.read_bytes())
+    octets[-100] ^= 1
+    file.write_bytes(octets)
+    with pytest.raises(httpx.RemoteProtocolError):
+        outsider.post("/download", data=ticket)
+    wait_until(lambda: len(world.events(Action.EXPORT_DOWNLOAD)) == 2)
+    assert world.events(Action.EXPORT_DOWNLOAD)[1].detail["step"] == "broken off"

@@ -1,0 +1,128 @@
+"""Where somebody without an account downloads the package that a ticket is for; complete without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated
+
+from anyio import CancelScope
+from fastapi import APIRouter, Form, Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
+
+from vms.domain.outcome import Refused
+from vms.errors import Corrupt
+from vms.log import get_logger
+from vms.services import package_tickets
+from vms.services.codes import plain_code
+from vms.services.package_sealing import opened
+from vms.services.package_tickets import Download
+from web.deps import Site, TheSite
+from web.errors import REFUSALS, problem
+from web.left_views import LOOK_SECONDS
+from web.permissions import ANYBODY
+from web.request_entries import DownloadEntries
+from web.routers.session import address_of, after_pause
+from web.views import shell
+
+router = APIRouter()
+_BLOCK_BYTES = 1 << 18
+
+log = get_logger(__name__)
+
+
+@router.get("/download", dependencies=[ANYBODY])
+def download_page(site: TheSite, request: Request) -> Response:
+    return _page(site, request)
+
+
+@router.post("/download", dependencies=[ANYBODY])
+def download_by_form(site: TheSite, request: Request, form: Annotated[DownloadEntries, Form()]) -> Response:
+    answer = _begun(site, request, form)
+    if isinstance(answer, Refused):
+        return _page(site, request, ticket=form.ticket, error=answer.sentence, status=REFUSALS[answer.refusal])
+    return _sent(site, answer)
+
+
+@router.post("/api/v1/downloads", dependencies=[ANYBODY])
+def download_by_json(site: TheSite, request: Request, entries: DownloadEntries) -> Response:
+    answer = _begun(site, request, entries)
+    return problem(REFUSALS[answer.refusal], answer.sentence) if isinstance(answer, Refused) else _sent(site, answer)
+
+
+def _begun(site: Site, request: Request, entries: DownloadEntries) -> Download | Refused:
+    address = address_of(request)
+
+    def act() -> Download | Refused:
+        with site.central.writing() as session:
+            typed = entries.passphrase.get_secret_value()
+            return package_tickets.begin(session, site.settings, entries.ticket, typed, address=address, at=site.clock.now())
+
+    # Each ticket counts by itself, and all those of an address together: nobody's wrong ones hold up another's.
+    return after_pause(site, request, f"ticket {plain_code(entries.ticket)}", act)
+
+
+def _sent(site: Site, download: Download) -> Response:
+    headers = {"content-disposition": f'attachment; filename="{download.name}"', "cache-control": "no-store"}
+    return _Package(_pieces(site, download), headers)
+
+
+class _Over(Exception):
+    """What is being sent may be sent no longer, or can't be."""
+
+
+class _Package(StreamingResponse):
+    """A package that may end early: the connection is cut then, so that nobody takes a part for the whole."""
+
+    def __init__(self, pieces: Iterator[bytes], headers: dict[str, str]) -> None:
+        super().__init__(pieces, headers=headers, media_type="application/zip")
+        self._pieces = pieces
+
+    async def stream_response(self, send: Send) -> None:
+        try:
+            with suppress(_Over):
+                await super().stream_response(send)
+        finally:
+            with CancelScope(shield=True):  # how far it came is written down, whoever left
+                await run_in_threadpool(self._pieces.close)  # type: ignore[attr-defined]  # a generator
+
+
+@dataclass(slots=True)
+class _Way:
+    """How far a download has come."""
+
+    octets: int = 0
+    whole: bool = False
+
+
+def _pieces(site: Site, download: Download) -> Iterator[bytes]:
+    way, looked_at = _Way(), site.clock.monotonic()
+    try:
+        with opened(download.file, download.identity) as package:
+            while block := package.read(_BLOCK_BYTES):
+                if site.clock.monotonic() - looked_at >= LOOK_SECONDS:
+                    looked_at = site.clock.monotonic()
+                    _require_still(site, download)
+                yield block
+                way.octets += len(block)
+        way.whole = True
+    except (OSError, Corrupt) as err:
+        log.exception("package not sent", request=str(download.request))
+        raise _Over from err
+    finally:
+        with site.central.writing() as session:
+            package_tickets.end(session, site.settings, download, way.octets, whole=way.whole, at=site.clock.now())
+
+
+def _require_still(site: Site, download: Download) -> None:
+    with site.central.reading() as session:
+        if not package_tickets.may_go_on(session, download, at=site.clock.now()):
+            raise _Over
+
+
+def _page(site: Site, request: Request, *, ticket: str = "", error: str | None = None, status: int = 200) -> Response:
+    context = shell(site, None, path=request.url.path) | {"ticket": ticket, "error": error}
+    return site.pages.render("download.html", context, person=None, status=status)
