@@ -207,6 +207,8 @@ _SAID: Mapping[Action, str] = {
     Action.TRAINING_ENTER: "Wrote down that {name} was trained on {day}",
     Action.DEPUTY_SET: "Said who is called when a warrant is at the door: {names}",
     Action.PLACEMENT_APPROVE: "Approved where it looks, at {place}: {purpose}",
+    Action.RULES_PROPOSE: "Proposed version {version} of the rules per instrument: {reason}; its SHA-256 is {sha256}",
+    Action.RULES_APPROVE: "Put version {version} of the rules per instrument in force; its SHA-256 is {sha256}",
     Action.PRIVACY_REVIEW: "Entered a privacy review; the SHA-256 of its evidence is {evidence}",
     Action.EVIDENCE_TAKE: "Took the evidence for a privacy review; its SHA-256 is {sha256}",
     Action.RECORD_PURGE: "Deleted records whose day was over: {counts}",

@@ -20,7 +20,6 @@ from vms.services.cameras import Removed, list_cameras
 from vms.services.codes import grouped
 from vms.services.request_acts import WORDED, may_act
 from vms.services.request_seals import may_be_named
-from vms.services.request_steps import rule_of
 from vms.services.requests import RequestStanding
 from web.words import DELIVERIES, DENY_REASONS, FORM_ANSWERS, INSTRUMENTS, PACKAGE_STATES, REQUEST_ACTS, REQUEST_STATES, ROLE_LABELS
 
@@ -155,7 +154,7 @@ def request_row(request: ExportRequest, at: datetime) -> RequestRow:
 
 def request_page(standing: RequestStanding, person: Person, at: datetime) -> RequestPage:
     """Return what a page of this request shows to `person`."""
-    request, rule = standing.request, rule_of(standing.request)
+    request, rule = standing.request, standing.rule
     row = request_row(request, at)
     state, decides, mine = row["state"], person.may(Permission.REQUEST_DECIDE), request.entered_by == person.label
     asks = person.label in askers(request, standing.history)
@@ -268,7 +267,7 @@ def _lines(standing: RequestStanding) -> list[Line]:
             answer=answers[line].value if line in answers else "",
             answer_words=FORM_ANSWERS[answers[line]] if line in answers else "Not answered",
         )
-        for line in rule_of(standing.request).form
+        for line in standing.rule.form
     ]
 
 

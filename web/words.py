@@ -82,6 +82,16 @@ INSTRUMENTS = {
     Instrument.PRESERVATION_LETTER: "Preservation letter",
     Instrument.LIBRARY_REPORT: "Report by the library",
 }
+RULE_FIELDS = {
+    "may_be_approved": "May be approved",
+    "counsel": "Counsel",
+    "form": "Form check",
+    "cites_exemption": "Decision cites an exemption",
+    "of_a_court": "Has a court and a number there",
+    "working_days": "Working days to the answer",
+    "letter": "Letter when it can’t be granted",
+}
+_RULE_VALUES = {"not-asked": "not asked", "in-parallel": "told at once, not waited for", "first": "advises first"}
 REQUEST_STATES = {
     RequestState.DRAFT: "Draft",
     RequestState.SUBMITTED: "Submitted",
@@ -282,3 +292,8 @@ GAP_SENTENCES = {
     GapReason.DELETED_EARLY: "Deleted before its day: the disks were full.",
     GapReason.NOT_KEPT: "Not kept any more: its day has come.",
 }
+
+
+def rule_value(text: str) -> str:
+    """Return a value of a rule in the words of the pages."""
+    return _RULE_VALUES.get(text, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -21,11 +22,13 @@ from tests.web.world import World, a_world, cookie, stream_of
 from vms.config import Settings
 from vms.domain.camera import CameraDetails, Pause, StreamRole
 from vms.domain.ids import SessionId
+from vms.domain.instrument_rules import RulesVersion, text_of
+from vms.domain.instruments import SHIPPED
 from vms.domain.legal_hold import LegalHold
 from vms.domain.people import Person, Proof, Role
 from vms.domain.request import DenyReason, ExportRequest, Requester
 from vms.domain.timespan import Timespan
-from vms.services import complaints
+from vms.services import complaints, instrument_rules
 from vms.services.complaints import NewComplaint
 from vms.services.district import District, save_district
 from vms.services.hold_release import propose_release
@@ -51,7 +54,7 @@ PAGES = {
     "/keep", "/holds", "/holds/new", "/holds/report", "/holds/{number}", "/holds/{number}/sheet", "/holds/{number}/release",
     "/requests", "/requests/new", "/requests/{number}", "/requests/{number}/letter", "/requests/{number}/scope",
     "/requests/{number}/advice", "/requests/{number}/papers/{paper}", "/requests/{number}/receipt", "/requests/{number}/receipt.pdf",
-    "/policy", "/policy/new",
+    "/policy", "/policy/new", "/rules/document", "/rules/versions/{version}",
     "/door", "/door/{number}", "/deputies",
     "/notice", "/register", "/privacy-reviews", "/training", "/cards",
     "/complaints", "/complaints/new", "/complaints/{number}", "/complaints/{number}/receipt", "/complaints/{number}/letter",
@@ -87,6 +90,7 @@ class Planted:
             )  # fmt: skip
             self.complaint = done(complaints.enter(session, world.site.settings, by, told, at=clock.now()))
             done(complaints.answer(session, by, self.complaint.id, SHORT[0], at=clock.now()))
+            self.rules = [self._rules(session, by, text) for text in SHORT]
             self.holds = [self._hold(session, by, camera, text) for camera, text in zip(self.cameras, SHORT, strict=True)]
         world.node.states = [self._state(camera, text) for camera, text in zip(self.cameras, SHORT, strict=True)]
         world.node.verdicts = {f"/{number}": {**self._verdict(text)} for number, text in enumerate(SHORT)}
@@ -97,6 +101,12 @@ class Planted:
         hold = a_hold(session, by, a_new_hold(of_cameras(camera.camera.id), matter=text, reason=text, authority=text), at=at)
         done(propose_release(session, by, hold.id, text, at=at))
         return hold
+
+    def _rules(self, session: Session, by: Person, text: str) -> RulesVersion:
+        """Propose rules whose reason and whose letter are scripts."""
+        document = json.loads(text_of(1, SHIPPED.of))
+        document["instruments"]["insurer"]["letter"] = text
+        return done(instrument_rules.propose(session, by, json.dumps(document), text, at=self.world.clock.now()))
 
     def _request(self, session: Session, by: Person, camera: CameraDetails, text: str) -> ExportRequest:
         """Enter a request of which every text is a script, refused with another."""
@@ -144,7 +154,10 @@ def test_every_page_is_looked_at() -> None:
 
 
 def _addresses(planted: Planted, every: int) -> Iterator[str]:
-    yield from sorted(PAGES - {"/cameras/{camera}", "/static/{path:path}", "/ca.crt", "/requests/{number}/papers/{paper}"})
+    yield from sorted(
+        PAGES - {"/cameras/{camera}", "/static/{path:path}", "/ca.crt", "/requests/{number}/papers/{paper}", "/rules/document"}
+    )
+    yield from (f"/rules/versions/{one.version}" for one in planted.rules[::every])
     yield from (f"/cameras/{camera.camera.id}" for camera in planted.cameras[::every])
     yield from (f"/requests/{one.id}{end}" for one in planted.requests[::every] for end in ("", "/letter", "/scope", "/advice"))
     yield from (f"/complaints/{planted.complaint.id}{end}" for end in ("", "/receipt", "/letter", "/watched"))

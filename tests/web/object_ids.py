@@ -42,7 +42,7 @@ NOT_IDS = frozenset(
         *("report_number", "served", "verified", "date", "good_cause", "in_force", "names_district", "scope", "service", "signature"),
         *("refers", "board", "counsel", "in_form", "mail", "phone", "place", "reached", "deputies"),
         *("passphrase", "ticket"),
-        *("conditions", "recipient", "redact", "scan", "sha256", "words", "ended"),
+        *("conditions", "document", "recipient", "redact", "scan", "sha256", "words", "ended"),
         *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
         *("username", "version"),
     }

@@ -61,7 +61,7 @@ def _somebody(world: World, operation: str) -> Iterator[httpx.Client]:
 
 
 def _path(world: World, path: str, texts: dict[str, str]) -> str:
-    made_up = {"camera": str(world.camera.camera.id), "view": "none", "segment": "none", "number": "1"}
+    made_up = {"camera": str(world.camera.camera.id), "view": "none", "segment": "none", "number": "1", "version": "2"}
     return re.sub(r"\{(\w+)\}", lambda name: quote((made_up | texts)[name[1]], safe=""), path)
 
 

@@ -30,6 +30,7 @@ from vms.cli import (
     requests,
     retain,
     reviews,
+    rules,
     run,
     screens,
     setup,
@@ -88,6 +89,7 @@ app.add_typer(trainings.app, name="training")
 app.add_typer(reviews.placement_app, name="placement")
 app.add_typer(reviews.privacy_review_app, name="privacy-review")
 app.add_typer(policies.app, name="policy")
+app.add_typer(rules.app, name="rules")
 app.add_typer(retain.app, name="retention")
 app.add_typer(records.app, name="records")
 app.add_typer(tls.app, name="tls")

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import reduce
 from hashlib import sha256
 from itertools import pairwise
-from typing import TypeVar
 
 from vms.domain.export_scope import CameraSpan
 from vms.domain.ids import CameraId
+from vms.domain.json_fields import Fields, fields_once
 from vms.errors import InvalidInput
 
 FORMAT = "custodian redaction plan v1"
@@ -33,7 +33,6 @@ MAX_KEYFRAMES = 200_000
 MAX_PLAN_BYTES = 32 * 1024 * 1024
 MAX_MS = 253_402_300_800_000
 """The end of the year 9999."""
-Word = TypeVar("Word", bound=StrEnum)
 
 
 class Cover(StrEnum):
@@ -187,14 +186,14 @@ def read_plan(text: str | bytes) -> RedactionPlan:
     if len(text) > MAX_PLAN_BYTES:
         raise InvalidInput(f"A redaction plan has {MAX_PLAN_BYTES // 1024**2} MB at most. Make one for each camera.")
     try:
-        document: object = json.loads(text, object_pairs_hook=_fields_once)
+        document: object = json.loads(text, object_pairs_hook=fields_once)
     except (ValueError, RecursionError) as err:
         raise InvalidInput(f"The redaction plan is no JSON: {err}.") from err
-    plan = _Reader("The plan", document)
+    plan = Fields("The plan", document)
     if plan.text("format") != FORMAT:
         raise InvalidInput(f"That is no redaction plan: its format is not “{FORMAT}”.")
     cameras = tuple(_read_camera(one) for one in plan.each("cameras", most=MAX_REGIONS))
-    plan.end()
+    plan.end("no plan")
     if len({one.camera for one in cameras}) < len(cameras):
         raise InvalidInput("The plan has a camera twice. Give each all its regions in one place.")
     if sum(len(region.keyframes) for one in cameras for region in one.regions) > MAX_KEYFRAMES:
@@ -237,73 +236,22 @@ def _camera_document(plan: CameraPlan) -> dict[str, object]:
     return {"camera": plan.camera, "start_ms": plan.start_ms, "end_ms": plan.end_ms, "regions": regions}
 
 
-class _Reader:
-    """Takes the fields of one JSON object, each once; `end` refuses what is left. `where` begins its sentences."""
-
-    def __init__(self, where: str, value: object) -> None:
-        if not isinstance(value, dict):
-            raise InvalidInput(f"{where} is not an object of JSON.")
-        self.where = where
-        self._left: dict[str, object] = dict(value)
-
-    def number(self, name: str, *, least: int, most: int) -> int:
-        value = self._take(name)
-        if type(value) is not int or not least <= value <= most:
-            raise InvalidInput(f"{self.where}: “{name}” is a whole number from {least} to {most}.")
-        return value
-
-    def text(self, name: str) -> str:
-        value = self._take(name)
-        if not isinstance(value, str):
-            raise InvalidInput(f"{self.where}: “{name}” is a text.")
-        return value
-
-    def word(self, name: str, words: type[Word]) -> Word:
-        value = self.text(name)
-        try:
-            return words(value)
-        except ValueError as err:
-            raise InvalidInput(f"{self.where}: “{name}” is one of: {', '.join(words)}.") from err
-
-    def each(self, name: str, *, most: int) -> Iterator[_Reader]:
-        value = self._take(name)
-        if not isinstance(value, list) or not 1 <= len(value) <= most:
-            raise InvalidInput(f"{self.where}: “{name}” is a list of 1 to {most:,}.")
-        return (_Reader(f"{self.where}, {name.removesuffix('s')} {number}", one) for number, one in enumerate(value, 1))
-
-    def end(self) -> None:
-        if self._left:
-            raise InvalidInput(f"{self.where} has what no plan has: {', '.join(map(repr, self._left))}.")
-
-    def _take(self, name: str) -> object:
-        if name not in self._left:
-            raise InvalidInput(f"{self.where} has no “{name}”.")
-        return self._left.pop(name)
-
-
-def _fields_once(pairs: list[tuple[str, object]]) -> Mapping[str, object]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise ValueError("an object names a field twice")
-    return fields
-
-
-def _read_camera(reader: _Reader) -> CameraPlan:
+def _read_camera(reader: Fields) -> CameraPlan:
     camera = CameraId(reader.number("camera", least=1, most=2**52))
     start_ms = reader.number("start_ms", least=0, most=MAX_MS)
     end_ms = reader.number("end_ms", least=0, most=MAX_MS)
     if end_ms <= start_ms:
         raise InvalidInput(f"{reader.where} ends before it starts.")
     regions = tuple(_read_region(one, start_ms, end_ms) for one in reader.each("regions", most=MAX_REGIONS))
-    reader.end()
+    reader.end("no plan")
     return CameraPlan(camera, start_ms, end_ms, regions)
 
 
-def _read_region(reader: _Reader, start_ms: int, end_ms: int) -> Region:
+def _read_region(reader: Fields, start_ms: int, end_ms: int) -> Region:
     cover, between = reader.word("cover", Cover), reader.word("between", Between)
     until_ms = reader.number("until_ms", least=0, most=MAX_MS)
     keyframes = tuple(_read_keyframe(one) for one in reader.each("keyframes", most=MAX_KEYFRAMES))
-    reader.end()
+    reader.end("no plan")
     times = [one.at_ms for one in keyframes]
     if any(earlier >= later for earlier, later in pairwise([*times, until_ms])):
         raise InvalidInput(f"{reader.where}: its keyframes are in order of time, and it ends after the last.")
@@ -314,9 +262,9 @@ def _read_region(reader: _Reader, start_ms: int, end_ms: int) -> Region:
     return Region(cover, between, keyframes, until_ms)
 
 
-def _read_keyframe(reader: _Reader) -> Keyframe:
+def _read_keyframe(reader: Fields) -> Keyframe:
     at_ms = reader.number("at_ms", least=0, most=MAX_MS)
     x, y = (reader.number(name, least=0, most=WHOLE - 1) for name in ("x", "y"))
     width, height = reader.number("width", least=1, most=WHOLE - x), reader.number("height", least=1, most=WHOLE - y)
-    reader.end()
+    reader.end("no plan")
     return Keyframe(at_ms, Box(x, y, width, height))

@@ -235,6 +235,7 @@ class ExportRequest:
     """As people call it: 2026-0014."""
     instrument: Instrument
     rules_version: int
+    """Of the rules that it was last checked by: those in force while it is undecided, and from its decision on those of that day."""
     requester: Requester
     court: str
     docket: str

@@ -35,7 +35,7 @@ from vms.services.access_log import name_of, refuse, together
 from vms.services.refusals import not_allowed
 from vms.services.request_acts import begun
 from vms.services.request_holds import keep, keeping
-from vms.services.request_steps import JOB, Step, beyond, can_write_about, locked, not_from, refuse_about, reviewed, rule_of, take, voided
+from vms.services.request_steps import JOB, Step, beyond, can_write_about, locked, not_from, refuse_about, reviewed, take, voided
 from vms.services.requests import checked_scope, standing_of, words_of
 from vms.store import redactions, requests
 
@@ -56,10 +56,13 @@ def approve(
         return refuse_about(session, settings, actor, request, not_from(request, "approved"), at=at)
     if sha256 != request.sha256:
         raise Conflict(_CHANGED)
-    if found := standing_of(session, settings, request).faults:
-        not_yet = Refused(Refusal.NOT_ALLOWED, f"It can't be approved yet. {' '.join(found)}")
+    standing = standing_of(session, settings, request)
+    if standing.faults:
+        not_yet = Refused(Refusal.NOT_ALLOWED, f"It can't be approved yet. {' '.join(standing.faults)}")
         return refuse_about(session, settings, actor, request, not_yet, at=at)
-    said = words_of(words, "why no exemption keeps it back, or which does not apply") if _cites(request) or words.strip() else ""
+    said = (
+        words_of(words, "why no exemption keeps it back, or which does not apply") if standing.rule.cites_exemption or words.strip() else ""
+    )
     with together(session):
         request = reviewed(session, settings, actor, request, at=at)
         approval = _drawn_up(actor, request, said, at)
@@ -243,7 +246,3 @@ def _changed(
     requests.add_scope(session, request.id, version, text, sha256, scope.cameras)
     as_named = replace(request, scope=scope, sha256=sha256)  # as the entries about its new scope name it
     return take(session, settings, actor, as_named, replace(step, scope_version=version), at=at)
-
-
-def _cites(request: ExportRequest) -> bool:
-    return rule_of(request).cites_exemption

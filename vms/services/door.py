@@ -140,7 +140,7 @@ def look_over(
     if isinstance(request, Refused):
         return request
     before = form_answers(register.history(session, number))
-    missing = {line: FormAnswer.YES for line in rule_of(request).form if before.get(line) is not FormAnswer.YES}
+    missing = {line: FormAnswer.YES for line in rule_of(session, request).form if before.get(line) is not FormAnswer.YES}
     return request_acts.check_form(session, settings, actor, number, missing, "", at=at) if missing else request
 
 

@@ -91,7 +91,7 @@ def act_on(
     with together(session):
         if request.state is _S.SUBMITTED and act is not RequestAct.WITHDRAW and _decides(actor):
             request = reviewed(session, settings, actor, request, at=at)
-        request = take(session, settings, actor, request, Step(act, _leads_to(request, act), said), at=at)
+        request = take(session, settings, actor, request, Step(act, _leads_to(session, request, act), said), at=at)
         keep(session, settings, actor, request, again, at=at)
     return requests.get(session, requests.EVERYBODYS, request.id) or request
 
@@ -170,9 +170,9 @@ def _decides(actor: Actor) -> bool:
     return isinstance(actor, Person) and actor.may(Permission.REQUEST_DECIDE)
 
 
-def _leads_to(request: ExportRequest, act: RequestAct) -> RequestState | None:
+def _leads_to(session: Session, request: ExportRequest, act: RequestAct) -> RequestState | None:
     """Return where an act leads: counsel's is a state only where nothing goes on before they have advised."""
     if act is RequestAct.COUNSEL:
-        first = rule_of(request).counsel is Counsel.FIRST and RequestState.COUNSEL_REVIEW in EDGES[request.state]
+        first = rule_of(session, request).counsel is Counsel.FIRST and RequestState.COUNSEL_REVIEW in EDGES[request.state]
         return RequestState.COUNSEL_REVIEW if first else None
     return WORDED[act].to

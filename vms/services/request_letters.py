@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from vms.domain.instruments import FormAnswer, FormLine
 from vms.domain.request import APPEAL_WINDOW, NEEDS_APPROVAL, DenyReason, ExportRequest, RequestAct, RequestState, form_answers
-from vms.services.request_steps import rule_of
 from vms.services.requests import RequestStanding
 
 _WHY = {
@@ -70,7 +69,7 @@ def _about(request: ExportRequest) -> str:
 
 
 def _received(standing: RequestStanding) -> tuple[str, ...]:
-    rule = rule_of(standing.request)
+    rule = standing.rule
     if not rule.may_be_approved:
         return (rule.letter, "Until then nothing is handed over. This letter confirms no recording.")
     return (
@@ -82,7 +81,7 @@ def _received(standing: RequestStanding) -> tuple[str, ...]:
 def _refusal(standing: RequestStanding) -> tuple[str, ...]:
     code, _, words = _last(standing, RequestAct.DENY).partition(": ")
     reason = DenyReason(code)
-    told = [_WHY[reason], words, rule_of(standing.request).letter]
+    told = [_WHY[reason], words, standing.rule.letter]
     if reason is DenyReason.NOT_IN_FORM and _lacking(standing):
         told.append(f"The document lacks: {_lacking(standing)}.")
     return tuple(one for one in told if one)
@@ -103,7 +102,7 @@ def _granted(request: ExportRequest) -> str:
 
 def _lacking(standing: RequestStanding) -> str:
     answers = form_answers(standing.history)
-    return "; ".join(_LACKS[line] for line in rule_of(standing.request).form if answers.get(line) is FormAnswer.NO)
+    return "; ".join(_LACKS[line] for line in standing.rule.form if answers.get(line) is FormAnswer.NO)
 
 
 def _last(standing: RequestStanding, act: RequestAct) -> str:

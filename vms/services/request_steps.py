@@ -15,15 +15,16 @@ from sqlalchemy.orm import Session
 from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.ids import ApprovalId, RequestId
-from vms.domain.instruments import SHIPPED, FormAnswer, FormLine, Rule
+from vms.domain.instruments import FormAnswer, FormLine, Rule
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Actor, Permission, Person, System, reach
-from vms.domain.request import APPEAL_WINDOW, APPROVED_STATES, EDGES, OPEN, ExportRequest, RequestAct, RequestEvent, RequestState
+from vms.domain.request import APPEAL_WINDOW, APPROVED_STATES, EDGES, OPEN, UNDECIDED, ExportRequest, RequestAct, RequestEvent, RequestState
 from vms.errors import ConfigError, Conflict, Corrupt, NotFound
 from vms.services.access_log import Said, name_of, refuse
+from vms.services.instrument_rules import rules_of
 from vms.services.refusals import no_such
 from vms.services.sealed_log import Matter, open_matter, record_in
-from vms.store import holds, requests
+from vms.store import holds, instrument_rules, requests
 from vms.store.requests import Reader
 
 JOB = System("requests")
@@ -73,8 +74,8 @@ def take(session: Session, settings: Settings, actor: Actor, request: ExportRequ
     version = request.scope_version if step.scope_version is None else step.scope_version
     kept = request.approval is not None and state in APPROVED_STATES | {RequestState.DISCLOSED, RequestState.CLOSED}
     approval = step.approval or (request.approval.id if kept and request.approval is not None else None)
-    since = request.since if state is request.state else at
-    if not requests.put_standing(session, request, state, at=since, scope_version=version, approval=approval):
+    since, rules = request.since if state is request.state else at, checked_by(session, request)
+    if not requests.put_standing(session, request, state, at=since, scope_version=version, approval=approval, rules_version=rules):
         raise Conflict(f"Request {request.number} was changed by somebody else meanwhile. Look at it again.")
     note(session, settings, actor, request, step, state, at=at)
     if (state in OPEN) != (request.state in OPEN):
@@ -133,6 +134,7 @@ def note(
     requests.add_event(session, request.id, event, step.sealed)
     detail = named_in_log(request) | {"act": step.act.value, "state": state.value}
     detail |= {"line": step.line.value} if step.line else {}
+    detail |= {"rules": str(checked_by(session, request))} if step.act in {RequestAct.APPROVE, RequestAct.DENY} else {}
     write(session, settings, request, actor=actor, action=_ACTIONS.get(step.act, Action.REQUEST_NOTE), at=at, detail=detail)
 
 
@@ -142,11 +144,14 @@ def named_in_log(request: ExportRequest) -> dict[str, str]:
     return told | {"sha256": request.sha256, "cameras": str(len(request.scope.cameras)), "minutes": str(request.scope.camera_minutes)}
 
 
-def rule_of(request: ExportRequest) -> Rule:
-    """Return what the version of the rules asks that the request was entered under."""
-    if request.rules_version != SHIPPED.version:
-        raise Corrupt(f"Request {request.number} was entered under rules {request.rules_version}, which this program does not have.")
-    return SHIPPED.of[request.instrument]
+def rule_of(session: Session, request: ExportRequest) -> Rule:
+    """Return what is asked of a request: while it is undecided by the rules in force, from then on by those that it was decided under."""
+    return rules_of(session, checked_by(session, request)).of[request.instrument]
+
+
+def checked_by(session: Session, request: ExportRequest) -> int:
+    """Return by which version of the rules a request is checked; what is called under the lock of `hold_clock` stays so to the commit."""
+    return instrument_rules.in_force(session) if request.state in UNDECIDED else request.rules_version
 
 
 def reader(actor: Actor) -> Reader:

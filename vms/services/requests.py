@@ -15,7 +15,7 @@ from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.export_scope import CameraSpan, Delivery, ExportScope, Terms, digest_of, scope_of, text_of
 from vms.domain.ids import CameraId, MatterId, PersonId, RequestId, new_number
-from vms.domain.instruments import SHIPPED, Instrument
+from vms.domain.instruments import Instrument, Rule
 from vms.domain.made_package import MadePackage
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.package_release import PackageRelease
@@ -41,6 +41,7 @@ from vms.domain.working_days import end_of_working_day
 from vms.errors import InvalidInput
 from vms.services.access_log import name_of, refuse, together
 from vms.services.district import zone_of_district
+from vms.services.instrument_rules import in_force
 from vms.services.names import checked_words
 from vms.services.outbox import post
 from vms.services.refusals import no_such, not_allowed
@@ -91,6 +92,8 @@ class RequestStanding:
     request: ExportRequest
     history: tuple[RequestEvent, ...]
     papers: tuple[Paper, ...]
+    rule: Rule
+    """By which it is checked, or was."""
     faults: tuple[str, ...]
     """What keeps it from being approved now, in sentences."""
     names: dict[CameraId, str]
@@ -158,12 +161,14 @@ def request_called(session: Session, actor: Actor, number: str) -> ExportRequest
 
 def standing_of(session: Session, settings: Settings, request: ExportRequest) -> RequestStanding:
     history, papers = requests.history(session, request.id), requests.papers(session, request.id)
-    found = faults(request, rule_of(request), history, papers, Conferral(settings.board_conferral))
+    rule = rule_of(session, request)
+    found = faults(request, rule, history, papers, Conferral(settings.board_conferral))
     names = requests.camera_names(session, request.scope.cameras)
     return RequestStanding(
         request,
         tuple(history),
         tuple(papers),
+        rule,
         tuple(found),
         names,
         made_packages.newest_of(session, request.id),
@@ -221,7 +226,8 @@ def _too_many(session: Session, actor: Person, at: datetime) -> Refused | None:
 
 
 def _drawn_up(session: Session, settings: Settings, actor: Person, new: NewRequest, scope: ExportScope, at: datetime) -> ExportRequest:
-    rule, zone, asks = SHIPPED.of[new.instrument], zone_of_district(session), new.requester
+    rules, zone, asks = in_force(session), zone_of_district(session), new.requester
+    rule = rules.of[new.instrument]
     name = line_of(asks.name, "who asks")
     if not name:
         raise InvalidInput("Say who asks.")
@@ -234,7 +240,7 @@ def _drawn_up(session: Session, settings: Settings, actor: Person, new: NewReque
         id=number,
         number=f"S-{number:X}" if new.sealed else requests.next_number(session, at.year),
         instrument=new.instrument,
-        rules_version=SHIPPED.version,
+        rules_version=rules.version,
         requester=Requester(
             name, line_of(asks.agency, "which agency"), line_of(asks.badge, "the badge"), line_of(asks.contact, "how to reach them")
         ),

@@ -34,6 +34,7 @@ from vms.store import (  # noqa: F401 - their tables join the schema
     redaction_tables,
     request_tables,
     review_tables,
+    rules_tables,
     screen_tables,
     training_tables,
 )

@@ -48,6 +48,7 @@ class ExportRequestRow(Central):
     number: Mapped[str] = mapped_column(String(32))
     instrument: Mapped[Instrument] = mapped_column(Word(Instrument))
     rules_version: Mapped[int] = mapped_column(Number)
+    """That was in force when it was entered."""
     requester: Mapped[str] = mapped_column(Text)
     agency: Mapped[str] = mapped_column(Text)
     badge: Mapped[str] = mapped_column(Text)
@@ -208,6 +209,8 @@ class RequestStandingRow(Central):
     since_at: Mapped[datetime] = mapped_column(Moment)
     scope_version: Mapped[int] = mapped_column(Number)
     approval_id: Mapped[int | None] = mapped_column(Number)
+    rules_version: Mapped[int] = mapped_column(Number, server_default="1")
+    """That it was last checked by."""
 
 
 class RequestHoldRow(Central):

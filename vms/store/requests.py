@@ -87,6 +87,7 @@ def add(session: Session, request: ExportRequest, text: str) -> None:
     )
     add_scope(session, request.id, request.scope_version, text, request.sha256, request.scope.cameras)
     standing = {"state": request.state, "since_at": request.since, "scope_version": request.scope_version}
+    standing |= {"rules_version": request.rules_version}
     session.execute(insert(RequestStandingRow).values(request_id=request.id, **standing))
     if request.seal is not None:
         sealed_requests.add(session, request.id, request.seal)
@@ -163,12 +164,20 @@ def add_approval(session: Session, request: ExportRequest, approval: Approval) -
 
 
 def put_standing(
-    session: Session, before: ExportRequest, state: RequestState, *, at: datetime, scope_version: int, approval: ApprovalId | None
+    session: Session,
+    before: ExportRequest,
+    state: RequestState,
+    *,
+    at: datetime,
+    scope_version: int,
+    approval: ApprovalId | None,
+    rules_version: int,
 ) -> bool:
     """Store how a request stands from now on; False when it does not stand as it was read."""
     row = RequestStandingRow
     as_read = and_(row.request_id == before.id, row.state == before.state, row.scope_version == before.scope_version)
     values = {"state": state, "since_at": at, "scope_version": scope_version, "approval_id": approval}
+    values |= {"rules_version": rules_version}
     return session.scalar(update(row).where(as_read).values(**values).returning(row.request_id)) is not None
 
 
@@ -346,7 +355,7 @@ def _request(
         id=RequestId(row.id),
         number=row.number,
         instrument=row.instrument,
-        rules_version=row.rules_version,
+        rules_version=standing.rules_version,
         requester=Requester(row.requester, row.agency, row.badge, row.contact),
         court=row.court,
         docket=row.docket,

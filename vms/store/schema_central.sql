@@ -822,7 +822,7 @@ CREATE TABLE request_standing (
   state VARCHAR(32) NOT NULL,
   since_at BIGINT NOT NULL,
   scope_version INTEGER NOT NULL,
-  approval_id INTEGER,
+  approval_id INTEGER, rules_version INTEGER DEFAULT '1' NOT NULL,
   CONSTRAINT pk_request_standing PRIMARY KEY (request_id),
   CONSTRAINT fk_request_standing_scope FOREIGN KEY(request_id, scope_version) REFERENCES request_scope (request_id, version),
   CONSTRAINT fk_request_standing_approval FOREIGN KEY(approval_id, request_id, scope_version) REFERENCES approval (id, request_id, scope_version),
@@ -1096,3 +1096,30 @@ CREATE TABLE package_download (
 CREATE INDEX ix_package_download_request_id ON package_download (request_id);
 
 CREATE INDEX ix_package_download_ticket_id_at ON package_download (ticket_id, at);
+
+CREATE TABLE instrument_rules (
+  version INTEGER NOT NULL,
+  based_on INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  sha256 VARCHAR(64) NOT NULL,
+  reason TEXT NOT NULL,
+  "by" VARCHAR(300) NOT NULL,
+  by_name VARCHAR(360) NOT NULL,
+  at BIGINT NOT NULL,
+  CONSTRAINT pk_instrument_rules PRIMARY KEY (version),
+  CONSTRAINT uq_instrument_rules_version_by UNIQUE (version, "by"),
+  CONSTRAINT ck_instrument_rules_version CHECK (version >= 2 AND based_on >= 1 AND based_on < version),
+  CONSTRAINT ck_instrument_rules_sha256 CHECK (length(sha256) = 64)
+);
+
+CREATE TABLE instrument_rules_approval (
+  version INTEGER NOT NULL,
+  proposed_by VARCHAR(300) NOT NULL,
+  "by" VARCHAR(300) NOT NULL,
+  by_name VARCHAR(360) NOT NULL,
+  proof VARCHAR(32) NOT NULL,
+  at BIGINT NOT NULL,
+  CONSTRAINT pk_instrument_rules_approval PRIMARY KEY (version),
+  CONSTRAINT fk_instrument_rules_approval_proposed_by FOREIGN KEY(version, proposed_by) REFERENCES instrument_rules (version, "by"),
+  CONSTRAINT ck_instrument_rules_approval_another CHECK ("by" <> proposed_by)
+);

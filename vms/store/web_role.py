@@ -36,6 +36,7 @@ from vms.store.request_tables import (
     SealedRequestRow,
 )
 from vms.store.review_tables import PlacementRow, PrivacyReviewRow
+from vms.store.rules_tables import InstrumentRulesApprovalRow, InstrumentRulesRow
 from vms.store.training_tables import TrainingRow
 
 _OF_THE_LOG = {
@@ -57,9 +58,10 @@ _ADDED_ALONE = {
         *(ExportRequestRow, RequestScopeRow, RequestCameraRow, RequestPaperRow, RequestEventRow, ApprovalRow, RequestHoldRow),
         *(RedactionPlanRow, RedactionApprovalRow, SealedRequestPersonRow),
         *(TrainingRow, PlacementRow, PrivacyReviewRow, DoorCallRow, PackageRow),
+        *(InstrumentRulesRow, InstrumentRulesApprovalRow),
     )
 }
-"""Versions of policies, requests and approvals, who was trained, and reviews: what was said stays said.
+"""Versions of policies and rules, requests and approvals, who was trained, and reviews: what was said stays said.
 Packages are asked for here, and made by the jobs."""
 _OF_PROOFS = {
     # By hand packages leave at the console, by download here; who took one, and when, stays.

@@ -22,7 +22,6 @@ from vms.services import door, requests
 from vms.services.district import zone_of_district
 from vms.services.door import LookedOver, Warrant
 from vms.services.request_documents import request_document
-from vms.services.request_steps import rule_of
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, refusal
 from web.hold_entries import Ids, Text
@@ -208,7 +207,7 @@ def _page(
         "mails": site.settings.smtp_host is not None,
         "contact": site.settings.notice_contact,
         "decides": person.may(Permission.REQUEST_DECIDE) and standing.request.state in UNDECIDED and bool(standing.faults),
-        "questions": [QUESTIONS[line] for line in rule_of(standing.request).form],
+        "questions": [QUESTIONS[line] for line in standing.rule.form],
         "form": form or LookOverEntries(board="A search warrant is carried out at once; the Board is told afterwards."),
         "most": MOST,
         "error": error,

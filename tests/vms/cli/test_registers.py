@@ -82,3 +82,25 @@ def test_the_registers_are_kept_from_the_command_line(settings: Settings, tmp_pa
     assert "SHA-256" in _say(settings, "privacy-review", "add", "--result", "All is well.").stdout
     listed = _say(settings, "privacy-review", "list")
     assert (listed.exit_code, "All is well." in listed.stdout) == (0, True)
+
+
+def test_rules_are_shown_proposed_and_approved_from_the_command_line(settings: Settings, tmp_path: Path) -> None:
+    document = tmp_path / "rules.json"
+    sign_in(settings, Role.DELEGATE)
+    assert "Version 1 is in force" in _say(settings, "rules", "show", "--out", str(document)).stdout
+    assert "not there yet" in _say(settings, "rules", "show", "--out", str(document)).stderr
+    told = json.loads(document.read_text())
+    told["instruments"]["agency-request"]["may_be_approved"] = True
+    document.write_text(json.dumps(told))
+    broken = _say(settings, "rules", "propose", str(document), "--reason", "Why not")
+    assert (broken.exit_code, "clause VIII" in broken.stderr) == (2, True)
+    told["instruments"]["agency-request"].update(may_be_approved=False, working_days=2)
+    document.write_text(json.dumps(told))
+    proposed = json.loads(_say(settings, "rules", "propose", str(document), "--reason", "Sooner", "--json").stdout)
+    assert "working_days" in _say(settings, "rules", "show", "--version", "2").stdout
+    approve = ("rules", "approve", "2", "--sha256", proposed["sha256"])
+    assert "approve rules" in _say(settings, *approve).stderr
+    sign_in(settings, Role.DIRECTOR)
+    assert "Version 2 is in force" in _say(settings, *approve).stdout
+    shown = json.loads(_say(settings, "rules", "show", "--json").stdout)
+    assert (shown["in_force"], shown["versions"][0]["approval"]["by"]) == (2, "director person")
