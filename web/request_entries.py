@@ -12,12 +12,14 @@ from vms.domain.instruments import FormAnswer, FormLine, Instrument
 from vms.domain.request import DenyReason, RequestAct, Requester
 from vms.domain.timespan import ms_of
 from vms.errors import InvalidInput
+from vms.services.approval_proofs import PasskeyAnswer
 from vms.services.people import last_day
 from vms.services.request_acts import WORDED
 from vms.services.requests import NewRequest
+from vms.services.webauthn import RelyingParty
 from web.hold_entries import Ids, Text
 from web.local_time import first_moment, last_moment, reading_of
-from web.schemas.requests import MAX_CODE_CHARS
+from web.schemas.requests import MAX_CODE_CHARS, MAX_CREDENTIAL_CHARS
 
 
 class RequestEntries(BaseModel):
@@ -190,6 +192,11 @@ class ApproveEntries(BaseModel):
     sha256: Text = ""
     """Of what was looked at."""
     words: Text = ""
+    credential: str = Field(default="", max_length=MAX_CREDENTIAL_CHARS)
+    """What a passkey answered that signed it; empty: it is shown otherwise who approves."""
+
+    def by_passkey(self, rp: RelyingParty | None) -> PasskeyAnswer | None:
+        return None if rp is None or not self.credential else PasskeyAnswer(rp, self.credential)
 
 
 class DenyEntries(BaseModel):

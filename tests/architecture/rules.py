@@ -11,6 +11,8 @@ from tests.architecture.tree import Module
 Rule = Callable[[Module], Iterator[str]]
 
 MAX_MODULE_LINES = 500
+ONE_FILE = frozenset({"vms.services.package_files.verify"})
+"""Whoever is handed a package takes one file to another machine: what it checks can't lie in several."""
 MAX_FUNCTION_LINES = 80
 
 ERASERS = frozenset({"unlink", "remove", "rmtree", "removedirs", "rmdir"})
@@ -94,7 +96,7 @@ def reads_the_environment(module: Module) -> Iterator[str]:
 
 
 def grows_too_long(module: Module) -> Iterator[str]:
-    if module.lines > MAX_MODULE_LINES:
+    if module.lines > MAX_MODULE_LINES and module.name not in ONE_FILE:
         yield f"{module.path} has {module.lines} lines: look for a second concept in it"
     for node in ast.walk(module.tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

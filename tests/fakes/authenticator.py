@@ -73,6 +73,11 @@ class Authenticator:
         }
         return json.dumps({"id": _base64(self.id), "rawId": _base64(self.id), "type": "public-key", "response": response})
 
+    @property
+    def public_key(self) -> bytes:
+        """COSE_Key."""
+        return self._cose(-7)
+
     def _data(self, rp_id: str, flags: int) -> bytes:
         return hashlib.sha256(rp_id.encode()).digest() + bytes([flags]) + self.counter.to_bytes(4, "big")
 

@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 import vms
 from vms.crypto import decrypt, is_signed, open_sealed, sealing_public_key, sign
 from vms.domain.access import body_of, event_of
+from vms.domain.approval_proof import Pending
 from vms.domain.checkpoint import PADDING, entry_hash, padding_hash, read_note, signatures_by, signed_note
 from vms.domain.export_scope import CameraSpan, digest_of, scope_from, text_of
 from vms.domain.footage import FragmentEntry, unpack_fragments
-from vms.domain.ids import CameraId, MatterId, RequestId, SegmentId, split_segment_id
+from vms.domain.ids import ApprovalId, CameraId, MatterId, RequestId, SegmentId, split_segment_id
 from vms.domain.purge import FIRST_HASH, Batch, Purge, PurgeReason, root_of
 from vms.domain.sealed_entry import bound_to, filled, text_in
 from vms.domain.tiles import GrowingTree
@@ -145,3 +146,10 @@ def _vector(name: str) -> dict[str, bytes]:
 
 def _camera(vector: dict[str, bytes]) -> CameraId:
     return CameraId(int.from_bytes(vector["camera"]))
+
+
+def test_the_challenge_of_an_approval_is_the_vectors() -> None:
+    vector = _vector("approval")
+    pending = Pending(ApprovalId(int.from_bytes(vector["approval"])), vector["nonce"])
+    assert pending.challenge(vector["scope"].hex()) == vector["challenge"]
+    assert (Pending.of(bytes(32)).id, Pending.of(b"\xff" * 32).id) == (1, 2**52 - 1)

@@ -226,6 +226,7 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /requests/{number}/tickets/take-back": {"number": Place(Kind.REQUEST)},
     "DELETE /api/v1/requests/{number}/tickets": {"number": Place(Kind.REQUEST)},
     "GET /api/v1/requests/{number}": {"number": Place(Kind.REQUEST)},
+    "POST /api/v1/requests/{number}/challenge": {"number": Place(Kind.REQUEST, status=403)},
     "GET /api/v1/requests/{number}/advice": {"number": Place(Kind.REQUEST)},
     **{
         f"POST {root}/{{number}}/{act}": {"number": Place(Kind.REQUEST, told)}

@@ -10,8 +10,10 @@ import pytest
 
 from tests.factories import PASSWORD, an_account, done
 from tests.fakes.authenticator import Authenticator, Lie
+from tests.vms.services.requesting import a_request, at_work, in_order
 from tests.web.world import OWN_PAGE, World, problem
 from vms.domain.access import Action
+from vms.domain.ids import SessionId
 from vms.domain.outcome import Refused
 from vms.domain.people import PROOF_LASTS, Person, Proof, Role
 from vms.domain.sign_in_pace import OF_PERSON_HERE
@@ -225,3 +227,32 @@ def test_a_password_alone_is_refused_like_a_wrong_one_once_there_is_a_passkey(br
     browser.add()
     answer = browser.ask("POST", "/login", {"name": "d.nakamura", "password": PASSWORD})
     assert (answer.status_code, "Name, password or code is wrong." in answer.text) == (401, True)
+
+
+def test_a_passkey_signs_an_approval_with_no_other_proof(world: World) -> None:
+    with world.site.central.writing() as session:
+        clerk, head = (an_account(session, role, name=name) for role, name in ((Role.DESK, "d.nakamura"), (Role.DIRECTOR, "h.marsh")))
+        at, settings = world.clock.now(), world.site.settings
+        token = done(open_session(session, person_id=head.id, proof=Proof.PASSWORD, at=at)).token
+        taker, judge = (Person(one.id, one.name, one.role, SessionId(1)) for one in (clerk, head))
+        request = a_request(session, settings, taker, camera=world.camera.camera.id, at=at)
+        in_order(session, settings, at_work(judge, at), request, at=at)
+    director, page = Browser(world, token), f"/requests/{request.id}"
+    director.add()
+    assert "Approve exactly this with a passkey" in director.ask("GET", page).text
+    world.clock.step(PROOF_LASTS)
+
+    def approve(**more: str) -> httpx.Response:
+        return director.ask("POST", f"{page}/approve", {"sha256": request.sha256} | more)
+
+    def challenge() -> str:
+        asked = director.ask("POST", f"/api/v1{page}/challenge", page=False)
+        assert asked.status_code == 200, asked.text
+        return asked.text
+
+    for stale in (approve(), approve(credential=director.device.get(challenge(), Lie(kind="webauthn.create")))):
+        assert stale.headers["location"].startswith("/prove")
+    signed = approve(credential=director.device.get(challenge()))
+    assert signed.headers["location"] == f"{page}?done=approved"
+    told = director.ask("GET", f"/api/v1{page}", page=False).json()["approval"]
+    assert (told["proof"], len(told["passkey"])) == ("passkey", 64)

@@ -15,8 +15,9 @@ from enum import StrEnum
 from hashlib import sha256
 from itertools import pairwise
 
+from vms.domain.approval_proof import ApprovalAssertion
 from vms.domain.footage import Gap, GapReason
-from vms.domain.ids import CameraId, SegmentId, StreamId
+from vms.domain.ids import ApprovalId, CameraId, SegmentId, StreamId
 from vms.domain.redaction import CameraPlan, RedactionPlan
 from vms.domain.timespan import Timespan, datetime_of, ticks_of
 
@@ -89,6 +90,19 @@ class CustodyEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderApproval:
+    """The yes that a package is made under, as its manifest tells it."""
+
+    id: ApprovalId
+    scope: str
+    """The canonical text of what was approved (FORMATS §10)."""
+    by: str
+    at: datetime
+    proof: str
+    assertion: ApprovalAssertion | None
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """An approved request, as a package tells of it: what to cut, and what its papers say."""
 
@@ -101,6 +115,7 @@ class Order:
     events: tuple[CustodyEvent, ...] = ()
     redaction: RedactionPlan | None = None
     """Of the cameras in it the package has redacted copies, and not what was recorded."""
+    approval: OrderApproval | None = None
 
     def redacts(self, scope: CameraScope) -> CameraPlan | None:
         plans = self.redaction.cameras if self.redaction is not None else ()
@@ -258,11 +273,33 @@ def manifest_of(  # noqa: PLR0913 - a manifest has so many parts
             "videos": [_video(video) for video in videos],
             "copies": [_copy(one) for one in copies],
             "redaction_plan_sha256": None if order.redaction is None else order.redaction.digest.hex(),
+            "approval": None if order.approval is None else _approval(order.approval),
             "missing": [_gap(one) for one in missing],
             "files": {path: {"sha256": digest.hex(), "size": size} for path, (digest, size) in files.items()}
             | {one.path: {"sha256": one.sha256.hex(), "size": one.size_bytes} for one in filmed},
         }
     )
+
+
+def _approval(approval: OrderApproval) -> dict[str, object]:
+    signed = approval.assertion
+    return {
+        "id": str(approval.id),
+        "scope": approval.scope,
+        "by": approval.by,
+        "at": ticks_of(approval.at),
+        "proof": approval.proof,
+        "assertion": None
+        if signed is None
+        else {
+            "rp_id": signed.rp_id,
+            "nonce": signed.nonce.hex(),
+            "authenticator_data": signed.authenticator_data.hex(),
+            "client_data": signed.client_data.hex(),
+            "signature": signed.signature.hex(),
+            "public_key": signed.public_key.hex(),
+        },
+    }
 
 
 def _camera(scope: CameraScope, clock: ClockRecord) -> dict[str, object]:

@@ -244,6 +244,7 @@ CENTRAL: tuple[Record, ...] = (
     Record("redaction_sheet", "small pictures of what was covered, encrypted", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("redaction_approval", "who looked that over", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("approval", "the Director's yes to exactly one scope", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
+    Record("approval_assertion", "what a passkey signed of one", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("package", "which packages were asked for, and what became of them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("package_release", "on which media they left, and who took them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("package_ticket", "who may download them, and how often", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),

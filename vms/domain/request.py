@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from vms.domain.approval_proof import ApprovalAssertion
 from vms.domain.export_scope import ExportScope
 from vms.domain.ids import ApprovalId, DelegationId, HoldId, MatterId, PersonId, RequestId
 from vms.domain.instruments import Counsel, FormAnswer, FormLine, Instrument, Rule, form_faults
@@ -196,6 +197,8 @@ class Approval:
     words: str
     """Exemption and conditions as the decision says them."""
     at: datetime
+    assertion: ApprovalAssertion | None = None
+    """Of the passkey that signed it; None: who approved showed it otherwise."""
 
     @property
     def ends_at(self) -> datetime:

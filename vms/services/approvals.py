@@ -16,7 +16,7 @@ from vms.domain.access import Action
 from vms.domain.export_scope import CameraSpan, ExportScope, Terms, digest_of, text_of
 from vms.domain.ids import ApprovalId, RequestId, new_number
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.people import PERMISSIONS, Actor, Permission, Person, System
+from vms.domain.people import PERMISSIONS, Actor, Permission, Person, Proof, System
 from vms.domain.request import (
     APPROVED_STATES,
     EDGES,
@@ -31,27 +31,43 @@ from vms.domain.request import (
 )
 from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.errors import Conflict, InvalidInput
+from vms.services import approval_proofs
 from vms.services.access_log import name_of, refuse, together
+from vms.services.approval_proofs import PasskeyAnswer, SignedApproval
 from vms.services.refusals import not_allowed
 from vms.services.request_acts import begun
 from vms.services.request_holds import keep, keeping
 from vms.services.request_steps import JOB, Step, beyond, can_write_about, locked, not_from, refuse_about, reviewed, take, voided
 from vms.services.requests import checked_scope, standing_of, words_of
+from vms.services.webauthn import Options, RelyingParty
 from vms.store import redactions, requests
 
+_PROVE = Refused(Refusal.PROVE, "Show again that it is you. For this, that may be at most five minutes ago.")
 _CHANGED = "The request was changed since you looked at it. Look at what it asks for now, then decide."
 
 
-def approve(
-    session: Session, settings: Settings, actor: Actor, number: RequestId, sha256: str, words: str = "", *, at: datetime
+def approve(  # noqa: PLR0913 - what is approved, why, and by what it is shown
+    session: Session,
+    settings: Settings,
+    actor: Actor,
+    number: RequestId,
+    sha256: str,
+    words: str = "",
+    *,
+    at: datetime,
+    by_passkey: PasskeyAnswer | None = None,
 ) -> ExportRequest | Refused:
     """Agree that footage leaves, exactly as the scope of this digest says; `words` cite the exemption where the instrument wants one.
 
-    A fresh proof of who approves is asked for here too. Conflict when the request asks for something else than what was seen.
+    A fresh proof of who approves is asked for here too: a passkey that signed just this approval (`ask_passkey`) is one, and is kept
+    with it. Conflict when the request asks for something else than what was seen.
     """
-    request = to_decide(session, settings, actor, number, at=at)
+    request = may_decide(session, settings, actor, number, at=at)
     if isinstance(request, Refused) or not isinstance(actor, Person):
         return request
+    proved = _proved(session, actor, request, by_passkey, at)
+    if isinstance(proved, Refused):
+        return refuse_about(session, settings, actor, request, proved, what=Action.EXPORT_APPROVE, at=at)
     if RequestState.APPROVED not in EDGES[RequestState.UNDER_REVIEW if request.state is RequestState.SUBMITTED else request.state]:
         return refuse_about(session, settings, actor, request, not_from(request, "approved"), at=at)
     if sha256 != request.sha256:
@@ -60,15 +76,25 @@ def approve(
     if standing.faults:
         not_yet = Refused(Refusal.NOT_ALLOWED, f"It can't be approved yet. {' '.join(standing.faults)}")
         return refuse_about(session, settings, actor, request, not_yet, at=at)
-    said = (
-        words_of(words, "why no exemption keeps it back, or which does not apply") if standing.rule.cites_exemption or words.strip() else ""
-    )
+    cites = standing.rule.cites_exemption or words.strip()
+    said = words_of(words, "why no exemption keeps it back, or which does not apply") if cites else ""
     with together(session):
         request = reviewed(session, settings, actor, request, at=at)
-        approval = _drawn_up(actor, request, said, at)
+        approval = _drawn_up(actor, request, said, proved, at)
         requests.add_approval(session, request, approval)
-        step = Step(RequestAct.APPROVE, RequestState.APPROVED, said, approval=approval.id)
+        key = "" if approval.assertion is None else approval.assertion.key_sha256
+        step = Step(RequestAct.APPROVE, RequestState.APPROVED, said, approval=approval.id, passkey=key)
         return take(session, settings, actor, request, step, at=at)
+
+
+def ask_passkey(
+    session: Session, settings: Settings, actor: Actor, number: RequestId, rp: RelyingParty, *, at: datetime
+) -> Options | Refused:
+    """Return what the browser needs to have a passkey of who approves sign exactly what the request asks for now."""
+    request = may_decide(session, settings, actor, number, at=at)
+    if isinstance(request, Refused) or not isinstance(actor, Person):
+        return not_allowed("approve a request", "the Director") if isinstance(request, ExportRequest) else request
+    return approval_proofs.options_for(session, actor, number, request.sha256, rp, at=at)
 
 
 def narrow(  # noqa: PLR0913, PLR0917 - what is asked for from now on, and why
@@ -201,15 +227,20 @@ def any_run_out(session: Session, *, at: datetime) -> bool:
 
 
 def to_decide(session: Session, settings: Settings, actor: Actor, number: RequestId, *, at: datetime) -> ExportRequest | Refused:
-    """Return a request that `actor` may approve as a person, locked to the commit."""
+    """Return a request that `actor`, who has shown lately who they are, may approve as a person, locked to the commit."""
+    request = may_decide(session, settings, actor, number, at=at)
+    if isinstance(request, Refused) or not isinstance(actor, Person) or actor.proved_lately(at):
+        return request
+    return refuse_about(session, settings, actor, request, _PROVE, what=Action.EXPORT_APPROVE, at=at)
+
+
+def may_decide(session: Session, settings: Settings, actor: Actor, number: RequestId, *, at: datetime) -> ExportRequest | Refused:
+    """Return a request that `actor` may approve once they have shown who they are, locked to the commit."""
     if not isinstance(actor, Person) or not actor.may(Permission.REQUEST_DECIDE):
         return refuse(session, actor, Action.EXPORT_APPROVE, not_allowed("approve a request", "the Director"), at=at)
     request = locked(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
-    if not actor.proved_lately(at):
-        sentence = "Show again that it is you. For this, that may be at most five minutes ago."
-        return refuse_about(session, settings, actor, request, Refused(Refusal.PROVE, sentence), what=Action.EXPORT_APPROVE, at=at)
     if actor.label in askers(request, requests.history(session, number)):
         sentence = (
             "Who entered a request never approves it, nor who let it ask for something else. Another Director does, or somebody to whom "
@@ -221,18 +252,28 @@ def to_decide(session: Session, settings: Settings, actor: Actor, number: Reques
     return request if too_far is None else refuse_about(session, settings, actor, request, too_far, what=Action.EXPORT_APPROVE, at=at)
 
 
-def _drawn_up(actor: Person, request: ExportRequest, said: str, at: datetime) -> Approval:
+def _proved(
+    session: Session, actor: Person, request: ExportRequest, by_passkey: PasskeyAnswer | None, at: datetime
+) -> SignedApproval | Refused | None:
+    """Return what a passkey signed, None where somebody has shown otherwise lately who they are."""
+    if by_passkey is not None:
+        return approval_proofs.signed(session, actor, request.id, request.sha256, by_passkey, at=at)
+    return None if actor.proved_lately(at) else _PROVE
+
+
+def _drawn_up(actor: Person, request: ExportRequest, said: str, proved: SignedApproval | None, at: datetime) -> Approval:
     lent = None if actor.delegation is None or Permission.REQUEST_DECIDE in PERMISSIONS[actor.role] else actor.delegation.id
     return Approval(
-        id=ApprovalId(new_number()),
+        id=ApprovalId(new_number()) if proved is None else proved.pending.id,
         scope_version=request.scope_version,
         sha256=request.sha256,
         by=actor.label,
         by_name=name_of(actor),
         delegation_id=lent,
-        proof=actor.proof.value,
+        proof=(actor.proof if proved is None else Proof.PASSKEY).value,
         words=said,
         at=at,
+        assertion=None if proved is None else proved.assertion,
     )
 
 

@@ -10,10 +10,10 @@ from itertools import groupby
 from sqlalchemy.orm import Session
 
 from vms.domain.camera import StreamRole
-from vms.domain.export_scope import CameraSpan
+from vms.domain.export_scope import CameraSpan, text_of
 from vms.domain.footage import Gap, Segment
 from vms.domain.ids import CameraId, SegmentId, StreamId
-from vms.domain.package import CameraScope, CustodyEvent, Order
+from vms.domain.package import CameraScope, CustodyEvent, Order, OrderApproval
 from vms.domain.redaction import RedactionPlan
 from vms.domain.request import Approval, ExportRequest, RequestAct, RequestEvent
 from vms.domain.timespan import Timespan, datetime_of_ms
@@ -47,6 +47,9 @@ def order_of(session: Session, request: ExportRequest, approval: Approval, redac
         facts=_facts(request, approval, history),
         events=tuple(CustodyEvent(one.at, one.by_name, _SAID_OF[one.act]) for one in history if one.act in _SAID_OF),
         redaction=redaction,
+        approval=OrderApproval(
+            approval.id, text_of(request.id, request.scope), approval.by_name, approval.at, approval.proof, approval.assertion
+        ),
     )
 
 
@@ -96,9 +99,16 @@ def _facts(request: ExportRequest, approval: Approval, history: Sequence[Request
         ("How it was made sure who asks", verified),
         ("The time as it was given", request.scope.local_time),
         ("Approved by", f"{approval.by_name}{under}, {approval.at:%Y-%m-%d %H:%M:%S} UTC"),
-        ("Shown by", approval.proof),
+        ("Shown by", _shown(approval)),
         ("SHA-256 of what was approved", request.sha256),
         ("For", terms.recipient),
         ("On these conditions", terms.conditions),
     )
     return tuple((name, value) for name, value in told if value)
+
+
+def _shown(approval: Approval) -> str:
+    """Return by what who approved showed who they are, and whether anybody can check that."""
+    if approval.assertion is None:
+        return f"{approval.proof}; no passkey signed this approval"
+    return f"a passkey that signed this approval, by the key with the SHA-256 {approval.assertion.key_sha256}; verify.py checks it"

@@ -48,8 +48,8 @@ def offer_passkey(session: Session, person: Person, rp: RelyingParty, *, title: 
     if len(known) >= MAX_PASSKEYS:
         return Refused(Refusal.NOT_ALLOWED, f"An account has at most {MAX_PASSKEYS} passkeys. Remove one that you no longer use.")
     challenge = _new_challenge(session, _holder(person), Ceremony.REGISTER, at)
-    ids, seconds = [one.credential_id for one in known], _seconds()
-    return webauthn.creation_options(rp, person.id, person.name, title=title, challenge=challenge, known=ids, seconds=seconds)
+    ids = [one.credential_id for one in known]
+    return webauthn.creation_options(rp, person.id, person.name, title=title, challenge=challenge, known=ids, seconds=seconds())
 
 
 def add_passkey(session: Session, person: Person, rp: RelyingParty, answer: str, *, label: str, at: datetime) -> Enrolled | Refused:
@@ -109,7 +109,7 @@ def passkeys_of(session: Session, person: PersonId) -> list[Passkey]:
 def ask_to_sign_in(session: Session, rp: RelyingParty, holder: Holder, *, at: datetime) -> Options:
     """Return what the browser needs to have any passkey for this host sign in, without a name."""
     challenge = _new_challenge(session, holder, Ceremony.SIGN_IN, at)
-    return webauthn.request_options(rp, challenge=challenge, allowed=(), seconds=_seconds())
+    return webauthn.request_options(rp, challenge=challenge, allowed=(), seconds=seconds())
 
 
 def sign_in_by_passkey(
@@ -128,11 +128,34 @@ def sign_in_by_passkey(
 
 def ask_to_prove(session: Session, person: Person, rp: RelyingParty, *, at: datetime) -> Options | Refused:
     """Return what the browser needs to have a passkey of `person` prove that it is still they."""
-    mine = [one.credential_id for one in passkeys.of_person(session, person.id) if one.rp_id == rp.id]
-    if not mine:
-        return Refused(Refusal.NOT_ALLOWED, f"This account has no passkey for {rp.id}. Go on with the password.")
+    mine = allowed_for(session, person, rp)
+    if isinstance(mine, Refused):
+        return mine
     challenge = _new_challenge(session, _holder(person), Ceremony.PROVE, at)
-    return webauthn.request_options(rp, challenge=challenge, allowed=mine, seconds=_seconds())
+    return webauthn.request_options(rp, challenge=challenge, allowed=mine, seconds=seconds())
+
+
+def allowed_for(session: Session, person: Person, rp: RelyingParty) -> list[bytes] | Refused:
+    """Return the ids of the passkeys by which `person` can sign for these pages."""
+    mine = [one.credential_id for one in passkeys.of_person(session, person.id) if one.rp_id == rp.id]
+    return mine or Refused(Refusal.NOT_ALLOWED, f"This account has no passkey for {rp.id}. Go on with the password.")
+
+
+def new_seed(session: Session, holder: Holder, at: datetime) -> bytes:
+    """Keep random octets for `holder` as a challenge is kept, and return them: what is signed is made of them."""
+    return _new_challenge(session, holder, Ceremony.PROVE, at)
+
+
+def take_seed(session: Session, holder: Holder, at: datetime) -> bytes | None:
+    """Use the octets up that `new_seed` kept; None when there are none, or too late."""
+    return passkeys.take_challenge(session, holder, Ceremony.PROVE, at)
+
+
+def genuine(session: Session, person: Person, rp: RelyingParty, challenge: bytes, answer: str, *, at: datetime) -> Passkey | None:
+    """Return the passkey of `person` that signed this challenge, its use written down; None when none did, which the caller writes."""
+    found = passkeys.of_credential(session, webauthn.credential_id(answer))
+    mine = found if found is not None and found.person == person.id else None
+    return None if _fault(session, rp, challenge, mine, answer, at) else mine
 
 
 def prove_by_passkey(session: Session, person: Person, rp: RelyingParty, answer: str, *, at: datetime) -> SignedIn | Refused:
@@ -173,7 +196,8 @@ def _label(text: str) -> str:
     return checked_name(text.strip() or DEFAULT_LABEL, "passkey")
 
 
-def _seconds() -> int:
+def seconds() -> int:
+    """Return how long a browser is to wait for a passkey."""
     return int(CHALLENGE_LASTS.total_seconds())
 
 

@@ -143,6 +143,7 @@ def _approval(approval: Approval) -> dict[str, object]:
         "delegation": approval.delegation_id,
         "proof": approval.proof,
         "words": approval.words,
+        "passkey": None if approval.assertion is None else approval.assertion.key_sha256,
     }
 
 

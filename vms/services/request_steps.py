@@ -58,6 +58,8 @@ class Step:
     """In the place of words that only some may read."""
     approval: ApprovalId | None = None
     """Of a request that is approved by it."""
+    passkey: str = ""
+    """SHA-256 of the key of the passkey that signed it."""
     scope_version: int | None = None
     """That it asks for from now on; None: as before."""
 
@@ -134,6 +136,7 @@ def note(
     requests.add_event(session, request.id, event, step.sealed)
     detail = named_in_log(request) | {"act": step.act.value, "state": state.value}
     detail |= {"line": step.line.value} if step.line else {}
+    detail |= {"passkey": step.passkey} if step.passkey else {}
     detail |= {"rules": str(checked_by(session, request))} if step.act in {RequestAct.APPROVE, RequestAct.DENY} else {}
     write(session, settings, request, actor=actor, action=_ACTIONS.get(step.act, Action.REQUEST_NOTE), at=at, detail=detail)
 

@@ -59,6 +59,15 @@ class NewCredential:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerParts:
+    """What of an answer is kept, so that anybody can verify it again."""
+
+    authenticator_data: bytes
+    client_data: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Assertion:
     """A genuine answer: which count came with it, and whose passkey it says to be."""
 
@@ -124,6 +133,17 @@ def asserted(rp: RelyingParty, challenge: bytes, credential: bytes, answer: str)
     if response.response.client_data.cross_origin:
         return None
     return Assertion(response.response.authenticator_data.counter, response.response.user_handle)
+
+
+def parts_of(answer: str) -> AnswerParts:
+    """Return what an answer that `asserted` found genuine is made of."""
+    response = AuthenticationResponse.from_dict(json.loads(answer)).response
+    return AnswerParts(bytes(response.authenticator_data), bytes(response.client_data), response.signature)
+
+
+def public_key_of(credential: bytes) -> bytes:
+    """Return the COSE_Key at the end of attested credential data (WebAuthn 6.5.1): behind the model, and an id with its length."""
+    return credential[18 + int.from_bytes(credential[16:18], "big") :]
 
 
 def user_handle(person: PersonId) -> bytes:

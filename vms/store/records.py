@@ -37,6 +37,7 @@ from vms.store.people_tables import (
 from vms.store.proof_tables import SpotCheckRow
 from vms.store.redaction_tables import RedactionApprovalRow, RedactionPlanRow, RedactionSheetRow
 from vms.store.request_tables import (
+    ApprovalAssertionRow,
     ApprovalRow,
     ExportRequestRow,
     RequestCameraRow,
@@ -216,6 +217,7 @@ KINDS: Mapping[str, _Kind] = {
             PackageRow.request_id,
             DoorCallRow.request_id,
             RequestStandingRow.request_id,
+            ApprovalAssertionRow.request_id,
             ApprovalRow.request_id,
             RequestHoldRow.request_id,
             SealedRequestPersonRow.request_id,

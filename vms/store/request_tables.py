@@ -185,6 +185,27 @@ class ApprovalRow(Central):
     at: Mapped[datetime] = mapped_column(Moment)
 
 
+class ApprovalAssertionRow(Central):
+    """What a passkey signed when somebody approved with it."""
+
+    __tablename__ = "approval_assertion"
+    __table_args__ = (
+        CheckConstraint("length(nonce) = 16", name="nonce"),
+        # Those of a request, to go with it.
+        Index(None, "request_id"),
+    )
+
+    approval_id: Mapped[int] = mapped_column(ForeignKey("approval.id"), primary_key=True, autoincrement=False)
+    request_id: Mapped[int] = mapped_column(Number)
+    rp_id: Mapped[str] = mapped_column(String(255))
+    nonce: Mapped[bytes] = mapped_column(LargeBinary)
+    authenticator_data: Mapped[bytes] = mapped_column(LargeBinary)
+    client_data: Mapped[bytes] = mapped_column(LargeBinary)
+    signature: Mapped[bytes] = mapped_column(LargeBinary)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    """COSE_Key: the account's passkey may be gone before the approval is."""
+
+
 class RequestStandingRow(Central):
     """How a request stands: the one row of it that changes. Whoever changes it locks it first."""
 

@@ -6,12 +6,13 @@ One that the law keeps secret is found by those whom its seal names, and by nobo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, distinct, exists, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
+from vms.domain.approval_proof import ApprovalAssertion
 from vms.domain.export_scope import scope_from
 from vms.domain.ids import ApprovalId, CameraId, DelegationId, HoldId, MatterId, PersonId, RequestId
 from vms.domain.instruments import KEPT_SECRET
@@ -22,6 +23,7 @@ from vms.store import sealed_requests
 from vms.store.central_tables import BranchRow, CameraRow
 from vms.store.reach import cameras_within
 from vms.store.request_tables import (
+    ApprovalAssertionRow,
     ApprovalRow,
     ExportRequestRow,
     RequestCameraRow,
@@ -161,6 +163,8 @@ def add_approval(session: Session, request: ExportRequest, approval: Approval) -
             at=approval.at,
         )
     )
+    if approval.assertion is not None:
+        session.execute(insert(ApprovalAssertionRow).values(approval_id=approval.id, request_id=request.id, **asdict(approval.assertion)))
 
 
 def put_standing(
@@ -319,24 +323,27 @@ def _in_the_open(reader: Reader) -> ColumnElement[bool]:
 
 def _found(session: Session, which: ColumnElement[bool], limit: int) -> list[ExportRequest]:
     query = (
-        select(ExportRequestRow, RequestStandingRow, RequestScopeRow, ApprovalRow)
+        select(ExportRequestRow, RequestStandingRow, RequestScopeRow, ApprovalRow, ApprovalAssertionRow)
         .join(RequestStandingRow, RequestStandingRow.request_id == ExportRequestRow.id)
         .join(
             RequestScopeRow,
             and_(RequestScopeRow.request_id == ExportRequestRow.id, RequestScopeRow.version == RequestStandingRow.scope_version),
         )
         .outerjoin(ApprovalRow, ApprovalRow.id == RequestStandingRow.approval_id)
+        .outerjoin(ApprovalAssertionRow, ApprovalAssertionRow.approval_id == ApprovalRow.id)
         .where(which)
         .order_by(ExportRequestRow.entered_at.desc(), ExportRequestRow.number.desc())
         .limit(limit)
         .execution_options(populate_existing=True)
     )
     found = session.execute(query).all()
-    numbers = [row.id for row, _, _, _ in found]
+    numbers = [row.id for row, *_ in found]
     kept, seals = _holds_of(session, numbers), sealed_requests.seals_of(session, numbers)
     return [
-        replace(_request(row, standing, scope, approval, tuple(kept.get(row.id, ()))), seal=seals.get(RequestId(row.id)))
-        for row, standing, scope, approval in found
+        replace(
+            _request(row, standing, scope, _approval(approval, assertion), tuple(kept.get(row.id, ()))), seal=seals.get(RequestId(row.id))
+        )
+        for row, standing, scope, approval, assertion in found
     ]
 
 
@@ -349,7 +356,7 @@ def _holds_of(session: Session, requests: Sequence[int]) -> dict[int, list[HoldI
 
 
 def _request(
-    row: ExportRequestRow, standing: RequestStandingRow, scope: RequestScopeRow, approval: ApprovalRow | None, kept: tuple[HoldId, ...]
+    row: ExportRequestRow, standing: RequestStandingRow, scope: RequestScopeRow, approval: Approval | None, kept: tuple[HoldId, ...]
 ) -> ExportRequest:
     return ExportRequest(
         id=RequestId(row.id),
@@ -373,12 +380,14 @@ def _request(
         scope_version=standing.scope_version,
         scope=scope_from(scope.text),
         sha256=scope.sha256,
-        approval=None if approval is None else _approval(approval),
+        approval=approval,
         holds=kept,
     )
 
 
-def _approval(row: ApprovalRow) -> Approval:
+def _approval(row: ApprovalRow | None, assertion: ApprovalAssertionRow | None) -> Approval | None:
+    if row is None:
+        return None
     return Approval(
         id=ApprovalId(row.id),
         scope_version=row.scope_version,
@@ -389,4 +398,9 @@ def _approval(row: ApprovalRow) -> Approval:
         proof=row.proof,
         words=row.words,
         at=row.at,
+        assertion=None if assertion is None else _assertion(assertion),
     )
+
+
+def _assertion(row: ApprovalAssertionRow) -> ApprovalAssertion:
+    return ApprovalAssertion(row.rp_id, row.nonce, row.authenticator_data, row.client_data, row.signature, row.public_key)

@@ -1123,3 +1123,19 @@ CREATE TABLE instrument_rules_approval (
   CONSTRAINT fk_instrument_rules_approval_proposed_by FOREIGN KEY(version, proposed_by) REFERENCES instrument_rules (version, "by"),
   CONSTRAINT ck_instrument_rules_approval_another CHECK ("by" <> proposed_by)
 );
+
+CREATE TABLE approval_assertion (
+  approval_id INTEGER NOT NULL,
+  request_id INTEGER NOT NULL,
+  rp_id VARCHAR(255) NOT NULL,
+  nonce BLOB NOT NULL,
+  authenticator_data BLOB NOT NULL,
+  client_data BLOB NOT NULL,
+  signature BLOB NOT NULL,
+  public_key BLOB NOT NULL,
+  CONSTRAINT pk_approval_assertion PRIMARY KEY (approval_id),
+  CONSTRAINT ck_approval_assertion_nonce CHECK (length(nonce) = 16),
+  CONSTRAINT fk_approval_assertion_approval_id FOREIGN KEY(approval_id) REFERENCES approval (id)
+);
+
+CREATE INDEX ix_approval_assertion_request_id ON approval_assertion (request_id);

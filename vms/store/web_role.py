@@ -25,6 +25,7 @@ from vms.store.policy_tables import PolicyApprovalRow, PolicyForceRow, Retention
 from vms.store.proof_tables import DeletionCertificateRow, PurgeMonthRow, SpotCheckRow
 from vms.store.redaction_tables import RedactionApprovalRow, RedactionPlanRow, RedactionSheetRow
 from vms.store.request_tables import (
+    ApprovalAssertionRow,
     ApprovalRow,
     ExportRequestRow,
     RequestCameraRow,
@@ -58,7 +59,7 @@ _ADDED_ALONE = {
         *(ExportRequestRow, RequestScopeRow, RequestCameraRow, RequestPaperRow, RequestEventRow, ApprovalRow, RequestHoldRow),
         *(RedactionPlanRow, RedactionApprovalRow, SealedRequestPersonRow),
         *(TrainingRow, PlacementRow, PrivacyReviewRow, DoorCallRow, PackageRow),
-        *(InstrumentRulesRow, InstrumentRulesApprovalRow),
+        *(InstrumentRulesRow, InstrumentRulesApprovalRow, ApprovalAssertionRow),
     )
 }
 """Versions of policies and rules, requests and approvals, who was trained, and reviews: what was said stays said.

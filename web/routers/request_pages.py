@@ -18,12 +18,14 @@ from vms.domain.timespan import datetime_of_ms
 from vms.errors import Conflict, InvalidInput
 from vms.services import approvals, package_jobs, package_tickets, request_acts, request_papers, requests, sealed_requests
 from vms.services.district import load_district, zone_of_district
+from vms.services.passkeys import passkeys_of
 from vms.services.request_letters import letter_of
 from vms.services.request_receipt import Receipt, receipt_of, receipt_pdf
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, refusal
 from web.numbers import PathId
-from web.permissions import RequestAdviser, RequestApprover, RequestDecider, RequestEnterer
+from web.permissions import RequestAdviser, RequestApprover, RequestDecider, RequestEnterer, RequestSigner
+from web.relying_party import relying_party
 from web.request_entries import (
     ActEntries,
     AdviceEntries,
@@ -162,10 +164,13 @@ def change_scope(
 
 @router.post("/{number}/approve")
 def approve(
-    number: PathId, person: RequestApprover, site: TheSite, tx: Tx, request: Request, form: Annotated[ApproveEntries, Form()]
+    number: PathId, person: RequestSigner, site: TheSite, tx: Tx, request: Request, form: Annotated[ApproveEntries, Form()]
 ) -> Response:
+    signed = form.by_passkey(relying_party(request))
+
     def carry_out() -> ExportRequest | Refused:
-        return approvals.approve(tx, site.settings, person, RequestId(number), form.sha256, form.words, at=site.clock.now())
+        at = site.clock.now()
+        return approvals.approve(tx, site.settings, person, RequestId(number), form.sha256, form.words, at=at, by_passkey=signed)
 
     return _done(site, tx, person, request, number, carry_out, notice="approved")
 
@@ -307,8 +312,9 @@ def _page(
     standing = requests.request_for(session, site.settings, person, number)
     if isinstance(standing, Refused):
         return refusal(request, standing, person=person)
-    page = request_page(standing, person, site.clock.now())
-    context = {**around, "page": page, "reasons": deny_choices(), "most": MOST, "notice": notice, "error": error}
+    page, rp = request_page(standing, person, site.clock.now()), relying_party(request)
+    signs = page["may_approve"] and rp is not None and any(one.rp_id == rp.id for one in passkeys_of(session, person.id))
+    context = {**around, "page": page, "signs": signs, "reasons": deny_choices(), "most": MOST, "notice": notice, "error": error}
     if page["may_unseal"]:
         context["people"] = offered_people(session, person, site.clock.now(), standing.request)
     return site.pages.render("request.html", context, person=person, status=status)
@@ -379,6 +385,7 @@ def _advice(
         return refusal(request, found, person=person)
     if isinstance(standing, Refused):
         return refusal(request, standing, person=person)
-    page = request_page(standing, person, site.clock.now())
-    context = {**around, "page": page, "advice": found, "form": form, "most": MOST, "error": error}
+    page, rp = request_page(standing, person, site.clock.now()), relying_party(request)
+    signs = page["may_approve"] and rp is not None and any(one.rp_id == rp.id for one in passkeys_of(session, person.id))
+    context = {**around, "page": page, "signs": signs, "advice": found, "form": form, "most": MOST, "error": error}
     return site.pages.render("request_advice.html", context, person=person, status=FAILURES[InvalidInput] if error else 200)

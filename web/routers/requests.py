@@ -19,7 +19,8 @@ from vms.services.requests import RequestStanding
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import refusal
 from web.numbers import PathId
-from web.permissions import RequestAdviser, RequestApprover, RequestDecider, RequestEnterer
+from web.permissions import RequestAdviser, RequestApprover, RequestDecider, RequestEnterer, RequestSigner
+from web.relying_party import NO_PASSKEYS, relying_party
 from web.request_entries import (
     ActEntries,
     AdviceEntries,
@@ -80,10 +81,18 @@ def change(number: PathId, order: ScopeOrder, person: RequestEnterer, site: TheS
     return _answered(tx, request, site, person, answer)
 
 
+@router.post("/{number}/challenge")
+def ask_passkey(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request) -> Response:
+    """Hand out what a passkey is to sign so that the request is approved as it is now."""
+    rp, at = relying_party(request), site.clock.now()
+    answer = NO_PASSKEYS if rp is None else approvals.ask_passkey(tx, site.settings, person, RequestId(number), rp, at=at)
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else Response(answer, media_type="application/json")
+
+
 @router.post("/{number}/approve")
-def approve(number: PathId, entries: ApproveEntries, person: RequestApprover, site: TheSite, tx: Tx, request: Request) -> Response:
-    at = site.clock.now()
-    answer = approvals.approve(tx, site.settings, person, RequestId(number), entries.sha256, entries.words, at=at)
+def approve(number: PathId, entries: ApproveEntries, person: RequestSigner, site: TheSite, tx: Tx, request: Request) -> Response:
+    at, signed = site.clock.now(), entries.by_passkey(relying_party(request))
+    answer = approvals.approve(tx, site.settings, person, RequestId(number), entries.sha256, entries.words, at=at, by_passkey=signed)
     return _answered(tx, request, site, person, answer)
 
 

@@ -9,22 +9,28 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera
+from tests.fakes.authenticator import Authenticator
 from tests.vms.media.recorded import LENGTH, START, Recorded
+from vms.domain.approval_proof import ApprovalAssertion, Pending
 from vms.domain.checkpoint import verifier_key
+from vms.domain.export_scope import CameraSpan, Delivery, Terms, digest_of, scope_of, text_of
 from vms.domain.footage import Gap, GapReason, Segment
-from vms.domain.ids import StreamId
-from vms.domain.package import CameraScope, CustodyEvent, Order
-from vms.domain.timespan import Timespan, datetime_of
+from vms.domain.ids import RequestId, StreamId
+from vms.domain.package import CameraScope, CustodyEvent, Order, OrderApproval
+from vms.domain.timespan import Timespan, datetime_of, ms_of
 from vms.media.assembly import ReadRecord
+from vms.services import webauthn
 from vms.services.access_log import DISTRICT
 from vms.services.district import District, save_district
 from vms.services.log_key import LogKey
 from vms.services.log_proof import sign_checkpoint
 from vms.services.packages import Built, Hub, build_package
+from vms.services.webauthn import RelyingParty
 from vms.store import access_tree
 from vms.store.database import Engines
 
 KEY = LogKey(bytes(range(32)))
+RP = RelyingParty("cameras.library.example", frozenset({"https://cameras.library.example"}))
 AT = datetime_of(START) + timedelta(days=3)
 GAP = (START + 2 * LENGTH, START + 4 * LENGTH)
 """Of the first camera: the second of three stretches."""
@@ -92,7 +98,19 @@ def an_order(central: Engines, request: str = "2026-014") -> Order:
         for one, span in zip((entrance, gate), spans, strict=True)
     )
     facts = (("Instrument", "Search warrant 26-CR-114"), ("Approved by", "Helen Marsh, Director; SHA-256 of the scope 4f1c"))
-    return Order("Alder County", request, scopes, facts, (CustodyEvent(NOW, "Helen Marsh", "approved the request", 7),))
+    event = CustodyEvent(NOW, "Helen Marsh", "approved the request", 7)
+    return Order("Alder County", request, scopes, facts, (event,), approval=a_signed_approval(scopes))
+
+
+def a_signed_approval(scopes: Sequence[CameraScope], device: Authenticator | None = None) -> OrderApproval:
+    """Return the approval of these cameras and times, signed by a passkey."""
+    spans = [CameraSpan(scope.camera_id, ms_of(span.start), ms_of(span.end)) for scope in scopes for span in scope.spans]
+    scope = text_of(RequestId(14), scope_of(spans, "Saturday morning", Terms("Det. R. Alvarez", Delivery.BY_HAND)))
+    pending, device = Pending.of(bytes(range(32))), device or Authenticator(f"https://{RP.id}")
+    options = webauthn.request_options(RP, challenge=pending.challenge(digest_of(scope)), allowed=[device.id], seconds=300)
+    parts = webauthn.parts_of(device.get(options))
+    kept = ApprovalAssertion(RP.id, pending.nonce, parts.authenticator_data, parts.client_data, parts.signature, device.public_key)
+    return OrderApproval(pending.id, scope, "Helen Marsh", NOW, "passkey", kept)
 
 
 def a_source(order: Order) -> Sources:

@@ -1,4 +1,4 @@
-"""Twelve ways to tamper with a package, each with the check that has to notice it. Whoever tampers has no key of the district."""
+"""Ways to tamper with a package, each with the check that has to notice it. Whoever tampers has no key of the district."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from tests.fakes.authenticator import Authenticator
 from vms.crypto import sign
 from vms.domain.checkpoint import signed_note, verifier_key
 from vms.domain.package import canonical, signed_text
@@ -119,6 +120,42 @@ def _replace_verifiers_and_keys(folder: Path) -> None:
     _sign_with_another_key(folder)
 
 
+def _approve_another_scope(folder: Path) -> None:
+    """Put another text in the place of what was approved: the same cameras and times, for somebody else."""
+    told = _manifest(folder)
+    told["approval"]["scope"] = told["approval"]["scope"].replace("Alvarez", "Olivarez")
+    _write_manifest(folder, told)
+    _sign_with_another_key(folder)
+
+
+def _approve_by_another_passkey(folder: Path) -> None:
+    told = _manifest(folder)
+    told["approval"]["assertion"]["public_key"] = Authenticator("https://cameras.library.example").public_key.hex()
+    _write_manifest(folder, told)
+    _sign_with_another_key(folder)
+
+
+def _flip_a_bit_of(name: str, at: int) -> Act:
+    def act(folder: Path) -> None:
+        told = _manifest(folder)
+        signed = told["approval"]["assertion"]
+        octets = bytearray.fromhex(signed[name])
+        octets[at] ^= 1
+        signed[name] = octets.hex()
+        _write_manifest(folder, told)
+        _sign_with_another_key(folder)
+
+    return act
+
+
+def _approve_less(folder: Path) -> None:
+    """Let the package be of a minute more than what was approved, in words that a forger would choose."""
+    told = _manifest(folder)
+    told["cameras"][0]["spans"][0][0] -= 60 * 90_000
+    _write_manifest(folder, told)
+    _sign_with_another_key(folder)
+
+
 TAMPERINGS: dict[str, Tampering] = {
     "bit flip": Tampering(_flip_a_bit, "digests"),
     "dropped segment": Tampering(_drop_a_segment, "signature"),
@@ -131,6 +168,12 @@ TAMPERINGS: dict[str, Tampering] = {
     "renamed file": Tampering(_rename_a_file, "files"),
     "added file": Tampering(_add_a_file, "files"),
     "removed gap line": Tampering(_remove_a_gap, "time"),
+    "approval of another scope": Tampering(_approve_another_scope, "approval"),
+    "approval by another passkey": Tampering(_approve_by_another_passkey, "approval"),
+    "flipped bit in the passkey's signature": Tampering(_flip_a_bit_of("signature", -1), "approval"),
+    "flipped bit in what the authenticator said": Tampering(_flip_a_bit_of("authenticator_data", 36), "approval"),
+    "flipped bit in the approval's nonce": Tampering(_flip_a_bit_of("nonce", 0), "approval"),
+    "more than was approved": Tampering(_approve_less, "approval"),
     "replaced verifiers and keys": Tampering(_replace_verifiers_and_keys, "key", "WARN", told=False),
 }
 

@@ -79,7 +79,7 @@ def made_of(central: Engines, order: Order, source: InMemory, into: Path) -> Mad
 def asked(order: Order) -> Order:
     """Of the first camera alone, from within a GOP on."""
     span = Timespan(datetime_of(ASKED_FROM), datetime_of(GAP[1] + LENGTH))
-    return replace(order, cameras=(replace(order.cameras[0], spans=(span,)),))
+    return replace(order, approval=None, cameras=(replace(order.cameras[0], spans=(span,)),))
 
 
 def black(scope: CameraScope, *, since: int = 0, until: int = 4 * LENGTH) -> RedactionPlan:
@@ -162,7 +162,7 @@ def test_a_copy_ends_when_the_recording_does(tmp_path: Path, central_sqlite: Eng
     source = InMemory()
     source.add(START, clip(Recipe("h265")))
     order = an_order(central_sqlite)
-    made = made_of(central_sqlite, replace(order, cameras=order.cameras[1:]), source, tmp_path)
+    made = made_of(central_sqlite, replace(order, approval=None, cameras=order.cameras[1:]), source, tmp_path)
     (copy,) = made.built.copies
     assert length(made.folder / copy.path) == LENGTH == copy.end_ticks - copy.start_ticks
 
@@ -175,7 +175,7 @@ def test_only_what_is_not_plain_h264_has_one(recipe: Recipe, copies: int, centra
     source = InMemory()
     source.add(START, clip(recipe))
     order = an_order(central_sqlite)
-    built = made_of(central_sqlite, replace(order, cameras=order.cameras[1:]), source, tmp_path).built
+    built = made_of(central_sqlite, replace(order, approval=None, cameras=order.cameras[1:]), source, tmp_path).built
     assert len(built.copies) == copies
     assert {path.name for path in built.folder.iterdir() if path.is_dir()} == {"video", "keys", "log", *["viewing"][:copies]}
 

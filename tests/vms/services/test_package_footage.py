@@ -61,7 +61,7 @@ def _published(volume: Volume, at: int) -> Segment:
 
 def _order(central: Engines) -> Order:
     order = an_order(central)
-    return replace(order, cameras=(replace(order.cameras[0], stream_id=STREAM, spans=(DURING,)),))
+    return replace(order, approval=None, cameras=(replace(order.cameras[0], stream_id=STREAM, spans=(DURING,)),))
 
 
 @pytest.mark.slow

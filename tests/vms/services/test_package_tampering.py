@@ -10,16 +10,22 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from fido2 import cbor
 
-from tests.vms.services.packaging import a_package
+from tests.fakes.authenticator import Authenticator
+from tests.vms.services.packaging import AT, a_hub, a_package, a_source, an_order
 from tests.vms.services.tampering import TAMPERINGS, Tampering, five_gigabytes
 from vms.crypto import sign, verifying_key
 from vms.services.package_papers import FILES
+from vms.services.packages import build_package
 from vms.store.database import Engines
 from vms.store.migrate import Which
 
@@ -74,7 +80,7 @@ def test_each_tampering_is_noticed(
 def test_without_tampering_every_check_passes(verify: ModuleType, released: Released, capsys: pytest.CaptureFixture[str]) -> None:
     assert verify.main([str(released.folder), "--key", released.fingerprint.upper()]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert [line[:4] for line in said[:-1]] == ["PASS"] * 9
+    assert [line[:4] for line in said[:-1]] == ["PASS"] * 10
     assert said[-1].startswith("VERIFIED")
 
 
@@ -138,7 +144,7 @@ def test_a_name_can_not_write_a_verdict_of_its_own(
     said = capsys.readouterr().out
     assert said.replace("\n", "").isprintable()
     assert [line[:6] for line in said.splitlines()][-1] == "FAILED"
-    assert len(said.splitlines()) == 10
+    assert len(said.splitlines()) == 11
 
 
 def test_a_console_without_the_letters_is_told_all_the_same(released: Released, tmp_path: Path) -> None:
@@ -210,3 +216,69 @@ def test_five_gigabytes_verify_and_one_bit_in_them_counts(verify: ModuleType, re
         file.write(b"\1")
     outcomes = _outcomes(verify, folder, key)
     assert [name for name, (outcome, _) in outcomes.items() if outcome == "FAIL"] == ["digests", "recordings"]
+
+
+def _cose(kind: int, algorithm: int, curve: int, *octets: bytes) -> dict[int, object]:
+    return {1: kind, 3: algorithm, -1: curve} | {-2 - at: one for at, one in enumerate(octets)}
+
+
+def test_its_es256_agrees_with_the_library_and_a_published_vector(verify: ModuleType) -> None:
+    """RFC 6979 section A.2.5, P-256 with SHA-256, message "sample"; then keys and texts by chance, and a changed octet anywhere."""
+    x = bytes.fromhex("60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6")
+    y = bytes.fromhex("7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299")
+    r = 0xEFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716
+    s = 0xF7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8
+    assert verify.is_es256(x, y, b"sample", encode_dss_signature(r, s))
+    assert not verify.is_es256(x, y, b"samples", encode_dss_signature(r, s))
+    assert not verify.is_es256(x, y[:-1] + b"\x98", b"sample", encode_dss_signature(r, s))
+    chance = random.Random(11)
+    for _ in range(12):
+        key, text = ec.generate_private_key(ec.SECP256R1()), chance.randbytes(chance.randrange(200))
+        point = key.public_key().public_numbers()
+        cose = _cose(2, -7, 1, point.x.to_bytes(32, "big"), point.y.to_bytes(32, "big"))
+        signature = key.sign(text, ec.ECDSA(hashes.SHA256()))
+        assert verify.is_signed_by_passkey(cose, text, signature)
+        changed = bytearray(signature)
+        changed[chance.randrange(len(changed))] ^= 1 << chance.randrange(8)
+        try:
+            taken = verify.is_signed_by_passkey(cose, text, bytes(changed))
+        except (verify.Failed, IndexError):
+            taken = False
+        assert not taken
+
+
+def test_its_rs256_and_eddsa_agree_with_the_library(verify: ModuleType) -> None:
+    rsa_key, text = rsa.generate_private_key(65537, 2048), b"what an older TPM signs"
+    numbers = rsa_key.public_key().public_numbers()
+    cose = {1: 3, 3: -257, -1: numbers.n.to_bytes(256, "big"), -2: b"\x01\x00\x01"}
+    signature = rsa_key.sign(text, padding.PKCS1v15(), hashes.SHA256())
+    assert verify.is_signed_by_passkey(cose, text, signature)
+    assert not verify.is_signed_by_passkey(cose, text + b".", signature)
+    assert not verify.is_signed_by_passkey(cose, text, rsa_key.sign(text, padding.PKCS1v15(), hashes.SHA512()))
+    key = ed25519.Ed25519PrivateKey.generate()
+    cose = _cose(1, -8, 6, key.public_key().public_bytes_raw())
+    assert verify.is_signed_by_passkey(cose, text, key.sign(text))
+    assert not verify.is_signed_by_passkey(cose, text + b".", key.sign(text))
+    with pytest.raises(verify.Failed, match="of a kind"):
+        verify.is_signed_by_passkey(_cose(1, -7, 1, b"", b""), text, signature)
+
+
+def test_a_cose_key_is_read_as_the_library_writes_it(verify: ModuleType) -> None:
+    device = Authenticator("https://cameras.library.example")
+    assert verify.cose_of(device.public_key) == cbor.decode(device.public_key)
+    for broken in (b"", device.public_key[:-1], device.public_key + b"\x00", b"\x85" + device.public_key[1:]):
+        with pytest.raises((verify.Failed, IndexError)):
+            verify.cose_of(broken)
+
+
+def test_without_a_passkey_it_says_so(verify: ModuleType, migrated_sqlite: Callable[[Which, Path], Engines], tmp_path: Path) -> None:
+    central = migrated_sqlite(Which.CENTRAL, tmp_path / "central.db")
+    order = an_order(central)
+    assert order.approval is not None
+    order = replace(order, approval=replace(order.approval, assertion=None, proof="totp"))
+    built = build_package(order, a_source(order), tmp_path, hub=a_hub(central), at=AT)
+    assert _outcomes(verify, built.folder, built.fingerprint)["approval"] == (
+        "PASS",
+        "Helen Marsh approved it, and showed by totp who that was; no passkey signed it",
+    )
+    central.dispose()

@@ -165,7 +165,7 @@ def test_nobody_declares_that_the_digest_of_a_part_agreed(central_sqlite: Engine
     """It was compared with nothing: what the recorder wrote down is the digest of the whole."""
     order = an_order(central_sqlite)
     during = Timespan(datetime_of(START + 3 * LENGTH // 4), datetime_of(START + 2 * LENGTH))
-    order = replace(order, cameras=(replace(order.cameras[0], spans=(during,)),))
+    order = replace(order, approval=None, cameras=(replace(order.cameras[0], spans=(during,)),))
     built = build_package(order, with_a_gap(), tmp_path, hub=a_hub(central_sqlite), at=AT)
     assert [cut.whole for cut in built.videos[0].part.cuts] == [False, True]
     assert "In 1 places only a part of a piece is in it" in (built.folder / "declaration-draft.txt").read_text()
@@ -228,7 +228,7 @@ def test_a_damaged_segment_is_named_and_nothing_is_left(central_sqlite: Engines,
     first, second, *rest = source.made[named].records
     source.made[named] = replace(source.made[named], records=(first, second[:-1] + bytes([second[-1] ^ 1]), *rest))
     with pytest.raises(Corrupt, match=f"Segment {named} of ‘Entrance’ is not as it was recorded"):
-        build_package(replace(order, cameras=order.cameras[:1]), source, into, hub=a_hub(central_sqlite), at=AT)
+        build_package(replace(order, approval=None, cameras=order.cameras[:1]), source, into, hub=a_hub(central_sqlite), at=AT)
     assert list(into.iterdir()) == []
 
 
@@ -304,7 +304,7 @@ def test_a_package_is_made_once(central_sqlite: Engines, tmp_path: Path) -> None
 def test_an_order_that_can_not_be_carried_out_is_refused(central_sqlite: Engines, tmp_path: Path, starts: list[int], sentence: str) -> None:
     spans = tuple(Timespan(AT + timedelta(seconds=one), AT + timedelta(seconds=one + 30)) for one in starts)
     order = an_order(central_sqlite)
-    order = replace(order, cameras=(replace(order.cameras[0], spans=spans),))
+    order = replace(order, approval=None, cameras=(replace(order.cameras[0], spans=spans),))
     with pytest.raises(InvalidInput, match=sentence):
         build_package(order, with_a_gap(), tmp_path, hub=a_hub(central_sqlite), at=AT)
 
@@ -354,7 +354,7 @@ def test_the_hour_that_clocks_repeat_is_exported_once(central_sqlite: Engines, t
     source.add(border - LENGTH).add(border)
     order = an_order(central_sqlite)
     twice = Timespan(datetime_of(border - LENGTH), datetime_of(border + LENGTH))
-    order = replace(order, cameras=(replace(order.cameras[0], spans=(twice,)),))
+    order = replace(order, approval=None, cameras=(replace(order.cameras[0], spans=(twice,)),))
     built = build_package(order, source, tmp_path, hub=a_hub(central_sqlite), at=datetime_of(border) + timedelta(days=1))
     (video,) = built.videos
     assert [octets for _, octets, _ in packets(built.folder / video.path)] == source.payloads()

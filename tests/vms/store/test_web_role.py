@@ -30,7 +30,7 @@ _SAID = (
     *("export_request", "request_scope", "request_camera", "request_paper", "request_event", "approval", "request_hold"),
     *("redaction_plan", "redaction_approval", "door_call", "sealed_request", "sealed_request_person"),
     *("package", "package_release", "package_ticket", "package_download"),
-    *("instrument_rules", "instrument_rules_approval"),
+    *("instrument_rules", "instrument_rules_approval", "approval_assertion"),
 )
 _IN_PART = ("access_sealed", "spot_check")
 """Of some columns alone."""

@@ -22,8 +22,11 @@ import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 FORMAT = "custodian package 1"
+APPROVAL = "custodian approval v1"
+TICKS_PER_MS = 90
 MANIFEST, NOTE, VKEY = "manifest.json", "manifest.note", "keys/district.vkey"
 ENTRY, PROOF = "log/entry.json", "log/entry.tlog-proof"
 UNSIGNED = {MANIFEST, NOTE, ENTRY, PROOF}
@@ -37,6 +40,8 @@ WORST = {PASS: 0, WARN: 3, FAIL: 1}
 
 Point = tuple[int, int, int, int]
 """Extended coordinates."""
+Flat = tuple[int, int]
+"""Affine coordinates."""
 Result = tuple[str, str, str]
 """Name, outcome and sentence of a check."""
 
@@ -104,6 +109,106 @@ def is_signed(public: bytes, text: bytes, signature: bytes) -> bool:
     left, right = times(s, BASE), added(r, times(k, a))
     same = (left[0] * right[2] - right[0] * left[2]) % P == 0 and (left[1] * right[2] - right[1] * left[2]) % P == 0
     return s < L and same
+
+
+# What passkeys sign with: ES256 on P-256 (FIPS 186-5), EdDSA, RS256 (RFC 8017); for verifying alone.
+
+Q = 2**256 - 2**224 + 2**192 + 2**96 - 1
+N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+G = (
+    0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
+    0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
+)
+
+
+def plus(p: Flat | None, q: Flat | None) -> Flat | None:
+    """Return the sum of two points of P-256; None is the point at infinity."""
+    if p is None or q is None:
+        return q if p is None else p
+    if p[0] == q[0] and (p[1] + q[1]) % Q == 0:
+        return None
+    rise, run = (3 * p[0] * p[0] - 3, 2 * p[1]) if p == q else (q[1] - p[1], q[0] - p[0])
+    slope = rise * pow(run, Q - 2, Q) % Q
+    x = (slope * slope - p[0] - q[0]) % Q
+    return x, (slope * (p[0] - x) - p[1]) % Q
+
+
+def many(number: int, point: Flat | None) -> Flat | None:
+    total: Flat | None = None
+    while number:
+        if number & 1:
+            total = plus(total, point)
+        point, number = plus(point, point), number >> 1
+    return total
+
+
+def is_es256(x: bytes, y: bytes, text: bytes, signature: bytes) -> bool:
+    key = int.from_bytes(x, "big"), int.from_bytes(y, "big")
+    on_curve = max(key) < Q and (key[1] ** 2 - key[0] ** 3 + 3 * key[0] - B) % Q == 0
+    r, s = der_pair(signature)
+    if not on_curve or not (0 < r < N and 0 < s < N):
+        return False
+    digest, turned = int.from_bytes(hashlib.sha256(text).digest(), "big"), pow(s, N - 2, N)
+    point = plus(many(digest * turned % N, G), many(r * turned % N, key))
+    return point is not None and point[0] % N == r
+
+
+def der_pair(octets: bytes) -> tuple[int, int]:
+    """Return the two numbers of an ECDSA signature in DER, which has one form for each; Failed for any other."""
+    numbers, at = [], 2
+    while at < len(octets):
+        size = octets[at + 1]
+        numbers.append(int.from_bytes(octets[at + 2 : at + 2 + size], "big"))
+        at += 2 + size
+    parts = [number.to_bytes(number.bit_length() // 8 + 1, "big") for number in numbers]
+    body = b"".join(b"\x02" + bytes([len(part)]) + part for part in parts)
+    if len(numbers) != 2 or octets != b"\x30" + bytes([len(body)]) + body:
+        raise Failed("the passkey's signature can't be read")
+    return numbers[0], numbers[1]
+
+
+def is_rs256(modulus: bytes, exponent: bytes, text: bytes, signature: bytes) -> bool:
+    n, size = int.from_bytes(modulus, "big"), len(modulus)
+    head = bytes.fromhex("3031300d060960864801650304020105000420")
+    wanted = b"\x00\x01" + b"\xff" * (size - len(head) - 35) + b"\x00" + head + hashlib.sha256(text).digest()
+    number = int.from_bytes(signature, "big")
+    if size < 256 or len(signature) != size or number >= n:
+        return False
+    return pow(number, int.from_bytes(exponent, "big"), n).to_bytes(size, "big") == wanted
+
+
+def cose_of(octets: bytes) -> dict[int, Any]:
+    """Return a COSE_Key (RFC 9052 section 7): a CBOR map of small numbers to numbers and octets."""
+    found, at = {}, 1
+
+    def item(at: int) -> tuple[Any, int]:
+        kind, value, size = octets[at] >> 5, octets[at] & 31, {24: 1, 25: 2}.get(octets[at] & 31, 0)
+        if value > 25 or kind > 2:
+            raise Failed("the passkey's key can't be read")
+        at += 1 + size
+        value = int.from_bytes(octets[at - size : at], "big") if size else value
+        if kind == 2:
+            return octets[at : at + value], at + value
+        return (-1 - value if kind else value), at
+
+    for _ in range(octets[0] & 31):
+        name, at = item(at)
+        found[name], at = item(at)
+    if octets[0] >> 5 != 5 or at != len(octets):
+        raise Failed("the passkey's key can't be read")
+    return found
+
+
+def is_signed_by_passkey(key: dict[int, Any], text: bytes, signature: bytes) -> bool:
+    kind = key.get(1), key.get(3), key.get(-1) if key.get(1) != 3 else None
+    if kind == (2, -7, 1):
+        return is_es256(key[-2], key[-3], text, signature)
+    if kind == (1, -8, 6):
+        return is_signed(key[-2], text, signature)
+    if kind == (3, -257, None):
+        return is_rs256(key[-1], key[-2], text, signature)
+    raise Failed("the passkey's key is of a kind that no passkey here has")
 
 
 # The district's key, and what it signed (C2SP signed-note, tlog-checkpoint, tlog-proof).
@@ -337,6 +442,35 @@ class Package:
         seconds = sum(gap["end"] - gap["start"] for gap in gaps) / TICKS
         return f"every moment is in a file or declared missing: {len(gaps)} gaps, {seconds:.3f} s"
 
+    def check_approval(self) -> str:
+        """Compare what was asked for with the text that was approved, and verify what the passkey of who approved signed."""
+        told = self.manifest["approval"]
+        if told is None:
+            return "the package tells of no approval"
+        here = [
+            {"camera": camera["id"], "start_ms": start // TICKS_PER_MS, "end_ms": end // TICKS_PER_MS}
+            for camera in self.manifest["cameras"]
+            for start, end in camera["spans"]
+        ]
+        footage = json.loads(told["scope"])["footage"]
+        if sorted(map(str, map(sorted_items, footage))) != sorted(map(str, map(sorted_items, here))):
+            raise Failed("what is in the package is not what was approved")
+        signed = told["assertion"]
+        if signed is None:
+            return f"{told['by']} approved it, and showed by {told['proof']} who that was; no passkey signed it"
+        scope = hashlib.sha256(told["scope"].encode()).hexdigest()
+        challenge = hashlib.sha256(f"{APPROVAL}\n{told['id']}\n{scope}\n{signed['nonce']}\n".encode()).digest()
+        data, client = bytes.fromhex(signed["authenticator_data"]), bytes.fromhex(signed["client_data"])
+        said = json.loads(client.decode("utf-8"))
+        if (said["type"], said["challenge"]) != ("webauthn.get", base64.urlsafe_b64encode(challenge).rstrip(b"=").decode()):
+            raise Failed("the passkey signed another approval")
+        if data[:32] != hashlib.sha256(signed["rp_id"].encode()).digest() or len(data) < 37 or data[32] & 5 != 5:
+            raise Failed("the passkey signed for other pages, or did not check whose it is")
+        public, signature = bytes.fromhex(signed["public_key"]), bytes.fromhex(signed["signature"])
+        if not is_signed_by_passkey(cose_of(public), data + hashlib.sha256(client).digest(), signature):
+            raise Failed("the passkey's signature under the approval is wrong")
+        return f"signed by a passkey of {told['by']}, whose key has the SHA-256 {hashlib.sha256(public).hexdigest()}"
+
     def check_log(self) -> str:
         """Follow the district's log: an entry names this manifest, and a signed checkpoint holds the entry."""
         entry = json.loads(text_in(self.folder, ENTRY))
@@ -367,6 +501,7 @@ class Package:
         ("recordings", check_recordings),
         ("copies", check_copies),
         ("time", check_time),
+        ("approval", check_approval),
         ("log", check_log),
     )
 
@@ -385,6 +520,10 @@ class Package:
             return name, FAIL, printable(str(err))
         except (ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError) as err:
             return name, FAIL, printable(f"it can't be read ({type(err).__name__}: {err})")
+
+
+def sorted_items(told: dict[str, Any]) -> list[tuple[str, Any]]:
+    return sorted(told.items())
 
 
 def printable(text: str) -> str:

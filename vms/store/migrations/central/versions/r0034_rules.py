@@ -1,4 +1,4 @@
-"""Add a district's own rules per instrument, in versions, and by which version each request was last checked."""
+"""Add a district's own rules per instrument, by which version each request was last checked, and what passkeys signed of approvals."""
 
 from __future__ import annotations
 
@@ -44,3 +44,23 @@ def upgrade() -> None:
         sa.CheckConstraint('"by" <> proposed_by', name=op.f("ck_instrument_rules_approval_another")),
     )
     op.add_column("request_standing", sa.Column("rules_version", NUMBER, nullable=False, server_default="1"))
+    op.create_table(
+        "approval_assertion",
+        sa.Column(
+            "approval_id",
+            NUMBER,
+            sa.ForeignKey("approval.id", name="fk_approval_assertion_approval_id"),
+            nullable=False,
+            autoincrement=False,
+        ),
+        sa.Column("request_id", NUMBER, nullable=False),
+        sa.Column("rp_id", sa.String(255), nullable=False),
+        sa.Column("nonce", sa.LargeBinary(), nullable=False),
+        sa.Column("authenticator_data", sa.LargeBinary(), nullable=False),
+        sa.Column("client_data", sa.LargeBinary(), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("approval_id", name="pk_approval_assertion"),
+        sa.CheckConstraint("length(nonce) = 16", name=op.f("ck_approval_assertion_nonce")),
+    )
+    op.create_index("ix_approval_assertion_request_id", "approval_assertion", ["request_id"])
