@@ -199,6 +199,8 @@ class Settings(BaseSettings):
     """Who works for the district under contract and may come across recordings, named by the notice; none: nobody."""
     training: Literal["warn", "off"] = "warn"
     """Whether it is shown which accounts were not trained within a year; nobody is kept out for that."""
+    placement: Literal["note", "required"] = "note"
+    """Whether a camera is recorded before the Director approved where it looks, which is shown; else it is live only until then."""
     district: str = "Library District"
     failpoint: str = ""
     """Crash tests only: the step at which this process kills itself."""

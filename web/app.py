@@ -13,6 +13,7 @@ from vms.clock import Clock
 from vms.config import Settings
 from vms.errors import ConfigError
 from vms.services.own_ca import served_authority
+from vms.services.placements import take_over
 from vms.services.second_factor import read_factor_key
 from vms.store.database import Engines, make_engines
 from vms.store.migrate import Which, require_current
@@ -142,6 +143,8 @@ def _open_central(settings: Settings) -> Engines:
         require_current(central, Which.CENTRAL)
         if settings.web_role:
             require_append_only(central)
+        with central.writing() as session:
+            take_over(session, settings)
     except ConfigError:
         central.dispose()
         raise

@@ -28,7 +28,7 @@ from vms.domain.ids import SegmentId, split_segment_id
 from vms.domain.timespan import ms_of
 from vms.errors import InvalidInput, NotFound, Unavailable, VmsError
 from vms.media.segment_file import SegmentReader
-from vms.services import egress
+from vms.services import egress, placements
 from vms.services.cameras import list_cameras
 from vms.services.capacity import growth, headroom, left_sentence, room_document
 from vms.services.check import CheckReport, Depth, Kind
@@ -312,6 +312,15 @@ def _findings(cli: Cli) -> Iterator[Finding]:
         yield _try("room for the window", lambda: _room(cli, settings))
         yield _try("room until full", lambda: _until_full(cli, settings))
         yield _try("footage past its window", lambda: _overdue(cli, settings))
+        yield from _unapproved(cli, settings)
+
+
+def _unapproved(cli: Cli, settings: Settings) -> Iterator[Finding]:
+    """Tell which cameras are not recorded because the Director has not approved where they look."""
+    with cli.reading(settings) as session:
+        names = [one.camera.name for one in placements.waiting(session, cli.actor)]
+    if settings.placement == "required" or names:
+        yield Finding("where cameras look", not names, f"live only until approved: {', '.join(names)}" if names else "approved")
 
 
 def _key_findings(settings: Settings) -> Iterator[Finding]:

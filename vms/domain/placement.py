@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from vms.domain.camera import CameraDetails, RecordingMode
 from vms.domain.ids import CameraId
 
 MAX_PURPOSE_CHARS = 300
@@ -54,3 +55,15 @@ class Registered:
     @property
     def is_approved(self) -> bool:
         return self.placement is not None and not self.has_moved
+
+
+def place_of(details: CameraDetails) -> str:
+    return details.branch.name if details.area is None else f"{details.branch.name}/{details.area.name}"
+
+
+def live_until_approved(details: CameraDetails, placement: Placement | None) -> CameraDetails:
+    """Return a camera as it is recorded where an approval is required: without one of its place only live, so that it can be looked at."""
+    approved = placement is not None and placement.place == place_of(details)
+    if approved or details.camera.recording_mode is RecordingMode.OFF:
+        return details
+    return replace(details, camera=replace(details.camera, recording_mode=RecordingMode.LIVE_ONLY))

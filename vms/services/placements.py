@@ -1,25 +1,34 @@
-"""The camera register: what each is for, and the Director's approval of where it looks. A missing one is shown and stops no recording."""
+"""The camera register: what each is for, and the Director's approval of where it looks.
+
+A missing one is shown; where the district requires it (setting `placement`), the camera is live only until it is there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.camera import CameraDetails
 from vms.domain.ids import CameraId
 from vms.domain.outcome import Refused
-from vms.domain.people import Actor, Permission, Person, allows
-from vms.domain.placement import MAX_MUST_NOT_CHARS, MAX_PURPOSE_CHARS, Check, Placement, Registered
+from vms.domain.people import Actor, Permission, Person, System, allows
+from vms.domain.placement import MAX_MUST_NOT_CHARS, MAX_PURPOSE_CHARS, Check, Placement, Registered, live_until_approved, place_of
 from vms.errors import InvalidInput
+from vms.log import get_logger
 from vms.services.access_log import name_of, record, refuse
 from vms.services.cameras import list_cameras
 from vms.services.names import checked_words
 from vms.services.refusals import no_such, not_allowed
-from vms.store import placements
+from vms.store import nodes, placements
+
+_HUB = System("hub")
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,7 @@ def approve(session: Session, actor: Actor, new: NewPlacement, *, at: datetime) 
     must_not = f"Say in up to {MAX_MUST_NOT_CHARS} characters what it must not see."
     placement = Placement(
         details.camera.id,
-        _place(details),
+        place_of(details),
         checked_words(new.purpose, MAX_PURPOSE_CHARS, purpose),
         checked_words(new.must_not_see, MAX_MUST_NOT_CHARS, must_not),
         actor.label,
@@ -61,14 +70,35 @@ def approve(session: Session, actor: Actor, new: NewPlacement, *, at: datetime) 
         at,
     )
     placements.add(session, placement)
+    if placements.required(session) is not None:
+        nodes.bump_all(session)
     detail = {"place": placement.place, "purpose": placement.purpose}
     record(session, actor=actor, action=Action.PLACEMENT_APPROVE, at=at, camera_id=placement.camera_id, detail=detail)
     return placement
 
 
 def _registered(details: CameraDetails, placement: Placement | None) -> Registered:
-    return Registered(details.camera.id, details.camera.name, _place(details), placement)
+    return Registered(details.camera.id, details.camera.name, place_of(details), placement)
 
 
-def _place(details: CameraDetails) -> str:
-    return details.branch.name if details.area is None else f"{details.branch.name}/{details.area.name}"
+def take_over(session: Session, settings: Settings) -> None:
+    """Let the district's rule (`placement`) count for recorders from the commit on; it is in the settings, which they don't read."""
+    if placements.rule(session) == settings.placement:
+        return
+    placements.put_rule(session, settings.placement)
+    nodes.bump_all(session)  # whether they record is part of what they ask for
+    if left_out := waiting(session, _HUB):
+        log.warning("cameras are not recorded: where they look is not approved", cameras=len(left_out))
+
+
+def as_recorded(session: Session, found: Sequence[CameraDetails]) -> list[CameraDetails]:
+    """Return cameras as they are recorded: where an approval is required, those without one live alone."""
+    approved = placements.required(session)
+    return [one if approved is None else live_until_approved(one, approved.get(one.camera.id)) for one in found]
+
+
+def waiting(session: Session, actor: Actor) -> list[CameraDetails]:
+    """Return the cameras within the actor's reach that are not recorded before the Director has approved where they look."""
+    found = list_cameras(session, actor)
+    pairs = zip(found, as_recorded(session, found), strict=True)
+    return [one for one, now in pairs if one.camera.recording_mode is not now.camera.recording_mode]

@@ -23,6 +23,7 @@ from vms.domain.timeline import OPEN_SEGMENT_ALLOWANCE
 from vms.domain.timespan import Timespan, ms_of, union
 from vms.services.cameras import list_cameras
 from vms.services.capacity import RoomDocument, room_document
+from vms.services.placements import as_recorded
 from vms.store import coverage, policies, segments, volumes
 from vms.store.coverage import ReportedStatus
 from vms.store.timeline import timeline
@@ -97,7 +98,7 @@ def status_document(
     """
     span = Timespan(now - window, now)
     states = coverage.states(session)
-    found = list_cameras(session, actor)
+    found = as_recorded(session, list_cameras(session, actor))
     hours, said = _hours_until(now), policies.said(session)
     day = Timespan(hours[0].start, now)
     return StatusDocument(

@@ -25,10 +25,11 @@ from vms.domain.camera import (
 from vms.domain.hours import LocalHours
 from vms.domain.ids import AreaId, BranchId, CameraId, DeviceId, NodeId, StreamId
 from vms.domain.names import name_key
+from vms.domain.placement import live_until_approved
 from vms.domain.policy import hours_for
 from vms.domain.reach import Reach
 from vms.errors import Conflict, NotFound
-from vms.store import nodes, policies
+from vms.store import nodes, placements, policies
 from vms.store.areas import area_of
 from vms.store.central_tables import AreaRow, BranchRow, CameraRow, DeviceRow, StreamRow
 from vms.store.database import unique
@@ -111,6 +112,8 @@ def configuration(session: Session, node: NodeId) -> NodeConfiguration:
     if version is None:
         raise NotFound(f"node {node} is not known to the hub")
     recorded = _details(session, and_(DeviceRow.node_id == node, CameraRow.removed_at.is_(None)))
+    if (approved := placements.required(session)) is not None:
+        recorded = [live_until_approved(details, approved.get(details.camera.id)) for details in recorded]
     said = policies.said(session)
     return NodeConfiguration(version, tuple(config for details in recorded for config in stream_configs(details, hours_for(details, said))))
 

@@ -7,7 +7,12 @@ from sqlalchemy.orm import Session
 
 from vms.domain.ids import CameraId
 from vms.domain.placement import Placement
+from vms.store import settings
 from vms.store.review_tables import PlacementRow
+
+_RULE = "placement"
+"""Among what the district decided: the setting of that name, as the hub took it over when it last started."""
+REQUIRED = "required"
 
 
 def add(session: Session, placement: Placement) -> None:
@@ -34,3 +39,17 @@ def newest(session: Session) -> dict[CameraId, Placement]:
         for row in rows
     ]
     return {one.camera_id: one for one in found}
+
+
+def rule(session: Session) -> str:
+    """Return the rule that counts for recorders; empty before the hub ever started with one."""
+    return settings.load(session).get(_RULE, "")
+
+
+def put_rule(session: Session, rule: str) -> None:
+    settings.put(session, {_RULE: rule})
+
+
+def required(session: Session) -> dict[CameraId, Placement] | None:
+    """Return the approvals without which a camera is not recorded; None where none is required."""
+    return newest(session) if rule(session) == REQUIRED else None

@@ -15,7 +15,7 @@ from vms.domain.ids import CameraId
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.errors import InvalidInput
-from vms.services import cameras, pauses
+from vms.services import cameras, pauses, placements
 from vms.services.areas import offered_areas
 from vms.services.branches import list_branches
 from vms.services.refusals import no_such
@@ -53,6 +53,7 @@ def cameras_page(
         "filter": {"q": q, "branch": branch, "state": state},
         "notice": NOTICES.get(done),
         "room": room_left(site),
+        "unapproved": [one.camera.name for one in placements.waiting(rx, person)],
     }
     return site.pages.render("cameras.html", context, person=person)
 

@@ -60,6 +60,7 @@ def _page(site: Site, session: Session, person: Person, request: Request, form: 
         return refusal(request, register, person=person)
     context = shell(site, person, path=request.url.path) | {
         "register": register,
+        "required": site.settings.placement == "required",
         "missing": sum(not one.is_approved for one in register),
         "may_approve": person.may(Permission.POLICY_SET),
         "checks": [(check.value, PLACEMENT_CHECKS[check]) for check in Check],
