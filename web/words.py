@@ -14,6 +14,7 @@ from vms.domain.legal_hold import HoldState
 from vms.domain.made_package import PackageState
 from vms.domain.people import PERMISSIONS, Permission, Person, Role
 from vms.domain.placement import Check
+from vms.domain.redaction import Between, Cover
 from vms.domain.request import DenyReason, RequestAct, RequestState
 
 ROLE_LABELS = {
@@ -143,9 +144,18 @@ REQUEST_ACTS = {
     RequestAct.REVOKE: "Taken back",
     RequestAct.REOPEN: "Taken up again",
     RequestAct.ADVANCE: "Package",
+    RequestAct.REDACTION_PLAN: "Redaction planned",
+    RequestAct.REDACTION_APPROVED: "Redaction approved",
+    RequestAct.REDACTION_BACK: "Redaction sent back",
     RequestAct.CLOSE: "Closed",
 }
 """What was done; and on a button, what is to be said to have been done."""
+COVERS = {Cover.FILL: "Filled with one colour", Cover.PIXELATE: "Coarse blocks, for what is neither writing nor a face"}
+BETWEENS = {
+    Between.ALL: "All that both places span is covered",
+    Between.LINE: "On a straight line from one to the next",
+    Between.FOLLOW: "Followed in the picture, at most 10 s from one to the next",
+}
 DELIVERIES = {Delivery.BY_HAND: "By hand", Delivery.DOWNLOAD: "Download", Delivery.ENCRYPTED_FILE: "Encrypted file"}
 FORM_ANSWERS = {FormAnswer.YES: "Yes", FormAnswer.NO: "No", FormAnswer.NOT_NEEDED: "Not needed"}
 DENY_REASONS = {

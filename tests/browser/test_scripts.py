@@ -54,6 +54,7 @@ PAGES = {
     "/keep", "/holds", "/holds/new", "/holds/report", "/holds/{number}", "/holds/{number}/sheet", "/holds/{number}/release",
     "/requests", "/requests/new", "/requests/{number}", "/requests/{number}/letter", "/requests/{number}/scope",
     "/requests/{number}/advice", "/requests/{number}/papers/{paper}", "/requests/{number}/receipt", "/requests/{number}/receipt.pdf",
+    "/requests/{number}/redaction", "/requests/{number}/redaction/sheets/{sheet}",
     "/policy", "/policy/new", "/rules/document", "/rules/versions/{version}",
     "/door", "/door/{number}", "/deputies",
     "/notice", "/register", "/privacy-reviews", "/training", "/cards",
@@ -159,7 +160,9 @@ def _addresses(planted: Planted, every: int) -> Iterator[str]:
     )
     yield from (f"/rules/versions/{one.version}" for one in planted.rules[::every])
     yield from (f"/cameras/{camera.camera.id}" for camera in planted.cameras[::every])
-    yield from (f"/requests/{one.id}{end}" for one in planted.requests[::every] for end in ("", "/letter", "/scope", "/advice"))
+    yield from (
+        f"/requests/{one.id}{end}" for one in planted.requests[::every] for end in ("", "/letter", "/scope", "/advice", "/redaction")
+    )
     yield from (f"/complaints/{planted.complaint.id}{end}" for end in ("", "/receipt", "/letter", "/watched"))
     yield from (f"/holds/{hold.id}{end}" for hold in planted.holds[::every] for end in ("", "/sheet", "/release"))
 

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from tests.web import text_fields
 from web.live_gateway import Message
 
-IDS = frozenset({"area_id", "areas", "before", "branch", "camera", "named", "number", "of", "paper", "person", "segment", "view"})
+IDS = frozenset({"area_id", "areas", "before", "branch", "camera", "named", "number", "of", "paper", "person", "segment", "sheet", "view"})
 """Names of what an id is taken by."""
 NOT_IDS = frozenset(
     {
@@ -45,6 +45,7 @@ NOT_IDS = frozenset(
         *("conditions", "document", "recipient", "redact", "scan", "sha256", "words", "ended"),
         *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
         *("username", "version"),
+        *("across", "back", "between", "cover", "down", "places", "plan", "plan_sha256", "region", "unit"),
     }
 )
 
@@ -73,6 +74,8 @@ class Kind(Enum):
     REQUEST = auto()
     PAPER = auto()
     """The scan of one."""
+    SHEET = auto()
+    """Of its redaction."""
     POLICY = auto()
     """A version of one: of what lies elsewhere."""
 
@@ -134,6 +137,8 @@ OF_REQUEST: Mapping[str, dict[str, str]] = {
     "advice": WORDS,
     "unseal": WORDS | {"ended": "2026-03-01"},
 }
+PLAN_SEEN = {"sha256": "0" * 64, "plan_sha256": "0" * 64}
+REGION = {"start": "2026-03-14T07:00", "until": "2026-03-14T07:10", "places": "0 10 10 20 20"}
 OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "GET /playback": {"camera": Place(Kind.CAMERA)},
     "GET /cameras": {"branch": Place(Kind.BRANCH, status=200)},
@@ -232,6 +237,24 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
         f"POST {root}/{{number}}/{act}": {"number": Place(Kind.REQUEST, told)}
         for root in ("/requests", "/api/v1/requests")
         for act, told in OF_REQUEST.items()
+    },
+    **{
+        f"GET {root}/{{number}}/redaction{end}": {"number": Place(Kind.REQUEST, {"sheet": "FOREIGN"} if end else {})}
+        | ({"sheet": Place(Kind.SHEET, {"number": "OWN_REQUEST"})} if end else {})
+        for root in ("/requests", "/api/v1/requests")
+        for end in ("", "/sheets/{sheet}")
+    },
+    **{
+        f"POST {root}/{{number}}/redaction/{act}": {"number": Place(Kind.REQUEST, told, status)}
+        for root in ("/requests", "/api/v1/requests")
+        for act, told, status in (("plan", {}, 422), ("approve", PLAN_SEEN, 404), ("back", PLAN_SEEN | WORDS, 404))
+    },
+    **{
+        f"POST /requests/{{number}}/redaction/{act}": {
+            "number": Place(Kind.REQUEST, told | {"camera": "OWN"}),
+            "camera": Place(Kind.CAMERA, told | {"number": "OWN_REQUEST"}, status=422),
+        }
+        for act, told in (("regions", REGION), ("regions/out", {"region": "1"}))
     },
     **{f"POST {root}/{{number}}/papers": {"number": Place(Kind.REQUEST, status=422)} for root in ("/requests", "/api/v1/requests")},
     "POST /requests/{number}/scope": {

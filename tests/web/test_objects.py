@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus
 import httpx
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 from websockets.exceptions import ConnectionClosed
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, an_account, done
@@ -32,9 +33,11 @@ from vms.domain.hold import HoldScope
 from vms.domain.ids import SessionId
 from vms.domain.people import PERMISSIONS, Person, Proof, Role
 from vms.domain.policy import Days, PlaceKind, PolicyPlace
+from vms.domain.redaction import Between, Box, CameraPlan, Cover, Keyframe, RedactionPlan, Region
+from vms.domain.request import ExportRequest
 from vms.domain.screens import ScreenKind
 from vms.domain.second_person import Act, Alone
-from vms.services import spot_checks
+from vms.services import redactions, spot_checks
 from vms.services.access_log import DISTRICT
 from vms.services.complaints import NewComplaint, enter
 from vms.services.emergency import open_emergency
@@ -44,6 +47,7 @@ from vms.services.screens import add_screen
 from vms.services.second_person import propose
 from vms.services.sessions import open_session
 from vms.store import access_log, passkeys
+from vms.store import redactions as stored_redactions
 from vms.store.central_tables import SCHEMA
 from vms.store.migrate import Which
 from vms.store.passkeys import Passkey
@@ -124,6 +128,7 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         kept = NewPolicy(PolicyPlace(PlaceKind.CAMERA, vault.id), Days(target_days=7), "Kept shorter at another branch")
         version = done(set_policy(session, deciding, kept, at=NOW)).policy.version
         request = a_request(session, world.site.settings, deciding, camera=vault.id)
+        sheet = _sheet(session, world.site.settings, request)
         paper = done(add_paper(session, world.site.settings, deciding, request.id, f"{ELSEWHERE}.pdf", SCAN, at=NOW))
         complaint = done(enter(session, world.site.settings, deciding, NewComplaint("paper", "practice", MATTER), at=NOW))
         check = done(spot_checks.pick(session, deciding, vault.id, "2026-03-01", at=NOW))
@@ -147,12 +152,23 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         Kind.HOLD: hold.id,
         Kind.REQUEST: request.id,
         Kind.PAPER: paper.id,
+        Kind.SHEET: sheet,
         Kind.POLICY: version,
         Kind.COMPLAINT: complaint.id,
         Kind.SPOT_CHECK: check,
         Kind.LOG_ROW: world.events()[-1].number,
     }
     return {kind: str(told) for kind, told in ids.items()}
+
+
+def _sheet(session: Session, settings: Settings, request: ExportRequest) -> int:
+    """Keep a review sheet, as what makes its package would."""
+    (span,) = request.scope.footage
+    region = Region(Cover.FILL, Between.ALL, (Keyframe(span.start_ms, Box(0, 0, 1, 1)),), span.end_ms)
+    plan = RedactionPlan((CameraPlan(span.camera_id, span.start_ms, span.end_ms, (region,)),))
+    redactions.keep_sheet(session, settings, request, plan, span.camera_id, ELSEWHERE.encode())
+    (kept,) = stored_redactions.sheets(session, request.id, request.sha256, plan.digest.hex())
+    return kept.id
 
 
 def _missing(kind: Kind, told: str) -> str:

@@ -52,6 +52,7 @@ REQUEST = (
 )
 DOOR = ("agency", "badge", "court", "docket", "end", "name", "scan", "start")
 FORM_CHECK = ("court", "date", "good_cause", "in_force", "names_district", "scope", "service", "signature", "words")
+REGION = ("across", "between", "cover", "down", "places", "plan_sha256", "start", "unit", "until")
 SCOPE = ("act", "conditions", "delivery", "end", "local_time", "recipient", "redact", "start", "words")
 Schema = Mapping[str, Any]
 """A part of the OpenAPI document."""
@@ -110,6 +111,12 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "POST /requests/{number}/approve": ("credential", "sha256", "words"),
     "POST /requests/{number}/deny": ("reason", "words"),
     "POST /requests/{number}/papers": ("scan",),
+    "GET /requests/{number}/redaction": ("done",),
+    "POST /requests/{number}/redaction/plan": ("plan",),
+    "POST /requests/{number}/redaction/regions": REGION,
+    "POST /requests/{number}/redaction/regions/out": ("plan_sha256",),
+    "POST /requests/{number}/redaction/approve": ("plan_sha256", "sha256"),
+    "POST /requests/{number}/redaction/back": ("plan_sha256", "sha256", "words"),
     "POST /requests/{number}/advice": ("words",),
     "POST /requests/{number}/unseal": ("ended", "words"),
     "POST /requests/{number}/tickets": ("recipient",),
@@ -122,6 +129,9 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "POST /api/v1/requests/{number}/approve": ("credential", "sha256", "words"),
     "POST /api/v1/requests/{number}/deny": ("reason", "words"),
     "POST /api/v1/requests/{number}/papers": ("scan",),
+    "POST /api/v1/requests/{number}/redaction/plan": ("plan",),
+    "POST /api/v1/requests/{number}/redaction/approve": ("plan_sha256", "sha256"),
+    "POST /api/v1/requests/{number}/redaction/back": ("plan_sha256", "sha256", "words"),
     "POST /api/v1/requests/{number}/advice": ("words",),
     "POST /api/v1/requests/{number}/unseal": ("ended", "words"),
     "POST /api/v1/requests/{number}/tickets": ("recipient",),
@@ -232,7 +242,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     ),
     "request letter": ("request",),
     "request name": ("person", "request"),
-    "request redaction": ("approve", "request"),
+    "request redaction": ("approve", "back", "request", "words"),
     "request narrow": ("camera", "conditions", "end", "redact", "request", "start", "words"),
     "request paper": ("request",),
     "request show": ("request",),

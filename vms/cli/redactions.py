@@ -26,8 +26,10 @@ def redaction(
     plan: Annotated[Path | None, typer.Option(help="Keep this plan; vms/FORMATS.md has the format.")] = None,
     sheets: Annotated[Path | None, typer.Option(help="Write the review sheets into this folder, which is there.")] = None,
     approve: Annotated[str | None, typer.Option(help="Approve what was made by the plan of this digest, as its sheets show it.")] = None,
+    back: Annotated[str | None, typer.Option(help="Send back what was made by the plan of this digest; say why by --words.")] = None,
+    words: Annotated[str, typer.Option(help="Why it is sent back.")] = "",
 ) -> None:
-    """Show how the redaction of a request stands; give it a plan, take its review sheets out, approve what they show."""
+    """Show how the redaction of a request stands; give it a plan, take its review sheets out, approve what they show or send it back."""
     cli: Cli = context.obj
     if approve is not None:
         with sentences():
@@ -37,11 +39,13 @@ def redaction(
         at = cli.clock.now()
         if plan is not None:
             return redactions.add_plan(session, settings, person, number, content_of(plan, MAX_PLAN_BYTES), at=at)
-        found = redactions.redaction_for(session, person, number)
+        found = redactions.redaction_for(session, settings, person, number, at=at)
         if isinstance(found, Refused):
             return found
         if approve is not None:
             return redactions.approve(session, settings, person, number, found.request.sha256, approve, at=at)
+        if back is not None:
+            return redactions.send_back(session, settings, person, number, found.request.sha256, back, words=words, at=at)
         for sheet in found.sheets if sheets is not None else ():
             png = redactions.read_sheet(session, settings, person, number, sheet.id, at=at)
             if isinstance(png, Refused):

@@ -160,6 +160,31 @@ def resolved(region: Region, followed: Sequence[Sequence[Keyframe]]) -> Region:
     return replace(region, between=Between.LINE, keyframes=tuple(Keyframe(at, box) for at, box in sorted(boxes.items())))
 
 
+def with_region(plan: RedactionPlan | None, camera: CameraId, footage: Iterable[CameraSpan], region: Region) -> RedactionPlan:
+    """Return a plan that covers one thing more, in a camera of which some of this footage is; InvalidInput when none of it is."""
+    before = () if plan is None else plan.cameras
+    for number, one in enumerate(before):
+        if one.camera == camera:
+            return RedactionPlan((*before[:number], replace(one, regions=(*one.regions, region)), *before[number + 1 :]))
+    spans = [span for span in footage if span.camera_id == camera]
+    if not spans:
+        raise InvalidInput("Choose a camera of which something is asked for.")
+    start_ms, end_ms = min(span.start_ms for span in spans), max(span.end_ms for span in spans)
+    return RedactionPlan((*before, CameraPlan(camera, start_ms, end_ms, (region,))))
+
+
+def without_region(plan: RedactionPlan, camera: CameraId, number: int) -> RedactionPlan:
+    """Return a plan without a region of a camera, counted from 1; a camera that nothing is left of goes. InvalidInput where it can't."""
+    of_camera = plan.of(camera)
+    if not 1 <= number <= len(of_camera.regions):
+        raise InvalidInput(f"The plan has no region {number} of that camera.")
+    left = (*of_camera.regions[: number - 1], *of_camera.regions[number:])
+    cameras = tuple(replace(one, regions=left) if one.camera == camera else one for one in plan.cameras)
+    if not any(one.regions for one in cameras):
+        raise InvalidInput("A plan covers something. Add the region that is to stand in its stead first, then take this one out.")
+    return RedactionPlan(tuple(one for one in cameras if one.regions))
+
+
 def misfit(plan: RedactionPlan, footage: Iterable[CameraSpan]) -> str:
     """Return why a plan can't be of this footage, empty when it can: what it would leave out would go out uncovered."""
     asked = list(footage)

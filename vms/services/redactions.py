@@ -1,4 +1,4 @@
-"""Redaction of an approved request: its plan, the review sheets of what was made by that, and the approval of these before release.
+"""Redaction of a request: its plan, the review sheets of what was made by that, and their approval or sending back before release.
 
 Everything is of one scope and one plan, each by its SHA-256: another scope or a newer plan is looked over anew.
 """
@@ -6,7 +6,7 @@ Everything is of one scope and one plan, each by its SHA-256: another scope or a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -17,19 +17,23 @@ from vms.domain.ids import CameraId, RequestId, new_number
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Actor, Permission, Person
 from vms.domain.redaction import RedactionPlan, canonical, misfit, read_plan
-from vms.domain.request import APPROVED_STATES, UNDECIDED, ExportRequest, RequestState
+from vms.domain.request import APPROVED_STATES, UNDECIDED, ExportRequest, RequestAct, RequestState
 from vms.errors import Conflict, Corrupt, InvalidInput
 from vms.services.access_log import name_of, refuse, together
 from vms.services.approvals import advance, to_decide
 from vms.services.refusals import no_such, not_allowed
 from vms.services.request_acts import begun
-from vms.services.request_steps import JOB, named_in_log, not_from, reader, voided, write
+from vms.services.request_steps import JOB, Step, beyond, named_in_log, not_from, reader, refuse_about, take, voided, write
+from vms.services.requests import words_of
 from vms.store import matter_keys, redactions, requests
 from vms.store.redactions import LookedOver, Sheet, StoredPlan
 
 _PLAN_INFO = b"custodian redaction plan v1"
 _SHEET_INFO = b"custodian redaction sheet v1"
-_CHANGED = "The plan or the request was changed since you looked at its sheets. Look at them again, then decide."
+_CHANGED = "The plan or the request was changed since you looked at it. Look at it again, then decide."
+
+
+_OF_PLANS = (RequestAct.REDACTION_PLAN, RequestAct.REDACTION_BACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,41 +48,76 @@ class Redaction:
     approved: LookedOver | None
 
 
-def add_plan(session: Session, settings: Settings, actor: Actor, number: RequestId, text: bytes, *, at: datetime) -> Redaction | Refused:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The redaction of a request as whoever decides sees it."""
+
+    request: ExportRequest
+    redaction: Redaction | None
+    """None: what it asks for now has no plan."""
+    plan: RedactionPlan | None
+    sent_back: bool
+    """Somebody looked over what was made by the plan that counts, and sent it back."""
+
+
+def add_plan(
+    session: Session, settings: Settings, actor: Actor, number: RequestId, text: bytes, *, at: datetime, instead_of: str | None = None
+) -> Redaction | Refused:
     """Keep a plan for what a request asks for now; from then on it counts, and an approval by which a package was made counts no more.
 
-    InvalidInput when it is none, or not of that footage.
+    `instead_of`: the digest of the plan that it was made out of, empty for none; Conflict when another one counts. InvalidInput when
+    it is no plan, or not of that footage.
     """
     plan = read_plan(text)
     request = begun(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
     if request.state not in UNDECIDED | APPROVED_STATES:
-        return not_from(request, "given a redaction plan")
+        return refuse_about(session, settings, actor, request, not_from(request, "given a redaction plan"), at=at)
+    before = redactions.newest_plan(session, number, request.sha256)
+    if instead_of is not None and instead_of != ("" if before is None else before.plan_sha256):
+        raise Conflict(_CHANGED)
     if fault := misfit(plan, request.scope.footage):
         raise InvalidInput(fault)
     row, sha256 = new_number(), plan.digest.hex()
     sealed = encrypt(_key(settings, request, _PLAN_INFO), canonical(plan).encode(), _bound_to(request, row))
+    kept_at = at if before is None else max(at, before.at + timedelta(milliseconds=1))  # a clock set back lets no earlier plan count
     with together(session):
         if request.state is not RequestState.APPROVED:  # what was made by an earlier plan is not what the approval would let out
             request = voided(session, settings, actor, request, at=at)
-        redactions.add_plan(session, number, request.sha256, StoredPlan(row, sha256, sealed, name_of(actor), at), by=actor.label)
-        _note(session, settings, actor, request, "redaction-plan", sha256, at=at)
+        redactions.add_plan(session, number, request.sha256, StoredPlan(row, sha256, sealed, name_of(actor), kept_at), by=actor.label)
+        request = take(session, settings, actor, request, _of_plan(RequestAct.REDACTION_PLAN, sha256), at=at)
     return _of(session, request) or _lost(request)
 
 
-def redaction_for(session: Session, actor: Actor, number: RequestId) -> Redaction | Refused:
+def redaction_for(session: Session, settings: Settings, actor: Actor, number: RequestId, *, at: datetime) -> Redaction | Refused:
     """Return how the redaction of a request stands that `actor` sees."""
     request = requests.get(session, reader(actor), number)
-    found = None if request is None else _of(session, request)
-    return no_such("redaction plan") if found is None else found
+    if request is None:
+        return no_such("redaction plan")
+    return _of(session, request) or refuse_about(session, settings, actor, request, no_such("redaction plan"), at=at)
+
+
+def look(session: Session, settings: Settings, actor: Actor, number: RequestId, *, at: datetime) -> Look | Refused:
+    """Return the redaction of a request for whoever decides, with the plan itself; that they had it is written."""
+    request = _for_who_decides(session, settings, actor, number, "request", at=at)
+    if isinstance(request, Refused):
+        return request
+    found = _of(session, request)
+    if found is None:
+        return Look(request, None, None, sent_back=False)
+    _read(session, settings, actor, request, "redaction plan", at=at)
+    return Look(request, found, _content(settings, request, found.plan), _is_sent_back(session, request))
 
 
 def plan_of(session: Session, settings: Settings, request: ExportRequest) -> RedactionPlan | Refused | None:
     """Return by what plan a package of `request` is redacted, None where nothing is; Refused where one is wanted and missing."""
     stored = redactions.newest_plan(session, request.id, request.sha256)
+    if stored is not None and _is_sent_back(session, request):
+        sentence = f"What was made by the redaction plan of request {request.number} was sent back. Give it another plan first."
+        return Refused(Refusal.NOT_ALLOWED, sentence)
     if stored is not None:
-        return read_plan(_opened(settings, request, _PLAN_INFO, stored.id, stored.sealed))
+        return _content(settings, request, stored)
     if request.scope.terms.redact:
         return Refused(Refusal.NOT_ALLOWED, f"Request {request.number} wants something made unrecognisable, and has no redaction plan yet.")
     return None
@@ -99,16 +138,14 @@ def keep_sheet(session: Session, settings: Settings, request: ExportRequest, pla
 
 def read_sheet(session: Session, settings: Settings, actor: Actor, number: RequestId, sheet: int, *, at: datetime) -> bytes | Refused:
     """Return a review sheet (PNG) for whoever may approve it; that they had it is written."""
-    if not isinstance(actor, Person) or not actor.may(Permission.REQUEST_DECIDE):
-        return refuse(session, actor, Action.REQUEST_READ, not_allowed("look over a redaction", "the Director"), at=at)
-    request = requests.get(session, reader(actor), number)
-    sealed = None if request is None else redactions.sealed_sheet(session, number, sheet)
-    if request is None or sealed is None:
-        return no_such("review sheet")
+    request = _for_who_decides(session, settings, actor, number, "review sheet", at=at)
+    if isinstance(request, Refused):
+        return request
+    sealed = redactions.sealed_sheet(session, number, sheet)
+    if sealed is None:
+        return refuse_about(session, settings, actor, request, no_such("review sheet"), at=at)
     png = _opened(settings, request, _SHEET_INFO, sheet, sealed)
-    write(
-        session, settings, request, actor=actor, action=Action.REQUEST_READ, at=at, detail=named_in_log(request) | {"what": "review sheet"}
-    )
+    _read(session, settings, actor, request, "review sheet", at=at)
     return png
 
 
@@ -124,20 +161,72 @@ def approve(
     request = to_decide(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
-    found = _of(session, request)
-    if request.state not in APPROVED_STATES or found is None or not found.sheets:
-        return Refused(Refusal.NOT_ALLOWED, f"Of request {request.number} nothing was redacted yet that could be looked over.")
-    if (scope_sha256, plan_sha256) != (request.sha256, found.plan.plan_sha256):
-        raise Conflict(_CHANGED)
+    found = _looked_over(session, settings, actor, request, scope_sha256, plan_sha256, at=at)
+    if isinstance(found, Refused):
+        return found
     with together(session):
         redactions.add_approval(session, number, scope_sha256, plan_sha256, LookedOver(name_of(actor), at), by=actor.label)
-        _note(session, settings, actor, request, "redaction-approved", plan_sha256, at=at)
+        request = take(session, settings, actor, request, _of_plan(RequestAct.REDACTION_APPROVED, plan_sha256), at=at)
         if request.state is RequestState.REDACTING:
             advanced = advance(session, settings, JOB, number, scope_sha256, RequestState.READY, at=at)
             if isinstance(advanced, Refused):
                 return advanced
             request = advanced
     return _of(session, request) or _lost(request)
+
+
+def send_back(  # noqa: PLR0913 - what was looked at, and why it is not good enough
+    session: Session,
+    settings: Settings,
+    actor: Actor,
+    number: RequestId,
+    scope_sha256: str,
+    plan_sha256: str,
+    *,
+    words: str,
+    at: datetime,
+) -> Redaction | Refused:
+    """Send back what was made by this plan, with a reason: the approval and its package count no more, and another plan is asked for.
+
+    Whoever decides may do so, who entered the request too: nothing leaves by it. Conflict as for `approve`, InvalidInput without a reason.
+    """
+    said = words_of(words, "what the sheets show that is to be covered, or not")
+    request = begun(session, settings, actor, number, at=at)
+    if isinstance(request, Refused):
+        return request
+    if request.state is not RequestState.REDACTING:
+        return refuse_about(session, settings, actor, request, not_from(request, "sent back"), at=at)
+    found = _looked_over(session, settings, actor, request, scope_sha256, plan_sha256, at=at)
+    if isinstance(found, Refused):
+        return found
+    step = Step(RequestAct.REDACTION_BACK, RequestState.UNDER_REVIEW, said, plan=plan_sha256)
+    request = take(session, settings, actor, request, step, at=at)
+    return _of(session, request) or _lost(request)
+
+
+def _looked_over(
+    session: Session, settings: Settings, actor: Actor, request: ExportRequest, scope_sha256: str, plan_sha256: str, *, at: datetime
+) -> Redaction | Refused:
+    """Return what was made and shown; Conflict when it is not what counts now."""
+    found = _of(session, request)
+    if request.state not in APPROVED_STATES or found is None or not found.sheets:
+        nothing = Refused(Refusal.NOT_ALLOWED, f"Of request {request.number} nothing was redacted yet that could be looked over.")
+        return refuse_about(session, settings, actor, request, nothing, at=at)
+    if (scope_sha256, plan_sha256) != (request.sha256, found.plan.plan_sha256):
+        raise Conflict(_CHANGED)
+    return found
+
+
+def _for_who_decides(
+    session: Session, settings: Settings, actor: Actor, number: RequestId, what: str, *, at: datetime
+) -> ExportRequest | Refused:
+    if not isinstance(actor, Person) or not actor.may(Permission.REQUEST_DECIDE):
+        return refuse(session, actor, Action.REQUEST_READ, not_allowed("look over a redaction", "the Director"), at=at)
+    request = requests.get(session, reader(actor), number)
+    if request is None:
+        return no_such(what)
+    too_far = beyond(session, actor, request)
+    return request if too_far is None else refuse_about(session, settings, actor, request, too_far, what=Action.REQUEST_READ, at=at)
 
 
 def _of(session: Session, request: ExportRequest) -> Redaction | None:
@@ -148,9 +237,22 @@ def _of(session: Session, request: ExportRequest) -> Redaction | None:
     return Redaction(request, plan, tuple(redactions.sheets(session, *of_it)), redactions.approval(session, *of_it))
 
 
-def _note(session: Session, settings: Settings, actor: Actor, request: ExportRequest, act: str, plan_sha256: str, *, at: datetime) -> None:
-    detail = named_in_log(request) | {"act": act, "state": request.state.value, "plan": plan_sha256}
-    write(session, settings, request, actor=actor, action=Action.REQUEST_NOTE, at=at, detail=detail)
+def _of_plan(act: RequestAct, plan_sha256: str) -> Step:
+    return Step(act, None, f"Plan {plan_sha256[:16]}…", plan=plan_sha256)
+
+
+def _is_sent_back(session: Session, request: ExportRequest) -> bool:
+    """Say whether nobody made another plan since what was made by one was sent back."""
+    done = [one.act for one in requests.history(session, request.id) if one.act in _OF_PLANS]
+    return bool(done) and done[-1] is RequestAct.REDACTION_BACK
+
+
+def _read(session: Session, settings: Settings, actor: Actor, request: ExportRequest, what: str, *, at: datetime) -> None:
+    write(session, settings, request, actor=actor, action=Action.REQUEST_READ, at=at, detail=named_in_log(request) | {"what": what})
+
+
+def _content(settings: Settings, request: ExportRequest, stored: StoredPlan) -> RedactionPlan:
+    return read_plan(_opened(settings, request, _PLAN_INFO, stored.id, stored.sealed))
 
 
 def _opened(settings: Settings, request: ExportRequest, info: bytes, row: int, sealed: bytes) -> bytes:

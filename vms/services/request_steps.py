@@ -62,6 +62,8 @@ class Step:
     """SHA-256 of the key of the passkey that signed it."""
     scope_version: int | None = None
     """That it asks for from now on; None: as before."""
+    plan: str = ""
+    """By its SHA-256, the redaction plan that it is about; in the log's entry, too."""
 
 
 def take(session: Session, settings: Settings, actor: Actor, request: ExportRequest, step: Step, *, at: datetime) -> ExportRequest:
@@ -138,6 +140,7 @@ def note(
     detail |= {"line": step.line.value} if step.line else {}
     detail |= {"passkey": step.passkey} if step.passkey else {}
     detail |= {"rules": str(checked_by(session, request))} if step.act in {RequestAct.APPROVE, RequestAct.DENY} else {}
+    detail |= {"plan": step.plan} if step.plan else {}
     write(session, settings, request, actor=actor, action=_ACTIONS.get(step.act, Action.REQUEST_NOTE), at=at, detail=detail)
 
 

@@ -135,6 +135,8 @@ def test_a_redaction_plan_is_kept_and_what_it_makes_is_taken_out(say: Any, setti
     central.dispose()
     assert "1 sheets" in say(Role.DIRECTOR, "redaction", number, "--sheets", str(tmp_path)).output
     assert (tmp_path / "sheet-01.png").read_bytes() == b"a sheet"
+    early = say(Role.DIRECTOR, "redaction", number, "--back", plan.digest.hex(), "--words", "a face")
+    assert (early.exit_code, "can't be sent back now" in " ".join(early.output.split())) == (2, True), early.output
     answer = say(Role.DIRECTOR, "redaction", number, "--approve", plan.digest.hex())
     assert (answer.exit_code, "nothing was redacted yet" in " ".join(answer.output.split())) == (2, True), answer.output
 

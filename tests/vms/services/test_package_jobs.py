@@ -250,7 +250,7 @@ def test_what_was_redacted_is_looked_over_before_it_is_ready(office: Office) -> 
     assert (package.state, office.now().state) == (PackageState.READY, S.REDACTING), package.sentence
     assert [one.name for one in folder_of(office.settings, package).iterdir() if one.name in ("video", "redacted")] == ["redacted"]
     with office.hub.central.writing() as session:
-        found = done(redactions.redaction_for(session, office.director, office.request.id))
+        found = done(redactions.redaction_for(session, office.settings, office.director, office.request.id, at=AT))
         assert found.sheets, "of what was made by it"
         seen = redactions.read_sheet(session, office.settings, office.director, office.request.id, found.sheets[0].id, at=AT)
         assert isinstance(seen, bytes)
@@ -281,7 +281,7 @@ def test_what_was_redacted_and_nobody_looked_over_leaves_in_no_way_and_goes_with
     office.make()
     assert (office.now().state, office.there()) == (S.UNDER_REVIEW, [])
     with office.hub.central.reading() as session:
-        assert done(redactions.redaction_for(session, office.director, office.request.id)).sheets == ()
+        assert done(redactions.redaction_for(session, office.settings, office.director, office.request.id, at=AT)).sheets == ()
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
@@ -440,3 +440,39 @@ def test_a_purge_log_of_an_older_index_keeps_its_hashes_and_stays_append_only(em
             connection.exec_driver_sql(change)
     with empty.write.begin() as connection:
         connection.exec_driver_sql(f"{closed} WHERE number = 2")
+
+
+def test_the_history_of_an_older_request_is_kept_and_still_guards_its_approval(either: Engines) -> None:
+    request = dict.fromkeys(("requester", "agency", "badge", "contact", "court", "docket", "served_on", "report_number", "purpose"), "")
+    row = request | {
+        "id": 4,
+        "number": "2026-0001",
+        "instrument": "subpoena",
+        "rules_version": 1,
+        "necessity": "",
+        "due_at": 9,
+        "matter": "m",
+    }
+    row |= {"entered_by": "person:1", "entered_by_name": "Ana", "entered_at": 5}
+    said = {"request_id": 4, "words": "as the officer said", "by": "person:2", "by_name": "Ben", "at": 6}
+    with _as_it_was(either, Which.CENTRAL, "0031") as connection:
+        _insert(connection, "export_request", row)
+        _insert(connection, "request_scope", {"request_id": 4, "version": 1, "text": "{}", "sha256": "0" * 64})
+        for seq, act in ((1, "submit"), (2, "scope")):
+            _insert(connection, "request_event", said | {"seq": seq, "act": act, "state": "submitted"})
+    migrate(either, Which.CENTRAL)
+    with either.write.begin() as connection:
+        _insert(connection, "request_event", said | {"seq": 3, "act": "redaction-back", "state": "under_review"})
+        kept = connection.execute(text('SELECT seq, act, words, "by" FROM request_event ORDER BY seq')).all()
+    assert [tuple(one) for one in kept] == [
+        (seq, act, "as the officer said", "person:2") for seq, act in ((1, "submit"), (2, "scope"), (3, "redaction-back"))
+    ]
+    approval = {"id": 8, "request_id": 4, "entered_by": "person:1", "scope_version": 1, "sha256": "0" * 64}
+    approval |= {"by": "person:2", "by_name": "Ben", "proof": "totp", "words": "", "at": 7}
+    with pytest.raises(DBAPIError, match="who lets a request ask for something else"), either.write.begin() as connection:
+        _insert(connection, "approval", approval)
+
+
+def _insert(connection: Connection, table: str, row: Mapping[str, object]) -> None:
+    columns, values = ", ".join(f'"{name}"' for name in row), ", ".join(f":{name}" for name in row)
+    connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({values})"), row)  # noqa: S608 - our own names
