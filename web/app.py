@@ -106,6 +106,7 @@ ROUTERS = (
     placements.router,
     privacy_reviews.router,
     emergency.router,
+    emergency.api,
     rules.router,
     instrument_rules.router,
     log.router,

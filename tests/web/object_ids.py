@@ -19,7 +19,7 @@ IDS = frozenset({"area_id", "areas", "before", "branch", "camera", "named", "num
 NOT_IDS = frozenset(
     {
         *("act", "brand", "certificate", "code", "credential", "day", "done", "end", "error", "firm", "host", "incident", "intervals"),
-        *("area", "note", "reason", "right", "second", "shown_to", "was_for"),
+        *("area", "note", "reason", "right", "second", "officer", "was_for"),
         *(
             "about",
             "about_name",
@@ -137,6 +137,7 @@ OF_REQUEST: Mapping[str, dict[str, str]] = {
     "advice": WORDS,
     "unseal": WORDS | {"ended": "2026-03-01"},
 }
+MOLE = {"officer": "A mole", "badge": "1", "agency": "Nobody's"}
 PLAN_SEEN = {"sha256": "0" * 64, "plan_sha256": "0" * 64}
 REGION = {"start": "2026-03-14T07:00", "until": "2026-03-14T07:10", "places": "0 10 10 20 20"}
 OBJECTS: Mapping[str, Mapping[str, Place]] = {
@@ -189,7 +190,7 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /screens": {"branch": Place(Kind.BRANCH, {"name": "Mole", "kind": "wall"})},
     "POST /screens/{number}/end": {"number": Place(Kind.SCREEN)},
     "POST /emergency/{number}/close": {"number": Place(Kind.EMERGENCY)},
-    "POST /emergency/{number}/shown": {"number": Place(Kind.EMERGENCY, {"shown_to": "A mole"})},
+    **{f"POST {root}/{{number}}/shown": {"number": Place(Kind.EMERGENCY, MOLE)} for root in ("/emergency", "/api/v1/emergency")},
     "GET /emergency/{number}/review": {"number": Place(Kind.EMERGENCY)},
     "POST /emergency/{number}/review": {"number": Place(Kind.EMERGENCY, {"was_for": "Nothing", "right": "yes"})},
     "POST /keep": {"camera": Place(Kind.CAMERA, {"reason": "somebody fell"})},

@@ -26,6 +26,7 @@ from web.reading import Timeline, timeline_of
 
 pytestmark = pytest.mark.slow
 REASON = "fight in the lobby of Harbor"
+NAME_THE_BADGE = "Name the number of the badge, or “none shown”, in up to 100 characters; it stands in the access log."
 
 
 class District:
@@ -308,13 +309,23 @@ def test_reviewers_are_told_on_every_page_and_review_it(district: District) -> N
     number = district.open()
     assert "An emergency access waits for a review" in district.page(district.reviewer, "/log")
     assert "waits for a review" not in district.page(district.token, "/live")
-    district.post(district.token, f"/emergency/{number}/shown", shown_to="Officer Diaz, Alder County Sheriff")
+    district.post(district.token, f"/emergency/{number}/shown", officer="Officer Diaz", badge="4711", agency="Alder County Sheriff")
+    with district.client(district.token, "application/json") as client:
+        second = {"officer": "Officer Wu", "badge": "none shown", "agency": "Alder County Sheriff"}
+        told = client.post(f"/api/v1/emergency/{number}/shown", json=second).json()["shown_to"]
+        assert told.endswith("; Officer Wu, badge none shown, Alder County Sheriff")
+        assert problem(client.post(f"/api/v1/emergency/{number}/shown", json={"officer": "Officer Wu"}), 422)["detail"] == NAME_THE_BADGE
+        view = {"camera": district.camera.camera.id, "purpose": "incident", "start": "2026-03-14T14:50:00Z", "end": "2026-03-14T15:00:00Z"}
+        assert client.post("/api/v1/views", json=view).status_code == 201
+    district.world.clock.step(timedelta(seconds=30))
     district.post(district.token, f"/emergency/{number}/close")
     listed = district.page(district.reviewer, "/emergency/reviews")
     assert REASON in listed
-    assert "Shown to Officer Diaz, Alder County Sheriff." in listed
+    assert "Shown to Officer Diaz, badge 4711, Alder County Sheriff; Officer Wu, badge none shown, Alder County Sheriff." in listed
     assert f'href="/emergency/{number}/review"' in listed
-    assert REASON in district.page(district.reviewer, f"/emergency/{number}/review")
+    review = district.page(district.reviewer, f"/emergency/{number}/review")
+    assert REASON in review
+    assert "<b>Pier</b>: recorded" in review
     for form in ({"was_for": "a fight"}, {"was_for": "", "right": "no"}):
         answer = district.post(district.reviewer, f"/emergency/{number}/review", **form)
         assert answer.status_code == 422
@@ -327,9 +338,10 @@ def test_reviewers_are_told_on_every_page_and_review_it(district: District) -> N
 
 def test_who_showed_the_screen_to_nobody_by_name_is_told(district: District) -> None:
     number = district.open()
-    answer = district.post(district.token, f"/emergency/{number}/shown", shown_to="x" * 201)
+    answer = district.post(district.token, f"/emergency/{number}/shown", officer="x" * 101, badge="4711", agency="Sheriff")
     assert answer.status_code == 422
-    assert "x" * 201 in answer.text
+    assert "x" * 101 in answer.text
+    assert 'value="4711"' in answer.text
 
 
 def _review(district: District, token: str, number: int) -> httpx.Response:

@@ -119,6 +119,7 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/holds/{number}/confirm"): 404,
     ("POST", "/holds/{number}/undo"): 404,
     ("GET", "/requests"): 200,
+    ("POST", "/api/v1/emergency/{number}/shown"): 422,
     ("GET", "/requests/new"): 200,
     ("POST", "/requests/new"): 422,
     ("GET", "/requests/{number}"): 404,

@@ -15,6 +15,7 @@ from vms.cli import (
     complaints,
     delegations,
     door,
+    emergencies,
     exports,
     holds,
     inspect,
@@ -83,6 +84,7 @@ requests.app.command("ticket")(releases.ticket)
 requests.app.command("take-back")(releases.take_back)
 app.add_typer(requests.app, name="request")
 app.add_typer(door.deputy_app, name="deputy")
+app.add_typer(emergencies.app, name="emergency")
 app.add_typer(complaints.app, name="complaint")
 app.add_typer(notice.app, name="notice")
 app.add_typer(trainings.app, name="training")

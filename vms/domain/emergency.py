@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from vms.domain.ids import EmergencyId, PersonId, SessionId
+from vms.domain.timespan import Timespan
 from vms.domain.working_days import end_of_working_day
 
 LASTS = timedelta(minutes=30)
@@ -22,6 +23,10 @@ MOST_UNREVIEWED = 3
 """Of one person's that wait for a review: one after the other they would open the district for days before the first is overdue."""
 MAX_REASON_CHARS = 200
 MAX_NOTE_CHARS = 1000
+MAX_OFFICER_CHARS = 100
+"""Of name, badge and agency each."""
+MAX_SHOWN_CHARS = 2000
+"""Of all to whom the screen was shown under one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,31 @@ class EmergencyReview:
 
 
 @dataclass(frozen=True, slots=True)
+class Officer:
+    """To whom the screen was shown."""
+
+    name: str
+    badge: str
+    agency: str
+
+    @property
+    def words(self) -> str:
+        return f"{self.name}, badge {self.badge}, {self.agency}"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A camera as it was watched in the session of an emergency access while that was open, in the own right or by it."""
+
+    branch: str
+    camera: str
+    recorded: Timespan | None
+    """What of its recording was open; None for live."""
+    during: Timespan
+    """When; to the deadline of what was not closed."""
+
+
+@dataclass(frozen=True, slots=True)
 class EmergencyAccess:
     """One emergency access, open or past."""
 
@@ -75,7 +105,7 @@ class EmergencyAccess:
     """When its time runs out, or when it was ended before: by hand, or with its session."""
     review_due_at: datetime
     shown_to: str = ""
-    """To whom of which agency the screen was shown, as who used it says."""
+    """To whom of which agency the screen was shown, as who used it says: one after the other."""
     review: EmergencyReview | None = None
 
     def state(self, at: datetime) -> State:

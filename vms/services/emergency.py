@@ -5,14 +5,26 @@ Nobody sets a flag: that one is open, overdue or suspends its owner follows from
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from vms.config import Settings
 from vms.domain.access import Action
-from vms.domain.emergency import LASTS, MAX_NOTE_CHARS, MAX_REASON_CHARS, MOST_UNREVIEWED, EmergencyAccess, EmergencyReview, review_due
+from vms.domain.emergency import (
+    LASTS,
+    MAX_NOTE_CHARS,
+    MAX_OFFICER_CHARS,
+    MAX_REASON_CHARS,
+    MAX_SHOWN_CHARS,
+    MOST_UNREVIEWED,
+    EmergencyAccess,
+    EmergencyReview,
+    Officer,
+    Watched,
+    review_due,
+)
 from vms.domain.ids import EmergencyId, PersonId, new_number
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Permission, Person
@@ -25,6 +37,8 @@ from vms.store import access_log, branches, emergencies, people, sessions, views
 
 LIST_LIMIT = 100
 OWN_LIMIT = 20
+MOST_IN_LOG = 20
+"""Of what was watched, in one entry of the log; the views have entries of their own."""
 NOTHING_MORE = Refused(
     Refusal.NOT_ALLOWED,
     "You see every camera of the district in your own right: emergency access would open nothing more. Watch as ever.",
@@ -89,17 +103,32 @@ def close_emergency(session: Session, person: Person, number: EmergencyId, *, at
     return access
 
 
-def show_to(session: Session, person: Person, number: EmergencyId, who: str, *, at: datetime) -> EmergencyAccess | Refused:
-    """Write down to whom of which agency the screen was shown, until it is reviewed; InvalidInput when nobody is named."""
-    shown_to = _text(who, "Name the officer and the agency", MAX_REASON_CHARS)
+def show_to(session: Session, person: Person, number: EmergencyId, officer: Officer, *, at: datetime) -> EmergencyAccess | Refused:
+    """Write down to whom the screen was shown, and what had been watched in that session by then, until it is reviewed.
+
+    InvalidInput when name, badge or agency is missing.
+    """
+    told = Officer(
+        _of_officer(officer.name, "the officer"),
+        _of_officer(officer.badge, "the number of the badge, or “none shown”"),
+        _of_officer(officer.agency, "the agency"),
+    )
     access = _own(session, person, number)
     if isinstance(access, Refused):
         return access
     if access.review is not None:
         return Refused(Refusal.NOT_ALLOWED, f"This was reviewed by {access.review.by_name} already. Tell them what was left out.")
-    emergencies.show(session, number, shown_to)
-    _record(session, person, Action.EMERGENCY_SHOW, access, at, {"shown_to": shown_to})
-    return access
+    everybody = f"{access.shown_to}; {told.words}" if access.shown_to else told.words
+    if len(everybody) > MAX_SHOWN_CHARS:
+        return Refused(
+            Refusal.NOT_ALLOWED, "That is more people than one emergency access keeps. Write the others down for who reviews it."
+        )
+    emergencies.show(session, number, everybody)
+    seen = [_watched(one) for one in watched(session, access)]
+    more = {"more_watched": str(len(seen) - MOST_IN_LOG)} if len(seen) > MOST_IN_LOG else {}
+    detail = {"shown_to": told.words, "badge": told.badge, "agency": told.agency, "watched": "; ".join(seen[:MOST_IN_LOG])}
+    _record(session, person, Action.EMERGENCY_SHOW, access, at, detail | more)
+    return replace(access, shown_to=everybody)
 
 
 def review_emergency(
@@ -172,6 +201,11 @@ def list_accesses(session: Session, person: Person, *, skip: int = 0) -> list[Em
 def cameras_seen(session: Session, access: EmergencyAccess) -> list[tuple[str, str]]:
     """Return branch and camera of what was watched under it and not in the own right."""
     return views.cameras_under(session, access.id)
+
+
+def watched(session: Session, access: EmergencyAccess) -> list[Watched]:
+    """Return what was watched in its session while it was open, in the own right too: all of it was on the screen that was shown."""
+    return views.watched_in(session, access.session_id, access.opened_at, access.over_at)
 
 
 def reviews_missing(session: Session, person: Person) -> list[datetime]:
@@ -274,6 +308,20 @@ def _own(session: Session, person: Person, number: EmergencyId) -> EmergencyAcce
 
 def _record(session: Session, person: Person, action: Action, access: EmergencyAccess, at: datetime, told: dict[str, str]) -> None:
     record(session, actor=person, action=action, at=at, detail={"emergency": str(access.id)} | told)
+
+
+def _watched(one: Watched) -> str:
+    """Return a line of what was watched, as the log keeps it."""
+    what = "live" if one.recorded is None else f"recorded {_second(one.recorded.start)} to {_second(one.recorded.end)}"
+    return f"{one.branch}/{one.camera}, {what}, watched {_second(one.during.start)} to {_second(one.during.end)} UTC"
+
+
+def _second(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S}"
+
+
+def _of_officer(text: str, what: str) -> str:
+    return checked_words(text, MAX_OFFICER_CHARS, f"Name {what}, in up to {MAX_OFFICER_CHARS} characters; it stands in the access log.")
 
 
 def _text(text: str, what: str, most: int) -> str:

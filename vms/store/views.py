@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from vms.domain.access import View
+from vms.domain.emergency import Watched
 from vms.domain.ids import CameraId, EmergencyId, SessionId, ViewId
 from vms.domain.timespan import Timespan
 from vms.store.central_tables import BranchRow, CameraRow, ViewRow
 from vms.store.people_tables import SessionRow
+
+WATCHED_LIMIT = 500
 
 
 def add(session: Session, view: View, opened_in: SessionId | None) -> None:
@@ -62,6 +65,25 @@ def cameras_under(session: Session, emergency: EmergencyId) -> list[tuple[str, s
     query = select(BranchRow.name, CameraRow.name).join(CameraRow, CameraRow.branch_id == BranchRow.id)
     query = query.join(ViewRow, ViewRow.camera_id == CameraRow.id).where(ViewRow.emergency_id == emergency)
     return [(branch, camera) for branch, camera in session.execute(query.distinct().order_by(BranchRow.name, CameraRow.name))]
+
+
+def watched_in(session: Session, opened_in: SessionId, start: datetime, end: datetime) -> list[Watched]:
+    """Return what was watched in a session between two moments, in order; what was never closed to its deadline."""
+    over_at = func.coalesce(ViewRow.closed_at, ViewRow.deadline_at)
+    columns = BranchRow.name, CameraRow.name, ViewRow.span_start_at, ViewRow.span_end_at, ViewRow.opened_at, ViewRow.closed_at
+    query = select(*columns, ViewRow.deadline_at).join(CameraRow, CameraRow.id == ViewRow.camera_id)
+    query = query.join(BranchRow, BranchRow.id == CameraRow.branch_id)
+    during = and_(ViewRow.session_id == opened_in, ViewRow.deadline_at >= start, over_at > start, ViewRow.opened_at < end)
+    found = session.execute(query.where(during).order_by(ViewRow.opened_at, ViewRow.id).limit(WATCHED_LIMIT))
+    return [
+        Watched(
+            branch,
+            camera,
+            None if first is None or last is None else Timespan(first, last),
+            Timespan(max(opened_at, start), max(opened_at, start, min(closed_at or deadline_at, end))),
+        )
+        for branch, camera, first, last, opened_at, closed_at, deadline_at in found
+    ]
 
 
 def _view(row: ViewRow) -> View:

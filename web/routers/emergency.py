@@ -9,9 +9,9 @@ from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Form, Request
 from sqlalchemy.orm import Session
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from vms.domain.emergency import LOOKS_BACK, MAX_NOTE_CHARS, MAX_REASON_CHARS, EmergencyAccess, State
+from vms.domain.emergency import LOOKS_BACK, MAX_NOTE_CHARS, MAX_OFFICER_CHARS, MAX_REASON_CHARS, EmergencyAccess, Officer, State, Watched
 from vms.domain.ids import EmergencyId
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
@@ -27,6 +27,7 @@ from web.schemas.requests import EmergencyForm, EmergencyReviewForm, ShownForm
 from web.views import shell
 
 router = APIRouter(prefix="/emergency")
+api = APIRouter(prefix="/api/v1/emergency")
 NOTICES = {
     "closed": "Ended. What was open closes within seconds.",
     "shown": "Written down.",
@@ -40,6 +41,8 @@ class AccessRow(TypedDict):
     state: State
     cameras: list[tuple[str, list[str]]]
     """What was watched under it, by branch."""
+    watched: list[Watched]
+    """All that was watched in its session meanwhile."""
     may_review: bool
     may_show: bool
 
@@ -79,10 +82,19 @@ def show_emergency(
     """Keep to whom the screen was shown."""
     around = shell(site, person, path=request.url.path)
     try:
-        answer = emergency.show_to(tx, person, EmergencyId(number), form.shown_to, at=site.clock.now())
+        answer = emergency.show_to(tx, person, EmergencyId(number), _officer(form), at=site.clock.now())
     except InvalidInput as err:
-        return _own_page(site, around, tx, person, error=str(err), typed={number: form.shown_to}, status=FAILURES[InvalidInput])
+        return _own_page(site, around, tx, person, error=str(err), typed={number: form}, status=FAILURES[InvalidInput])
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/emergency?done=shown", 303)
+
+
+@api.post("/{number}/shown")
+def show_emergency_to(number: PathId, person: EmergencyOpener, site: TheSite, tx: Tx, request: Request, order: ShownForm) -> Response:
+    """Keep to whom the screen was shown, for a program."""
+    answer = emergency.show_to(tx, person, EmergencyId(number), _officer(order), at=site.clock.now())
+    if isinstance(answer, Refused):
+        return refusal(request, answer, person=person)
+    return JSONResponse({"id": answer.id, "shown_to": answer.shown_to})
 
 
 @router.get("/reviews")
@@ -128,6 +140,10 @@ def review_emergency(
     )
 
 
+def _officer(form: ShownForm) -> Officer:
+    return Officer(form.officer, form.badge, form.agency)
+
+
 def _reviewed(
     session: Session, person: Person, access: EmergencyAccess, form: EmergencyReviewForm, at: datetime
 ) -> EmergencyAccess | Refused:
@@ -145,7 +161,7 @@ def _own_page(
     *,
     notice: str | None = None,
     error: str | None = None,
-    typed: Mapping[int, str] | None = None,
+    typed: Mapping[int, ShownForm] | None = None,
     status: int = 200,
 ) -> Response:
     at = site.clock.now()
@@ -160,7 +176,7 @@ def _own_page(
         "branches": _branches(session, person) if here else [],
         "rows": [_row(session, one, person, at) for one in own.accesses],
         "typed": typed or {},
-        "most": MAX_REASON_CHARS,
+        "most": MAX_OFFICER_CHARS,
         "look_back": LOOKS_BACK,
         "notice": notice,
         "error": error,
@@ -206,6 +222,7 @@ def _row(session: Session, access: EmergencyAccess, person: Person, at: datetime
         access=access,
         state=access.state(at),
         cameras=[(branch, [camera for _, camera in cameras]) for branch, cameras in groupby(seen, key=lambda one: one[0])],
+        watched=emergency.watched(session, access),
         may_review=unreviewed and not own and not access.is_open(at) and emergency.reviews_others(person),
         may_show=unreviewed and own,
     )

@@ -129,7 +129,9 @@ class EmergencyForm(BaseModel):
 
 
 class ShownForm(BaseModel):
-    shown_to: str = Field(default="", max_length=2000)
+    officer: str = Field(default="", max_length=2000)
+    badge: str = Field(default="", max_length=2000)
+    agency: str = Field(default="", max_length=2000)
 
 
 class EmergencyReviewForm(BaseModel):

@@ -14,7 +14,7 @@ from tests.factories import CONSOLE, NOW, a_branch, a_camera, after, an_account,
 from vms.config import Settings
 from vms.domain.access import VIEW_DEADLINE, AccessEvent, Action, Purpose, View
 from vms.domain.camera import CameraDetails
-from vms.domain.emergency import LASTS, MOST_UNREVIEWED, Emergency, EmergencyAccess, EmergencyReview
+from vms.domain.emergency import LASTS, MOST_UNREVIEWED, Emergency, EmergencyAccess, EmergencyReview, Officer
 from vms.domain.ids import BranchId, EmergencyId, ScreenId, SessionId
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import IDLE_LIMITS, Account, Permission, Person, Proof, Role
@@ -39,7 +39,7 @@ from vms.services.sessions import (
     sign_out,
     touch_session,
 )
-from vms.store import access_log, emergencies, people, sessions
+from vms.store import access_log, emergencies, people, sessions, views
 from vms.store.database import Engines
 
 _OVER = NOW + LASTS
@@ -469,17 +469,53 @@ def test_to_whom_the_screen_was_shown_is_kept_until_the_review(scene: Scene) -> 
 
     def shown(who: str, person: Person) -> EmergencyAccess | Refused:
         with scene.engines.writing() as session:
-            return emergency.show_to(session, person, access.id, who, at=after(60))
+            return emergency.show_to(session, person, access.id, Officer(who, "4711", "Alder County Sheriff"), at=after(60))
 
-    done(shown("Officer Diaz, Alder County Sheriff", scene.person()))
-    assert scene.newest(Action.EMERGENCY_SHOW).detail["shown_to"] == "Officer Diaz, Alder County Sheriff"
+    done(shown("Officer Diaz", scene.person()))
+    told = scene.newest(Action.EMERGENCY_SHOW).detail
+    assert (told["shown_to"], told["watched"]) == ("Officer Diaz, badge 4711, Alder County Sheriff", "")
+    done(shown("Officer Wu", scene.person()))
     assert refused(shown("Officer Diaz", director)).refusal is Refusal.OUT_OF_SCOPE
     with pytest.raises(InvalidInput, match="officer"):
         shown(" ", scene.person())
     done(scene.review(director, access.id))
     assert "reviewed by" in refused(shown("somebody else", scene.person(60))).sentence
     with scene.engines.reading() as session:
-        assert done(emergency.list_accesses(session, director))[0].shown_to == "Officer Diaz, Alder County Sheriff"
+        both = "Officer Diaz, badge 4711, Alder County Sheriff; Officer Wu, badge 4711, Alder County Sheriff"
+        assert done(emergency.list_accesses(session, director))[0].shown_to == both
+
+
+@pytest.mark.parametrize("left_out", ["name", "badge", "agency"])
+def test_who_was_shown_the_screen_is_named_with_badge_and_agency(lite: Scene, left_out: str) -> None:
+    access, officer = lite.opened(), Officer("Officer Diaz", "4711", "Alder County Sheriff")
+    with pytest.raises(InvalidInput, match="stands in the access log"), lite.engines.writing() as session:
+        emergency.show_to(session, lite.person(), access.id, replace(officer, **{left_out: " "}), at=after(60))
+
+
+def test_what_was_on_the_screen_is_kept_with_whom_it_was_shown_to(scene: Scene) -> None:
+    """In the own right too: the officer saw that as well."""
+    access = scene.opened()
+    for camera, recorded in ((scene.theirs, span(-60, 0)), (scene.ours, None)):
+        done(scene.view(camera, recorded))
+    with scene.engines.writing() as session:
+        officer = Officer("Officer Diaz", "4711", "Alder County Sheriff")
+        done(emergency.show_to(session, scene.person(), access.id, officer, at=after(60)))
+        seen = emergency.watched(session, access)
+    assert sorted((one.camera, one.recorded) for one in seen if one.recorded) == [("Door", span(-60, 0))]
+    assert [one.recorded for one in seen].count(None) == 1
+    lines = scene.newest(Action.EMERGENCY_SHOW).detail["watched"].split("; ")
+    assert len(lines) == 2
+    assert any("West/Door, recorded" in line for line in lines)
+    assert any(", live, watched" in line for line in lines)
+
+
+def test_what_another_session_watched_or_was_over_before_was_not_on_that_screen(scene: Scene) -> None:
+    before = done(scene.view(scene.ours, None))
+    with scene.engines.writing() as session:
+        assert views.close(session, before.id, after(1))
+    access = scene.opened(at=2)
+    with scene.engines.reading() as session:
+        assert emergency.watched(session, access) == []
 
 
 def test_a_reviewer_sees_what_was_watched_under_it_and_not_in_the_own_right(scene: Scene) -> None:
