@@ -132,6 +132,10 @@ def test_a_program_does_the_same(world: World) -> None:
         assert (made.json()["state"], made.json()["hold"], made.json()["answer"]) == ("open", None, None)
         problem(desk.post(f"/api/v1/complaints/{number}/answer", json={"answer": "Fine."}), 403)
     with world.client(Role.DIRECTOR) as director:
+        assert director.get("/complaints").status_code == 200
+        assert world.events(Action.COMPLAINT_READ) == []
+        assert director.get("/api/v1/complaints").json()["complaints"][0]["said"]
+        assert [event.detail for event in world.events(Action.COMPLAINT_READ)] == [{"complaint": str(number)}]
         told = director.post(f"/api/v1/complaints/{number}/answer", json={"answer": "It was turned."}).json()
         assert (told["state"], told["answer"]["text"]) == ("answered", "It was turned.")
         assert [one["id"] for one in director.get("/api/v1/complaints").json()["complaints"]] == [number]

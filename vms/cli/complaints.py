@@ -66,10 +66,13 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
-        person = cli.person(settings)
-        with cli.reading(settings) as session:
-            found = complaints.list_complaints(session, person)
-    at = cli.clock.now()
+        person, at = cli.person(settings), cli.clock.now()
+        if as_json:
+            with cli.writing(settings) as session:
+                found = complaints.read_complaints(session, person, at=at)
+        else:
+            with cli.reading(settings) as session:
+                found = complaints.list_complaints(session, person)
     if as_json:
         print_json({"complaints": [complaint_document(one, at) for one in found]})
     else:

@@ -29,7 +29,7 @@ from vms.domain.timespan import Timespan, day_of
 from vms.domain.working_days import end_of_working_day
 from vms.errors import Conflict, InvalidInput
 from vms.services.access_log import LIST_LIMIT as MOST_ENTRIES
-from vms.services.access_log import LogPage, list_events, name_of, record, refuse
+from vms.services.access_log import LogPage, list_events, name_of, record, refuse, together
 from vms.services.cameras import list_cameras
 from vms.services.district import zone_of_district
 from vms.services.hold_acts import Placed, place_hold
@@ -89,6 +89,15 @@ def list_complaints(session: Session, person: Person) -> list[Complaint]:
     return complaints.find(session, person, limit=LIST_LIMIT)
 
 
+def read_complaints(session: Session, person: Person, *, at: datetime) -> list[Complaint]:
+    """Return the list to somebody who gets with it what each complaint says; that somebody else's were read is written, one by one."""
+    found = list_complaints(session, person)
+    with together(session):
+        for one in found:
+            _read(session, person, one, at)
+    return found
+
+
 def complaint_for(session: Session, person: Person, number: ComplaintId) -> Complaint | Refused:
     return complaints.get(session, person, number) or no_such("complaint")
 
@@ -96,8 +105,8 @@ def complaint_for(session: Session, person: Person, number: ComplaintId) -> Comp
 def read_complaint(session: Session, person: Person, number: ComplaintId, *, at: datetime) -> Complaint | Refused:
     """Return a complaint to somebody who looks at it; that somebody else's was read is written."""
     complaint = complaint_for(session, person, number)
-    if not isinstance(complaint, Refused) and complaint.entered_by != person.label:
-        record(session, actor=person, action=Action.COMPLAINT_READ, at=at, detail={"complaint": str(number)})
+    if not isinstance(complaint, Refused):
+        _read(session, person, complaint, at)
     return complaint
 
 
@@ -166,6 +175,11 @@ def cameras_of(session: Session, complaint: Complaint) -> list[str]:
     """Return the names of the cameras that it is about, with their branches, removed ones too."""
     known = cameras.find(session, None, removed=Removed.INCLUDED) if complaint.cameras else []
     return [f"{one.branch.name}/{one.camera.name}" for one in known if one.camera.id in complaint.cameras]
+
+
+def _read(session: Session, person: Person, complaint: Complaint, at: datetime) -> None:
+    if complaint.entered_by != person.label:
+        record(session, actor=person, action=Action.COMPLAINT_READ, at=at, detail={"complaint": str(complaint.id)})
 
 
 def _matter(complaint: Complaint) -> tuple[str, str]:

@@ -119,9 +119,9 @@ def keep_footage(number: PathId, person: HoldPlacer, site: TheSite, tx: Tx, requ
 
 
 @router.get("/api/v1/complaints")
-def list_complaints(person: SignedIn, site: TheSite, rx: Rx) -> Response:
+def list_complaints(person: SignedIn, site: TheSite, tx: Tx) -> Response:
     at = site.clock.now()
-    return _json({"complaints": [complaint_document(one, at) for one in complaints.list_complaints(rx, person)]})
+    return _json({"complaints": [complaint_document(one, at) for one in complaints.read_complaints(tx, person, at=at)]})
 
 
 @router.post("/api/v1/complaints", status_code=201)

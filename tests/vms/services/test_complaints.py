@@ -306,3 +306,17 @@ def test_that_somebody_read_what_another_entered_is_in_the_log(central: Engines,
         refused(complaints.read_complaint(session, director, ComplaintId(7), at=NOW))
         (entry,) = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.COMPLAINT_READ})), limit=9)
         assert (entry.actor, entry.detail) == (director.label, {"complaint": str(number)})
+
+
+def test_a_list_with_all_that_complaints_say_is_read_complaint_by_complaint(central: Engines, settings: Settings) -> None:
+    with central.writing() as session:
+        desk, director = a_person(session), a_person(session, Role.DIRECTOR)
+        for one in (desk, desk, director):
+            done(complaints.enter(session, settings, one, SAID, at=NOW))
+        found = complaints.read_complaints(session, director, at=NOW)
+        complaints.read_complaints(session, desk, at=NOW)
+        entries = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.COMPLAINT_READ})), limit=9)
+        assert {entry.actor for entry in entries} == {director.label}
+        assert sorted(entry.detail["complaint"] for entry in entries) == sorted(
+            str(one.id) for one in found if one.entered_by == desk.label
+        )
