@@ -10,12 +10,12 @@ from vms.domain.export_scope import CameraSpan, Delivery, ExportScope, Terms
 from vms.domain.ids import CameraId, PersonId
 from vms.domain.instruments import FormAnswer, FormLine, Instrument
 from vms.domain.request import DenyReason, RequestAct, Requester
-from vms.domain.timespan import ms_of
+from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.errors import InvalidInput
 from vms.services.approval_proofs import PasskeyAnswer
 from vms.services.people import last_day
 from vms.services.request_acts import WORDED
-from vms.services.requests import NewRequest
+from vms.services.requests import NewRequest, until_ms
 from vms.services.webauthn import RelyingParty
 from web.hold_entries import Ids, Text
 from web.local_time import first_moment, last_moment, reading_of
@@ -99,6 +99,8 @@ class ScopeEntries(BaseModel):
     delivery: Text = Delivery.BY_HAND.value
     redact: Text = ""
     conditions: Text = ""
+    until: Text = ""
+    """The last day on which it is handed over, 2026-12-31; empty: as long as the approval and the package last."""
     local_time: Text = ""
     words: Text = ""
     camera: Ids = []
@@ -109,13 +111,10 @@ class ScopeEntries(BaseModel):
             raise InvalidInput("Say whether it is less, by your decision (narrow), or something else, as whoever asks said (scope).")
         return self.act == RequestAct.NARROW
 
-    @property
-    def terms(self) -> Terms:
-        return Terms(self.recipient, delivery_of(self.delivery), self.redact, self.conditions)
-
-    def _scope(self, start: datetime, end: datetime) -> ExportScope:
+    def _scope(self, start: datetime, end: datetime, zone: str) -> ExportScope:
         """Return what is said, to be checked and put in order by the service."""
-        return ExportScope(spans(self.camera, start, end), self.local_time, self.terms)
+        terms = Terms(self.recipient, delivery_of(self.delivery), self.redact, self.conditions, until_ms(self.until, zone))
+        return ExportScope(spans(self.camera, start, end), self.local_time, terms)
 
 
 class ScopeForm(ScopeEntries):
@@ -130,6 +129,7 @@ class ScopeForm(ScopeEntries):
             delivery=scope.terms.delivery.value,
             redact=scope.terms.redact,
             conditions=scope.terms.conditions,
+            until=_last_day_of(scope.terms, zone),
             local_time=scope.local_time,
             camera=sorted(scope.cameras),
             start=reading_of(start, zone),
@@ -137,15 +137,15 @@ class ScopeForm(ScopeEntries):
         )
 
     def scope(self, zone: str) -> ExportScope:
-        return self._scope(*span_between(self.start, self.end, zone))
+        return self._scope(*span_between(self.start, self.end, zone), zone)
 
 
 class ScopeOrder(ScopeEntries):
     start: AwareDatetime
     end: AwareDatetime
 
-    def scope(self, _zone: str) -> ExportScope:
-        return self._scope(self.start, self.end)
+    def scope(self, zone: str) -> ExportScope:
+        return self._scope(self.start, self.end, zone)
 
 
 class ActEntries(BaseModel):
@@ -274,3 +274,9 @@ def span_between(start: str, end: str, zone: str) -> tuple[datetime, datetime]:
     if not (start.strip() and end.strip()):
         raise InvalidInput("Give the day and time from when, and until when, footage is asked for.")
     return first_moment(start, zone), last_moment(end, zone)
+
+
+def _last_day_of(terms: Terms, zone: str) -> str:
+    if terms.expires_ms is None:
+        return ""
+    return reading_of(datetime_of_ms(terms.expires_ms - 1), zone).partition("T")[0]

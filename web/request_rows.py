@@ -14,7 +14,18 @@ from vms.domain.instruments import QUESTIONS, Counsel
 from vms.domain.made_package import LIVE, MadePackage, PackageState
 from vms.domain.package_ticket import PackageTicket
 from vms.domain.people import Permission, Person
-from vms.domain.request import APPROVED_STATES, EDGES, UNDECIDED, DenyReason, ExportRequest, RequestAct, RequestState, askers, form_answers
+from vms.domain.request import (
+    APPROVED_STATES,
+    EDGES,
+    UNDECIDED,
+    Approval,
+    DenyReason,
+    ExportRequest,
+    RequestAct,
+    RequestState,
+    askers,
+    form_answers,
+)
 from vms.domain.timespan import datetime_of_ms
 from vms.services.cameras import Removed, list_cameras
 from vms.services.codes import grouped
@@ -104,6 +115,8 @@ class RequestPage(TypedDict):
 
     row: RequestRow
     request: ExportRequest
+    approval: Approval | None
+    """The one that counts now."""
     spans: list[Span]
     minutes: int
     delivery: str
@@ -163,6 +176,7 @@ def request_page(standing: RequestStanding, person: Person, at: datetime) -> Req
     return RequestPage(
         row=row,
         request=request,
+        approval=request.approval_at(at),
         spans=[
             Span(camera=standing.names.get(one.camera_id, ""), start=datetime_of_ms(one.start_ms), end=datetime_of_ms(one.end_ms))
             for one in request.scope.footage
@@ -173,7 +187,7 @@ def request_page(standing: RequestStanding, person: Person, at: datetime) -> Req
         lines=_lines(standing),
         history=[_event(standing, number) for number in range(len(standing.history))],
         standing=standing,
-        acts=[Act(act=act.value, label=REQUEST_ACTS[act], asks=WORDED[act].asks) for act in WORDED if may_act(person, request, act)],
+        acts=[Act(act=act.value, label=REQUEST_ACTS[act], asks=WORDED[act].asks) for act in WORDED if may_act(person, request, act, at=at)],
         exemption=rule.cites_exemption,
         counsel_first=rule.counsel is Counsel.FIRST,
         may_decide=decides,

@@ -16,6 +16,7 @@ from tests.web.world import World, problem
 from vms.domain.access import Action
 from vms.domain.instruments import FormLine
 from vms.domain.people import PROOF_LASTS, Role
+from vms.domain.request import APPROVAL_LASTS
 from vms.services.request_papers import MAX_PAPER_BYTES
 from web.app import MAX_BODY_BYTES
 
@@ -126,6 +127,49 @@ def test_what_changed_since_it_was_looked_at_is_not_approved(world: World, desk:
     more = less | {"start": FORM["start"]}
     _post(desk, f"{page}/scope", act="scope", words="the officer called", camera=str(world.camera.camera.id), **more)
     assert "Approval void" in _text(director.get(page))
+
+
+def test_the_last_day_on_which_it_is_handed_over_is_a_term_that_the_approval_is_of(
+    world: World, desk: httpx.Client, director: httpx.Client
+) -> None:
+    page = _entered(world, desk)
+    _in_order(director, page)
+    seen = _digest(director.get(page))
+    less = {name: FORM[name] for name in ("local_time", "delivery", "start", "end")} | {"recipient": FORM["agency"]}
+    told = less | {"act": "narrow", "words": "a week is enough", "camera": str(world.camera.camera.id)}
+    for day, says in (("2026-03-13", "one of the next 366"), ("2027-03-20", "one of the next 366"), ("soon", "is no day")):
+        refused = director.post(f"{page}/scope", data=told | {"until": day})
+        assert (refused.status_code, says in _text(refused), f'value="{day}"' in refused.text) == (422, True, True)
+    assert _digest(director.get(page)) == seen
+    _post(director, f"{page}/scope", **told, until="2026-03-21")
+    shown = director.get(page)
+    assert "handed over before Sun 22 Mar 2026, 00:00" in _text(shown)
+    assert 'name="until" type="date" value="2026-03-21"' in director.get(f"{page}/scope").text
+    _post(director, f"{page}/approve", sha256=_digest(shown))
+    assert director.get(f"/api/v1{page}").json()["scope"]["expires_at"].startswith("2026-03-22T07:00:00")
+    by_program = told | {"camera": [world.camera.camera.id], "start": "2026-03-14T14:00:00Z", "end": "2026-03-14T14:10:00Z"}
+    answer = director.post(f"/api/v1{page}/scope", json=by_program | {"until": "2026-03-25"})
+    assert answer.status_code == 200, answer.text
+    assert director.get(f"/api/v1{page}").json()["scope"]["expires_at"].startswith("2026-03-26T07:00:00")
+
+
+def test_an_approval_that_ran_out_counts_on_no_page_before_a_job_writes_it_down(
+    world: World, desk: httpx.Client, director: httpx.Client
+) -> None:
+    page = _entered(world, desk)
+    _in_order(director, page)
+    _post(director, f"{page}/approve", sha256=_digest(director.get(page)))
+    assert director.get(f"/api/v1{page}").json()["approval"]
+    world.clock.step(APPROVAL_LASTS)
+    with world.client(Role.DIRECTOR, page=True) as later:
+        shown = later.get(page)
+        assert "Approved by" not in _text(shown).partition("History")[0]
+        offered = set(re.findall(r'name="act" value="([a-z-]+)"', shown.text))
+        assert "reopen" in offered
+        assert "revoke" not in offered
+        told = later.get(f"/api/v1{page}").json()
+        assert (told["state"], told["approval"]) == ("expired", None)
+        assert "Your request: ended" in later.get(f"{page}/letter").text
 
 
 def test_an_approval_asks_for_a_fresh_proof(world: World, desk: httpx.Client, director: httpx.Client) -> None:

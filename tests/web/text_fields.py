@@ -53,7 +53,7 @@ REQUEST = (
 DOOR = ("agency", "badge", "court", "docket", "end", "name", "scan", "start")
 FORM_CHECK = ("court", "date", "good_cause", "in_force", "names_district", "scope", "service", "signature", "words")
 REGION = ("across", "between", "cover", "down", "places", "plan_sha256", "start", "unit", "until")
-SCOPE = ("act", "conditions", "delivery", "end", "local_time", "recipient", "redact", "start", "words")
+SCOPE = ("act", "conditions", "delivery", "end", "local_time", "recipient", "redact", "start", "until", "words")
 Schema = Mapping[str, Any]
 """A part of the OpenAPI document."""
 COMPLAINT = ("about", "about_name", "end", "from_address", "from_name", "received", "said", "start", "way")
@@ -245,7 +245,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "request letter": ("request",),
     "request name": ("person", "request"),
     "request redaction": ("approve", "back", "request", "words"),
-    "request narrow": ("camera", "conditions", "end", "redact", "request", "start", "words"),
+    "request narrow": ("camera", "conditions", "end", "redact", "request", "start", "until", "words"),
     "request paper": ("request",),
     "request show": ("request",),
     "request take-back": ("request",),

@@ -323,6 +323,7 @@ def narrow(
     words: Words,
     redact: Annotated[str | None, typer.Option(help="Who or what is to be made unrecognisable; left out: as before.")] = None,
     conditions: Annotated[str | None, typer.Option(help="What the recipient is held to; left out: as before.")] = None,
+    until: Annotated[str | None, typer.Option(help="Last day on which it is handed over, 2026-12-31; left out: as before.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a request ask for less: fewer cameras, less time, other terms. An approval of more counts no longer."""
@@ -336,6 +337,7 @@ def narrow(
             terms,
             redact=terms.redact if redact is None else redact,
             conditions=terms.conditions if conditions is None else conditions,
+            expires_ms=terms.expires_ms if until is None else requests.until_ms(until, zone_of_district(session)),
         )
         spans = footage_of(session, person, camera, start, end)
         return approvals.narrow(session, settings, person, number, spans, terms, words, at=context.obj.clock.now())
@@ -381,7 +383,7 @@ def unseal(
 def letter(context: typer.Context, request: RequestNamed) -> None:
     """Print the letter that fits how a request stands: a receipt, a question, what to bring, a refusal, an approval."""
     with sentences():
-        found = letter_of(standing_of_request(context.obj, request))
+        found = letter_of(standing_of_request(context.obj, request), at=context.obj.clock.now())
     out.print(found.title)
     for paragraph in found.paragraphs:
         out.print()

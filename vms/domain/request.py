@@ -282,6 +282,10 @@ class ExportRequest:
             return RequestState.EXPIRED
         return self.state
 
+    def approval_at(self, at: datetime) -> Approval | None:
+        """Return the approval that counts then: none that has run out, whether or not anybody has written that down."""
+        return self.approval if self.state_at(at) is self.state else None
+
     def is_overdue(self, at: datetime) -> bool:
         return self.state in UNDECIDED and self.due_at <= at
 

@@ -143,11 +143,11 @@ def deny(
         return take(session, settings, actor, request, Step(RequestAct.DENY, RequestState.DENIED, f"{reason.value}: {said}"), at=at)
 
 
-def may_act(person: Person, request: ExportRequest, act: RequestAct) -> bool:
-    """Say whether `person` may do one of `WORDED` to a request that they see, in its state."""
+def may_act(person: Person, request: ExportRequest, act: RequestAct, *, at: datetime) -> bool:
+    """Say whether `person` may do one of `WORDED` to a request that they see, in the state that it has at that moment."""
     worded = WORDED[act]
     own = worded.by_who_entered and request.entered_by == person.label
-    return request.state in worded.of and (own or person.may(Permission.REQUEST_DECIDE))
+    return request.state_at(at) in worded.of and (own or person.may(Permission.REQUEST_DECIDE))
 
 
 def begun(

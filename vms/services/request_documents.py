@@ -18,7 +18,7 @@ from vms.services.requests import RequestStanding
 
 def request_document(request: ExportRequest, at: datetime) -> dict[str, object]:
     """Return a request as a list has it."""
-    asks, approval = request.requester, request.approval
+    asks, approval = request.requester, request.approval_at(at)
     return {
         "id": request.id,
         "number": request.number,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from vms.domain.instruments import FormAnswer, FormLine
 from vms.domain.request import APPEAL_WINDOW, NEEDS_APPROVAL, DenyReason, ExportRequest, RequestAct, RequestState, form_answers
@@ -37,10 +38,10 @@ class RequestLetter:
     paragraphs: tuple[str, ...]
 
 
-def letter_of(standing: RequestStanding) -> RequestLetter:
-    """Return the letter that fits how the request stands."""
+def letter_of(standing: RequestStanding, *, at: datetime) -> RequestLetter:
+    """Return the letter that fits how the request stands at that moment."""
     request = standing.request
-    match _told_of(standing):
+    match _told_of(standing, at):
         case RequestState.NEEDS_INFO:
             return RequestLetter("Your request: a question", (_about(request), _last(standing, RequestAct.ASK)))
         case RequestState.DENIED:
@@ -56,10 +57,10 @@ def letter_of(standing: RequestStanding) -> RequestLetter:
     return RequestLetter("Your request: received", (_about(request), *_received(standing)))
 
 
-def _told_of(standing: RequestStanding) -> RequestState:
+def _told_of(standing: RequestStanding, at: datetime) -> RequestState:
     """Return the state that the letter is about: of a closed request the end that it came to before."""
     if standing.request.state is not RequestState.CLOSED:
-        return standing.request.state
+        return standing.request.state_at(at)
     return next(one.state for one in reversed(standing.history) if one.act is not RequestAct.CLOSE)
 
 

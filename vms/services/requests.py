@@ -44,6 +44,7 @@ from vms.services.district import zone_of_district
 from vms.services.instrument_rules import in_force
 from vms.services.names import checked_words
 from vms.services.outbox import post
+from vms.services.people import last_day
 from vms.services.refusals import no_such, not_allowed
 from vms.services.request_holds import keep, keeping
 from vms.services.request_seals import named_first, new_seal
@@ -57,6 +58,8 @@ MOST_OPEN = 200
 """Of one person that have not ended."""
 MOST_AHEAD = timedelta(days=31)
 """So far ahead a request may ask for what is still to be recorded."""
+LATEST_UNTIL = timedelta(days=366)
+"""A last day of handing over that lies further ahead was mistyped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,8 @@ def checked_scope(footage: Sequence[CameraSpan], local_time: str, terms: Terms, 
     """Return what is asked for; InvalidInput says what of it can't be."""
     if any(span.end_ms > ms_of(at + MOST_AHEAD) for span in footage):
         raise InvalidInput(f"A request asks for at most {MOST_AHEAD.days} days that are still to come. Place a hold for what comes later.")
+    if terms.expires_ms is not None and not ms_of(at) < terms.expires_ms <= ms_of(at + LATEST_UNTIL):
+        raise InvalidInput(f"The last day on which it is handed over is one of the next {LATEST_UNTIL.days}. Give one of those, or none.")
     said = line_of(local_time, "the time as it was given, in words")
     if not said:
         raise InvalidInput("Say the time as it was given, in words, such as “Friday 13 March, about half past six in the evening”.")
@@ -202,6 +207,12 @@ def checked_scope(footage: Sequence[CameraSpan], local_time: str, terms: Terms, 
         return scope_of(footage, said, told)
     except ValueError as err:
         raise InvalidInput(str(err)) from err
+
+
+def until_ms(text: str, zone: str) -> int | None:
+    """Return when the last day on which footage is handed over, written 2026-12-31, is over in `zone`; None when none is given."""
+    end = last_day(text, zone)
+    return None if end is None else ms_of(end)
 
 
 def line_of(text: str, what: str) -> str:

@@ -98,7 +98,7 @@ def letter_page(number: PathId, person: RequestEnterer, site: TheSite, rx: Rx, r
     standing = requests.request_for(rx, site.settings, person, RequestId(number))
     if isinstance(standing, Refused):
         return refusal(request, standing, person=person)
-    context = shell(site, person, path=request.url.path) | {"request": standing.request, "letter": letter_of(standing)}
+    context = shell(site, person, path=request.url.path) | {"request": standing.request, "letter": letter_of(standing, at=site.clock.now())}
     return site.pages.render("request_letter.html", context, person=person)
 
 

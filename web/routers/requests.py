@@ -73,7 +73,7 @@ def check_form(number: PathId, entries: CheckEntries, person: RequestDecider, si
 
 @router.post("/{number}/scope")
 def change(number: PathId, order: ScopeOrder, person: RequestEnterer, site: TheSite, tx: Tx, request: Request) -> Response:
-    scope, at = order.scope(""), site.clock.now()
+    scope, at = order.scope(zone_of_district(tx)), site.clock.now()
     if order.narrows:
         answer = approvals.narrow(tx, site.settings, person, RequestId(number), scope.footage, scope.terms, order.words, at=at)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from vms.config import Settings
 from vms.domain.instruments import FormLine
 from vms.domain.people import Account, Proof, Role
 from vms.domain.redaction import Between, Box, CameraPlan, Cover, Keyframe, RedactionPlan, Region, canonical
+from vms.domain.timespan import day_of
 from vms.services import redactions
 from vms.services.branches import add_branch
 from vms.services.cameras import NewCamera, add_camera
@@ -106,6 +108,14 @@ def test_from_the_desk_to_an_approval(say: Any, settings: Settings, tmp_path: Pa
     assert say(Role.DIRECTOR, "narrow", number, *fewer, "--conditions", "for the case alone").exit_code == 0
     shown = say(Role.DIRECTOR, "show", number).output
     assert "For Det. R. Alvarez, by-hand, with the children made unrecognisable, on these conditions: for the case alone" in shown
+    last = f"{SystemClock().now() + timedelta(days=9):%Y-%m-%d}"
+    assert say(Role.DIRECTOR, "narrow", number, *fewer, "--until", last).exit_code == 0
+    assert say(Role.DIRECTOR, "narrow", number, *fewer, "--redact", "the child").exit_code == 0
+    shown = say(Role.DIRECTOR, "show", number).output
+    ends = day_of(date.fromisoformat(last), "America/Los_Angeles").end
+    assert f"for the case alone, before {ends:%Y-%m-%d %H:%M} UTC" in shown
+    over = say(Role.DIRECTOR, "narrow", number, *fewer, "--until", "2026-03-14")
+    assert (over.exit_code, "one of the next 366" in over.output) == (2, True)
     paper = json.loads(say(Role.DIRECTOR, "show", number, "--json").output)["papers"][0]["id"]
     out = tmp_path / "out.bin"
     assert say(Role.DESK, "paper", number, "--take", str(paper), "--to", str(out)).exit_code == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -457,10 +457,12 @@ def test_a_letter_says_how_it_ended_and_not_that_it_waits(central_sqlite: Engine
     with central_sqlite.writing() as session:
         people = staff(session)
 
-        def title(request: ExportRequest) -> str:
-            return letter_of(done(request_for(session, settings, people.director, request.id))).title
+        def title(request: ExportRequest, at: datetime = NOW) -> str:
+            return letter_of(done(request_for(session, settings, people.director, request.id)), at=at).title
 
         request = an_approved(session, settings, people)
+        assert title(request) == "Your request: approved"
+        assert title(request, NOW + APPROVAL_LASTS) == "Your request: ended", "whether or not a job has written it down"
         done(act_on(session, settings, people.director, request.id, RequestAct.REVOKE, "the case is settled", at=NOW))
         assert title(request) == "Your request: ended"
         done(act_on(session, settings, people.director, request.id, RequestAct.REOPEN, "it is not", at=NOW))
