@@ -187,6 +187,10 @@ class Settings(BaseSettings):
     """How long a package stays on the server after it was handed over; 0: it goes at once."""
     ticket_downloads: int = Field(default=3, ge=1, le=20)
     """How often a package may be downloaded with one ticket."""
+    deputy_minutes: int = Field(default=5, ge=1, le=120)
+    """So long a deputy who was mailed about a warrant at the door has to answer before the next one is mailed."""
+    request_notice_days: int = Field(default=2, ge=1, le=30)
+    """So long before a request is to be answered the Director is mailed."""
     complaint_days: int = Field(default=10, ge=1, le=60)
     """Working days within which a complaint is answered."""
     notice_url: str | None = None

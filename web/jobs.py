@@ -28,6 +28,7 @@ from vms.services import (
     approvals,
     delegations,
     deletion_certificates,
+    door,
     emergency,
     hold_release,
     package_jobs,
@@ -328,21 +329,25 @@ class Jobs:
             send_waiting(self._central, self._settings, self._clock, stopping=self._stopping.is_set)
 
     def remind(self) -> None:
-        """Mail once that the review of an emergency access is overdue."""
+        """Mail once that the review of an emergency access is overdue, and the next deputy where a warrant is at the door."""
         at = self._clock.now()
         try:
             with self._central.answering():
                 self._remind(at)
         except (Unavailable, Corrupt) as err:
-            log.warning("overdue reviews not told", reason=str(err))
+            log.warning("overdue reviews and warrants not told", reason=str(err))
 
     def _remind(self, at: datetime) -> None:
         """Look without holding up a writer, then write."""
         with self._central.reading() as session:
-            if not emergency.to_remind(session, at=at):
-                return
-        with self._central.writing() as session:
-            emergency.remind(session, self._settings, at=at)
+            reminding = emergency.to_remind(session, at=at)
+            calling = door.anybody_to_mail(session, self._settings, at=at)
+        if reminding:
+            with self._central.writing() as session:
+                emergency.remind(session, self._settings, at=at)
+        if calling:
+            with self._central.writing() as session:
+                door.mail_next(session, self._settings, at=at)
 
     def end_holds(self) -> None:
         """Write the releases of legal holds that have cooled off, and mail what is soon to be reviewed, lapses or is due."""
@@ -360,7 +365,8 @@ class Jobs:
             sure = has_run_a_day(session, at=at)
             ending = sure and hold_release.releases_due(session, at=at)
             secret = sealed_holds.to_look_after(session, at=at)
-            telling = any(of.notices_due(session, at=at) for of in (hold_release, policy_review, request_reminders))
+            telling = any(of.notices_due(session, at=at) for of in (hold_release, policy_review))
+            telling = telling or bool(request_reminders.notices_due(session, self._settings, at=at))
         if ending:
             with self._central.writing() as session:
                 hold_release.end_due(session, at=at)

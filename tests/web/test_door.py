@@ -34,6 +34,15 @@ def test_from_the_door_to_the_directors_yes_on_plain_forms(world: World) -> None
         listed = director.post("/deputies", data={"person": candidate, "place": "1", "phone": "555-0101", "mail": "d@alder.example"})
         assert listed.status_code == 303, _text(listed)
         assert "555-0101" in director.get("/deputies").text
+        typed = {"person": candidate, "place": "", "phone": "555-0199", "mail": ""}
+        assert director.post("/deputies").status_code == 422
+        empty = director.post("/deputies", data=typed)
+        assert (empty.status_code, "The list is empty" in _text(empty)) == (422, True)
+        assert 'value="555-0199"' in empty.text, "what was typed stays"
+        assert "555-0101" in director.get("/deputies").text
+        assert director.post("/deputies", data=typed | {"nobody": "true"}).status_code == 303
+        assert "555-0101" not in director.get("/deputies").text
+        assert director.post("/deputies", data={"person": candidate, "place": "1", "phone": "555-0101"} | {"mail": ""}).status_code == 303
         camera = str(world.camera.camera.id)
         answer = desk.post("/door", data=FORM | {"camera": camera}, files={"scan": ("paper.jpg", SCAN)})
         assert answer.status_code == 303, _text(answer)
@@ -42,7 +51,7 @@ def test_from_the_door_to_the_directors_yes_on_plain_forms(world: World) -> None
         assert re.search(r"1\. director( \d+)? 555-0101", told), told
         assert "You decide" not in told
         assert desk.post(f"{page}/calls", data={"person": candidate, "reached": "true"}).status_code == 303
-        assert "reached" in _text(desk.get(page)).partition("Calls")[2].partition("Reached")[0]
+        assert "reached" in _text(desk.get(page)).partition("Tried")[2].partition("Reached")[0]
         receipt = _text(desk.get(f"/requests/{page.rpartition('/')[2]}/letter"))
         assert "confirms no recording" in receipt
         assert "A search warrant is at the door, and you decide" in _text(director.get("/requests"))

@@ -19,7 +19,7 @@ from tests.bench.process_tree import tree
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_hub_that_ran, a_node, a_person, an_account, done
 from tests.fakes.mail_server import a_mail_server
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
-from tests.vms.services.requesting import an_approved, staff
+from tests.vms.services.requesting import an_approved, at_work, footage, staff
 from tests.waiting import wait_until
 from tests.web.world_clock import DrivenClock
 from vms.clock import SystemClock
@@ -28,20 +28,23 @@ from vms.crypto import new_signing_key
 from vms.domain.access import Action, Purpose
 from vms.domain.checkpoint import read_note
 from vms.domain.deletion_certificate import PurgeMonth
+from vms.domain.door import Deputy
 from vms.domain.emergency import EmergencyAccess
 from vms.domain.hold import HoldKind
 from vms.domain.ids import PersonId
 from vms.domain.people import Proof, Role
 from vms.domain.policy import DISTRICT as WHOLE
 from vms.domain.policy import Days
-from vms.domain.request import APPROVAL_LASTS
+from vms.domain.request import APPROVAL_LASTS, Requester
 from vms.domain.second_person import ALONE_WAIT, Act
 from vms.domain.timespan import EPOCH, Timespan
 from vms.errors import ConfigError
 from vms.services.access_log import DISTRICT, record
 from vms.services.delegations import NewDelegation, confirm_delegation, propose_delegation
 from vms.services.deletion_certificates import take_month
+from vms.services.deputies import set_deputies
 from vms.services.district import District, save_district
+from vms.services.door import Warrant, take_in
 from vms.services.emergency import open_emergency
 from vms.services.footage import record_read
 from vms.services.log_key import read_log_key
@@ -537,6 +540,23 @@ def test_a_review_that_is_overdue_is_mailed_by_a_job(settings: Settings, hub: En
     assert [tuple(row) for row in queued] == [("director@library.example", "Custodian: an emergency access was not reviewed")]
 
 
+def test_the_next_deputy_is_mailed_by_a_job(settings: Settings, hub: Engines) -> None:
+    mailing, clock = settings.model_copy(update={"smtp_host": "127.0.0.1"}), DrivenClock()
+    with hub.writing() as session:
+        all_, camera = staff(session), a_camera(session).camera.id
+        told = [Deputy(one.id, "", f"{name}@library.example") for name, one in (("first", all_.delegate), ("second", all_.director))]
+        done(set_deputies(session, at_work(all_.director, NOW), told, at=NOW))
+        warrant = Warrant(Requester("Det. R. Alvarez", "", "", ""), "Circuit Court", "26-SW-12", footage(camera))
+        done(take_in(session, mailing, all_.desk, warrant, at=NOW))
+    jobs = _jobs(mailing, hub, clock)
+    for minutes in (0, mailing.deputy_minutes, mailing.deputy_minutes):
+        clock.at = NOW + timedelta(minutes=minutes)
+        jobs.remind()
+    with hub.reading() as session:
+        queued = session.execute(text("SELECT recipient FROM mail WHERE subject LIKE '%at the door%' ORDER BY at")).scalars().all()
+    assert queued == ["first@library.example", "second@library.example"]
+
+
 @pytest.mark.usefixtures("hub")
 def test_a_database_that_is_away_reminds_later_and_new_mail_says_nothing(settings: Settings, tmp_path: Path) -> None:
     mailing = settings.model_copy(update={"smtp_host": "127.0.0.1"})
@@ -544,7 +564,7 @@ def test_a_database_that_is_away_reminds_later_and_new_mail_says_nothing(setting
     with capture_logs() as lines:
         jobs.send_new_mail()
         jobs.remind()
-    assert [line["event"] for line in lines] == ["overdue reviews not told"]
+    assert [line["event"] for line in lines] == ["overdue reviews and warrants not told"]
 
 
 @pytest.mark.usefixtures("hub")

@@ -222,7 +222,7 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/privacy-reviews"): 422,
     ("POST", "/privacy-reviews/evidence"): 200,
     ("GET", "/deputies"): 200,
-    ("POST", "/deputies"): 303,
+    ("POST", "/deputies"): 422,
     ("GET", "/api/v1/deputies"): 200,
     ("PUT", "/api/v1/deputies"): 422,
     ("GET", "/door"): 200,

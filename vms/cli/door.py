@@ -34,7 +34,7 @@ def take_in(
     badge: Annotated[str, typer.Option(help="Badge number.")] = "",
     photograph: Annotated[Path | None, typer.Option(help="Photograph or scan of the paper, kept encrypted.")] = None,
 ) -> None:
-    """Take in a search warrant that somebody brings: what it names is kept, and the deputies are mailed; prints whom to call."""
+    """Take in a search warrant that somebody brings: what it names is kept, and the first deputy is mailed; prints whom to call."""
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
@@ -114,7 +114,10 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
 @deputy_app.command("set")
 def set_(
     context: typer.Context,
-    deputy: Annotated[list[str], typer.Argument(metavar="NAME,PHONE,MAIL...", help="In the order of calling; PHONE or MAIL may be empty.")],
+    deputy: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME,PHONE,MAIL...", help="In the order of calling; PHONE or MAIL may be empty.")
+    ] = None,
+    nobody: Annotated[bool, typer.Option("--nobody", help="Nobody is to be called: empty the list.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put this list in the place of the one before; the Director, with a vms login of the last five minutes."""
@@ -124,15 +127,15 @@ def set_(
         person = cli.proved_person(settings)
         with cli.writing(settings) as session:
             told = []
-            for text in deputy:
+            for text in deputy or ():
                 name, phone, mail = _parts(text)
                 told.append(Deputy(allowed(people.account_named(session, cli.actor, name)).id, phone, mail))
-            answer = deputies.set_deputies(session, person, told, at=cli.clock.now())
+            answer = deputies.set_deputies(session, person, told, nobody=nobody, at=cli.clock.now())
         _print(allowed(answer), as_json=as_json)
 
 
 def _parts(text: str) -> tuple[str, str, str]:
-    parts = [part.strip() for part in text.split(",")]
+    parts = [part.strip() for part in text.rsplit(",", 2)]  # a name may have commas of its own
     if len(parts) != 3:
         raise InvalidInput(f"‘{text}’ is no deputy. Write NAME,PHONE,MAIL with both commas, such as helen,555-0100,")
     return parts[0], parts[1], parts[2]

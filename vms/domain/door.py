@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 
 from vms.domain.ids import PersonId
 
 MOST_DEPUTIES = 12
 MAX_PHONE_CHARS = 40
+
+
+class CallWay(StrEnum):
+    """How somebody tried to reach a deputy."""
+
+    PHONE = "phone"
+    MAIL = "mail"
+    """Whether it was read is known only when somebody takes the warrant up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +33,22 @@ class Deputy:
 
 @dataclass(frozen=True, slots=True)
 class DoorCall:
-    """Somebody tried to reach a deputy by telephone."""
+    """Somebody tried to reach a deputy by telephone, or a mail was sent."""
 
     name: str
     """The deputy's, as the account was called then."""
     reached: bool
     by_name: str
     at: datetime
+    way: CallWay = CallWay.PHONE
+
+
+def next_to_mail(order: Sequence[str], calls: Sequence[DoorCall], wait: timedelta, at: datetime) -> str | None:
+    """Return who of those with a mail address, named in the order of calling, is mailed at `at`.
+
+    None while the one before has still time to answer, once somebody was reached, and when all were mailed.
+    """
+    mailed = [one for one in calls if one.way is CallWay.MAIL]
+    if any(one.reached for one in calls) or any(at < one.at + wait for one in mailed):
+        return None
+    return next((name for name in order if all(one.name != name for one in mailed)), None)

@@ -29,13 +29,20 @@ class NamedDeputy:
     decides: bool
 
 
-def set_deputies(session: Session, actor: Actor, deputies: Sequence[Deputy], *, at: datetime) -> list[NamedDeputy] | Refused:
+def set_deputies(
+    session: Session, actor: Actor, deputies: Sequence[Deputy], *, nobody: bool = False, at: datetime
+) -> list[NamedDeputy] | Refused:
     """Put this list in the place of the one before, the first to be called first; the caller asks for a fresh proof before.
 
-    InvalidInput for somebody who may not decide about requests, who is there twice, or who can't be reached.
+    `nobody`: it is meant to be empty. InvalidInput for an empty one without that word, or one with people and with it; for somebody who may
+    not decide about requests, who is there twice, or who can't be reached.
     """
     if not isinstance(actor, Person) or not actor.may(Permission.PEOPLE_CONFIRM):
         return refuse(session, actor, Action.DEPUTY_SET, not_allowed("say who stands in for the Director", "the Director"), at=at)
+    if not deputies and not nobody:
+        raise InvalidInput("The list is empty: nothing was changed. Give somebody a place in it, or say that nobody is to be called.")
+    if deputies and nobody:
+        raise InvalidInput("Say either who is called, or that nobody is: nothing was changed.")
     if len(deputies) > MOST_DEPUTIES or len({one.person for one in deputies}) < len(deputies):
         raise InvalidInput(f"The list has up to {MOST_DEPUTIES} people, each once.")
     may = {one.id: one.name for one in candidates(session, at=at)}

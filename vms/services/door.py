@@ -6,13 +6,13 @@ Nothing here tells the visitor whether there is a recording; the receipt is the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from vms.config import Settings
 from vms.domain.access import Action
-from vms.domain.door import DoorCall
+from vms.domain.door import CallWay, DoorCall, next_to_mail
 from vms.domain.export_scope import CameraSpan
 from vms.domain.ids import PersonId, RequestId
 from vms.domain.instruments import FormAnswer, Instrument
@@ -26,7 +26,7 @@ from vms.services.access_log import name_of
 from vms.services.deputies import NamedDeputy, list_deputies
 from vms.services.outbox import post
 from vms.services.refusals import no_such
-from vms.services.request_steps import locked, named_in_log, reader, rule_of, write
+from vms.services.request_steps import JOB, locked, named_in_log, reader, rule_of, write
 from vms.store import door
 from vms.store import requests as register
 
@@ -68,7 +68,7 @@ class Deputised:
 
 
 def take_in(session: Session, settings: Settings, actor: Actor, warrant: Warrant, *, at: datetime) -> ExportRequest | Refused:
-    """Enter a search warrant: what it names is kept from now on, its photograph too, and the deputies are mailed in their order.
+    """Enter a search warrant: what it names is kept from now on, its photograph too, and the first of the deputies is mailed.
 
     InvalidInput says what is missing. Whoever takes it in approves it no more than any other request.
     """
@@ -92,7 +92,7 @@ def take_in(session: Session, settings: Settings, actor: Actor, warrant: Warrant
         paper = request_papers.add_paper(session, settings, actor, request.id, *warrant.photograph, at=at)
         if isinstance(paper, Refused):
             return paper
-    _tell(session, settings, request, at)
+    _mail_next(session, settings, actor, request, at)
     return request
 
 
@@ -152,13 +152,42 @@ def waiting_for(session: Session, person: Person) -> list[RequestId]:
     return [one.id for one in found if one.instrument is Instrument.SEARCH_WARRANT and one.entered_by != person.label]
 
 
-def _tell(session: Session, settings: Settings, request: ExportRequest, at: datetime) -> None:
-    """Queue a mail to each deputy. Who brings it, and what it names, is in no mail."""
+def anybody_to_mail(session: Session, settings: Settings, *, at: datetime) -> bool:
+    """Say whether a deputy did not answer in time, and another is to be mailed."""
+    return any(_next(session, settings, one, at) is not None for one in door.mailed(session))
+
+
+def mail_next(session: Session, settings: Settings, *, at: datetime) -> None:
+    """Mail the next deputy about each warrant that nobody has taken up in time, and write that down."""
+    for number in door.mailed(session):
+        request = locked(session, settings, JOB, number, at=at)
+        if not isinstance(request, Refused) and request.state is RequestState.SUBMITTED:
+            _mail_next(session, settings, JOB, request, at)
+
+
+def _next(session: Session, settings: Settings, number: RequestId, at: datetime) -> NamedDeputy | None:
+    if settings.smtp_host is None:
+        return None
+    able = {one.name: one for one in list_deputies(session, at=at) if one.decides and one.deputy.mail}
+    name = next_to_mail(list(able), door.calls(session, number), timedelta(minutes=settings.deputy_minutes), at)
+    return None if name is None else able[name]
+
+
+def _mail_next(session: Session, settings: Settings, actor: Actor, request: ExportRequest, at: datetime) -> None:
+    """Queue a mail to whose turn it is, and write that down. Who brings the warrant, and what it names, is in no mail."""
+    deputy = _next(session, settings, request.id, at)
+    if deputy is None:
+        return
     body = (
         f"A search warrant is at the door: request {request.number}. What it names is kept. It is carried out at once, and counsel is told "
         f"meanwhile.\n\nWhere you decide: sign in and open {settings.public_url or ''}/door/{request.id}\n"
     )
     subject = f"Custodian: a search warrant is at the door, request {request.number}"
-    for one in list_deputies(session, at=at):
-        if one.decides and one.deputy.mail:
-            post(session, settings, one.deputy.mail, about=f"request/{request.id}/door", subject=subject, body=body, at=at)
+    post(
+        session, settings, deputy.deputy.mail, about=f"request/{request.id}/door/{deputy.deputy.person}", subject=subject, body=body, at=at
+    )
+    door.add_call(
+        session, request.id, DoorCall(deputy.name, reached=False, by_name=name_of(actor), at=at, way=CallWay.MAIL), by=actor.label
+    )
+    detail = named_in_log(request) | {"act": "mail", "state": request.state.value, "name": deputy.name}
+    write(session, settings, request, actor=actor, action=Action.REQUEST_NOTE, at=at, detail=detail)

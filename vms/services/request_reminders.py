@@ -11,20 +11,20 @@ from vms.domain.request import UNDECIDED, ExportRequest
 from vms.services.outbox import post
 from vms.store import mails, requests
 
-NOTICE = timedelta(days=2)
-"""So long before the due date, and, as long as the outbox surely knows what it told, after it."""
+TOLD_AFTER = timedelta(days=2)
+"""So long after the due date it is told: the outbox surely knows what it told."""
 
 
-def notices_due(session: Session, *, at: datetime) -> list[tuple[str, ExportRequest]]:
+def notices_due(session: Session, settings: Settings, *, at: datetime) -> list[tuple[str, ExportRequest]]:
     """Return what is to be mailed of requests now and was not yet: what it is about, and which."""
-    found = [(f"request/{one.id}/{'overdue' if one.is_overdue(at) else 'due'}", one) for one in _near(session, at)]
+    found = [(f"request/{one.id}/{'overdue' if one.is_overdue(at) else 'due'}", one) for one in _near(session, settings, at)]
     told = mails.told(session, [about for about, _ in found]) if found else set()
     return [(about, one) for about, one in found if about not in told]
 
 
 def notify(session: Session, settings: Settings, *, at: datetime) -> None:
     """Queue a mail to the Director for each notice that is due. Who asks, and for what, is in no mail."""
-    for about, one in notices_due(session, at=at):
+    for about, one in notices_due(session, settings, at=at):
         when = f"{one.due_at:%Y-%m-%d %H:%M} UTC"
         told = f"was to be answered by {when}, and nobody has" if one.is_overdue(at) else f"is to be answered by {when}"
         body = (
@@ -34,5 +34,5 @@ def notify(session: Session, settings: Settings, *, at: datetime) -> None:
         post(session, settings, settings.director_address, about=about, subject=subject, body=body, at=at)
 
 
-def _near(session: Session, at: datetime) -> list[ExportRequest]:
-    return requests.due_between(session, UNDECIDED, at - NOTICE, at + NOTICE)
+def _near(session: Session, settings: Settings, at: datetime) -> list[ExportRequest]:
+    return requests.due_between(session, UNDECIDED, at - TOLD_AFTER, at + timedelta(days=settings.request_notice_days))

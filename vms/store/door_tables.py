@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from vms.domain.door import MAX_PHONE_CHARS
+from vms.domain.door import MAX_PHONE_CHARS, CallWay
 from vms.store.central_base import NAME_CHARS, Central
-from vms.store.columns import Moment, Number
+from vms.store.columns import Moment, Number, Word
 
 
 class DeputyRow(Central):
@@ -36,3 +36,4 @@ class DoorCallRow(Central):
     """`Actor.label`"""
     by_name: Mapped[str] = mapped_column(String(NAME_CHARS * 3))
     at: Mapped[datetime] = mapped_column(Moment)
+    way: Mapped[CallWay] = mapped_column(Word(CallWay), server_default=CallWay.PHONE.value)

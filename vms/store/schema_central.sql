@@ -962,7 +962,7 @@ CREATE TABLE door_call (
   reached BOOLEAN NOT NULL,
   "by" VARCHAR(300) NOT NULL,
   by_name VARCHAR(360) NOT NULL,
-  at BIGINT NOT NULL,
+  at BIGINT NOT NULL, way VARCHAR(32) DEFAULT 'phone' NOT NULL,
   CONSTRAINT pk_door_call PRIMARY KEY (request_id, seq),
   CONSTRAINT fk_door_call_request_id FOREIGN KEY(request_id) REFERENCES export_request (id)
 );

@@ -34,6 +34,8 @@ class DeputiesForm(BaseModel):
     place: list[Text] = []
     phone: list[Text] = []
     mail: list[Text] = []
+    nobody: bool = False
+    """The list is meant to be empty."""
 
     @property
     def deputies(self) -> list[Deputy]:
@@ -58,6 +60,8 @@ class DeputiesOrder(BaseModel):
     """The whole list, the first to be called first."""
 
     deputies: list[DeputyEntry]
+    nobody: bool = False
+    """It is meant to be empty."""
 
 
 @router.get("/deputies")
@@ -68,9 +72,9 @@ def deputies_page(person: PeopleReader, site: TheSite, rx: Rx, request: Request,
 @router.post("/deputies")
 def set_deputies(person: PeopleConfirmer, site: TheSite, tx: Tx, request: Request, form: Annotated[DeputiesForm, Form()]) -> Response:
     try:
-        answer = deputies.set_deputies(tx, person, form.deputies, at=site.clock.now())
+        answer = deputies.set_deputies(tx, person, form.deputies, nobody=form.nobody, at=site.clock.now())
     except InvalidInput as err:
-        return _page(site, tx, person, request, error=str(err))
+        return _page(site, tx, person, request, form=form, error=str(err))
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else RedirectResponse("/deputies?done=kept", 303)
 
 
@@ -82,7 +86,7 @@ def list_deputies(person: PeopleReader, site: TheSite, rx: Rx) -> Response:  # n
 @router.put("/api/v1/deputies")
 def put_deputies(order: DeputiesOrder, person: PeopleConfirmer, site: TheSite, tx: Tx, request: Request) -> Response:
     told = [Deputy(PersonId(one.person), one.phone, one.mail) for one in order.deputies]
-    answer = deputies.set_deputies(tx, person, told, at=site.clock.now())
+    answer = deputies.set_deputies(tx, person, told, nobody=order.nobody, at=site.clock.now())
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else _json(answer)
 
 
@@ -92,13 +96,22 @@ def _json(found: list[NamedDeputy]) -> Response:
 
 
 def _page(
-    site: Site, session: Session, person: Person, request: Request, *, error: str | None = None, notice: str | None = None
+    site: Site,
+    session: Session,
+    person: Person,
+    request: Request,
+    *,
+    form: DeputiesForm | None = None,
+    error: str | None = None,
+    notice: str | None = None,
 ) -> Response:
     at = site.clock.now()
     listed = deputies.list_deputies(session, at=at)
     known = {one.deputy.person for one in listed}
     context = shell(site, person, path=request.url.path) | {
         "listed": listed,
+        "typed": {} if form is None else dict(zip(form.person, zip(form.place, form.phone, form.mail, strict=False), strict=False)),
+        "nobody": form is not None and form.nobody,
         "others": [one for one in deputies.candidates(session, at=at) if one.id not in known],
         "may_set": person.may(Permission.PEOPLE_CONFIRM),
         "most": {"phone": MAX_PHONE_CHARS, "deputies": MOST_DEPUTIES, "mail": 254},

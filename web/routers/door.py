@@ -205,6 +205,7 @@ def _page(
         "page": request_page(standing, person, at),
         "to_call": to_call,
         "mails": site.settings.smtp_host is not None,
+        "wait": site.settings.deputy_minutes,
         "contact": site.settings.notice_contact,
         "decides": person.may(Permission.REQUEST_DECIDE) and standing.request.state in UNDECIDED and bool(standing.faults),
         "questions": [QUESTIONS[line] for line in standing.rule.form],

@@ -243,8 +243,14 @@ def test_a_warrant_at_the_door(say: Any, settings: Settings, tmp_path: Path) -> 
     central.dispose()
     signed_in = say(Role.DIRECTOR, "list")
     assert signed_in.exit_code == 0, signed_in.output
-    listed = CliRunner().invoke(app, ["--data", str(settings.data_dir), "deputy", "set", f"{director.name},555-0101,"])
+    deputies = ["--data", str(settings.data_dir), "deputy", "set"]
+    with_comma = CliRunner().invoke(app, [*deputies, "Marsh, Helen,555-0101,"])
+    assert "‘Marsh, Helen’" in with_comma.stderr, "a name may have a comma of its own"
+    listed = CliRunner().invoke(app, [*deputies, f"{director.name},555-0101,"])
     assert listed.exit_code == 0, listed.output
+    assert "The list is empty" in CliRunner().invoke(app, deputies).stderr
+    assert "Nobody yet" in CliRunner().invoke(app, [*deputies, "--nobody"]).output
+    assert CliRunner().invoke(app, [*deputies, f"{director.name},555-0101,"]).exit_code == 0
     told = ("--name", "Det. R. Alvarez", *ASKED[6:12], "--court", "Circuit Court", "--docket", "26-SW-12")
     taken = say(Role.DESK, "door", *told, "--photograph", str(photograph))
     assert taken.exit_code == 0, taken.output

@@ -12,7 +12,7 @@ from tests.factories import NOW, a_branch, a_camera, a_person, done, elsewhere, 
 from tests.vms.services.requesting import SCAN, Staff, at_work, footage, staff
 from vms.config import Settings
 from vms.domain.access import Action
-from vms.domain.door import MOST_DEPUTIES, Deputy
+from vms.domain.door import MOST_DEPUTIES, CallWay, Deputy
 from vms.domain.instruments import Instrument
 from vms.domain.people import Role
 from vms.domain.request import ExportRequest, Requester, RequestState
@@ -21,6 +21,7 @@ from vms.services import deputies, door, requests
 from vms.services.access_log import DISTRICT
 from vms.services.approvals import approve
 from vms.services.door import LookedOver, Warrant
+from vms.services.request_steps import JOB
 from vms.store import access_log, holds, mails
 from vms.store.database import Engines
 
@@ -163,3 +164,68 @@ def test_a_list_that_cannot_be_is_answered_with_a_sentence(central_sqlite: Engin
         ):
             with pytest.raises(InvalidInput, match=says):
                 deputies.set_deputies(session, all_.director, told, at=NOW)
+
+
+def _staffed(session: Session) -> tuple[Staff, list[str]]:
+    """Return the staff, and three deputies' names in their order: the second has a telephone alone."""
+    third = a_person(session, Role.DELEGATE, name="third")
+    all_ = staff(session)
+    told = [Deputy(all_.delegate.id, "", "first@alder.example"), Deputy(all_.director.id, "555-0101", "")]
+    listed = done(deputies.set_deputies(session, at_work(all_.director, NOW), [*told, Deputy(third.id, "", "third@alder.example")], at=NOW))
+    return all_, [one.name for one in listed]
+
+
+def _to(session: Session) -> list[str]:
+    return [one.recipient for one in mails.due(session, NOW + timedelta(days=1), limit=9) if "at the door" in one.subject]
+
+
+def test_the_next_deputy_is_mailed_only_when_the_one_before_had_time_to_answer(central: Engines, mailing: Settings) -> None:
+    with central.writing() as session:
+        all_, names = _staffed(session)
+        request = done(door.take_in(session, mailing, all_.desk, _warrant(session), at=NOW))
+        assert _to(session) == ["first@alder.example"]
+        waits = timedelta(minutes=mailing.deputy_minutes)
+        early, late = NOW + waits - timedelta(seconds=1), NOW + waits
+        assert not door.anybody_to_mail(session, mailing, at=early)
+        door.mail_next(session, mailing, at=early)
+        assert _to(session) == ["first@alder.example"]
+        assert door.anybody_to_mail(session, mailing, at=late)
+        door.mail_next(session, mailing, at=late)
+        assert _to(session) == ["first@alder.example", "third@alder.example"]
+        door.mail_next(session, mailing, at=late + waits)
+        assert len(_to(session)) == 2, "each once"
+        first, second, third = done(door.to_call(session, all_.desk, request.id, at=late))
+        assert [one.named.name for one in (first, second, third)] == names
+        assert [[(call.way, call.at) for call in one.calls] for one in (first, second, third)] == [
+            [(CallWay.MAIL, NOW)], [], [(CallWay.MAIL, late)],
+        ]  # fmt: skip
+        entries = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.REQUEST_NOTE})), limit=9)
+        told = [(one.detail["name"], one.actor) for one in entries if one.detail["act"] == "mail"]
+        assert told == [(names[2], JOB.label), (names[0], all_.desk.label)]
+
+
+def test_nobody_else_is_mailed_once_one_of_them_was_reached_or_took_it_up(central_sqlite: Engines, mailing: Settings) -> None:
+    with central_sqlite.writing() as session:
+        all_, _ = _staffed(session)
+        warrant = _warrant(session)
+        called, taken_up = (done(door.take_in(session, mailing, all_.desk, warrant, at=NOW)) for _ in range(2))
+        late = NOW + timedelta(minutes=mailing.deputy_minutes)
+        assert not door.anybody_to_mail(session, mailing.model_copy(update={"smtp_host": None}), at=late), "mail is off"
+        done(door.note_call(session, mailing, all_.desk, called.id, all_.director.id, reached=True, at=NOW))
+        assert door.anybody_to_mail(session, mailing, at=late)
+        done(door.look_over(session, mailing, at_work(all_.delegate, NOW), taken_up.id, LOOKED_OVER, at=NOW))
+        assert not door.anybody_to_mail(session, mailing, at=late)
+        door.mail_next(session, mailing, at=late)
+        assert _to(session) == ["first@alder.example"] * 2
+
+
+def test_the_list_is_emptied_only_by_who_says_so(central_sqlite: Engines) -> None:
+    with central_sqlite.writing() as session:
+        all_ = staff(session)
+        _listed(session, all_)
+        with pytest.raises(InvalidInput, match="The list is empty"):
+            deputies.set_deputies(session, all_.director, [], at=NOW)
+        with pytest.raises(InvalidInput, match="either"):
+            deputies.set_deputies(session, all_.director, [Deputy(all_.director.id, "555", "")], nobody=True, at=NOW)
+        assert len(deputies.list_deputies(session, at=NOW)) == 2
+        assert done(deputies.set_deputies(session, all_.director, [], nobody=True, at=NOW)) == []

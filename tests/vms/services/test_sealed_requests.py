@@ -109,7 +109,7 @@ def test_no_mail_says_that_one_is_due(central_sqlite: Engines, settings: Setting
         desk = next(one for one in world.others if one.role is Role.DESK)
         plain = done(enter(session, settings, desk, a_new_request(footage(world.camera), Instrument.NATIONAL_SECURITY_LETTER), at=NOW))
         assert plain.due_at == world.request.due_at
-        assert [one.id for _, one in request_reminders.notices_due(session, at=plain.due_at)] == [plain.id]
+        assert [one.id for _, one in request_reminders.notices_due(session, settings, at=plain.due_at)] == [plain.id]
 
 
 def test_one_exists_for_the_named_alone(central: Engines, settings: Settings) -> None:
