@@ -194,6 +194,12 @@ class StreamConfig:
         return mode_at(self.recording_mode, self.hours, now) is RecordingMode.ALWAYS and not (self.pause and self.pause.lasts(now))
 
 
+def records_less(before: RecordingMode, after: RecordingMode) -> bool:
+    """Say whether a camera would be recorded for less of the time."""
+    often = {RecordingMode.ALWAYS: 2, RecordingMode.WEEKLY: 1}
+    return often.get(after, 0) < often.get(before, 0)
+
+
 def mode_at(mode: RecordingMode, hours: LocalHours | None, now: datetime) -> RecordingMode:
     """Return what a mode comes to at a moment: `weekly` in its hours is `always`, and outside them `live_only`."""
     if mode is not RecordingMode.WEEKLY:

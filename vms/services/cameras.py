@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -24,13 +24,16 @@ from vms.domain.camera import (
     StreamRole,
     address,
     password_aad,
+    records_less,
     stream_path,
 )
 from vms.domain.certificate import spelled_fingerprint
+from vms.domain.hold import ROLL
 from vms.domain.ids import BranchId, CameraId, DeviceId, StreamId, new_number
 from vms.domain.names import plain_name
-from vms.domain.outcome import Refused
+from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Actor, Permission, allows, reach
+from vms.domain.timespan import ms_of
 from vms.errors import Conflict, InvalidInput, NotFound
 from vms.services import nodes
 from vms.services.access_log import record, refuse
@@ -62,6 +65,8 @@ __all__ = [
 ]
 
 MAX_USERNAME_CHARS = 128
+_EVER = timedelta(days=36525)
+"""A recording mode has no end; no hold begins later than that."""
 MAX_PASSWORD_CHARS = 256
 NO_CERTIFICATE = (
     "A camera reached by rtsps is known by its certificate, and none is trusted yet. Test the camera first, compare the fingerprint "
@@ -171,7 +176,8 @@ def edit_camera(
     """Change a camera. Conflict when somebody changed it meanwhile or the name is taken; InvalidInput says what is wrong.
 
     A hold on the area it comes to covers it from the same commit on; one that it was under before goes on covering it. Where the policy
-    of that area keeps footage shorter, it doesn't go there before the Director has said so.
+    of that area keeps footage shorter, it doesn't go there before the Director has said so. While a hold asks for what the camera is to
+    record, it is not set to record less; a sealed one refuses nothing, since that would tell of it.
     """
     before = manageable(session, actor, camera_id, "change a camera")
     if isinstance(before, Refused):
@@ -185,7 +191,7 @@ def edit_camera(
     except ValueError as err:
         raise InvalidInput(str(err)) from err
     after = _in_area(after, area)
-    if refused := refuse_shorter(session, before.camera, after.camera):
+    if refused := refuse_shorter(session, before.camera, after.camera) or _refuse_less(session, before.camera, after.camera, at):
         return refuse(session, actor, Action.CAMERA_EDIT, refused, at=at, camera_id=camera_id)
     cameras.change(session, after, at=at)
     if edit.password is not None:
@@ -286,6 +292,19 @@ def _drawn_up(session: Session, new: NewCamera, branch: Branch, *, allow_loopbac
     )
     certificate = new.certificate_sha256 if where.scheme is Scheme.RTSPS else None
     return CameraDetails(camera, branch, Device(device_id, branch.id, node.id, where, user, sealed, certificate))
+
+
+def _refuse_less(session: Session, before: Camera, after: Camera, at: datetime) -> Refused | None:
+    if not records_less(before.recording_mode, after.recording_mode):
+        return None
+    held = holds.keeping(session, before.id, ms_of(at - ROLL), ms_of(at + _EVER))
+    if not held:
+        return None
+    sentence = (
+        f"‘{before.name}’ is under the {held[0].spoken}, which asks for what it is still to record: it is not set to record less. "
+        "Ask the Director."
+    )
+    return Refused(Refusal.NOT_ALLOWED, sentence)
 
 
 def _edited(session: Session, before: CameraDetails, edit: CameraEdit, *, allow_loopback: bool) -> CameraDetails:

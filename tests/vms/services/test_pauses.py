@@ -13,8 +13,8 @@ from tests.factories import CONSOLE, NOW, a_camera, a_person, after, done, refus
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from vms.config import Settings
 from vms.domain.access import AccessEvent, Action
-from vms.domain.camera import CameraDetails, Pause
-from vms.domain.outcome import Refusal
+from vms.domain.camera import CameraDetails, Pause, RecordingMode
+from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Role
 from vms.errors import InvalidInput
 from vms.services import hold_acts
@@ -138,6 +138,42 @@ def test_a_camera_is_not_paused_while_a_hold_asks_for_what_it_records(
     assert actions(session)[0] is Action.ACCESS_REFUSE
     holds.release(session, hold.id, by="system:holds", at=NOW)
     paused(session, camera)
+
+
+def _with_mode(session: Session, camera: CameraDetails, mode: RecordingMode) -> CameraDetails | Refused:
+    version = done(camera_for(session, CONSOLE, camera.camera.id)).camera.version
+    return edit_camera(session, CONSOLE, camera.camera.id, CameraEdit(version, recording_mode=mode), at=NOW, allow_loopback=False)
+
+
+@pytest.mark.parametrize("mode", [RecordingMode.WEEKLY, RecordingMode.LIVE_ONLY, RecordingMode.OFF])
+def test_a_camera_records_no_less_while_a_hold_asks_for_what_it_is_to_record(session: Session, mode: RecordingMode) -> None:
+    camera, director = a_camera(session), a_person(session, Role.DIRECTOR)
+    over = a_hold(session, director, a_new_hold(of_cameras(camera.camera.id), start=after(-9000), end=after(-3600)))
+    done(_with_mode(session, camera, mode))
+    done(_with_mode(session, camera, RecordingMode.ALWAYS))
+    hold = a_hold(session, director, a_new_hold(of_cameras(camera.camera.id), start=after(-9000), end=None))
+    said = refused(_with_mode(session, camera, mode))
+    assert (said.refusal, said.logged, hold.spoken in said.sentence) == (Refusal.NOT_ALLOWED, True, True)
+    assert over.spoken not in said.sentence
+    assert actions(session)[0] is Action.ACCESS_REFUSE
+    assert done(camera_for(session, CONSOLE, camera.camera.id)).camera.recording_mode is RecordingMode.ALWAYS
+    holds.release(session, hold.id, by="system:holds", at=NOW)
+    assert done(_with_mode(session, camera, mode)).camera.recording_mode is mode
+
+
+def test_a_camera_under_a_hold_may_be_set_to_record_more(session: Session) -> None:
+    camera, director = a_camera(session), a_person(session, Role.DIRECTOR)
+    done(_with_mode(session, camera, RecordingMode.OFF))
+    a_hold(session, director, a_new_hold(of_cameras(camera.camera.id), end=None))
+    for mode in (RecordingMode.LIVE_ONLY, RecordingMode.WEEKLY, RecordingMode.ALWAYS):
+        assert done(_with_mode(session, camera, mode)).camera.recording_mode is mode
+
+
+def test_a_sealed_hold_keeps_nobody_from_a_mode_since_that_would_tell_of_it(session: Session, settings: Settings) -> None:
+    camera, director = a_camera(session), a_person(session, Role.DIRECTOR)
+    new = dataclasses.replace(a_new_hold(of_cameras(camera.camera.id), end=None), sealed=True)
+    done(place_sealed(session, settings, director, new, at=NOW))
+    assert done(_with_mode(session, camera, RecordingMode.OFF)).camera.recording_mode is RecordingMode.OFF
 
 
 def test_a_sealed_hold_refuses_no_pause_since_that_would_tell_of_it(session: Session, settings: Settings) -> None:
