@@ -63,7 +63,7 @@ def ask_package(session: Session, settings: Settings, actor: Actor, number: Requ
     if isinstance(request, Refused):
         return request
     if request.state not in (_S.APPROVED, _S.PREPARING) or request.approval is None:
-        return not_from(request, "prepared")
+        return refuse_about(session, settings, actor, request, not_from(request, "prepared"), at=at)
     if request.is_sealed:
         sentence = (
             f"No package of the sealed request {request.number} is made: its entry in the log is sealed, so whoever is handed the package "

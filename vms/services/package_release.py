@@ -157,11 +157,13 @@ def leaving(
         return refuse_about(session, settings, actor, request, refused, at=at, what=Action.EXPORT_RELEASE)
     package = None if known is None else made_packages.get(session, known.id)
     if package is None or package.state is not PackageState.READY or request.approval is None or package.approval != request.approval.id:
-        return Refused(Refusal.NOT_ALLOWED, f"There is no package of request {request.number} that may leave. Have it made first.")
+        none = Refused(Refusal.NOT_ALLOWED, f"There is no package of request {request.number} that may leave. Have it made first.")
+        return refuse_about(session, settings, actor, request, none, at=at)
     if package.leaves_until(request.scope.terms) <= at:
-        return Refused(
+        late = Refused(
             Refusal.NOT_ALLOWED, "It was to leave earlier, and is deleted now. Take the request up again to have it approved anew."
         )
+        return refuse_about(session, settings, actor, request, late, at=at)
     return request, package
 
 
@@ -175,7 +177,7 @@ def _begin(
     last = package_releases.newest_of(session, number)
     again = request.state is RequestState.DISCLOSED and last is not None and last.package == package.id and last.read_back_at is None
     if request.state is not RequestState.READY and not again:
-        return not_from(request, "handed over")
+        return refuse_about(session, settings, actor, request, not_from(request, "handed over"), at=at)
     release = PackageRelease(
         ReleaseId(new_number()), package.id, request.id, handover.medium, handover.taken_by, actor.label, name_of(actor), at
     )

@@ -77,7 +77,7 @@ def hand_out(session: Session, settings: Settings, actor: Actor, number: Request
         return found
     request, package = found
     if request.state not in {RequestState.READY, RequestState.DISCLOSED}:
-        return not_from(request, "handed over")
+        return refuse_about(session, settings, actor, request, not_from(request, "handed over"), at=at)
     if len(package_tickets.of_package(session, package.id)) >= MOST_TICKETS:
         raise Conflict(f"The package of request {request.number} had {MOST_TICKETS} tickets. Have it made again, if it is still needed.")
     passphrase, ticket_number = new_code(), secrets.token_hex(_NUMBER_OCTETS)

@@ -93,7 +93,7 @@ def test_another_plan_voids_the_approval_by_which_something_was_made(session: Se
     request = an_approved_one(session, settings, people)
     with_sheets(session, settings, people, request)
     brought_to_redacting(session, settings, request)
-    found = done(redactions.add_plan(session, settings, people.director, request.id, a_plan(camera_of(request), x=500), at=NOW))
+    found = done(redactions.add_plan(session, settings, people.director, request.id, a_plan(camera_of(request), x=500), at=after(1)))
     assert (found.request.state, found.sheets) == (RequestState.UNDER_REVIEW, ())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -11,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from tests.factories import NOW, a_camera, a_person, an_account, done, refused
 from tests.vms.services.requesting import SCAN, a_new_request, at_work, footage, in_order
+from tests.vms.services.test_redactions import a_plan
+from tests.web.world_clock import DrivenClock
 from vms.config import Settings
 from vms.domain.access import AccessEvent, Action
 from vms.domain.camera import Pause
@@ -18,15 +21,17 @@ from vms.domain.ids import CameraId, PersonId, RequestId, SessionId
 from vms.domain.instruments import Instrument
 from vms.domain.legal_hold import LAPSE_GRACE, LegalHold, Sealed
 from vms.domain.outcome import Refusal
+from vms.domain.package_release import Medium
 from vms.domain.people import PROOF_LASTS, Person, Role
 from vms.domain.request import APPEAL_WINDOW, APPROVAL_LASTS, DenyReason, ExportRequest, RequestAct, RequestState
 from vms.domain.timespan import Timespan
 from vms.errors import Conflict, InvalidInput, NotFound
-from vms.services import records, request_reminders, sealed_holds
+from vms.services import records, redactions, request_reminders, sealed_holds
 from vms.services.approvals import advance, approve, change_scope, narrow, write_down_run_out
 from vms.services.hold_release import end_due, notices_due
 from vms.services.holds import hold_for, list_holds
 from vms.services.package_jobs import ask_package
+from vms.services.package_release import Handover, release_by_hand
 from vms.services.pauses import pause_camera
 from vms.services.provisional_holds import undecided
 from vms.services.request_acts import act_on, deny
@@ -101,6 +106,25 @@ def test_no_package_is_asked_for_while_it_is_sealed_and_the_refusal_is_told_to_n
         assert len(_ordinary(session)) == before
         assert _acts(session, settings, one, world.first)[-1] is Action.ACCESS_REFUSE
         assert made_packages.newest_of(session, one.id) is None
+
+
+def test_what_its_package_or_its_redaction_is_refused_for_is_in_its_sealed_entries_alone(
+    central_sqlite: Engines, settings: Settings, tmp_path: Path
+) -> None:
+    with central_sqlite.writing() as session:
+        world = _world(session, settings)
+        one, before = world.request, _ordinary(session)
+        plan = a_plan(world.camera)
+        assert refused(ask_package(session, settings, world.second, one.id, at=NOW)).logged, "it is not approved"
+        assert refused(redactions.approve(session, settings, world.second, one.id, one.sha256, "0" * 64, at=NOW)).logged, "nothing was made"
+        done(deny(session, settings, world.second, one.id, DenyReason.TOO_WIDE, "all day", at=NOW))
+        assert refused(redactions.add_plan(session, settings, world.second, one.id, plan, at=NOW)).logged, "it has ended"
+        assert _acts(session, settings, one, world.first).count(Action.ACCESS_REFUSE) == 3
+        assert _ordinary(session) == before
+    handover = Handover(tmp_path, Medium("a stick", "4C53"), "Det. R. Alvarez")
+    assert refused(release_by_hand(central_sqlite, settings, world.second, one.id, handover, clock=DrivenClock(NOW))).logged
+    with central_sqlite.reading() as session:
+        assert _ordinary(session) == before
 
 
 def test_no_mail_says_that_one_is_due(central_sqlite: Engines, settings: Settings) -> None:
