@@ -22,6 +22,7 @@ from tests.web.world import World, problem
 from vms.domain.access import Action
 from vms.domain.deletion_certificate import PurgeMonth
 from vms.domain.people import Role
+from vms.domain.spot_check import WAITS
 from vms.services.certificate_pdf import certificate_pdf
 from vms.services.deletion_certificates import JOB, make, month_named, take_month
 from vms.services.hub_link import LocalHub
@@ -134,6 +135,16 @@ def test_a_day_is_drawn_once_one_is_over(world: World, machine: Machine, auditor
         assert drawn.status_code == 303
         _answer(machine)
         assert "By draw: nobody picked it" in _text(later.get(drawn.headers["location"]))
+
+
+def test_what_was_not_answered_in_time_says_that_it_has_lapsed(world: World, auditor: httpx.Client) -> None:
+    page = _pick(world, auditor, "2026-03-13").headers["location"]
+    assert "the check lapses on" in _text(auditor.get(page))
+    assert "Lapsed" not in _text(auditor.get("/spot-checks"))
+    world.clock.step(WAITS)
+    with world.client(Role.AUDITOR, page=True) as later:
+        assert "It has lapsed: the camera’s recorder did not answer until" in _text(later.get(page))
+        assert "Lapsed: its recorder did not answer in time" in _text(later.get("/spot-checks"))
 
 
 @pytest.mark.parametrize(("day", "why"), [("2026-03-14", "not over yet"), ("soon", "no day"), ("", "no day")])

@@ -15,6 +15,10 @@ MOST_DAYS_BACK = 400
 """From so many days one is drawn: a year, and the longest time that footage is kept."""
 
 
+WAITS = timedelta(days=7)
+"""A check not answered by then has lapsed: it keeps nobody from asking another. A late answer is taken all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checkable:
     """A camera as a draw sees it. Holds are no part of it: what is drawn must tell nothing of them."""
@@ -65,7 +69,14 @@ class SpotCheck:
     asked_at: datetime
     answered_at: datetime | None
     proof: ToldProof | None
-    """None: it waits."""
+    """None: it waits, or has lapsed."""
+
+    @property
+    def lapses_at(self) -> datetime:
+        return self.asked_at + WAITS
+
+    def has_lapsed(self, at: datetime) -> bool:
+        return self.proof is None and self.lapses_at <= at
 
 
 def day_name(day: Timespan, zone: str) -> str:

@@ -85,7 +85,7 @@ def take_proof(session: Session, node_id: NodeId, number: SpotCheckId, proof: Da
 
 
 def _ask(session: Session, actor: Person, camera: Checkable, day: Timespan, *, at: datetime, by_draw: bool) -> SpotCheckId:
-    if spot_checks.count_waiting(session) >= MOST_WAITING:
+    if spot_checks.count_waiting(session, at) >= MOST_WAITING:
         raise Conflict(f"{MOST_WAITING} checks wait for their recorders already. Look whether vms retain runs there.")
     number = SpotCheckId(new_number())
     spot_checks.add(session, number, camera, day, drawn=by_draw, by=actor, at=at)

@@ -12,7 +12,7 @@ from vms.domain.day_proof import ToldProof
 from vms.domain.ids import CameraId, NodeId, SpotCheckId
 from vms.domain.people import Person
 from vms.domain.reach import Reach
-from vms.domain.spot_check import AskedDay, Checkable, SpotCheck
+from vms.domain.spot_check import WAITS, AskedDay, Checkable, SpotCheck
 from vms.domain.timespan import Timespan
 from vms.store.central_tables import BranchRow, CameraRow, DeviceRow
 from vms.store.proof_tables import SpotCheckRow
@@ -66,8 +66,9 @@ def waiting(session: Session, node_id: NodeId) -> list[AskedDay]:
     return [AskedDay(SpotCheckId(row.id), CameraId(row.camera_id), Timespan(row.start_at, row.end_at)) for row in found]
 
 
-def count_waiting(session: Session) -> int:
-    return session.scalar(select(func.count()).where(SpotCheckRow.answered_at.is_(None))) or 0
+def count_waiting(session: Session, at: datetime) -> int:
+    """Return how many wait for their machines; what has lapsed waits no more."""
+    return session.scalar(select(func.count()).where(SpotCheckRow.answered_at.is_(None), SpotCheckRow.asked_at > at - WAITS)) or 0
 
 
 def find(session: Session, reach: Reach | None, *, limit: int) -> list[SpotCheck]:

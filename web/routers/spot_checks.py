@@ -69,6 +69,7 @@ def spot_check_sheet(number: PathId, person: DeletionChecker, site: TheSite, rx:
     context = shell(site, person, path=request.url.path) | {
         "check": check,
         "proof": check.proof,
+        "lapsed": check.has_lapsed(site.clock.now()),
         "asks_again": check.proof is None and site.clock.now() < check.asked_at + ASKS_AGAIN,
     }
     return site.pages.render("spot_check.html", context, person=person)
@@ -86,6 +87,7 @@ def _page(
         "form": form,
         "cameras": spot_checks.checkable(session, person),
         "checks": checks,
+        "now": site.clock.now(),
         "certificates": list_certificates(session, person),
         "verdicts": DAY_VERDICTS,
         "error": error,

@@ -14,6 +14,7 @@ from vms.domain.day_proof import DayProof, Verdict
 from vms.domain.ids import HoldId, NodeId, SpotCheckId
 from vms.domain.people import Person, Role
 from vms.domain.purge import Batch, Purge, PurgeHead
+from vms.domain.spot_check import WAITS
 from vms.domain.timespan import Timespan, ms_of
 from vms.errors import Conflict, InvalidInput
 from vms.services import spot_checks
@@ -123,7 +124,22 @@ def test_no_more_waits_than_machines_can_look_into(central: Engines, camera: Cam
     for _ in range(spot_checks.MOST_WAITING):
         _picked(central, auditor, camera)
     with central.writing() as session, pytest.raises(Conflict, match="20 checks wait"):
-        spot_checks.draw(session, auditor, at=LATER)
+        spot_checks.draw(session, auditor, at=LATER + WAITS - timedelta(seconds=1))
+
+
+def test_a_check_that_no_machine_answered_lapses_and_keeps_nobody_from_asking(
+    central: Engines, camera: CameraDetails, auditor: Person
+) -> None:
+    numbers = [_picked(central, auditor, camera) for _ in range(spot_checks.MOST_WAITING)]
+    over, hub = LATER + WAITS, LocalHub(central)
+    with central.writing() as session:
+        spot_checks.draw(session, auditor, at=over)
+        waits = done(spot_checks.check_for(session, auditor, numbers[0]))
+    assert [waits.has_lapsed(at) for at in (over - timedelta(seconds=1), over)] == [False, True]
+    hub.answer_spot_check(camera.device.node_id, waits.id, _proof(camera, waits.day), at=over)
+    with central.reading() as session:
+        late = done(spot_checks.check_for(session, auditor, waits.id))
+    assert (late.answered_at, late.has_lapsed(over)) == (over, False), "a late answer is taken"
 
 
 @pytest.mark.parametrize("day", ["2026-03-25", "2026-03-24", "yesterday", "", "9999-12-31", "0001-01-01T00:00"])
