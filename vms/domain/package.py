@@ -116,6 +116,8 @@ class Order:
     redaction: RedactionPlan | None = None
     """Of the cameras in it the package has redacted copies, and not what was recorded."""
     approval: OrderApproval | None = None
+    mark: str = ""
+    """Not empty: the package has one picture of each time with these words over it, and nothing of what was recorded."""
 
     def redacts(self, scope: CameraScope) -> CameraPlan | None:
         plans = self.redaction.cameras if self.redaction is not None else ()
@@ -150,6 +152,8 @@ class CopyKind(StrEnum):
     """In H.264, beside the recording."""
     REDACTED = "redacted"
     """In the stead of the recording."""
+    STILL = "still"
+    """One picture with a mark over it, as PNG, in the stead of the recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,7 @@ class PictureCopy:
     path: str
     kind: CopyKind
     of: Video
-    """A redacted one's is not in the package."""
+    """Only a viewing copy's is in the package."""
     pictures: int
     keyframes: tuple[int, ...]
     """When each GOP begins, in ticks since the first picture."""
@@ -176,7 +180,7 @@ class PictureCopy:
 
     @property
     def end_ticks(self) -> int:
-        return self.of.part.end_ticks
+        return self.start_ticks if self.kind is CopyKind.STILL else self.of.part.end_ticks
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +344,12 @@ def _copy(one: PictureCopy) -> dict[str, object]:
         "pictures": one.pictures,
         "of": one.of.path if one.kind is CopyKind.VIEWING else None,
         "of_sha256": one.of.sha256.hex(),
-    }
+    } | ({"recorded": [_named(cut) for cut in one.of.part.cuts]} if one.kind is CopyKind.STILL else {})
+
+
+def _named(cut: Cut) -> dict[str, object]:
+    """Return what a recorded segment is known by that is not in the package."""
+    return {"id": cut.segment, "recorded_sha256": cut.recorded_sha256.hex()}
 
 
 def _cut(cut: Cut, digest: bytes) -> dict[str, object]:

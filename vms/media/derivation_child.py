@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 
 from vms.domain.redaction import MAX_MS, WHOLE, Between, Box, CameraPlan, Cover, Keyframe, RedactionPlan, Region, canonical, read_plan
-from vms.media import derivation, tracking
+from vms.media import derivation, still, tracking
 from vms.media.clip import Clip
 from vms.media.covering import Planes
 from vms.media.derivation_files import Made, Original, serve
@@ -31,6 +31,18 @@ class Job(TypedDict):
 class MarkJob(TypedDict):
     mark: str
     size_bytes: int
+
+
+class StillJob(TypedDict):
+    still: str
+    clip: tuple[int, int, int]
+    size_bytes: int
+
+
+def take_still(job: StillJob) -> dict[str, object]:
+    """Make one marked picture of a clip."""
+    made = Made(COPY)
+    return {"size": still.take(Original(job["size_bytes"]), Clip(*job["clip"]), job["still"], made.write)}
 
 
 def watermark(job: MarkJob) -> dict[str, object]:
@@ -55,6 +67,12 @@ def derive(job: Job) -> dict[str, object]:
         "unsure": unsure,
         "plan": canonical(RedactionPlan((plan,))),
     }
+
+
+def _do(job: Any) -> Mapping[str, object]:  # noqa: ANN401 - one of three jobs, as JSON
+    if "still" in job:
+        return take_still(job)
+    return watermark(job) if "mark" in job else derive(job)
 
 
 def _pictures(plan: CameraPlan, job: Job) -> Iterator[derivation.Picture]:
@@ -83,7 +101,8 @@ def _rehearse() -> None:
     sheets = ReviewSheets([region], [0], lambda _number, _png: None)
     sheets.look(picture)
     sheets.finish()
+    still.colours_of(picture.planes)
 
 
 if __name__ == "__main__":
-    serve(lambda job: watermark(job) if "mark" in job else derive(job), _rehearse)
+    serve(_do, _rehearse)

@@ -94,6 +94,13 @@ def watermark(text: str, original: BinaryIO, copy: BinaryIO, *, module: str = CH
     return _made({"mark": text}, original, lambda _: copy, module, lambda told: int(told["pictures"]))
 
 
+def still(mark: str, clip: Clip, original: BinaryIO, target: BinaryIO, *, module: str = CHILD_MODULE) -> bool:
+    """Write what a clip shows first as a PNG with `mark` over it, and say whether there is a picture; raises as `derive`."""
+    _require_opencv()
+    asked = {"still": mark, "clip": _told(clip)}
+    return _made(asked, original, lambda _: target, module, lambda told: told["size"] is not None)
+
+
 def _made(
     asked: Mapping[str, object],
     original: BinaryIO,

@@ -9,19 +9,18 @@ from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from vms.domain.redaction import CameraPlan, Region
 from vms.domain.timespan import datetime_of_ms
 from vms.media.covering import pixels_of
 from vms.media.derivation import Picture, boxes_in
 from vms.media.derivation_wire import MAX_SHEETS
+from vms.media.still import Colours, colours_of
 
 ACROSS, DOWN = 4, 4
 TILE_WIDTH = 480
 CAPTION_HEIGHT = 28
 _YELLOW, _WHITE = (0, 220, 255), (235, 235, 235)
-Colours = NDArray[np.uint8]
 
 
 def moments(plan: CameraPlan, every_ms: int) -> list[int]:
@@ -69,9 +68,8 @@ class ReviewSheets:
 
     def _tile(self, picture: Picture) -> Colours:
         planes, scale = picture.planes, TILE_WIDTH / picture.planes.width
-        together = np.concatenate([planes.y.ravel(), planes.u.ravel(), planes.v.ravel()]).reshape(-1, planes.width)
         height = max(1, round(planes.height * scale))
-        small = cv2.resize(cv2.cvtColor(together, cv2.COLOR_YUV2BGR_I420), (TILE_WIDTH, height), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(colours_of(planes), (TILE_WIDTH, height), interpolation=cv2.INTER_AREA)
         tile = cv2.copyMakeBorder(small, 0, CAPTION_HEIGHT, 0, 0, cv2.BORDER_CONSTANT, value=(0, 0, 0))
         found = boxes_in(self._regions, picture.at_ms)
         for number, box in found:

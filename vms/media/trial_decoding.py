@@ -22,6 +22,7 @@ from av.error import FFmpegError
 from vms.media.confined import SOCKET, become_its_child, say
 from vms.media.sandbox import confine, report_of
 
+PICTURE = ".png"
 EVERY = 100
 """Of so many GOPs one is tried, besides the first and the last."""
 
@@ -36,6 +37,9 @@ def failures(path: str, keyframes: Sequence[int], file: mmap.mmap | None = None)
 
     `file`: what `path` names, where it can't be opened any more.
     """
+    if path.endswith(PICTURE):
+        yield from _failures_of_picture(path, file)
+        return
     try:
         with av.open(path if file is None else file, "r", format="mp4", options={"ignore_editlist": "1"}) as container:
             stream = container.streams.video[0]
@@ -48,6 +52,18 @@ def failures(path: str, keyframes: Sequence[int], file: mmap.mmap | None = None)
                 stream.codec_context.flush_buffers()
     except (FFmpegError, IndexError, ValueError) as err:
         yield f"{path} can't be opened as a video: {err}"
+
+
+def _failures_of_picture(path: str, file: mmap.mmap | None) -> Iterator[str]:
+    try:
+        with av.open(path if file is None else file, "r", format="png_pipe") as container:
+            stream = container.streams.video[0]
+            stream.codec_context.thread_count = 1
+            stream.codec_context.options = {"err_detect": "explode"}
+            if next(container.decode(stream), None) is None:
+                yield f"{path} has no picture."
+    except (FFmpegError, IndexError, ValueError) as err:
+        yield f"{path} can't be opened as a picture: {err}"
 
 
 def _decodes(stream: av.VideoStream, packets: Iterator[av.Packet[av.VideoStream]], at: int) -> bool:

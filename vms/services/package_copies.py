@@ -1,4 +1,6 @@
-"""Copies that stand in a package, made of its recordings by confined children: for viewing beside them, redacted in their stead."""
+"""Copies that stand in a package, made of its recordings by confined children: for viewing beside them,
+redacted or stills in their stead.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +10,17 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from io import BufferedRandom
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 from typing import BinaryIO, TypeAlias
 
 from vms.domain.package import CameraScope, CopyKind, PictureCopy, Video
 from vms.domain.redaction import CameraPlan
+from vms.domain.timespan import Timespan, ticks_of
 from vms.errors import InvalidInput, Unavailable
 from vms.media.clip import Clip, Copied
 from vms.media.derivation_wire import COPY
-from vms.media.derivative import Derived, Job, derive, view
+from vms.media.derivative import Derived, Job, derive, still, view
 
 KeepSheet: TypeAlias = Callable[[CameraScope, bytes], None]
 """Takes a review sheet (PNG) of a camera's redacted copy."""
@@ -55,6 +58,35 @@ def redacted_copies(
         )
     shutil.rmtree(folder / ORIGINAL)
     return made
+
+
+def stills(folder: Path, scope: CameraScope, mark: str, originals: Sequence[Video]) -> list[PictureCopy]:
+    """Write one marked picture of each time that was asked for, and delete the recordings that they are of.
+
+    It is what was on the screen at its beginning, or, where nothing was recorded yet, the first that was.
+    """
+    firsts = [_first_of(span, originals) for span in sorted(scope.spans)]
+    made = [_still(folder, scope, mark, video) for video in firsts if video is not None]
+    for video in originals:
+        (folder / video.path).unlink()
+    if originals:
+        shutil.rmtree(folder / ORIGINAL)
+    return made
+
+
+def _first_of(span: Timespan, originals: Sequence[Video]) -> Video | None:
+    start, end = ticks_of(span.start), ticks_of(span.end)
+    inside = (one for one in originals if start <= one.part.shown_from_ticks < end)
+    return min(inside, key=lambda one: one.part.shown_from_ticks, default=None)
+
+
+def _still(folder: Path, scope: CameraScope, mark: str, video: Video) -> PictureCopy:
+    path = str(PurePosixPath(_path(video, CopyKind.STILL)).with_suffix(".png"))
+    (folder / path).parent.mkdir(exist_ok=True)
+    with (folder / video.path).open("rb") as original, (folder / path).open("x+b") as copy:
+        if not still(mark, _clip(video), original, copy):
+            raise InvalidInput(f"The footage of ‘{scope.camera}’ from {video.path} on has no picture.")
+        return _finished(path, CopyKind.STILL, video, Copied(1, (0,)), copy)
 
 
 def _redacted(folder: Path, scope: CameraScope, plan: CameraPlan, video: Video, keep_sheet: KeepSheet) -> tuple[PictureCopy, Derived]:

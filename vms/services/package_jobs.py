@@ -24,7 +24,7 @@ from vms.domain.export_scope import Delivery
 from vms.domain.ids import PackageId, RequestId, new_number
 from vms.domain.made_package import LIVE, MOST_TRIES, MadePackage, PackageState
 from vms.domain.outcome import Refusal, Refused
-from vms.domain.package import CameraScope, Order
+from vms.domain.package import CameraScope, CopyKind, Order, PictureCopy, Video
 from vms.domain.people import Actor
 from vms.domain.request import ExportRequest, RequestAct, RequestState
 from vms.domain.timespan import datetime_of_ms
@@ -239,6 +239,7 @@ def _finish(
     if built is None or sealed is None:
         return _put(session, package, PackageState.GONE, at, sentence="Nothing of what was asked for is there.")
     name, identity = sealed
+    filmed: list[Video | PictureCopy] = [*built.videos, *(one for one in built.copies if one.kind is not CopyKind.VIEWING)]
     return _put(
         session,
         package,
@@ -247,8 +248,8 @@ def _finish(
         manifest=built.manifest_sha256.hex(),
         folder=name,
         identity=identity,
-        files=len(built.videos),
-        size_bytes=sum(video.size_bytes for video in built.videos),
+        files=len(filmed),
+        size_bytes=sum(one.size_bytes for one in filmed),
         missing=len(built.missing),
     )
 

@@ -1,4 +1,7 @@
-"""The papers of a package: what goes along with the recordings for people, each made from the same facts and always alike."""
+"""The papers of a package: what goes along with the recordings for people, each made from the same facts and always alike.
+
+Those that are of stills alone: `still_papers`.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,14 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from vms.domain.ids import CameraId
-from vms.domain.package import CameraScope, ClockRecord, CopyKind, Missing, Order, PictureCopy, Video, canonical
+from vms.domain.package import CameraScope, ClockRecord, CopyKind, PictureCopy, canonical
 from vms.domain.timespan import TICKS_PER_MS, datetime_of
+from vms.services.package_contents import Contents, local, spaced, utc
 from vms.services.paper import Flowable, new_page, pdf, table, text
+from vms.services.still_papers import still_readme, stills_page
 
 FILES = Path(__file__).parent / "package_files"
 """What is copied as it stands: the verifiers, and the player without its recordings."""
@@ -22,7 +24,7 @@ CUSTODY_FORMAT = "custodian custody 1"
 _READ_ALOUD = 16
 """Digits of a digest that two people compare on the telephone."""
 _WORDS = """\
-{district} made this package on {made_at} in answer to its request {request}. It holds {files} video files of {cameras} cameras, a list
+{district} made this package on {made_at} in answer to its request {request}. It holds {files} {kind} of {cameras} cameras, a list
 of every recorded piece, and programs that check both.
 
 {what}
@@ -48,6 +50,9 @@ watching: what was recorded is the file in the folder video."""
 _REDACTED = """\
 The {redacted} files in the folder redacted are copies in which parts of the picture were covered, as somebody drew them, and which were
 encoded anew. What was recorded is not in this package; it is named by its digest."""
+_STILL = """\
+The {still} files in the folder still are single pictures of recordings, encoded anew with a mark over each that says for whom it is and
+until when. What was recorded is not in this package; each piece of it is named by the digest of the day when it was recorded."""
 _REMAIN = """\
 files in the folder redacted are copies in which parts of the picture are covered. The recordings that they were made of are
     not in the package and remain with the district as long as it keeps them."""
@@ -55,43 +60,31 @@ _FORMULA = frozenset("=+-@\t\r")
 """What a spreadsheet takes for the beginning of a formula."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What the papers tell of."""
-
-    order: Order
-    videos: tuple[Video, ...]
-    copies: tuple[PictureCopy, ...]
-    missing: tuple[Missing, ...]
-    clocks: Mapping[CameraId, ClockRecord]
-    key: str
-    """The district's verifier key."""
-    fingerprint: str
-    software: str
-    made_at: datetime
-
-    def copied(self, kind: CopyKind) -> list[PictureCopy]:
-        return [one for one in self.copies if one.kind is kind]
-
-
 def papers(contents: Contents) -> dict[str, bytes]:
     """Return everything but the recordings, the manifest and what signs it, by path."""
     custody = custody_json(contents)
-    return {
+    if contents.order.mark:
+        return _both(contents, custody) | {
+            "README.txt": still_readme(contents).replace("\n", "\r\n").encode(),
+            "START.html": stills_page(contents),
+        }
+    return _both(contents, custody) | {
         "README.txt": _readme(contents).replace("\n", "\r\n").encode(),
         "START.html": start_page(contents),
+        "declaration-draft.txt": _declaration(contents).replace("\n", "\r\n").encode(),
+    }
+
+
+def _both(contents: Contents, custody: bytes) -> dict[str, bytes]:
+    """Return what is alike in a package of recordings and one of stills."""
+    return {
         "verify.py": (FILES / "verify.py").read_bytes(),
         "verify.html": (FILES / "verify.html").read_bytes(),
         "segments.csv": segments_csv(contents),
         "custody.json": custody,
         "custody.pdf": custody_pdf(custody),
-        "declaration-draft.txt": _declaration(contents).replace("\n", "\r\n").encode(),
         "keys/district.vkey": f"{contents.key}\n".encode(),
     }
-
-
-def spaced(digits: str) -> str:
-    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
 def segments_csv(contents: Contents) -> bytes:
@@ -142,11 +135,11 @@ def custody_json(contents: Contents) -> bytes:
             "district": order.district,
             "request": order.request,
             "software": contents.software,
-            "made_at": _utc(contents.made_at),
+            "made_at": utc(contents.made_at),
             "key_fingerprint": contents.fingerprint,
             "facts": [list(fact) for fact in order.facts],
             "cameras": [_custody_camera(scope, contents) for scope in order.cameras],
-            "events": [{"at": _utc(one.at), "who": one.who, "what": one.what, "log_entry": one.log_entry} for one in order.events],
+            "events": [{"at": utc(one.at), "who": one.who, "what": one.what, "log_entry": one.log_entry} for one in order.events],
         }
     )
 
@@ -164,9 +157,9 @@ def _in_words(told: Mapping[str, object]) -> list[Flowable]:
     cameras = _listed(told["cameras"])
     files = sum(len(_listed(one["videos"])) for one in cameras)
     kinds = [copy["kind"] for one in cameras for copy in _listed(one["copies"])]
-    viewing, redacted = (kinds.count(kind.value) for kind in (CopyKind.VIEWING, CopyKind.REDACTED))
-    what = [(files, _RECORDED), (viewing, _VIEWING), (redacted, _REDACTED)]
-    words = " ".join(sentence.format(viewing=viewing, redacted=redacted) for count, sentence in what if count)
+    viewing, redacted, still = (kinds.count(kind.value) for kind in (CopyKind.VIEWING, CopyKind.REDACTED, CopyKind.STILL))
+    what = [(files, _RECORDED), (viewing, _VIEWING), (redacted, _REDACTED), (still, _STILL)]
+    words = " ".join(sentence.format(viewing=viewing, redacted=redacted, still=still) for count, sentence in what if count)
     missing = sum(len(_listed(one["missing"])) for one in cameras)
     gaps = "Nothing of the time that was asked for is missing."
     if missing:
@@ -176,7 +169,8 @@ def _in_words(told: Mapping[str, object]) -> list[Flowable]:
     said = _WORDS.format(
         **{
             **told,
-            "files": files + redacted,
+            "files": files + redacted + still,
+            "kind": "pictures" if still else "video files",
             "cameras": len(cameras),
             "what": words,
             "gaps": gaps,
@@ -229,13 +223,13 @@ def _custody_camera(scope: CameraScope, contents: Contents) -> dict[str, object]
         "zone": scope.zone,
         "device": scope.device,
         "clock": _clock_sentence(contents.clocks[scope.camera_id]),
-        "spans": [[_utc(span.start), _utc(span.end)] for span in scope.spans],
+        "spans": [[utc(span.start), utc(span.end)] for span in scope.spans],
         "videos": [
             {
                 "path": video.path,
-                "start": _utc(datetime_of(video.part.shown_from_ticks)),
-                "end": _utc(datetime_of(video.part.end_ticks)),
-                "local": _local(datetime_of(video.part.shown_from_ticks), scope.zone),
+                "start": utc(datetime_of(video.part.shown_from_ticks)),
+                "end": utc(datetime_of(video.part.end_ticks)),
+                "local": local(datetime_of(video.part.shown_from_ticks), scope.zone),
                 "size": video.size_bytes,
                 "sha256": video.sha256.hex(),
             }
@@ -243,7 +237,7 @@ def _custody_camera(scope: CameraScope, contents: Contents) -> dict[str, object]
         ],
         "copies": [_custody_copy(one) for one in contents.copies if one.camera_id == scope.camera_id],
         "missing": [
-            {"start": _utc(datetime_of(gap.start_ticks)), "end": _utc(datetime_of(gap.end_ticks)), "reason": gap.reason} for gap in gaps
+            {"start": utc(datetime_of(gap.start_ticks)), "end": utc(datetime_of(gap.end_ticks)), "reason": gap.reason} for gap in gaps
         ],
     }
 
@@ -252,8 +246,8 @@ def _custody_copy(copy: PictureCopy) -> dict[str, object]:
     return {
         "path": copy.path,
         "kind": copy.kind.value,
-        "start": _utc(datetime_of(copy.start_ticks)),
-        "end": _utc(datetime_of(copy.end_ticks)),
+        "start": utc(datetime_of(copy.start_ticks)),
+        "end": utc(datetime_of(copy.end_ticks)),
         "size": copy.size_bytes,
         "sha256": copy.sha256.hex(),
         "of": copy.of.path if copy.kind is CopyKind.VIEWING else None,
@@ -300,7 +294,7 @@ def _clips(scope: CameraScope, contents: Contents) -> list[dict[str, object]]:
 def _readme(contents: Contents) -> str:
     order = contents.order
     return f"""{order.district}
-Footage for request {order.request}, made on {_utc(contents.made_at)}
+Footage for request {order.request}, made on {utc(contents.made_at)}
 
 TO WATCH
   Open START.html. It plays everything in order and shows date and time. No network is needed, nothing is installed.
@@ -344,7 +338,7 @@ I, [NAME], declare:
  1. I am [POSITION] of {order.district}. I am qualified to make this declaration by [TRAINING, DUTIES].
  2. {order.district} operates a system that records the video of its security cameras without interruption and without selecting
     what is recorded, as a regularly conducted activity. [DESCRIBE HOW IT IS LOOKED AFTER.]
- 3. On {_utc(contents.made_at)} the system made the package for request {order.request}. The recordings in it are the octets that the
+ 3. On {utc(contents.made_at)} the system made the package for request {order.request}. The recordings in it are the octets that the
     cameras sent, stored as they came.
  4. When each piece was recorded the system computed its SHA-256 digest. When the package was made, the digest of each piece that is
     in it whole was computed anew and compared, and they agreed. The digests stand in segments.csv and manifest.json.{_compared(contents)}
@@ -398,12 +392,4 @@ def _cells(words: Sequence[str]) -> list[str]:
 
 
 def _times(start: int, end: int) -> list[str]:
-    return [_utc(datetime_of(start)), _utc(datetime_of(end)), str((end - start) // TICKS_PER_MS)]
-
-
-def _utc(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}Z"
-
-
-def _local(at: datetime, zone: str) -> str:
-    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S %z} {zone}"
+    return [utc(datetime_of(start)), utc(datetime_of(end)), str((end - start) // TICKS_PER_MS)]

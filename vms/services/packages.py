@@ -52,10 +52,11 @@ from vms.services.access_log import DISTRICT
 from vms.services.footage import record_read
 from vms.services.log_key import LogKey
 from vms.services.log_proof import prove_entry
-from vms.services.package_copies import ORIGINAL, KeepSheet, redacted_copies, viewing_copy
+from vms.services.package_contents import Contents
+from vms.services.package_copies import ORIGINAL, KeepSheet, redacted_copies, stills, viewing_copy
 from vms.services.package_footage import FootageSource
 from vms.services.package_gate import pass_gate
-from vms.services.package_papers import Contents, papers
+from vms.services.package_papers import papers
 from vms.services.sealed_log import Matter, record_in
 from vms.store import access_tree
 from vms.store.database import Engines
@@ -147,6 +148,8 @@ def _require_possible(order: Order, at: datetime) -> None:
     for scope in order.cameras:
         if any(later.start < earlier.end for earlier, later in pairwise(sorted(scope.spans))):
             raise InvalidInput(f"Two times of ‘{scope.camera}’ overlap: nothing goes into a package twice. Join them.")
+    if order.mark and order.redaction is not None:
+        raise InvalidInput("Stills are not redacted: nothing covers a part of them. Ask for other moments, or have no plan.")
     asked = (CameraSpan(scope.camera_id, ms_of(span.start), ms_of(span.end)) for scope in order.cameras for span in scope.spans)
     if order.redaction is not None and (fault := misfit(order.redaction, asked)):
         raise InvalidInput(fault)
@@ -237,6 +240,9 @@ class _Reading:
         return found
 
     def _of_camera(self, scope: CameraScope) -> list[Video]:
+        if self._order.mark:
+            self.copies += stills(self._folder, scope, self._order.mark, self._recorded(scope, ORIGINAL))
+            return []
         plan = self._order.redacts(scope)
         if plan is None or self._keep_sheet is None:
             videos = self._recorded(scope, "video")

@@ -411,7 +411,7 @@ class Package:
 
     def check_copies(self) -> str:
         """Say which files are no recordings but copies that were encoded anew; a viewing copy stands beside what it is a copy of."""
-        listed, counts = self.manifest["files"], {"viewing": 0, "redacted": 0}
+        listed, counts = self.manifest["files"], {"viewing": 0, "redacted": 0, "still": 0}
         recorded = {video["path"]: listed[video["path"]]["sha256"] for video in self.manifest["videos"]}
         for copy in self.manifest["copies"]:
             if copy["path"] not in listed or copy["path"] in recorded:
@@ -422,6 +422,8 @@ class Package:
         told = [f"{counts['viewing']} viewing copies of recordings that are here, for watching alone"] if counts["viewing"] else []
         if counts["redacted"]:
             told.append(f"{counts['redacted']} redacted copies of recordings that are not here")
+        if counts["still"]:
+            told.append(f"{counts['still']} stills with a mark over them, of recordings that are not here")
         return "; ".join(told) + ": encoded anew, not what the cameras sent" if told else "there are none: all video is as it was recorded"
 
     def check_time(self) -> str:
@@ -430,7 +432,10 @@ class Package:
             told = [(v["shown_from"], v["end"]) for v in self.manifest["videos"] if v["camera"] == camera["id"]]
             told += [(c["start"], c["end"]) for c in self.manifest["copies"] if (c["camera"], c["kind"]) == (camera["id"], "redacted")]
             told += [(gap["start"], gap["end"]) for gap in self.manifest["missing"] if gap["camera"] == camera["id"]]
+            stills = [c["start"] for c in self.manifest["copies"] if (c["camera"], c["kind"]) == (camera["id"], "still")]
             for start, end in camera["spans"]:
+                if any(start <= one < end for one in stills):
+                    continue
                 at = start
                 for first, last in sorted(told):
                     if first > at:
@@ -440,7 +445,11 @@ class Package:
                     raise Failed(f"of {camera['name']} {(end - at) / TICKS:.3f} s are neither there nor declared missing")
         gaps = self.manifest["missing"]
         seconds = sum(gap["end"] - gap["start"] for gap in gaps) / TICKS
-        return f"every moment is in a file or declared missing: {len(gaps)} gaps, {seconds:.3f} s"
+        what = "time has its still or is" if self.has_stills() else "moment is in a file or"
+        return f"every {what} declared missing: {len(gaps)} gaps, {seconds:.3f} s"
+
+    def has_stills(self) -> bool:
+        return any(copy["kind"] == "still" for copy in self.manifest["copies"])
 
     def check_approval(self) -> str:
         """Compare what was asked for with the text that was approved, and verify what the passkey of who approved signed."""
