@@ -66,6 +66,7 @@ from web.routers import (
     screens,
     session,
     spot_checks,
+    stills,
     trainings,
     waiting,
 )
@@ -89,6 +90,7 @@ ROUTERS = (
     holds.router,
     keep.router,
     hold_pages.router,
+    stills.router,  # before those whose addresses have a number there
     requests.router,
     request_pages.router,
     redaction_pages.router,

@@ -37,6 +37,7 @@ from vms.services import (
     records,
     request_reminders,
     sealed_holds,
+    stills,
 )
 from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
 from vms.services.due_acts import announce, carry_out_due
@@ -365,7 +366,7 @@ class Jobs:
             sure = has_run_a_day(session, at=at)
             ending = sure and hold_release.releases_due(session, at=at)
             secret = sealed_holds.to_look_after(session, at=at)
-            telling = any(of.notices_due(session, at=at) for of in (hold_release, policy_review))
+            telling = any(of.notices_due(session, at=at) for of in (hold_release, policy_review, stills))
             telling = telling or bool(request_reminders.notices_due(session, self._settings, at=at))
         if ending:
             with self._central.writing() as session:
@@ -378,6 +379,7 @@ class Jobs:
                 hold_release.notify(session, self._settings, at=at)
                 policy_review.notify(session, self._settings, at=at)
                 request_reminders.notify(session, self._settings, at=at)
+                stills.notify(session, self._settings, at=at)
 
     def stop(self) -> None:
         """Sign once more, and begin nothing else."""

@@ -10,7 +10,7 @@ from typing import TypedDict
 from sqlalchemy.orm import Session
 
 from vms.domain.export_scope import Delivery
-from vms.domain.instruments import QUESTIONS, Counsel
+from vms.domain.instruments import QUESTIONS, STILLS, Counsel
 from vms.domain.made_package import LIVE, MadePackage, PackageState
 from vms.domain.package_ticket import PackageTicket
 from vms.domain.people import Permission, Person
@@ -32,6 +32,7 @@ from vms.services.codes import grouped
 from vms.services.request_acts import WORDED, may_act
 from vms.services.request_seals import may_be_named
 from vms.services.requests import RequestStanding
+from vms.services.stills import is_over
 from web.words import DELIVERIES, DENY_REASONS, FORM_ANSWERS, INSTRUMENTS, PACKAGE_STATES, REQUEST_ACTS, REQUEST_STATES, ROLE_LABELS
 
 _MAY_PACK = frozenset({RequestState.APPROVED, RequestState.PREPARING})
@@ -147,6 +148,10 @@ class RequestPage(TypedDict):
     tickets: list[TicketRow]
     may_unseal: bool
     """It is sealed, and the reader decides."""
+    stills: bool
+    """It has single pictures alone."""
+    copies_due: bool
+    """Their last day is over, and nobody said that the copies were taken away."""
 
 
 def request_row(request: ExportRequest, at: datetime) -> RequestRow:
@@ -205,6 +210,8 @@ def request_page(standing: RequestStanding, person: Person, at: datetime) -> Req
         tickets=[_ticket(one, at) for one in standing.tickets],
         may_pack=decides and state in _MAY_PACK and (standing.package is None or standing.package.state not in LIVE),
         may_unseal=decides and request.is_sealed,
+        stills=request.instrument in STILLS,
+        copies_due=_copies_due(standing, at),
     )
 
 
@@ -224,7 +231,8 @@ def offered_people(session: Session, person: Person, at: datetime, request: Expo
 
 
 def instrument_choices() -> Sequence[tuple[str, str]]:
-    return [(one.value, label) for one, label in INSTRUMENTS.items()]
+    """Return what somebody brings or says; stills have a form of their own."""
+    return [(one.value, label) for one, label in INSTRUMENTS.items() if one not in STILLS]
 
 
 def delivery_choices() -> Sequence[tuple[str, str]]:
@@ -233,6 +241,11 @@ def delivery_choices() -> Sequence[tuple[str, str]]:
 
 def deny_choices() -> Sequence[tuple[str, str]]:
     return [(one.value, DENY_REASONS[one]) for one in DenyReason]
+
+
+def _copies_due(standing: RequestStanding, at: datetime) -> bool:
+    removed = any(one.act is RequestAct.REMOVED for one in standing.history)
+    return is_over(standing.request, at) and standing.release is not None and not removed
 
 
 def _package(package: MadePackage, request: ExportRequest) -> PackageRow:

@@ -82,6 +82,7 @@ INSTRUMENTS = {
     Instrument.INSURER: "Insurer",
     Instrument.PRESERVATION_LETTER: "Preservation letter",
     Instrument.LIBRARY_REPORT: "Report by the library",
+    Instrument.INTERNAL_STILLS: "Stills for use within the district",
 }
 RULE_FIELDS = {
     "may_be_approved": "May be approved",
@@ -148,6 +149,7 @@ REQUEST_ACTS = {
     RequestAct.REDACTION_APPROVED: "Redaction approved",
     RequestAct.REDACTION_BACK: "Redaction sent back",
     RequestAct.CLOSE: "Closed",
+    RequestAct.REMOVED: "Took the paper copies away",
 }
 """What was done; and on a button, what is to be said to have been done."""
 COVERS = {Cover.FILL: "Filled with one colour", Cover.PIXELATE: "Coarse blocks, for what is neither writing nor a face"}

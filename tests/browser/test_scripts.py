@@ -52,7 +52,7 @@ PAGES = {
     "/switch", "/switch/done", "/screens", "/screens/enrol", "/wall", "/download",
     "/emergency", "/emergency/new", "/emergency/reviews", "/emergency/{number}/review",
     "/keep", "/holds", "/holds/new", "/holds/report", "/holds/{number}", "/holds/{number}/sheet", "/holds/{number}/release",
-    "/requests", "/requests/new", "/requests/{number}", "/requests/{number}/letter", "/requests/{number}/scope",
+    "/requests", "/requests/new", "/requests/stills", "/requests/{number}", "/requests/{number}/letter", "/requests/{number}/scope",
     "/requests/{number}/advice", "/requests/{number}/papers/{paper}", "/requests/{number}/receipt", "/requests/{number}/receipt.pdf",
     "/requests/{number}/redaction", "/requests/{number}/redaction/sheets/{sheet}",
     "/policy", "/policy/new", "/rules/document", "/rules/versions/{version}",

@@ -19,7 +19,7 @@ IDS = frozenset({"area_id", "areas", "before", "branch", "camera", "named", "num
 NOT_IDS = frozenset(
     {
         *("act", "brand", "certificate", "code", "credential", "day", "done", "end", "error", "firm", "host", "incident", "intervals"),
-        *("area", "note", "reason", "right", "second", "officer", "was_for"),
+        *("area", "moment", "note", "reason", "right", "second", "officer", "was_for"),
         *(
             "about",
             "about_name",
@@ -121,6 +121,7 @@ ASKED = {
     "delivery": "by-hand",
     "recipient": "R. Alvarez",
 }
+STILLS = {"purpose": "safety", "words": "a ban", "until": "2026-06-30"}
 ASKED_FORM = ASKED | {"start": "2026-03-14T07:00", "end": "2026-03-14T07:10"}
 ASKED_ORDER = ASKED | {"start": "2026-03-14T14:00:00Z", "end": "2026-03-14T14:10:00Z"}
 BY_FORM = frozenset({"POST /api/v1/door"})
@@ -208,6 +209,8 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /api/v1/holds/{number}/confirm": {"number": Place(Kind.HOLD)},
     "POST /api/v1/holds/{number}/undo": {"number": Place(Kind.HOLD)},
     "POST /requests/new": {"camera": Place(Kind.CAMERA, ASKED_FORM), "named": Place(Kind.ACCOUNT, ASKED_FORM | SEALED, status=403)},
+    "POST /requests/stills": {"camera": Place(Kind.CAMERA, STILLS | {"moment": "2026-03-14T07:00"})},
+    "POST /api/v1/requests/stills": {"camera": Place(Kind.CAMERA, STILLS | {"moment": ["2026-03-14T07:00:00-07:00"]}, is_list=True)},
     "GET /requests/{number}": {"number": Place(Kind.REQUEST)},
     "GET /requests/{number}/letter": {"number": Place(Kind.REQUEST)},
     "GET /requests/{number}/receipt": {"number": Place(Kind.REQUEST)},

@@ -122,6 +122,8 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/api/v1/emergency/{number}/shown"): 422,
     ("GET", "/requests/new"): 200,
     ("POST", "/requests/new"): 422,
+    ("GET", "/requests/stills"): 200,
+    ("POST", "/requests/stills"): 422,
     ("GET", "/requests/{number}"): 404,
     ("GET", "/requests/{number}/letter"): 404,
     ("POST", "/requests/{number}/acts"): 404,  # the page on which it would say what is missing
@@ -196,6 +198,7 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/api/v1/holds/{number}/undo"): 404,
     ("GET", "/api/v1/requests"): 200,
     ("POST", "/api/v1/requests"): 422,
+    ("POST", "/api/v1/requests/stills"): 422,
     ("GET", "/api/v1/requests/{number}"): 404,
     ("POST", "/api/v1/requests/{number}/acts"): 422,
     ("POST", "/api/v1/requests/{number}/form"): 422,

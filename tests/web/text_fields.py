@@ -59,6 +59,7 @@ Schema = Mapping[str, Any]
 COMPLAINT = ("about", "about_name", "end", "from_address", "from_name", "received", "said", "start", "way")
 LOG = ("before", "camera", "day", "kind", "person", "since", "until")
 
+STILLS = ("purpose", "words", "until", "report_number", "necessity", "moment")
 REQUESTS: Mapping[str, tuple[str, ...]] = {
     "GET /login": ("next",),
     "POST /login": ("code", "name", "next", "password"),
@@ -105,6 +106,8 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "POST /api/v1/holds": ("authority", "end", "expires", "kind", "matter", "reason", "review", "start"),
     "POST /api/v1/holds/{number}/release": ("reason",),
     "POST /requests/new": REQUEST,
+    "POST /requests/stills": STILLS,
+    "POST /api/v1/requests/stills": STILLS,
     "GET /requests/{number}": ("done",),
     "POST /requests/{number}/acts": ("act", "words"),
     "POST /requests/{number}/form": FORM_CHECK,
@@ -246,6 +249,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "request name": ("person", "request"),
     "request redaction": ("approve", "back", "request", "words"),
     "request narrow": ("camera", "conditions", "end", "redact", "request", "start", "until", "words"),
+    "request stills": ("camera", "moment", "necessity", "report", "until", "words"),
     "request paper": ("request",),
     "request show": ("request",),
     "request take-back": ("request",),

@@ -36,6 +36,7 @@ from vms.cli import (
     screens,
     setup,
     size,
+    stills,
     tls,
     trainings,
 )
@@ -79,6 +80,7 @@ requests.app.command("call")(door.note_call)
 requests.app.command("look-over")(door.look_over)
 requests.app.command("redaction")(redactions.redaction)
 requests.app.command("release")(releases.release)
+requests.app.command("stills")(stills.stills)
 requests.app.command("receipt")(releases.receipt)
 requests.app.command("ticket")(releases.ticket)
 requests.app.command("take-back")(releases.take_back)

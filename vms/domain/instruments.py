@@ -27,8 +27,14 @@ class Instrument(StrEnum):
     PRESERVATION_LETTER = "preservation-letter"
     LIBRARY_REPORT = "library-report"
     """The library was wronged, or is a witness, and reports it itself."""
+    INTERNAL_STILLS = "internal-stills"
+    """Stills for use within the district, such as a board of who was banned: nobody outside is handed anything."""
 
 
+STILLS = frozenset({Instrument.INTERNAL_STILLS})
+"""Of these a package has single pictures alone, and a last day."""
+OF_THE_DISTRICT = STILLS | {Instrument.LIBRARY_REPORT}
+"""Who asks is somebody of the staff: nobody has to make sure who it is."""
 KEPT_SECRET = frozenset({Instrument.NATIONAL_SECURITY_LETTER})
 """Of these the law may forbid to say that one came: no public number counts any, or what was kept for one."""
 
@@ -151,6 +157,7 @@ SHIPPED = Rules(
         Instrument.LIBRARY_REPORT: Rule(
             True, Counsel.NOT_ASKED, (), False, False, 5, "The Library does not hand over this footage with its report."
         ),
+        Instrument.INTERNAL_STILLS: Rule(True, Counsel.NOT_ASKED, (), False, False, 5, "The Library makes no stills of this."),
     },
 )
 """As the policy reads. A warrant is due today: it is carried out at once, and counsel is told in parallel."""

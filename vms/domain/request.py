@@ -10,7 +10,7 @@ from enum import StrEnum
 from vms.domain.approval_proof import ApprovalAssertion
 from vms.domain.export_scope import ExportScope
 from vms.domain.ids import ApprovalId, DelegationId, HoldId, MatterId, PersonId, RequestId
-from vms.domain.instruments import Counsel, FormAnswer, FormLine, Instrument, Rule, form_faults
+from vms.domain.instruments import OF_THE_DISTRICT, STILLS, Counsel, FormAnswer, FormLine, Instrument, Rule, form_faults
 
 APPROVAL_LASTS = timedelta(days=14)
 """An approval that no package was begun for by then has expired."""
@@ -125,6 +125,8 @@ class RequestAct(StrEnum):
     REDACTION_BACK = "redaction-back"
     """Who looked over what was made by the plan sent it back: it has to be planned anew."""
     CLOSE = "close"
+    REMOVED = "removed"
+    """Copies on paper were taken away."""
 
 
 class DenyReason(StrEnum):
@@ -313,13 +315,13 @@ def faults(request: ExportRequest, rule: Rule, history: Sequence[RequestEvent], 
     found = form_faults(rule, form_answers(history))
     if rule.form and not papers:
         found.append("The paper is missing: add a scan of it.")
-    if request.instrument is not Instrument.LIBRARY_REPORT and RequestAct.VERIFY not in done:
+    if request.instrument not in OF_THE_DISTRICT and RequestAct.VERIFY not in done:
         found.append("Nobody has said how it was made sure who asks.")
     if rule.counsel is not Counsel.NOT_ASKED and not of_this & {RequestAct.COUNSEL, RequestAct.ADVICE}:
         found.append("Counsel has not been told.")
     if rule.counsel is Counsel.FIRST and RequestAct.ADVICE not in of_this:
         found.append("Counsel has not advised yet.")
-    if fault := _not_conferred(rule, conferral, of_this):
+    if request.instrument not in STILLS and (fault := _not_conferred(rule, conferral, of_this)):
         found.append(fault)
     return found
 

@@ -38,7 +38,8 @@ from vms.services.refusals import not_allowed
 from vms.services.request_acts import begun
 from vms.services.request_holds import keep, keeping
 from vms.services.request_steps import JOB, Step, beyond, can_write_about, locked, not_from, refuse_about, reviewed, take, voided
-from vms.services.requests import checked_scope, standing_of, words_of
+from vms.services.requests import standing_of, words_of
+from vms.services.stills import changed_scope
 from vms.services.webauthn import Options, RelyingParty
 from vms.store import redactions, requests
 
@@ -116,7 +117,7 @@ def narrow(  # noqa: PLR0913, PLR0917 - what is asked for from now on, and why
     request = begun(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
-    scope = checked_scope(footage, request.scope.local_time, terms, at=at)
+    scope = changed_scope(request, footage, request.scope.local_time, terms, at=at)
     if not request.scope.covers(scope.footage):
         raise InvalidInput("That is more than was asked for. A part of it is less time or fewer cameras.")
     if scope.terms.recipient != request.scope.terms.recipient:
@@ -143,7 +144,7 @@ def change_scope(
         return request
     if request.state not in UNDECIDED | APPROVED_STATES:
         return refuse_about(session, settings, actor, request, not_from(request, "changed"), at=at)
-    new = checked_scope(scope.footage, scope.local_time, scope.terms, at=at)
+    new = changed_scope(request, scope.footage, scope.local_time, scope.terms, at=at)
     if needs_reason(new) and not request.necessity and not needs_reason(request.scope):
         raise InvalidInput("That is more than a request asks for without a reason. Enter another request, and say why so much is needed.")
     kept = [] if request.scope.covers(new.footage) else keeping(session, actor, request, new, at=at)

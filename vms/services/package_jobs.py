@@ -40,6 +40,7 @@ from vms.services.package_sealing import SUFFIX, kept_identity, seal
 from vms.services.packages import JOB, SETTLED, Built, Hub, build_package, folder_lock
 from vms.services.request_acts import begun
 from vms.services.request_steps import Step, named_in_log, not_from, refuse_about, take, voided, write
+from vms.services.stills import is_over
 from vms.store import holds, made_packages, package_releases, package_tickets, requests
 from vms.store.failpoints import failpoint
 from vms.store.files import fsync_dir
@@ -270,7 +271,7 @@ def _why_over(session: Session, package: MadePackage, *, kept: timedelta, at: da
     if any(not one.ended(at) and not one.is_used_up() for one in package_tickets.of_package(session, package.id)):
         return ""
     if release is not None and release.package == package.id and release.read_back_at is not None:
-        over = kept == timedelta(0) or (sure and release.read_back_at + kept <= at)
+        over = kept == timedelta(0) or (sure and (release.read_back_at + kept <= at or is_over(request, at)))
         return "It was handed over." if over else ""
     return "It was not handed over in time." if sure and package.leaves_until(request.scope.terms) <= at else ""
 

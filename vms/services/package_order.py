@@ -13,9 +13,11 @@ from vms.domain.camera import StreamRole
 from vms.domain.export_scope import CameraSpan, text_of
 from vms.domain.footage import Gap, Segment
 from vms.domain.ids import CameraId, SegmentId, StreamId
+from vms.domain.instruments import STILLS
 from vms.domain.package import CameraScope, CustodyEvent, Order, OrderApproval
 from vms.domain.redaction import RedactionPlan
 from vms.domain.request import Approval, ExportRequest, RequestAct, RequestEvent
+from vms.domain.stills import last_day_of, mark_of
 from vms.domain.timespan import Timespan, datetime_of_ms
 from vms.errors import NotFound
 from vms.media.assembly import ReadRecord
@@ -44,12 +46,13 @@ def order_of(session: Session, request: ExportRequest, approval: Approval, redac
         district=district.name,
         request=request.number,
         cameras=tuple(_scope(session, camera, list(spans)) for camera, spans in by_camera),
-        facts=_facts(request, approval, history),
+        facts=_facts(request, approval, history, district.timezone),
         events=tuple(CustodyEvent(one.at, one.by_name, _SAID_OF[one.act]) for one in history if one.act in _SAID_OF),
         redaction=redaction,
         approval=OrderApproval(
             approval.id, text_of(request.id, request.scope), approval.by_name, approval.at, approval.proof, approval.assertion
         ),
+        mark=_mark(request, district.timezone),
     )
 
 
@@ -89,7 +92,14 @@ def _scope(session: Session, number: CameraId, spans: Sequence[CameraSpan]) -> C
     )
 
 
-def _facts(request: ExportRequest, approval: Approval, history: Sequence[RequestEvent]) -> tuple[tuple[str, str], ...]:
+def _mark(request: ExportRequest, zone: str) -> str:
+    terms = request.scope.terms
+    if request.instrument not in STILLS or terms.expires_ms is None:
+        return ""
+    return mark_of(request.number, terms.recipient, terms.expires_ms, zone)
+
+
+def _facts(request: ExportRequest, approval: Approval, history: Sequence[RequestEvent], zone: str) -> tuple[tuple[str, str], ...]:
     asks, terms = request.requester, request.scope.terms
     verified = next((one.words for one in reversed(history) if one.act is RequestAct.VERIFY), "")
     under = "" if approval.delegation_id is None else ", for the Director under a delegation"
@@ -103,6 +113,7 @@ def _facts(request: ExportRequest, approval: Approval, history: Sequence[Request
         ("SHA-256 of what was approved", request.sha256),
         ("For", terms.recipient),
         ("On these conditions", terms.conditions),
+        ("Paper copies are removed by", last_day_of(terms.expires_ms, zone) if request.instrument in STILLS and terms.expires_ms else ""),
     )
     return tuple((name, value) for name, value in told if value)
 

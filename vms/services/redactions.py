@@ -14,6 +14,7 @@ from vms.config import Settings
 from vms.crypto import decrypt, derived_key, encrypt
 from vms.domain.access import Action
 from vms.domain.ids import CameraId, RequestId, new_number
+from vms.domain.instruments import STILLS
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Actor, Permission, Person
 from vms.domain.redaction import RedactionPlan, canonical, misfit, read_plan
@@ -74,6 +75,8 @@ def add_plan(
         return request
     if request.state not in UNDECIDED | APPROVED_STATES:
         return refuse_about(session, settings, actor, request, not_from(request, "given a redaction plan"), at=at)
+    if request.instrument in STILLS:
+        raise InvalidInput("Stills are not redacted: nothing covers a part of them. Ask for other moments.")
     before = redactions.newest_plan(session, number, request.sha256)
     if instead_of is not None and instead_of != ("" if before is None else before.plan_sha256):
         raise Conflict(_CHANGED)

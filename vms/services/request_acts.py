@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.ids import RequestId
-from vms.domain.instruments import Counsel, FormAnswer, FormLine
+from vms.domain.instruments import STILLS, Counsel, FormAnswer, FormLine, Instrument
 from vms.domain.outcome import Refused
 from vms.domain.people import Actor, Permission, Person
 from vms.domain.request import APPROVED_STATES, EDGES, UNDECIDED, DenyReason, ExportRequest, RequestAct, RequestState, form_answers
@@ -43,6 +43,8 @@ class Worded:
     """In which states it is done."""
     by_who_entered: bool = False
     """Besides whoever decides."""
+    only: frozenset[Instrument] = frozenset(Instrument)
+    """Of requests of which kinds."""
 
 
 WORDED: Mapping[RequestAct, Worded] = {
@@ -71,6 +73,14 @@ WORDED: Mapping[RequestAct, Worded] = {
     RequestAct.CLOSE: Worded(
         "what the end of it was", "closed", _S.CLOSED, frozenset(state for state, to in EDGES.items() if _S.CLOSED in to)
     ),
+    RequestAct.REMOVED: Worded(
+        "who took the copies on paper away, and when",
+        "said to have no copies on paper any more",
+        None,
+        frozenset({_S.DISCLOSED, _S.CLOSED}),
+        by_who_entered=True,
+        only=STILLS,
+    ),
 }
 
 
@@ -83,7 +93,7 @@ def act_on(
     request = begun(session, settings, actor, number, at=at, by_who_entered=worded.by_who_entered)
     if isinstance(request, Refused):
         return request
-    if request.state not in worded.of:
+    if not _is_open_to(request, act, request.state):
         return refuse_about(session, settings, actor, request, not_from(request, worded.done), at=at)
     again = keeping_again(session, actor, request, at=at) if act is RequestAct.REOPEN else []
     if isinstance(again, Refused):
@@ -147,7 +157,7 @@ def may_act(person: Person, request: ExportRequest, act: RequestAct, *, at: date
     """Say whether `person` may do one of `WORDED` to a request that they see, in the state that it has at that moment."""
     worded = WORDED[act]
     own = worded.by_who_entered and request.entered_by == person.label
-    return request.state_at(at) in worded.of and (own or person.may(Permission.REQUEST_DECIDE))
+    return _is_open_to(request, act, request.state_at(at)) and (own or person.may(Permission.REQUEST_DECIDE))
 
 
 def begun(
@@ -164,6 +174,12 @@ def begun(
         return refuse_about(session, settings, actor, request, no_director, what=Action.REQUEST_NOTE, at=at)
     too_far = beyond(session, actor, request)
     return request if too_far is None else refuse_about(session, settings, actor, request, too_far, what=Action.REQUEST_NOTE, at=at)
+
+
+def _is_open_to(request: ExportRequest, act: RequestAct, state: RequestState) -> bool:
+    worded = WORDED[act]
+    left = act is not RequestAct.REMOVED or request.approval is not None  # one that was refused has no copies
+    return left and state in worded.of and request.instrument in worded.only
 
 
 def _decides(actor: Actor) -> bool:

@@ -15,7 +15,7 @@ from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.export_scope import CameraSpan, Delivery, ExportScope, Terms, digest_of, scope_of, text_of
 from vms.domain.ids import CameraId, MatterId, PersonId, RequestId, new_number
-from vms.domain.instruments import Instrument, Rule
+from vms.domain.instruments import STILLS, Instrument, Rule
 from vms.domain.made_package import MadePackage
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.package_release import PackageRelease
@@ -36,6 +36,7 @@ from vms.domain.request import (
     faults,
     needs_reason,
 )
+from vms.domain.stills import fault_of
 from vms.domain.timespan import ms_of
 from vms.domain.working_days import end_of_working_day
 from vms.errors import InvalidInput
@@ -86,6 +87,8 @@ class NewRequest:
     """The law keeps it secret: `sealed_requests`."""
     named: tuple[PersonId, ...] = ()
     """For whom a sealed one exists, besides who enters it and counsel."""
+    expires_ms: int | None = None
+    """Of stills: when their last day is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,9 @@ def enter(session: Session, settings: Settings, actor: Actor, new: NewRequest, *
         return refuse(session, actor, Action.REQUEST_ENTER, not_allowed("seal a request", "the Director"), at=at)
     named = named_first(session, actor, new.named, at=at) if new.sealed else {}
     verified = line_of(new.verified, "how it was made sure who asks")
-    scope = checked_scope(new.footage, new.local_time, Terms(new.requester.agency or new.requester.name, new.delivery), at=at)
+    scope = checked_scope(new.footage, new.local_time, _terms(new), at=at)
+    if new.instrument in STILLS and (fault := "Stills are not sealed." if new.sealed else fault_of(scope, at)):
+        raise InvalidInput(fault)
     if needs_reason(scope) and not new.necessity.strip():
         raise InvalidInput(f"That is {scope.camera_minutes:,} camera minutes of {len(scope.cameras)} cameras: say why so much is needed.")
     holds.lock(session)
@@ -223,6 +228,10 @@ def line_of(text: str, what: str) -> str:
 def words_of(text: str, what: str) -> str:
     """Return what has to be said; InvalidInput when it is empty, too long or can't be printed."""
     return checked_words(text, MAX_WORDS_CHARS, f"Say {what}, in up to {MAX_WORDS_CHARS:,} characters.")
+
+
+def _terms(new: NewRequest) -> Terms:
+    return Terms(new.requester.agency or new.requester.name, new.delivery, expires_ms=new.expires_ms)
 
 
 def _too_many(session: Session, actor: Person, at: datetime) -> Refused | None:

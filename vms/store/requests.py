@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from vms.domain.approval_proof import ApprovalAssertion
 from vms.domain.export_scope import scope_from
 from vms.domain.ids import ApprovalId, CameraId, DelegationId, HoldId, MatterId, PersonId, RequestId
-from vms.domain.instruments import KEPT_SECRET
+from vms.domain.instruments import KEPT_SECRET, STILLS
 from vms.domain.reach import Reach
-from vms.domain.request import APPROVAL_LASTS, Approval, ExportRequest, Paper, Requester, RequestEvent, RequestState
+from vms.domain.request import APPROVAL_LASTS, Approval, ExportRequest, Paper, RequestAct, Requester, RequestEvent, RequestState
 from vms.domain.timespan import Timespan
 from vms.store import sealed_requests
 from vms.store.central_tables import BranchRow, CameraRow
@@ -237,6 +237,13 @@ def due_between(session: Session, states: Iterable[RequestState], after: datetim
     """Return requests of these states that are due in that time, none that is secret."""
     due = and_(ExportRequestRow.due_at > after, ExportRequestRow.due_at <= until, RequestStandingRow.state.in_(sorted(states)))
     return _found(session, and_(due, ~sealed_requests.is_sealed()), 500)
+
+
+def with_copies(session: Session, reader: Reader) -> list[ExportRequest]:
+    """Return requests for stills that were handed over, and of which nobody said that the copies on paper were taken away."""
+    removed = exists().where(RequestEventRow.request_id == ExportRequestRow.id, RequestEventRow.act == RequestAct.REMOVED)
+    left = exists().where(RequestEventRow.request_id == ExportRequestRow.id, RequestEventRow.state == RequestState.DISCLOSED)
+    return _found(session, and_(_seen_by(reader), ExportRequestRow.instrument.in_(sorted(STILLS)), left, ~removed), 1000)
 
 
 def count_entered(session: Session, label: str, *, since: datetime) -> int:

@@ -727,7 +727,7 @@ CREATE TABLE export_request (
   entered_at BIGINT NOT NULL,
   matter VARCHAR(32) NOT NULL,
   CONSTRAINT pk_export_request PRIMARY KEY (id),
-  CONSTRAINT ck_export_request_instrument CHECK (instrument IN ('subpoena', 'search-warrant', 'court-order', 'civil-discovery', 'national-security-letter', 'agency-request', 'public-records', 'subject-access', 'insurer', 'preservation-letter', 'library-report')),
+  CONSTRAINT ck_export_request_instrument CHECK (instrument IN ('subpoena', 'search-warrant', 'court-order', 'civil-discovery', 'national-security-letter', 'agency-request', 'public-records', 'subject-access', 'insurer', 'preservation-letter', 'library-report', 'internal-stills')),
   CONSTRAINT uq_export_request_number UNIQUE (number),
   CONSTRAINT uq_export_request_id_entered_by UNIQUE (id, entered_by)
 );
@@ -1131,7 +1131,7 @@ CREATE TABLE request_event (
   by_name VARCHAR(360) NOT NULL,
   at BIGINT NOT NULL,
   CONSTRAINT pk_request_event PRIMARY KEY (request_id, seq),
-  CONSTRAINT ck_request_event_act CHECK (act IN ('submit', 'review', 'paper', 'verify', 'scope', 'ask', 'answer', 'check', 'confer', 'not-conferred', 'counsel', 'advice', 'contest', 'narrow', 'approve', 'void', 'deny', 'withdraw', 'expire', 'revoke', 'reopen', 'advance', 'redaction-plan', 'redaction-approved', 'redaction-back', 'close')),
+  CONSTRAINT ck_request_event_act CHECK (act IN ('submit', 'review', 'paper', 'verify', 'scope', 'ask', 'answer', 'check', 'confer', 'not-conferred', 'counsel', 'advice', 'contest', 'narrow', 'approve', 'void', 'deny', 'withdraw', 'expire', 'revoke', 'reopen', 'advance', 'redaction-plan', 'redaction-approved', 'redaction-back', 'close', 'removed')),
   CONSTRAINT ck_request_event_state CHECK (state IN ('draft', 'submitted', 'needs_info', 'under_review', 'counsel_review', 'contested', 'narrowed', 'approved', 'denied', 'withdrawn', 'expired', 'preparing', 'partially_available', 'footage_unavailable', 'redacting', 'ready', 'disclosed', 'revoked_before_disclosure', 'closed')),
   CONSTRAINT ck_request_event_line CHECK (line IN ('court', 'good-cause', 'signature', 'names-district', 'scope', 'date', 'in-force', 'service')),
   CONSTRAINT ck_request_event_answer CHECK (answer IN ('yes', 'no', 'not-needed')),

@@ -16,7 +16,7 @@ from vms.domain.people import Permission, Person
 from vms.domain.request import FREE_CAMERAS, FREE_MINUTES, MAX_LINE_CHARS, MAX_WORDS_CHARS, ExportRequest, Paper, RequestAct
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import Conflict, InvalidInput
-from vms.services import approvals, package_jobs, package_tickets, request_acts, request_papers, requests, sealed_requests
+from vms.services import approvals, package_jobs, package_tickets, request_acts, request_papers, requests, sealed_requests, stills
 from vms.services.district import load_district, zone_of_district
 from vms.services.passkeys import passkeys_of
 from vms.services.request_letters import letter_of
@@ -54,6 +54,7 @@ NOTICES = {
     "named": "It is known to them from now on.",
     "taken-back": "Its tickets open nothing any more, and what was being downloaded has ended.",
     "unsealed": "Its seal is lifted: it is a request like any other from now on.",
+    "stills": "Taken down. What it asks for is kept from now on, and the Director decides.",
     "changed": "Changed. An approval of what it was counts no more.",
 }
 
@@ -65,6 +66,7 @@ def requests_page(person: RequestEnterer, site: TheSite, rx: Rx, request: Reques
         return refusal(request, found, person=person)
     context = shell(site, person, path=request.url.path) | {
         "requests": [request_row(one, site.clock.now()) for one in found],
+        "copies": stills.copies_due(rx, person, at=site.clock.now()),
         "register": person.may(Permission.REQUEST_READ),
         "full": len(found) == requests.LIST_LIMIT,
     }

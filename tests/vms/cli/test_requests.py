@@ -127,6 +127,21 @@ def test_from_the_desk_to_an_approval(say: Any, settings: Settings, tmp_path: Pa
     assert settings.data_dir.exists()
 
 
+def test_stills_are_asked_for_and_approved_without_a_paper(say: Any) -> None:  # noqa: ANN401 - a function of words
+    until = f"{SystemClock().now() + timedelta(days=100):%Y-%m-%d}"
+    asked = ("stills", "--purpose", "safety", "--words", "a ban", "--camera", "Entrance", "--at", "2026-03-14T08:00:05-07:00")
+    entered = say(Role.DESK, *asked, "--until", until, "--json")
+    assert entered.exit_code == 0, entered.output
+    one = json.loads(entered.output)
+    assert (one["instrument"], one["purpose"]) == ("internal-stills", "For the safety of library users, staff and property: a ban")
+    assert "Alder, by-hand, before" in say(Role.DIRECTOR, "show", one["number"]).output
+    assert say(Role.DIRECTOR, "approve", one["number"], "--sha256", one["sha256"]).exit_code == 0
+    late = say(Role.DESK, *asked, "--until", "2020-01-01")
+    assert (late.exit_code, "The last day of the stills lies ahead" in late.output) == (2, True)
+    general = say(Role.DESK, "enter", *ASKED[:1], "internal-stills", *ASKED[2:])
+    assert (general.exit_code, "vms request stills" in general.output) == (2, True)
+
+
 def test_a_redaction_plan_is_kept_and_what_it_makes_is_taken_out(say: Any, settings: Settings, tmp_path: Path) -> None:  # noqa: ANN401 - as above
     number = json.loads(say(Role.DESK, "enter", *ASKED, "--json").output)["number"]
     central = make_engines(settings.central_path)

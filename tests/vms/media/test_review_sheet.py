@@ -12,7 +12,8 @@ from vms.domain.redaction import Between, Box, CameraPlan, Cover, Keyframe, Regi
 from vms.media.covering import Planes, cover
 from vms.media.derivation import Picture
 from vms.media.derivation_wire import MAX_SHEETS
-from vms.media.review_sheet import ACROSS, CAPTION_HEIGHT, DOWN, TILE_WIDTH, Colours, ReviewSheets, moments
+from vms.media.review_sheet import ACROSS, CAPTION_HEIGHT, DOWN, TILE_WIDTH, ReviewSheets, moments
+from vms.media.still import Colours
 
 WIDTH, HEIGHT = 480, 256
 BOX = Box(2_000, 2_500, 4_000, 5_000)

@@ -1,0 +1,140 @@
+"""Stills within the district on their form and as JSON: asked for in a few fields, and reminded of on the pages when their day is over."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from tests.factories import done
+from tests.web.world import World, problem
+from vms.domain.ids import PackageId, ReleaseId, RequestId, new_number
+from vms.domain.made_package import MadePackage
+from vms.domain.package_release import Medium, PackageRelease
+from vms.domain.people import Role
+from vms.domain.request import RequestAct, RequestState
+from vms.services.approvals import advance
+from vms.services.packages import JOB
+from vms.services.request_steps import Step, take
+from vms.store import holds, made_packages, package_releases, requests
+
+FORM = {
+    "purpose": "safety",
+    "words": "banned until summer",
+    "moment": ["2026-03-14T07:00:05", "", "2026-03-14T07:10"],
+    "until": "2026-06-30",
+}
+
+TYPED = (
+    *("banned until summer", 'value="2026-03-14T07:00:05"', 'value="2026-03-14T07:10"'),
+    *('value="2020-01-01"', 'value="safety" checked'),
+)
+MISSING = {"purpose": "which of the published purposes", "moment": "at least one day and time", "camera": "at least one camera"}
+
+
+@pytest.fixture
+def desk(world: World) -> Iterator[httpx.Client]:
+    with world.client(Role.DESK, page=True) as client:
+        yield client
+
+
+@pytest.fixture
+def director(world: World, desk: httpx.Client) -> Iterator[httpx.Client]:  # noqa: ARG001 - once a Director signs in, others wait for one
+    with world.client(Role.DIRECTOR, page=True) as client:
+        yield client
+
+
+def _text(answer: httpx.Response) -> str:
+    main = answer.text.partition("<main")[2].partition("</main>")[0]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main.partition(">")[2])).split())
+
+
+def _entered(world: World, by: httpx.Client, **more: str) -> str:
+    answer = by.post("/requests/stills", data=FORM | {"camera": str(world.camera.camera.id)} | more)
+    assert answer.status_code == 303, _text(answer)
+    return answer.headers["location"].partition("?")[0]
+
+
+def test_from_the_form_to_an_approval_without_a_paper(world: World, desk: httpx.Client, director: httpx.Client) -> None:
+    assert 'href="/requests/stills"' in desk.get("/requests/new").text
+    assert 'href="/requests/stills"' in desk.get("/requests").text
+    page = _entered(world, desk)
+    told = director.get(page)
+    assert "one still of each moment, with a mark over it, to be used until Tue 30 Jun 2026" in _text(told)
+    assert "can’t be approved yet" not in _text(told)
+    sha256 = re.search(r'name="sha256" value="([0-9a-f]{64})"', told.text)
+    assert sha256 is not None
+    assert director.post(f"{page}/approve", data={"sha256": sha256[1]}).status_code == 303
+    assert "Approved by" in _text(desk.get(page))
+
+
+def test_what_is_wrong_stands_on_the_form_and_nothing_typed_is_lost(world: World, desk: httpx.Client) -> None:
+    answer = desk.post("/requests/stills", data=FORM | {"camera": str(world.camera.camera.id), "until": "2020-01-01"})
+    assert answer.status_code == 422
+    assert "The last day of the stills lies ahead" in _text(answer)
+    for typed in TYPED:
+        assert typed in answer.text, typed
+    for missing, sentence in MISSING.items():
+        told = {name: value for name, value in FORM.items() if name != missing}
+        told |= {} if missing == "camera" else {"camera": str(world.camera.camera.id)}
+        assert sentence in _text(desk.post("/requests/stills", data=told)), missing
+
+
+def test_of_the_hour_that_clocks_show_twice_there_is_a_still_of_each(world: World, desk: httpx.Client, director: httpx.Client) -> None:
+    world.clock.step(timedelta(days=300))
+    with world.client(Role.DESK, page=True) as later:
+        page = _entered(world, later, moment="2026-11-01T01:30", until="2027-03-01")
+    with world.client(Role.DIRECTOR) as reader:
+        footage = reader.get(f"/api/v1{page}").json()["scope"]["footage"]
+    assert [one["start"] for one in footage] == ["2026-11-01T08:30:00+00:00", "2026-11-01T09:30:00+00:00"]
+    assert desk is not director
+
+
+def test_as_json(world: World, desk: httpx.Client) -> None:
+    order = {"purpose": "identify", "words": "a theft", "until": "2026-06-30", "camera": [world.camera.camera.id]}
+    json = {"accept": "application/json"}
+    entered = desk.post("/api/v1/requests/stills", json=order | {"moment": ["2026-03-14T07:00:05-07:00"]}, headers=json)
+    assert entered.status_code == 201, entered.text
+    assert (entered.json()["instrument"], entered.json()["scope"]["expires_at"]) == ("internal-stills", "2026-07-01T07:00:00+00:00")
+    problem(desk.post("/api/v1/requests/stills", json=order, headers=json), 422)
+
+
+def test_pages_remind_of_copies_until_somebody_says_who_took_them_away(world: World, desk: httpx.Client, director: httpx.Client) -> None:
+    page = _entered(world, desk)
+    _handed_over(world, director, page)
+    assert "Take the copies away" not in desk.get("/requests").text
+    world.clock.step(timedelta(days=120))
+    with world.client(Role.DESK, page=True) as later:
+        assert "Take the copies away" in later.get("/requests").text
+        assert "take every copy away, on paper and on the medium" in _text(later.get(page))
+        assert later.post(f"{page}/acts", data={"act": "removed", "words": "d.nakamura, at eight"}).status_code == 303
+        assert "Take the copies away" not in later.get("/requests").text
+        assert "take every copy away" not in _text(later.get(page))
+        assert "d.nakamura, at eight" in _text(later.get(page))
+
+
+def _handed_over(world: World, director: httpx.Client, page: str) -> None:
+    """Approve the stills, and put down that their package was made and left."""
+    sha256 = re.search(r'name="sha256" value="([0-9a-f]{64})"', director.get(page).text)
+    assert sha256 is not None
+    assert director.post(f"{page}/approve", data={"sha256": sha256[1]}).status_code == 303
+    number, settings, at = RequestId(int(page.rpartition("/")[2])), world.site.settings, world.clock.now()
+    with world.site.central.writing() as session:
+        holds.lock(session)
+        done(advance(session, settings, JOB, number, sha256[1], RequestState.PREPARING, at=at))
+        request = done(advance(session, settings, JOB, number, sha256[1], RequestState.READY, at=at))
+        assert request.approval is not None
+        package = MadePackage(PackageId(new_number()), number, request.approval.id, 1, sha256[1], "person:1", "director", at)
+        made_packages.add(session, package)
+        medium = Medium("SanDisk Ultra", "4C530001")
+        release = PackageRelease(ReleaseId(new_number()), package.id, number, medium, "D. Nakamura", "person:1", "director", at)
+        package_releases.add(session, release)
+        take(session, settings, JOB, request, Step(RequestAct.ADVANCE, RequestState.DISCLOSED, "by hand"), at=at)
+    with world.site.central.reading() as session:
+        found = requests.get(session, requests.EVERYBODYS, number)
+        assert found is not None
+        assert found.state is RequestState.DISCLOSED
