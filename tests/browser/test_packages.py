@@ -13,9 +13,10 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import keep_picture, watching
 from tests.vms.media.recorded import LENGTH
-from tests.vms.services.packaging import AT, Sources, a_hub, a_package, an_order
+from tests.vms.services.packaging import AT, Sources, a_hub, a_package, a_source, an_order
 from tests.vms.services.tampering import TAMPERINGS, Tampering, five_gigabytes
 from tests.vms.services.test_package_copies import black, in_hevc
+from tests.vms.services.test_package_stills import moments
 from vms.services.packages import Built, build_package
 from vms.store.database import Engines
 from vms.store.migrate import Which
@@ -69,6 +70,18 @@ def test_each_tampering_is_noticed_in_a_browser(page: Page, built: Built, tmp_pa
     verdict = _verified(page, folder, built.fingerprint if tampering.told else "")
     assert verdict.rows[tampering.check][0] == tampering.outcome, verdict.rows
     assert not verdict.conclusion.startswith("VERIFIED")
+
+
+def test_a_package_of_stills_is_verified_and_shown_without_a_script(page: Page, central_sqlite: Engines, tmp_path: Path) -> None:
+    order = moments(an_order(central_sqlite))
+    built = build_package(order, a_source(order), tmp_path, hub=a_hub(central_sqlite), at=AT)
+    verdict = _verified(page, built.folder, built.fingerprint)
+    assert {outcome for outcome, _ in verdict.rows.values()} <= {"PASS", "not checked"}, verdict.rows
+    assert {verdict.rows[name][0] for name in ("signature", "digests", "copies", "time", "log")} == {"PASS"}
+    assert "2 stills with a mark over them" in verdict.rows["copies"][1]
+    page.goto((built.folder / "START.html").as_uri())
+    shown = page.locator("img").evaluate_all("all => all.map((one) => one.complete && one.naturalWidth > 0)")
+    assert shown == [True, True]
 
 
 def test_a_package_that_nobody_touched_is_verified(page: Page, built: Built) -> None:
