@@ -119,12 +119,12 @@ class RequestAct(StrEnum):
     REVOKE = "revoke"
     REOPEN = "reopen"
     ADVANCE = "advance"
+    CLOSE = "close"
     REDACTION_PLAN = "redaction-plan"
     """Somebody said what is covered in it; the newest plan counts."""
     REDACTION_APPROVED = "redaction-approved"
     REDACTION_BACK = "redaction-back"
     """Who looked over what was made by the plan sent it back: it has to be planned anew."""
-    CLOSE = "close"
     REMOVED = "removed"
     """Copies on paper were taken away."""
 

@@ -772,6 +772,28 @@ CREATE TABLE request_paper (
 
 CREATE INDEX ix_request_paper_request_id ON request_paper (request_id);
 
+CREATE TABLE request_event (
+  request_id INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  act VARCHAR(32) NOT NULL,
+  state VARCHAR(32) NOT NULL,
+  words TEXT NOT NULL,
+  line VARCHAR(32),
+  answer VARCHAR(32),
+  sealed BLOB,
+  "by" VARCHAR(300) NOT NULL,
+  by_name VARCHAR(360) NOT NULL,
+  at BIGINT NOT NULL,
+  CONSTRAINT pk_request_event PRIMARY KEY (request_id, seq),
+  CONSTRAINT ck_request_event_act CHECK (act IN ('submit', 'review', 'paper', 'verify', 'scope', 'ask', 'answer', 'check', 'confer', 'not-conferred', 'counsel', 'advice', 'contest', 'narrow', 'approve', 'void', 'deny', 'withdraw', 'expire', 'revoke', 'reopen', 'advance', 'close', 'redaction-plan', 'redaction-approved', 'redaction-back', 'removed')),
+  CONSTRAINT ck_request_event_state CHECK (state IN ('draft', 'submitted', 'needs_info', 'under_review', 'counsel_review', 'contested', 'narrowed', 'approved', 'denied', 'withdrawn', 'expired', 'preparing', 'partially_available', 'footage_unavailable', 'redacting', 'ready', 'disclosed', 'revoked_before_disclosure', 'closed')),
+  CONSTRAINT ck_request_event_line CHECK (line IN ('court', 'good-cause', 'signature', 'names-district', 'scope', 'date', 'in-force', 'service')),
+  CONSTRAINT ck_request_event_answer CHECK (answer IN ('yes', 'no', 'not-needed')),
+  CONSTRAINT ck_request_event_check CHECK ((line IS NULL) = (answer IS NULL)),
+  CONSTRAINT ck_request_event_privileged CHECK (sealed IS NULL OR words = ''),
+  CONSTRAINT fk_request_event_request_id FOREIGN KEY(request_id) REFERENCES export_request (id)
+);
+
 CREATE TABLE approval (
   id INTEGER NOT NULL,
   request_id INTEGER NOT NULL,
@@ -1117,25 +1139,3 @@ CREATE TABLE approval_assertion (
 );
 
 CREATE INDEX ix_approval_assertion_request_id ON approval_assertion (request_id);
-
-CREATE TABLE request_event (
-  request_id INTEGER NOT NULL,
-  seq INTEGER NOT NULL,
-  act VARCHAR(32) NOT NULL,
-  state VARCHAR(32) NOT NULL,
-  words TEXT NOT NULL,
-  line VARCHAR(32),
-  answer VARCHAR(32),
-  sealed BLOB,
-  "by" VARCHAR(300) NOT NULL,
-  by_name VARCHAR(360) NOT NULL,
-  at BIGINT NOT NULL,
-  CONSTRAINT pk_request_event PRIMARY KEY (request_id, seq),
-  CONSTRAINT ck_request_event_act CHECK (act IN ('submit', 'review', 'paper', 'verify', 'scope', 'ask', 'answer', 'check', 'confer', 'not-conferred', 'counsel', 'advice', 'contest', 'narrow', 'approve', 'void', 'deny', 'withdraw', 'expire', 'revoke', 'reopen', 'advance', 'redaction-plan', 'redaction-approved', 'redaction-back', 'close', 'removed')),
-  CONSTRAINT ck_request_event_state CHECK (state IN ('draft', 'submitted', 'needs_info', 'under_review', 'counsel_review', 'contested', 'narrowed', 'approved', 'denied', 'withdrawn', 'expired', 'preparing', 'partially_available', 'footage_unavailable', 'redacting', 'ready', 'disclosed', 'revoked_before_disclosure', 'closed')),
-  CONSTRAINT ck_request_event_line CHECK (line IN ('court', 'good-cause', 'signature', 'names-district', 'scope', 'date', 'in-force', 'service')),
-  CONSTRAINT ck_request_event_answer CHECK (answer IN ('yes', 'no', 'not-needed')),
-  CONSTRAINT ck_request_event_check CHECK ((line IS NULL) = (answer IS NULL)),
-  CONSTRAINT ck_request_event_privileged CHECK (sealed IS NULL OR words = ''),
-  CONSTRAINT fk_request_event_request_id FOREIGN KEY(request_id) REFERENCES export_request (id)
-);

@@ -142,13 +142,13 @@ def test_a_letter_of_refusal_goes_on_saying_what_was_in_force_that_day(central_s
         director = at_work(people.director, NOW)
         request = a_request(session, settings, people.desk, Instrument.AGENCY_REQUEST)
         denied = done(deny(session, settings, director, request.id, DenyReason.NO_DOCUMENT, "bring one", at=NOW))
-        before = letter_of(done(request_for(session, settings, director, request.id)))
+        before = letter_of(done(request_for(session, settings, director, request.id)), at=NOW)
         _in_force(session, people.delegate, people.director, edited(Instrument.AGENCY_REQUEST, letter="Bring a paper."))
-        assert letter_of(done(request_for(session, settings, director, request.id))) == before
+        assert letter_of(done(request_for(session, settings, director, request.id)), at=NOW) == before
         done(act_on(session, settings, director, request.id, RequestAct.REOPEN, "asked again", at=NOW))
         again = done(deny(session, settings, director, request.id, DenyReason.NO_DOCUMENT, "bring one", at=NOW))
         assert (denied.rules_version, again.rules_version) == (1, 2)
-        assert "Bring a paper." in letter_of(done(request_for(session, settings, director, request.id))).paragraphs
+        assert "Bring a paper." in letter_of(done(request_for(session, settings, director, request.id)), at=NOW).paragraphs
         which = access_log.Filter(actions=frozenset({Action.EXPORT_DENY}))
         assert [one.detail["rules"] for one in access_log.find(session, DISTRICT, None, which, limit=9)] == ["2", "1"]
 

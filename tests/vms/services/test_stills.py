@@ -172,7 +172,7 @@ def test_on_the_last_day_both_are_reminded_until_somebody_says_who_took_the_copi
         (letter,) = mails.due(session, ENDS + timedelta(days=1), limit=9)
         assert (letter.recipient, "until 2026-04-03" in letter.body, "banned" in letter.body) == ("director@alder.example", True, False)
         assert copies_due(session, desk, at=ENDS) == copies_due(session, director, at=ENDS) == {office.request.id}
-        assert may_act(desk, office.now(), RequestAct.REMOVED)
+        assert may_act(desk, office.now(), RequestAct.REMOVED, at=ENDS)
         done(act_on(session, settings, desk, office.request.id, RequestAct.REMOVED, "D. Nakamura, this morning", at=ENDS))
         assert copies_due(session, desk, at=ENDS) == set()
         assert notices_due(session, at=ENDS) == []
@@ -185,7 +185,7 @@ def test_only_of_stills_that_were_approved_are_copies_taken_away(central_sqlite:
     with central_sqlite.writing() as session:
         asked = done(enter_stills(session, settings, office.people.desk, new_stills(office.camera), at=AT))
         for request in (asked, _closed(session, settings, office, asked)):
-            assert not may_act(office.people.desk, request, RequestAct.REMOVED)
+            assert not may_act(office.people.desk, request, RequestAct.REMOVED, at=AT)
             answer = refused(act_on(session, settings, office.people.desk, request.id, RequestAct.REMOVED, "gone", at=AT))
             assert "can't be said to have no copies on paper" in answer.sentence
 
