@@ -75,7 +75,7 @@ def test_from_the_form_to_an_approval_without_a_paper(world: World, desk: httpx.
 def test_what_is_wrong_stands_on_the_form_and_nothing_typed_is_lost(world: World, desk: httpx.Client) -> None:
     answer = desk.post("/requests/stills", data=FORM | {"camera": str(world.camera.camera.id), "until": "2020-01-01"})
     assert answer.status_code == 422
-    assert "The last day of the stills lies ahead" in _text(answer)
+    assert "is one of the next 366" in _text(answer)
     for typed in TYPED:
         assert typed in answer.text, typed
     for missing, sentence in MISSING.items():

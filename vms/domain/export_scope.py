@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from itertools import groupby
 
@@ -15,6 +16,8 @@ from vms.domain.ids import CameraId, RequestId
 FORMAT = 1
 MOST_CAMERAS = 100
 MOST_SPANS = 500
+LATEST_UNTIL = timedelta(days=366)
+"""So far ahead may the last day of handing over lie, or of using stills: what lasts longer is asked for anew."""
 _MS_PER_MINUTE = 60_000
 
 

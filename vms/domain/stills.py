@@ -17,8 +17,6 @@ LONGEST = timedelta(seconds=5)
 """Of one moment: moments beside each other count as one, and a still is no film."""
 MOST_STILLS = 24
 """What hangs on a board, and not a film cut into pictures."""
-LONGEST_BAN = timedelta(days=366)
-"""So far ahead the last day may lie. A ban that lasts longer asks again each year, so that somebody looks at it again."""
 
 
 class PublishedPurpose(StrEnum):
@@ -36,7 +34,7 @@ PURPOSES = {
 }
 
 
-def fault_of(scope: ExportScope, at: datetime) -> str:
+def fault_of(scope: ExportScope) -> str:
     """Return a sentence for what of a scope can't be asked for as stills; empty when all can."""
     terms = scope.terms
     if terms.expires_ms is None:
@@ -52,9 +50,6 @@ def fault_of(scope: ExportScope, at: datetime) -> str:
         return "Stills are not redacted: nothing covers a part of them. Ask for other moments, or for footage as a report by the library."
     if terms.delivery is not Delivery.BY_HAND:
         return "Stills for use within the district are handed over by hand."
-    ends = datetime_of_ms(terms.expires_ms)
-    if not at < ends <= at + LONGEST_BAN:
-        return f"The last day of the stills lies ahead, within {LONGEST_BAN.days} days. After a longer ban's year, ask for them again."
     return ""
 
 

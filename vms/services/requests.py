@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from vms.config import Settings
 from vms.domain.access import Action
-from vms.domain.export_scope import CameraSpan, Delivery, ExportScope, Terms, digest_of, scope_of, text_of
+from vms.domain.export_scope import LATEST_UNTIL, CameraSpan, Delivery, ExportScope, Terms, digest_of, scope_of, text_of
 from vms.domain.ids import CameraId, MatterId, PersonId, RequestId, new_number
 from vms.domain.instruments import STILLS, Instrument, Rule
 from vms.domain.made_package import MadePackage
@@ -59,8 +59,6 @@ MOST_OPEN = 200
 """Of one person that have not ended."""
 MOST_AHEAD = timedelta(days=31)
 """So far ahead a request may ask for what is still to be recorded."""
-LATEST_UNTIL = timedelta(days=366)
-"""A last day of handing over that lies further ahead was mistyped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ def enter(session: Session, settings: Settings, actor: Actor, new: NewRequest, *
     named = named_first(session, actor, new.named, at=at) if new.sealed else {}
     verified = line_of(new.verified, "how it was made sure who asks")
     scope = checked_scope(new.footage, new.local_time, _terms(new), at=at)
-    if new.instrument in STILLS and (fault := "Stills are not sealed." if new.sealed else fault_of(scope, at)):
+    if new.instrument in STILLS and (fault := "Stills are not sealed." if new.sealed else fault_of(scope)):
         raise InvalidInput(fault)
     if needs_reason(scope) and not new.necessity.strip():
         raise InvalidInput(f"That is {scope.camera_minutes:,} camera minutes of {len(scope.cameras)} cameras: say why so much is needed.")

@@ -84,7 +84,7 @@ def changed_scope(request: ExportRequest, footage: Sequence[CameraSpan], local_t
     scope = checked_scope(footage, local_time, terms, at=at)
     if scope.terms.recipient != before.recipient:
         raise InvalidInput("Stills for use within the district are for nobody else. Who else asks has a request of their own.")
-    if fault := fault_of(scope, at):
+    if fault := fault_of(scope):
         raise InvalidInput(fault)
     return scope
 

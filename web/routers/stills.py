@@ -13,10 +13,11 @@ from fastapi.encoders import jsonable_encoder
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from vms.domain.export_scope import LATEST_UNTIL
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.domain.request import FREE_CAMERAS, MAX_LINE_CHARS, MAX_WORDS_CHARS
-from vms.domain.stills import LONGEST_BAN, PURPOSES
+from vms.domain.stills import PURPOSES
 from vms.errors import InvalidInput
 from vms.services import stills
 from vms.services.district import zone_of_district
@@ -30,7 +31,7 @@ from web.still_entries import StillForm, StillOrder
 from web.views import shell
 
 router = APIRouter()
-MOST = {"line": MAX_LINE_CHARS, "words": MAX_WORDS_CHARS, "cameras": FREE_CAMERAS, "days": LONGEST_BAN.days}
+MOST = {"line": MAX_LINE_CHARS, "words": MAX_WORDS_CHARS, "cameras": FREE_CAMERAS, "days": LATEST_UNTIL.days}
 
 
 @router.get("/requests/stills")

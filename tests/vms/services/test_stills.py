@@ -15,14 +15,14 @@ from tests.vms.services.packaging import AT
 from tests.vms.services.requesting import a_request, at_work, staff
 from tests.vms.services.test_package_jobs import Office, an_office
 from vms.config import Settings
-from vms.domain.export_scope import CameraSpan, Delivery, Terms
+from vms.domain.export_scope import LATEST_UNTIL, CameraSpan, Delivery, Terms
 from vms.domain.ids import CameraId
 from vms.domain.instruments import Instrument
 from vms.domain.made_package import PackageState
 from vms.domain.package_release import Medium
 from vms.domain.redaction import WHOLE, Between, Box, CameraPlan, Cover, Keyframe, RedactionPlan, Region, canonical
 from vms.domain.request import ExportRequest, RequestAct, RequestState
-from vms.domain.stills import LONGEST_BAN, MOST_STILLS, PublishedPurpose, moments_of
+from vms.domain.stills import MOST_STILLS, PublishedPurpose, moments_of
 from vms.domain.timespan import datetime_of, ms_of
 from vms.errors import InvalidInput
 from vms.services import redactions, stills
@@ -93,8 +93,8 @@ def test_the_director_approves_without_a_paper_counsel_or_the_board_and_who_asks
     ("more", "sentence"),
     [
         ({"until": None}, "Say until which day"),
-        ({"until": AT}, "lies ahead"),
-        ({"until": AT + LONGEST_BAN + timedelta(seconds=1)}, "lies ahead, within 366 days"),
+        ({"until": AT}, "one of the next 366"),
+        ({"until": AT + LATEST_UNTIL + timedelta(seconds=1)}, "one of the next 366"),
         ({"words": " "}, "Say what the stills are needed for"),
         ({"moments": ()}, "Name at least one camera"),
     ],
