@@ -128,7 +128,7 @@ def test_a_plan_is_made_on_a_form_without_a_line_of_json(world: World, desk: htt
     assert second.keyframes[0].box == Box(5, 9, 16, 29), "edges outwards"
     told = _text(director.get(f"{page}/redaction"))
     assert "2; the first: left 40, top 20, width 15.5, height 50 percent" in told
-    assert "Put by director" in told
+    assert "Kept by director" in told
 
 
 def test_a_region_is_taken_out_of_the_plan_that_was_seen_alone(world: World, desk: httpx.Client, director: httpx.Client) -> None:

@@ -143,7 +143,7 @@ def test_what_was_not_answered_in_time_says_that_it_has_lapsed(world: World, aud
     assert "Lapsed" not in _text(auditor.get("/spot-checks"))
     world.clock.step(WAITS)
     with world.client(Role.AUDITOR, page=True) as later:
-        assert "It has lapsed: the camera’s recorder did not answer until" in _text(later.get(page))
+        assert "It has lapsed: the camera’s recorder had not answered by" in _text(later.get(page))
         assert "Lapsed: its recorder did not answer in time" in _text(later.get("/spot-checks"))
 
 

@@ -355,7 +355,7 @@ FILES: tuple[Record, ...] = (
     Record("volumes", "footage, encrypted", "the district's days", "is the footage", RETENTION, held="what a hold protects"),
     Record(
         "packages",
-        "packages of footage, in the clear",
+        "packages of footage, encrypted where they leave so or by download",
         "until they have left, and `released_package_days` more; 14 days, if they don't",
         "whoever asked gets them; the footage itself is kept by its hold",
         HUB_JOBS,
