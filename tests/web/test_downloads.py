@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
+from starlette.types import Message
 
 from tests.vms.services.packaging import district_key
 from tests.vms.services.test_package_jobs import Office, an_office
@@ -21,6 +25,7 @@ from vms.domain.access import Action
 from vms.domain.export_scope import Delivery
 from vms.domain.people import PROOF_LASTS, Role
 from vms.domain.request import RequestState
+from web.app import create_app
 from web.routers import downloads
 
 pytestmark = pytest.mark.slow
@@ -158,3 +163,87 @@ def test_a_package_that_was_damaged_on_the_disk_passes_for_no_whole_one(
         outsider.post("/download", data=ticket)
     wait_until(lambda: len(world.events(Action.EXPORT_DOWNLOAD)) == 2)
     assert world.events(Action.EXPORT_DOWNLOAD)[1].detail["step"] == "broken off"
+
+
+def test_a_package_that_is_gone_from_the_disk_ends_its_download_at_once(
+    world: World, director: httpx.Client, outsider: httpx.Client, office: Office
+) -> None:
+    ticket = _ticket(director, office)
+    (file,) = world.site.settings.packages_dir.glob("*/*.zip.age")
+    file.unlink()
+    with pytest.raises(httpx.RemoteProtocolError):
+        outsider.post("/download", data=ticket, timeout=10)
+    wait_until(lambda: len(world.events(Action.EXPORT_DOWNLOAD)) == 2)
+    assert world.events(Action.EXPORT_DOWNLOAD)[1].detail["step"] == "broken off"
+
+
+def test_a_reader_who_takes_nothing_any_more_is_let_go(
+    world: World, director: httpx.Client, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "STALL_SECONDS", 0.05)
+    taken = _by_hand(world, _ticket(director, office), leaves=False)
+    assert taken == ["http.response.start", "http.response.body"]
+    assert [one.detail["step"] for one in world.events(Action.EXPORT_DOWNLOAD)] == ["begun", "broken off"]
+
+
+def test_a_reader_who_leaves_before_the_first_octet_is_written_down(world: World, director: httpx.Client, office: Office) -> None:
+    _by_hand(world, _ticket(director, office), leaves=True)
+    assert [one.detail["step"] for one in world.events(Action.EXPORT_DOWNLOAD)] == ["begun", "broken off"]
+
+
+def test_so_many_go_on_at_once_and_one_more_waits_without_counting(
+    world: World, director: httpx.Client, outsider: httpx.Client, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "_places", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(downloads, "_BLOCK_BYTES", 512)  # so that more is left than any buffer on the way takes
+    ticket = _ticket(director, office)
+    assert outsider.post("/download", data=ticket | {"passphrase": "wrong"}).status_code == 403  # and its place is free again
+    with outsider.stream("POST", "/download", data=ticket) as answer, world.client(page=True) as other:
+        next(answer.iter_raw(1))
+        full = other.post("/download", data=ticket)
+        assert (full.status_code, downloads.FULL.sentence in full.text, ticket["ticket"] in full.text) == (429, True, True)
+        assert problem(other.post("/api/v1/downloads", json=ticket), 429)
+    wait_until(lambda: outsider.post("/download", data=ticket).content.startswith(b"PK\x03\x04"))
+    page = director.get(f"/requests/{office.request.id}").text
+    assert "Downloads begun: 2 of 3" in page
+
+
+def _by_hand(world: World, ticket: dict[str, str], *, leaves: bool) -> list[str]:
+    """Ask for a download as a server does whose reader takes nothing of the package, or has left; return what it was given."""
+    given: list[str] = []
+    body = [{"type": "http.request", "body": json.dumps(ticket).encode(), "more_body": False}]
+
+    async def receive() -> Message:
+        if body:
+            return body.pop()
+        if not leaves:
+            await anyio.sleep_forever()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        given.append(message["type"])
+        if message.get("body"):
+            await anyio.sleep_forever()
+
+    headers = {"content-type": "application/json", "host": world.address.removeprefix("http://"), "sec-fetch-site": "same-origin"}
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/api/v1/downloads",
+        "raw_path": b"/api/v1/downloads",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 50000),
+        "server": ("127.0.0.1", 80),
+    }
+
+    async def asked() -> None:
+        with anyio.fail_after(10):
+            await create_app(world.site)(scope, receive, send)
+
+    anyio.run(asked)
+    return given

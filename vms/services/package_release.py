@@ -14,7 +14,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -79,7 +79,7 @@ class Handover:
     """The folder where the medium is mounted."""
     medium: Medium
     taken_by: str
-    passphrase: str = ""
+    passphrase: str = field(default="", repr=False)
     """That opens the key of an encrypted file; it is kept nowhere."""
     recipient_key: str = ""
     """In its stead: the age key (`age1…`) of who is to open it."""
@@ -225,7 +225,7 @@ def _in_log(release: PackageRelease, package: MadePackage) -> dict[str, str]:
 class _Encrypted:
     """What goes beside an encrypted file, and what opens it, to see that the medium has it whole."""
 
-    identity: bytes
+    identity: bytes = field(repr=False)
     beside: dict[str, bytes]
 
 

@@ -75,26 +75,29 @@ def open_into(sealed: BinaryIO, identity: bytes, into: Sink) -> None:
 def opened(sealed: Path, identity: bytes) -> Iterator[BinaryIO]:
     """Give the ZIP of a sealed file to be read from its beginning; who reads slowly keeps nothing in memory.
 
-    Corrupt at its end when not all of it could be opened: what was read is not the whole then.
+    OSError when there is none. Corrupt or OSError at its end when not all of it could be opened: what was read is not the whole then.
     """
-    read, write = os.pipe()
     failed: list[Exception] = []
 
-    def pour() -> None:
-        with sealed.open("rb") as source, os.fdopen(write, "wb", buffering=0) as into:
+    def pour(source: BinaryIO, into: BinaryIO) -> None:
+        with source, into:
             try:
                 open_into(source, identity, into)
-            except (OSError, Corrupt) as err:  # also that nobody reads any more
+            except BrokenPipeError:  # nobody reads any more
+                pass
+            except (OSError, Corrupt) as err:
                 failed.append(err)
 
-    pouring = threading.Thread(target=pour, name="package", daemon=True)
+    source = sealed.open("rb")  # here: a file that is gone is said at once, and not waited for
+    read, write = os.pipe()
+    pouring = threading.Thread(target=pour, args=(source, os.fdopen(write, "wb", buffering=0)), name="package", daemon=True)
     with os.fdopen(read, "rb", buffering=0) as end:
         pouring.start()
         yield cast("BinaryIO", end)
         with suppress(OSError):
             end.close()
     pouring.join()
-    if failed and isinstance(failed[0], Corrupt):
+    if failed:
         raise failed[0]
 
 

@@ -6,7 +6,7 @@ The passphrase opens what opens the package, and is kept nowhere. Wrong ones, an
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -45,7 +45,7 @@ _WAYS = frozenset({Delivery.DOWNLOAD})
 @dataclass(frozen=True, slots=True)
 class NewTicket:
     ticket: PackageTicket
-    passphrase: str
+    passphrase: str = field(repr=False)
     """As it is told; kept nowhere."""
 
 
@@ -60,7 +60,7 @@ class Download:
     file: Path
     name: str
     """Of the ZIP that comes."""
-    identity: bytes
+    identity: bytes = field(repr=False)
 
 
 def hand_out(session: Session, settings: Settings, actor: Actor, number: RequestId, recipient: str, *, at: datetime) -> NewTicket | Refused:

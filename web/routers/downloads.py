@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
-from anyio import CancelScope
+from anyio import CancelScope, fail_after
 from fastapi import APIRouter, Form, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Send
+from starlette.types import Message, Receive, Scope, Send
 
-from vms.domain.outcome import Refused
+from vms.domain.outcome import Refusal, Refused
 from vms.errors import Corrupt
 from vms.log import get_logger
 from vms.services import package_tickets
@@ -29,7 +30,13 @@ from web.routers.session import address_of, after_pause
 from web.views import shell
 
 router = APIRouter()
+MOST_AT_ONCE = 8
+"""Each has a thread, three files and a part of the disk's time, which the cameras need first."""
+STALL_SECONDS = 30.0
+"""Who takes no block in so long is let go: else what is deleted, or was taken back, stays open for whoever stops reading."""
+FULL = Refused(Refusal.TOO_MANY, f"{MOST_AT_ONCE} downloads are going on, as many as there may be at once. Try again in some minutes.")
 _BLOCK_BYTES = 1 << 18
+_places = threading.BoundedSemaphore(MOST_AT_ONCE)
 
 log = get_logger(__name__)
 
@@ -54,6 +61,7 @@ def download_by_json(site: TheSite, request: Request, entries: DownloadEntries) 
 
 
 def _begun(site: Site, request: Request, entries: DownloadEntries) -> Download | Refused:
+    """Begin a download, which has a place until its pieces are closed; one that finds none does not count."""
     address = address_of(request)
 
     def act() -> Download | Refused:
@@ -61,13 +69,23 @@ def _begun(site: Site, request: Request, entries: DownloadEntries) -> Download |
             typed = entries.passphrase.get_secret_value()
             return package_tickets.begin(session, site.settings, entries.ticket, typed, address=address, at=site.clock.now())
 
-    # Each ticket counts by itself, and all those of an address together: nobody's wrong ones hold up another's.
-    return after_pause(site, request, f"ticket {plain_code(entries.ticket)}", act)
+    if not _places.acquire(blocking=False):
+        return FULL
+    answer: Download | Refused | None = None
+    try:
+        # Each ticket counts by itself, and all those of an address together: nobody's wrong ones hold up another's.
+        answer = after_pause(site, request, f"ticket {plain_code(entries.ticket)}", act)
+    finally:
+        if not isinstance(answer, Download):
+            _places.release()
+    return answer
 
 
 def _sent(site: Site, download: Download) -> Response:
     headers = {"content-disposition": f'attachment; filename="{download.name}"', "cache-control": "no-store"}
-    return _Package(_pieces(site, download), headers)
+    pieces = _pieces(site, download)
+    next(pieces)  # from here on its end is written down, also when the reader leaves before the first octet
+    return _Package(pieces, headers)
 
 
 class _Over(Exception):
@@ -81,13 +99,20 @@ class _Package(StreamingResponse):
         super().__init__(pieces, headers=headers, media_type="application/zip")
         self._pieces = pieces
 
-    async def stream_response(self, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            with suppress(_Over):
-                await super().stream_response(send)
+            await super().__call__(scope, receive, send)
         finally:
             with CancelScope(shield=True):  # how far it came is written down, whoever left
                 await run_in_threadpool(self._pieces.close)  # type: ignore[attr-defined]  # a generator
+
+    async def stream_response(self, send: Send) -> None:
+        async def timely(message: Message) -> None:
+            with fail_after(STALL_SECONDS):
+                await send(message)
+
+        with suppress(_Over, TimeoutError):
+            await super().stream_response(timely)
 
 
 @dataclass(slots=True)
@@ -99,8 +124,10 @@ class _Way:
 
 
 def _pieces(site: Site, download: Download) -> Iterator[bytes]:
+    """Yield nothing once, and then the package; closing it writes down how far it came, and gives its place back."""
     way, looked_at = _Way(), site.clock.monotonic()
     try:
+        yield b""
         with opened(download.file, download.identity) as package:
             while block := package.read(_BLOCK_BYTES):
                 if site.clock.monotonic() - looked_at >= LOOK_SECONDS:
@@ -113,8 +140,11 @@ def _pieces(site: Site, download: Download) -> Iterator[bytes]:
         log.exception("package not sent", request=str(download.request))
         raise _Over from err
     finally:
-        with site.central.writing() as session:
-            package_tickets.end(session, site.settings, download, way.octets, whole=way.whole, at=site.clock.now())
+        try:
+            with site.central.writing() as session:
+                package_tickets.end(session, site.settings, download, way.octets, whole=way.whole, at=site.clock.now())
+        finally:
+            _places.release()
 
 
 def _require_still(site: Site, download: Download) -> None:

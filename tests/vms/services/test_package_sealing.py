@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import subprocess
 import zipfile
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pyrage
 import pytest
 
 from vms.errors import Corrupt, InvalidInput
+from vms.services import package_sealing
 from vms.services.package_sealing import for_recipient, open_into, opened, seal, under_passphrase, zipped
 
 BIG = bytes(range(256)) * 4096
+BIG_PART = len(BIG) // 2
 
 
 @pytest.fixture
@@ -77,6 +82,29 @@ def test_who_stops_reading_leaves_nothing_running(folder: Path, tmp_path: Path) 
     identity = seal(folder, file)
     with opened(file, identity) as package:
         assert package.read(4) == b"PK\x03\x04"
+
+
+def test_a_file_that_is_gone_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), opened(tmp_path / "gone", b""):
+        pytest.fail("nothing is there to be read")
+
+
+def test_a_disk_that_fails_on_the_way_gives_no_whole_package(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "sealed"
+    identity, real = seal(folder, file), package_sealing.open_into
+
+    class Failing(io.BufferedReader):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() > BIG_PART:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().read(size)
+
+    def from_a_bad_disk(sealed: BinaryIO, identity: bytes, into: package_sealing.Sink) -> None:
+        real(Failing(cast("io.FileIO", sealed)), identity, into)
+
+    monkeypatch.setattr(package_sealing, "open_into", from_a_bad_disk)
+    with pytest.raises(OSError, match="Input/output error"):
+        _opened(file, identity)
 
 
 @pytest.mark.slow
