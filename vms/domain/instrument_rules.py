@@ -39,6 +39,10 @@ _EXEMPT = (
     "Policy 5-9, clause II: state law protects library records from disclosure. The decision about ‘{}’ says why no exemption keeps them "
     "back, so its cites_exemption stays true."
 )
+_CONFERRED = (
+    "Policy 5-9, clause VIII: the Director confers with the Library Board before the response to a request. Nothing but a search warrant "
+    "is carried out the same day and waits for nobody, so the working_days of ‘{}’ are at least 1."
+)
 _NO_RULES = "no rules"
 """What says who asks never approves is the policy (clause VIII) and the tables, so a field for it is refused like any unknown one."""
 
@@ -134,6 +138,7 @@ def floor_faults(of: Mapping[Instrument, Rule]) -> list[str]:
     found += [_A_COURT.format(one) for one in _BY_A_COURT if not of[one].of_a_court]
     if of[Instrument.NATIONAL_SECURITY_LETTER].counsel is not Counsel.FIRST:
         found.append(_COUNSEL)
+    found += [_CONFERRED.format(one) for one in Instrument if of[one].at_once and one is not Instrument.SEARCH_WARRANT]
     return found + [_EXEMPT.format(one) for one in _PRIVATE if not of[one].cites_exemption]
 
 

@@ -44,6 +44,9 @@ def test_the_shipped_rules_are_read_from_their_own_document() -> None:
         ("public-records", "cites_exemption", False, "clause II"),
         ("insurer", "cites_exemption", False, "clause II"),
         ("subject-access", "cites_exemption", False, "clause II"),
+        ("subpoena", "working_days", 0, "clause VIII: the Director confers with the Library Board"),
+        ("public-records", "working_days", 0, "clause VIII: the Director confers with the Library Board"),
+        ("library-report", "working_days", 0, "clause VIII: the Director confers with the Library Board"),
     ],
 )
 def test_the_policys_floor_is_not_edited_away(instrument: str, field: str, value: object, clause: str) -> None:
@@ -142,5 +145,6 @@ def test_whatever_is_edited_is_refused_or_keeps_the_floor_and_reads_back(edits: 
     except InvalidInput:
         return
     assert not of[Instrument.AGENCY_REQUEST].may_be_approved
+    assert {one for one in Instrument if of[one].at_once} <= {Instrument.SEARCH_WARRANT}
     assert all(isinstance(rule, Rule) for rule in of.values())
     assert rules_from(text_of(1, of)).of == of
