@@ -112,6 +112,13 @@ def test_who_guesses_waits_longer_each_time(director: httpx.Client, outsider: ht
     assert (answers[:5], answers[-1]) == ([403] * 5, 429)
 
 
+def test_who_had_the_passphrase_is_no_guesser_any_more(director: httpx.Client, outsider: httpx.Client, office: Office) -> None:
+    ticket = _ticket(director, office)
+    wrong = ticket | {"passphrase": "wrong"}
+    answers = [outsider.post("/download", data=one).status_code for one in (*[wrong] * 4, ticket, *[wrong] * 4)]
+    assert answers == [*[403] * 4, 200, *[403] * 4]
+
+
 def test_handing_out_a_ticket_asks_for_a_fresh_proof_and_for_who_decides(world: World, director: httpx.Client, office: Office) -> None:
     page = f"/requests/{office.request.id}/tickets"
     with world.client(Role.SUPERVISOR, page=True) as other:

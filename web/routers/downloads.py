@@ -62,19 +62,22 @@ def download_by_json(site: TheSite, request: Request, entries: DownloadEntries) 
 
 def _begun(site: Site, request: Request, entries: DownloadEntries) -> Download | Refused:
     """Begin a download, which has a place until its pieces are closed; one that finds none does not count."""
-    address = address_of(request)
+    address, name = address_of(request), f"ticket {plain_code(entries.ticket)}"
 
     def act() -> Download | Refused:
         with site.central.writing() as session:
             typed = entries.passphrase.get_secret_value()
-            return package_tickets.begin(session, site.settings, entries.ticket, typed, address=address, at=site.clock.now())
+            begun = package_tickets.begin(session, site.settings, entries.ticket, typed, address=address, at=site.clock.now())
+        if isinstance(begun, Download):
+            site.delay.succeeded(name, address, site.clock.now())
+        return begun
 
     if not _places.acquire(blocking=False):
         return FULL
     answer: Download | Refused | None = None
     try:
         # Each ticket counts by itself, and all those of an address together: nobody's wrong ones hold up another's.
-        answer = after_pause(site, request, f"ticket {plain_code(entries.ticket)}", act)
+        answer = after_pause(site, request, name, act)
     finally:
         if not isinstance(answer, Download):
             _places.release()
