@@ -140,7 +140,7 @@ def _pieces(site: Site, download: Download) -> Iterator[bytes]:
                 way.octets += len(block)
         way.whole = True
     except (OSError, Corrupt) as err:
-        log.exception("package not sent", request=str(download.request))
+        log.error("package not sent", request=str(download.request), reason=str(err))
         raise _Over from err
     finally:
         try:

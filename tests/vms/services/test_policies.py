@@ -465,9 +465,9 @@ def test_a_hold_on_what_is_to_come_changes_no_hours(central_sqlite: Engines) -> 
         director, _ = _district(session)
         camera = a_camera(session)
         done(set_policy(session, director, _new(DISTRICT, _hours(_OPENING)), at=NOW))
-        a_hold(session, director, a_new_hold(of_cameras(camera.camera.id), end=None))
         weekly = CameraEdit(1, recording_mode=RecordingMode.WEEKLY)
         done(edit_camera(session, CONSOLE, camera.camera.id, weekly, at=NOW, allow_loopback=False))
+        a_hold(session, director, a_new_hold(of_cameras(camera.camera.id), end=None))
     assert _told_hours(central_sqlite, camera) == _OPENING.split("; ")
 
 
