@@ -99,7 +99,7 @@ def test_a_wall_that_is_left_while_it_connects_closes_its_connection_without_com
     page = watched.page
     page.add_init_script(LEAVE_WHILE_CONNECTING)
     page.goto(f"{demo.origin}/live")
-    page.wait_for_function("sockets.length === 1 && sockets[0].readyState === WebSocket.CLOSED")
+    wait_until(lambda: page.evaluate("sockets.length === 1 && sockets[0].readyState === WebSocket.CLOSED"))
 
 
 def test_half_a_minute_ago_plays_and_seeks_while_the_segment_is_still_open(watched: Watched, demo: Demo) -> None:

@@ -63,7 +63,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         with product.running("up", "--listen", f"127.0.0.1:{port}") as up:
             wait_until(lambda: _settled(up), seconds=90)
             wait_until(lambda: is_listening(product.data / "run" / "node.sock"), seconds=60)
-            states = {camera["name"]: camera for camera in product.must("status", "--json").document()["cameras"]}
+            states = wait_until(lambda: _states(product), seconds=60)
             live_through(day, invitation)
             processes = keep_processes(up, evidence)
         use_the_command_line(day)
@@ -84,6 +84,12 @@ def _settled(up: Running) -> bool:
     told = [json.loads(line) for line in list(up.lines) if '"stream state"' in line]
     found = {one["camera"]: one["state"] for one in told}
     return found == {"Good": "recording", "Redirecting": "refused", "Basic": "refused", "Digest": "refused", "Replaced": "refused"}
+
+
+def _states(product: WatchedProduct) -> dict[str, dict[str, str]] | None:
+    """Return what is told of each camera, once each of them is told of: the log has a state before the index does."""
+    found = {camera["name"]: camera for camera in product.must("status", "--json").document()["cameras"]}
+    return found if all(one["since"] for one in found.values()) else None
 
 
 def test_every_place_of_a_secret_is_entered() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 import subprocess
@@ -11,6 +12,7 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
@@ -131,14 +133,23 @@ def test_handing_out_a_ticket_asks_for_a_fresh_proof_and_for_who_decides(world: 
 def test_a_download_ends_when_its_ticket_is_taken_back(
     world: World, director: httpx.Client, outsider: httpx.Client, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloads, "_BLOCK_BYTES", 512)  # so that more is left than any buffer on the way takes
+    look, looks, taken_back = downloads._require_still, itertools.count(), threading.Event()
+
+    def after_the_first_block(*what: Any) -> None:  # noqa: ANN401 - as they come
+        if next(looks):
+            assert taken_back.wait(20)
+        look(*what)
+
+    monkeypatch.setattr(downloads, "_BLOCK_BYTES", 512)
     monkeypatch.setattr(downloads, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(downloads, "_require_still", after_the_first_block)
     ticket, got = _ticket(director, office), bytearray()
 
     def read(answer: httpx.Response) -> None:
         for piece in answer.iter_raw():
             if not got:
                 director.post(f"/requests/{office.request.id}/tickets/take-back")
+                taken_back.set()
             got.extend(piece)
 
     with outsider.stream("POST", "/download", data=ticket) as answer, pytest.raises(httpx.RemoteProtocolError):
@@ -199,18 +210,20 @@ def test_a_reader_who_leaves_before_the_first_octet_is_written_down(world: World
 
 
 def test_so_many_go_on_at_once_and_one_more_waits_without_counting(
-    world: World, director: httpx.Client, outsider: httpx.Client, office: Office, monkeypatch: pytest.MonkeyPatch
+    director: httpx.Client, outsider: httpx.Client, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(downloads, "_places", threading.BoundedSemaphore(1))
-    monkeypatch.setattr(downloads, "_BLOCK_BYTES", 512)  # so that more is left than any buffer on the way takes
     ticket = _ticket(director, office)
     assert outsider.post("/download", data=ticket | {"passphrase": "wrong"}).status_code == 403  # and its place is free again
-    with outsider.stream("POST", "/download", data=ticket) as answer, world.client(page=True) as other:
-        next(answer.iter_raw(1))
-        full = other.post("/download", data=ticket)
-        assert (full.status_code, downloads.FULL.sentence in full.text, ticket["ticket"] in full.text) == (429, True, True)
-        assert problem(other.post("/api/v1/downloads", json=ticket), 429)
-    wait_until(lambda: outsider.post("/download", data=ticket).content.startswith(b"PK\x03\x04"))
+    downloads._places.acquire()
+    full = outsider.post("/download", data=ticket)
+    assert (full.status_code, downloads.FULL.sentence in full.text, ticket["ticket"] in full.text) == (429, True, True)
+    assert problem(outsider.post("/api/v1/downloads", json=ticket), 429)
+    downloads._places.release()
+    for _ in range(2):
+        assert outsider.post("/download", data=ticket).content.startswith(b"PK\x03\x04")
+        wait_until(lambda: downloads._places.acquire(blocking=False))  # the one before has given its place back
+        downloads._places.release()
     page = director.get(f"/requests/{office.request.id}").text
     assert "Downloads begun: 2 of 3" in page
 
