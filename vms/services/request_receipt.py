@@ -48,7 +48,7 @@ def _facts(package: MadePackage, release: PackageRelease) -> tuple[tuple[str, st
         ("Handed over by", release.by_name),
         ("Taken by", release.taken_by),
         ("On the medium", str(release.medium)),
-        ("Folder", package.folder),
+        ("Encrypted file" if package.identity else "Folder", package.folder),
         ("Video files in it", f"{package.files:,}, of {package.size_bytes:,} octets"),
         ("SHA-256 of its manifest", package.manifest),
         ("Written down", f"{release.at:%Y-%m-%d %H:%M:%S} UTC"),

@@ -245,6 +245,9 @@ def test_an_encrypted_package_leaves_with_its_key_and_opens_by_the_passphrase(
     assert f"age -d -i {name}.key.age -o {name}.zip {name}.zip.age" in (folder / "HOW-TO-OPEN.txt").read_text()
     told = json.dumps(office.logged(Action.EXPORT_RELEASE))
     assert ("abcde" in told, package.manifest in told) == (False, True)
+    with office.hub.central.reading() as session:
+        receipt = done(receipt_of(standing_of(session, settings, office.now())))
+    assert ("Encrypted file", "EXPORT-2026-0001.zip.age") in receipt.facts
     office.make()
     assert office.there() == []
 
