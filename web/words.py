@@ -118,6 +118,7 @@ REQUEST_STATES = {
 PACKAGE_STATES = {
     PackageState.WAITING: "waits to be made",
     PackageState.MAKING: "is being made",
+    PackageState.PROVING: "is made, and waits for the access log to be signed",
     PackageState.READY: "ready",
     PackageState.FAILED: "could not be made",
     PackageState.GONE: "deleted",

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import keep_picture, watching
 from tests.vms.media.recorded import LENGTH
-from tests.vms.services.packaging import AT, Sources, a_hub, a_package, a_source, an_order
-from tests.vms.services.tampering import TAMPERINGS, Tampering, five_gigabytes
+from tests.vms.services.packaging import AT, Sources, a_hub, a_package, a_sealed_package, a_source, an_order
+from tests.vms.services.tampering import SEALED_TAMPERINGS, TAMPERINGS, Tampering, five_gigabytes
 from tests.vms.services.test_package_copies import black, in_hevc
 from tests.vms.services.test_package_stills import moments
 from vms.services.packages import Built, build_package
@@ -70,6 +70,20 @@ def test_each_tampering_is_noticed_in_a_browser(page: Page, built: Built, tmp_pa
     verdict = _verified(page, folder, built.fingerprint if tampering.told else "")
     assert verdict.rows[tampering.check][0] == tampering.outcome, verdict.rows
     assert not verdict.conclusion.startswith("VERIFIED")
+
+
+def test_tampering_with_a_sealed_entry_is_noticed_in_a_browser(page: Page, central_sqlite: Engines, tmp_path: Path) -> None:
+    built = a_sealed_package(central_sqlite, tmp_path)
+    verdict = _verified(page, built.folder, built.fingerprint)
+    assert (verdict.rows["log"][0], verdict.conclusion[:9]) == ("PASS", "VERIFIED:"), verdict.rows
+    assert verdict.rows["log"][1].endswith("; it is sealed in the log")
+    entry = built.folder / "log" / "entry.json"
+    whole = entry.read_bytes()
+    for name, tampering in SEALED_TAMPERINGS.items():
+        tampering.act(built.folder)
+        verdict = _verified(page, built.folder, built.fingerprint)
+        assert (verdict.rows["log"][0], verdict.conclusion[:8] == "VERIFIED") == ("FAIL", False), name
+        entry.write_bytes(whole)
 
 
 def test_a_package_of_stills_is_verified_and_shown_without_a_script(page: Page, central_sqlite: Engines, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from vms.domain.export_scope import CameraSpan, digest_of, scope_from, text_of
 from vms.domain.footage import FragmentEntry, unpack_fragments
 from vms.domain.ids import ApprovalId, CameraId, MatterId, RequestId, SegmentId, split_segment_id
 from vms.domain.purge import FIRST_HASH, Batch, Purge, PurgeReason, root_of
-from vms.domain.sealed_entry import bound_to, filled, text_in
+from vms.domain.sealed_entry import body_in, bound_to, commitment_to, filled, rest_digest, text_in
 from vms.domain.tiles import GrowingTree
 from vms.media.boxes import read_fragment
 from vms.media.segment_file import SegmentEncoder, SegmentReader, derive_key, digest_file, scan
@@ -112,7 +112,21 @@ def test_the_sealed_entry_of_the_vector_is_ours() -> None:
     assert opened is not None
     assert body_of(event_of(text_in(opened))) == body
     assert sealed[-16:] == vector["tag"]
-    assert access_tree.sealed_leaf(vector["salt"], position, vector["matter"], sealed) == vector["leaf"]
+    assert access_tree.sealed_leaf(None, vector["salt"], position, vector["matter"], sealed) == vector["leaf"]
+
+
+def test_the_committed_entry_of_the_vector_is_ours() -> None:
+    vector = _vector("committed_entry")
+    body, matter, position = vector["body"].decode(), MatterId(vector["matter"].hex()), int(vector["position"])
+    assert commitment_to(vector["opening"], body) == vector["commitment"]
+    aad = bound_to("district", matter, position, vector["commitment"])
+    sealed = vector["nonce"] + AESGCM(vector["matter_key"]).encrypt(vector["nonce"], vector["opening"] + filled(body), aad)
+    opened = decrypt(vector["matter_key"], sealed, aad)
+    assert opened is not None
+    assert body_in(opened, vector["commitment"]) == body
+    assert sealed[-16:] == vector["tag"]
+    assert rest_digest(vector["salt"], str(position).encode(), vector["matter"], sealed) == vector["rest"]
+    assert access_tree.sealed_leaf(vector["commitment"], vector["salt"], position, vector["matter"], sealed) == vector["leaf"]
 
 
 def test_the_scope_of_the_vector_is_ours() -> None:

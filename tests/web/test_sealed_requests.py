@@ -17,14 +17,16 @@ from tests.web.world import World, cookie
 from vms.domain.access import Action
 from vms.domain.ids import SessionId
 from vms.domain.instruments import FormLine, Instrument
+from vms.domain.made_package import PackageState
 from vms.domain.people import Person, Proof, Role
 from vms.domain.request import ExportRequest, RequestAct
 from vms.services.approvals import approve
+from vms.services.package_jobs import ask_package
 from vms.services.request_acts import act_on
 from vms.services.requests import enter
 from vms.services.sealed_holds import look_after
 from vms.services.sessions import open_session
-from vms.store import people, requests
+from vms.store import made_packages, people, requests
 
 _SAID: dict[str, object] = {
     "act": "ask",
@@ -104,7 +106,7 @@ def test_every_answer_to_everybody_else_is_the_same_with_one_and_without(
 
 
 def _sealed(world: World) -> ExportRequest:
-    """Have one approved and another refused, with all that an approval waits for; and let their holds be looked after."""
+    """Have one approved, its package up to where it waits for the log, and another withdrawn; and let their holds be looked after."""
     at, settings = world.clock.now(), world.site.settings
     director, delegate = _person(world, "h.marsh"), _person(world, "d.reyes", 2)
     new = a_new_request(footage(world.camera.camera.id), Instrument.NATIONAL_SECURITY_LETTER, purpose="theft of secrets")
@@ -114,6 +116,8 @@ def _sealed(world: World) -> ExportRequest:
         approved = done(approve(session, settings, delegate, one.id, one.sha256, at=at))
         done(act_on(session, settings, director, other.id, RequestAct.WITHDRAW, "they wrote", at=at))
         look_after(session, settings, at=at + timedelta(days=99), sure=True)
+        package = done(ask_package(session, settings, at_work(delegate, at + timedelta(minutes=5)), one.id, at=at + timedelta(minutes=5)))
+        made_packages.put(session, replace(package, state=PackageState.PROVING, manifest="0" * 64, folder="EXPORT", log_position=1))
     return approved
 
 

@@ -292,6 +292,10 @@ def package(
         until = made.leaves_until(standing.request.scope.terms)
         out.print(f"The package of request {standing.request.number} is ready: {made.files} video files, {made.size_bytes:,} octets.")
         out.print(f"SHA-256 of its manifest: {made.manifest}. It can be handed over until {until:%Y-%m-%d %H:%M} UTC; then it is deleted.")
+    elif made.state is PackageState.PROVING:
+        out.print(
+            f"The package of request {standing.request.number} is made, and waits for the access log to be signed: some five minutes."
+        )
     else:
         out.print(f"The package of request {standing.request.number}: {made.state}. {made.sentence}".rstrip())
     raise SystemExit(Exit.WRONG if made.state in (PackageState.FAILED, PackageState.GONE) else Exit.DONE)

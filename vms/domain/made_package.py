@@ -24,9 +24,11 @@ class PackageState(StrEnum):
     FAILED = "failed"
     GONE = "gone"
     """There is none any more, or never was; the sentence says why."""
+    PROVING = "proving"
+    """Of a sealed request: it lies on the server, and waits for the checkpoint that holds its entry in the log."""
 
 
-LIVE = frozenset({PackageState.WAITING, PackageState.MAKING, PackageState.READY})
+LIVE = frozenset({PackageState.WAITING, PackageState.MAKING, PackageState.PROVING, PackageState.READY})
 """A request has one of these at the most."""
 
 
@@ -58,6 +60,8 @@ class MadePackage:
     """Stretches of time that were asked for and are not in it."""
     identity: bytes = b""
     """What opens it where it lies encrypted, itself encrypted under the request's key; empty: it is a plain folder."""
+    log_position: int | None = None
+    """Of a sealed request: where its entry stands among what the log has sealed."""
 
     def leaves_until(self, terms: Terms) -> datetime:
         """Return until when it may leave, once it is ready; `terms`: those that were approved."""

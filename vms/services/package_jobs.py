@@ -7,6 +7,7 @@ after. One process works at a time; what it leaves half done when it is killed g
 from __future__ import annotations
 
 import fcntl
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -23,34 +24,38 @@ from vms.domain.access import Action
 from vms.domain.export_scope import Delivery
 from vms.domain.ids import PackageId, RequestId, new_number
 from vms.domain.made_package import LIVE, MOST_TRIES, MadePackage, PackageState
-from vms.domain.outcome import Refusal, Refused
+from vms.domain.outcome import Refused
 from vms.domain.package import CameraScope, CopyKind, Order, PictureCopy, Video
 from vms.domain.people import Actor
+from vms.domain.redaction import RedactionPlan
 from vms.domain.request import ExportRequest, RequestAct, RequestState
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import Conflict, InvalidInput, Unavailable, VmsError
 from vms.log import get_logger
 from vms.services import redactions
-from vms.services.access_log import name_of, together
+from vms.services.access_log import DISTRICT, name_of, together
 from vms.services.approvals import advance, approved
 from vms.services.log_erase import has_run_a_day
 from vms.services.package_footage import FootageSource
 from vms.services.package_order import ApprovedFootage, order_of
 from vms.services.package_sealing import SUFFIX, kept_identity, seal
-from vms.services.packages import JOB, SETTLED, Built, Hub, build_package, folder_lock
+from vms.services.packages import JOB, SETTLED, Built, Hub, build_package, folder_lock, prove_sealed
 from vms.services.request_acts import begun
-from vms.services.request_steps import Step, named_in_log, not_from, refuse_about, take, voided, write
+from vms.services.request_steps import Step, can_write_about, matter_of, named_in_log, not_from, refuse_about, take, voided, write
+from vms.services.sealed_log import Matter
 from vms.services.stills import is_over
-from vms.store import holds, made_packages, package_releases, package_tickets, requests
+from vms.store import access_sealed, holds, made_packages, package_releases, package_tickets, requests
 from vms.store.failpoints import failpoint
 from vms.store.files import fsync_dir
 
 Source = Callable[[Order], AbstractContextManager[FootageSource]]
 """What opens the footage of an order."""
 _S = RequestState
+_LIES_HERE = frozenset({PackageState.PROVING, PackageState.READY})
 _STANDS = frozenset({_S.REDACTING, _S.READY, _S.DISCLOSED, _S.CLOSED})
 """In these states a finished package may still be of use."""
 _CHANGED = "What it is of is not approved any more."
+_NO_KEY = "The key of its sealed matter can't be read on this server. Put secrets/ back from its backup, then ask for the package again."
 
 log = get_logger(__name__)
 
@@ -65,12 +70,6 @@ def ask_package(session: Session, settings: Settings, actor: Actor, number: Requ
         return request
     if request.state not in (_S.APPROVED, _S.PREPARING) or request.approval is None:
         return refuse_about(session, settings, actor, request, not_from(request, "prepared"), at=at)
-    if request.is_sealed:
-        sentence = (
-            f"No package of the sealed request {request.number} is made: its entry in the log is sealed, so whoever is handed the package "
-            "could not check it. Have the seal lifted first: vms request unseal"
-        )
-        return refuse_about(session, settings, actor, request, Refused(Refusal.NOT_ALLOWED, sentence), at=at, what=Action.EXPORT_ADVANCE)
     if isinstance(plan := redactions.plan_of(session, settings, request), Refused):
         return plan
     newest = made_packages.newest_of(session, number)
@@ -107,7 +106,8 @@ def make_packages(settings: Settings, hub: Hub, source: Source, clock: Clock) ->
     """Delete what is over, make each package that waits, and return what became of those. Waits for another process that does so."""
     with _alone(settings.packages_dir):
         delete_over(settings, hub, at=clock.now())
-        made = []
+        made = _prove_those_that_wait(settings, hub, clock)
+        _delete_strays(settings, hub)
         while (begun_now := _begin(settings, hub, clock.now())) is not None:
             package, order = begun_now
             made.append(package if order is None else _make(settings, hub, source, clock, package, order))
@@ -119,20 +119,19 @@ def anything_to_do(settings: Settings, session: Session, *, at: datetime) -> boo
     """Say, without holding up a writer, whether `make_packages` would find anything."""
     if made_packages.find(session, {PackageState.WAITING, PackageState.MAKING}):
         return True
-    ready = made_packages.find(session, {PackageState.READY})
-    sure = has_run_a_day(session, at=at)
-    return any(_why_over(session, one, kept=_kept(settings), at=at, sure=sure) for one in ready) or bool(_strays(settings, ready))
+    lies_here = made_packages.find(session, _LIES_HERE)
+    if any(_goes_on(session, one, at=at) for one in lies_here if one.state is PackageState.PROVING):
+        return True
+    return bool(_strays(settings, lies_here)) or any(_over(session, settings, at=at))
 
 
 def delete_over(settings: Settings, hub: Hub, *, at: datetime) -> None:
     """Delete each finished package that nobody may have any more; the caller is alone. First it is written down, then it goes."""
     with hub.central.writing() as session:
         holds.lock(session)
-        sure = has_run_a_day(session, at=at)
         with together(session):
-            for package in made_packages.find(session, {PackageState.READY}):
-                if reason := _why_over(session, package, kept=_kept(settings), at=at, sure=sure):
-                    _end(session, settings, package, reason, at=at)
+            for package, request, reason in _over(session, settings, at=at):
+                _end(session, settings, package, request, reason, at=at)
     _delete_strays(settings, hub)
 
 
@@ -151,6 +150,8 @@ def _begin(settings: Settings, hub: Hub, at: datetime) -> tuple[MadePackage, Ord
         request = _approved(session, package, at=at)
         if request is None or request.approval is None:
             return _put(session, package, PackageState.GONE, at, sentence=_CHANGED), None
+        if not can_write_about(settings, request):
+            return _put(session, package, PackageState.FAILED, at, sentence=_NO_KEY), None
         if package.tries >= MOST_TRIES:
             sentence = f"Its making ended {MOST_TRIES} times before it was done: look at the log of vms serve, then ask for it again."
             return _put(session, package, PackageState.FAILED, at, sentence=sentence), None
@@ -174,32 +175,104 @@ def _make(settings: Settings, hub: Hub, source: Source, clock: Clock, package: M
         _delete_strays(settings, hub)  # of this one, too: it was begun before
         into.mkdir(mode=0o700)
         fsync_dir(settings.packages_dir)
+        matter = _matter(settings, hub, package)
         with source(order) as opened:
             footage, at = ApprovedFootage(order, opened), clock.now()
             keep = partial(_keep_sheet, settings, hub, package, order)
             there = _is_any_there(order, footage, at)
-            built = build_package(order, footage, into, hub=hub, at=at, keep_sheet=keep) if there else None
-        sealed = None if built is None else _sealed(settings, hub, package, built)
+            built = build_package(order, footage, into, hub=replace(hub, matter=matter), at=at, keep_sheet=keep) if there else None
+        if built is not None:
+            package = _measured(package, built)
+        if built is not None and matter is None:
+            package = _sealed(settings, hub, package)
         failpoint("package:built")
     except (VmsError, OSError) as err:
-        log.warning("package not made", request=order.request, reason=str(err))
-        with hub.central.writing() as session:
-            holds.lock(session)
-            return _put(session, package, PackageState.FAILED, clock.now(), sentence=str(err))
+        return _failed(hub, package, err, at=clock.now())
     with hub.central.writing() as session:
-        return _finish(session, settings, package, order, built, sealed, at=clock.now())
+        if built is not None and built.log_position is not None:
+            holds.lock(session)
+            return _put(session, package, PackageState.PROVING, clock.now())
+        plan = None if order.redaction is None else order.redaction.digest.hex()
+        return _finish(session, settings, package, plan, there=built is not None, at=clock.now())
 
 
-def _sealed(settings: Settings, hub: Hub, package: MadePackage, built: Built) -> tuple[str, bytes]:
-    """Return what lies on the server from now on, by name, and what opens that: a folder, or an encrypted file where no folder leaves."""
+def _prove_those_that_wait(settings: Settings, hub: Hub, clock: Clock) -> list[MadePackage]:
+    """End each package of a sealed request whose entry a checkpoint holds by now, and each whose approval counts no more."""
+    with hub.central.reading() as session:
+        waiting = made_packages.find(session, {PackageState.PROVING})
+    return [package for one in waiting if (package := _prove(settings, hub, clock, one)).state is not PackageState.PROVING]
+
+
+def _prove(settings: Settings, hub: Hub, clock: Clock, package: MadePackage) -> MadePackage:
+    """Bring one on as far as it can be; what was interrupted while it was being encrypted is made anew, and so is one without its seal."""
+    with hub.central.reading() as session:
+        request = _approved(session, package, at=clock.now())
+    if request is None:
+        return _put_alone(hub, package, PackageState.GONE, clock.now(), sentence=_CHANGED)
+    folder = folder_of(settings, package)
+    try:
+        matter = matter_of(settings, request)
+        if matter is None or package.log_position is None or not folder.is_dir() or _encrypted(folder).exists():
+            return _put_alone(hub, package, PackageState.WAITING, clock.now())
+        if not prove_sealed(folder, package.log_position, replace(hub, matter=matter)):
+            return package
+        plan = json.loads((folder / "manifest.json").read_bytes())["redaction_plan_sha256"]
+        proved = _sealed(settings, hub, package)
+        failpoint("package:proved")
+    except (VmsError, OSError) as err:
+        return _failed(hub, package, err, at=clock.now())
+    with hub.central.writing() as session:
+        return _finish(session, settings, proved, plan, there=True, at=clock.now())
+
+
+def _failed(hub: Hub, package: MadePackage, err: Exception, *, at: datetime) -> MadePackage:
+    with hub.central.reading() as session:
+        request = requests.get(session, requests.EVERYBODYS, package.request)
+    if request is not None and not request.is_sealed:
+        log.warning("package not made", request=request.number, reason=str(err))
+    return _put_alone(hub, package, PackageState.FAILED, at, sentence=str(err))
+
+
+def _put_alone(hub: Hub, package: MadePackage, state: PackageState, at: datetime, *, sentence: str = "") -> MadePackage:
+    with hub.central.writing() as session:
+        holds.lock(session)
+        return _put(session, package, state, at, sentence=sentence)
+
+
+def _matter(settings: Settings, hub: Hub, package: MadePackage) -> Matter | None:
+    with hub.central.reading() as session:
+        request = requests.get(session, requests.EVERYBODYS, package.request)
+    return None if request is None else matter_of(settings, request)
+
+
+def _measured(package: MadePackage, built: Built) -> MadePackage:
+    filmed: list[Video | PictureCopy] = [*built.videos, *(one for one in built.copies if one.kind is not CopyKind.VIEWING)]
+    return replace(
+        package,
+        manifest=built.manifest_sha256.hex(),
+        folder=built.folder.name,
+        files=len(filmed),
+        size_bytes=sum(one.size_bytes for one in filmed),
+        missing=len(built.missing),
+        log_position=built.log_position,
+    )
+
+
+def _sealed(settings: Settings, hub: Hub, package: MadePackage) -> MadePackage:
+    """Return a package by what lies on the server from now on: its folder, or an encrypted file where no folder leaves."""
     with hub.central.reading() as session:
         request = requests.get(session, requests.EVERYBODYS, package.request)
     if request is None or request.scope.terms.delivery is Delivery.BY_HAND:
-        return built.folder.name, b""
-    file = built.folder.with_name(built.folder.name + SUFFIX)
-    identity = kept_identity(settings, request, package.id, seal(built.folder, file))
-    shutil.rmtree(built.folder)
-    return file.name, identity
+        return package
+    folder = folder_of(settings, package)
+    file = _encrypted(folder)
+    identity = kept_identity(settings, request, package.id, seal(folder, file))
+    shutil.rmtree(folder)
+    return replace(package, folder=file.name, identity=identity)
+
+
+def _encrypted(folder: Path) -> Path:
+    return folder.with_name(folder.name + SUFFIX)
 
 
 def _keep_sheet(settings: Settings, hub: Hub, package: MadePackage, order: Order, scope: CameraScope, png: bytes) -> None:
@@ -213,46 +286,29 @@ def _is_any_there(order: Order, footage: FootageSource, at: datetime) -> bool:
     return any(footage.recorded(scope.stream_id, span, at=at)[0] for scope in order.cameras for span in scope.spans)
 
 
-def _finish(
-    session: Session,
-    settings: Settings,
-    package: MadePackage,
-    order: Order,
-    built: Built | None,
-    sealed: tuple[str, bytes] | None,
-    *,
-    at: datetime,
-) -> MadePackage:
-    """Bring the request on, unless its approval or its plan counts no more; `built`: None when nothing of it is there.
+def _finish(session: Session, settings: Settings, package: MadePackage, plan: str | None, *, there: bool, at: datetime) -> MadePackage:
+    """Bring the request on, unless its approval counts no more or another redaction plan than that, by its SHA-256, does now.
 
-    What was redacted waits until somebody has looked over its sheets: `redactions.approve` makes the request ready then.
+    `there`: whether anything of it is. What was redacted waits until somebody has looked over its sheets: `redactions.approve` makes the
+    request ready then.
     """
     holds.lock(session)
     request = _approved(session, package, at=at)
-    if request is None or redactions.plan_of(session, settings, request) != order.redaction:
+    if request is None or not _is_by(redactions.plan_of(session, settings, request), plan):
         return _put(session, package, PackageState.GONE, at, sentence=_CHANGED)
-    made = _S.READY if order.redaction is None else _S.REDACTING
-    on_the_way = [_S.PARTIALLY_AVAILABLE] if built is not None and built.missing else []
+    made = _S.READY if plan is None else _S.REDACTING
+    on_the_way = [_S.PARTIALLY_AVAILABLE] if there and package.missing else []
     with together(session):
-        for state in [*on_the_way, _S.FOOTAGE_UNAVAILABLE if built is None else made]:
+        for state in [*on_the_way, made if there else _S.FOOTAGE_UNAVAILABLE]:
             if isinstance(advance(session, settings, JOB, package.request, package.sha256, state, at=at), Refused):
                 return _put(session, package, PackageState.GONE, at, sentence=_CHANGED)
-    if built is None or sealed is None:
+    if not there:
         return _put(session, package, PackageState.GONE, at, sentence="Nothing of what was asked for is there.")
-    name, identity = sealed
-    filmed: list[Video | PictureCopy] = [*built.videos, *(one for one in built.copies if one.kind is not CopyKind.VIEWING)]
-    return _put(
-        session,
-        package,
-        PackageState.READY,
-        at,
-        manifest=built.manifest_sha256.hex(),
-        folder=name,
-        identity=identity,
-        files=len(filmed),
-        size_bytes=sum(one.size_bytes for one in filmed),
-        missing=len(built.missing),
-    )
+    return _put(session, package, PackageState.READY, at)
+
+
+def _is_by(found: RedactionPlan | Refused | None, plan: str | None) -> bool:
+    return not isinstance(found, Refused) and (None if found is None else found.digest.hex()) == plan
 
 
 def _approved(session: Session, package: MadePackage, *, at: datetime) -> ExportRequest | None:
@@ -261,12 +317,27 @@ def _approved(session: Session, package: MadePackage, *, at: datetime) -> Export
     return None if isinstance(found, Refused) or found.approval is None or found.approval.id != package.approval else found
 
 
-def _why_over(session: Session, package: MadePackage, *, kept: timedelta, at: datetime, sure: bool) -> str:
+def _goes_on(session: Session, package: MadePackage, *, at: datetime) -> bool:
+    """Say whether a package that waits for the log can be brought on now."""
+    has_number = access_sealed.has_number(session, DISTRICT, package.log_position or 0)
+    return has_number or _approved(session, package, at=at) is None
+
+
+def _over(session: Session, settings: Settings, *, at: datetime) -> Iterator[tuple[MadePackage, ExportRequest, str]]:
+    """Yield each finished package that goes, and why; none of a sealed request whose key is not here: nothing could be written of it."""
+    kept, sure = timedelta(days=settings.released_package_days), has_run_a_day(session, at=at)
+    for package in made_packages.find(session, {PackageState.READY}):
+        request = requests.get(session, requests.EVERYBODYS, package.request)
+        if request is None or not can_write_about(settings, request):
+            continue
+        if reason := _why_over(session, package, request, kept=kept, at=at, sure=sure):
+            yield package, request, reason
+
+
+def _why_over(session: Session, package: MadePackage, request: ExportRequest, *, kept: timedelta, at: datetime, sure: bool) -> str:
     """Return why a finished package goes; empty when it stays. `kept`: after it was handed over. By a clock that leapt no day is over."""
-    request = requests.get(session, requests.EVERYBODYS, package.request)
-    approval = None if request is None else request.approval
-    release = package_releases.newest_of(session, package.request)
-    if request is None or approval is None or approval.id != package.approval or request.state not in _STANDS:
+    approval, release = request.approval, package_releases.newest_of(session, package.request)
+    if approval is None or approval.id != package.approval or request.state not in _STANDS:
         return _CHANGED
     if any(not one.ended(at) and not one.is_used_up() for one in package_tickets.of_package(session, package.id)):
         return ""
@@ -276,29 +347,14 @@ def _why_over(session: Session, package: MadePackage, *, kept: timedelta, at: da
     return "It was not handed over in time." if sure and package.leaves_until(request.scope.terms) <= at else ""
 
 
-def _kept(settings: Settings) -> timedelta:
-    return timedelta(days=settings.released_package_days)
-
-
-def _end(session: Session, settings: Settings, package: MadePackage, reason: str, *, at: datetime) -> None:
-    request = requests.get(session, requests.EVERYBODYS, package.request)
-    if request is not None:
-        tell(
-            session,
-            settings,
-            JOB,
-            request,
-            Action.EXPORT_PURGE,
-            at=at,
-            reason=reason,
-            files=str(package.files),
-            bytes=str(package.size_bytes),
-        )
-        redactions.forget_sheets(session, request.id)
-        if request.state is _S.REDACTING:
-            voided(session, settings, JOB, request, at=at)
-        if request.state is _S.READY:
-            take(session, settings, JOB, request, Step(RequestAct.EXPIRE, _S.EXPIRED, reason), at=at)
+def _end(session: Session, settings: Settings, package: MadePackage, request: ExportRequest, reason: str, *, at: datetime) -> None:
+    told = {"reason": reason, "files": str(package.files), "bytes": str(package.size_bytes)}
+    tell(session, settings, JOB, request, Action.EXPORT_PURGE, at=at, **told)
+    redactions.forget_sheets(session, request.id)
+    if request.state is _S.REDACTING:
+        voided(session, settings, JOB, request, at=at)
+    if request.state is _S.READY:
+        take(session, settings, JOB, request, Step(RequestAct.EXPIRE, _S.EXPIRED, reason), at=at)
     _put(session, package, PackageState.GONE, at, sentence=reason)
 
 
@@ -309,10 +365,10 @@ def _put(session: Session, package: MadePackage, state: PackageState, at: dateti
 
 
 def _delete_strays(settings: Settings, hub: Hub) -> None:
-    """Delete every folder but those of packages that are ready; the caller is alone."""
+    """Delete every folder but those of packages that lie here rightly; the caller is alone."""
     with hub.central.reading() as session:
-        ready = made_packages.find(session, {PackageState.READY})
-    for folder in _strays(settings, ready):
+        lies_here = made_packages.find(session, _LIES_HERE)
+    for folder in _strays(settings, lies_here):
         with suppress(BlockingIOError), folder_lock(folder, fcntl.LOCK_NB):  # else it is being copied, and goes afterwards
             shutil.rmtree(folder, ignore_errors=True)
             if not folder.exists():
@@ -322,8 +378,8 @@ def _delete_strays(settings: Settings, hub: Hub) -> None:
             )
 
 
-def _strays(settings: Settings, ready: list[MadePackage]) -> list[Path]:
-    known = {str(one.id) for one in ready}
+def _strays(settings: Settings, lies_here: list[MadePackage]) -> list[Path]:
+    known = {str(one.id) for one in lies_here}
     there = settings.packages_dir
     return sorted(one for one in there.iterdir() if one.is_dir() and one.name not in known) if there.is_dir() else []
 

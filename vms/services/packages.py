@@ -48,16 +48,16 @@ from vms.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
 from vms.log import get_logger
 from vms.media.assembly import assemble
 from vms.media.plain_mp4 import MAX_FILE_BYTES
-from vms.services.access_log import DISTRICT
+from vms.services.access_log import DISTRICT, record
 from vms.services.footage import record_read
 from vms.services.log_key import LogKey
 from vms.services.log_proof import prove_entry
 from vms.services.package_contents import Contents
 from vms.services.package_copies import ORIGINAL, KeepSheet, redacted_copies, stills, viewing_copy
 from vms.services.package_footage import FootageSource
-from vms.services.package_gate import pass_gate
+from vms.services.package_gate import pass_gate, require_verified
 from vms.services.package_papers import papers
-from vms.services.sealed_log import Matter, record_in
+from vms.services.sealed_log import Matter, open_entry, record_sealed
 from vms.store import access_tree
 from vms.store.database import Engines
 from vms.store.files import fsync_dir
@@ -66,6 +66,9 @@ JOB = System("packages")
 SETTLED = timedelta(minutes=5)
 """Footage younger than this may still be in a segment that is being written."""
 _UNFINISHED = ".EXPORT-*.part"
+_PROOFS = ("log/entry.json", "log/entry.tlog-proof")
+_NEEDS_PROOF = frozenset({"log"})
+"""Checks of the gate that wait for it."""
 _BLOCK_BYTES = 1 << 20
 _OWNER_ONLY = 0o700
 
@@ -81,16 +84,20 @@ class Hub:
     sign_log: Callable[[], None]
     """Signs what the log holds so far: the hub's own job, so that two never sign beside each other."""
     matter: Matter | None = None
-    """Of a sealed request: what is written about its package is an entry of it (`request_steps.matter_of`)."""
+    """Of a sealed request: what is written about its package is an entry of it (`request_steps.matter_of`), and waits for the
+    checkpoint that comes anyway: one out of turn would tell of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A package that passed its gate."""
+    """A package that passed its gate; where it waits for its entry in the log, all of the gate but that."""
 
     folder: Path
     manifest_sha256: bytes
-    log_entry: int
+    log_entry: int | None
+    """None: it is sealed, and has no number yet; `prove_sealed` ends the package."""
+    log_position: int | None
+    """Of a sealed entry, among what is sealed."""
     videos: tuple[Video, ...]
     copies: tuple[PictureCopy, ...]
     missing: tuple[Missing, ...]
@@ -109,8 +116,9 @@ def build_package(
 ) -> Built:
     """Make the folder of the package below `into`, and return it once it has passed its gate; on any failure nothing is left there.
 
-    `keep_sheet` takes the review sheets of what the order has redacted, for who approves it. InvalidInput when the order can't be carried
-    out, Conflict when the folder is there already, Corrupt, with its name, for a segment that is not as it was recorded.
+    Of a sealed request it lacks the log's proof, which `prove_sealed` puts in. `keep_sheet` takes the review sheets of what the order has
+    redacted, for who approves it. InvalidInput when the order can't be carried out, Conflict when the folder is there already, Corrupt,
+    with its name, for a segment that is not as it was recorded.
     """
     _require_possible(order, at)
     if order.redaction is not None and keep_sheet is None:
@@ -124,6 +132,35 @@ def build_package(
         making.rename(folder)
     fsync_dir(into)
     return Built(folder, *built)
+
+
+def prove_sealed(folder: Path, position: int, hub: Hub) -> bool:
+    """Put the log's proof into the package of a sealed request, and verify it; False, and nothing is done, while its entry has no number.
+
+    The proof opens that one entry, by its position, and no other of its matter. Corrupt when the package does not verify, or the
+    matter's key does not open the entry.
+    """
+    if hub.matter is None:
+        raise InvalidInput("Only the package of a sealed request waits for its entry in the log.")
+    with hub.central.reading() as session:
+        opened = open_entry(session, hub.matter, position)
+        if opened is None:
+            return False
+        proof = prove_entry(session, opened.number).text
+    told = {"opening": _base64(opened.opening), "body": opened.body, "rest": _base64(opened.rest)}
+    _without_proofs(folder)  # of one who was killed on the way
+    try:
+        _write(folder, dict(zip(_PROOFS, (_json(told), proof.encode()), strict=True)))
+        require_verified(folder, verifier_key(_log_name(hub), hub.key.public))
+    except BaseException:
+        _without_proofs(folder)
+        raise
+    return True
+
+
+def _without_proofs(folder: Path) -> None:
+    for path in _PROOFS:
+        (folder / path).unlink(missing_ok=True)
 
 
 def fingerprint(key: str) -> str:
@@ -284,7 +321,7 @@ class _Reading:
 
 def _finish(
     order: Order, folder: Path, hub: Hub, at: datetime, videos: Sequence[Video], reading: _Reading
-) -> tuple[bytes, int, tuple[Video, ...], tuple[PictureCopy, ...], tuple[Missing, ...], str]:
+) -> tuple[bytes, int | None, int | None, tuple[Video, ...], tuple[PictureCopy, ...], tuple[Missing, ...], str]:
     """Write papers, manifest, signature and the log's proof, and pass the gate."""
     log, software = _log_name(hub), f"Custodian {version('custodian')}"
     key = verifier_key(log, hub.key.public)
@@ -305,11 +342,11 @@ def _finish(
     )
     text = signed_text(log, order.request, manifest)
     note = signed_note(text, log, hub.key.public, sign(hub.key.private, text.encode()))
-    number = _write_down(order, hub, at, manifest, [*videos, *reading.copies])
-    proofs = _proofs(hub, number)
+    number, position = _write_down(order, hub, at, manifest, [*videos, *reading.copies])
+    proofs = {} if number is None else _proofs(hub, number)
     _write(folder, {**written, **proofs, "manifest.json": manifest, "manifest.note": note.encode()})
-    pass_gate(folder, videos, reading.copies, key)
-    return sha256(manifest).digest(), number, contents.videos, contents.copies, contents.missing, contents.fingerprint
+    pass_gate(folder, videos, reading.copies, key, later=frozenset() if proofs else _NEEDS_PROOF)
+    return sha256(manifest).digest(), number, position, contents.videos, contents.copies, contents.missing, contents.fingerprint
 
 
 def _log_name(hub: Hub) -> str:
@@ -320,8 +357,10 @@ def _log_name(hub: Hub) -> str:
     return log.name
 
 
-def _write_down(order: Order, hub: Hub, at: datetime, manifest: bytes, files: Sequence[Video | PictureCopy]) -> int:
-    """Commit the entry of a package, and return its number. Unavailable of a sealed request, whose entry nobody else can read."""
+def _write_down(
+    order: Order, hub: Hub, at: datetime, manifest: bytes, files: Sequence[Video | PictureCopy]
+) -> tuple[int | None, int | None]:
+    """Commit the entry of a package, and return its number, or of a sealed request its position among what is sealed."""
     detail = {
         "request": order.request,
         "manifest": sha256(manifest).hexdigest(),
@@ -329,13 +368,9 @@ def _write_down(order: Order, hub: Hub, at: datetime, manifest: bytes, files: Se
         "bytes": str(sum(one.size_bytes for one in files)),
     }
     with hub.central.writing() as session:
-        number = record_in(session, hub.matter, actor=JOB, action=Action.EXPORT_PACKAGE, at=at, detail=detail)
-    if number is None:
-        raise Unavailable(
-            f"No package of the sealed request {order.request} was made: its entry in the log is sealed, so whoever is handed the package "
-            "could not check it. Have the seal lifted first: vms request unseal"
-        )
-    return number
+        if hub.matter is None:
+            return record(session, actor=JOB, action=Action.EXPORT_PACKAGE, at=at, detail=detail), None
+        return None, record_sealed(session, hub.matter, actor=JOB, action=Action.EXPORT_PACKAGE, at=at, detail=detail)
 
 
 def _proofs(hub: Hub, number: int) -> dict[str, bytes]:
@@ -344,8 +379,16 @@ def _proofs(hub: Hub, number: int) -> dict[str, bytes]:
     with hub.central.reading() as session:
         proof = prove_entry(session, number)
         (entry,) = access_tree.entries(session, DISTRICT, after=number - 1, until=number)
-    told = {"salt": base64.b64encode(entry.salt).decode(), "body": entry.body.decode()}
-    return {"log/entry.json": json.dumps(told, ensure_ascii=False).encode(), "log/entry.tlog-proof": proof.text.encode()}
+    told = {"salt": _base64(entry.salt), "body": entry.body.decode()}
+    return dict(zip(_PROOFS, (_json(told), proof.text.encode()), strict=True))
+
+
+def _base64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode()
+
+
+def _json(told: dict[str, str]) -> bytes:
+    return json.dumps(told, ensure_ascii=False).encode()
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
@@ -356,8 +399,8 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-    for below in (folder / "keys", folder / "log", folder):
-        fsync_dir(below)
+    for changed in sorted({(folder / path).parent for path in files} | {folder}, reverse=True):
+        fsync_dir(changed)
 
 
 def _clock(segments: Sequence[Segment]) -> ClockRecord:

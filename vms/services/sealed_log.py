@@ -18,7 +18,7 @@ from vms.domain.access import AccessEvent, Action, UnreadableEntry, body_of, lin
 from vms.domain.checkpoint import SALT_BYTES
 from vms.domain.ids import MatterId
 from vms.domain.people import Actor
-from vms.domain.sealed_entry import bound_to, filled, text_in
+from vms.domain.sealed_entry import OPENING_BYTES, body_in, bound_to, commitment_to, filled
 from vms.errors import Corrupt
 from vms.services.access_log import DISTRICT, LIST_LIMIT, Said, event_of, record
 from vms.store import access_sealed, matter_keys
@@ -34,6 +34,16 @@ class Matter:
 
     id: MatterId
     key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedEntry:
+    """One sealed entry, for somebody who has no key: SHA-256 of 0, SHA-256 of opening and body, and rest, is its leaf in the log's tree."""
+
+    number: int
+    opening: bytes
+    body: str
+    rest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +70,19 @@ def destroy_matter(settings: Settings, matter: MatterId) -> None:
     matter_keys.destroy(settings.secrets_dir, matter)
 
 
-def record_sealed(session: Session, matter: Matter, **said: Unpack[Said]) -> None:
-    """Write one event that only the holder of the matter's key can read. Call it last: it holds the log until the transaction ends.
+def record_sealed(session: Session, matter: Matter, **said: Unpack[Said]) -> int:
+    """Write one event that only the holder of the matter's key can read; return its position among what is sealed.
 
-    It has no number before the next checkpoint.
+    It has no number before the next checkpoint. Call it last: it holds the log until the transaction ends.
     """
-    event = event_of(said)
+    event, opening = event_of(said), random_bytes(OPENING_BYTES)
+    body = body_of(event)
+    commitment = commitment_to(opening, body)
     position = access_sealed.next_position(session, event.origin)
-    sealed = encrypt(matter.key, filled(body_of(event)), bound_to(event.origin, matter.id, position))
-    access_sealed.add(session, event.origin, position, matter.id, salt=random_bytes(SALT_BYTES), sealed=sealed)
+    sealed = encrypt(matter.key, opening + filled(body), bound_to(event.origin, matter.id, position, commitment))
+    salt = random_bytes(SALT_BYTES)
+    access_sealed.add(session, event.origin, position, matter.id, salt=salt, commitment=commitment, sealed=sealed)
+    return position
 
 
 def record_in(session: Session, matter: Matter | None, **said: Unpack[Said]) -> int | None:
@@ -95,6 +109,21 @@ def read_sealed(
     return SealedPage(lines, entries[-1].position if len(found) > size else None)
 
 
+def open_entry(session: Session, matter: Matter, position: int, *, origin: str = DISTRICT) -> OpenedEntry | None:
+    """Return what lets somebody without the matter's key check one entry; None while it waits for a checkpoint.
+
+    Corrupt when the matter has no such entry, or its key does not open it. It is not written here: whoever hands it out does that.
+    """
+    entry = access_sealed.at(session, origin, matter.id, position)
+    plaintext = None if entry is None else _plaintext(matter, entry, origin)
+    if entry is None or plaintext is None or entry.commitment is None:
+        raise Corrupt(f"The matter {matter.id} has no entry of the access log that its key opens, at position {position}.")
+    if entry.number is None:
+        return None
+    rest = access_sealed.rest_of(session, origin, position)
+    return OpenedEntry(entry.number, plaintext[:OPENING_BYTES], body_in(plaintext, entry.commitment), rest)
+
+
 def require_key(session: Session, matter: Matter, entries: Sequence[SealedEntry], origin: str) -> None:
     """Raise Corrupt when the key opens none of `entries`, nor any of the matter's first and last ones: it is another key."""
     if not entries or _opens_one(matter, entries, origin):
@@ -112,7 +141,7 @@ def line_in(matter: Matter, entry: SealedEntry, origin: str) -> SealedLine:
     """Return what a sealed entry says, or that it can't be read."""
     number, plaintext = entry.number or 0, _plaintext(matter, entry, origin)
     try:
-        line = line_of(0, None if plaintext is None else text_in(plaintext))
+        line = line_of(0, None if plaintext is None else body_in(plaintext, entry.commitment))
     except ValueError:
         return UnreadableEntry(number)
     return replace(line, number=number)
@@ -123,4 +152,4 @@ def _opens_one(matter: Matter, entries: Sequence[SealedEntry], origin: str) -> b
 
 
 def _plaintext(matter: Matter, entry: SealedEntry, origin: str) -> bytes | None:
-    return decrypt(matter.key, entry.sealed, bound_to(origin, matter.id, entry.position))
+    return decrypt(matter.key, entry.sealed, bound_to(origin, matter.id, entry.position, entry.commitment))

@@ -10,13 +10,14 @@ from sqlalchemy import LargeBinary, Select, and_, bindparam, cast, func, insert,
 from sqlalchemy.orm import Session
 
 from vms.domain.ids import MatterId
+from vms.domain.sealed_entry import rest_digest
 from vms.store import access_log, access_tree
 from vms.store.access_tree import Hashed, Own
 from vms.store.columns import Number
 from vms.store.log_tables import AccessLogRow, AccessSealedRow
 
-_Kept: TypeAlias = tuple[int, bytes, bytes, bytes]
-"""Position, matter, salt and what is sealed, as the driver gives them."""
+_Kept: TypeAlias = tuple[bytes | None, int, bytes, bytes, bytes]
+"""Commitment, position, matter, salt and what is sealed, as the driver gives them."""
 _NUMBER = (
     update(AccessSealedRow)
     .where(AccessSealedRow.origin == bindparam("log"), AccessSealedRow.position == bindparam("place"))
@@ -24,7 +25,8 @@ _NUMBER = (
 )
 # Cast, since a hand at SQLite can leave cells of any type there, and a text that is no UTF-8 can't be read.
 _POSITION, _GIVEN = cast(AccessSealedRow.position, Number), cast(AccessSealedRow.number, Number)
-_KEPT = (_POSITION, *(cast(one, LargeBinary) for one in (AccessSealedRow.matter, AccessSealedRow.salt, AccessSealedRow.sealed)))
+_COMMITMENT, _SEALED = cast(AccessSealedRow.commitment, LargeBinary), cast(AccessSealedRow.sealed, LargeBinary)
+_KEPT = (_COMMITMENT, _POSITION, cast(AccessSealedRow.matter, LargeBinary), cast(AccessSealedRow.salt, LargeBinary), _SEALED)
 _LAST_NUMBER = 2**62
 """SQLite holds a text for greater than any number."""
 _TWO_OF_ONE_NUMBER = b""
@@ -36,6 +38,8 @@ class SealedEntry:
     position: int
     number: int | None
     """None: it waits for a checkpoint that has room."""
+    commitment: bytes | None
+    """None: it is from before there were any."""
     sealed: bytes
 
 
@@ -60,10 +64,36 @@ def next_position(session: Session, origin: str) -> int:
     return session.scalars(query.returning(AccessLogRow.last_sealed), execution_options={"synchronize_session": False}).one()
 
 
-def add(session: Session, origin: str, position: int, matter: MatterId, *, salt: bytes, sealed: bytes) -> None:
-    session.execute(
-        insert(AccessSealedRow).values(origin=origin, position=position, matter=bytes.fromhex(matter), salt=salt, sealed=sealed)
-    )
+def add(session: Session, origin: str, position: int, matter: MatterId, *, salt: bytes, commitment: bytes | None, sealed: bytes) -> None:
+    """Add an entry; `commitment`: None of one as they were before there were any."""
+    row = {
+        "origin": origin,
+        "position": position,
+        "matter": bytes.fromhex(matter),
+        "salt": salt,
+        "commitment": commitment,
+        "sealed": sealed,
+    }
+    session.execute(insert(AccessSealedRow).values(row))
+
+
+def at(session: Session, origin: str, matter: MatterId, position: int) -> SealedEntry | None:
+    """Return the entry of a matter at a position; None when another matter's or none is there."""
+    return next(iter(_entries(session, _of_matter(origin, matter, position, position))), None)
+
+
+def has_number(session: Session, origin: str, position: int) -> bool:
+    """Say whether a checkpoint holds the entry at a position."""
+    row = AccessSealedRow
+    return session.scalar(select(row.number).where(row.origin == origin, row.position == position)) is not None
+
+
+def rest_of(session: Session, origin: str, position: int) -> bytes:
+    """Return what stands behind the commitment in an entry's leaf."""
+    row = AccessSealedRow
+    query = select(cast(row.salt, LargeBinary), cast(row.matter, LargeBinary), _SEALED).where(row.origin == origin)
+    salt, matter, sealed = session.execute(query.where(row.position == position)).one()
+    return rest_digest(salt, b"%d" % position, matter, sealed)
 
 
 def of_matter(session: Session, origin: str, matter: MatterId, *, limit: int, before: int | None = None) -> Sequence[SealedEntry]:
@@ -77,14 +107,14 @@ def page_of_matter(session: Session, origin: str, matter: MatterId, *, after: in
     return _entries(session, _of_matter(origin, matter, after + 1, _LAST_NUMBER).order_by(AccessSealedRow.position).limit(access_log.PAGE))
 
 
-def _of_matter(origin: str, matter: MatterId, first: int, last: int) -> Select[int, int | None, bytes]:
+def _of_matter(origin: str, matter: MatterId, first: int, last: int) -> Select[int, int | None, bytes | None, bytes]:
     row = AccessSealedRow
-    query = select(_POSITION, _GIVEN, cast(row.sealed, LargeBinary)).where(row.origin == origin, row.matter == bytes.fromhex(matter))
+    query = select(_POSITION, _GIVEN, _COMMITMENT, _SEALED).where(row.origin == origin, row.matter == bytes.fromhex(matter))
     return query.where(row.position.between(first, last))
 
 
-def _entries(session: Session, query: Select[int, int | None, bytes]) -> Sequence[SealedEntry]:
-    return [SealedEntry(position, number or None, sealed) for position, number, sealed in session.execute(query)]
+def _entries(session: Session, query: Select[int, int | None, bytes | None, bytes]) -> Sequence[SealedEntry]:
+    return [SealedEntry(position, number or None, committed, sealed) for position, number, committed, sealed in session.execute(query)]
 
 
 def number_waiting(session: Session, origin: str, numbers: Sequence[int], *, signed_to: int) -> dict[int, bytes] | None:
@@ -101,13 +131,13 @@ def number_waiting(session: Session, origin: str, numbers: Sequence[int], *, sig
     query = query.order_by(row.position).limit(len(numbers))
     found: Sequence[tuple[bool, *_Kept]] = session.connection().execute(query).cursor.fetchall()
     given = dict(zip(numbers, range(first, last + 1), strict=False))
-    if [(waits, position) for waits, position, *_ in found] != [(True, position) for position in given.values()]:
+    if [(waits, position) for waits, _, position, *_ in found] != [(True, position) for position in given.values()]:
         return None
     if given:
         session.connection().execute(_NUMBER, [{"log": origin, "place": place, "given": number} for number, place in given.items()])
     return {
-        number: access_tree.sealed_leaf(salt, position, matter, sealed)
-        for number, (_, position, matter, salt, sealed) in zip(given, found, strict=True)
+        number: access_tree.sealed_leaf(committed, salt, position, matter, sealed)
+        for number, (_, committed, position, matter, salt, sealed) in zip(given, found, strict=True)
     }
 
 
@@ -149,6 +179,7 @@ def of_another_type(session: Session, origin: str) -> OtherType:
     fits = and_(
         func.typeof(row.position) == "integer",
         or_(row.number.is_(None), whole),
+        func.typeof(row.commitment).in_(("blob", "null")),
         *(func.typeof(one) == "blob" for one in (row.matter, row.salt, row.sealed)),
     )
     query = select(func.count(), func.min(row.number).filter(whole)).where(row.origin == origin, not_(fits))
@@ -195,7 +226,7 @@ def _hashes(session: Session, origin: str) -> Iterator[tuple[int, bytes]]:
         )
         if not page:
             return
-        for number, position, matter, salt, sealed in page:
+        for number, committed, position, matter, salt, sealed in page:
             if type(number) is int:
-                yield number, access_tree.sealed_leaf(salt, position, matter, sealed)
+                yield number, access_tree.sealed_leaf(committed, salt, position, matter, sealed)
         after = int(page[-1][0])

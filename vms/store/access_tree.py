@@ -14,7 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from vms.domain import tiles
 from vms.domain.checkpoint import entry_hash, entry_hashes_of
 from vms.domain.merkle import HashAt
-from vms.domain.sealed_entry import leaf_octets
+from vms.domain.sealed_entry import leaf_octets, rest_digest
 from vms.store.database import insert_into
 from vms.store.log_tables import AccessCheckpointRow, AccessEventRow, AccessLogRow, AccessTileRow, hashed
 from vms.store.prepared import Prepared
@@ -192,9 +192,12 @@ def _octets(stored: object) -> bytes:
     return bytes(stored) if isinstance(stored, memoryview) else str(stored).encode()
 
 
-def sealed_leaf(salt: object, *parts: object) -> bytes:
+def sealed_leaf(commitment: object, salt: object, *parts: object) -> bytes:
     """Return the leaf hash of a sealed entry as it is stored; `parts`: its position, its matter and what is sealed."""
-    return entry_hash(_octets(salt), leaf_octets(*map(_octets, parts)))
+    stored = tuple(map(_octets, parts))
+    if commitment is None:
+        return entry_hash(_octets(salt), leaf_octets(*stored))
+    return entry_hash(_octets(commitment), rest_digest(_octets(salt), *stored))
 
 
 def _tile(session: Session, origin: str, level: int, number: int) -> bytes:

@@ -177,6 +177,10 @@ class AccessSealedRow(Central):
     salt: Mapped[bytes] = mapped_column(LargeBinary)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     """Nonce, ciphertext and tag: AES-256-GCM."""
+    commitment: Mapped[bytes | None] = mapped_column(
+        LargeBinary, CheckConstraint("commitment IS NULL OR length(commitment) = 32", name="commitment")
+    )
+    """To its text (`vms.domain.sealed_entry`); None of entries from before there were any."""
 
 
 class AccessTileRow(Central):
@@ -292,6 +296,7 @@ _append_only(AccessCheckpointRow.__table__, "size")
 _NUMBERING = (
     "OLD.number IS NULL AND NEW.number IS NOT NULL AND NEW.origin = OLD.origin AND NEW.position = OLD.position "
     "AND NEW.matter = OLD.matter AND NEW.salt = OLD.salt AND NEW.sealed = OLD.sealed "
+    "AND NEW.commitment IS NOT DISTINCT FROM OLD.commitment "
     # UPDATE OR REPLACE takes the row away that has the number.
     "AND NOT EXISTS (SELECT 1 FROM access_sealed AS other WHERE other.origin = NEW.origin AND other.number = NEW.number)"
 )

@@ -65,6 +65,7 @@ def _changing(package: MadePackage) -> dict[str, object]:
         "size_bytes": package.size_bytes,
         "missing": package.missing,
         "identity": package.identity,
+        "log_position": package.log_position,
     }
 
 
@@ -88,4 +89,5 @@ def _package(row: PackageRow) -> MadePackage:
         size_bytes=row.size_bytes,
         missing=row.missing,
         identity=row.identity,
+        log_position=row.log_position,
     )

@@ -11,7 +11,7 @@ from vms.domain.made_package import PackageState
 from vms.store.central_base import NAME_CHARS, Central
 from vms.store.columns import Moment, Number, Word, one_of
 
-_LIVE = text("state IN ('waiting', 'making', 'ready')")
+_LIVE = text("state IN ('waiting', 'making', 'proving', 'ready')")
 """`LIVE`, as the migration has it."""
 
 
@@ -58,6 +58,7 @@ class PackageRow(Central):
     size_bytes: Mapped[int] = mapped_column(Number)
     missing: Mapped[int] = mapped_column(Number)
     identity: Mapped[bytes] = mapped_column(LargeBinary, server_default=text("''"))
+    log_position: Mapped[int | None] = mapped_column(Number)
 
 
 class PackageReleaseRow(Central):

@@ -490,6 +490,7 @@ CREATE TABLE access_sealed (
   matter BLOB NOT NULL,
   salt BLOB NOT NULL,
   sealed BLOB NOT NULL,
+  commitment BLOB CONSTRAINT ck_access_sealed_commitment CHECK (commitment IS NULL OR length(commitment) = 32),
   CONSTRAINT pk_access_sealed PRIMARY KEY (origin, position),
   CONSTRAINT uq_access_sealed_origin_number UNIQUE (origin, number),
   CONSTRAINT ck_access_sealed_number CHECK (number > 0),
@@ -501,7 +502,7 @@ CREATE TRIGGER access_sealed_no_delete BEFORE DELETE ON access_sealed BEGIN SELE
 
 CREATE TRIGGER access_sealed_no_replace BEFORE INSERT ON access_sealed WHEN EXISTS (SELECT 1 FROM access_sealed WHERE origin = NEW.origin AND (position = NEW.position OR number = NEW.number)) BEGIN SELECT RAISE(ABORT, 'access_sealed is append-only'); END;
 
-CREATE TRIGGER access_sealed_no_update BEFORE UPDATE ON access_sealed WHEN (OLD.number IS NULL AND NEW.number IS NOT NULL AND NEW.origin = OLD.origin AND NEW.position = OLD.position AND NEW.matter = OLD.matter AND NEW.salt = OLD.salt AND NEW.sealed = OLD.sealed AND NOT EXISTS (SELECT 1 FROM access_sealed AS other WHERE other.origin = NEW.origin AND other.number = NEW.number)) IS NOT TRUE BEGIN SELECT RAISE(ABORT, 'access_sealed is append-only'); END;
+CREATE TRIGGER access_sealed_no_update BEFORE UPDATE ON access_sealed WHEN (OLD.number IS NULL AND NEW.number IS NOT NULL AND NEW.origin = OLD.origin AND NEW.position = OLD.position AND NEW.matter = OLD.matter AND NEW.salt = OLD.salt AND NEW.sealed = OLD.sealed AND NEW.commitment IS NOT DISTINCT FROM OLD.commitment AND NOT EXISTS (SELECT 1 FROM access_sealed AS other WHERE other.origin = NEW.origin AND other.number = NEW.number)) IS NOT TRUE BEGIN SELECT RAISE(ABORT, 'access_sealed is append-only'); END;
 
 CREATE INDEX ix_access_sealed_matter_position ON access_sealed (matter, position);
 
@@ -936,9 +937,9 @@ CREATE TABLE package (
   folder VARCHAR(120) NOT NULL,
   files INTEGER NOT NULL,
   size_bytes INTEGER NOT NULL,
-  missing INTEGER NOT NULL, identity BLOB DEFAULT '' NOT NULL,
+  missing INTEGER NOT NULL, identity BLOB DEFAULT '' NOT NULL, log_position INTEGER,
   CONSTRAINT pk_package PRIMARY KEY (id),
-  CONSTRAINT ck_package_state CHECK (state IN ('waiting', 'making', 'ready', 'failed', 'gone')),
+  CONSTRAINT ck_package_state CHECK (state IN ('waiting', 'making', 'ready', 'failed', 'gone', 'proving')),
   CONSTRAINT ck_package_ready CHECK (state <> 'ready' OR length(manifest) = 64),
   CONSTRAINT fk_package_approval FOREIGN KEY(approval_id, request_id, scope_version) REFERENCES approval (id, request_id, scope_version),
   CONSTRAINT fk_package_scope FOREIGN KEY(request_id, scope_version, sha256) REFERENCES request_scope (request_id, version, sha256)
@@ -948,7 +949,7 @@ CREATE INDEX ix_package_request_id ON package (request_id);
 
 CREATE INDEX ix_package_state_asked_at ON package (state, asked_at);
 
-CREATE UNIQUE INDEX uq_package_live ON package (request_id) WHERE state IN ('waiting', 'making', 'ready');
+CREATE UNIQUE INDEX uq_package_live ON package (request_id) WHERE state IN ('waiting', 'making', 'proving', 'ready');
 
 CREATE TABLE package_release (
   id INTEGER NOT NULL,

@@ -45,7 +45,7 @@ _OF_THE_LOG = {
     # The counters of a log go on with each entry. Its name, which checkpoints are signed for, stays.
     AccessLogRow.__tablename__: ("SELECT", "INSERT", "UPDATE (last_number, last_sealed)"),
     # Its number is given by whoever signs.
-    AccessSealedRow.__tablename__: ("SELECT", "INSERT (origin, position, matter, salt, sealed)"),
+    AccessSealedRow.__tablename__: ("SELECT", "INSERT (origin, position, matter, salt, commitment, sealed)"),
     # The jobs child signs, has countersigned and reviews.
     AccessTileRow.__tablename__: ("SELECT",),
     AccessCheckpointRow.__tablename__: ("SELECT",),

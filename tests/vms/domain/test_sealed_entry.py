@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vms.domain.checkpoint import PADDING, padded
 from vms.domain.ids import MatterId
-from vms.domain.sealed_entry import CLASS_BYTES, bound_to, filled, leaf_octets, text_in
+from vms.domain.sealed_entry import CLASS_BYTES, OPENING_BYTES, body_in, bound_to, commitment_to, filled, leaf_octets, text_in
 
 _MATTER = MatterId("0" * 32)
+_TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
 
 
-@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
+@given(_TEXTS)
 def test_a_text_reads_back_from_what_it_was_filled_up_to(text: str) -> None:
     octets = filled(text)
     assert text_in(octets) == text
     assert 0 <= len(octets) - len(text.encode()) < CLASS_BYTES
     assert len(octets) % CLASS_BYTES == 0
+
+
+@given(
+    st.binary(min_size=OPENING_BYTES, max_size=OPENING_BYTES),
+    _TEXTS,
+)
+def test_a_body_is_read_beside_its_opening_and_no_other_is_committed_to(opening: bytes, body: str) -> None:
+    plaintext, commitment = opening + filled(body), commitment_to(opening, body)
+    assert body_in(plaintext, commitment) == body
+    with pytest.raises(ValueError, match="another text"):
+        body_in(opening + filled(body + "."), commitment)
+    with pytest.raises(ValueError, match="another text"):
+        body_in(bytes([opening[0] ^ 1]) + opening[1:] + filled(body), commitment)
 
 
 @given(st.lists(st.binary(max_size=3), min_size=3, max_size=3), st.lists(st.binary(max_size=3), min_size=3, max_size=3))
@@ -27,7 +42,13 @@ def test_no_other_parts_have_the_same_leaf(some: list[bytes], others: list[bytes
 
 def test_each_place_is_bound_to_another_text() -> None:
     other = MatterId("1" * 32)
-    places = [("district", _MATTER, 1), ("district", _MATTER, 11), ("district", other, 1), ("district-1", _MATTER, 1)]
+    places = [
+        (log, matter, position, commitment)
+        for log in ("district", "district-1")
+        for matter in (_MATTER, other)
+        for position in (1, 11)
+        for commitment in (None, bytes(32), bytes(31) + b"1")
+    ]
     assert len({bound_to(*place) for place in places}) == len(places)
 
 

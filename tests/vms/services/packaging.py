@@ -15,7 +15,7 @@ from vms.domain.approval_proof import ApprovalAssertion, Pending
 from vms.domain.checkpoint import verifier_key
 from vms.domain.export_scope import CameraSpan, Delivery, Terms, digest_of, scope_of, text_of
 from vms.domain.footage import Gap, GapReason, Segment
-from vms.domain.ids import RequestId, StreamId
+from vms.domain.ids import MatterId, RequestId, StreamId
 from vms.domain.package import CameraScope, CustodyEvent, Order, OrderApproval
 from vms.domain.timespan import Timespan, datetime_of, ms_of
 from vms.media.assembly import ReadRecord
@@ -24,7 +24,8 @@ from vms.services.access_log import DISTRICT
 from vms.services.district import District, save_district
 from vms.services.log_key import LogKey
 from vms.services.log_proof import sign_checkpoint
-from vms.services.packages import Built, Hub, build_package
+from vms.services.packages import Built, Hub, build_package, prove_sealed
+from vms.services.sealed_log import Matter
 from vms.services.webauthn import RelyingParty
 from vms.store import access_tree
 from vms.store.database import Engines
@@ -116,6 +117,16 @@ def a_signed_approval(scopes: Sequence[CameraScope], device: Authenticator | Non
 def a_source(order: Order) -> Sources:
     source = with_a_gap()
     return Sources({scope.stream_id: source for scope in order.cameras})
+
+
+def a_sealed_package(central: Engines, into: Path) -> Built:
+    """Make the package of a sealed request: its entry in the log was signed, and is opened in it."""
+    hub, order = replace(a_hub(central), matter=Matter(MatterId("0" * 32), bytes(32))), an_order(central)
+    built = build_package(order, a_source(order), into, hub=hub, at=AT)
+    assert built.log_position is not None
+    hub.sign_log()
+    assert prove_sealed(built.folder, built.log_position, hub)
+    return built
 
 
 def a_package(central: Engines, into: Path) -> Built:

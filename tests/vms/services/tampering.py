@@ -178,6 +178,34 @@ TAMPERINGS: dict[str, Tampering] = {
 }
 
 
+def _with_entry(change: Callable[[dict[str, str]], dict[str, str]]) -> Act:
+    def act(folder: Path) -> None:
+        path = folder / "log" / "entry.json"
+        before = json.loads(path.read_bytes())
+        after = change(dict(before))
+        assert after != before
+        path.write_text(json.dumps(after))
+
+    return act
+
+
+def _other(text: str) -> str:
+    """Another text of base64 that is as long."""
+    return text[:3] + ("B" if text[3] == "A" else "A") + text[4:]
+
+
+SEALED_TAMPERINGS = {
+    "another-opening": Tampering(_with_entry(lambda told: told | {"opening": _other(told["opening"])}), "log"),
+    "a-short-opening": Tampering(_with_entry(lambda told: told | {"opening": told["opening"][:4]}), "log"),
+    "another-rest": Tampering(_with_entry(lambda told: told | {"rest": _other(told["rest"])}), "log"),
+    "no-rest": Tampering(_with_entry(lambda told: told | {"rest": ""}), "log"),
+    "text-moved-into-the-rest": Tampering(_with_entry(lambda told: told | {"body": told["body"] + " "}), "log"),
+    "other-words": Tampering(_with_entry(lambda told: told | {"body": told["body"].replace("packages", "package")}), "log"),
+    "told-as-an-ordinary-entry": Tampering(_with_entry(lambda told: {"salt": told["opening"], "body": told["body"]}), "log"),
+}
+"""Of the package of a sealed request, whose entry in the log is opened alone."""
+
+
 def five_gigabytes(folder: Path) -> str:
     """Make the first two videos sparse files of 2.5 GiB, sign that, and return the key: offsets like those of long recordings."""
     told, size, empty = _manifest(folder), 5 << 29, sha256()

@@ -135,7 +135,9 @@ def an_office(
     footage: Callable[[CameraId], tuple[CameraSpan, ...]] | None = None,
     delivery: Delivery = Delivery.BY_HAND,
     branch: str = "Main Street",
+    sealed: bool = False,
 ) -> Office:
+    """`sealed`: entered by a Delegate, and named to the Director; else by the desk."""
     a_hub(central)
     clock = DrivenClock(AT)
     with central.writing() as session:
@@ -143,8 +145,11 @@ def an_office(
         camera = details.camera.id
         people = staff(session)
         spans = footage(camera) if footage else (CameraSpan(camera, ms_of(SPAN.start), ms_of(SPAN.end + _MS)),)
-        request = done(enter(session, settings, people.desk, replace(a_new_request(spans), delivery=delivery), at=AT))
-        director = at_work(people.director, AT)
+        director, new = at_work(people.director, AT), replace(a_new_request(spans), delivery=delivery)
+        by = people.delegate if sealed else people.desk
+        request = done(
+            enter(session, settings, at_work(by, AT), replace(new, sealed=sealed, named=(director.id,) if sealed else ()), at=AT)
+        )
         in_order(session, settings, director, request, at=AT)
         request = done(approve(session, settings, director, request.id, request.sha256, at=AT))
     source = InMemory()
@@ -388,11 +393,6 @@ def test_a_package_that_nobody_took_expires_with_its_day_but_not_by_a_clock_that
 
 
 def test_a_damaged_segment_fails_with_its_name_and_another_try_is_asked_for(office: Office) -> None:
-    class Damaged(InMemory):
-        @contextmanager
-        def open(self, segment: Segment) -> Iterator[ReadRecord]:
-            yield lambda number: _damaged(number, segment)
-
     damaged = Damaged()
     damaged.segments, damaged.made = office.source.segments, office.source.made
     office.ask()
@@ -408,6 +408,14 @@ def test_footage_that_is_not_there_ends_the_request(office: Office) -> None:
     (package,) = office.make()
     assert (package.state, package.sentence, office.there()) == (PackageState.GONE, "Nothing of what was asked for is there.", [])
     assert office.now().state is S.FOOTAGE_UNAVAILABLE
+
+
+class Damaged(InMemory):
+    """No segment of it can be read."""
+
+    @contextmanager
+    def open(self, segment: Segment) -> Iterator[ReadRecord]:
+        yield lambda number: _damaged(number, segment)
 
 
 def _damaged(number: int, segment: Segment) -> bytes:

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from fido2 import cbor
 
 from tests.fakes.authenticator import Authenticator
-from tests.vms.services.packaging import AT, a_hub, a_package, a_source, an_order
-from tests.vms.services.tampering import TAMPERINGS, Tampering, five_gigabytes
+from tests.vms.services.packaging import AT, a_hub, a_package, a_sealed_package, a_source, an_order
+from tests.vms.services.tampering import SEALED_TAMPERINGS, TAMPERINGS, Tampering, five_gigabytes
 from vms.crypto import sign, verifying_key
 from vms.services.package_papers import FILES
 from vms.services.packages import build_package
@@ -45,6 +45,15 @@ def released(migrated_sqlite: Callable[[Which, Path], Engines], tmp_path_factory
     folder = tmp_path_factory.mktemp("released")
     central = migrated_sqlite(Which.CENTRAL, folder / "central.db")
     built = a_package(central, folder)
+    yield Released(built.folder, built.fingerprint)
+    central.dispose()
+
+
+@pytest.fixture(scope="module")
+def released_under_seal(migrated_sqlite: Callable[[Which, Path], Engines], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
+    folder = tmp_path_factory.mktemp("sealed")
+    central = migrated_sqlite(Which.CENTRAL, folder / "central.db")
+    built = a_sealed_package(central, folder)
     yield Released(built.folder, built.fingerprint)
     central.dispose()
 
@@ -75,6 +84,17 @@ def test_each_tampering_is_noticed(
     assert any(line.startswith(f"{tampering.outcome}  {tampering.check} ") for line in said), said
     assert code == {"FAIL": 1, "WARN": 3}[tampering.outcome]
     assert not said[-1].startswith("VERIFIED")
+
+
+@pytest.mark.parametrize("tampering", SEALED_TAMPERINGS.values(), ids=SEALED_TAMPERINGS.keys())
+def test_tampering_with_a_sealed_entry_is_noticed(
+    verify: ModuleType, released_under_seal: Released, tmp_path: Path, tampering: Tampering
+) -> None:
+    folder = released_under_seal.copied(tmp_path)
+    outcome, detail = _outcomes(verify, folder, released_under_seal.fingerprint)["log"]
+    assert (outcome, detail.endswith("/district, in the checkpoint of size 16; it is sealed in the log")) == ("PASS", True)
+    tampering.act(folder)
+    assert _outcomes(verify, folder, released_under_seal.fingerprint)[tampering.check][0] == tampering.outcome
 
 
 def test_without_tampering_every_check_passes(verify: ModuleType, released: Released, capsys: pytest.CaptureFixture[str]) -> None:

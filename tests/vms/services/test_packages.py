@@ -37,7 +37,7 @@ from vms.services import packages
 from vms.services.log_verify import verify_log
 from vms.services.package_gate import pass_gate, verify_package
 from vms.services.package_papers import FILES, custody_pdf
-from vms.services.packages import Built, build_package, fingerprint
+from vms.services.packages import Built, build_package, fingerprint, prove_sealed
 from vms.services.sealed_log import new_matter, read_sealed
 from vms.store import access_log
 from vms.store.database import Engines
@@ -202,21 +202,30 @@ def test_nothing_is_opened_before_that_is_committed(central_sqlite: Engines, tmp
     assert seen == [2]
 
 
-def test_of_a_sealed_request_no_ordinary_entry_tells_and_no_package_leaves(central: Engines, tmp_path: Path) -> None:
-    """Whoever is handed a package checks an entry of the log; a sealed one they could not read."""
+def test_of_a_sealed_request_no_ordinary_entry_tells_and_its_own_waits_for_a_checkpoint(central: Engines, tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
     order, into, matter = an_order(central), tmp_path / "into", new_matter(Settings(data_dir=tmp_path))
     into.mkdir()
     hub = replace(a_hub(central), matter=matter)
     with central.reading() as session:
         before = access_log.find(session, "district", None, access_log.Filter(), limit=99)
-    with pytest.raises(Unavailable, match="sealed"):
-        build_package(order, a_source(order), into, hub=hub, at=AT)
-    assert list(into.iterdir()) == []
+    built = build_package(order, a_source(order), into, hub=hub, at=AT)
+    assert (built.log_entry, built.log_position, (built.folder / "log").exists()) == (None, 3, False)
+    assert not prove_sealed(built.folder, 3, hub)
     with central.writing() as session:
         assert list(access_log.find(session, "district", None, access_log.Filter(), limit=99)) == list(before)
         told = [one.action for one in read_sealed(session, matter, actor=CONSOLE, at=AT).lines if isinstance(one, AccessEvent)]
     assert told == [Action.EXPORT_PACKAGE, Action.FOOTAGE_READ, Action.FOOTAGE_READ]
+    hub.sign_log()
+    with pytest.raises(Corrupt, match="log: "):
+        prove_sealed(built.folder, 1, hub)
+    assert list((built.folder / "log").iterdir()) == [], "nothing of another entry is left there"
+    with pytest.raises(Corrupt, match="no entry of the access log that its key opens"):
+        prove_sealed(built.folder, 9, hub)
+    with pytest.raises(Corrupt, match="no entry of the access log that its key opens"):
+        prove_sealed(built.folder, 3, replace(hub, matter=replace(matter, key=bytes(32))))
+    assert prove_sealed(built.folder, 3, hub)
+    assert {one.outcome for one in verify_package(built.folder, built.fingerprint)} == {"PASS"}
 
 
 def test_a_damaged_segment_is_named_and_nothing_is_left(central_sqlite: Engines, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import traceback
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -15,18 +16,19 @@ from tests.vms.services.sealing import KEY, MATTER, OTHER, numbers, read, seal, 
 from tests.vms.store.killed import killed_at
 from vms.config import Settings
 from vms.crypto import encrypt
-from vms.domain.access import AccessEvent, Action, Purpose, UnreadableEntry
+from vms.domain.access import AccessEvent, Action, Purpose, UnreadableEntry, body_of
 from vms.domain.checkpoint import PADDING, entry_hash, read_note
 from vms.domain.ids import CameraId
 from vms.domain.merkle import includes
-from vms.domain.sealed_entry import bound_to, leaf_octets
+from vms.domain.sealed_entry import bound_to, filled, leaf_octets
 from vms.errors import ConfigError, Corrupt, NotFound
-from vms.services.access_log import DISTRICT, record
+from vms.services.access_log import DISTRICT, event_of, record
 from vms.services.log_proof import prove_entry, sign_checkpoint
 from vms.services.sealed_log import (
     Matter,
     destroy_matter,
     new_matter,
+    open_entry,
     open_matter,
     read_sealed,
     record_sealed,
@@ -122,7 +124,7 @@ def test_a_short_and_a_long_text_of_one_class_have_one_length(central: Engines) 
     seal(central, note="x" * 1024)
     with central.read.begin() as connection:
         lengths = list(connection.scalars(text("SELECT length(sealed) FROM access_sealed ORDER BY position")))
-    assert lengths == [1024 + 28] * 4 + [2048 + 28]
+    assert lengths == [1024 + 60] * 4 + [2048 + 60]
 
 
 def test_a_sealed_entry_is_proved_like_any_other_by_who_has_its_row(central: Engines) -> None:
@@ -130,9 +132,10 @@ def test_a_sealed_entry_is_proved_like_any_other_by_who_has_its_row(central: Eng
     sign(central, entries=3)
     with central.reading() as session:
         proof = prove_entry(session, 5)
-        found = session.execute(text("SELECT position, matter, salt, sealed FROM access_sealed WHERE number = 5")).one()
+        found = session.execute(text("SELECT position, matter, salt, sealed, commitment FROM access_sealed WHERE number = 5")).one()
     checkpoint = read_note(proof.note)[0]
-    leaf = entry_hash(found.salt, leaf_octets(str(found.position).encode(), found.matter, found.sealed))
+    rest = sha256(found.salt + leaf_octets(str(found.position).encode(), found.matter, found.sealed)).digest()
+    leaf = entry_hash(found.commitment, rest)
     assert includes(leaf, proof.index, checkpoint.size, proof.hashes, checkpoint.root)
 
 
@@ -181,6 +184,20 @@ def test_one_entry_that_does_not_open_stands_there_by_its_number(central: Engine
     assert read(central, limit=1) == [UnreadableEntry(2)], "another of the matter opens, so the key is no other"
 
 
+def test_one_from_before_there_were_commitments_is_signed_verified_and_read(central: Engines) -> None:
+    body = body_of(event_of({"actor": CONSOLE, "action": Action.CAMERA_TEST, "at": NOW, "detail": {"n": "old"}}))
+    with central.writing() as session:
+        position = access_sealed.next_position(session, DISTRICT)
+        sealed = encrypt(MATTER.key, filled(body), bound_to(DISTRICT, MATTER.id, position))
+        access_sealed.add(session, DISTRICT, position, MATTER.id, salt=bytes(16), commitment=None, sealed=sealed)
+    seal(central)
+    sign(central)
+    assert verify(central).ok
+    assert [line.detail["n"] for line in read(central) if isinstance(line, AccessEvent)] == ["0", "old"]
+    with central.reading() as session, pytest.raises(Corrupt, match="no entry of the access log that its key opens"):
+        open_entry(session, MATTER, position)
+
+
 @pytest.mark.parametrize("plaintext", [b"\xff", b"", b"{}"])
 def test_what_opens_and_is_no_event_stands_there_by_its_number(central_sqlite: Engines, plaintext: bytes) -> None:
     """A newer program may have written it, or somebody who has the key."""
@@ -188,7 +205,7 @@ def test_what_opens_and_is_no_event_stands_there_by_its_number(central_sqlite: E
     with central_sqlite.writing() as session:
         position = access_sealed.next_position(session, DISTRICT)
         sealed = encrypt(MATTER.key, plaintext, bound_to(DISTRICT, MATTER.id, position))
-        access_sealed.add(session, DISTRICT, position, MATTER.id, salt=bytes(16), sealed=sealed)
+        access_sealed.add(session, DISTRICT, position, MATTER.id, salt=bytes(16), commitment=None, sealed=sealed)
     sign(central_sqlite)
     assert read(central_sqlite)[0] == UnreadableEntry(2)
 

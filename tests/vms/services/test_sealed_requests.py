@@ -94,18 +94,23 @@ def _kept(session: Session, request: ExportRequest) -> list[LegalHold]:
     return [hold for hold in found if hold is not None and hold.released_at is None]
 
 
-def test_no_package_is_asked_for_while_it_is_sealed_and_the_refusal_is_told_to_nobody(central_sqlite: Engines, settings: Settings) -> None:
+def test_asking_for_its_package_is_told_to_nobody(central_sqlite: Engines, settings: Settings) -> None:
     with central_sqlite.writing() as session:
         world = _world(session, settings)
         one = world.request
         in_order(session, settings, world.first, one)
         done(approve(session, settings, world.second, one.id, one.sha256, at=NOW))
         before = len(_ordinary(session))
-        answer = refused(ask_package(session, settings, world.second, one.id, at=NOW))
-        assert "Have the seal lifted first" in answer.sentence
-        assert len(_ordinary(session)) == before
-        assert _acts(session, settings, one, world.first)[-1] is Action.ACCESS_REFUSE
+        for person in world.others:
+            hidden, nothing = (refused(ask_package(session, settings, person, RequestId(id_), at=NOW)) for id_ in (one.id, 4711))
+            assert hidden == nothing
         assert made_packages.newest_of(session, one.id) is None
+        others = len(_ordinary(session))
+        at = NOW + timedelta(minutes=5)  # until then the newest of it is still being written
+        assert done(ask_package(session, settings, at_work(world.second, at), one.id, at=at)).request == one.id
+        assert len(_ordinary(session)) == others
+        assert others - before <= 2 * len(world.others)
+        assert _acts(session, settings, one, world.first)[-1] is Action.EXPORT_ADVANCE
 
 
 def test_what_its_package_or_its_redaction_is_refused_for_is_in_its_sealed_entries_alone(

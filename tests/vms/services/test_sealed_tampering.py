@@ -21,6 +21,7 @@ _REFUSED = (
     "UPDATE access_sealed SET number = 40, matter = salt WHERE number IS NULL",
     "UPDATE access_sealed SET number = 40, salt = sealed WHERE number IS NULL",
     "UPDATE access_sealed SET number = 40, sealed = salt WHERE number IS NULL",
+    "UPDATE access_sealed SET number = 40, commitment = NULL WHERE number IS NULL",
     "UPDATE access_sealed SET number = 40, position = 40 WHERE number IS NULL",
     "UPDATE access_sealed SET number = 40, origin = 'another' WHERE number IS NULL",
     "UPDATE access_sealed SET matter = salt WHERE number IS NULL",
@@ -79,6 +80,11 @@ def test_the_table_is_not_emptied(central_postgresql: Engines) -> None:
     [
         ("UPDATE access_sealed SET salt = (SELECT salt FROM access_event WHERE number = 1) WHERE number = 5", "Entry 5 was changed after"),
         ("UPDATE access_sealed SET matter = salt WHERE number = 5", "Entry 5 was changed after"),
+        ("UPDATE access_sealed SET commitment = NULL WHERE number = 5", "Entry 5 was changed after"),
+        (
+            "UPDATE access_sealed SET commitment = (SELECT commitment FROM access_sealed WHERE position = 3) WHERE number = 5",
+            "Entry 5 was changed after",
+        ),
         ("UPDATE access_sealed SET position = 77 WHERE number = 5", "Entry 5 was changed after"),
         ("DELETE FROM access_sealed WHERE number = 5", "Entry 5 was taken away after"),
         ("UPDATE access_sealed SET number = 9 WHERE number = 5", "Entry 5 was taken away after"),

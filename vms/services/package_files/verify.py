@@ -254,6 +254,16 @@ def node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
+def leaf_of(entry: dict[str, str]) -> bytes:
+    """Return the hash of an entry in the log's tree; one that is sealed is opened alone, and of the rest a digest is given."""
+    if "salt" in entry:
+        return hashlib.sha256(b"\x00" + base64.b64decode(entry["salt"]) + entry["body"].encode()).digest()
+    opening, rest = base64.b64decode(entry["opening"], validate=True), base64.b64decode(entry["rest"], validate=True)
+    if (len(opening), len(rest)) != (32, 32):
+        raise Failed("the log's entry can't be read")
+    return hashlib.sha256(b"\x00" + hashlib.sha256(opening + entry["body"].encode()).digest() + rest).digest()
+
+
 def root_of(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
     """Return the tree's root by RFC 9162 section 2.1.3.2; Failed when the path has the wrong length."""
     if not 0 <= index < size:
@@ -493,13 +503,12 @@ class Package:
         told = body["action"], body["detail"]["manifest"], body["detail"]["request"]
         if told != ("export:package", self.sha256, self.manifest["request"]):
             raise Failed("the log's entry is of another package")
-        leaf = hashlib.sha256(b"\x00" + base64.b64decode(entry["salt"]) + entry["body"].encode()).digest()
-        steps = [base64.b64decode(one, validate=True) for one in path]
-        if (name, int(index[6:])) != (self.manifest["log"], body["number"] - 1):
+        at, steps = int(index[6:]), [base64.b64decode(one, validate=True) for one in path]
+        if name != self.manifest["log"] or ("salt" in entry and body["number"] != at + 1):
             raise Failed("the log's proof is of another log or entry")
-        if root_of(leaf, body["number"] - 1, int(size), steps) != base64.b64decode(root, validate=True):
+        if root_of(leaf_of(entry), at, int(size), steps) != base64.b64decode(root, validate=True):
             raise Failed("the log's entry is not in the tree that was signed")
-        return f"entry {body['number']} of {name}, in the checkpoint of size {size}"
+        return f"entry {at + 1} of {name}, in the checkpoint of size {size}" + ("" if "salt" in entry else "; it is sealed in the log")
 
     CHECKS = (
         ("manifest", check_manifest),
