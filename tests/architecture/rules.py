@@ -34,6 +34,28 @@ CLOCK_READS = frozenset(
     {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}
     | {("time", name) for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "clock_gettime")}
 )
+REFUSERS = frozenset({"Refused", "no_such", "not_allowed", "not_from"})
+WRITES_IT = frozenset({"refuse", "refuse_about"})
+BARE_REFUSALS = {
+    "vms.services.approval_proofs.signed": "approve writes it",
+    "vms.services.approvals.approved": "for the job that makes packages: what it refuses is written with the package",
+    "vms.services.approvals.ask_passkey": "no person: the console has no passkey to ask",
+    "vms.services.door.to_call": "as what does not exist",
+    "vms.services.package_release._may_release": "leaving writes it",
+    "vms.services.package_tickets._over": "begin writes it",
+    "vms.services.redactions._for_who_decides": "as what does not exist",
+    "vms.services.redactions.plan_of": "ask_package writes it, and the job with the package",
+    "vms.services.redactions.redaction_for": "as what does not exist",
+    "vms.services.request_papers.read_advice": "as what does not exist",
+    "vms.services.request_papers.read_paper": "as what does not exist",
+    "vms.services.request_steps.beyond": "whoever asks writes it",
+    "vms.services.request_steps.locked": "as what does not exist",
+    "vms.services.request_steps.not_from": "whoever asks writes it",
+    "vms.services.requests._too_many": "enter writes it; sealed requests count in neither",
+    "vms.services.requests.list_requests": "of no request",
+    "vms.services.requests.request_called": "as what does not exist",
+    "vms.services.requests.request_for": "as what does not exist",
+}
 HTTP = frozenset({"fastapi", "starlette"})
 ENVIRONMENT_READERS = ("vms.config", "vms.cli")
 
@@ -95,6 +117,31 @@ def reads_the_environment(module: Module) -> Iterator[str]:
             yield _at(module, node, ast.unparse(node))
 
 
+def refuses_about_a_request_in_the_open(module: Module) -> Iterator[str]:
+    """A refusal that no service has written is written by the web server as any other, with the request's address: of a sealed one too."""
+    if not module.name.startswith("vms.services.") or not _knows_requests(module):
+        return
+    for function in ast.walk(module.tree):
+        if isinstance(function, ast.FunctionDef) and f"{module.name}.{function.name}" not in BARE_REFUSALS:
+            for node in ast.walk(function):
+                if isinstance(node, ast.Return) and node.value is not None and (bare := _bare_refusal(node.value)):
+                    yield _at(module, node, f"{function.name} returns {bare}(…) that refuse_about has not written")
+
+
+def _knows_requests(module: Module) -> bool:
+    known = {"ExportRequest", "RequestId"}
+    return any(isinstance(node, ast.ImportFrom) and known & {alias.name for alias in node.names} for node in ast.walk(module.tree))
+
+
+def _bare_refusal(value: ast.expr) -> str:
+    """Return the maker of a refusal in an expression, outside of what writes one."""
+    if isinstance(value, ast.Call):
+        called = ast.unparse(value.func).rpartition(".")[2]
+        if called in REFUSERS | WRITES_IT:
+            return called if called in REFUSERS else ""
+    return next((bare for part in ast.iter_child_nodes(value) if isinstance(part, ast.expr) and (bare := _bare_refusal(part))), "")
+
+
 def grows_too_long(module: Module) -> Iterator[str]:
     if module.lines > MAX_MODULE_LINES and module.name not in ONE_FILE:
         yield f"{module.path} has {module.lines} lines: look for a second concept in it"
@@ -117,6 +164,7 @@ ALL: tuple[Rule, ...] = (
     speaks_http,
     domain_leaves_the_standard_library,
     reads_the_environment,
+    refuses_about_a_request_in_the_open,
     grows_too_long,
     has_no_duty,
 )

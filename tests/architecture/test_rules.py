@@ -15,6 +15,10 @@ PLANTED: dict[rules.Rule, tuple[str, str]] = {
     rules.speaks_http: ("recorder/worker.py", "def serve():\n    from starlette.responses import Response\n"),
     rules.domain_leaves_the_standard_library: ("vms/domain/hold.py", "import numpy as np\n"),
     rules.reads_the_environment: ("web/app.py", "import os\ndebug = os.environ.get('DEBUG')\n"),
+    rules.refuses_about_a_request_in_the_open: (
+        "vms/services/approvals.py",
+        "from vms.domain.ids import RequestId\ndef f(request: RequestId):\n    return a or not_from(request, 'x')\n",
+    ),
     rules.grows_too_long: ("web/app.py", "def f():\n" + "    x = 1\n" * 80),
     rules.has_no_duty: ("web/app.py", "x = 1\n"),
 }
@@ -47,6 +51,15 @@ def test_every_way_to_delete_is_noticed(source: str) -> None:
 
 def test_taking_an_item_out_of_a_list_is_no_deletion() -> None:
     assert not list(rules.erases_elsewhere(parse(Path("web/app.py"), "waiting.remove(client)\n")))
+
+
+def test_a_written_refusal_is_no_bare_one_and_each_reason_is_of_a_function_that_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "from vms.domain.ids import RequestId\ndef f(request: RequestId):\n    return refuse_about(request, no_such('x'))\n"
+    assert not list(rules.refuses_about_a_request_in_the_open(parse(Path("vms/services/approvals.py"), source)))
+    reasons = set(rules.BARE_REFUSALS)
+    monkeypatch.setattr(rules, "BARE_REFUSALS", {})
+    breaches = " ".join(place for module in modules() for place in rules.refuses_about_a_request_in_the_open(module))
+    assert [one for one in reasons if f"{one.rpartition('.')[2]} returns" not in breaches] == []
 
 
 def test_an_overlong_module_is_noticed() -> None:

@@ -27,6 +27,7 @@ from vms.services.requests import enter
 from vms.services.sealed_holds import look_after
 from vms.services.sessions import open_session
 from vms.store import made_packages, people, requests
+from vms.store import access_log, people, requests
 
 _SAID: dict[str, object] = {
     "act": "ask",
@@ -156,6 +157,22 @@ def test_a_director_enters_one_and_a_named_delegate_approves_it_on_the_pages(
     assert delegate.post(f"{page}/unseal", data=lifted).status_code == 303
     assert "It was sealed until 2026-03-13" in delegate.get(page).text
     assert len(world.events(Action.REQUEST_UNSEAL)) == 1
+
+
+def test_what_is_not_there_yet_is_no_event_that_names_it(world: World, named: tuple[httpx.Client, httpx.Client, httpx.Client]) -> None:
+    _, delegate, _ = named
+    one = _sealed(world)
+    before = _events(world)
+    early = [delegate.get(f"/requests/{one.id}/{what}") for what in ("receipt", "receipt.pdf")]
+    asked = delegate.post(f"/api/v1/requests/{one.id}/challenge")
+    assert [answer.status_code for answer in (*early, asked)] == [404, 404, 403]
+    assert "so there is no receipt" in early[0].text
+    assert _events(world) == before
+
+
+def _events(world: World) -> int:
+    with world.site.central.reading() as session:
+        return len(access_log.find(session, "district", None, access_log.Filter(), limit=500))
 
 
 def test_the_desk_is_offered_no_seal_and_told_where_such_a_paper_goes(world: World) -> None:

@@ -82,9 +82,6 @@ def receipt(context: typer.Context, request: RequestNamed, to: Annotated[Path, t
     with sentences():
         settings = cli.settings()
         found = receipt_of(standing_of_request(cli, request))
-        if isinstance(found, Refused):
-            allowed(found)
-            return
         with cli.reading(settings) as session:
             district = load_district(session)
         write_new(to, receipt_pdf(found, district.name if district else ""))

@@ -95,7 +95,8 @@ def ask_passkey(
     request = may_decide(session, settings, actor, number, at=at)
     if isinstance(request, Refused) or not isinstance(actor, Person):
         return not_allowed("approve a request", "the Director") if isinstance(request, ExportRequest) else request
-    return approval_proofs.options_for(session, actor, number, request.sha256, rp, at=at)
+    options = approval_proofs.options_for(session, actor, number, request.sha256, rp, at=at)
+    return refuse_about(session, settings, actor, request, options, at=at) if isinstance(options, Refused) else options
 
 
 def narrow(  # noqa: PLR0913, PLR0917 - what is asked for from now on, and why
@@ -177,9 +178,11 @@ def advance(
     if isinstance(request, Refused):
         return request
     if to not in OF_JOBS or to not in EDGES[request.state] or request.approval is None or request.approval.sha256 != sha256:
-        return Refused(Refusal.NOT_ALLOWED, "What this package is of is not approved now. Nothing of it may leave.")
+        not_now = Refused(Refusal.NOT_ALLOWED, "What this package is of is not approved now. Nothing of it may leave.")
+        return refuse_about(session, settings, actor, request, not_now, at=at)
     if to is RequestState.READY and not is_looked_over(session, request):
-        return Refused(Refusal.NOT_ALLOWED, f"What was redacted for request {request.number} has not been looked over and approved yet.")
+        unseen = Refused(Refusal.NOT_ALLOWED, f"What was redacted for request {request.number} has not been looked over and approved yet.")
+        return refuse_about(session, settings, actor, request, unseen, at=at)
     return take(session, settings, actor, request, Step(RequestAct.ADVANCE, to), at=at)
 
 

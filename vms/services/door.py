@@ -26,7 +26,7 @@ from vms.services.access_log import name_of
 from vms.services.deputies import NamedDeputy, list_deputies
 from vms.services.outbox import post
 from vms.services.refusals import no_such
-from vms.services.request_steps import JOB, locked, named_in_log, reader, rule_of, write
+from vms.services.request_steps import JOB, locked, named_in_log, reader, refuse_about, rule_of, write
 from vms.store import door
 from vms.store import requests as register
 
@@ -115,7 +115,7 @@ def note_call(
         return request
     name = next((one.name for one in list_deputies(session, at=at) if one.deputy.person == deputy), None)
     if name is None:
-        return no_such("deputy")
+        return refuse_about(session, settings, actor, request, no_such("deputy"), at=at)
     call = DoorCall(name, reached, name_of(actor), at)
     door.add_call(session, number, call, by=actor.label)
     detail = named_in_log(request) | {"act": "call", "state": request.state.value, "name": name, "reached": "yes" if reached else "no"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vms.domain.made_package import MadePackage
-from vms.domain.outcome import Refusal, Refused
 from vms.domain.package_release import PackageRelease
+from vms.errors import NotFound
 from vms.services.paper import pdf, space, table, text
 from vms.services.requests import RequestStanding
 
@@ -20,11 +20,11 @@ class Receipt:
     sentences: tuple[str, ...]
 
 
-def receipt_of(standing: RequestStanding) -> Receipt | Refused:
-    """Return the receipt; refused as long as the medium was not read back."""
+def receipt_of(standing: RequestStanding) -> Receipt:
+    """Return the receipt; NotFound as long as the medium was not read back, which is no refusal: its event would name the request."""
     request, package, release = standing.request, standing.package, standing.release
     if release is None or release.read_back_at is None or package is None or package.id != release.package:
-        return Refused(Refusal.NOT_ALLOWED, f"No package of request {request.number} was handed over, so there is no receipt.")
+        raise NotFound(f"No package of request {request.number} was handed over, so there is no receipt.")
     conditions = request.scope.terms.conditions
     return Receipt(
         f"Receipt for the package of request {request.number}",

@@ -39,7 +39,7 @@ from vms.domain.request import (
 from vms.domain.stills import fault_of
 from vms.domain.timespan import ms_of
 from vms.domain.working_days import end_of_working_day
-from vms.errors import InvalidInput
+from vms.errors import Conflict, InvalidInput
 from vms.services.access_log import name_of, refuse, together
 from vms.services.district import zone_of_district
 from vms.services.instrument_rules import in_force
@@ -57,6 +57,8 @@ MOST_A_DAY = 50
 """Of one person within 24 hours: a day with more is a mistake, or somebody who fills the register."""
 MOST_OPEN = 200
 """Of one person that have not ended."""
+MOST_SEALED = 100
+"""Of one person; the two above count none of these."""
 MOST_AHEAD = timedelta(days=31)
 """So far ahead a request may ask for what is still to be recorded."""
 
@@ -127,7 +129,9 @@ def enter(session: Session, settings: Settings, actor: Actor, new: NewRequest, *
     if needs_reason(scope) and not new.necessity.strip():
         raise InvalidInput(f"That is {scope.camera_minutes:,} camera minutes of {len(scope.cameras)} cameras: say why so much is needed.")
     holds.lock(session)
-    if (too_many := _too_many(session, actor, at)) is not None:
+    if new.sealed and requests.count_sealed(session, actor.label) >= MOST_SEALED:  # no refusal: its event would tell how many there are
+        raise Conflict(f"{MOST_SEALED} requests that you entered are sealed. Have another Director enter it.")
+    if not new.sealed and (too_many := _too_many(session, actor, at)) is not None:
         return refuse(session, actor, Action.REQUEST_ENTER, too_many, at=at)
     request = _drawn_up(session, settings, actor, new, scope, at)
     kept = keeping(session, actor, request, scope, at=at)

@@ -80,7 +80,8 @@ def _sealed(session: Session, settings: Settings, actor: Actor, number: RequestI
     request = locked(session, settings, actor, number, at=at)
     if isinstance(request, Refused) or request.is_sealed:
         return request
-    return Refused(Refusal.NOT_ALLOWED, f"Request {request.number} is not sealed. A seal is set when a request is entered.")
+    open_one = Refused(Refusal.NOT_ALLOWED, f"Request {request.number} is not sealed. A seal is set when a request is entered.")
+    return refuse_about(session, settings, actor, request, open_one, at=at)
 
 
 def _day(text: str, at: datetime) -> str:

@@ -247,15 +247,22 @@ def with_copies(session: Session, reader: Reader) -> list[ExportRequest]:
 
 
 def count_entered(session: Session, label: str, *, since: datetime) -> int:
-    """Return how many requests somebody has entered since a moment."""
-    mine = and_(ExportRequestRow.entered_by == label, ExportRequestRow.entered_at > since)
+    """Return how many requests somebody has entered since a moment, without those that are sealed now: a refusal tells of the number."""
+    mine = and_(ExportRequestRow.entered_by == label, ExportRequestRow.entered_at > since, ~sealed_requests.is_sealed())
     return session.scalar(select(func.count()).select_from(ExportRequestRow).where(mine)) or 0
 
 
 def count_open(session: Session, label: str, states: Iterable[RequestState]) -> int:
-    """Return how many requests that somebody entered are in one of these states."""
+    """Return how many requests that somebody entered are in one of these states, without those that are sealed, as above."""
     both = select(func.count()).select_from(ExportRequestRow).join(RequestStandingRow, RequestStandingRow.request_id == ExportRequestRow.id)
-    return session.scalar(both.where(ExportRequestRow.entered_by == label, RequestStandingRow.state.in_(sorted(states)))) or 0
+    mine = and_(ExportRequestRow.entered_by == label, ~sealed_requests.is_sealed())
+    return session.scalar(both.where(mine, RequestStandingRow.state.in_(sorted(states)))) or 0
+
+
+def count_sealed(session: Session, label: str) -> int:
+    """Return how many requests that somebody entered are sealed now."""
+    mine = and_(ExportRequestRow.entered_by == label, sealed_requests.is_sealed())
+    return session.scalar(select(func.count()).select_from(ExportRequestRow).where(mine)) or 0
 
 
 def history(session: Session, request: RequestId) -> list[RequestEvent]:

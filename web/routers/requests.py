@@ -17,7 +17,7 @@ from vms.services.district import zone_of_district
 from vms.services.request_documents import request_document, standing_document, ticket_document
 from vms.services.requests import RequestStanding
 from web.deps import Rx, Site, TheSite, Tx
-from web.errors import refusal
+from web.errors import REFUSALS, problem, refusal
 from web.numbers import PathId
 from web.permissions import RequestAdviser, RequestApprover, RequestDecider, RequestEnterer, RequestSigner
 from web.relying_party import NO_PASSKEYS, relying_party
@@ -84,8 +84,10 @@ def change(number: PathId, order: ScopeOrder, person: RequestEnterer, site: TheS
 @router.post("/{number}/challenge")
 def ask_passkey(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request) -> Response:
     """Hand out what a passkey is to sign so that the request is approved as it is now."""
-    rp, at = relying_party(request), site.clock.now()
-    answer = NO_PASSKEYS if rp is None else approvals.ask_passkey(tx, site.settings, person, RequestId(number), rp, at=at)
+    rp = relying_party(request)
+    if rp is None:  # no refusal: its event would name the request
+        return problem(REFUSALS[NO_PASSKEYS.refusal], NO_PASSKEYS.sentence)
+    answer = approvals.ask_passkey(tx, site.settings, person, RequestId(number), rp, at=site.clock.now())
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else Response(answer, media_type="application/json")
 
 

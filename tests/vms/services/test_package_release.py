@@ -27,7 +27,7 @@ from vms.domain.outcome import Refusal, Refused
 from vms.domain.package_release import Medium, PackageRelease
 from vms.domain.people import Person
 from vms.domain.request import RequestAct, RequestState
-from vms.errors import Conflict, Corrupt, InvalidInput, Unavailable
+from vms.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
 from vms.services import package_release
 from vms.services.package_gate import verify_package
 from vms.services.package_jobs import folder_of
@@ -246,7 +246,7 @@ def test_an_encrypted_package_leaves_with_its_key_and_opens_by_the_passphrase(
     told = json.dumps(office.logged(Action.EXPORT_RELEASE))
     assert ("abcde" in told, package.manifest in told) == (False, True)
     with office.hub.central.reading() as session:
-        receipt = done(receipt_of(standing_of(session, settings, office.now())))
+        receipt = receipt_of(standing_of(session, settings, office.now()))
     assert ("Encrypted file", "EXPORT-2026-0001.zip.age") in receipt.facts
     office.make()
     assert office.there() == []
@@ -277,11 +277,12 @@ def test_an_encrypted_package_is_for_somebody_who_can_open_it(central_sqlite: En
 
 def test_the_receipt_says_what_was_taken_by_whom_and_on_what(office: Office, stick: Path) -> None:
     with office.hub.central.reading() as session:
-        early = receipt_of(standing_of(session, office.settings, office.now()))
-    assert isinstance(early, Refused)
+        early = standing_of(session, office.settings, office.now())
+    with pytest.raises(NotFound, match="so there is no receipt"):
+        receipt_of(early)
     done(_release(office, stick))
     with office.hub.central.reading() as session:
-        receipt = done(receipt_of(standing_of(session, office.settings, office.now())))
+        receipt = receipt_of(standing_of(session, office.settings, office.now()))
     paper = receipt_pdf(receipt, "Alder County")
     assert paper == receipt_pdf(receipt, "Alder County")
     said = " ".join(PdfReader(io.BytesIO(paper)).pages[0].extract_text().split())

@@ -26,8 +26,9 @@ from vms.domain.people import PROOF_LASTS, Person, Role
 from vms.domain.request import APPEAL_WINDOW, APPROVAL_LASTS, DenyReason, ExportRequest, RequestAct, RequestState
 from vms.domain.timespan import Timespan
 from vms.errors import Conflict, InvalidInput, NotFound
-from vms.services import records, redactions, request_reminders, sealed_holds
-from vms.services.approvals import advance, approve, change_scope, narrow, write_down_run_out
+from vms.services import door, records, redactions, request_reminders, sealed_holds
+from vms.services import requests as register
+from vms.services.approvals import advance, approve, ask_passkey, change_scope, narrow, write_down_run_out
 from vms.services.hold_release import end_due, notices_due
 from vms.services.holds import hold_for, list_holds
 from vms.services.package_jobs import ask_package
@@ -40,6 +41,7 @@ from vms.services.request_steps import JOB
 from vms.services.requests import enter, list_requests, request_called, request_for, waiting_for
 from vms.services.sealed_log import destroy_matter, open_matter, read_sealed
 from vms.services.sealed_requests import name_more, require_ended, unseal
+from vms.services.webauthn import RelyingParty
 from vms.store import access_log, holds, made_packages, requests
 from vms.store.database import Engines
 
@@ -95,6 +97,37 @@ def _kept(session: Session, request: ExportRequest) -> list[LegalHold]:
 
 
 def test_asking_for_its_package_is_told_to_nobody(central_sqlite: Engines, settings: Settings) -> None:
+def test_what_the_named_are_refused_about_it_is_written_in_its_matter_alone(central_sqlite: Engines, settings: Settings) -> None:
+    rp = RelyingParty("cameras.library.example", frozenset({"https://cameras.library.example"}))
+    with central_sqlite.writing() as session:
+        world = _world(session, settings)
+        one = world.request
+        before = len(_ordinary(session))
+        for answer in (
+            door.note_call(session, settings, world.second, one.id, PersonId(4711), reached=True, at=NOW),
+            ask_passkey(session, settings, world.second, one.id, rp, at=NOW),
+            advance(session, settings, JOB, one.id, one.sha256, RequestState.PREPARING, at=NOW),
+        ):
+            assert refused(answer).logged
+        assert len(_ordinary(session)) == before
+        assert _acts(session, settings, one, world.first)[-3:] == [Action.ACCESS_REFUSE] * 3
+
+
+def test_how_many_are_sealed_is_in_no_refusal(central_sqlite: Engines, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(register, "MOST_OPEN", 1)
+    monkeypatch.setattr(register, "MOST_SEALED", 1)
+    with central_sqlite.writing() as session:
+        world = _world(session, settings)
+        before = len(_ordinary(session))
+        with pytest.raises(Conflict, match="1 requests that you entered are sealed"):
+            _entered(session, settings, world.first, world.camera)
+        assert len(_ordinary(session)) == before
+        new = a_new_request(footage(world.camera))
+        done(enter(session, settings, world.first, new, at=NOW))
+        assert "are open" in refused(enter(session, settings, world.first, new, at=NOW)).sentence
+
+
+def test_no_package_is_asked_for_while_it_is_sealed_and_the_refusal_is_told_to_nobody(central_sqlite: Engines, settings: Settings) -> None:
     with central_sqlite.writing() as session:
         world = _world(session, settings)
         one = world.request
