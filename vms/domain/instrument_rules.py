@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from vms.domain.instruments import Counsel, FormLine, Instrument, Rule, Rules
+from vms.domain.instruments import SHIPPED, Counsel, FormLine, Instrument, Rule, Rules
 from vms.domain.json_fields import Fields, fields_once
 from vms.errors import InvalidInput
 
@@ -76,8 +76,8 @@ class RulesVersion:
 
     @property
     def rules(self) -> Rules:
-        """Return what it says; InvalidInput when it is none any more that this program takes."""
-        return Rules(self.version, rules_from(self.text).of)
+        """Return what it says, and the program's own rule for an instrument that came later than it; InvalidInput when it can't be read."""
+        return Rules(self.version, _read(self.text, SHIPPED.of).of)
 
     @property
     def sha256(self) -> str:
@@ -113,7 +113,12 @@ def digest_of(text: str) -> str:
 
 
 def rules_from(text: str | bytes) -> Draft:
-    """Read a document; InvalidInput says in a sentence what of it can't be, and which clause of the policy it would break."""
+    """Read a document that says everything; InvalidInput says in a sentence what of it can't be, and which clause it would break."""
+    return _read(text, {})
+
+
+def _read(text: str | bytes, instead: Mapping[Instrument, Rule]) -> Draft:
+    """Read a document. `instead`: what counts for an instrument that it leaves out."""
     if len(text) > MAX_DOCUMENT_BYTES:
         raise InvalidInput(f"Rules have {MAX_DOCUMENT_BYTES // 1024} KiB at most. Download those in force, and edit that file.")
     try:
@@ -122,7 +127,8 @@ def rules_from(text: str | bytes) -> Draft:
         raise InvalidInput(f"The rules are no JSON: {err}. Download those in force, and edit that file.") from err
     told = Fields("The document", document)
     based_on, each = told.number("based_on", least=1, most=MAX_VERSION), told.fields("instruments", "“instruments”")
-    of = {one: _rule(each.fields(one.value, f"“{one}”")) for one in Instrument}
+    later = {one: rule for one, rule in instead.items() if not each.has(one.value)}
+    of = {one: later.get(one) or _rule(each.fields(one.value, f"“{one}”")) for one in Instrument}
     for fields in (told, each):
         fields.end(_NO_RULES)
     if broken := floor_faults(of):

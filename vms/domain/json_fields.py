@@ -56,6 +56,10 @@ class Fields:
     def fields(self, name: str, where: str) -> Fields:
         return Fields(where, self._take(name))
 
+    def has(self, name: str) -> bool:
+        """Say whether a field is there and was not taken."""
+        return name in self._left
+
     def each(self, name: str, *, most: int) -> Iterator[Fields]:
         value = self._take(name)
         if not isinstance(value, list) or not 1 <= len(value) <= most:

@@ -15,7 +15,7 @@ from tests.factories import CONSOLE, NOW, a_branch, a_person, after, done, refus
 from tests.vms.services.requesting import a_request, an_approved, at_work, staff
 from vms.config import Settings
 from vms.domain.access import Action
-from vms.domain.instrument_rules import RulesVersion, text_of
+from vms.domain.instrument_rules import RulesVersion, digest_of, text_of
 from vms.domain.instruments import SHIPPED, Instrument
 from vms.domain.outcome import Refusal
 from vms.domain.people import PROOF_LASTS, Person, Role
@@ -169,3 +169,24 @@ def test_no_rules_make_an_agency_without_a_document_approvable(central_sqlite: E
         session.execute(text(rows[1]))
         with pytest.raises(Corrupt, match="clause VIII"):
             approve(session, settings, director, request.id, request.sha256, at=NOW)
+
+
+def test_a_version_from_before_an_instrument_has_the_shipped_rule_for_it_and_stays_what_was_approved(
+    central_sqlite: Engines, settings: Settings
+) -> None:
+    older = json.loads(edited(working_days=9))
+    del older["instruments"][Instrument.INTERNAL_STILLS.value]
+    stored = json.dumps(older)
+    with central_sqlite.writing() as session:
+        people = staff(session)
+        with pytest.raises(InvalidInput, match="has no “internal-stills”"):
+            instrument_rules.propose(session, people.delegate, stored, "as the Board decided", at=NOW)
+        session.execute(text("INSERT INTO instrument_rules VALUES (2, 1, :t, :s, 'x', 'a', 'a', 1)"), {"t": stored, "s": digest_of(stored)})
+        waiting = done(instrument_rules.look_at(session, people.director, 2))
+        assert ([one.instrument for one in waiting.changes], waiting.version.sha256) == ([Instrument.LIBRARY_REPORT], digest_of(stored))
+        done(instrument_rules.approve(session, at_work(people.director, NOW), 2, digest_of(stored), at=NOW))
+        rules = instrument_rules.in_force(session)
+        assert rules.of[Instrument.INTERNAL_STILLS] == SHIPPED.of[Instrument.INTERNAL_STILLS]
+        assert rules.of[Instrument.LIBRARY_REPORT].working_days == 9
+        assert instrument_rules.standing(session).versions[0].text == stored
+        an_approved(session, settings, people)
