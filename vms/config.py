@@ -399,6 +399,11 @@ class Settings(BaseSettings):
         return self.run_dir / "retention.lock"
 
     @property
+    def downloads_lock_path(self) -> Path:
+        """Has a mark for each download that goes on."""
+        return self.run_dir / "downloads.lock"
+
+    @property
     def node_socket(self) -> Path:
         return self.run_dir / "node.sock"
 

@@ -32,6 +32,7 @@ from vms.services import (
     emergency,
     hold_release,
     package_jobs,
+    package_tickets,
     people,
     policy_review,
     records,
@@ -111,11 +112,15 @@ class Jobs:
                 pass
 
     def make_packages(self) -> None:
-        """Make the packages of footage that were asked for, and delete those that nobody may have any more."""
+        """Make the packages that were asked for, delete those that nobody may have any more, and end downloads whose process is gone."""
         try:
             with self._central.answering():
                 with self._central.reading() as session:
                     wanted = package_jobs.anything_to_do(self._settings, session, at=self._clock.now())
+                    cut_off = package_tickets.any_cut_off(session, self._settings)
+                if cut_off:
+                    with self._central.writing() as session:
+                        package_tickets.write_down_cut_off(session, self._settings, at=self._clock.now())
                 if wanted:
                     hub = Hub(self._central, self._key, self._sign_all)
                     source = partial(footage_here, self._settings, self._central)

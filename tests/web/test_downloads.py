@@ -27,7 +27,9 @@ from vms.domain.access import Action
 from vms.domain.export_scope import Delivery
 from vms.domain.people import PROOF_LASTS, Role
 from vms.domain.request import RequestState
+from vms.services.log_key import LogKey
 from web.app import create_app
+from web.jobs import Jobs
 from web.routers import downloads
 
 pytestmark = pytest.mark.slow
@@ -167,6 +169,25 @@ def test_how_far_it_came_is_written_down_when_the_reader_leaves(
     with outsider.stream("POST", "/download", data=ticket) as answer:
         next(answer.iter_raw(1))
     wait_until(lambda: len(world.events(Action.EXPORT_DOWNLOAD)) == 2)
+
+
+def test_the_jobs_end_no_download_that_goes_on(
+    world: World, director: httpx.Client, outsider: httpx.Client, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = Jobs(world.site.settings, world.site.central, LogKey(bytes(range(32))), office.clock)
+    meanwhile: list[str] = []
+
+    def in_the_middle(*_: object) -> None:
+        jobs.make_packages()
+        meanwhile.extend(one.detail["step"] for one in world.events(Action.EXPORT_DOWNLOAD))
+
+    monkeypatch.setattr(downloads, "_BLOCK_BYTES", 1 << 16)
+    monkeypatch.setattr(downloads, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(downloads, "_require_still", in_the_middle)
+    assert outsider.post("/download", data=_ticket(director, office)).content.startswith(b"PK\x03\x04")
+    assert set(meanwhile) == {"begun"}
+    jobs.make_packages()
+    assert [one.detail["step"] for one in world.events(Action.EXPORT_DOWNLOAD)] == ["begun", "sent whole"]
 
 
 def test_a_package_that_was_damaged_on_the_disk_passes_for_no_whole_one(

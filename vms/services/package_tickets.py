@@ -34,6 +34,7 @@ from vms.services.request_acts import begun
 from vms.services.request_steps import not_from, refuse_about
 from vms.services.requests import line_of
 from vms.store import holds, made_packages, package_releases, package_tickets, requests
+from vms.store.running import Mark, marks
 
 RECIPIENT = System("download")
 WRONG = Refused(Refusal.NOT_ALLOWED, "Ticket and passphrase open nothing together. Look whether both are typed as you were told them.")
@@ -61,6 +62,17 @@ class Download:
     name: str
     """Of the ZIP that comes."""
     identity: bytes = field(repr=False)
+
+
+class Going:
+    """A download that may begin, marked as going on until it is over or this process ends."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.number = DownloadId(new_number())
+        self._mark = Mark(settings.downloads_lock_path, self.number)
+
+    def over(self) -> None:
+        self._mark.take_away()
 
 
 def hand_out(session: Session, settings: Settings, actor: Actor, number: RequestId, recipient: str, *, at: datetime) -> NewTicket | Refused:
@@ -127,7 +139,9 @@ def take_back(session: Session, settings: Settings, actor: Actor, number: Reques
     return count
 
 
-def begin(session: Session, settings: Settings, number: str, passphrase: str, *, address: str, at: datetime) -> Download | Refused:
+def begin(
+    session: Session, settings: Settings, number: str, passphrase: str, *, going: Going, address: str, at: datetime
+) -> Download | Refused:
     """Begin a download: it counts from now on, and is in the log when the transaction ends; nothing is sent before.
 
     Who does not have the passphrase is told nothing; who has it, why a ticket opens nothing any more.
@@ -141,12 +155,11 @@ def begin(session: Session, settings: Settings, number: str, passphrase: str, *,
     ticket, package = found[0], made_packages.get(session, found[0].package)
     if isinstance(refused := _over(ticket, package, at), Refused) or package is None:
         return refuse_about(session, settings, RECIPIENT, request, refused or WRONG, at=at, what=Action.EXPORT_DOWNLOAD)
-    download = DownloadId(new_number())
-    package_tickets.begin(session, download, ticket, address=address, at=at)
+    package_tickets.begin(session, going.number, ticket, address=address, at=at)
     told = {"ticket": grouped(ticket.number), "address": address, "manifest": package.manifest}
     tell(session, settings, RECIPIENT, request, Action.EXPORT_DOWNLOAD, at=at, step="begun", **told)
     name = package.folder.removesuffix(SUFFIX) + ".zip"
-    return Download(download, ticket.id, ticket.release, request.id, folder_of(settings, package), name, identity)
+    return Download(going.number, ticket.id, ticket.release, request.id, folder_of(settings, package), name, identity)
 
 
 def may_go_on(session: Session, download: Download, *, at: datetime) -> bool:
@@ -166,6 +179,34 @@ def end(session: Session, settings: Settings, download: Download, octets: int, *
         told = {"ticket": grouped(ticket.number), "octets": str(octets)}
         step = "sent whole" if whole else "broken off"
         tell(session, settings, RECIPIENT, request, Action.EXPORT_DOWNLOAD, at=at, step=step, **told)
+
+
+def any_cut_off(session: Session, settings: Settings) -> bool:
+    """Say whether a download has no end and goes on nowhere: the process that sent it is gone."""
+    return bool(_cut_off(session, settings))
+
+
+def write_down_cut_off(session: Session, settings: Settings, *, at: datetime) -> int:
+    """Write the end of each download whose process is gone, and return how many: nobody knows how far they came, and they count."""
+    holds.lock(session)
+    found = _cut_off(session, settings)
+    for download, number in found:
+        package_tickets.end(session, download, octets=0, whole=False, at=at)
+        ticket = package_tickets.get(session, number)
+        request = None if ticket is None else requests.get(session, requests.EVERYBODYS, ticket.request)
+        if ticket is not None and request is not None:
+            told = {"ticket": grouped(ticket.number), "octets": "unknown"}
+            tell(session, settings, RECIPIENT, request, Action.EXPORT_DOWNLOAD, at=at, step="cut off", **told)
+    return len(found)
+
+
+def _cut_off(session: Session, settings: Settings) -> list[tuple[DownloadId, TicketId]]:
+    """Return downloads without an end that have no mark: one that goes on has its mark before its row, and its end before it loses it."""
+    without = package_tickets.without_end(session)
+    if not without:
+        return []
+    with marks(settings.downloads_lock_path) as going:
+        return [one for one in without if not going.has(one[0])]
 
 
 def _over(ticket: PackageTicket, package: MadePackage | None, at: datetime) -> Refused | None:

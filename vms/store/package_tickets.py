@@ -71,8 +71,16 @@ def begin(session: Session, download: DownloadId, ticket: PackageTicket, *, addr
 
 
 def end(session: Session, download: DownloadId, *, octets: int, whole: bool, at: datetime) -> None:
+    """`octets`: 0 also where nobody knows; the log says which."""
     row = PackageDownloadRow
     session.execute(update(row).where(row.id == download).values(ended_at=at, octets=octets, whole=whole))
+
+
+def without_end(session: Session) -> list[tuple[DownloadId, TicketId]]:
+    """Return the downloads that go on, or whose process ended before they did."""
+    row = PackageDownloadRow
+    found = session.execute(select(row.id, row.ticket_id).where(row.ended_at.is_(None)).order_by(row.at, row.id))
+    return [(DownloadId(download), TicketId(ticket)) for download, ticket in found]
 
 
 def _sealed(session: Session, number: TicketId) -> bytes:

@@ -20,7 +20,7 @@ from vms.log import get_logger
 from vms.services import package_tickets
 from vms.services.codes import plain_code
 from vms.services.package_sealing import opened
-from vms.services.package_tickets import Download
+from vms.services.package_tickets import Download, Going
 from web.deps import Site, TheSite
 from web.errors import REFUSALS, problem
 from web.left_views import LOOK_SECONDS
@@ -60,14 +60,21 @@ def download_by_json(site: TheSite, request: Request, entries: DownloadEntries) 
     return problem(REFUSALS[answer.refusal], answer.sentence) if isinstance(answer, Refused) else _sent(site, answer)
 
 
-def _begun(site: Site, request: Request, entries: DownloadEntries) -> Download | Refused:
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    download: Download
+    going: Going
+    """Until its end is written down."""
+
+
+def _begun(site: Site, request: Request, entries: DownloadEntries) -> _Begun | Refused:
     """Begin a download, which has a place until its pieces are closed; one that finds none does not count."""
     address, name = address_of(request), f"ticket {plain_code(entries.ticket)}"
 
     def act() -> Download | Refused:
+        at, typed = site.clock.now(), entries.passphrase.get_secret_value()
         with site.central.writing() as session:
-            typed = entries.passphrase.get_secret_value()
-            begun = package_tickets.begin(session, site.settings, entries.ticket, typed, address=address, at=site.clock.now())
+            begun = package_tickets.begin(session, site.settings, entries.ticket, typed, going=going, address=address, at=at)
         if isinstance(begun, Download):
             site.delay.succeeded(name, address, site.clock.now())
         return begun
@@ -75,18 +82,20 @@ def _begun(site: Site, request: Request, entries: DownloadEntries) -> Download |
     if not _places.acquire(blocking=False):
         return FULL
     answer: Download | Refused | None = None
+    going = Going(site.settings)
     try:
         # Each ticket counts by itself, and all those of an address together: nobody's wrong ones hold up another's.
         answer = after_pause(site, request, name, act)
     finally:
         if not isinstance(answer, Download):
+            going.over()
             _places.release()
-    return answer
+    return _Begun(answer, going) if isinstance(answer, Download) else answer
 
 
-def _sent(site: Site, download: Download) -> Response:
-    headers = {"content-disposition": f'attachment; filename="{download.name}"', "cache-control": "no-store"}
-    pieces = _pieces(site, download)
+def _sent(site: Site, begun: _Begun) -> Response:
+    headers = {"content-disposition": f'attachment; filename="{begun.download.name}"', "cache-control": "no-store"}
+    pieces = _pieces(site, begun)
     next(pieces)  # from here on its end is written down, also when the reader leaves before the first octet
     return _Package(pieces, headers)
 
@@ -126,9 +135,9 @@ class _Way:
     whole: bool = False
 
 
-def _pieces(site: Site, download: Download) -> Iterator[bytes]:
+def _pieces(site: Site, begun: _Begun) -> Iterator[bytes]:
     """Yield nothing once, and then the package; closing it writes down how far it came, and gives its place back."""
-    way, looked_at = _Way(), site.clock.monotonic()
+    download, way, looked_at = begun.download, _Way(), site.clock.monotonic()
     try:
         yield b""
         with opened(download.file, download.identity) as package:
@@ -147,6 +156,7 @@ def _pieces(site: Site, download: Download) -> Iterator[bytes]:
             with site.central.writing() as session:
                 package_tickets.end(session, site.settings, download, way.octets, whole=way.whole, at=site.clock.now())
         finally:
+            begun.going.over()
             _places.release()
 
 
