@@ -125,6 +125,8 @@ class RequestPage(TypedDict):
     lines: list[Line]
     history: list[Event]
     standing: RequestStanding
+    faults: tuple[str, ...]
+    """What keeps it from being approved now."""
     acts: list[Act]
     exemption: bool
     counsel_first: bool
@@ -175,7 +177,7 @@ def request_page(standing: RequestStanding, person: Person, at: datetime) -> Req
     request, rule = standing.request, standing.rule
     row = request_row(request, at)
     state, decides, mine = row["state"], person.may(Permission.REQUEST_DECIDE), request.entered_by == person.label
-    asks = person.label in askers(request, standing.history)
+    asks, faults = person.label in askers(request, standing.history), standing.faults_at(at)
     terms, changes = request.scope.terms, state in UNDECIDED | APPROVED_STATES
     reviewed = RequestState.UNDER_REVIEW if state is RequestState.SUBMITTED else state
     return RequestPage(
@@ -192,11 +194,12 @@ def request_page(standing: RequestStanding, person: Person, at: datetime) -> Req
         lines=_lines(standing),
         history=[_event(standing, number) for number in range(len(standing.history))],
         standing=standing,
+        faults=faults,
         acts=[Act(act=act.value, label=REQUEST_ACTS[act], asks=WORDED[act].asks) for act in WORDED if may_act(person, request, act, at=at)],
         exemption=rule.cites_exemption,
         counsel_first=rule.counsel is Counsel.FIRST,
         may_decide=decides,
-        may_approve=decides and not asks and not standing.faults and RequestState.APPROVED in EDGES[reviewed],
+        may_approve=decides and not asks and not faults and RequestState.APPROVED in EDGES[reviewed],
         asks_for_it=asks,
         may_check=decides and bool(rule.form) and changes,
         may_deny=decides and RequestState.DENIED in EDGES[reviewed],

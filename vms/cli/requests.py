@@ -142,7 +142,7 @@ def show(context: typer.Context, request: RequestNamed, as_json: AsJson = False)
     out.print(f"For {_terms(one.scope.terms)}. The time as it was given: {one.scope.local_time}")
     if one.seal is not None:
         out.print(_seal(one.seal))
-    for sentence in standing.faults:
+    for sentence in standing.faults_at(at):
         out.print(f"Before an approval: {sentence}")
     rows = [(f"{event.at:%Y-%m-%d %H:%M}", event.act.value, event.state.value, event.by_name, event.words) for event in standing.history]
     print_table(("When, UTC", "Act", "Then", "By", "Words"), rows, empty="")

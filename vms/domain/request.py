@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from vms.domain.approval_proof import ApprovalAssertion
-from vms.domain.export_scope import ExportScope
+from vms.domain.export_scope import ExportScope, Terms
 from vms.domain.ids import ApprovalId, DelegationId, HoldId, MatterId, PersonId, RequestId
 from vms.domain.instruments import OF_THE_DISTRICT, STILLS, Counsel, FormAnswer, FormLine, Instrument, Rule, form_faults
+from vms.domain.timespan import datetime_of_ms, ms_of
 
 APPROVAL_LASTS = timedelta(days=14)
 """An approval that no package was begun for by then has expired."""
@@ -324,6 +325,13 @@ def faults(request: ExportRequest, rule: Rule, history: Sequence[RequestEvent], 
     if request.instrument not in STILLS and (fault := _not_conferred(rule, conferral, of_this)):
         found.append(fault)
     return found
+
+
+def too_late(terms: Terms, at: datetime) -> str:
+    """Return a sentence when the last day on which footage may be handed over is over; empty as long as it is not."""
+    if terms.expires_ms is None or terms.expires_ms > ms_of(at):
+        return ""
+    return f"It was to be handed over until {datetime_of_ms(terms.expires_ms):%Y-%m-%d %H:%M} UTC. Change the terms and have them approved."
 
 
 def _acts_about_this_scope(history: Sequence[RequestEvent]) -> set[RequestAct]:

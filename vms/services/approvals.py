@@ -28,8 +28,8 @@ from vms.domain.request import (
     RequestState,
     askers,
     needs_reason,
+    too_late,
 )
-from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.errors import Conflict, InvalidInput
 from vms.services import approval_proofs
 from vms.services.access_log import name_of, refuse, together
@@ -74,8 +74,8 @@ def approve(  # noqa: PLR0913 - what is approved, why, and by what it is shown
     if sha256 != request.sha256:
         raise Conflict(_CHANGED)
     standing = standing_of(session, settings, request)
-    if standing.faults:
-        not_yet = Refused(Refusal.NOT_ALLOWED, f"It can't be approved yet. {' '.join(standing.faults)}")
+    if faults := standing.faults_at(at):
+        not_yet = Refused(Refusal.NOT_ALLOWED, f"It can't be approved yet. {' '.join(faults)}")
         return refuse_about(session, settings, actor, request, not_yet, at=at)
     cites = standing.rule.cites_exemption or words.strip()
     said = words_of(words, "why no exemption keeps it back, or which does not apply") if cites else ""
@@ -208,11 +208,8 @@ def disclose(
             Refusal.NOT_ALLOWED, "What this package is of is not approved now, or it is not ready. Nothing of it may leave."
         )
         return refuse_about(session, settings, actor, request, not_ready, at=at)
-    ends_ms = request.scope.terms.expires_ms
-    if ends_ms is not None and ends_ms <= ms_of(at):
-        until = f"{datetime_of_ms(ends_ms):%Y-%m-%d %H:%M} UTC"
-        too_late = Refused(Refusal.NOT_ALLOWED, f"It was to be handed over until {until}. Change the terms and have them approved.")
-        return refuse_about(session, settings, actor, request, too_late, at=at)
+    if late := too_late(request.scope.terms, at):
+        return refuse_about(session, settings, actor, request, Refused(Refusal.NOT_ALLOWED, late), at=at)
     with together(session):
         return take(session, settings, actor, request, Step(RequestAct.ADVANCE, RequestState.DISCLOSED, said), at=at)
 

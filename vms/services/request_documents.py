@@ -59,7 +59,7 @@ def standing_document(standing: RequestStanding, at: datetime) -> dict[str, obje
     ]
     return request_document(standing.request, at) | {
         "scope": scope_document(standing.request.scope, standing.names),
-        "open_points": list(standing.faults),
+        "open_points": list(standing.faults_at(at)),
         "papers": papers,
         "history": [_event(one) for one in standing.history],
         "tickets": [ticket_document(one) for one in standing.tickets],

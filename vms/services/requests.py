@@ -35,6 +35,7 @@ from vms.domain.request import (
     RequestState,
     faults,
     needs_reason,
+    too_late,
 )
 from vms.domain.stills import fault_of
 from vms.domain.timespan import ms_of
@@ -101,7 +102,7 @@ class RequestStanding:
     rule: Rule
     """By which it is checked, or was."""
     faults: tuple[str, ...]
-    """What keeps it from being approved now, in sentences."""
+    """What of it keeps it from being approved, in sentences; whatever the day is (`faults_at`)."""
     names: dict[CameraId, str]
     """branch/camera of all that it asks for."""
     package: MadePackage | None = None
@@ -110,6 +111,11 @@ class RequestStanding:
     """The one that was begun last."""
     tickets: tuple[PackageTicket, ...] = ()
     """For downloads, the newest first."""
+
+    def faults_at(self, at: datetime) -> tuple[str, ...]:
+        """Return what keeps it from being approved at a moment."""
+        late = too_late(self.request.scope.terms, at) if self.rule.may_be_approved else ""
+        return (*self.faults, *((late,) if late else ()))
 
 
 def enter(session: Session, settings: Settings, actor: Actor, new: NewRequest, *, at: datetime) -> ExportRequest | Refused:
