@@ -203,10 +203,17 @@ def edit_camera(
 
 
 def remove_camera(session: Session, actor: Actor, camera_id: CameraId, *, at: datetime) -> CameraDetails | Refused:
-    """Take a camera out of service. Its row, its footage and its holds stay; the user name and the password that it was asked with go."""
+    """Take a camera out of service. Its row, its footage and its holds stay; the user name and the password that it was asked with go.
+
+    Refused while a hold asks for what it is still to record, as setting it to record less is; a sealed one refuses nothing here, too.
+    """
     before = manageable(session, actor, camera_id, "remove a camera")
     if isinstance(before, Refused):
         return refuse(session, actor, Action.CAMERA_REMOVE, before, at=at, camera_id=camera_id)
+    holds.lock(session)  # a hold that is placed meanwhile covers it no more, or is seen here
+    nothing = replace(before.camera, recording_mode=RecordingMode.OFF)
+    if refused := _refuse_less(session, before.camera, nothing, at, what="removed"):
+        return refuse(session, actor, Action.CAMERA_REMOVE, refused, at=at, camera_id=camera_id)
     camera = replace(before.camera, removed_at=at, version=before.camera.version + 1)
     after = replace(before, camera=camera)
     cameras.change(session, after, at=at)
@@ -294,15 +301,14 @@ def _drawn_up(session: Session, new: NewCamera, branch: Branch, *, allow_loopbac
     return CameraDetails(camera, branch, Device(device_id, branch.id, node.id, where, user, sealed, certificate))
 
 
-def _refuse_less(session: Session, before: Camera, after: Camera, at: datetime) -> Refused | None:
+def _refuse_less(session: Session, before: Camera, after: Camera, at: datetime, what: str = "set to record less") -> Refused | None:
     if not records_less(before.recording_mode, after.recording_mode):
         return None
     held = holds.keeping(session, before.id, ms_of(at - ROLL), ms_of(at + _EVER))
     if not held:
         return None
     sentence = (
-        f"‘{before.name}’ is under the {held[0].spoken}, which asks for what it is still to record: it is not set to record less. "
-        "Ask the Director."
+        f"‘{before.name}’ is under the {held[0].spoken}, which asks for what it is still to record: it is not {what}. Ask the Director."
     )
     return Refused(Refusal.NOT_ALLOWED, sentence)
 

@@ -19,7 +19,7 @@ from vms.domain.people import Role
 from vms.errors import InvalidInput
 from vms.services import hold_acts
 from vms.services.access_log import DISTRICT
-from vms.services.cameras import CameraEdit, camera_for, edit_camera
+from vms.services.cameras import CameraEdit, camera_for, edit_camera, remove_camera
 from vms.services.holds import NewHold, hold_for
 from vms.services.pauses import MAX_PAUSE, pause_camera, resume_camera
 from vms.services.provisional_holds import keep_at_once
@@ -159,6 +159,31 @@ def test_a_camera_records_no_less_while_a_hold_asks_for_what_it_is_to_record(ses
     assert done(camera_for(session, CONSOLE, camera.camera.id)).camera.recording_mode is RecordingMode.ALWAYS
     holds.release(session, hold.id, by="system:holds", at=NOW)
     assert done(_with_mode(session, camera, mode)).camera.recording_mode is mode
+
+
+def test_a_camera_is_not_removed_while_a_hold_asks_for_what_it_is_to_record(session: Session) -> None:
+    camera, director = a_camera(session), a_person(session, Role.DIRECTOR)
+    hold = a_hold(session, director, a_new_hold(of_cameras(camera.camera.id), start=after(-9000), end=None))
+    said = refused(remove_camera(session, CONSOLE, camera.camera.id, at=NOW))
+    assert (said.refusal, said.logged, hold.spoken in said.sentence, "not removed" in said.sentence) == (Refusal.NOT_ALLOWED, *[True] * 3)
+    assert done(camera_for(session, CONSOLE, camera.camera.id)).camera.removed_at is None
+    holds.release(session, hold.id, by="system:holds", at=NOW)
+    a_hold(session, director, a_new_hold(of_cameras(camera.camera.id), start=after(-9000), end=after(-3600)))
+    assert done(remove_camera(session, CONSOLE, camera.camera.id, at=NOW)).camera.removed_at == NOW
+
+
+def test_a_camera_that_records_nothing_anyway_is_removed_under_a_hold(session: Session) -> None:
+    camera, director = a_camera(session), a_person(session, Role.DIRECTOR)
+    done(_with_mode(session, camera, RecordingMode.OFF))
+    a_hold(session, director, a_new_hold(of_cameras(camera.camera.id), end=None))
+    assert done(remove_camera(session, CONSOLE, camera.camera.id, at=NOW)).camera.removed_at == NOW
+
+
+def test_a_sealed_hold_keeps_no_camera_from_being_removed_since_that_would_tell_of_it(session: Session, settings: Settings) -> None:
+    camera, director = a_camera(session), a_person(session, Role.DIRECTOR)
+    new = dataclasses.replace(a_new_hold(of_cameras(camera.camera.id), end=None), sealed=True)
+    done(place_sealed(session, settings, director, new, at=NOW))
+    assert done(remove_camera(session, CONSOLE, camera.camera.id, at=NOW)).camera.removed_at == NOW
 
 
 def test_a_camera_under_a_hold_may_be_set_to_record_more(session: Session) -> None:
