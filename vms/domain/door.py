@@ -36,7 +36,7 @@ class DoorCall:
     """Somebody tried to reach a deputy by telephone, or a mail was sent."""
 
     name: str
-    """The deputy's, as the account was called then."""
+    """The deputy's, as the account was called then; empty where none of them could be mailed."""
     reached: bool
     by_name: str
     at: datetime
@@ -48,7 +48,7 @@ def next_to_mail(order: Sequence[str], calls: Sequence[DoorCall], wait: timedelt
 
     None while the one before has still time to answer, once somebody was reached, and when all were mailed.
     """
-    mailed = [one for one in calls if one.way is CallWay.MAIL]
+    mailed = [one for one in calls if one.way is CallWay.MAIL and one.name]
     if any(one.reached for one in calls) or any(at < one.at + wait for one in mailed):
         return None
     return next((name for name in order if all(one.name != name for one in mailed)), None)

@@ -177,6 +177,8 @@ def _mail_next(session: Session, settings: Settings, actor: Actor, request: Expo
     """Queue a mail to whose turn it is, and write that down. Who brings the warrant, and what it names, is in no mail."""
     deputy = _next(session, settings, request.id, at)
     if deputy is None:
+        if not door.calls(session, request.id):  # so that whoever gets an address later, or comes onto the list, is mailed then
+            _tried(session, settings, actor, request, "", at)
         return
     body = (
         f"A search warrant is at the door: request {request.number}. What it names is kept. It is carried out at once, and counsel is told "
@@ -186,8 +188,12 @@ def _mail_next(session: Session, settings: Settings, actor: Actor, request: Expo
     post(
         session, settings, deputy.deputy.mail, about=f"request/{request.id}/door/{deputy.deputy.person}", subject=subject, body=body, at=at
     )
-    door.add_call(
-        session, request.id, DoorCall(deputy.name, reached=False, by_name=name_of(actor), at=at, way=CallWay.MAIL), by=actor.label
-    )
-    detail = named_in_log(request) | {"act": "mail", "state": request.state.value, "name": deputy.name}
+    _tried(session, settings, actor, request, deputy.name, at)
+
+
+def _tried(session: Session, settings: Settings, actor: Actor, request: ExportRequest, name: str, at: datetime) -> None:
+    """Write down that a deputy was mailed, or, without a name, that none could be."""
+    call = DoorCall(name, reached=False, by_name=name_of(actor), at=at, way=CallWay.MAIL)
+    door.add_call(session, request.id, call, by=actor.label)
+    detail = named_in_log(request) | {"act": "mail", "state": request.state.value, "name": name or "nobody: no address, or no mail server"}
     write(session, settings, request, actor=actor, action=Action.REQUEST_NOTE, at=at, detail=detail)

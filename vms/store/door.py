@@ -30,7 +30,7 @@ def deputies(session: Session) -> list[Deputy]:
 
 
 def mailed(session: Session) -> list[RequestId]:
-    """Return the warrants of which a deputy was mailed and that nobody has taken up yet."""
+    """Return the warrants of which a deputy was mailed, or could not be, and that nobody has taken up yet."""
     query = select(DoorCallRow.request_id).join(RequestStandingRow, RequestStandingRow.request_id == DoorCallRow.request_id)
     waits = query.where(DoorCallRow.way == CallWay.MAIL, RequestStandingRow.state == RequestState.SUBMITTED)
     return [RequestId(one) for one in session.scalars(waits.distinct().order_by(DoorCallRow.request_id))]

@@ -219,6 +219,40 @@ def test_nobody_else_is_mailed_once_one_of_them_was_reached_or_took_it_up(centra
         assert _to(session) == ["first@alder.example"] * 2
 
 
+def test_a_deputy_who_gets_an_address_while_the_warrant_waits_is_mailed_then(central: Engines, mailing: Settings) -> None:
+    with central.writing() as session:
+        all_ = staff(session)
+        director = at_work(all_.director, NOW)
+        done(deputies.set_deputies(session, director, [Deputy(director.id, "555-0101", "")], at=NOW))
+        request = done(door.take_in(session, mailing, all_.desk, _warrant(session), at=NOW))
+        assert (_to(session), door.anybody_to_mail(session, mailing, at=NOW)) == ([], False)
+        entries = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.REQUEST_NOTE})), limit=9)
+        assert [one.detail["name"] for one in entries if one.detail["act"] == "mail"] == ["nobody: no address, or no mail server"]
+        assert [one.calls for one in done(door.to_call(session, all_.desk, request.id, at=NOW))] == [()]
+        later = NOW + timedelta(seconds=40)
+        new = [Deputy(director.id, "555-0101", "first@alder.example"), Deputy(all_.delegate.id, "", "second@alder.example")]
+        done(deputies.set_deputies(session, director, new, at=later))
+        assert door.anybody_to_mail(session, mailing, at=later)
+        door.mail_next(session, mailing, at=later)
+        door.mail_next(session, mailing, at=later)
+        assert _to(session) == ["first@alder.example"]
+        door.mail_next(session, mailing, at=later + timedelta(minutes=mailing.deputy_minutes))
+        assert _to(session) == ["first@alder.example", "second@alder.example"]
+        done(door.look_over(session, mailing, at_work(all_.delegate, NOW), request.id, LOOKED_OVER, at=later))
+        assert not door.anybody_to_mail(session, mailing, at=later + timedelta(hours=9))
+
+
+def test_a_warrant_that_was_taken_in_while_mail_was_off_is_mailed_once_it_is_on(central_sqlite: Engines, mailing: Settings) -> None:
+    with central_sqlite.writing() as session:
+        all_, _ = _staffed(session)
+        without = mailing.model_copy(update={"smtp_host": None})
+        request = done(door.take_in(session, without, all_.desk, _warrant(session), at=NOW))
+        assert not door.anybody_to_mail(session, without, at=NOW)
+        door.mail_next(session, mailing, at=NOW)
+        assert _to(session) == ["first@alder.example"]
+        assert all(one.named.name for one in done(door.to_call(session, all_.desk, request.id, at=NOW)))
+
+
 def test_the_list_is_emptied_only_by_who_says_so(central_sqlite: Engines) -> None:
     with central_sqlite.writing() as session:
         all_ = staff(session)
