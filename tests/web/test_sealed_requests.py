@@ -26,8 +26,7 @@ from vms.services.request_acts import act_on
 from vms.services.requests import enter
 from vms.services.sealed_holds import look_after
 from vms.services.sessions import open_session
-from vms.store import made_packages, people, requests
-from vms.store import access_log, people, requests
+from vms.store import access_log, made_packages, people, requests
 
 _SAID: dict[str, object] = {
     "act": "ask",

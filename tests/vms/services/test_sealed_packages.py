@@ -270,9 +270,12 @@ def test_it_leaves_by_download_and_no_ordinary_entry_tells(central_sqlite: Engin
     before, at = _ordinary(office), office.clock.now()
     with central_sqlite.writing() as session:
         new = done(package_tickets.hand_out(session, settings, office.director, office.request.id, "Det. R. Alvarez", at=at))
+    going = package_tickets.Going(settings)
     with central_sqlite.writing() as session:
-        begun = done(package_tickets.begin(session, settings, new.ticket.number, new.passphrase, address="192.0.2.7", at=at))
+        number, passphrase = new.ticket.number, new.passphrase
+        done(package_tickets.begin(session, settings, number, passphrase, going=going, address="192.0.2.7", at=at))
+    going.over()
     with central_sqlite.writing() as session:
-        package_tickets.end(session, settings, begun, 1, whole=False, at=at)
+        assert package_tickets.write_down_cut_off(session, settings, at=at) == 1
     assert _ordinary(office) == before
-    assert _acts(office)[-1] is Action.EXPORT_DOWNLOAD
+    assert _acts(office)[-2:] == [Action.EXPORT_DOWNLOAD] * 2

@@ -96,7 +96,6 @@ def _kept(session: Session, request: ExportRequest) -> list[LegalHold]:
     return [hold for hold in found if hold is not None and hold.released_at is None]
 
 
-def test_asking_for_its_package_is_told_to_nobody(central_sqlite: Engines, settings: Settings) -> None:
 def test_what_the_named_are_refused_about_it_is_written_in_its_matter_alone(central_sqlite: Engines, settings: Settings) -> None:
     rp = RelyingParty("cameras.library.example", frozenset({"https://cameras.library.example"}))
     with central_sqlite.writing() as session:
@@ -127,7 +126,7 @@ def test_how_many_are_sealed_is_in_no_refusal(central_sqlite: Engines, settings:
         assert "are open" in refused(enter(session, settings, world.first, new, at=NOW)).sentence
 
 
-def test_no_package_is_asked_for_while_it_is_sealed_and_the_refusal_is_told_to_nobody(central_sqlite: Engines, settings: Settings) -> None:
+def test_asking_for_its_package_is_told_to_nobody(central_sqlite: Engines, settings: Settings) -> None:
     with central_sqlite.writing() as session:
         world = _world(session, settings)
         one = world.request
