@@ -58,12 +58,14 @@ def _recorded(site: Site, cameras: Cameras) -> list[CameraDetails]:
     return added
 
 
-def _asked_for(site: Site, people: Staff, segments: list[Segment], camera: CameraDetails) -> ExportRequest:
-    """Take a request down for exactly these segments, have it approved, and ask for its package."""
+def _asked_for(site: Site, people: Staff, segments: list[Segment], camera: CameraDetails, *, sealed: bool = False) -> ExportRequest:
+    """Take a request down for exactly these segments, have it approved, and ask for its package; `sealed`: the Delegate enters it."""
     start, end = ms_of(segments[0].span.start), ms_of(segments[-1].span.end)  # the picture at the end began before it
     with site.central.writing() as session:
-        asked = a_new_request((CameraSpan(camera.camera.id, start, end),))
-        request = done(enter(session, site.settings, people.desk, asked, at=CLOCK.now()))
+        named = (people.director.id,) if sealed else ()
+        asked = a_new_request((CameraSpan(camera.camera.id, start, end),), sealed=sealed, named=named)
+        by = at_work(people.delegate, CLOCK.now()) if sealed else people.desk
+        request = done(enter(session, site.settings, by, asked, at=CLOCK.now()))
         director = at_work(people.director, CLOCK.now())
         in_order(session, site.settings, director, request, at=CLOCK.now())
         request = done(approve(session, site.settings, director, request.id, request.sha256, at=CLOCK.now()))
@@ -113,11 +115,7 @@ def test_what_was_recorded_leaves_as_it_was_though_the_jobs_are_killed_twice(tmp
         assert (made.state, made.tries) == (PackageState.READY, 3), made.sentence
         assert [path.name for path in site.settings.packages_dir.iterdir() if path.is_dir()] == [str(made.id)]
 
-        stick = tmp_path / "stick"
-        stick.mkdir()
-        handover = Handover(stick, Medium("SanDisk Ultra", "4C530001"), "Det. R. Alvarez, in person")
-        director = at_work(people.director, CLOCK.now())
-        _, folder = done(release_by_hand(site.central, site.settings, director, request.id, handover, clock=CLOCK))
+        folder = _handed_over(site, people, request, tmp_path / "stick")
         videos = sorted(folder.rglob("*.mp4"))
         assert b"".join(octets for video in videos for _, octets, _ in packets(video)) == _payloads(site, segments)
         assert _verdict(folder) == 0
@@ -127,6 +125,31 @@ def test_what_was_recorded_leaves_as_it_was_though_the_jobs_are_killed_twice(tmp
             file.seek(-1, 1)
             file.write(bytes([octet[0] ^ 1]))
         assert _verdict(folder) == 1
+
+
+@pytest.mark.long
+def test_the_package_of_a_sealed_request_waits_for_a_checkpoint_of_the_hub(tmp_path: Path, cameras: Cameras) -> None:
+    """The jobs sign at their end, besides every five minutes; so many of the request's entries as one has room for get their numbers."""
+    with a_site(tmp_path / "data") as site:
+        door, _ = _recorded(site, cameras)
+        with site.central.writing() as session:
+            people = staff(session)
+        request = _asked_for(site, people, site.segments(stream_of(door))[:SEGMENTS], door, sealed=True)
+        for state in (PackageState.PROVING, PackageState.READY):
+            with _jobs(site) as jobs:
+                wait_until(lambda state=state: _package(site, request).state is state, seconds=60)  # type: ignore[misc]
+                jobs.communicate(timeout=30)
+            for _ in range(2):
+                with _jobs(site) as jobs:
+                    jobs.communicate(timeout=30)
+        assert _verdict(_handed_over(site, people, request, tmp_path / "stick")) == 0
+
+
+def _handed_over(site: Site, people: Staff, request: ExportRequest, stick: Path) -> Path:
+    stick.mkdir()
+    handover = Handover(stick, Medium("SanDisk Ultra", "4C530001"), "Det. R. Alvarez, in person")
+    director = at_work(people.director, CLOCK.now())
+    return done(release_by_hand(site.central, site.settings, director, request.id, handover, clock=CLOCK))[1]
 
 
 def _verdict(folder: Path) -> int:
