@@ -93,6 +93,38 @@ def test_four_tiles_show_moving_pictures_of_now(watched: Watched, demo: Demo) ->
     keep_picture(page, "live")
 
 
+def test_what_the_desk_asks_for_the_director_approves_and_has_packed(watched: Watched, demo: Demo) -> None:
+    """The README's way, up to where the footage has to settle for five minutes."""
+    page, now = watched.page, CLOCK.now()
+    _act_as(watched, demo, "Desk")
+    page.goto(f"{demo.origin}/requests/new")
+    page.get_by_label("Report by the library").check()
+    page.get_by_label("Name", exact=True).fill("Det. R. Alvarez")
+    page.locator("[name=verified]").fill("called back at the county's number")
+    page.get_by_label("What it is needed for").fill("A bicycle was taken at the entrance")
+    page.get_by_text("Central", exact=True).click()
+    page.get_by_label("Main entrance").check()
+    page.get_by_label("The time as they gave it, in words").fill("a minute ago")
+    zone = ZoneInfo(page.locator("label[for=start]").inner_text().removeprefix("From, "))
+    for name, at in (("start", now - timedelta(minutes=1)), ("end", now)):
+        page.locator(f"[name={name}]").fill(f"{at.astimezone(zone):%Y-%m-%dT%H:%M}")
+    page.get_by_label("Download").check()
+    page.get_by_role("button", name="Take it down").click()
+    expect(page.get_by_role("heading", name="Request ")).to_be_visible()
+    address = page.url.partition("?")[0]
+    expect(page.get_by_role("button", name="Approve exactly this")).to_have_count(0)
+    _act_as(watched, demo, "Director")
+    page.goto(address)
+    page.get_by_label("Conferred with the Board").first.check()
+    page.get_by_label("In your words", exact=True).fill("the chair, by phone")
+    page.get_by_role("button", name="Write it down").click()
+    page.get_by_role("button", name="Approve exactly this").click()
+    expect(page.get_by_text("Approved by h.marsh")).to_be_visible()
+    watched.foresee(422)
+    page.get_by_role("button", name="Make the package").click()
+    expect(page.get_by_role("alert")).to_contain_text("still being written")
+
+
 def test_a_wall_that_is_left_while_it_connects_closes_its_connection_without_complaint(watched: Watched, demo: Demo) -> None:
     """Whoever passes through the live page quickly finds nothing in the console, and the server nobody who watches."""
     _act_as(watched, demo, "Desk")
