@@ -158,9 +158,9 @@ def migrated_postgresql(cluster: Cluster) -> str:
 
 
 @pytest.fixture
-def central_postgresql(cluster: Cluster, migrated_postgresql: str) -> Iterator[Engines]:
+def central_postgresql(cluster: Cluster, migrated_postgresql: str, tmp_path: Path) -> Iterator[Engines]:
     """A migrated central database on PostgreSQL alone."""
-    engines = make_engines(cluster.url(migrated_postgresql))
+    engines = make_engines(cluster.url(migrated_postgresql), secrets=tmp_path / "secrets")
     yield engines
     engines.dispose()
     cluster.empty(migrated_postgresql)

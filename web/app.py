@@ -145,7 +145,7 @@ def open_site(settings: Settings, clock: Clock) -> Site:
 
 
 def _open_central(settings: Settings) -> Engines:
-    central = make_engines(settings.web_where)
+    central = make_engines(settings.web_where, secrets=settings.secrets_dir)
     try:
         require_current(central, Which.CENTRAL)
         if settings.web_role:

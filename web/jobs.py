@@ -404,7 +404,7 @@ class Jobs:
 
 def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
     """Do the jobs until `wait` returns, and sign once more; returns the exit code."""
-    key, central = read_log_key(settings), make_engines(settings.central_where)
+    key, central = read_log_key(settings), make_engines(settings.central_where, secrets=settings.secrets_dir)
     try:
         with central.answering():
             require_current(central, Which.CENTRAL)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import tempfile
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
+from sqlalchemy.orm import make_transient_to_detached
 
 import vms
 from vms.crypto import decrypt, is_signed, open_sealed, sealing_public_key, sign
@@ -26,6 +28,8 @@ from vms.media.segment_layout import CHUNK_BYTES, HEADER_BYTES, MAX_RECORD_BYTES
 from vms.services.log_key import LogKey
 from vms.store import access_tree
 from vms.store.keys import _KEK_CHECK
+from vms.store.request_tables import RequestPaperRow
+from vms.store.sealed_texts import PAPER, Lock, opened, texts_key
 
 PAGE = (Path(vms.__file__).parent / "FORMATS.md").read_text(encoding="utf-8")
 
@@ -167,3 +171,15 @@ def test_the_challenge_of_an_approval_is_the_vectors() -> None:
     pending = Pending(ApprovalId(int.from_bytes(vector["approval"])), vector["nonce"])
     assert pending.challenge(vector["scope"].hex()) == vector["challenge"]
     assert (Pending.of(bytes(32)).id, Pending.of(b"\xff" * 32).id) == (1, 2**52 - 1)
+
+
+def test_the_texts_of_a_row_lie_as_the_vector_says() -> None:
+    vector = _vector("texts")
+    paper, lock = int.from_bytes(vector["paper"]), Lock(lambda: texts_key(vector["matter_key"]), "it")
+    bound = b"custodian texts v1\nrequest_paper\ntexts\n%d" % paper
+    sealed = AESGCM(lock.key()).encrypt(vector["nonce"], filled(vector["text"].decode()), bound)
+    value = vector["nonce"] + sealed
+    assert hashlib.sha256(value).digest() == vector["value_sha256"]
+    row = RequestPaperRow(id=paper, name="", texts=value)
+    make_transient_to_detached(row)
+    assert opened(lock, PAPER, row) == json.loads(vector["text"])

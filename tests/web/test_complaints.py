@@ -15,6 +15,7 @@ from tests.web.world import World, problem
 from vms.domain.access import Action
 from vms.domain.people import Role
 from vms.services.cameras import remove_camera
+from vms.store.sealed_texts import COMPLAINT_KEY
 
 ENTRIES = {
     "way": "paper", "about": "practice", "said": "The camera\nlooks at <my> screen.", "from_name": "Rosa Diaz", "from_address": "12 Elm St",
@@ -139,3 +140,21 @@ def test_a_program_does_the_same(world: World) -> None:
         told = director.post(f"/api/v1/complaints/{number}/answer", json={"answer": "It was turned."}).json()
         assert (told["state"], told["answer"]["text"]) == ("answered", "It was turned.")
         assert [one["id"] for one in director.get("/api/v1/complaints").json()["complaints"]] == [number]
+
+
+def test_what_it_says_lies_encrypted_and_without_the_key_the_page_says_what_to_do(world: World) -> None:
+    with world.client(Role.DESK, page=True) as desk:
+        page = _enter(world, desk)
+    words = [ENTRIES[name] for name in ("said", "from_name", "from_address")]
+    stored = b"".join(path.read_bytes() for path in world.site.settings.data_dir.glob("central.db*"))
+    assert [word for word in words if word.encode() in stored] == []
+    key = world.site.settings.secrets_dir / COMPLAINT_KEY
+    with world.client(Role.DIRECTOR, page=True) as director:
+        assert [word for word in words if " ".join(word.split()) not in _text(director.get(page))] == []
+        away = key.rename(world.site.settings.data_dir / "key")
+        refused = director.get(page)
+        assert (refused.status_code, "Put it back from the backup of secrets/" in refused.text) == (503, True), refused.text
+        assert page in director.get("/complaints").text
+        assert director.post(f"{page}/answer", data={"answer": "Fine."}).status_code == 503
+        away.replace(key)
+        assert ENTRIES["from_name"] in _text(director.get(page))

@@ -202,3 +202,29 @@ def test_the_api_names_one_to_more_and_opens_it(world: World, named: tuple[httpx
     assert delegate.get(address, headers=json).status_code == 200
     opened = delegate.post(f"{address}/unseal", json={"ended": "2026-03-13", "words": "set aside"}, headers=json)
     assert opened.json()["sealed"]["lifted"]["on"] == "2026-03-13"
+
+
+def test_what_is_said_of_one_lies_encrypted_and_without_its_key_the_page_says_what_to_do(
+    world: World, named: tuple[httpx.Client, httpx.Client, httpx.Client]
+) -> None:
+    counsel, _, director = named
+    entered = director.post("/requests/new", data=FORM | {"camera": str(world.camera.camera.id), "sealed": "true"})
+    page, json = entered.headers["location"].partition("?")[0], {"accept": "application/json"}
+    said = {"name", "agency", "contact", "verified", "court", "docket", "purpose", "local_time"}
+    assert director.post(f"{page}/acts", data={"act": "ask", "words": "the annex is missing"}).status_code == 303
+    stored = b"".join(path.read_bytes() for path in world.site.settings.data_dir.glob("central.db*"))
+    assert [name for name in said if FORM[name].encode() in stored] == []
+    assert b"the annex is missing" not in stored
+    for told in (counsel.get(page).text, counsel.get(f"/api/v1{page}", headers=json).text):
+        assert [word for word in (*(FORM[name] for name in said), "the annex is missing") if word not in told.replace("&#39;", "'")] == []
+    (one,) = counsel.get("/api/v1/requests", headers=json).json()["requests"]
+    with world.site.central.reading() as session:
+        (request,) = requests.find(session, requests.EVERYBODYS, limit=9)
+    key = world.site.settings.secrets_dir / f"{request.matter}.key"
+    away = key.rename(world.site.settings.data_dir / "key")
+    for answer in (counsel.get(page), counsel.get(f"/api/v1{page}", headers=json), counsel.get(f"{page}/letter")):
+        assert (answer.status_code, "Put it back from the backup of secrets/" in answer.text) == (503, True), answer.text
+    listed = counsel.get("/requests")
+    assert (listed.status_code, one["number"] in listed.text, "its key is not in secrets/" in listed.text) == (200, True, True)
+    away.replace(key)
+    assert FORM["purpose"] in counsel.get(page).text

@@ -9,9 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from tests.databases import Cluster
 from tests.factories import PASSWORD, a_hub_that_ran
+from tests.web.test_requests import FORM
 from tests.web.world import OWN_PAGE, World, a_world
 from vms.config import Settings
 from vms.domain.access import Action
@@ -128,3 +131,27 @@ def test_the_web_server_does_not_start_as_somebody_who_could_change_the_log(sett
 
 def _post(world: World, path: str, form: dict[str, str]) -> httpx.Response:
     return httpx.post(f"{world.address}{path}", data=form, headers=OWN_PAGE | {"accept": "text/html"})
+
+
+def test_complaints_and_sealed_requests_are_entered_answered_and_opened_and_their_texts_never_changed(
+    settings: Settings, world: World, central_postgresql: Engines
+) -> None:
+    spoken = {"way": "paper", "about": "practice", "said": "it looks at my screen", "from_name": "Rosa Diaz"}
+    with world.client(Role.DESK, page=True) as desk, world.client(Role.DIRECTOR, page=True) as director:
+        page = desk.post("/complaints/new", data=spoken).headers["location"].partition("?")[0]
+        assert director.post(f"{page}/answer", data={"answer": "it was turned"}).status_code == 303
+        assert all(word in director.get(page).text for word in ("it looks at my screen", "Rosa Diaz", "it was turned"))
+        entered = director.post("/requests/new", data=FORM | {"camera": str(world.camera.camera.id), "sealed": "true"})
+        request = entered.headers["location"].partition("?")[0]
+        assert director.post(f"{request}/acts", data={"act": "ask", "words": "the annex is missing"}).status_code == 303
+        lifted = director.post(f"{request}/unseal", data={"ended": "2026-03-13", "words": "set aside"})
+        assert (lifted.status_code, FORM["purpose"] in director.get(request).text) == (303, True)
+        assert "the annex is missing" in director.get(request).text
+    with central_postgresql.reading() as session:
+        assert session.scalars(text("SELECT said || from_name || answer FROM complaint")).all() == [""]
+        assert session.scalars(text("SELECT requester || purpose || court FROM export_request")).all() == [""]
+    as_web = make_engines(settings.web_where)
+    for table, column in (("export_request", "texts"), ("request_event", "texts"), ("complaint", "texts"), ("complaint", "said")):
+        with pytest.raises(ProgrammingError, match="permission denied"), as_web.write.begin() as connection:
+            connection.execute(text(f"UPDATE {table} SET {column} = NULL"))  # noqa: S608 - names above
+    as_web.dispose()

@@ -113,7 +113,7 @@ class Cli:
 
     @contextmanager
     def central(self, settings: Settings) -> Iterator[Engines]:
-        with _engines(lambda: make_engines(settings.central_where), Which.CENTRAL) as engines:
+        with _engines(lambda: make_engines(settings.central_where, secrets=settings.secrets_dir), Which.CENTRAL) as engines:
             yield engines
 
     @contextmanager

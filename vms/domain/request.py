@@ -12,6 +12,7 @@ from vms.domain.export_scope import ExportScope, Terms
 from vms.domain.ids import ApprovalId, DelegationId, HoldId, MatterId, PersonId, RequestId
 from vms.domain.instruments import OF_THE_DISTRICT, STILLS, Counsel, FormAnswer, FormLine, Instrument, Rule, form_faults
 from vms.domain.timespan import datetime_of_ms, ms_of
+from vms.errors import VmsError
 
 APPROVAL_LASTS = timedelta(days=14)
 """An approval that no package was begun for by then has expired."""
@@ -273,6 +274,8 @@ class ExportRequest:
     """The one that counts; none when nobody approved what it asks for now."""
     holds: tuple[HoldId, ...]
     seal: RequestSeal | None = None
+    fault: VmsError | None = None
+    """Why its texts can't be read: it is in lists then, and nothing is done about it."""
 
     @property
     def is_sealed(self) -> bool:

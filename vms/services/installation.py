@@ -15,6 +15,7 @@ from vms.config import Settings, load_settings
 from vms.crypto import new_signing_key, sealing_public_key
 from vms.domain.people import Actor
 from vms.errors import ConfigError, Conflict
+from vms.log import get_logger
 from vms.services.access_log import DISTRICT
 from vms.services.district import District, require_possible, save_district
 from vms.services.nodes import register_node
@@ -25,12 +26,14 @@ from vms.store.key_credential import footage_key
 from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
 from vms.store.migrate import Which, migrate, require_room
+from vms.store.plain_texts import encrypt_plain, forget_dead_rows
 from vms.store.private_files import write_private
 from vms.store.volumes import register
 from vms.store.web_role import grant_to_web
 
 FOLDER_MODE = 0o700
 _OTHERS = 0o077
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def migrate_all(settings: Settings) -> None:
     """
     _require_room(settings)  # before the central database is touched: one that is newer than the index is of no use
     for where, which in ((settings.central_where, Which.CENTRAL), (settings.index_path, Which.INDEX)):
-        engines = make_engines(where)
+        engines = make_engines(where, secrets=settings.secrets_dir)
         try:
             with engines.answering():
                 migrate(engines, which)
@@ -96,6 +99,17 @@ def _after_migration(settings: Settings, central: Engines) -> None:
         grant_to_web(central, settings.web_role)
     if not settings.log_key_path.exists():
         _make_log_key(settings, central)
+    _encrypt_plain(central)
+
+
+def _encrypt_plain(central: Engines) -> None:
+    """Encrypt what an earlier version kept in plain text; what can't be encrypted is told and stays readable."""
+    with central.writing() as session:
+        swept = encrypt_plain(session)
+    if swept.rows:
+        forget_dead_rows(central)
+    for reason in swept.left:
+        log.warning("texts not encrypted", reason=reason)
 
 
 def _make_log_key(settings: Settings, central: Engines) -> None:
@@ -170,7 +184,7 @@ def _first_volume(path: Path, max_bytes: int | None) -> Volume:
 
 
 def _make_central(settings: Settings, district: District, *, actor: Actor, clock: Clock) -> None:
-    engines = make_engines(settings.central_where)
+    engines = make_engines(settings.central_where, secrets=settings.secrets_dir)
     try:
         with engines.answering():
             migrate(engines, Which.CENTRAL)

@@ -147,6 +147,9 @@ def _begin(settings: Settings, hub: Hub, at: datetime) -> tuple[MadePackage, Ord
         package = next(iter(made_packages.find(session, {PackageState.WAITING, PackageState.MAKING})), None)
         if package is None:
             return None
+        known = requests.known(session, requests.EVERYBODYS, package.request)
+        if known is not None and known.fault is not None:
+            return _put(session, package, PackageState.FAILED, at, sentence=str(known.fault)), None
         request = _approved(session, package, at=at)
         if request is None or request.approval is None:
             return _put(session, package, PackageState.GONE, at, sentence=_CHANGED), None
@@ -206,6 +209,8 @@ def _prove_those_that_wait(settings: Settings, hub: Hub, clock: Clock) -> list[M
 def _prove(settings: Settings, hub: Hub, clock: Clock, package: MadePackage) -> MadePackage:
     """Bring one on as far as it can be; what was interrupted while it was being encrypted is made anew, and so is one without its seal."""
     with hub.central.reading() as session:
+        if _unreadable(session, package):
+            return package
         request = _approved(session, package, at=clock.now())
     if request is None:
         return _put_alone(hub, package, PackageState.GONE, clock.now(), sentence=_CHANGED)
@@ -225,9 +230,14 @@ def _prove(settings: Settings, hub: Hub, clock: Clock, package: MadePackage) -> 
         return _finish(session, settings, proved, plan, there=True, at=clock.now())
 
 
+def _unreadable(session: Session, package: MadePackage) -> bool:
+    known = requests.known(session, requests.EVERYBODYS, package.request)
+    return known is not None and known.fault is not None
+
+
 def _failed(hub: Hub, package: MadePackage, err: Exception, *, at: datetime) -> MadePackage:
     with hub.central.reading() as session:
-        request = requests.get(session, requests.EVERYBODYS, package.request)
+        request = requests.known(session, requests.EVERYBODYS, package.request)
     if request is not None and not request.is_sealed:
         log.warning("package not made", request=request.number, reason=str(err))
     return _put_alone(hub, package, PackageState.FAILED, at, sentence=str(err))
@@ -318,7 +328,9 @@ def _approved(session: Session, package: MadePackage, *, at: datetime) -> Export
 
 
 def _goes_on(session: Session, package: MadePackage, *, at: datetime) -> bool:
-    """Say whether a package that waits for the log can be brought on now."""
+    """Say whether a package that waits for the log can be brought on now; one whose request can't be read waits on."""
+    if _unreadable(session, package):
+        return False
     has_number = access_sealed.has_number(session, DISTRICT, package.log_position or 0)
     return has_number or _approved(session, package, at=at) is None
 
@@ -327,8 +339,8 @@ def _over(session: Session, settings: Settings, *, at: datetime) -> Iterator[tup
     """Yield each finished package that goes, and why; none of a sealed request whose key is not here: nothing could be written of it."""
     kept, sure = timedelta(days=settings.released_package_days), has_run_a_day(session, at=at)
     for package in made_packages.find(session, {PackageState.READY}):
-        request = requests.get(session, requests.EVERYBODYS, package.request)
-        if request is None or not can_write_about(settings, request):
+        request = requests.known(session, requests.EVERYBODYS, package.request)
+        if request is None or request.fault is not None or not can_write_about(settings, request):
             continue
         if reason := _why_over(session, package, request, kept=kept, at=at, sure=sure):
             yield package, request, reason

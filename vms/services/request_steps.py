@@ -101,7 +101,9 @@ def matter_of(settings: Settings, request: ExportRequest) -> Matter | None:
 
 
 def can_write_about(settings: Settings, request: ExportRequest) -> bool:
-    """Say whether a job can write about a request: one whose key is not there holds up no other."""
+    """Say whether a job can write about a request: one whose key is not there, or whose texts can't be read, holds up no other."""
+    if request.fault is not None:
+        return False
     try:
         matter_of(settings, request)
     except (NotFound, ConfigError):

@@ -68,9 +68,11 @@ def unseal(
 
 
 def require_ended(session: Session, matter: MatterId) -> None:
-    """Raise Conflict while a request writes into a matter of the log: its key is still needed."""
+    """Raise Conflict while a request writes into a matter of the log, or has texts and scans under its key: it is still needed."""
     if sealed_requests.goes_on(session, matter):
         raise Conflict("A request of this matter is sealed, so the matter goes on. Lift its seal first: vms request unseal")
+    if sealed_requests.opens_a_request(session, matter):
+        raise Conflict("This key opens what a request says and its scans, and no entry of the log. It stays as long as the request does.")
 
 
 def _sealed(session: Session, settings: Settings, actor: Actor, number: RequestId, *, at: datetime) -> ExportRequest | Refused:

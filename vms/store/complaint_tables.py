@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.domain.complaint import About, Way
@@ -49,6 +49,10 @@ class ComplaintRow(Central):
     answered_by: Mapped[str | None] = mapped_column(String(300))
     answered_by_name: Mapped[str | None] = mapped_column(String(NAME_CHARS * 3))
     answered_at: Mapped[datetime | None] = mapped_column(Moment)
+    texts: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Who complains, about whom, and what they said (`sealed_texts`); the columns are empty."""
+    answer_texts: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The answer, likewise."""
 
 
 class ComplaintCameraRow(Central):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 from sqlalchemy import ColumnElement, and_, false, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
@@ -13,20 +14,22 @@ from vms.domain.complaint import About, Answer, Complaint, reads_all
 from vms.domain.ids import CameraId, ComplaintId, HoldId, PersonId
 from vms.domain.people import Permission, Person, Role
 from vms.domain.timespan import Timespan
+from vms.errors import Corrupt, Unavailable
+from vms.store import sealed_texts
 from vms.store.complaint_tables import ComplaintCameraRow, ComplaintRow
+
+Texts: TypeAlias = Mapping[str, str]
 
 
 def add(session: Session, complaint: Complaint) -> None:
+    said = {"about_name": complaint.about_name, "from_name": complaint.from_name, "from_address": complaint.from_address}
+    said |= {"said": complaint.text}
     session.execute(
         insert(ComplaintRow).values(
             id=complaint.id,
             way=complaint.way,
             about=complaint.about,
             about_person=complaint.about_person,
-            about_name=complaint.about_name,
-            from_name=complaint.from_name,
-            from_address=complaint.from_address,
-            said=complaint.text,
             start_at=None if complaint.time is None else complaint.time.start,
             end_at=None if complaint.time is None else complaint.time.end,
             received_at=complaint.received_at,
@@ -34,6 +37,7 @@ def add(session: Session, complaint: Complaint) -> None:
             entered_by=complaint.entered_by,
             entered_by_name=complaint.entered_by_name,
             entered_at=complaint.entered_at,
+            **sealed_texts.laid(sealed_texts.lock_to_complain(session), sealed_texts.COMPLAINT, (complaint.id,), said),
         )
     )
     if complaint.cameras:
@@ -41,18 +45,24 @@ def add(session: Session, complaint: Complaint) -> None:
 
 
 def get(session: Session, person: Person, number: ComplaintId) -> Complaint | None:
-    """Return a complaint that is for `person` to see. Of any other just as much is asked: nobody tells from that whether it is there."""
+    """Return a complaint that is for `person` to see. Of any other just as much is asked: nobody tells from that whether it is there.
+
+    Unavailable or Corrupt when what it says can't be read.
+    """
     row = session.scalars(select(ComplaintRow).where(ComplaintRow.id == number, _seen_by(person))).one_or_none()
     cameras = _cameras(session, [number])
-    return None if row is None else _complaint(row, frozenset(cameras[row.id]))
+    return None if row is None else _complaint(row, frozenset(cameras[row.id]), *_opened(session, row))
 
 
 def find(session: Session, person: Person, *, limit: int | None) -> list[Complaint]:
-    """Return those that are for `person` to see: what waits first, by its due date, then the newest answers."""
+    """Return those that are for `person` to see: what waits first, by its due date, then the newest answers.
+
+    What one says that can't be read is a sentence about that.
+    """
     order = ComplaintRow.answered_at.is_not(None), ComplaintRow.answered_at.desc(), ComplaintRow.due_at, ComplaintRow.id
     rows = session.scalars(select(ComplaintRow).where(_seen_by(person)).order_by(*order).limit(limit)).all()
     cameras = _cameras(session, [row.id for row in rows])
-    return [_complaint(row, frozenset(cameras[row.id])) for row in rows]
+    return [_complaint(row, frozenset(cameras[row.id]), *_as_listed(session, row)) for row in rows]
 
 
 def count_waiting(session: Session, person: Person, at: datetime) -> tuple[int, int]:
@@ -65,7 +75,8 @@ def count_waiting(session: Session, person: Person, at: datetime) -> tuple[int, 
 def put_answer(session: Session, number: ComplaintId, answer: Answer) -> bool:
     """Keep an answer; False when there is one: of two who answer at once one does."""
     missing = update(ComplaintRow).where(ComplaintRow.id == number, ComplaintRow.answered_at.is_(None))
-    values = {"answer": answer.text, "answered_by": answer.by, "answered_by_name": answer.by_name, "answered_at": answer.at}
+    text = sealed_texts.laid(sealed_texts.lock_to_complain(session), sealed_texts.ANSWER, (number,), {"answer": answer.text})
+    values = text | {"answered_by": answer.by, "answered_by_name": answer.by_name, "answered_at": answer.at}
     return session.scalar(missing.values(**values).returning(ComplaintRow.id)) is not None
 
 
@@ -106,16 +117,30 @@ def _cameras(session: Session, numbers: Sequence[int]) -> defaultdict[int, set[C
     return found
 
 
-def _complaint(row: ComplaintRow, cameras: frozenset[CameraId]) -> Complaint:
+def _opened(session: Session, row: ComplaintRow) -> tuple[Texts, Texts]:
+    """Return what was said and what was answered."""
+    lock = sealed_texts.lock_of_complaints(session, f"complaint {row.id}")
+    return sealed_texts.opened(lock, sealed_texts.COMPLAINT, row), sealed_texts.opened(lock, sealed_texts.ANSWER, row)
+
+
+def _as_listed(session: Session, row: ComplaintRow) -> tuple[Texts, Texts]:
+    try:
+        return _opened(session, row)
+    except (Corrupt, Unavailable):
+        nothing = dict.fromkeys(sealed_texts.COMPLAINT.names, "")
+        return nothing | {"said": sealed_texts.UNREADABLE}, {"answer": sealed_texts.UNREADABLE}
+
+
+def _complaint(row: ComplaintRow, cameras: frozenset[CameraId], told: Texts, answered: Texts) -> Complaint:
     return Complaint(
         id=ComplaintId(row.id),
         way=row.way,
         about=row.about,
         about_person=None if row.about_person is None else PersonId(row.about_person),
-        about_name=row.about_name,
-        from_name=row.from_name,
-        from_address=row.from_address,
-        text=row.said,
+        about_name=told["about_name"],
+        from_name=told["from_name"],
+        from_address=told["from_address"],
+        text=told["said"],
         cameras=cameras,
         time=None if row.start_at is None or row.end_at is None else Timespan(row.start_at, row.end_at),
         received_at=row.received_at,
@@ -124,11 +149,11 @@ def _complaint(row: ComplaintRow, cameras: frozenset[CameraId]) -> Complaint:
         entered_by_name=row.entered_by_name,
         entered_at=row.entered_at,
         hold_id=None if row.hold_id is None else HoldId(row.hold_id),
-        answer=_answer(row),
+        answer=_answer(row, answered["answer"]),
     )
 
 
-def _answer(row: ComplaintRow) -> Answer | None:
-    if row.answer is None or row.answered_at is None:
+def _answer(row: ComplaintRow, text: str) -> Answer | None:
+    if row.answered_at is None:
         return None
-    return Answer(row.answer, row.answered_by or "", row.answered_by_name or "", row.answered_at)
+    return Answer(text, row.answered_by or "", row.answered_by_name or "", row.answered_at)

@@ -25,6 +25,8 @@ BUSY_SECONDS = 15
 """How long a transaction waits for another process's write before it fails."""
 CHECKPOINT_PAGES = 1000
 """SQLite's own default."""
+SECRETS = "secrets"
+"""In `Session.info`: the folder that has the keys of texts in the database."""
 
 
 class _Cursor(Protocol):
@@ -172,14 +174,17 @@ class Engines:
         self._read.dispose()
 
 
-def make_engines(where: Path | str, *, checkpoint_pages: int = CHECKPOINT_PAGES) -> Engines:
+def make_engines(where: Path | str, *, checkpoint_pages: int = CHECKPOINT_PAGES, secrets: Path | None = None) -> Engines:
     """Return the engines of a SQLite file (made when first used) or of a postgresql:// address.
 
     `checkpoint_pages`: a commit that leaves as many pages in SQLite's log of writes brings them into the file, and takes so much longer. 0:
     none does, and whoever writes calls `checkpoint`.
+    `secrets`: the folder with the keys of texts in it; beside a SQLite file unless another is named.
     Raises ConfigError when SQLite is too old, the PostgreSQL driver is missing or the address can't be read.
     """
-    return _sqlite_engines(where, checkpoint_pages) if isinstance(where, Path) else _postgresql_engines(where)
+    if isinstance(where, Path):
+        return _sqlite_engines(where, checkpoint_pages, secrets or where.parent / "secrets")
+    return _postgresql_engines(where, secrets)
 
 
 class _Transaction(Session):
@@ -189,7 +194,7 @@ class _Transaction(Session):
     """
 
     def __init__(self, connections: _Connections) -> None:
-        super().__init__(expire_on_commit=False)
+        super().__init__(expire_on_commit=False, info={SECRETS: connections.secrets})
         self._connections = connections
         self._connected: Connection | None = None
 
@@ -227,8 +232,8 @@ class _Transaction(Session):
 class _Connections:
     """The connections of an engine. On SQLite, what comes back is kept open here: a pool's bookkeeping takes longer than a transaction."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, secrets: Path | None) -> None:
+        self.engine, self.secrets = engine, secrets
         self._kept: deque[Connection] | None = deque() if engine.dialect.name == "sqlite" else None
 
     def take(self) -> Connection:
@@ -306,13 +311,13 @@ def _reason(err: DatabaseError) -> str:
     return " ".join(str(err.orig).split())
 
 
-def _sqlite_engines(path: Path, checkpoint_pages: int) -> Engines:
+def _sqlite_engines(path: Path, checkpoint_pages: int, secrets: Path) -> Engines:
     refuse_old_sqlite(linked_sqlite())
     durable = ("synchronous = FULL", "secure_delete = ON", f"wal_autocheckpoint = {checkpoint_pages}")
     write = _sqlite_engine(path, begin="BEGIN IMMEDIATE", pragmas=durable)
     # A reader never checkpoints: the processes that write do.
     read = _sqlite_engine(path, begin="BEGIN", pragmas=("query_only = ON", "wal_autocheckpoint = 0"))
-    return Engines(_Connections(write), _Connections(read))
+    return Engines(_Connections(write, secrets), _Connections(read, secrets))
 
 
 def _sqlite_engine(path: Path, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
@@ -339,7 +344,7 @@ def _sqlite_engine(path: Path, *, begin: str, pragmas: tuple[str, ...]) -> Engin
     return engine
 
 
-def _postgresql_engines(address: str) -> Engines:
+def _postgresql_engines(address: str, secrets: Path | None) -> Engines:
     try:
         url = make_url(address).set(drivername="postgresql+psycopg")
         options: dict[str, Any] = {"pool_pre_ping": True, "hide_parameters": True}
@@ -349,4 +354,4 @@ def _postgresql_engines(address: str) -> Engines:
         raise ConfigError("database_url can't be read. It looks like postgresql://USER:PASSWORD@HOST/DATABASE.") from err
     except ModuleNotFoundError as err:
         raise ConfigError("PostgreSQL needs its driver. Run: pip install 'custodian[fleet]'") from err
-    return Engines(_Connections(write), _Connections(read))
+    return Engines(_Connections(write, secrets), _Connections(read, secrets))

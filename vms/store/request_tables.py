@@ -67,6 +67,8 @@ class ExportRequestRow(Central):
     entered_at: Mapped[datetime] = mapped_column(Moment)
     matter: Mapped[str] = mapped_column(String(32))
     """Under which the key lies that opens its papers and counsel's advice."""
+    texts: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Of one that was entered sealed: what the empty columns would say (`sealed_texts`), here and in the tables below."""
 
 
 class RequestScopeRow(Central):
@@ -84,6 +86,7 @@ class RequestScopeRow(Central):
     text: Mapped[str] = mapped_column(Text)
     """The canonical text (vms/FORMATS.md §10)."""
     sha256: Mapped[str] = mapped_column(String(64))
+    texts: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class RequestCameraRow(Central):
@@ -120,6 +123,7 @@ class RequestPaperRow(Central):
     """`Actor.label`"""
     added_by_name: Mapped[str] = mapped_column(String(NAME_CHARS * 3))
     added_at: Mapped[datetime] = mapped_column(Moment)
+    texts: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class RequestEventRow(Central):
@@ -148,6 +152,7 @@ class RequestEventRow(Central):
     """`Actor.label`"""
     by_name: Mapped[str] = mapped_column(String(NAME_CHARS * 3))
     at: Mapped[datetime] = mapped_column(Moment)
+    texts: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class ApprovalRow(Central):
@@ -183,6 +188,7 @@ class ApprovalRow(Central):
     proof: Mapped[str] = mapped_column(String(32))
     words: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(Moment)
+    texts: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class ApprovalAssertionRow(Central):

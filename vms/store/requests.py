@@ -10,16 +10,17 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, distinct, exists, func, insert, or_, select, true, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from vms.domain.approval_proof import ApprovalAssertion
-from vms.domain.export_scope import scope_from
+from vms.domain.export_scope import ExportScope, Terms, scope_from
 from vms.domain.ids import ApprovalId, CameraId, DelegationId, HoldId, MatterId, PersonId, RequestId
 from vms.domain.instruments import KEPT_SECRET, STILLS
 from vms.domain.reach import Reach
 from vms.domain.request import APPROVAL_LASTS, Approval, ExportRequest, Paper, RequestAct, Requester, RequestEvent, RequestState
 from vms.domain.timespan import Timespan
-from vms.store import sealed_requests
+from vms.errors import Corrupt, Unavailable
+from vms.store import sealed_requests, sealed_texts
 from vms.store.central_tables import BranchRow, CameraRow
 from vms.store.reach import cameras_within
 from vms.store.request_tables import (
@@ -33,6 +34,7 @@ from vms.store.request_tables import (
     RequestScopeRow,
     RequestStandingRow,
 )
+from vms.store.sealed_texts import Lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +64,33 @@ EVERYBODYS = Reader("", register=True, reach=None)
 
 
 def add(session: Session, request: ExportRequest, text: str) -> None:
-    """Insert a request that was just entered, its first scope and how it stands."""
+    """Insert a request that was just entered, its first scope and how it stands; of a sealed one every text encrypted."""
     asks = request.requester
+    told = {
+        "requester": asks.name,
+        "agency": asks.agency,
+        "badge": asks.badge,
+        "contact": asks.contact,
+        "court": request.court,
+        "docket": request.docket,
+        "report_number": request.report_number,
+        "purpose": request.purpose,
+        "necessity": request.necessity,
+    }
+    lock = None if request.seal is None else sealed_texts.of_matter(session, request.matter, f"request {request.number}")
     session.execute(
         insert(ExportRequestRow).values(
             id=request.id,
             number=request.number,
             instrument=request.instrument,
             rules_version=request.rules_version,
-            requester=asks.name,
-            agency=asks.agency,
-            badge=asks.badge,
-            contact=asks.contact,
-            court=request.court,
-            docket=request.docket,
             served_on=request.served_on,
-            report_number=request.report_number,
-            purpose=request.purpose,
-            necessity=request.necessity,
             due_at=request.due_at,
             entered_by=request.entered_by,
             entered_by_name=request.entered_by_name,
             entered_at=request.entered_at,
             matter=request.matter,
+            **sealed_texts.laid(lock, sealed_texts.ENTERED, (request.id,), told),
         )
     )
     add_scope(session, request.id, request.scope_version, text, request.sha256, request.scope.cameras)
@@ -97,7 +103,8 @@ def add(session: Session, request: ExportRequest, text: str) -> None:
 
 def add_scope(session: Session, request: RequestId, version: int, text: str, sha256: str, cameras: Iterable[CameraId]) -> None:
     """Insert a version of what is asked for."""
-    session.execute(insert(RequestScopeRow).values(request_id=request, version=version, text=text, sha256=sha256))
+    told = sealed_texts.laid(sealed_texts.lock_to_write(session, request), sealed_texts.SCOPE, (request, version), {"text": text})
+    session.execute(insert(RequestScopeRow).values(request_id=request, version=version, sha256=sha256, **told))
     known = set(session.scalars(select(RequestCameraRow.camera_id).where(RequestCameraRow.request_id == request)))
     if new := sorted(set(cameras) - known):
         session.execute(insert(RequestCameraRow), [{"request_id": request, "camera_id": camera} for camera in new])
@@ -110,35 +117,37 @@ def add_hold(session: Session, request: RequestId, hold: HoldId) -> None:
 def add_event(session: Session, request: RequestId, event: RequestEvent, sealed: bytes | None = None) -> None:
     """Add an entry to a request's history; `sealed` in the place of its words."""
     last = session.scalar(select(func.max(RequestEventRow.seq)).where(RequestEventRow.request_id == request)) or 0
+    lock = sealed_texts.lock_to_write(session, request)
     session.execute(
         insert(RequestEventRow).values(
             request_id=request,
             seq=last + 1,
             act=event.act,
             state=event.state,
-            words=event.words,
             line=event.line,
             answer=event.answer,
             sealed=sealed,
             by=event.by,
             by_name=event.by_name,
             at=event.at,
+            **sealed_texts.laid(lock, sealed_texts.EVENT, (request, last + 1), {"words": event.words}),
         )
     )
 
 
 def add_paper(session: Session, request: RequestId, paper: Paper, sealed: bytes, *, by: str) -> None:
+    lock = sealed_texts.lock_to_write(session, request)
     session.execute(
         insert(RequestPaperRow).values(
             id=paper.id,
             request_id=request,
-            name=paper.name,
             sha256=paper.sha256,
             size_bytes=paper.size_bytes,
             sealed=sealed,
             added_by=by,
             added_by_name=paper.added_by_name,
             added_at=paper.added_at,
+            **sealed_texts.laid(lock, sealed_texts.PAPER, (paper.id,), {"name": paper.name}),
         )
     )
 
@@ -148,6 +157,7 @@ def add_approval(session: Session, request: ExportRequest, approval: Approval) -
 
     The database refuses one by who entered the request or let it ask for something else, or of another scope than the request ever had.
     """
+    lock = sealed_texts.lock_to_write(session, request.id)
     session.execute(
         insert(ApprovalRow).values(
             id=approval.id,
@@ -159,8 +169,8 @@ def add_approval(session: Session, request: ExportRequest, approval: Approval) -
             by_name=approval.by_name,
             delegation_id=approval.delegation_id,
             proof=approval.proof,
-            words=approval.words,
             at=approval.at,
+            **sealed_texts.laid(lock, sealed_texts.APPROVAL, (approval.id,), {"words": approval.words}),
         )
     )
     if approval.assertion is not None:
@@ -194,18 +204,24 @@ def next_number(session: Session, year: int) -> str:
 
 
 def get(session: Session, reader: Reader, number: RequestId) -> ExportRequest | None:
+    """Return a request. Unavailable or Corrupt when it has texts that can't be read: whoever asks would act on what it does not say."""
+    return _read(known(session, reader, number))
+
+
+def known(session: Session, reader: Reader, number: RequestId) -> ExportRequest | None:
+    """Return a request, with its `fault` when its texts can't be read."""
     return next(iter(_found(session, and_(_seen_by(reader), ExportRequestRow.id == number), 1)), None)
 
 
 def find(session: Session, reader: Reader, *, limit: int, states: Iterable[RequestState] | None = None) -> list[ExportRequest]:
-    """Return requests, the newest first."""
+    """Return requests, the newest first; with its `fault` one whose texts can't be read."""
     among = true() if states is None else RequestStandingRow.state.in_(sorted(states))
     return _found(session, and_(_seen_by(reader), among), limit)
 
 
 def called(session: Session, reader: Reader, number: str) -> ExportRequest | None:
     """Return the request that people call `number`."""
-    return next(iter(_found(session, and_(_seen_by(reader), ExportRequestRow.number == number), 1)), None)
+    return _read(next(iter(_found(session, and_(_seen_by(reader), ExportRequestRow.number == number), 1)), None))
 
 
 def count_waiting(session: Session, reader: Reader, states: Iterable[RequestState]) -> int:
@@ -267,9 +283,13 @@ def count_sealed(session: Session, label: str) -> int:
 
 def history(session: Session, request: RequestId) -> list[RequestEvent]:
     """Return what was done to a request, the oldest first; of privileged words nothing."""
-    row = RequestEventRow
-    query = select(row.act, row.state, row.words, row.line, row.answer, row.by, row.by_name, row.at)
-    return [RequestEvent(*told) for told in session.execute(query.where(row.request_id == request).order_by(row.seq))]
+    row, lock = RequestEventRow, _lock(session, request)
+    query = select(row).where(row.request_id == request).order_by(row.seq)
+    return [
+        RequestEvent(one.act, one.state, said["words"], one.line, one.answer, one.by, one.by_name, one.at)
+        for one in session.scalars(query.execution_options(populate_existing=True))
+        for said in [sealed_texts.opened(lock, sealed_texts.EVENT, one)]
+    ]
 
 
 def sealed_words(session: Session, request: RequestId) -> list[SealedWords]:
@@ -281,9 +301,9 @@ def sealed_words(session: Session, request: RequestId) -> list[SealedWords]:
 
 def papers(session: Session, request: RequestId) -> list[Paper]:
     """Return a request's papers without their octets, the oldest first."""
-    row = RequestPaperRow
-    query = select(row.id, row.name, row.sha256, row.size_bytes, row.added_by_name, row.added_at)
-    return [Paper(*told) for told in session.execute(query.where(row.request_id == request).order_by(row.added_at, row.id))]
+    row, lock = RequestPaperRow, _lock(session, request)
+    query = select(row).where(row.request_id == request).order_by(row.added_at, row.id).options(defer(row.sealed))
+    return [_paper(one, lock) for one in session.scalars(query)]
 
 
 def sealed_paper(session: Session, request: RequestId, paper: int) -> tuple[Paper, bytes] | None:
@@ -292,7 +312,7 @@ def sealed_paper(session: Session, request: RequestId, paper: int) -> tuple[Pape
     found = session.scalar(select(row).where(row.request_id == request, row.id == paper))
     if found is None:
         return None
-    return Paper(found.id, found.name, found.sha256, found.size_bytes, found.added_by_name, found.added_at), found.sealed
+    return _paper(found, _lock(session, request)), found.sealed
 
 
 def hold_ids(session: Session) -> set[HoldId]:
@@ -355,10 +375,28 @@ def _found(session: Session, which: ColumnElement[bool], limit: int) -> list[Exp
     kept, seals = _holds_of(session, numbers), sealed_requests.seals_of(session, numbers)
     return [
         replace(
-            _request(row, standing, scope, _approval(approval, assertion), tuple(kept.get(row.id, ()))), seal=seals.get(RequestId(row.id))
+            _request(row, standing, scope, (approval, assertion), tuple(kept.get(row.id, ())), sealed_texts.lock_of(session, row)),
+            seal=seals.get(RequestId(row.id)),
         )
         for row, standing, scope, approval, assertion in found
     ]
+
+
+def _read(request: ExportRequest | None) -> ExportRequest | None:
+    if request is not None and request.fault is not None:
+        raise request.fault
+    return request
+
+
+def _lock(session: Session, request: RequestId) -> Lock:
+    row = ExportRequestRow
+    matter, number = session.execute(select(row.matter, row.number).where(row.id == request)).one_or_none() or ("", str(request))
+    return sealed_texts.of_matter(session, matter, f"request {number}")
+
+
+def _paper(row: RequestPaperRow, lock: Lock) -> Paper:
+    name = sealed_texts.opened(lock, sealed_texts.PAPER, row)["name"]
+    return Paper(row.id, name, row.sha256, row.size_bytes, row.added_by_name, row.added_at)
 
 
 def _holds_of(session: Session, requests: Sequence[int]) -> dict[int, list[HoldId]]:
@@ -370,20 +408,31 @@ def _holds_of(session: Session, requests: Sequence[int]) -> dict[int, list[HoldI
 
 
 def _request(
-    row: ExportRequestRow, standing: RequestStandingRow, scope: RequestScopeRow, approval: Approval | None, kept: tuple[HoldId, ...]
+    row: ExportRequestRow,
+    standing: RequestStandingRow,
+    scope: RequestScopeRow,
+    approved: tuple[ApprovalRow | None, ApprovalAssertionRow | None],
+    kept: tuple[HoldId, ...],
+    lock: Lock,
 ) -> ExportRequest:
+    fault: Corrupt | Unavailable | None = None
+    try:
+        told, asks, yes = sealed_texts.opened(lock, sealed_texts.ENTERED, row), _scope(scope, lock), _approval(*approved, lock)
+    except (Corrupt, Unavailable) as err:
+        told = dict.fromkeys(sealed_texts.ENTERED.names, "") | {"requester": sealed_texts.UNREADABLE, "purpose": sealed_texts.UNREADABLE}
+        asks, yes, fault = ExportScope((), "", Terms("")), None, err
     return ExportRequest(
         id=RequestId(row.id),
         number=row.number,
         instrument=row.instrument,
         rules_version=standing.rules_version,
-        requester=Requester(row.requester, row.agency, row.badge, row.contact),
-        court=row.court,
-        docket=row.docket,
+        requester=Requester(told["requester"], told["agency"], told["badge"], told["contact"]),
+        court=told["court"],
+        docket=told["docket"],
         served_on=row.served_on,
-        report_number=row.report_number,
-        purpose=row.purpose,
-        necessity=row.necessity,
+        report_number=told["report_number"],
+        purpose=told["purpose"],
+        necessity=told["necessity"],
         due_at=row.due_at,
         entered_by=row.entered_by,
         entered_by_name=row.entered_by_name,
@@ -392,14 +441,19 @@ def _request(
         state=standing.state,
         since=standing.since_at,
         scope_version=standing.scope_version,
-        scope=scope_from(scope.text),
+        scope=asks,
         sha256=scope.sha256,
-        approval=approval,
+        approval=yes,
         holds=kept,
+        fault=fault,
     )
 
 
-def _approval(row: ApprovalRow | None, assertion: ApprovalAssertionRow | None) -> Approval | None:
+def _scope(row: RequestScopeRow, lock: Lock) -> ExportScope:
+    return scope_from(sealed_texts.opened(lock, sealed_texts.SCOPE, row)["text"])
+
+
+def _approval(row: ApprovalRow | None, assertion: ApprovalAssertionRow | None, lock: Lock) -> Approval | None:
     if row is None:
         return None
     return Approval(
@@ -410,7 +464,7 @@ def _approval(row: ApprovalRow | None, assertion: ApprovalAssertionRow | None) -
         by_name=row.by_name,
         delegation_id=None if row.delegation_id is None else DelegationId(row.delegation_id),
         proof=row.proof,
-        words=row.words,
+        words=sealed_texts.opened(lock, sealed_texts.APPROVAL, row)["words"],
         at=row.at,
         assertion=None if assertion is None else _assertion(assertion),
     )

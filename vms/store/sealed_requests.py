@@ -40,6 +40,11 @@ def goes_on(session: Session, matter: MatterId) -> bool:
     return session.scalar(select(exists().where(row.matter == matter, row.lifted_at.is_(None)))) or False
 
 
+def opens_a_request(session: Session, matter: MatterId) -> bool:
+    """Say whether a request's texts and scans lie under the key of this matter."""
+    return session.scalar(select(exists().where(ExportRequestRow.matter == matter))) or False
+
+
 def seals_of(session: Session, requests: Sequence[int]) -> dict[RequestId, RequestSeal]:
     """Return the seals of those of `requests` that have one, lifted or not."""
     row, person = SealedRequestRow, SealedRequestPersonRow

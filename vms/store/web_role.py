@@ -81,7 +81,7 @@ _OF_PROOFS = {
 }
 _OF_COMPLAINTS = {
     # What somebody said stays as it was entered.
-    ComplaintRow.__tablename__: ("SELECT", "INSERT", "UPDATE (hold_id, answer, answered_by, answered_by_name, answered_at)"),
+    ComplaintRow.__tablename__: ("SELECT", "INSERT", "UPDATE (hold_id, answer, answer_texts, answered_by, answered_by_name, answered_at)"),
     ComplaintCameraRow.__tablename__: ("SELECT", "INSERT"),
 }
 _OF_SEALS = {

@@ -54,6 +54,7 @@ def test_one_is_entered_listed_shown_and_answered(settings: Settings) -> None:
     sign_in(settings, Role.DIRECTOR)
     assert number in _say(settings, "list").stdout
     assert "It looks at my screen." in _say(settings, "show", number).stdout
+    assert not any(b"It looks at my screen." in path.read_bytes() for path in settings.data_dir.glob("central.db*"))
     assert "answered on" in _say(settings, "answer", number, "--text", "It was turned.").stdout
     assert json.loads(_say(settings, "list", "--json").stdout)["complaints"][0]["answer"]["text"] == "It was turned."
     assert "no such complaint" in _say(settings, "show", "7").stderr

@@ -189,7 +189,11 @@ def test_what_is_sealed_is_said_to_the_named_alone(say: Any, settings: Settings)
     assert (number[:2], [who["name"] for who in one["sealed"]["named"]]) == ("S-", ["counsel person", "director person"])
     for role in (Role.DIRECTOR, Role.COUNSEL):
         assert number in say(role, "list").output
-        assert "Sealed: nobody learns of it but counsel person, director person" in say(role, "show", number).output
+        shown = say(role, "show", number).output
+        assert "Sealed: nobody learns of it but counsel person, director person" in shown
+        assert all(word in shown for word in ("Det. R. Alvarez", "Saturday at eight", "called back")), shown
+    stored = b"".join(path.read_bytes() for path in settings.data_dir.glob("central.db*"))
+    assert not any(word in stored for word in (b"Det. R. Alvarez", b"a theft", b"Saturday at eight", b"Circuit Court", b"called back"))
 
     def everybody_else() -> list[tuple[int, str]]:
         asked = [("list", "--json"), ("show", number), ("letter", str(one["id"])), ("act", number, "ask", "--words", "x")]

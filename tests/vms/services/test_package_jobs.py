@@ -46,6 +46,7 @@ from vms.services.package_release import Handover, release_by_hand
 from vms.services.packages import Hub
 from vms.services.request_acts import act_on
 from vms.services.requests import enter
+from vms.services.sealed_requests import unseal
 from vms.store import access_log, made_packages, requests
 from vms.store.database import Engines, make_engines
 from vms.store.failpoints import arm
@@ -472,3 +473,49 @@ def test_what_is_asked_for_is_held_from_the_request_to_the_package(office: Offic
         (hold,) = [holds.get(session, None, number) for number in office.now().holds]
     assert hold is not None
     assert (hold.expires_at, hold.released_at) == (None, None)
+
+
+def _once_sealed(office: Office) -> Office:
+    """Return the office with a request that was entered sealed, approved and opened."""
+    delegate = at_work(office.people.delegate, AT)
+    with office.hub.central.writing() as session:
+        new = replace(a_new_request(office.request.scope.footage), sealed=True, named=(delegate.id,))
+        request = done(enter(session, office.settings, office.director, new, at=AT))
+        in_order(session, office.settings, office.director, request, at=AT)
+        request = done(approve(session, office.settings, delegate, request.id, request.sha256, at=AT))
+        request = done(unseal(session, office.settings, delegate, request.id, AT.date().isoformat(), "the order ended", at=AT))
+    return replace(office, request=request)
+
+
+@pytest.mark.slow
+def test_a_package_of_what_was_sealed_is_not_made_without_its_key_and_holds_up_no_other(office: Office) -> None:
+    once = _once_sealed(office)
+    once.ask()
+    office.clock.step(timedelta(seconds=1))
+    office.ask()
+    (office.settings.secrets_dir / f"{once.request.matter}.key").unlink()
+    assert [one.state for one in office.make()] == [PackageState.FAILED, PackageState.READY]
+    assert "Put it back from the backup of secrets/" in once.package().sentence
+
+
+@pytest.mark.slow
+def test_a_package_of_what_was_sealed_stays_while_its_key_is_away(office: Office) -> None:
+    once = _once_sealed(office)
+    package = once.ready()
+    key = office.settings.secrets_dir / f"{once.request.matter}.key"
+    away = key.rename(office.settings.data_dir / "key")
+    office.clock.step(READY_LASTS)
+    office.hub.sign_log()
+    office.clock.step(timedelta(days=1, minutes=1))
+    assert not _anything(office)
+    office.make()
+    assert office.there() == [str(package.id)]
+    away.replace(key)
+    assert _anything(office)
+    office.make()
+    assert office.there() == []
+
+
+def _anything(office: Office) -> bool:
+    with office.hub.central.reading() as session:
+        return anything_to_do(office.settings, session, at=office.clock.now())

@@ -135,7 +135,7 @@ def test_of_the_log_only_the_counters_are_updated_and_of_a_complaint_what_became
     )
     with web.read.begin() as connection:
         changed = [tuple(row) for row in connection.execute(text(columns), {"tables": [*_ONLY_READ, *_ADDED_TO, *_SAID, *_IN_PART]})]
-    became = ("answer", "answered_at", "answered_by", "answered_by_name", "hold_id")
+    became = ("answer", "answer_texts", "answered_at", "answered_by", "answered_by_name", "hold_id")
     lifted = ("lifted_at", "lifted_by", "lifted_by_name", "lifted_on", "lifted_reason")
     assert sorted(changed) == [
         *(("access_log", column) for column in ("last_number", "last_sealed")),

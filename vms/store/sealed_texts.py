@@ -1,0 +1,168 @@
+"""Texts about people that lie encrypted in their rows: encrypted before a row is inserted, opened as it is read (vms/FORMATS.md §12).
+
+A row's texts are one value, and the columns that they would stand in are empty. Those of a request that was entered sealed are under the
+key of its matter, those of every complaint under a key of the district's. Which folder has the keys is the session's to know
+(`make_engines`); each is read once in a transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from sqlalchemy import exists, inspect, or_, select
+from sqlalchemy.orm import Session
+
+from vms.crypto import decrypt, derived_key, encrypt
+from vms.domain.ids import RequestId
+from vms.domain.sealed_entry import filled, text_in
+from vms.errors import ConfigError, Corrupt, NotFound, Unavailable
+from vms.store import matter_keys
+from vms.store.central_base import Central
+from vms.store.complaint_tables import ComplaintRow
+from vms.store.database import SECRETS
+from vms.store.key_files import KeyFiles, read_key
+from vms.store.request_tables import ApprovalRow, ExportRequestRow, RequestEventRow, RequestPaperRow, RequestScopeRow
+
+COMPLAINT_KEY = "complaint_texts.key"
+UNREADABLE = "It can't be read: its key is not in secrets/, or it is not what was written."
+"""In a list, in the place of a text."""
+_REQUEST_INFO, _COMPLAINT_INFO = b"custodian request texts v1", b"custodian complaint texts v1"
+_BOUND = b"custodian texts v1"
+_OPENED = "opened keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Which texts of a table's rows lie encrypted together, and in which column."""
+
+    row: type[Central]
+    names: tuple[str, ...]
+    column: str = "texts"
+
+    @property
+    def table(self) -> str:
+        return str(self.row.__tablename__)
+
+
+ENTERED = Kind(ExportRequestRow, ("requester", "agency", "badge", "contact", "court", "docket", "report_number", "purpose", "necessity"))
+SCOPE = Kind(RequestScopeRow, ("text",))
+PAPER = Kind(RequestPaperRow, ("name",))
+EVENT = Kind(RequestEventRow, ("words",))
+APPROVAL = Kind(ApprovalRow, ("words",))
+OF_REQUESTS = (ENTERED, SCOPE, PAPER, EVENT, APPROVAL)
+COMPLAINT = Kind(ComplaintRow, ("about_name", "from_name", "from_address", "said"))
+ANSWER = Kind(ComplaintRow, ("answer",), "answer_texts")
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Under which key the texts of a request or of a complaint lie, and how that is called in a sentence."""
+
+    key: Callable[[], bytes]
+    what: str
+
+
+def laid(lock: Lock | None, kind: Kind, number: Sequence[int], texts: Mapping[str, str]) -> dict[str, str | bytes]:
+    """Return the columns of a row to be inserted, whose primary key is `number`: as they are where there is no lock."""
+    if lock is None:
+        return dict(texts)
+    told = json.dumps(dict(texts), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    sealed = encrypt(lock.key(), filled(told), _bound_to(kind, number))
+    return {**dict.fromkeys(texts, ""), kind.column: sealed}
+
+
+def opened(lock: Lock, kind: Kind, row: Central) -> dict[str, str]:
+    """Return the texts of a row, encrypted or not. Unavailable without the key, Corrupt when they are not that row's under it."""
+    sealed = cast("bytes | None", getattr(row, kind.column))
+    if sealed is None:
+        return {name: getattr(row, name) or "" for name in kind.names}
+    plaintext = decrypt(lock.key(), sealed, _bound_to(kind, inspect(row).identity or ()))
+    if plaintext is None:
+        raise Corrupt(
+            f"What is written in {lock.what} ({kind.table}) is not what was written there under this key. "
+            "Restore the central database and secrets/ from backups of one time."
+        )
+    told: dict[str, str] = json.loads(text_in(plaintext))
+    return told
+
+
+def lock_of(session: Session, request: ExportRequestRow) -> Lock:
+    return of_matter(session, request.matter, f"request {request.number}")
+
+
+def of_matter(session: Session, matter: str, what: str) -> Lock:
+    """Return what a sealed request's texts lie under; the key is read when it is first needed."""
+    return Lock(lambda: _kept(session, f"{matter}.key", what, lambda folder: _of_matter(folder, matter)), what)
+
+
+def lock_to_write(session: Session, request: RequestId) -> Lock | None:
+    """Return what a request's new texts go under; None where they are plain, as its first ones are."""
+    row = ExportRequestRow
+    found = session.execute(select(row.matter, row.number).where(row.id == request, row.texts.is_not(None))).one_or_none()
+    return None if found is None else of_matter(session, found.matter, f"request {found.number}")
+
+
+def lock_of_complaints(session: Session, what: str) -> Lock:
+    return Lock(lambda: _kept(session, COMPLAINT_KEY, what, _of_complaints), what)
+
+
+def lock_to_complain(session: Session) -> Lock:
+    """Return what a new complaint's texts go under; the first one makes the key.
+
+    Unavailable when the key is gone under which others lie: another one beside it would be taken for theirs.
+    """
+    row, path = ComplaintRow, _secrets_of(session) / COMPLAINT_KEY
+    if not path.exists():
+        if session.scalar(select(exists().where(or_(row.texts.is_not(None), row.answer_texts.is_not(None))))):
+            raise _gone("complaints", COMPLAINT_KEY)
+        KeyFiles(path).make_if_none()
+    return lock_of_complaints(session, "complaints")
+
+
+def _secrets_of(session: Session) -> Path:
+    """Return the folder of keys; ConfigError for a session of a database that was opened without one."""
+    folder = session.info.get(SECRETS)
+    if not isinstance(folder, Path):
+        raise ConfigError("The central database was opened without its secrets/, so texts in it can't be read or written.")
+    return folder
+
+
+def _kept(session: Session, name: str, what: str, read: Callable[[Path], bytes]) -> bytes:
+    keys: dict[str, bytes] = session.info.setdefault(_OPENED, {})
+    if name not in keys:
+        try:
+            keys[name] = read(_secrets_of(session))
+        except NotFound as err:
+            raise _gone(what, name) from err
+        except ConfigError as err:
+            raise Unavailable(f"What is written in {what} can't be read or added to. {err}") from err
+    return keys[name]
+
+
+def texts_key(matter_key: bytes) -> bytes:
+    """Return the key of a sealed request's texts, made of that of its matter."""
+    return derived_key(matter_key, _REQUEST_INFO)
+
+
+def _of_matter(folder: Path, matter: str) -> bytes:
+    return texts_key(matter_keys.read(folder, matter)[1])
+
+
+def _of_complaints(folder: Path) -> bytes:
+    key = read_key(folder / COMPLAINT_KEY)
+    if key is None:
+        raise NotFound(COMPLAINT_KEY)
+    return derived_key(key, _COMPLAINT_INFO)
+
+
+def _gone(what: str, key: str) -> Unavailable:
+    return Unavailable(f"What is written in {what} can't be read or added to: {key} is gone. Put it back from the backup of secrets/.")
+
+
+def _bound_to(kind: Kind, number: Sequence[int]) -> bytes:
+    """Return the associated data: a value opens in its own column and row alone."""
+    return b"\n".join((_BOUND, kind.table.encode(), kind.column.encode(), *(b"%d" % part for part in number)))
