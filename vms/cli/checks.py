@@ -59,7 +59,7 @@ def no_key_on_the_disk(settings: Settings) -> str:
 
 def web_role(settings: Settings) -> str:
     """Say as whom the web server reaches the central database; ConfigError when that role could change the access log."""
-    engines = make_engines(settings.web_where, secrets=settings.secrets_dir)
+    engines = make_engines(settings.web_where)
     try:
         with engines.answering():
             require_append_only(engines)

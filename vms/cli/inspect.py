@@ -41,7 +41,7 @@ from vms.services.log_witness import configured_witness, witness_state
 from vms.services.policy_review import to_review
 from vms.services.smtp import greet
 from vms.services.status import status_document
-from vms.store import reconciliations, segments, stream_rules, volumes
+from vms.store import complaints, reconciliations, segments, stream_rules, volumes
 from vms.store.cameras import camera_of
 from vms.store.database import OLDEST_SQLITE, linked_sqlite
 from vms.store.files import Volume
@@ -297,6 +297,8 @@ def _findings(cli: Cli) -> Iterator[Finding]:
     yield _try("footage on the disks", lambda: _reconciled(cli, settings))
     yield from _key_findings(settings)
     yield _try("access log's key", lambda: f"signs as {read_log_key(settings).public.hex()[:16]}…")
+    if central.ok:
+        yield _try("what complaints say", lambda: _texts_open(cli, settings))
     if settings.smtp_host is not None:
         yield _try("mail server", lambda: greet(settings))
     if not told_by_mail(settings):
@@ -321,6 +323,11 @@ def _unapproved(cli: Cli, settings: Settings) -> Iterator[Finding]:
         names = [one.camera.name for one in placements.waiting(session, cli.actor)]
     if settings.placement == "required" or names:
         yield Finding("where cameras look", not names, f"live only until approved: {', '.join(names)}" if names else "approved")
+
+
+def _texts_open(cli: Cli, settings: Settings) -> str:
+    with cli.reading(settings) as session:
+        return "its key opens the newest" if complaints.newest_opens(session) else "there is none"
 
 
 def _key_findings(settings: Settings) -> Iterator[Finding]:

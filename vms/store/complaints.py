@@ -65,6 +65,12 @@ def find(session: Session, person: Person, *, limit: int | None) -> list[Complai
     return [_complaint(row, frozenset(cameras[row.id]), *_as_listed(session, row)) for row in rows]
 
 
+def newest_opens(session: Session) -> bool:
+    """Open what the newest complaint says; False when there is none. Unavailable or Corrupt says why it can't be read."""
+    row = session.scalars(select(ComplaintRow).order_by(ComplaintRow.entered_at.desc(), ComplaintRow.id).limit(1)).one_or_none()
+    return row is not None and bool(_opened(session, row))
+
+
 def count_waiting(session: Session, person: Person, at: datetime) -> tuple[int, int]:
     """Return how many wait for an answer that `person` may write down, and how many of them are overdue."""
     query = select(func.count(), func.count().filter(ComplaintRow.due_at <= at)).select_from(ComplaintRow)

@@ -18,6 +18,7 @@ from vms.services.district import District
 from vms.services.installation import Installation, install
 from vms.services.sessions import open_session
 from vms.store.database import make_engines
+from vms.store.sealed_texts import COMPLAINT_KEY
 
 pytestmark = pytest.mark.slow
 
@@ -58,3 +59,21 @@ def test_one_is_entered_listed_shown_and_answered(settings: Settings) -> None:
     assert "answered on" in _say(settings, "answer", number, "--text", "It was turned.").stdout
     assert json.loads(_say(settings, "list", "--json").stdout)["complaints"][0]["answer"]["text"] == "It was turned."
     assert "no such complaint" in _say(settings, "show", "7").stderr
+
+
+def test_the_doctor_says_whether_their_key_is_there(settings: Settings) -> None:
+    def line() -> tuple[bool, str]:
+        told = json.loads(CliRunner().invoke(app, ["--data", str(settings.data_dir), "doctor", "--json"]).stdout)
+        return next((one["ok"], one["detail"]) for one in told if one["what"] == "what complaints say")
+
+    assert line() == (True, "there is none")
+    sign_in(settings, Role.DESK)
+    assert _say(settings, "add", "--way", "mail", "--about", "practice", "--said", "It looks at my screen.").exit_code == 0
+    assert line() == (True, "its key opens the newest")
+    key = settings.secrets_dir / COMPLAINT_KEY
+    key.unlink()
+    assert line()[0] is False
+    assert "complaint_texts.key is gone. Put it back from the backup of secrets/" in line()[1]
+    key.write_bytes(bytes(32))
+    key.chmod(0o600)
+    assert "is not what was written there under this key" in line()[1]
