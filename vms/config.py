@@ -187,6 +187,8 @@ class Settings(BaseSettings):
     """How long a package stays on the server after it was handed over; 0: it goes at once."""
     ticket_downloads: int = Field(default=3, ge=1, le=20)
     """How often a package may be downloaded with one ticket."""
+    showing_minutes: int = Field(default=60, ge=5, le=480)
+    """So long footage is shown to an outsider at a screen, where nobody ends that before."""
     deputy_minutes: int = Field(default=5, ge=1, le=120)
     """So long a deputy who was mailed about a warrant at the door has to answer before the next one is mailed."""
     request_notice_days: int = Field(default=2, ge=1, le=30)

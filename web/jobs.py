@@ -38,6 +38,7 @@ from vms.services import (
     records,
     request_reminders,
     sealed_holds,
+    showings,
     stills,
 )
 from vms.services.checkpoint_mail import checkpoint_name, post_checkpoint
@@ -282,6 +283,19 @@ class Jobs:
         except (Unavailable, Corrupt, Conflict) as err:
             log.warning("approvals that ran out not written down", reason=str(err))
 
+    def write_down_showings(self) -> None:
+        """Write down the end of each showing that ran out: nothing opened in it since, whether this runs or not."""
+        at = self._clock.now()
+        try:
+            with self._central.answering():
+                with self._central.reading() as session:
+                    over = showings.any_over(session, at=at)
+                if over:
+                    with self._central.writing() as session:
+                        showings.write_down_over(session, self._settings, at=at)
+        except (Unavailable, Corrupt, Conflict) as err:
+            log.warning("ends of showings not written down", reason=str(err))
+
     def review(self) -> None:
         """Tell what the log asks questions about, and the digest of a month that ended."""
         try:
@@ -417,6 +431,7 @@ def run(settings: Settings, clock: Clock, wait: Callable[[], object]) -> int:
         scheduler.add_job(jobs.act_alone, CronTrigger(minute="*", second=15, timezone=UTC))
         scheduler.add_job(jobs.write_down_ends, CronTrigger(minute="*", second=30, timezone=UTC))
         scheduler.add_job(jobs.write_down_approvals, CronTrigger(minute="*", second=35, timezone=UTC))
+        scheduler.add_job(jobs.write_down_showings, CronTrigger(minute="*", second=38, timezone=UTC))
         scheduler.add_job(jobs.review, CronTrigger(minute=REVIEW_MINUTE, timezone=UTC))
         scheduler.add_job(jobs.send_mail, CronTrigger(minute="*", second=15, timezone=UTC))
         scheduler.add_job(jobs.send_new_mail, CronTrigger(second=f"*/{NEW_MAIL_SECONDS}", timezone=UTC))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from vms.clock import Clock
 from vms.domain.access import Action, Purpose, View
 from vms.domain.camera import StreamRole
-from vms.domain.ids import CameraId, StreamId, ViewId
+from vms.domain.ids import CameraId, SessionId, StreamId, ViewId
 from vms.domain.outcome import Refused
 from vms.domain.people import Permission, Person
 from vms.domain.reach import Reach
@@ -88,7 +88,7 @@ class LiveViews:
         """
         at = self.clock.now()
         with self.central.reading() as session:
-            shown = _Shown(session)
+            shown = _Shown(session, at)
             found = [sessions.session_for_token(session, window.cookie, at=at) for window in windows]
             ended = [
                 {} if isinstance(one, Refused) else shown.refused(one.person, window.views)
@@ -139,13 +139,23 @@ class _Shown:
     """Which cameras may still be shown, each asked for once in a look."""
 
     session: Session
+    at: datetime
+    _barred: dict[SessionId, Refused | None] = field(default_factory=dict)
     _known: dict[tuple[CameraId, Reach | None], Refused | None] = field(default_factory=dict)
 
     def refused(self, person: Person, views: Sequence[LiveView]) -> dict[ViewId, Refused]:
         if not person.may(Permission.LIVE_VIEW):
             return {live.view.id: not_allowed("watch live", "the Director") for live in views}
+        if views and (barred := self._in_showing(person, views[0].view)) is not None:
+            return {live.view.id: barred for live in views}
         answers = {live.view.id: self._of_view(person, live.view) for live in views}
         return {view: answer for view, answer in answers.items() if answer is not None}
+
+    def _in_showing(self, person: Person, view: View) -> Refused | None:
+        """Say why nothing live may be on the screens of who shows recordings to an outsider; `view`: any of theirs."""
+        if person.session_id not in self._barred:
+            self._barred[person.session_id] = footage.barred_by_showing(self.session, person, view, self.at)
+        return self._barred[person.session_id]
 
     def _of_view(self, person: Person, view: View) -> Refused | None:
         viewer = footage.viewer_of(view, person)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from vms.domain.access import AccessEvent, Action, ErasedEntry, LogLine, Purpose, UnreadableEntry
 from vms.domain.ids import CameraId
 from vms.domain.people import Role
+from vms.domain.request import RequestAct
 from vms.domain.timespan import Timespan, day_of
 from web.pages import day, last_day, short_clock
 from web.words import PURPOSE_LABELS, ROLE_LABELS
@@ -199,6 +200,7 @@ _SAID: Mapping[Action, str] = {
     Action.EXPORT_RELEASE: "Handed over the package of request {number} on {medium}: {step}; its manifest’s SHA-256 is {manifest}",
     Action.EXPORT_TICKET: "A ticket for downloading the package of request {number}: {step}",
     Action.EXPORT_DOWNLOAD: "Download of the package of request {number} by ticket {ticket}: {step}",
+    Action.EXPORT_SHOW: "The showing of request {number} to an outsider {how_far}",
     Action.EXPORT_PURGE: "The working copy of the package of request {number} goes, {files} video files: {reason}",
     Action.COMPLAINT_ENTER: "Entered complaint {complaint}, which came by {way}",
     Action.COMPLAINT_READ: "Read complaint {complaint}",
@@ -222,7 +224,7 @@ def _seen(event: AccessEvent, zone: str) -> str:
     detail = event.detail
     match event.action:
         case Action.VIEW_OPEN | Action.VIEW_EXTEND | Action.VIEW_CLOSE | Action.FOOTAGE_READ:
-            under = ", under emergency access" if "emergency" in detail else ""
+            under = ", under emergency access" if "emergency" in detail else ", shown to an outsider" if "showing" in detail else ""
             return ("Live" if event.span is None else span_in_words(event.span, zone)) + under
         case Action.ACCESS_REFUSE:
             return f"Refused: {detail.get('sentence', detail.get('what', ''))}"
@@ -253,6 +255,7 @@ def _role(event: AccessEvent) -> str:
 def _parts(detail: Mapping[str, str], zone: str) -> dict[str, str]:
     """Return parts of sentences that an entry does not have as words: half an invitation, days of what counts for a while."""
     parts = {"by_half": f", {detail['half']} half" if "half" in detail else ""}
+    parts["how_far"] = "has ended" if detail.get("act") == RequestAct.SHOWN else f"begins: {detail.get('state', '?')}"
     try:
         start, end = (datetime.fromisoformat(detail[part]) for part in ("from", "until"))
     except (KeyError, ValueError):

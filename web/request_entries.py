@@ -10,6 +10,7 @@ from vms.domain.export_scope import CameraSpan, Delivery, ExportScope, Terms
 from vms.domain.ids import CameraId, PersonId
 from vms.domain.instruments import FormAnswer, FormLine, Instrument
 from vms.domain.request import DenyReason, RequestAct, Requester
+from vms.domain.showing import Viewer
 from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.errors import InvalidInput
 from vms.services.approval_proofs import PasskeyAnswer
@@ -100,7 +101,7 @@ class ScopeEntries(BaseModel):
     redact: Text = ""
     conditions: Text = ""
     until: Text = ""
-    """The last day on which it is handed over, 2026-12-31; empty: as long as the approval and the package last."""
+    """The last day on which it is handed over or shown, 2026-12-31; empty: as long as the approval and the package last."""
     local_time: Text = ""
     words: Text = ""
     camera: Ids = []
@@ -218,6 +219,22 @@ class TicketEntries(BaseModel):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     recipient: Text = ""
+
+
+class ShowingEntries(BaseModel):
+    """Who is about to be shown what was approved, at a screen of the Library."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    name: Text = ""
+    belongs: Text = ""
+    identity: Text = ""
+    place: Text = ""
+    beside: Text = ""
+
+    @property
+    def viewer(self) -> Viewer:
+        return Viewer(self.name, self.belongs, self.identity, self.place, self.beside)
 
 
 class DownloadEntries(BaseModel):

@@ -26,6 +26,7 @@ from vms.domain.request import (
     askers,
     form_answers,
 )
+from vms.domain.showing import Showing, seen_words, shown_until
 from vms.domain.timespan import datetime_of_ms
 from vms.services.cameras import Removed, list_cameras
 from vms.services.codes import grouped
@@ -33,8 +34,19 @@ from vms.services.request_acts import WORDED, may_act
 from vms.services.request_seals import may_be_named
 from vms.services.requests import RequestStanding
 from vms.services.stills import is_over
-from web.words import DELIVERIES, DENY_REASONS, FORM_ANSWERS, INSTRUMENTS, PACKAGE_STATES, REQUEST_ACTS, REQUEST_STATES, ROLE_LABELS
+from web.words import (
+    DELIVERIES,
+    DENY_REASONS,
+    FORM_ANSWERS,
+    INSTRUMENTS,
+    ON_SITE_STATES,
+    PACKAGE_STATES,
+    REQUEST_ACTS,
+    REQUEST_STATES,
+    ROLE_LABELS,
+)
 
+_BY_HAND = frozenset({Delivery.BY_HAND, Delivery.ENCRYPTED_FILE})
 _MAY_PACK = frozenset({RequestState.APPROVED, RequestState.PREPARING})
 
 
@@ -111,6 +123,29 @@ class TicketRow(TypedDict):
     """Why it opens nothing any more; empty while it does."""
 
 
+class Look(TypedDict):
+    """Where what was approved plays."""
+
+    name: str
+    href: str
+
+
+class ShowingRow(TypedDict):
+    viewer: str
+    place: str
+    beside: str
+    by: str
+    at: datetime
+    over_at: datetime
+    runs: bool
+    ended_by: str
+    """Empty: nobody, its time ran out."""
+    seen: str
+    """In words; empty while nobody has written its end down."""
+    looks: list[Look]
+    """While it runs, for who began it."""
+
+
 class RequestPage(TypedDict):
     """One request as its page and its letter draw it."""
 
@@ -148,6 +183,12 @@ class RequestPage(TypedDict):
     may_let_download: bool
     """The reader decides, asks for none of it, and its package is to leave by download."""
     tickets: list[TicketRow]
+    on_site: bool
+    """It is for showing at a screen: no file leaves."""
+    shown_until: datetime | None
+    may_show: bool
+    """The reader decides, asks for none of it, and a showing may begin now."""
+    showings: list[ShowingRow]
     may_unseal: bool
     """It is sealed, and the reader decides."""
     stills: bool
@@ -164,12 +205,16 @@ def request_row(request: ExportRequest, at: datetime) -> RequestRow:
         instrument=INSTRUMENTS[request.instrument],
         requester=f"{asks.name}, {asks.agency}" if asks.agency else asks.name,
         state=state,
-        state_words=REQUEST_STATES[state],
+        state_words=state_words(request, state),
         due_at=request.due_at,
         overdue=request.is_overdue(at),
         waits=state in UNDECIDED,
         sealed=request.is_sealed,
     )
+
+
+def state_words(request: ExportRequest, state: RequestState) -> str:
+    return (ON_SITE_STATES if request.scope.terms.delivery is Delivery.ON_SITE else REQUEST_STATES)[state]
 
 
 def request_page(standing: RequestStanding, person: Person, at: datetime) -> RequestPage:
@@ -208,10 +253,14 @@ def request_page(standing: RequestStanding, person: Person, at: datetime) -> Req
         may_advise=person.may(Permission.REQUEST_ADVISE),
         may_add=changes,
         package=None if standing.package is None else _package(standing.package, request),
-        may_hand_over=decides and not asks and state is RequestState.READY and terms.delivery is not Delivery.DOWNLOAD,
+        may_hand_over=decides and not asks and state is RequestState.READY and terms.delivery in _BY_HAND,
         may_let_download=decides and not asks and terms.delivery is Delivery.DOWNLOAD and _lies_here(standing, state),
         tickets=[_ticket(one, at) for one in standing.tickets],
-        may_pack=decides and state in _MAY_PACK and (standing.package is None or standing.package.state not in LIVE),
+        on_site=terms.delivery is Delivery.ON_SITE,
+        shown_until=shown_until(request),
+        may_show=decides and not asks and _may_be_shown(standing, state, at),
+        showings=[_showing(one, standing, person, at) for one in standing.showings],
+        may_pack=decides and _may_pack(standing, state),
         may_unseal=decides and request.is_sealed,
         stills=request.instrument in STILLS,
         copies_due=_copies_due(standing, at),
@@ -268,6 +317,37 @@ def _package(package: MadePackage, request: ExportRequest) -> PackageRow:
     )
 
 
+def _may_pack(standing: RequestStanding, state: RequestState) -> bool:
+    free = standing.package is None or standing.package.state not in LIVE
+    return free and state in _MAY_PACK and standing.request.scope.terms.delivery is not Delivery.ON_SITE
+
+
+def _may_be_shown(standing: RequestStanding, state: RequestState, at: datetime) -> bool:
+    request, until = standing.request, shown_until(standing.request)
+    open_to = request.scope.terms.delivery is Delivery.ON_SITE and state in {RequestState.APPROVED, RequestState.DISCLOSED}
+    return open_to and until is not None and at < until and not any(one.runs(at) for one in standing.showings)
+
+
+def _showing(showing: Showing, standing: RequestStanding, person: Person, at: datetime) -> ShowingRow:
+    viewer, runs = showing.viewer, showing.runs(at)
+    looks = [
+        Look(name=standing.names.get(one.camera_id, ""), href=f"/playback?camera={one.camera_id}&t={one.start_ms}")
+        for one in showing.scope.footage
+    ]
+    return ShowingRow(
+        viewer=f"{viewer.name}, {viewer.belongs} ({viewer.identity})",
+        place=viewer.place,
+        beside=viewer.beside,
+        by=showing.by_name,
+        at=showing.at,
+        over_at=showing.over_at,
+        runs=runs,
+        ended_by=showing.ended_by_name,
+        seen="" if showing.ended_at is None else seen_words(showing.seen, standing.names),
+        looks=looks if runs and showing.person == person.id else [],
+    )
+
+
 def _lies_here(standing: RequestStanding, state: RequestState) -> bool:
     there = standing.package is not None and standing.package.state is PackageState.READY
     return there and state in {RequestState.READY, RequestState.DISCLOSED}
@@ -308,4 +388,4 @@ def _event(standing: RequestStanding, number: int) -> Event:
         words = "Privileged"
     elif event.line is not None and event.answer is not None:
         words = f"{QUESTIONS[event.line]} {FORM_ANSWERS[event.answer]}{f': {event.words}' if event.words else ''}"
-    return Event(at=event.at, by=event.by_name, act=REQUEST_ACTS[event.act], state=REQUEST_STATES[event.state], words=words)
+    return Event(at=event.at, by=event.by_name, act=REQUEST_ACTS[event.act], state=state_words(standing.request, event.state), words=words)

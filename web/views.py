@@ -13,6 +13,7 @@ from vms.domain.camera import CameraDetails, StreamRole
 from vms.domain.capacity import Watermark
 from vms.domain.people import Permission, Person
 from vms.domain.screens import Screen, ScreenKind, SessionKind
+from vms.domain.showing import Showing
 from vms.domain.timespan import ms_of
 from vms.services import complaints, door, requests
 from vms.services.cameras import list_cameras
@@ -25,6 +26,7 @@ from vms.services.privacy_reviews import overdue
 from vms.services.provisional_holds import undecided
 from vms.services.screens import screen_of
 from vms.services.second_person import waits_for
+from vms.services.showings import shown_now
 from web.camera_views import area_of
 from web.cameras_now import CameraNow, chip, now
 from web.deps import Site
@@ -71,6 +73,16 @@ class RoomLeft(TypedDict):
     """Somebody should do something."""
 
 
+class ShownNow(TypedDict):
+    """A showing as every page tells it: who is shown what is for the request's page."""
+
+    request: int | None
+    """Of who began it; None for others."""
+    place: str
+    by: str
+    until: datetime
+
+
 class LiveCamera(TypedDict):
     id: int
     name: str
@@ -111,6 +123,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         at_the_door = door.waiting_for(session, person) if person and asked else []
         to_answer, answers_overdue = complaints.waiting_for(session, person, at=at) if person else (0, 0)
         review_overdue = person is not None and overdue(session, person, at=at)
+        shown = shown_now(session, person, at=at) if person else []
         unsigned = person is not None and asked_to_sign(session, person)
     states = site.node.states(site.service_token()) if known else None
     return {
@@ -119,6 +132,7 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         "person": _who(person),
         "sections": _sections(person, path, emergency=emergency),
         "emergency": person.emergency if person else None,
+        "showings": [_shown(one, person) for one in shown if person],
         "policy_unsigned": unsigned,
         "requests_waiting": asked,
         "at_the_door": at_the_door,
@@ -140,6 +154,11 @@ def shell(site: Site, person: Person | None, *, path: str) -> dict[str, object]:
         "demo": None,
         "theme": "auto",
     }
+
+
+def _shown(showing: Showing, person: Person) -> ShownNow:
+    own = showing.person == person.id
+    return ShownNow(request=showing.request if own else None, place=showing.viewer.place, by=showing.by_name, until=showing.ends_at)
 
 
 def _who(person: Person | None) -> dict[str, object] | None:

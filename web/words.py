@@ -150,6 +150,8 @@ REQUEST_ACTS = {
     RequestAct.REDACTION_APPROVED: "Redaction approved",
     RequestAct.REDACTION_BACK: "Redaction sent back",
     RequestAct.CLOSE: "Closed",
+    RequestAct.SHOW: "Shown on site",
+    RequestAct.SHOWN: "Showing ended",
     RequestAct.REMOVED: "Took the paper copies away",
 }
 """What was done; and on a button, what is to be said to have been done."""
@@ -159,7 +161,14 @@ BETWEENS = {
     Between.LINE: "On a straight line from one to the next",
     Between.FOLLOW: "Followed in the picture, at most 10 s from one to the next",
 }
-DELIVERIES = {Delivery.BY_HAND: "By hand", Delivery.DOWNLOAD: "Download", Delivery.ENCRYPTED_FILE: "Encrypted file"}
+DELIVERIES = {
+    Delivery.BY_HAND: "By hand",
+    Delivery.DOWNLOAD: "Download",
+    Delivery.ENCRYPTED_FILE: "Encrypted file",
+    Delivery.ON_SITE: "Shown on site, no file",
+}
+ON_SITE_STATES = REQUEST_STATES | {RequestState.READY: "Ready to show", RequestState.DISCLOSED: "Shown on site"}
+"""Of requests of which no file leaves."""
 FORM_ANSWERS = {FormAnswer.YES: "Yes", FormAnswer.NO: "No", FormAnswer.NOT_NEEDED: "Not needed"}
 DENY_REASONS = {
     DenyReason.NO_DOCUMENT: "No document",

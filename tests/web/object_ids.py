@@ -20,6 +20,7 @@ NOT_IDS = frozenset(
     {
         *("act", "brand", "certificate", "code", "credential", "day", "done", "end", "error", "firm", "host", "incident", "intervals"),
         *("area", "moment", "note", "reason", "right", "second", "officer", "was_for"),
+        *("around", "belongs", "beside", "identity"),
         *(
             "about",
             "about_name",
@@ -134,6 +135,7 @@ OF_REQUEST: Mapping[str, dict[str, str]] = {
     "approve": WORDS | {"sha256": "0" * 64},
     "package": {},
     "tickets": {"recipient": "R. Alvarez"},
+    "showings": {"name": "R. Alvarez", "belongs": "4711", "identity": "badge", "place": "desk 2"},
     "deny": WORDS | {"reason": "other"},
     "advice": WORDS,
     "unseal": WORDS | {"ended": "2026-03-01"},
@@ -234,6 +236,8 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     },
     "POST /requests/{number}/tickets/take-back": {"number": Place(Kind.REQUEST)},
     "DELETE /api/v1/requests/{number}/tickets": {"number": Place(Kind.REQUEST)},
+    "POST /requests/{number}/showings/end": {"number": Place(Kind.REQUEST)},
+    "DELETE /api/v1/requests/{number}/showings": {"number": Place(Kind.REQUEST)},
     "GET /api/v1/requests/{number}": {"number": Place(Kind.REQUEST)},
     "POST /api/v1/requests/{number}/challenge": {"number": Place(Kind.REQUEST, status=403)},
     "GET /api/v1/requests/{number}/advice": {"number": Place(Kind.REQUEST)},

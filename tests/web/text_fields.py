@@ -52,6 +52,7 @@ REQUEST = (
 )
 DOOR = ("agency", "badge", "court", "docket", "end", "name", "scan", "start")
 FORM_CHECK = ("court", "date", "good_cause", "in_force", "names_district", "scope", "service", "signature", "words")
+VIEWER = ("belongs", "beside", "identity", "name", "place")
 REGION = ("across", "between", "cover", "down", "places", "plan_sha256", "start", "unit", "until")
 SCOPE = ("act", "conditions", "delivery", "end", "local_time", "recipient", "redact", "start", "until", "words")
 Schema = Mapping[str, Any]
@@ -124,6 +125,7 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "POST /requests/{number}/advice": ("words",),
     "POST /requests/{number}/unseal": ("ended", "words"),
     "POST /requests/{number}/tickets": ("recipient",),
+    "POST /requests/{number}/showings": VIEWER,
     "POST /download": ("passphrase", "ticket"),
     "POST /api/v1/downloads": ("passphrase", "ticket"),
     "POST /api/v1/requests": REQUEST,
@@ -139,6 +141,7 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "POST /api/v1/requests/{number}/advice": ("words",),
     "POST /api/v1/requests/{number}/unseal": ("ended", "words"),
     "POST /api/v1/requests/{number}/tickets": ("recipient",),
+    "POST /api/v1/requests/{number}/showings": VIEWER,
     "GET /policy": ("done",),
     "GET /policy/new": ("area_id", "branch", "camera"),
     "POST /policy/new": (
@@ -184,7 +187,7 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "GET /reviews": ("skip",),
     "GET /playback": ("camera", "replay", "t"),
     "GET /static/{path}": ("path",),
-    "POST /api/v1/views": ("end", "incident", "purpose", "start"),
+    "POST /api/v1/views": ("around", "end", "incident", "purpose", "start"),
     "POST /api/v1/views/{view}/extend": ("view",),
     "POST /api/v1/views/{view}/close": ("intervals", "view"),
     "GET /api/v1/views/{view}/main.m3u8": ("end", "start", "stream", "view"),
@@ -252,6 +255,8 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "request stills": ("camera", "moment", "necessity", "report", "until", "words"),
     "request paper": ("request",),
     "request show": ("request",),
+    "request end-showing": ("request",),
+    "request show-on-site": ("belongs", "beside", "identity", "name", "place", "request"),
     "request take-back": ("request",),
     "request ticket": ("recipient", "request"),
     "request unseal": ("ended", "request", "words"),

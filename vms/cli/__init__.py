@@ -35,6 +35,7 @@ from vms.cli import (
     run,
     screens,
     setup,
+    showings,
     size,
     stills,
     tls,
@@ -84,6 +85,8 @@ requests.app.command("stills")(stills.stills)
 requests.app.command("receipt")(releases.receipt)
 requests.app.command("ticket")(releases.ticket)
 requests.app.command("take-back")(releases.take_back)
+requests.app.command("show-on-site")(showings.show_on_site)
+requests.app.command("end-showing")(showings.end_showing)
 app.add_typer(requests.app, name="request")
 app.add_typer(door.deputy_app, name="deputy")
 app.add_typer(emergencies.app, name="emergency")

@@ -10,7 +10,7 @@ from enum import StrEnum
 from json.encoder import encode_basestring
 from typing import TypeAlias
 
-from vms.domain.ids import CameraId, EmergencyId, StreamId, ViewId
+from vms.domain.ids import CameraId, EmergencyId, ShowingId, StreamId, ViewId
 from vms.domain.timespan import EPOCH, Timespan
 
 VIEW_DEADLINE = timedelta(minutes=15)
@@ -153,6 +153,8 @@ class Action(StrEnum):
     """A ticket for downloading a package was handed out, or all of a request were taken back."""
     EXPORT_DOWNLOAD = "export:download"
     """A package begins to be downloaded, or how far that came."""
+    EXPORT_SHOW = "export:show"
+    """An outsider begins to be shown what was approved at a screen, or that has ended; which of both, the entry says."""
     EXPORT_PURGE = "export:purge"
     """The working copy of a package was deleted, or is about to be."""
     COMPLAINT_ENTER = "complaint:enter"
@@ -333,6 +335,8 @@ class View:
     deadline: datetime
     emergency_id: EmergencyId | None = None
     """Under which emergency access it was opened; None in the person's own right."""
+    showing_id: ShowingId | None = None
+    """In which showing to an outsider it was opened; None in none."""
 
 
 @dataclass(frozen=True, slots=True)

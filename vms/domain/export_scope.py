@@ -22,12 +22,14 @@ _MS_PER_MINUTE = 60_000
 
 
 class Delivery(StrEnum):
-    """How a package leaves."""
+    """How what is approved is disclosed: the ways in which a package leaves, and one in which no file does."""
 
     BY_HAND = "by-hand"
     """A plain folder on a new medium."""
     DOWNLOAD = "download"
     ENCRYPTED_FILE = "encrypted-file"
+    ON_SITE = "on-site"
+    """Shown to whoever asks at a screen of the Library: no package is made."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,7 +56,7 @@ class Terms:
     conditions: str = ""
     """What the recipient is held to; may be empty."""
     expires_ms: int | None = None
-    """The package is handed over before; None: as long as the approval lasts."""
+    """It is handed over, or shown, before; None: as long as the approval lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +88,18 @@ class ExportScope:
         """Say whether it has all of `footage`."""
         return all(
             any(mine.camera_id == one.camera_id and mine.start_ms <= one.start_ms and one.end_ms <= mine.end_ms for mine in self.footage)
-            for one in _joined(footage)
+            for one in joined(footage)
         )
 
 
 def scope_of(footage: Iterable[CameraSpan], local_time: str, terms: Terms) -> ExportScope:
     """Return the scope of `footage` in order, spans of a camera that touch or overlap as one; ValueError when it can't be one."""
-    joined = _joined(footage)
-    if not joined:
+    spans = joined(footage)
+    if not spans:
         raise ValueError("Name at least one camera and the time that is asked for.")
-    if len({one.camera_id for one in joined}) > MOST_CAMERAS or len(joined) > MOST_SPANS:
+    if len({one.camera_id for one in spans}) > MOST_CAMERAS or len(spans) > MOST_SPANS:
         raise ValueError(f"A request is about at most {MOST_CAMERAS} cameras and {MOST_SPANS} spans. Enter several.")
-    return ExportScope(joined, local_time, terms)
+    return ExportScope(spans, local_time, terms)
 
 
 def text_of(request: RequestId, scope: ExportScope) -> str:
@@ -134,11 +136,8 @@ def scope_from(text: str) -> ExportScope:
         raise ValueError("no scope of an export") from err
 
 
-def _span(told: Mapping[str, int | str]) -> CameraSpan:
-    return CameraSpan(CameraId(int(told["camera"])), int(told["start_ms"]), int(told["end_ms"]))
-
-
-def _joined(footage: Iterable[CameraSpan]) -> tuple[CameraSpan, ...]:
+def joined(footage: Iterable[CameraSpan]) -> tuple[CameraSpan, ...]:
+    """Return `footage` in order, spans of a camera that touch or overlap as one."""
     found: list[CameraSpan] = []
     for _, spans in groupby(sorted(footage), key=lambda one: one.camera_id):
         last: CameraSpan | None = None
@@ -150,3 +149,7 @@ def _joined(footage: Iterable[CameraSpan]) -> tuple[CameraSpan, ...]:
                 last = span
                 found.append(span)
     return tuple(found)
+
+
+def _span(told: Mapping[str, int | str]) -> CameraSpan:
+    return CameraSpan(CameraId(int(told["camera"])), int(told["start_ms"]), int(told["end_ms"]))

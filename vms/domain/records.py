@@ -249,6 +249,7 @@ CENTRAL: tuple[Record, ...] = (
     Record("package_release", "on which media they left, and who took them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("package_ticket", "who may download them, and how often", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("package_download", "when and from which address they were downloaded", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
+    Record("showing", "to whom they were shown at a screen, and what of them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("request_standing", "how they stand", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("request_hold", "which holds keep for them", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),
     Record("door_call", "who was called when a warrant came", _WITH_REQUEST, _AS_ABOVE, RECORDS_PURGE, "requests"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from vms.domain.approval_proof import ApprovalAssertion
-from vms.domain.export_scope import ExportScope, Terms
+from vms.domain.export_scope import Delivery, ExportScope, Terms
 from vms.domain.ids import ApprovalId, DelegationId, HoldId, MatterId, PersonId, RequestId
 from vms.domain.instruments import OF_THE_DISTRICT, STILLS, Counsel, FormAnswer, FormLine, Instrument, Rule, form_faults
 from vms.domain.timespan import datetime_of_ms, ms_of
@@ -129,6 +129,10 @@ class RequestAct(StrEnum):
     """Who looked over what was made by the plan sent it back: it has to be planned anew."""
     REMOVED = "removed"
     """Copies on paper were taken away."""
+    SHOW = "show"
+    """Somebody began to show it to an outsider at a screen."""
+    SHOWN = "shown"
+    """That has ended, with what was on the screen."""
 
 
 class DenyReason(StrEnum):
@@ -321,6 +325,8 @@ def faults(request: ExportRequest, rule: Rule, history: Sequence[RequestEvent], 
         found.append("The paper is missing: add a scan of it.")
     if request.instrument not in OF_THE_DISTRICT and RequestAct.VERIFY not in done:
         found.append("Nobody has said how it was made sure who asks.")
+    if request.scope.terms.delivery is Delivery.ON_SITE:
+        found.extend(_not_for_a_screen(request))
     if rule.counsel is not Counsel.NOT_ASKED and not of_this & {RequestAct.COUNSEL, RequestAct.ADVICE}:
         found.append("Counsel has not been told.")
     if rule.counsel is Counsel.FIRST and RequestAct.ADVICE not in of_this:
@@ -335,6 +341,16 @@ def too_late(terms: Terms, at: datetime) -> str:
     if terms.expires_ms is None or terms.expires_ms > ms_of(at):
         return ""
     return f"It was to be handed over until {datetime_of_ms(terms.expires_ms):%Y-%m-%d %H:%M} UTC. Change the terms and have them approved."
+
+
+def _not_for_a_screen(request: ExportRequest) -> Iterator[str]:
+    if request.scope.terms.redact:
+        yield (
+            "A screen shows what was recorded, with everybody in it: nothing is made unrecognisable there. Narrow it to be handed over as "
+            "a package, or to have nothing covered."
+        )
+    if request.is_sealed:
+        yield "What is shown on site is in the open access log, look by look, which would tell of it: have the seal lifted first."
 
 
 def _acts_about_this_scope(history: Sequence[RequestEvent]) -> set[RequestAct]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from vms.config import Settings
 from vms.domain.access import Action
-from vms.domain.export_scope import CameraSpan, ExportScope, Terms, digest_of, text_of
+from vms.domain.export_scope import CameraSpan, Delivery, ExportScope, Terms, digest_of, text_of
 from vms.domain.ids import ApprovalId, RequestId, new_number
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import PERMISSIONS, Actor, Permission, Person, Proof, System
@@ -164,7 +164,34 @@ def approved(session: Session, number: RequestId, *, at: datetime) -> ExportRequ
     request = requests.get(session, requests.EVERYBODYS, number)
     if request is None or request.approval is None or request.state_at(at) not in APPROVED_STATES:
         return Refused(Refusal.NOT_ALLOWED, "No approval of this request counts now, so no package is made of it.")
-    return request
+    return not_as_file(request) or request
+
+
+def not_as_file(request: ExportRequest) -> Refused | None:
+    """Refuse whatever would make a file of what is shown on site alone, or let one leave."""
+    if request.scope.terms.delivery is not Delivery.ON_SITE:
+        return None
+    sentence = (
+        f"Request {request.number} is for showing on site: no package is made of it, and no file leaves. Change the terms to have one."
+    )
+    return Refused(Refusal.NOT_ALLOWED, sentence)
+
+
+def may_let_go(session: Session, actor: Actor, request: ExportRequest, ways: frozenset[Delivery], *, at: datetime) -> Refused | None:
+    """Say why `actor`, who decides about requests, does not disclose what was approved in one of these ways."""
+    if not isinstance(actor, Person) or not actor.proved_lately(at):
+        return _PROVE
+    if actor.label in askers(request, requests.history(session, request.id)):
+        sentence = (
+            "Who entered a request never hands over or shows what it asks for, nor who let it ask for something else. "
+            "Somebody else who decides does."
+        )
+        return Refused(Refusal.NOT_ALLOWED, sentence)
+    if request.scope.terms.delivery in ways:
+        return None
+    other = next(iter(sorted(ways)))
+    sentence = f"It was approved to leave as {request.scope.terms.delivery}, not {other}. Change the terms and have them approved."
+    return not_as_file(request) or Refused(Refusal.NOT_ALLOWED, sentence)
 
 
 def advance(
@@ -177,6 +204,8 @@ def advance(
     request = locked(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
+    if (refused := not_as_file(request)) is not None:
+        return refused
     if to not in OF_JOBS or to not in EDGES[request.state] or request.approval is None or request.approval.sha256 != sha256:
         not_now = Refused(Refusal.NOT_ALLOWED, "What this package is of is not approved now. Nothing of it may leave.")
         return refuse_about(session, settings, actor, request, not_now, at=at)
@@ -202,6 +231,8 @@ def disclose(
     request = begun(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
+    if (refused := not_as_file(request)) is not None:
+        return refuse_about(session, settings, actor, request, refused, at=at)
     approval = request.approval
     if request.state is not RequestState.READY or approval is None or not approval.sha256 == sha256 == request.sha256:
         not_ready = Refused(

@@ -12,10 +12,12 @@ from vms.domain.access import LIVE_REPLAY, MAX_INCIDENT_CHARS, VIEW_DEADLINE, Ac
 from vms.domain.camera import CameraDetails
 from vms.domain.emergency import Emergency
 from vms.domain.hold import ROLL
-from vms.domain.ids import CameraId, EmergencyId, ViewId, new_view_id
+from vms.domain.ids import CameraId, EmergencyId, ShowingId, ViewId, new_view_id
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import LOOK_BACK, Actor, Permission, Person
 from vms.domain.policy import SHIPPED_CEILING, chain_of, window_at
+from vms.domain.screens import SessionKind
+from vms.domain.showing import Showing
 from vms.domain.timespan import Timespan, datetime_of_ms, union
 from vms.errors import InvalidInput
 from vms.services.access_log import record, refuse
@@ -23,13 +25,14 @@ from vms.services.cameras import camera_for
 from vms.services.names import checked_name
 from vms.services.refusals import no_such, not_allowed, sign_in_first
 from vms.services.sealed_log import Matter, record_in
-from vms.store import cameras, emergencies, holds, policies, views
+from vms.store import cameras, emergencies, holds, policies, showings, views
 
 MAX_SPAN = timedelta(hours=24)
 """One view covers at most so much footage of one camera; the next day is the next view and the next event."""
 MAX_INTERVALS = 500
 NOT_OPEN = no_such("open view; open it again")
 EMERGENCY_OVER = Refused(Refusal.OUT_OF_SCOPE, "The emergency access is over.")
+SHOWING_OVER = Refused(Refusal.OUT_OF_SCOPE, "The showing is over.")
 LOCKED = Refused(Refusal.NOT_ALLOWED, "Nobody has acted at this workstation for a while: unlock it before you open another camera.")
 BEFORE_EMERGENCY = Refused(
     Refusal.NOT_ALLOWED, "Emergency access shows recordings from half an hour before it was opened. For older ones ask the Director."
@@ -38,21 +41,39 @@ LIMIT_GRACE = timedelta(minutes=1)
 """The desk's limit of hours moves on while a request that was drawn up just inside of it is on its way."""
 
 
-def open_view(
-    session: Session, actor: Actor, *, camera_id: CameraId, purpose: Purpose, span: Timespan | None, at: datetime, incident: str = ""
+def open_view(  # noqa: PLR0913 - what is watched, why, and what of it is looked for
+    session: Session,
+    actor: Actor,
+    *,
+    camera_id: CameraId,
+    purpose: Purpose,
+    span: Timespan | None,
+    at: datetime,
+    incident: str = "",
+    around: datetime | None = None,
 ) -> View | Refused:
     """Let `actor` watch one camera, live (`span` None) or recorded, for `VIEW_DEADLINE`; `incident` is the number of a report.
 
-    InvalidInput when the span is too long or the purpose doesn't fit. Commit before the first byte is sent.
+    While the actor shows a request to an outsider, the view is cut to what was approved of it (of several spans to the one with
+    `around`), whatever it is said to be for. InvalidInput when the span is too long or the purpose doesn't fit. Commit before the first
+    byte is sent.
     """
     _check_purpose(purpose, span, at)
+    shown = showing_of(session, actor, at)
+    if shown is not None:
+        purpose, incident = Purpose.REQUEST, shown.number
+        part = None if span is None else shown.part(camera_id, span, around)
+        if part is None or not _still_decides(actor):
+            return refuse(session, actor, Action.VIEW_OPEN, _nothing_else(shown), at=at, camera_id=camera_id)
+        span = part
     detail = {"incident": _incident(incident)} if incident.strip() else None
     right = _right(session, actor, camera_id, span, at)
+    right = right if isinstance(right, Refused) else replace(right, showing=shown)
     if isinstance(right, _Right) and right.emergency is not None and _has_locked(actor):
         right = LOCKED
     if isinstance(right, Refused):
         return refuse(session, actor, Action.VIEW_OPEN, right, at=at, camera_id=camera_id)
-    view = View(new_view_id(), actor.label, camera_id, purpose, span, at, right.deadline(at), right.emergency_id)
+    view = View(new_view_id(), actor.label, camera_id, purpose, span, at, right.deadline(at), right.emergency_id, right.showing_id)
     views.add(session, view, actor.session_id if isinstance(actor, Person) else None)
     _record_view(session, actor, view, Action.VIEW_OPEN, at=at, detail=detail)
     return view
@@ -66,9 +87,27 @@ def view_for(session: Session, actor: Actor, view_id: ViewId, *, at: datetime) -
     view, closed_at = found
     if closed_at is not None or at >= view.deadline:
         return NOT_OPEN
+    if (barred := barred_by_showing(session, actor, view, at)) is not None:
+        return barred
     if view.emergency_id is not None:
         return view if _emergency_of(actor) == view.emergency_id else EMERGENCY_OVER
     return _cut_to_limit(session, view, actor, at)
+
+
+def showing_of(session: Session, actor: Actor, at: datetime) -> Showing | None:
+    """Return what `actor` shows to an outsider now: at every screen of theirs but a wall, which plays no recordings."""
+    if not isinstance(actor, Person) or actor.kind is SessionKind.WALL:
+        return None
+    found = showings.unended_of(session, actor.id)
+    return found if found is not None and found.runs(at) else None
+
+
+def barred_by_showing(session: Session, actor: Actor, view: View, at: datetime) -> Refused | None:
+    """Say why a view may not go on: what was opened in a showing ends with it, and while one runs nothing else is shown to its account."""
+    shown = showing_of(session, actor, at)
+    if shown is None:
+        return None if view.showing_id is None else SHOWING_OVER
+    return None if view.showing_id == shown.id and _still_decides(actor) else _nothing_else(shown)
 
 
 def viewer_of(view: View, person: Person) -> Person | None:
@@ -92,7 +131,7 @@ def extend_view(session: Session, actor: Actor, view_id: ViewId, *, at: datetime
     """Move the deadline to `VIEW_DEADLINE` from now, if the view is still open and the actor may still see the camera.
 
     Footage that slipped behind the role's limit of hours meanwhile is cut off; refused when that is all of it. Under an emergency
-    the deadline never lies after its end: a view that reaches it stays as it is, and nothing is written.
+    or in a showing the deadline never lies after its end: a view that reaches it stays as it is, and nothing is written.
     """
     view = view_for(session, actor, view_id, at=at)
     if isinstance(view, Refused):
@@ -102,7 +141,8 @@ def extend_view(session: Session, actor: Actor, view_id: ViewId, *, at: datetime
         return refuse(session, actor, Action.VIEW_EXTEND, right, at=at, camera_id=view.camera_id)
     if right.emergency_id != view.emergency_id:
         return NOT_OPEN
-    if right.emergency is not None and view.deadline >= right.deadline(at):
+    right = replace(right, showing=showing_of(session, actor, at))
+    if right.ends_at is not None and view.deadline >= right.deadline(at):
         return view
     extended = replace(view, deadline=right.deadline(at))
     views.extend(session, view_id, extended.deadline)
@@ -179,17 +219,26 @@ def record_read(  # noqa: PLR0913 - an event has so many parts
 
 @dataclass(frozen=True, slots=True)
 class _Right:
-    """By what somebody may watch: the own role and reach, or else an emergency."""
+    """By what somebody may watch: the own role and reach, or else an emergency; and in which showing to an outsider."""
 
     emergency: Emergency | None = None
+    showing: Showing | None = None
 
     @property
     def emergency_id(self) -> EmergencyId | None:
         return None if self.emergency is None else self.emergency.id
 
+    @property
+    def showing_id(self) -> ShowingId | None:
+        return None if self.showing is None else self.showing.id
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When it is over by itself; None: by no clock of its own."""
+        return min((one.ends_at for one in (self.emergency, self.showing) if one is not None), default=None)
+
     def deadline(self, at: datetime) -> datetime:
-        ends_at = at + VIEW_DEADLINE
-        return ends_at if self.emergency is None else min(ends_at, self.emergency.ends_at)
+        return at + VIEW_DEADLINE if self.ends_at is None else min(at + VIEW_DEADLINE, self.ends_at)
 
 
 def _right(session: Session, actor: Actor, camera_id: CameraId, span: Timespan | None, at: datetime) -> _Right | Refused:
@@ -221,6 +270,16 @@ def _refused_in_emergency(
 
 def _emergency_of(actor: Actor) -> EmergencyId | None:
     return actor.emergency.id if isinstance(actor, Person) and actor.emergency is not None else None
+
+
+def _still_decides(actor: Actor) -> bool:
+    """Say whether who began a showing may still let it leave: a role that was lent may have ended meanwhile."""
+    return isinstance(actor, Person) and actor.may(Permission.REQUEST_DECIDE)
+
+
+def _nothing_else(shown: Showing) -> Refused:
+    sentence = f"You show request {shown.number} to an outsider: until you end that, what was approved of it opens, and nothing else."
+    return Refused(Refusal.NOT_ALLOWED, sentence)
 
 
 def _has_locked(actor: Actor) -> bool:
@@ -299,6 +358,7 @@ def _record_view(
     session: Session, actor: Actor, view: View, action: Action, *, at: datetime, detail: Mapping[str, str] | None = None
 ) -> None:
     under = {} if view.emergency_id is None else {"emergency": str(view.emergency_id)}
+    under |= {} if view.showing_id is None else {"showing": str(view.showing_id)}
     record(
         session,
         actor=actor,

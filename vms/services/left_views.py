@@ -14,7 +14,7 @@ from vms.domain.outcome import Refused
 from vms.domain.people import Permission, Person
 from vms.domain.timespan import Timespan
 from vms.services.access_log import DISTRICT
-from vms.services.footage import camera_in_view, close_streamed_view, viewer_of
+from vms.services.footage import barred_by_showing, camera_in_view, close_streamed_view, viewer_of
 from vms.services.sessions import Holder, holder_of
 from vms.store import access_log, views
 
@@ -24,12 +24,12 @@ SLACK = timedelta(minutes=1)
 
 def left_views(session: Session, *, at: datetime) -> list[ViewId]:
     """Return the open views of recordings whose session at an enrolled screen may watch none any more. Reads only."""
-    return [view.id for view, holder in _at_screens(session, at) if _why(session, view, holder)]
+    return [view.id for view, holder in _at_screens(session, at) if _why(session, view, holder, at)]
 
 
 def close_left_views(session: Session, *, at: datetime) -> list[ViewId]:
     """Close them, and write down what of each was streamed and why it was closed."""
-    left = [(view, holder.person, why) for view, holder in _at_screens(session, at) if (why := _why(session, view, holder))]
+    left = [(view, holder.person, why) for view, holder in _at_screens(session, at) if (why := _why(session, view, holder, at))]
     for view, person, why in left:
         close_streamed_view(session, person, view, intervals=streamed(_reads(session, person, view)), why=why, at=at)
     return [view.id for view, _, _ in left]
@@ -51,13 +51,15 @@ def _at_screens(session: Session, at: datetime) -> list[tuple[View, Holder]]:
     return [(view, holder) for view, number in found if (holder := holder_of(session, number, at=at)) is not None]
 
 
-def _why(session: Session, view: View, holder: Holder) -> str:
+def _why(session: Session, view: View, holder: Holder, at: datetime) -> str:
     if not holder.is_open:
         return "ended"
     if viewer_of(view, holder.person) is None:
         return "emergency over"
     if not holder.person.may(Permission.RECORDED_VIEW):
         return "locked" if holder.person.locked_since else "not allowed"
+    if barred_by_showing(session, holder.person, view, at) is not None:
+        return "a showing runs" if view.showing_id is None else "showing over"
     return "not allowed" if isinstance(camera_in_view(session, view, holder.person), Refused) else ""
 
 

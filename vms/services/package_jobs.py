@@ -34,7 +34,7 @@ from vms.errors import Conflict, InvalidInput, Unavailable, VmsError
 from vms.log import get_logger
 from vms.services import redactions
 from vms.services.access_log import DISTRICT, name_of, together
-from vms.services.approvals import advance, approved
+from vms.services.approvals import advance, approved, not_as_file
 from vms.services.log_erase import has_run_a_day
 from vms.services.package_footage import FootageSource
 from vms.services.package_order import ApprovedFootage, order_of
@@ -68,6 +68,8 @@ def ask_package(session: Session, settings: Settings, actor: Actor, number: Requ
     request = begun(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
+    if (refused := not_as_file(request)) is not None:
+        return refuse_about(session, settings, actor, request, refused, at=at, what=Action.EXPORT_ADVANCE)
     if request.state not in (_S.APPROVED, _S.PREPARING) or request.approval is None:
         return refuse_about(session, settings, actor, request, not_from(request, "prepared"), at=at)
     if isinstance(plan := redactions.plan_of(session, settings, request), Refused):

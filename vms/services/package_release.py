@@ -29,11 +29,11 @@ from vms.domain.ids import ReleaseId, RequestId, new_number
 from vms.domain.made_package import MadePackage, PackageState
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.package_release import MAX_MEDIUM_CHARS, Medium, PackageRelease
-from vms.domain.people import Actor, Person
-from vms.domain.request import ExportRequest, RequestState, askers
+from vms.domain.people import Actor
+from vms.domain.request import ExportRequest, RequestState
 from vms.errors import Conflict, Corrupt, InvalidInput, Unavailable
 from vms.services.access_log import name_of
-from vms.services.approvals import disclose
+from vms.services.approvals import disclose, may_let_go
 from vms.services.names import checked_words
 from vms.services.package_jobs import folder_of, tell
 from vms.services.package_sealing import SUFFIX, for_recipient, identity_of, open_into, under_passphrase
@@ -153,7 +153,7 @@ def leaving(
     request = begun(session, settings, actor, number, at=at)
     if isinstance(request, Refused):
         return request
-    if isinstance(refused := _may_release(session, actor, request, ways, at=at), Refused):
+    if isinstance(refused := may_let_go(session, actor, request, ways, at=at), Refused):
         return refuse_about(session, settings, actor, request, refused, at=at, what=Action.EXPORT_RELEASE)
     package = None if known is None else made_packages.get(session, known.id)
     if package is None or package.state is not PackageState.READY or request.approval is None or package.approval != request.approval.id:
@@ -190,21 +190,6 @@ def _begin(
     package_releases.add(session, release)
     tell(session, settings, actor, request, Action.EXPORT_RELEASE, at=at, step="begun", **_in_log(release, package))
     return release, package
-
-
-def _may_release(session: Session, actor: Actor, request: ExportRequest, ways: frozenset[Delivery], *, at: datetime) -> Refused | None:
-    if not isinstance(actor, Person) or not actor.proved_lately(at):
-        return Refused(Refusal.PROVE, "Show again that it is you. For this, that may be at most five minutes ago.")
-    if actor.label in askers(request, requests.history(session, request.id)):
-        sentence = (
-            "Who entered a request never hands its package over, nor who let it ask for something else. Somebody else who decides does."
-        )
-        return Refused(Refusal.NOT_ALLOWED, sentence)
-    if request.scope.terms.delivery not in ways:
-        other = next(iter(sorted(ways)))
-        sentence = f"It was approved to leave as {request.scope.terms.delivery}, not {other}. Change the terms and have them approved."
-        return Refused(Refusal.NOT_ALLOWED, sentence)
-    return None
 
 
 def _finish(session: Session, settings: Settings, actor: Actor, release: PackageRelease, *, at: datetime) -> PackageRelease:

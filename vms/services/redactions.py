@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from vms.config import Settings
 from vms.crypto import decrypt, derived_key, encrypt
 from vms.domain.access import Action
+from vms.domain.export_scope import Delivery
 from vms.domain.ids import CameraId, RequestId, new_number
 from vms.domain.instruments import STILLS
 from vms.domain.outcome import Refusal, Refused
@@ -77,6 +78,10 @@ def add_plan(
         return refuse_about(session, settings, actor, request, not_from(request, "given a redaction plan"), at=at)
     if request.instrument in STILLS:
         raise InvalidInput("Stills are not redacted: nothing covers a part of them. Ask for other moments.")
+    if request.scope.terms.delivery is Delivery.ON_SITE:
+        raise InvalidInput(
+            "What is shown on site is shown as it was recorded: a plan covers nothing there. Have it handed over as a package."
+        )
     before = redactions.newest_plan(session, number, request.sha256)
     if instead_of is not None and instead_of != ("" if before is None else before.plan_sha256):
         raise Conflict(_CHANGED)

@@ -15,7 +15,7 @@ from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.ids import RequestId
 from vms.domain.instruments import STILLS, Counsel, FormAnswer, FormLine, Instrument
-from vms.domain.outcome import Refused
+from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Actor, Permission, Person
 from vms.domain.request import APPROVED_STATES, EDGES, UNDECIDED, DenyReason, ExportRequest, RequestAct, RequestState, form_answers
 from vms.errors import InvalidInput
@@ -24,7 +24,7 @@ from vms.services.refusals import not_allowed
 from vms.services.request_holds import keep, keeping_again
 from vms.services.request_steps import Step, beyond, locked, not_from, refuse_about, reviewed, rule_of, take, voided
 from vms.services.requests import words_of
-from vms.store import requests
+from vms.store import requests, showings
 
 _S = RequestState
 
@@ -95,6 +95,9 @@ def act_on(
         return request
     if not _is_open_to(request, act, request.state):
         return refuse_about(session, settings, actor, request, not_from(request, worded.done), at=at)
+    if act is RequestAct.CLOSE and (shown := showings.unended_of_request(session, number)) is not None and shown.runs(at):
+        running = Refused(Refusal.NOT_ALLOWED, f"Request {request.number} is being shown now. End that showing first.")
+        return refuse_about(session, settings, actor, request, running, at=at)
     again = keeping_again(session, actor, request, at=at) if act is RequestAct.REOPEN else []
     if isinstance(again, Refused):
         return refuse_about(session, settings, actor, request, again, at=at)

@@ -11,6 +11,7 @@ from vms.domain.made_package import MadePackage, PackageState
 from vms.domain.package_release import PackageRelease
 from vms.domain.package_ticket import PackageTicket
 from vms.domain.request import Approval, ExportRequest, RequestEvent, RequestSeal
+from vms.domain.showing import Showing
 from vms.domain.timespan import datetime_of_ms
 from vms.services.codes import grouped
 from vms.services.requests import RequestStanding
@@ -64,6 +65,7 @@ def standing_document(standing: RequestStanding, at: datetime) -> dict[str, obje
         "history": [_event(one) for one in standing.history],
         "tickets": [ticket_document(one) for one in standing.tickets],
         "release": None if standing.release is None else _release(standing.release),
+        "showings": [showing_document(one) for one in standing.showings],
         "package": None if standing.package is None else package_document(standing.package, standing.request),
     }
 
@@ -90,6 +92,26 @@ def ticket_document(ticket: PackageTicket) -> dict[str, object]:
         "most_downloads": ticket.most_downloads,
         "last_download_at": ticket.last_download_at,
         "revoked_at": ticket.revoked_at,
+    }
+
+
+def showing_document(showing: Showing) -> dict[str, object]:
+    """Return a showing: who was shown it, and what of it was sent to the screen once it has ended."""
+    return {
+        "showing": showing.id,
+        "name": showing.viewer.name,
+        "belongs": showing.viewer.belongs,
+        "identity": showing.viewer.identity,
+        "place": showing.viewer.place,
+        "beside": showing.viewer.beside,
+        "by": showing.by_name,
+        "at": showing.at,
+        "ends_at": showing.ends_at,
+        "ended_at": showing.ended_at,
+        "ended_by": showing.ended_by_name or None,
+        "seen": [
+            {"camera": one.camera_id, "start": datetime_of_ms(one.start_ms), "end": datetime_of_ms(one.end_ms)} for one in showing.seen
+        ],
     }
 
 

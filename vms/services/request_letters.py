@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from vms.domain.export_scope import Delivery
 from vms.domain.instruments import FormAnswer, FormLine
 from vms.domain.request import APPEAL_WINDOW, NEEDS_APPROVAL, DenyReason, ExportRequest, RequestAct, RequestState, form_answers
 from vms.services.requests import RequestStanding
@@ -98,7 +99,10 @@ def _appeal() -> str:
 def _granted(request: ExportRequest) -> str:
     terms = request.scope.terms
     conditions = f" On these conditions: {terms.conditions}." if terms.conditions else ""
-    return f"The Library Director has approved that a copy of recordings is handed over to {terms.recipient}.{conditions}"
+    what = (
+        "recordings are shown at a screen of the Library" if terms.delivery is Delivery.ON_SITE else "a copy of recordings is handed over"
+    )
+    return f"The Library Director has approved that {what} to {terms.recipient}.{conditions}"
 
 
 def _lacking(standing: RequestStanding) -> str:

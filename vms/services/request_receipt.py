@@ -1,16 +1,19 @@
-"""The receipt of a package that was handed over: to be signed by who took it, on paper or printed from the page."""
+"""The receipt of what was handed over or shown: to be signed by who took or saw it, on paper or printed from the page."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from vms.domain.export_scope import Delivery
 from vms.domain.made_package import MadePackage
 from vms.domain.package_release import PackageRelease
+from vms.domain.showing import Showing, seen_words
 from vms.errors import NotFound
-from vms.services.paper import pdf, space, table, text
+from vms.services.paper import Flowable, pdf, space, table, text
 from vms.services.requests import RequestStanding
 
-_SIGNED = "Received as it stands here: ______________________________     Date: ______________"
+_RECEIVED = "Received as it stands here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +21,17 @@ class Receipt:
     title: str
     facts: tuple[tuple[str, str], ...]
     sentences: tuple[str, ...]
+    signed: tuple[str, ...] = (_RECEIVED,)
+    """What stands before each line to sign on."""
 
 
 def receipt_of(standing: RequestStanding) -> Receipt:
-    """Return the receipt; NotFound as long as the medium was not read back, which is no refusal: its event would name the request."""
+    """Return the receipt; NotFound as long as the medium was not read back, or no showing has ended.
+
+    That is no refusal: its event would name the request.
+    """
+    if standing.request.scope.terms.delivery is Delivery.ON_SITE:
+        return _of_showings(standing)
     request, package, release = standing.request, standing.package, standing.release
     if release is None or release.read_back_at is None or package is None or package.id != release.package:
         raise NotFound(f"No package of request {request.number} was handed over, so there is no receipt.")
@@ -38,8 +48,43 @@ def receipt_of(standing: RequestStanding) -> Receipt:
 
 def receipt_pdf(receipt: Receipt, district: str) -> bytes:
     content = [text(district, "Heading3"), text(receipt.title, "Title"), table(("", ""), receipt.facts, (50, 120))]
-    content += [space(), *(text(one) for one in receipt.sentences), space(), space(), text(_SIGNED)]
+    content += [space(), *(text(one) for one in receipt.sentences), *_lines(receipt)]
     return pdf(receipt.title, district, content)
+
+
+def _lines(receipt: Receipt) -> Iterator[Flowable]:
+    for one in receipt.signed:
+        yield from (space(), space(), text(f"{one}: ______________________________     Date: ______________"))
+
+
+def _of_showings(standing: RequestStanding) -> Receipt:
+    request, conditions = standing.request, standing.request.scope.terms.conditions
+    ended = [one for one in reversed(standing.showings) if one.ended_at is not None]
+    if not ended:
+        raise NotFound(f"No showing of request {request.number} has ended yet, so there is no receipt.")
+    return Receipt(
+        f"Receipt for what was shown of request {request.number}",
+        tuple(fact for one in ended for fact in _facts_of(one, standing)),
+        (
+            "It was shown at a screen of the Library. No copy of it was handed over.",
+            *((f"It was shown on these conditions: {conditions}",) if conditions else ()),
+        ),
+        tuple(f"Seen as it stands here, {one.viewer.name}" for one in ended),
+    )
+
+
+def _facts_of(showing: Showing, standing: RequestStanding) -> tuple[tuple[str, str], ...]:
+    viewer = showing.viewer
+    ended_by = showing.ended_by_name or "nobody: its time ran out"
+    return (
+        ("Shown to", f"{viewer.name}, {viewer.belongs}"),
+        ("How it was made sure who they are", viewer.identity),
+        ("Where", viewer.place),
+        ("Beside them", viewer.beside),
+        ("Begun", f"{showing.at:%Y-%m-%d %H:%M:%S} UTC, by {showing.by_name}"),
+        ("Ended", f"{showing.over_at:%Y-%m-%d %H:%M:%S} UTC, by {ended_by}"),
+        ("What was seen", seen_words(showing.seen, standing.names)),
+    )
 
 
 def _facts(package: MadePackage, release: PackageRelease) -> tuple[tuple[str, str], ...]:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from vms.config import Settings
 from vms.domain.access import Action
-from vms.domain.ids import ApprovalId, RequestId
+from vms.domain.ids import ApprovalId, RequestId, ShowingId
 from vms.domain.instruments import FormAnswer, FormLine, Rule
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Actor, Permission, Person, System, reach
@@ -40,6 +40,8 @@ _ACTIONS: Mapping[RequestAct, Action] = {
     RequestAct.EXPIRE: Action.EXPORT_VOID,
     RequestAct.REVOKE: Action.EXPORT_VOID,
     RequestAct.ADVANCE: Action.EXPORT_ADVANCE,
+    RequestAct.SHOW: Action.EXPORT_SHOW,
+    RequestAct.SHOWN: Action.EXPORT_SHOW,
 }
 """Every other act is `request:note`."""
 
@@ -64,6 +66,8 @@ class Step:
     """That it asks for from now on; None: as before."""
     plan: str = ""
     """By its SHA-256, the redaction plan that it is about; in the log's entry, too."""
+    showing: ShowingId | None = None
+    """That it is about; in the log's entry, too."""
 
 
 def take(session: Session, settings: Settings, actor: Actor, request: ExportRequest, step: Step, *, at: datetime) -> ExportRequest:
@@ -143,6 +147,7 @@ def note(
     detail |= {"passkey": step.passkey} if step.passkey else {}
     detail |= {"rules": str(checked_by(session, request))} if step.act in {RequestAct.APPROVE, RequestAct.DENY} else {}
     detail |= {"plan": step.plan} if step.plan else {}
+    detail |= {"showing": str(step.showing)} if step.showing else {}
     write(session, settings, request, actor=actor, action=_ACTIONS.get(step.act, Action.REQUEST_NOTE), at=at, detail=detail)
 
 

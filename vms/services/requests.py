@@ -37,6 +37,7 @@ from vms.domain.request import (
     needs_reason,
     too_late,
 )
+from vms.domain.showing import Showing
 from vms.domain.stills import fault_of
 from vms.domain.timespan import ms_of
 from vms.domain.working_days import end_of_working_day
@@ -51,7 +52,7 @@ from vms.services.refusals import no_such, not_allowed
 from vms.services.request_holds import keep, keeping
 from vms.services.request_seals import named_first, new_seal
 from vms.services.request_steps import Step, note, reader, rule_of
-from vms.store import holds, made_packages, matter_keys, package_releases, package_tickets, requests
+from vms.store import holds, made_packages, matter_keys, package_releases, package_tickets, requests, showings
 
 LIST_LIMIT = 500
 MOST_A_DAY = 50
@@ -111,6 +112,8 @@ class RequestStanding:
     """The one that was begun last."""
     tickets: tuple[PackageTicket, ...] = ()
     """For downloads, the newest first."""
+    showings: tuple[Showing, ...] = ()
+    """At a screen, the newest first."""
 
     def faults_at(self, at: datetime) -> tuple[str, ...]:
         """Return what keeps it from being approved at a moment."""
@@ -190,6 +193,7 @@ def standing_of(session: Session, settings: Settings, request: ExportRequest) ->
         made_packages.newest_of(session, request.id),
         package_releases.newest_of(session, request.id),
         tuple(package_tickets.of_request(session, request.id)),
+        tuple(showings.of_request(session, request.id)),
     )
 
 

@@ -36,6 +36,7 @@ from vms.store import (  # noqa: F401 - their tables join the schema
     review_tables,
     rules_tables,
     screen_tables,
+    showing_tables,
     training_tables,
 )
 from vms.store.central_base import NAME_CHARS, Central
@@ -183,6 +184,13 @@ class ViewRow(Central):
             sqlite_where=text("emergency_id IS NOT NULL"),
             postgresql_where=text("emergency_id IS NOT NULL"),
         ),
+        # What was looked at in a showing.
+        Index(
+            "ix_view_showing_id",
+            "showing_id",
+            sqlite_where=text("showing_id IS NOT NULL"),
+            postgresql_where=text("showing_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(22), primary_key=True)
@@ -199,6 +207,8 @@ class ViewRow(Central):
     closed_at: Mapped[datetime | None] = mapped_column(Moment)
     session_id: Mapped[int | None] = mapped_column(Number)
     """In which session it was opened; None for one of an older release."""
+    showing_id: Mapped[int | None] = mapped_column(Number)
+    """In which showing to an outsider; no foreign key, since its row may go first."""
 
 
 class MailRow(Central):

@@ -50,6 +50,7 @@ from vms.store.request_tables import (
     SealedRequestRow,
 )
 from vms.store.screen_tables import ScreenRow
+from vms.store.showing_tables import ShowingRow
 from vms.store.training_tables import TrainingRow
 
 _PROTECTED_MS = int((LEAST_CLOCK_ERROR + ROLL).total_seconds() * 1000)
@@ -216,6 +217,7 @@ KINDS: Mapping[str, _Kind] = {
             PackageReleaseRow.request_id,
             PackageRow.request_id,
             DoorCallRow.request_id,
+            ShowingRow.request_id,
             RequestStandingRow.request_id,
             ApprovalAssertionRow.request_id,
             ApprovalRow.request_id,

@@ -335,7 +335,7 @@ CREATE TABLE "view" (
   span_end_at BIGINT,
   opened_at BIGINT NOT NULL,
   deadline_at BIGINT NOT NULL,
-  closed_at BIGINT, session_id INTEGER, emergency_id INTEGER,
+  closed_at BIGINT, session_id INTEGER, emergency_id INTEGER, showing_id INTEGER,
   CONSTRAINT pk_view PRIMARY KEY (id),
   CONSTRAINT ck_view_purpose CHECK (purpose IN ('live', 'live-incident', 'incident', 'maintenance', 'request')),
   CONSTRAINT ck_view_span CHECK ((span_start_at IS NULL) = (span_end_at IS NULL)),
@@ -345,6 +345,8 @@ CREATE TABLE "view" (
 CREATE INDEX ix_view_deadline_at ON "view" (deadline_at);
 
 CREATE INDEX ix_view_emergency_id ON "view" (emergency_id) WHERE emergency_id IS NOT NULL;
+
+CREATE INDEX ix_view_showing_id ON "view" (showing_id) WHERE showing_id IS NOT NULL;
 
 CREATE TABLE review (
   id INTEGER NOT NULL,
@@ -786,7 +788,7 @@ CREATE TABLE request_event (
   by_name VARCHAR(360) NOT NULL,
   at BIGINT NOT NULL, texts BLOB,
   CONSTRAINT pk_request_event PRIMARY KEY (request_id, seq),
-  CONSTRAINT ck_request_event_act CHECK (act IN ('submit', 'review', 'paper', 'verify', 'scope', 'ask', 'answer', 'check', 'confer', 'not-conferred', 'counsel', 'advice', 'contest', 'narrow', 'approve', 'void', 'deny', 'withdraw', 'expire', 'revoke', 'reopen', 'advance', 'close', 'redaction-plan', 'redaction-approved', 'redaction-back', 'removed')),
+  CONSTRAINT ck_request_event_act CHECK (act IN ('submit', 'review', 'paper', 'verify', 'scope', 'ask', 'answer', 'check', 'confer', 'not-conferred', 'counsel', 'advice', 'contest', 'narrow', 'approve', 'void', 'deny', 'withdraw', 'expire', 'revoke', 'reopen', 'advance', 'close', 'redaction-plan', 'redaction-approved', 'redaction-back', 'removed', 'show', 'shown')),
   CONSTRAINT ck_request_event_state CHECK (state IN ('draft', 'submitted', 'needs_info', 'under_review', 'counsel_review', 'contested', 'narrowed', 'approved', 'denied', 'withdrawn', 'expired', 'preparing', 'partially_available', 'footage_unavailable', 'redacting', 'ready', 'disclosed', 'revoked_before_disclosure', 'closed')),
   CONSTRAINT ck_request_event_line CHECK (line IN ('court', 'good-cause', 'signature', 'names-district', 'scope', 'date', 'in-force', 'service')),
   CONSTRAINT ck_request_event_answer CHECK (answer IN ('yes', 'no', 'not-needed')),
@@ -1140,3 +1142,35 @@ CREATE TABLE approval_assertion (
 );
 
 CREATE INDEX ix_approval_assertion_request_id ON approval_assertion (request_id);
+
+CREATE TABLE showing (
+  id INTEGER NOT NULL,
+  request_id INTEGER NOT NULL,
+  approval_id INTEGER NOT NULL,
+  scope_version INTEGER NOT NULL,
+  entered_by VARCHAR(300) NOT NULL,
+  viewer TEXT NOT NULL,
+  belongs TEXT NOT NULL,
+  identity TEXT NOT NULL,
+  place TEXT NOT NULL,
+  beside TEXT NOT NULL,
+  person_id INTEGER NOT NULL,
+  "by" VARCHAR(300) NOT NULL,
+  by_name VARCHAR(360) NOT NULL,
+  at BIGINT NOT NULL,
+  ends_at BIGINT NOT NULL,
+  ended_at BIGINT,
+  ended_by_name VARCHAR(360) NOT NULL,
+  seen TEXT NOT NULL,
+  CONSTRAINT pk_showing PRIMARY KEY (id),
+  CONSTRAINT fk_showing_approval FOREIGN KEY(approval_id, request_id, scope_version) REFERENCES approval (id, request_id, scope_version),
+  CONSTRAINT fk_showing_entered_by FOREIGN KEY(request_id, entered_by) REFERENCES export_request (id, entered_by),
+  CONSTRAINT ck_showing_another CHECK ("by" <> entered_by),
+  CONSTRAINT fk_showing_person_id FOREIGN KEY(person_id) REFERENCES person (id)
+);
+
+CREATE INDEX ix_showing_request_id_at ON showing (request_id, at);
+
+CREATE UNIQUE INDEX uq_showing_person ON showing (person_id) WHERE ended_at IS NULL;
+
+CREATE UNIQUE INDEX uq_showing_request ON showing (request_id) WHERE ended_at IS NULL;

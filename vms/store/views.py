@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from vms.domain.access import View
 from vms.domain.emergency import Watched
-from vms.domain.ids import CameraId, EmergencyId, SessionId, ViewId
+from vms.domain.ids import CameraId, EmergencyId, SessionId, ShowingId, ViewId
 from vms.domain.timespan import Timespan
 from vms.store.central_tables import BranchRow, CameraRow, ViewRow
 from vms.store.people_tables import SessionRow
@@ -30,6 +30,7 @@ def add(session: Session, view: View, opened_in: SessionId | None) -> None:
             deadline_at=view.deadline,
             session_id=opened_in,
             emergency_id=view.emergency_id,
+            showing_id=view.showing_id,
         )
     )
 
@@ -86,7 +87,14 @@ def watched_in(session: Session, opened_in: SessionId, start: datetime, end: dat
     ]
 
 
+def in_showing(session: Session, showing: ShowingId) -> list[View]:
+    """Return the views that were opened in a showing, in order."""
+    query = select(ViewRow).where(ViewRow.showing_id == showing).order_by(ViewRow.opened_at, ViewRow.id)
+    return [_view(row) for row in session.scalars(query.execution_options(populate_existing=True))]
+
+
 def _view(row: ViewRow) -> View:
     span = Timespan(row.span_start_at, row.span_end_at) if row.span_start_at and row.span_end_at else None
     emergency = None if row.emergency_id is None else EmergencyId(row.emergency_id)
-    return View(ViewId(row.id), row.actor, CameraId(row.camera_id), row.purpose, span, row.opened_at, row.deadline_at, emergency)
+    showing = None if row.showing_id is None else ShowingId(row.showing_id)
+    return View(ViewId(row.id), row.actor, CameraId(row.camera_id), row.purpose, span, row.opened_at, row.deadline_at, emergency, showing)

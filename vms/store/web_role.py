@@ -38,6 +38,7 @@ from vms.store.request_tables import (
 )
 from vms.store.review_tables import PlacementRow, PrivacyReviewRow
 from vms.store.rules_tables import InstrumentRulesApprovalRow, InstrumentRulesRow
+from vms.store.showing_tables import ShowingRow
 from vms.store.training_tables import TrainingRow
 
 _OF_THE_LOG = {
@@ -69,6 +70,8 @@ _OF_PROOFS = {
     PackageReleaseRow.__tablename__: ("SELECT", "INSERT", "UPDATE (read_back_at)"),
     PackageTicketRow.__tablename__: ("SELECT", "INSERT", "UPDATE (revoked_at, revoked_by)"),
     PackageDownloadRow.__tablename__: ("SELECT", "INSERT", "UPDATE (ended_at, octets, whole)"),
+    # Who was shown something stays; its end is written down once.
+    ShowingRow.__tablename__: ("SELECT", "INSERT", "UPDATE (ended_at, ended_by_name, seen)"),
     # What a recording machine answers, it writes itself, and certificates are made by whoever has the log's key.
     PurgeMonthRow.__tablename__: ("SELECT",),
     DeletionCertificateRow.__tablename__: ("SELECT",),

@@ -12,7 +12,7 @@ from vms.domain.people import Permission
 from vms.domain.screens import SessionKind
 from vms.services.cameras import camera_for
 from vms.services.district import load_district
-from vms.services.footage import readable_for
+from vms.services.footage import readable_for, showing_of
 from web.deps import Rx, Site, TheSite, site_of
 from web.errors import refusal
 from web.numbers import id_of
@@ -52,6 +52,8 @@ def playback_page(
     offered = cameras_now(site, person, Permission.RECORDED_VIEW)
     data = playback_data(offered, person, chosen=chosen, readable=readable, t_ms=moment_ms(t), at=at)
     data["replay"] = bool(replay)
+    shown = showing_of(rx, person, at)
+    data["showing"] = "" if shown is None else shown.number
     zone = chosen.branch.timezone if chosen else context["zone"]
     return site.pages.render("playback.html", context | {"data": data, "zone": zone}, person=person)
 

@@ -42,7 +42,9 @@ _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{1,15})")
 def open_view(order: OpenView, person: RecordedPlayer, tx: Tx, site: TheSite, request: Request) -> Response:
     span = reading.view_span(order.start, order.end)
     camera, at = CameraId(order.camera), site.clock.now()
-    answer = footage.open_view(tx, person, camera_id=camera, purpose=order.purpose, span=span, at=at, incident=order.incident)
+    answer = footage.open_view(
+        tx, person, camera_id=camera, purpose=order.purpose, span=span, at=at, incident=order.incident, around=order.around
+    )
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else JSONResponse(_view(answer), 201)
 
 
@@ -153,7 +155,9 @@ class _Sending:
 
 
 def _view(view: View) -> dict[str, str]:
-    return {"view": view.id, "deadline": view.deadline.isoformat()}
+    """Return a view as its player knows it; its span is what was asked for, or less."""
+    told = {"view": view.id, "deadline": view.deadline.isoformat()}
+    return told if view.span is None else told | {"start": view.span.start.isoformat(), "end": view.span.end.isoformat()}
 
 
 def _gap(gap: NodeGap) -> dict[str, object]:

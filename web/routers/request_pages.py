@@ -14,9 +14,10 @@ from vms.domain.made_package import MadePackage
 from vms.domain.outcome import Refused
 from vms.domain.people import Permission, Person
 from vms.domain.request import FREE_CAMERAS, FREE_MINUTES, MAX_LINE_CHARS, MAX_WORDS_CHARS, ExportRequest, Paper, RequestAct
+from vms.domain.showing import Showing
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import Conflict, InvalidInput
-from vms.services import approvals, package_jobs, package_tickets, request_acts, request_papers, requests, sealed_requests, stills
+from vms.services import approvals, package_jobs, package_tickets, request_acts, request_papers, requests, sealed_requests, showings, stills
 from vms.services.district import load_district, zone_of_district
 from vms.services.passkeys import passkeys_of
 from vms.services.request_letters import letter_of
@@ -35,6 +36,7 @@ from web.request_entries import (
     NameEntries,
     RequestForm,
     ScopeForm,
+    ShowingEntries,
     TicketEntries,
     UnsealEntries,
 )
@@ -54,6 +56,8 @@ NOTICES = {
     "named": "It is known to them from now on.",
     "taken-back": "Its tickets open nothing any more, and what was being downloaded has ended.",
     "unsealed": "Its seal is lifted: it is a request like any other from now on.",
+    "showing": "Written down. What was approved opens from here now, and nothing else.",
+    "shown": "Ended. What was on the screen is in its history; print the receipt and have it signed.",
     "stills": "Taken down. What it asks for is kept from now on, and the Director decides.",
     "changed": "Changed. An approval of what it was counts no more.",
 }
@@ -106,7 +110,7 @@ def letter_page(number: PathId, person: RequestEnterer, site: TheSite, rx: Rx, r
 
 @router.get("/{number}/receipt")
 def receipt_page(number: PathId, person: RequestEnterer, site: TheSite, rx: Rx, request: Request) -> Response:
-    """Show what whoever took the package signs, as a sheet of paper."""
+    """Show what whoever took the package, or was shown it, signs, as a sheet of paper."""
     found = _receipt(site, rx, person, number)
     if isinstance(found, Refused):
         return refusal(request, found, person=person)
@@ -249,6 +253,26 @@ def take_back_tickets(number: PathId, person: RequestDecider, site: TheSite, tx:
     return _done(site, tx, person, request, number, carry_out, notice="taken-back")
 
 
+@router.post("/{number}/showings")
+def begin_showing(
+    number: PathId, person: RequestApprover, site: TheSite, tx: Tx, request: Request, form: Annotated[ShowingEntries, Form()]
+) -> Response:
+    """Let an outsider sit down at a screen; a form with what was wrong keeps what was typed."""
+
+    def carry_out() -> Showing | Refused:
+        return showings.begin_showing(tx, site.settings, person, RequestId(number), form.viewer, at=site.clock.now())
+
+    return _done(site, tx, person, request, number, carry_out, notice="showing", typed=form)
+
+
+@router.post("/{number}/showings/end")
+def end_showing(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request) -> Response:
+    def carry_out() -> Showing | Refused:
+        return showings.end_showing(tx, site.settings, person, RequestId(number), at=site.clock.now())
+
+    return _done(site, tx, person, request, number, carry_out, notice="shown")
+
+
 @router.get("/{number}/papers/{paper}")
 def take_paper(number: PathId, paper: PathId, person: RequestEnterer, site: TheSite, tx: Tx, request: Request) -> Response:
     """Hand a scan out as a file of no kind: no browser opens it, whatever it says to be."""
@@ -283,10 +307,18 @@ def _receipt(site: Site, rx: Session, person: Person, number: int) -> Receipt | 
 
 
 def _done(
-    site: Site, tx: Session, person: Person, request: Request, number: int, carry_out: Callable[[], object], *, notice: str
+    site: Site,
+    tx: Session,
+    person: Person,
+    request: Request,
+    number: int,
+    carry_out: Callable[[], object],
+    *,
+    notice: str,
+    typed: ShowingEntries | None = None,
 ) -> Response:
-    """Do an act, and show the request again: with what it came to, or with what was wrong."""
-    around = shell(site, person, path=request.url.path)
+    """Do an act, and show the request again: with what it came to, or with what was wrong, and what was typed then."""
+    around = shell(site, person, path=request.url.path) | ({} if typed is None else {"typed": typed})
     try:
         with tx.begin_nested():
             answer = carry_out()
@@ -316,7 +348,8 @@ def _page(
         return refusal(request, standing, person=person)
     page, rp = request_page(standing, person, site.clock.now()), relying_party(request)
     signs = page["may_approve"] and rp is not None and any(one.rp_id == rp.id for one in passkeys_of(session, person.id))
-    context = {**around, "page": page, "signs": signs, "reasons": deny_choices(), "most": MOST, "notice": notice, "error": error}
+    context = {"typed": ShowingEntries(), **around, "page": page, "signs": signs, "reasons": deny_choices(), "most": MOST}
+    context |= {"notice": notice, "error": error}
     if page["may_unseal"]:
         context["people"] = offered_people(session, person, site.clock.now(), standing.request)
     return site.pages.render("request.html", context, person=person, status=status)

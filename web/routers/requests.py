@@ -12,9 +12,9 @@ from vms.domain.ids import RequestId
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
 from vms.domain.request import ExportRequest
-from vms.services import approvals, package_jobs, package_tickets, request_acts, request_papers, requests, sealed_requests
+from vms.services import approvals, package_jobs, package_tickets, request_acts, request_papers, requests, sealed_requests, showings
 from vms.services.district import zone_of_district
-from vms.services.request_documents import request_document, standing_document, ticket_document
+from vms.services.request_documents import request_document, showing_document, standing_document, ticket_document
 from vms.services.requests import RequestStanding
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import REFUSALS, problem, refusal
@@ -30,6 +30,7 @@ from web.request_entries import (
     NameEntries,
     RequestOrder,
     ScopeOrder,
+    ShowingEntries,
     TicketEntries,
     UnsealEntries,
 )
@@ -150,6 +151,19 @@ def hand_out_ticket(number: PathId, entries: TicketEntries, person: RequestAppro
 def take_back_tickets(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request) -> Response:
     answer = package_tickets.take_back(tx, site.settings, person, RequestId(number), at=site.clock.now())
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else _json({"taken_back": answer})
+
+
+@router.post("/{number}/showings", status_code=201)
+def begin_showing(number: PathId, entries: ShowingEntries, person: RequestApprover, site: TheSite, tx: Tx, request: Request) -> Response:
+    """Let an outsider sit down at a screen: what was approved opens for who began it, and nothing else, until it ends."""
+    answer = showings.begin_showing(tx, site.settings, person, RequestId(number), entries.viewer, at=site.clock.now())
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else _json(showing_document(answer), 201)
+
+
+@router.delete("/{number}/showings")
+def end_showing(number: PathId, person: RequestDecider, site: TheSite, tx: Tx, request: Request) -> Response:
+    answer = showings.end_showing(tx, site.settings, person, RequestId(number), at=site.clock.now())
+    return refusal(request, answer, person=person) if isinstance(answer, Refused) else _json(showing_document(answer))
 
 
 @router.get("/{number}/advice")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
 from vms.domain.access import MAX_INCIDENT_CHARS, Purpose
 from vms.domain.camera import Pause
@@ -197,6 +197,8 @@ class OpenView(BaseModel):
     end: datetime
     incident: str = Field(default="", max_length=MAX_INCIDENT_CHARS)
     """The number of a report, where there is one."""
+    around: AwareDatetime | None = None
+    """What is looked for, where only parts of the time may be shown."""
 
 
 class CloseView(BaseModel):

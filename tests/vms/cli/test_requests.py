@@ -253,6 +253,27 @@ def test_the_package_is_made_by_the_command_itself(say: Any, tmp_path: Path) -> 
     assert "so there is no receipt" in say(Role.DIRECTOR, "receipt", number, "--to", str(tmp_path / "receipt.pdf")).output
 
 
+def test_an_outsider_is_shown_what_was_approved(say: Any, tmp_path: Path) -> None:  # noqa: ANN401 - a function of words
+    one = json.loads(say(Role.DESK, "enter", *ASKED, "--delivery", "on-site", "--json").output)
+    number, who = one["number"], ("--to", "Det. R. Alvarez", "--belongs", "4711", "--identity", "badge", "--place", "desk 2")
+    assert "it can't be shown now" in say(Role.DIRECTOR, "show-on-site", number, *who).output
+    _put_in_order(say, number, tmp_path)
+    assert say(Role.DIRECTOR, "approve", number, "--sha256", one["sha256"]).exit_code == 0
+    assert "no package is made of it" in say(Role.DIRECTOR, "package", number).output
+    to = ("--to", str(tmp_path), "--taken-by", "Det. R. Alvarez", "--serial", "4C530001", "--own-disk")
+    assert "no file leaves" in say(Role.DIRECTOR, "release", number, *to).output
+    begun = say(Role.DIRECTOR, "show-on-site", number, *who)
+    assert (begun.exit_code, "beside them director person" in begun.output) == (0, True)
+    assert "vms request receipt" in say(Role.DIRECTOR, "end-showing", number).output
+    assert "is not being shown now" in say(Role.DIRECTOR, "end-showing", number).output
+    again = json.loads(say(Role.DIRECTOR, "show-on-site", number, *who, "--beside", "Kim", "--json").output)
+    ended = json.loads(say(Role.DIRECTOR, "end-showing", number, "--json").output)
+    assert (again["showing"], again["beside"], ended["seen"]) == (ended["showing"], "Kim", [])
+    receipt = tmp_path / "receipt.pdf"
+    assert say(Role.DIRECTOR, "receipt", number, "--to", str(receipt)).exit_code == 0
+    assert receipt.read_bytes().startswith(b"%PDF")
+
+
 def test_a_warrant_at_the_door(say: Any, settings: Settings, tmp_path: Path) -> None:  # noqa: ANN401 - a function of words
     photograph = tmp_path / "paper.jpg"
     photograph.write_bytes(SCAN)

@@ -16,7 +16,7 @@ NOT_OUTWARD = {
     "data_dir", "listen", "allowed_hosts", "volumes", "segment_seconds", "sync_seconds", "metrics_listen", "capture_workers",
     "log_format", "log_level", "allow_loopback_cameras", "tls_cert", "tls_key", "trusted_proxies", "district", "failpoint",
     "board_conferral", "holidays", "complaint_days", "notice_url", "notice_contact", "not_covered", "third_parties", "training",
-    "released_package_days", "ticket_downloads", "placement", "deputy_minutes", "request_notice_days",
+    "released_package_days", "ticket_downloads", "showing_minutes", "placement", "deputy_minutes", "request_notice_days",
     "smtp_port", "smtp_security", "smtp_ca", "smtp_user", "mail_from",
     "director_address", "auditor_address", "outside_address", "witness_key",
     "log_days", "record_days", "footage_key",

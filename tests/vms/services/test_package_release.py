@@ -118,7 +118,7 @@ def test_neither_who_entered_it_nor_a_proof_of_yesterday_nor_the_desk_hands_it_o
         refused(_release(office, stick, replace(office.director, id=office.people.desk.id))),
     ]
     assert [one.refusal for one in answers] == [Refusal.NOT_ALLOWED, Refusal.PROVE, Refusal.NOT_ALLOWED]
-    assert "Who entered a request never hands its package over" in answers[2].sentence
+    assert "Who entered a request never hands over or shows what it asks for" in answers[2].sentence
     assert (office.now().state, _names(stick)) == (S.READY, [])
 
 

@@ -25,13 +25,14 @@ from tests.factories import NOW, a_camera, a_person
 from tests.vms.services.requesting import SCAN, a_new_request, at_work, footage
 from vms.config import Settings
 from vms.domain.delegation import Delegation
-from vms.domain.export_scope import Terms, scope_of
+from vms.domain.export_scope import Delivery, Terms, digest_of, scope_of, text_of
 from vms.domain.ids import CameraId, DelegationId, PersonId, RequestId
 from vms.domain.instruments import FormAnswer, FormLine, Instrument
 from vms.domain.legal_hold import Sealed
 from vms.domain.outcome import Refused
 from vms.domain.people import Permission, Person, Role
 from vms.domain.request import APPROVAL_LASTS, EDGES, NEEDS_APPROVAL, OF_JOBS, OPEN, DenyReason, ExportRequest, RequestAct, RequestState
+from vms.domain.showing import Showing, Viewer
 from vms.errors import Conflict, InvalidInput
 from vms.services.approvals import advance, approve, change_scope, disclose, narrow, write_down_run_out
 from vms.services.request_acts import WORDED, act_on, check_form, deny
@@ -39,11 +40,14 @@ from vms.services.request_papers import add_paper, advise
 from vms.services.request_steps import JOB, reader
 from vms.services.requests import enter
 from vms.services.sealed_requests import name_more, unseal
+from vms.services.showings import begin_showing, end_showing, write_down_over
 from vms.store import holds, requests
 from vms.store.database import Engines
 from vms.store.migrate import Which
 
 WHO = st.integers(0, 3)
+WAYS = st.sampled_from([Delivery.BY_HAND, Delivery.ON_SITE])
+VIEWER = Viewer("R. Alvarez", "4711, Alder County Sheriff", "badge", "desk 2", "")
 INSTRUMENTS = st.sampled_from([Instrument.SUBPOENA, Instrument.SEARCH_WARRANT, Instrument.AGENCY_REQUEST, Instrument.LIBRARY_REPORT])
 Migrated = Callable[[Which, Path], Engines]
 
@@ -73,6 +77,9 @@ class Register(RuleBasedStateMachine):
         self.known: list[RequestId] = []
         self.yes: dict[RequestId, Yes] = {}
         self.asked: set[tuple[RequestId, str]] = set()
+        self.entered: dict[RequestId, str] = {}
+        self.shown: dict[RequestId, str] = {}
+        """What was shown on site, by the digest that was approved."""
         self.named: dict[RequestId, set[PersonId]] = {}
         """The requests that are sealed now, with whom they exist for."""
         self.read_to = 0
@@ -107,22 +114,24 @@ class Register(RuleBasedStateMachine):
         except (InvalidInput, Conflict) as err:
             return err
 
-    @rule(who=WHO, instrument=INSTRUMENTS)
-    def enter(self, who: int, instrument: Instrument) -> None:
-        new = a_new_request(footage(self.camera), instrument)
+    @rule(who=WHO, instrument=INSTRUMENTS, delivery=WAYS)
+    def enter(self, who: int, instrument: Instrument, delivery: Delivery) -> None:
+        new = a_new_request(footage(self.camera), instrument, delivery=delivery)
         answer = self._did(lambda session: enter(session, self.settings, self._person(who), new, at=self.now))
         assert isinstance(answer, ExportRequest)
         self.known.append(answer.id)
+        self.entered[answer.id] = answer.entered_by
 
-    @rule(who=WHO, other=WHO, instrument=INSTRUMENTS)
-    def enter_a_sealed_one(self, who: int, other: int, instrument: Instrument) -> None:
+    @rule(who=WHO, other=WHO, instrument=INSTRUMENTS, delivery=WAYS)
+    def enter_a_sealed_one(self, who: int, other: int, instrument: Instrument, delivery: Delivery) -> None:
         person, named = self._person(who), self.people[other].id
-        new = replace(a_new_request(footage(self.camera), instrument), sealed=True, named=(named,))
+        new = replace(a_new_request(footage(self.camera), instrument, delivery=delivery), sealed=True, named=(named,))
         answer = self._did(lambda session: enter(session, self.settings, person, new, at=self.now))
         assert isinstance(answer, ExportRequest) <= person.may(Permission.REQUEST_DECIDE)
         if isinstance(answer, ExportRequest):
             assert answer.is_sealed
             self.known.append(answer.id)
+            self.entered[answer.id] = answer.entered_by
             self.named[answer.id] = {person.id, named}
 
     @precondition(lambda self: self.named)
@@ -201,15 +210,21 @@ class Register(RuleBasedStateMachine):
         self._did(act)
 
     @precondition(lambda self: self.known)
-    @rule(who=WHO, which=st.integers(0, 9), recipient=st.sampled_from(["A", "B"]), more_ms=st.integers(0, 3))
-    def change(self, who: int, which: int, recipient: str, more_ms: int) -> None:
+    @rule(who=WHO, which=st.integers(0, 9), recipient=st.sampled_from(["A", "B"]), delivery=WAYS, more_ms=st.integers(0, 3))
+    def change(self, who: int, which: int, recipient: str, delivery: Delivery, more_ms: int) -> None:
         person = self._person(who)
 
         def act(session: Session) -> object:
             one = self._one(session, which)
             spans = [replace(span, start_ms=span.start_ms - more_ms) for span in one.scope.footage]
             return change_scope(
-                session, self.settings, person, one.id, scope_of(spans, one.scope.local_time, Terms(recipient)), "changed", at=self.now
+                session,
+                self.settings,
+                person,
+                one.id,
+                scope_of(spans, one.scope.local_time, Terms(recipient, delivery)),
+                "changed",
+                at=self.now,
             )
 
         answer = self._did(act)
@@ -243,6 +258,33 @@ class Register(RuleBasedStateMachine):
             lambda session: disclose(session, self.settings, self._person(who), number, self.yes[number].sha256, "receipt 12", at=self.now)
         )
         assert isinstance(answer, Refused | ExportRequest | Conflict)
+
+    @precondition(lambda self: self.known)
+    @rule(who=WHO, which=st.integers(0, 9))
+    def begin_to_show(self, who: int, which: int) -> None:
+        person = self._person(who)
+        answer = self._did(lambda session: begin_showing(session, self.settings, person, self._one(session, which).id, VIEWER, at=self.now))
+        if isinstance(answer, Showing):
+            yes = self.yes[answer.request]
+            assert digest_of(text_of(answer.request, answer.scope)) == yes.sha256
+            assert answer.scope.terms.delivery is Delivery.ON_SITE
+            assert person.may(Permission.REQUEST_DECIDE)
+            assert yes.by != self.entered[answer.request] != person.label
+            assert (answer.request, person.label) not in self.asked
+            assert yes.at <= self.now < answer.ends_at <= yes.at + APPROVAL_LASTS
+            assert answer.request not in self.named
+            self.shown[answer.request] = yes.sha256
+
+    @precondition(lambda self: self.shown)
+    @rule(who=WHO, which=st.integers(0, 9))
+    def end_what_is_shown(self, who: int, which: int) -> None:
+        number = list(self.shown)[which % len(self.shown)]
+        self._did(lambda session: end_showing(session, self.settings, self._person(who), number, at=self.now))
+
+    @rule(minutes=st.sampled_from([10, 70]))
+    def minutes_go_by(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+        self._did(lambda session: write_down_over(session, self.settings, at=self.now))
 
     @rule(days=st.sampled_from([1, 5, 15]))
     def time_goes_on(self, days: int) -> None:
@@ -295,6 +337,11 @@ class Register(RuleBasedStateMachine):
             assert one.approval is not None
             assert (one.approval.sha256, one.approval.by) == (one.sha256, yes.by) == (yes.sha256, one.approval.by)
             assert one.approval.by != one.entered_by
+        if one.id in self.shown:
+            assert one.state in {RequestState.DISCLOSED, RequestState.CLOSED}
+            assert one.sha256 == self.shown[one.id]
+        elif one.scope.terms.delivery is Delivery.ON_SITE:
+            assert one.state not in {*OF_JOBS, RequestState.DISCLOSED}, "nothing but a showing begins to disclose it"
         if one.state in OPEN:
             kept = [hold for number in one.holds if (hold := holds.get(session, None, number, Sealed.INCLUDED)) is not None]
             assert all((hold.seal is not None) is one.is_sealed for hold in kept if hold.released_at is None)

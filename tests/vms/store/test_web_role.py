@@ -30,7 +30,7 @@ _SAID = (
     *("export_request", "request_scope", "request_camera", "request_paper", "request_event", "approval", "request_hold"),
     *("redaction_plan", "redaction_approval", "door_call", "sealed_request", "sealed_request_person"),
     *("package", "package_release", "package_ticket", "package_download"),
-    *("instrument_rules", "instrument_rules_approval", "approval_assertion"),
+    *("instrument_rules", "instrument_rules_approval", "approval_assertion", "showing"),
 )
 _IN_PART = ("access_sealed", "spot_check")
 """Of some columns alone."""
@@ -99,6 +99,8 @@ def test_it_adds_entries_and_reads_them(web: Engines) -> None:
         "UPDATE package_release SET taken_by = 'another'",
         "UPDATE package_ticket SET until_at = 9",
         "DELETE FROM package_download",
+        "UPDATE showing SET viewer = 'another'",
+        "DELETE FROM showing",
         "UPDATE privacy_review SET result = 'fine'",
         "UPDATE training SET name = 'another'",
         "CREATE TABLE mine (x int)",
@@ -144,6 +146,7 @@ def test_of_the_log_only_the_counters_are_updated_and_of_a_complaint_what_became
         ("package_release", "read_back_at"),
         *(("package_ticket", column) for column in ("revoked_at", "revoked_by")),
         *(("sealed_request", column) for column in lifted),
+        *(("showing", column) for column in ("ended_at", "ended_by_name", "seen")),
     ]
 
 

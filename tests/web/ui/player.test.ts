@@ -53,13 +53,17 @@ class Video {
 }
 
 let asked: Asked[] = [];
+/** Where the server cuts every view; undefined: nowhere. */
+let mayBeShownUntil: string | undefined;
 let timers: (() => void)[] = [];
 const page = { hidden: false, documentElement: { dataset: { nowMs: String(NOW) } }, createElement: () => new Video() };
 world.document = page;
 world.window = { setInterval: (act: () => void) => timers.push(act), clearInterval: () => undefined };
 world.fetch = async (path: string, init: RequestInit) => {
   asked.push({ method: String(init.method), path, body: init.body ? JSON.parse(String(init.body)) : {}, headers: (init.headers ?? {}) as Record<string, string> });
-  return new Response(JSON.stringify({ view: `view${asked.length}`, deadline: new Date(serverNow() + 15 * MINUTE).toISOString() }), { status: 200 });
+  const { start, end } = (asked.at(-1)?.body ?? {}) as { start?: string; end?: string };
+  const told = { view: `view${asked.length}`, deadline: new Date(serverNow() + 15 * MINUTE).toISOString(), start, end: mayBeShownUntil ?? end };
+  return new Response(JSON.stringify(told), { status: 200 });
 };
 const { Player } = await import("../../../web/ui/src/playback/player.ts");
 const { heard, serverNow } = await import("../../../web/ui/src/server_clock.ts");
@@ -67,6 +71,7 @@ type ThePlayer = InstanceType<typeof Player>;
 
 beforeEach(() => {
   asked = [];
+  mayBeShownUntil = undefined;
   timers = [];
   world.reels = [];
   page.hidden = false;
@@ -164,6 +169,19 @@ test("after a playlist has failed, also one that was sought in, the next try ope
   await settled();
   assert.deepEqual([opened().length, world.reels.length], [2, 2]);
   assert.ok(world.reels[1]?.url.includes(`/views/view${asked.length}/`));
+  player.close();
+});
+
+test("where the server cuts a view, as while an outsider is shown what was approved, playing ends there and nothing more is asked for", async () => {
+  const at = serverNow() - HOUR;
+  mayBeShownUntil = new Date(at + MINUTE).toISOString();
+  const player = await playing(at, 72 * HOUR, 100, "request", "2027-014");
+  assert.ok(Math.abs(Date.parse(String(opened()[0]?.body["around"])) - at) <= 1);
+  player.seek(at + MINUTE - 1_000);
+  await settled();
+  videos.at(-1)?.listeners.get("ended")?.();
+  assert.deepEqual(player.screen, { kind: "trouble", sentence: "This is the end of what may be shown." });
+  assert.equal(opened().length, 1);
   player.close();
 });
 

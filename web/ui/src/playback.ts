@@ -32,6 +32,8 @@ interface PlaybackData {
   live_replay_ms: number;
   /** The page was opened from a live picture, to see again what just happened. */
   replay: boolean;
+  /** The request that this person shows to an outsider now; empty in no showing. */
+  showing: string;
 }
 
 interface TimelineAnswer {
@@ -101,6 +103,7 @@ class VmsPlayback extends LitElement {
   private async begin(): Promise<void> {
     await this.refresh();
     if (this.data.replay && (this.data.t_ms ?? 0) > serverNow() - this.data.live_replay_ms) return this.player?.start({ purpose: REPLAY, incident: "" });
+    if (this.data.showing) return this.player?.start({ purpose: "request", incident: this.data.showing });
     const reason = rememberedReason(this.data.session);
     if (reason && this.data.purposes.some(([value]) => value === reason.purpose)) this.player?.start(reason);
   }

@@ -171,9 +171,9 @@ export class Player {
 
   private async viewAround(at: number): Promise<View> {
     const left = this.view ? this.view.span.end - at : 0;
-    if (this.view && !this.view.over && at >= this.view.span.start && left > EDGE_MS) return this.view;
+    if (this.view && !this.view.over && at >= this.view.span.start && left > (this.view.cut ? 0 : EDGE_MS)) return this.view;
     const bounds: Range = { start: this.earliest, end: serverNow() + 2 * HOUR_MS };
-    const view = await View.open(this.camera, this.reason ?? { purpose: "", incident: "" }, within({ start: at - HOUR_MS, end: at + 2 * HOUR_MS }, bounds), () => this.playing || !document.hidden);
+    const view = await View.open(this.camera, this.reason ?? { purpose: "", incident: "" }, within({ start: at - HOUR_MS, end: at + 2 * HOUR_MS }, bounds), at, () => this.playing || !document.hidden);
     this.view?.close();
     this.view = view;
     return view;
@@ -212,7 +212,7 @@ export class Player {
   /** Near the end of the playlist, and more was recorded meanwhile: fetch the longer one beside the running picture. */
   private renew(reel: Reel, at: number): void {
     const end = reel.span?.end ?? Number.POSITIVE_INFINITY;
-    const more = (newest(this.coverage) ?? 0) > end + 1_000;
+    const more = !this.view?.cut && (newest(this.coverage) ?? 0) > end + 1_000;
     if (this.playing && !this.coming && more && !reel.follows && end - at < EDGE_MS * this.speed) this.follow(at + 500 * this.speed);
   }
 
@@ -221,6 +221,7 @@ export class Player {
   }
 
   private onEnd(): void {
+    if (this.view?.cut) return this.trouble("This is the end of what may be shown.");
     const next = nextRecorded(this.coverage, this.at + 200);
     if (next !== null) return this.seek(next);
     this.playing = false;

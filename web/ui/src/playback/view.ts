@@ -7,6 +7,9 @@ import type { Range } from "./scale.ts";
 interface Opened {
   view: string;
   deadline: string;
+  /** What of the time that was asked for it covers. */
+  start: string;
+  end: string;
 }
 
 const EXTEND_EVERY_MS = 5 * 60_000;
@@ -32,6 +35,8 @@ export function rememberReason(session: string, reason: Reason): void {
 
 export class View {
   readonly span: Range;
+  /** It ends before what was asked for does: more of it may not be shown. */
+  readonly cut: boolean;
   private readonly id: string;
   private readonly timer: number;
   private readonly watched: () => boolean;
@@ -39,18 +44,22 @@ export class View {
   private seen: Span[] = [];
   private watching: [number, number] | null = null;
 
-  private constructor(opened: Opened, span: Range, watched: () => boolean) {
+  private constructor(opened: Opened, asked: Range, watched: () => boolean) {
     this.id = opened.view;
     this.deadline = Date.parse(opened.deadline);
-    this.span = span;
+    this.span = { start: Date.parse(opened.start), end: Date.parse(opened.end) };
+    this.cut = this.span.end < Math.round(asked.end);
     this.watched = watched;
     this.timer = window.setInterval(() => void this.extend(), EXTEND_EVERY_MS);
   }
 
-  /** Write the access event first; throws Refusal with the reason when this span may not be seen. It is extended while `watched` says so. */
-  static async open(camera: number, { purpose, incident }: Reason, span: Range, watched: () => boolean): Promise<View> {
-    const opened = await call<Opened>("POST", "/api/v1/views", { camera, purpose, start: iso(span.start), end: iso(span.end), incident });
-    return new View(opened, span, watched);
+  /**
+   * Write the access event first; throws Refusal with the reason when this span may not be seen. It is extended while `watched` says so.
+   * Where only parts of the span may be shown, the view covers the one with `at`.
+   */
+  static async open(camera: number, { purpose, incident }: Reason, span: Range, at: number, watched: () => boolean): Promise<View> {
+    const order = { camera, purpose, start: iso(span.start), end: iso(span.end), incident, around: iso(at) };
+    return new View(await call<Opened>("POST", "/api/v1/views", order), span, watched);
   }
 
   /** Its deadline has passed, as after a night's sleep of the computer: what was seen under it stays, more needs another view. */
