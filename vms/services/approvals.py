@@ -205,7 +205,7 @@ def advance(
     if isinstance(request, Refused):
         return request
     if (refused := not_as_file(request)) is not None:
-        return refused
+        return refuse_about(session, settings, actor, request, refused, at=at)
     if to not in OF_JOBS or to not in EDGES[request.state] or request.approval is None or request.approval.sha256 != sha256:
         not_now = Refused(Refusal.NOT_ALLOWED, "What this package is of is not approved now. Nothing of it may leave.")
         return refuse_about(session, settings, actor, request, not_now, at=at)
