@@ -74,6 +74,10 @@ __all__ = [
     "unpack_fragments",
 ]
 
+_SEALED_CHUNK_BYTES = CHUNK_BYTES + TAG_BYTES
+_READ_BYTES = 2 * _SEALED_CHUNK_BYTES
+"""Of a record that is read whole, so much at a time: it is decrypted while the processor's cache has it."""
+
 
 class ChunkCipher(Protocol):
     """What encrypts a chunk: `AESGCM`. A benchmark hands in one that only copies."""
@@ -249,23 +253,27 @@ class _Vault:
             raise Corrupt(f"The file of segment {segment} holds segment {self.header.segment}.")
         self._segment = bytes.fromhex(self.header.segment)
         self._cipher: ChunkOpener = AESGCM(key if isinstance(key, bytes) else segment_key(self.header, key))
-        self._sealed, self._clear = bytearray(), bytearray()
+        self._sealed, self._clear = bytearray(_READ_BYTES), bytearray()
 
     def open_record(self, place: Place) -> memoryview:
         """Return the plaintext of a whole record, valid until the next call. Memory that is used again costs no page faults."""
-        size = record_size(place.length)
-        if size > len(self._sealed):
-            self._sealed, self._clear = bytearray(size), bytearray(size)
-        sealed, clear = memoryview(self._sealed)[:size], memoryview(self._clear)[: place.length]
-        pread_into(self._fd, sealed, place.file_at)
-        self._compare_length(place, sealed)
+        if place.length > len(self._clear):
+            self._clear = bytearray(place.length)
+        room, clear = memoryview(self._sealed), memoryview(self._clear)[: place.length]
+        self._compare_length(place, pread(self._fd, LENGTH.size, place.file_at))
         inner, last = aad_of(self._segment, 0, place.length), aad_of(self._segment, 1, place.length)
-        open_into, number, end = self._cipher.decrypt_into, 0, chunk_count(place.length) - 1
+        open_into, nonce, number, end = self._cipher.decrypt_into, NONCE.pack, 0, chunk_count(place.length) - 1
+        at, file_end = place.file_at + LENGTH.size, place.file_at + record_size(place.length)
         try:
-            for number in range(end + 1):
-                at, to = LENGTH.size + number * (CHUNK_BYTES + TAG_BYTES), number * CHUNK_BYTES
-                chunk = sealed[at : at + CHUNK_BYTES + TAG_BYTES]
-                open_into(NONCE.pack(place.number, number), chunk, last if number == end else inner, clear[to : to + CHUNK_BYTES])
+            while at < file_end:
+                sealed = room[: file_end - at]
+                pread_into(self._fd, sealed, at)
+                at += len(sealed)
+                for begin in range(0, len(sealed), _SEALED_CHUNK_BYTES):
+                    to = number * CHUNK_BYTES
+                    chunk = sealed[begin : begin + _SEALED_CHUNK_BYTES]
+                    open_into(nonce(place.number, number), chunk, last if number == end else inner, clear[to : to + CHUNK_BYTES])
+                    number += 1
         except InvalidTag as err:
             raise self._changed(place, number) from err
         return clear
