@@ -88,7 +88,7 @@ def test_both_open_a_file_that_begins_at_a_keyframe_before_what_was_asked_for(gs
     read, decoded = _said([*mp4box, str(path)]), _said([gstreamer, "-W", "ignore", str(FAKES / "gst_reader.py"), str(path), "h264"])
     assert (read["complaints"], decoded["complaints"]) == ([], [])
     assert [sample["sha256"] for sample in read["samples"]] == _kept(recorded)[6:20]
-    # GStreamer 1.22 ends an edit list's entry one sample before its end; libav and Chromium show the last picture, too.
+    # GStreamer 1.22 ends an edit list's entry one sample before its end; libav shows the last picture, too (test_assembly.py).
     assert decoded["samples"] in (_kept(recorded)[6:19], _kept(recorded)[6:20])
     assert decoded["pictures"] == len(decoded["samples"]) - 2
     assert part.samples == 14

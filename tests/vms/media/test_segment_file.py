@@ -145,6 +145,23 @@ def test_a_flipped_bit_in_any_chunk_of_a_long_record_is_found() -> None:
                 SegmentReader(stored, KEY, _entries(records)).read(0, len(records[0]))
 
 
+@given(record_sizes)
+@settings(max_examples=40)
+def test_records_read_one_by_one_are_those_that_were_written(wanted: list[tuple[int, list[int]]]) -> None:
+    records, file, _, _ = _encoded(wanted)
+    with _stored(file) as stored:
+        reader = SegmentReader(stored, KEY, _entries(records))
+        assert [bytes(reader.record(number)) for number in range(len(records))] == [*records]
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_the_chunk_that_is_damaged_is_named_where_a_record_is_read_whole(number: int) -> None:
+    records, file, _, _ = _encoded([(10, [CHUNK_BYTES * 4])])
+    at = HEADER_BYTES + 4 + number * (CHUNK_BYTES + 16)
+    with _stored(file) as stored, _flipped(stored, file, at), pytest.raises(Corrupt, match=rf"^Chunk {number} of record 0 "):
+        SegmentReader(stored, KEY, _entries(records)).record(0)
+
+
 def test_a_range_is_read_although_another_chunk_is_damaged() -> None:
     records, file, _, _ = _encoded([(10, [CHUNK_BYTES * 3])])
     with _stored(file) as stored, _flipped(stored, file, HEADER_BYTES + 4 + CHUNK_BYTES + 500):
