@@ -19,7 +19,7 @@ from tests.bench.process_tree import tree
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_hub_that_ran, a_node, a_person, an_account, done
 from tests.fakes.mail_server import a_mail_server
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
-from tests.vms.services.requesting import an_approved, at_work, footage, staff
+from tests.vms.services.requesting import a_request, an_approved, at_work, footage, in_order, staff
 from tests.waiting import wait_until
 from tests.web.world_clock import DrivenClock
 from vms.clock import SystemClock
@@ -30,6 +30,7 @@ from vms.domain.checkpoint import read_note
 from vms.domain.deletion_certificate import PurgeMonth
 from vms.domain.door import Deputy
 from vms.domain.emergency import EmergencyAccess
+from vms.domain.export_scope import Delivery
 from vms.domain.hold import HoldKind
 from vms.domain.ids import PersonId
 from vms.domain.people import Proof, Role
@@ -37,9 +38,11 @@ from vms.domain.policy import DISTRICT as WHOLE
 from vms.domain.policy import Days
 from vms.domain.request import APPROVAL_LASTS, Requester
 from vms.domain.second_person import ALONE_WAIT, Act
+from vms.domain.showing import Viewer
 from vms.domain.timespan import EPOCH, Timespan
 from vms.errors import ConfigError
 from vms.services.access_log import DISTRICT, record
+from vms.services.approvals import approve
 from vms.services.delegations import NewDelegation, confirm_delegation, propose_delegation
 from vms.services.deletion_certificates import take_month
 from vms.services.deputies import set_deputies
@@ -55,6 +58,7 @@ from vms.services.own_ca import SERVER_DAYS, make_authority
 from vms.services.policies import NewPolicy, set_policy
 from vms.services.second_person import propose
 from vms.services.sessions import open_session
+from vms.services.showings import begin_showing
 from vms.store import access_log, access_tree, deletion_certificates, holds, people, reviews
 from vms.store.database import Engines, make_engines
 from web.jobs import Jobs, run
@@ -168,9 +172,11 @@ def test_a_database_that_is_away_has_it_written_later(settings: Settings, tmp_pa
     with capture_logs() as lines:
         jobs.write_down_ends()
         jobs.write_down_approvals()
+        jobs.write_down_showings()
     assert [line["event"] for line in lines] == [
         "ends of delegations or accounts not written down",
         "approvals that ran out not written down",
+        "ends of showings not written down",
     ]
 
 
@@ -185,6 +191,25 @@ def test_that_an_approval_ran_out_is_written_down_once(settings: Settings, hub: 
     with hub.reading() as session:
         told = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.EXPORT_VOID})), limit=9)
     assert [(one.actor, one.detail["number"], one.detail["state"]) for one in told] == [("system:requests", request.number, "expired")]
+
+
+def test_that_a_showing_ran_out_is_written_down_once(settings: Settings, hub: Engines) -> None:
+    clock = DrivenClock()
+    with hub.writing() as session:
+        people, at = staff(session), clock.now()
+        request, director = a_request(session, settings, people.desk, delivery=Delivery.ON_SITE, at=at), at_work(people.director, at)
+        in_order(session, settings, director, request, at=at)
+        done(approve(session, settings, director, request.id, request.sha256, at=at))
+        viewer = Viewer("R. Alvarez", "4711", "badge", "desk 2", "")
+        done(begin_showing(session, settings, director, request.id, viewer, at=at))
+    jobs = _jobs(settings, hub, clock)
+    jobs.write_down_showings()
+    clock.step(timedelta(minutes=settings.showing_minutes))
+    for _ in range(2):
+        jobs.write_down_showings()
+    with hub.reading() as session:
+        told = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.EXPORT_SHOW})), limit=9)
+    assert [(one.actor, one.detail["act"]) for one in told] == [("system:requests", "shown"), *[(director.label, "show")] * 3]
 
 
 def _delegations_over(engines: Engines) -> list[str]:

@@ -15,6 +15,7 @@ from tests.web.compared import Answers, answers, copy_of, put_back
 from tests.web.test_requests import FORM
 from tests.web.world import World, cookie
 from vms.domain.access import Action
+from vms.domain.export_scope import Delivery
 from vms.domain.ids import SessionId
 from vms.domain.instruments import FormLine, Instrument
 from vms.domain.made_package import PackageState
@@ -45,6 +46,11 @@ _SAID: dict[str, object] = {
     "end": "2026-03-14T14:05:00Z",
     "local_time": "morning",
     "recipient": "The court",
+    "name": "R. Alvarez",
+    "belongs": "4711",
+    "identity": "badge",
+    "place": "desk 2",
+    "beside": "Kim",
     **dict.fromkeys((line.value.replace("-", "_") for line in FormLine), "yes"),
 }
 """What every act on a request can be asked with."""
@@ -111,7 +117,9 @@ def _sealed(world: World) -> ExportRequest:
     director, delegate = _person(world, "h.marsh"), _person(world, "d.reyes", 2)
     new = a_new_request(footage(world.camera.camera.id), Instrument.NATIONAL_SECURITY_LETTER, purpose="theft of secrets")
     with world.site.central.writing() as session:
-        one, other = (done(enter(session, settings, director, replace(new, sealed=True, named=(delegate.id,)), at=at)) for _ in range(2))
+        ways = (Delivery.BY_HAND, Delivery.ON_SITE)
+        sealed = [replace(new, sealed=True, named=(delegate.id,), delivery=way) for way in ways]
+        one, other = (done(enter(session, settings, director, each, at=at)) for each in sealed)
         in_order(session, settings, director, one, at=at)
         approved = done(approve(session, settings, delegate, one.id, one.sha256, at=at))
         done(act_on(session, settings, director, other.id, RequestAct.WITHDRAW, "they wrote", at=at))

@@ -64,7 +64,7 @@ def open_view(  # noqa: PLR0913 - what is watched, why, and what of it is looked
         purpose, incident = Purpose.REQUEST, shown.number
         part = None if span is None else shown.part(camera_id, span, around)
         if part is None or not _still_decides(actor):
-            return refuse(session, actor, Action.VIEW_OPEN, _nothing_else(shown), at=at, camera_id=camera_id)
+            return refuse(session, actor, Action.VIEW_OPEN, nothing_else(shown), at=at, camera_id=camera_id)
         span = part
     detail = {"incident": _incident(incident)} if incident.strip() else None
     right = _right(session, actor, camera_id, span, at)
@@ -107,7 +107,13 @@ def barred_by_showing(session: Session, actor: Actor, view: View, at: datetime) 
     shown = showing_of(session, actor, at)
     if shown is None:
         return None if view.showing_id is None else SHOWING_OVER
-    return None if view.showing_id == shown.id and _still_decides(actor) else _nothing_else(shown)
+    return None if view.showing_id == shown.id and _still_decides(actor) else nothing_else(shown)
+
+
+def nothing_else(shown: Showing) -> Refused:
+    """Refuse what would be on the screen beside what an outsider is shown there."""
+    sentence = f"You show request {shown.number} to an outsider: until you end that, what was approved of it opens, and nothing else."
+    return Refused(Refusal.NOT_ALLOWED, sentence)
 
 
 def viewer_of(view: View, person: Person) -> Person | None:
@@ -275,11 +281,6 @@ def _emergency_of(actor: Actor) -> EmergencyId | None:
 def _still_decides(actor: Actor) -> bool:
     """Say whether who began a showing may still let it leave: a role that was lent may have ended meanwhile."""
     return isinstance(actor, Person) and actor.may(Permission.REQUEST_DECIDE)
-
-
-def _nothing_else(shown: Showing) -> Refused:
-    sentence = f"You show request {shown.number} to an outsider: until you end that, what was approved of it opens, and nothing else."
-    return Refused(Refusal.NOT_ALLOWED, sentence)
 
 
 def _has_locked(actor: Actor) -> bool:

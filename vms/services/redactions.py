@@ -23,6 +23,7 @@ from vms.domain.request import APPROVED_STATES, UNDECIDED, ExportRequest, Reques
 from vms.errors import Conflict, Corrupt, InvalidInput
 from vms.services.access_log import name_of, refuse, together
 from vms.services.approvals import advance, to_decide
+from vms.services.footage import nothing_else, showing_of
 from vms.services.refusals import no_such, not_allowed
 from vms.services.request_acts import begun
 from vms.services.request_steps import JOB, Step, beyond, named_in_log, not_from, reader, refuse_about, take, voided, write
@@ -149,6 +150,8 @@ def read_sheet(session: Session, settings: Settings, actor: Actor, number: Reque
     request = _for_who_decides(session, settings, actor, number, "review sheet", at=at)
     if isinstance(request, Refused):
         return request
+    if (shown := showing_of(session, actor, at)) is not None:
+        return refuse_about(session, settings, actor, request, nothing_else(shown), at=at)
     sealed = redactions.sealed_sheet(session, number, sheet)
     if sealed is None:
         return refuse_about(session, settings, actor, request, no_such("review sheet"), at=at)

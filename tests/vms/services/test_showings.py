@@ -31,7 +31,7 @@ from vms.services.approvals import advance, approve, approved, disclose, narrow
 from vms.services.left_views import close_left_views, left_views
 from vms.services.package_tickets import hand_out
 from vms.services.packages import JOB
-from vms.services.redactions import add_plan
+from vms.services.redactions import add_plan, read_sheet
 from vms.services.request_acts import act_on
 from vms.services.request_letters import letter_of
 from vms.services.request_receipt import Receipt, receipt_of, receipt_pdf
@@ -293,6 +293,16 @@ def test_what_was_open_before_shows_nothing_while_an_outsider_sits_there(place: 
     assert done(place.use(recorded)).id == recorded.id
 
 
+def test_no_review_sheet_is_on_the_screen_meanwhile(place: Place) -> None:
+    def sheet() -> Refused:
+        with place.central.writing() as session:
+            return refused(read_sheet(session, place.settings, place.director, place.request.id, 1, at=NOW))
+
+    assert sheet().refusal is Refusal.OUT_OF_SCOPE
+    done(place.begin())
+    assert "and nothing else" in sheet().sentence
+
+
 def test_others_watch_as_ever_meanwhile_and_a_wall_of_the_same_account_goes_on(place: Place) -> None:
     done(place.begin())
     assert done(place.live(at_work(place.people.delegate, NOW))).showing_id is None
@@ -313,6 +323,13 @@ def test_its_views_end_with_it_by_hand_or_by_its_time(place: Place) -> None:
         assert done(views.extend_view(session, place.director, near.id, at=place.at)).deadline == showing.ends_at
     done(place.end())
     assert refused(place.use(near)).sentence == "The showing is over."
+
+
+def test_once_its_time_is_over_the_own_work_opens_again_whether_or_not_that_is_written_down(place: Place) -> None:
+    showing = done(place.begin())
+    place.at = showing.ends_at
+    assert done(place.look(camera=place.other)).showing_id is None
+    assert done(place.live()).showing_id is None
 
 
 def test_an_early_view_is_extended_and_stays_in_the_showing(place: Place) -> None:

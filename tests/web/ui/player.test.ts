@@ -180,7 +180,7 @@ test("where the server cuts a view, as while an outsider is shown what was appro
   player.seek(at + MINUTE - 1_000);
   await settled();
   videos.at(-1)?.listeners.get("ended")?.();
-  assert.deepEqual(player.screen, { kind: "trouble", sentence: "This is the end of what may be shown." });
+  assert.deepEqual(player.screen, { kind: "end" });
   assert.equal(opened().length, 1);
   player.close();
 });

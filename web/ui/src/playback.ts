@@ -250,6 +250,7 @@ class VmsPlayback extends LitElement {
     switch (screen.kind) {
       case "gap": return this.gapMessage(screen.gap);
       case "trouble": return html`<div class="message"><p class="line">No picture</p><p class="reason">${screen.sentence}</p><button class="button" @click=${() => player.seek(player.at)}>Try again</button></div>`;
+      case "end": return html`<div class="message over"><p class="line">This is the end of what may be shown</p></div>`;
       case "newest": return html`<div class="message over"><p class="line">This is the newest footage</p><p class="reason"><a href="/live?grid=1&amp;cams=${this.data.camera?.id}">Watch live</a></p></div>`;
       case "loading": return html`<div class="message late"><p class="reason">Fetching the footage of ${clock(player.at, this.zone)}</p></div>`;
       default: return nothing;

@@ -19,6 +19,8 @@ export type Screen =
   | { kind: "picture" }
   | { kind: "gap"; gap: Gap }
   | { kind: "newest" }
+  /** Of what may be shown; more was recorded. */
+  | { kind: "end" }
   | { kind: "trouble"; sentence: string };
 
 export interface PlayerEvents {
@@ -221,11 +223,10 @@ export class Player {
   }
 
   private onEnd(): void {
-    if (this.view?.cut) return this.trouble("This is the end of what may be shown.");
-    const next = nextRecorded(this.coverage, this.at + 200);
+    const next = this.view?.cut ? null : nextRecorded(this.coverage, this.at + 200);
     if (next !== null) return this.seek(next);
     this.playing = false;
-    this.setScreen({ kind: "newest" });
+    this.setScreen({ kind: this.view?.cut ? "end" : "newest" });
   }
 
   private apply(): void {
