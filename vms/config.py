@@ -70,6 +70,7 @@ _LEAST_RECORD_DAYS = {
     "states": (1, "they are shown as long as somebody may ask why a camera is gone"),
     "requests": (550, "the public notice counts those of two half-years"),
     "complaints": (550, "the public notice counts those of two half-years"),
+    "inquiries": (30, "whoever asked brings the paper within the month"),
     "training": (400, "each counts for a year"),
     "holds": (400, "proposals to release them are kept as long, and a matter comes back"),
 }
@@ -92,6 +93,7 @@ class RecordDays(BaseModel):
     spot_checks: int = 400
     requests: int = 2557
     complaints: int = 1096
+    inquiries: int = 180
     training: int = 1461
     holds: int = 2557
 
@@ -203,6 +205,8 @@ class Settings(BaseSettings):
     """Places into which no camera looks, named by the notice."""
     third_parties: tuple[str, ...] = ()
     """Who works for the district under contract and may come across recordings, named by the notice; none: nobody."""
+    public_inquiry: Literal["off", "on"] = "off"
+    """Whether anybody who reaches the pages finds a form on them by which to ask about a recording."""
     training: Literal["warn", "off"] = "warn"
     """Whether it is shown which accounts were not trained within a year; nobody is kept out for that."""
     placement: Literal["note", "required"] = "note"

@@ -42,6 +42,7 @@ from web.routers import (
     emergency,
     hold_pages,
     holds,
+    inquiries,
     instrument_rules,
     keep,
     live,
@@ -88,6 +89,7 @@ ROUTERS = (
     screens.router,
     waiting.router,
     holds.router,
+    inquiries.router,
     keep.router,
     hold_pages.router,
     stills.router,  # before those whose addresses have a number there

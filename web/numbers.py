@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Path, Query
 from pydantic import Field
 
 ID_LIMIT = 1 << 53
@@ -12,6 +12,7 @@ ID_LIMIT = 1 << 53
 
 PathId = Annotated[int, Path(ge=0, lt=ID_LIMIT)]
 BodyId = Annotated[int, Field(ge=0, lt=ID_LIMIT)]
+QueryId = Annotated[int | None, Query(ge=0, lt=ID_LIMIT)]
 
 
 def id_of(text: str) -> int | None:

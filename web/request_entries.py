@@ -7,7 +7,8 @@ from datetime import datetime
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
 from vms.domain.export_scope import CameraSpan, Delivery, ExportScope, Terms
-from vms.domain.ids import CameraId, PersonId
+from vms.domain.ids import CameraId, InquiryId, PersonId
+from vms.domain.inquiry import Inquiry
 from vms.domain.instruments import FormAnswer, FormLine, Instrument
 from vms.domain.request import DenyReason, RequestAct, Requester
 from vms.domain.showing import Viewer
@@ -20,6 +21,7 @@ from vms.services.requests import NewRequest, until_ms
 from vms.services.webauthn import RelyingParty
 from web.hold_entries import Ids, Text
 from web.local_time import first_moment, last_moment, reading_of
+from web.numbers import BodyId, id_of
 from web.schemas.requests import MAX_CODE_CHARS, MAX_CREDENTIAL_CHARS
 
 
@@ -47,7 +49,7 @@ class RequestEntries(BaseModel):
     sealed: bool = False
     named: Ids = []
 
-    def _new(self, zone: str, start: datetime, end: datetime) -> NewRequest:
+    def _new(self, zone: str, start: datetime, end: datetime, inquiry: int | None) -> NewRequest:
         if self.instrument not in set(Instrument):
             raise InvalidInput("Choose by which paper, or without one, somebody asks.")
         return NewRequest(
@@ -66,6 +68,7 @@ class RequestEntries(BaseModel):
             delivery=delivery_of(self.delivery),
             sealed=self.sealed,
             named=tuple(PersonId(number) for number in self.named),
+            inquiry=None if inquiry is None else InquiryId(inquiry),
         )
 
 
@@ -74,9 +77,32 @@ class RequestForm(RequestEntries):
 
     start: Text = ""
     end: Text = ""
+    inquiry: Text = ""
+    """By the public form, of which it is made; as it was typed, as all of this."""
+
+    @classmethod
+    def of(cls, inquiry: Inquiry) -> RequestForm:
+        """Return the form filled with what an inquiry says: nobody has looked into that yet."""
+        return cls(
+            instrument="" if inquiry.instrument is None else inquiry.instrument.value,
+            name=inquiry.name,
+            agency=inquiry.agency,
+            contact=inquiry.contact,
+            purpose=inquiry.purpose,
+            local_time=inquiry.when,
+            inquiry=str(inquiry.id),
+        )
+
+    @property
+    def of_inquiry(self) -> str:
+        """Return what was typed as the inquiry's number, if it can be one."""
+        return "" if id_of(self.inquiry.strip()) is None else self.inquiry
 
     def new_request(self, zone: str) -> NewRequest:
-        return self._new(zone, *span_between(self.start, self.end, zone))
+        inquiry = id_of(self.inquiry.strip())
+        if self.inquiry.strip() and inquiry is None:
+            raise InvalidInput("That is the number of no inquiry. Open the form from the page of the inquiry.")
+        return self._new(zone, *span_between(self.start, self.end, zone), inquiry)
 
 
 class RequestOrder(RequestEntries):
@@ -84,9 +110,11 @@ class RequestOrder(RequestEntries):
 
     start: AwareDatetime
     end: AwareDatetime
+    inquiry: BodyId | None = None
+    """By the public form, of which it is made."""
 
     def new_request(self, zone: str) -> NewRequest:
-        return self._new(zone, self.start, self.end)
+        return self._new(zone, self.start, self.end, self.inquiry)
 
 
 class ScopeEntries(BaseModel):

@@ -9,6 +9,7 @@ from vms.domain.day_proof import Verdict
 from vms.domain.export_scope import Delivery
 from vms.domain.footage import GapReason
 from vms.domain.hold import HoldKind
+from vms.domain.inquiry import AskedBy, InquiryState
 from vms.domain.instruments import FormAnswer, Instrument
 from vms.domain.legal_hold import HoldState
 from vms.domain.made_package import PackageState
@@ -56,6 +57,16 @@ PLACEMENT_CHECKS = {
     Check.NO_READING: "Nobody can read on it what people read, write or have on a screen",
     Check.NO_NEIGHBOURS: "It sees no neighbour’s window or ground",
     Check.SIGN: "A sign tells of it at the door",
+}
+INQUIRY_ASKED_BY = {
+    AskedBy.AGENCY: "For the police, or another agency of government",
+    AskedBy.PERSON: "About myself, or a child of mine",
+    AskedBy.OTHER: "As somebody else, such as an insurer",
+}
+INQUIRY_STATES = {
+    InquiryState.WAITING: "Waits",
+    InquiryState.REQUEST: "A request was made of it",
+    InquiryState.ASIDE: "Set aside",
 }
 COMPLAINT_WAYS = {Way.PAPER: "On paper", Way.MAIL: "By mail", Way.FORM: "By the form of the public notice"}
 COMPLAINT_ABOUT = {

@@ -43,6 +43,8 @@ BARE_REFUSALS = {
     "vms.services.approvals.may_let_go": "whoever lets it go writes it",
     "vms.services.approvals.not_as_file": "whoever asks writes it",
     "vms.services.door.to_call": "as what does not exist",
+    "vms.services.inquiries.read_inquiry": "of an inquiry, which no seal hides",
+    "vms.services.inquiries.set_aside": "of an inquiry, which no seal hides",
     "vms.services.package_tickets._over": "begin writes it",
     "vms.services.redactions._for_who_decides": "as what does not exist",
     "vms.services.redactions.plan_of": "ask_package writes it, and the job with the package",

@@ -28,10 +28,11 @@ from vms.domain.legal_hold import LegalHold
 from vms.domain.people import Person, Proof, Role
 from vms.domain.request import DenyReason, ExportRequest, Requester
 from vms.domain.timespan import Timespan
-from vms.services import complaints, instrument_rules
+from vms.services import complaints, inquiries, instrument_rules
 from vms.services.complaints import NewComplaint
 from vms.services.district import District, save_district
 from vms.services.hold_release import propose_release
+from vms.services.inquiries import NewInquiry
 from vms.services.pauses import pause_camera
 from vms.services.request_acts import deny
 from vms.services.request_papers import add_paper, advise
@@ -58,6 +59,7 @@ PAGES = {
     "/policy", "/policy/new", "/rules/document", "/rules/versions/{version}",
     "/door", "/door/{number}", "/deputies",
     "/notice", "/register", "/privacy-reviews", "/training", "/cards",
+    "/inquiry", "/inquiries", "/inquiries/{number}",
     "/complaints", "/complaints/new", "/complaints/{number}", "/complaints/{number}/receipt", "/complaints/{number}/letter",
     "/complaints/{number}/watched",
     "/spot-checks", "/spot-checks/{number}",
@@ -91,6 +93,10 @@ class Planted:
             )  # fmt: skip
             self.complaint = done(complaints.enter(session, world.site.settings, by, told, at=clock.now()))
             done(complaints.answer(session, by, self.complaint.id, SHORT[0], at=clock.now()))
+            asked = NewInquiry("other", SHORT[0], SHORT[0], SHORT[0], SHORT[0], SHORT[0], SHORT[0])
+            public = world.site.settings.model_copy(update={"public_inquiry": "on"})
+            self.inquiry = done(inquiries.submit(session, public, asked, at=clock.now()))
+            done(inquiries.set_aside(session, by, self.inquiry.id, SHORT[0], at=clock.now()))
             self.rules = [self._rules(session, by, text) for text in SHORT]
             self.holds = [self._hold(session, by, camera, text) for camera, text in zip(self.cameras, SHORT, strict=True)]
         world.node.states = [self._state(camera, text) for camera, text in zip(self.cameras, SHORT, strict=True)]
@@ -163,6 +169,7 @@ def _addresses(planted: Planted, every: int) -> Iterator[str]:
     yield from (
         f"/requests/{one.id}{end}" for one in planted.requests[::every] for end in ("", "/letter", "/scope", "/advice", "/redaction")
     )
+    yield f"/inquiries/{planted.inquiry.id}"
     yield from (f"/complaints/{planted.complaint.id}{end}" for end in ("", "/receipt", "/letter", "/watched"))
     yield from (f"/holds/{hold.id}{end}" for hold in planted.holds[::every] for end in ("", "/sheet", "/release"))
 

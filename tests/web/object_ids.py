@@ -14,7 +14,9 @@ from typing import Any, get_args
 from tests.web import text_fields
 from web.live_gateway import Message
 
-IDS = frozenset({"area_id", "areas", "before", "branch", "camera", "named", "number", "of", "paper", "person", "segment", "sheet", "view"})
+IDS = frozenset(
+    {"area_id", "areas", "before", "branch", "camera", "inquiry", "named", "number", "of", "paper", "person", "segment", "sheet", "view"}
+)
 """Names of what an id is taken by."""
 NOT_IDS = frozenset(
     {
@@ -46,6 +48,7 @@ NOT_IDS = frozenset(
         *("refers", "board", "counsel", "in_form", "mail", "phone", "place", "reached", "deputies", "nobody"),
         *("range", "recording_mode", "replay", "role", "scheme", "since", "skip", "start", "state", "stream", "sub_path", "t", "until"),
         *("username", "version"),
+        *("asked_by", "brings_paper", "happened", "when"),
         *("across", "back", "between", "cover", "down", "places", "plan", "plan_sha256", "region", "unit"),
     }
 )
@@ -71,6 +74,8 @@ class Kind(Enum):
     EMERGENCY = auto()
     HOLD = auto()
     COMPLAINT = auto()
+    INQUIRY = auto()
+    """By the public form: who may see one sees all, so what is foreign here is what is none."""
     SPOT_CHECK = auto()
     REQUEST = auto()
     PAPER = auto()
@@ -210,7 +215,16 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /api/v1/holds/{number}/release": {"number": Place(Kind.HOLD, {"reason": "Taken over"})},
     "POST /api/v1/holds/{number}/confirm": {"number": Place(Kind.HOLD)},
     "POST /api/v1/holds/{number}/undo": {"number": Place(Kind.HOLD)},
-    "POST /requests/new": {"camera": Place(Kind.CAMERA, ASKED_FORM), "named": Place(Kind.ACCOUNT, ASKED_FORM | SEALED, status=403)},
+    "GET /requests/new": {"inquiry": Place(Kind.INQUIRY)},
+    "GET /inquiries/{number}": {"number": Place(Kind.INQUIRY)},
+    "POST /inquiries/{number}/aside": {"number": Place(Kind.INQUIRY, {"reason": "Taken over"})},
+    "GET /api/v1/inquiries/{number}": {"number": Place(Kind.INQUIRY)},
+    "POST /api/v1/inquiries/{number}/aside": {"number": Place(Kind.INQUIRY, {"reason": "Taken over"})},
+    "POST /requests/new": {
+        "camera": Place(Kind.CAMERA, ASKED_FORM),
+        "named": Place(Kind.ACCOUNT, ASKED_FORM | SEALED, status=403),
+        "inquiry": Place(Kind.INQUIRY, ASKED_FORM | {"camera": "OWN"}, status=409),
+    },
     "POST /requests/stills": {"camera": Place(Kind.CAMERA, STILLS | {"moment": "2026-03-14T07:00"})},
     "POST /api/v1/requests/stills": {"camera": Place(Kind.CAMERA, STILLS | {"moment": ["2026-03-14T07:00:00-07:00"]}, is_list=True)},
     "GET /requests/{number}": {"number": Place(Kind.REQUEST)},
@@ -226,6 +240,7 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /api/v1/requests": {
         "camera": Place(Kind.CAMERA, ASKED_ORDER, is_list=True),
         "named": Place(Kind.ACCOUNT, ASKED_ORDER | SEALED | {"camera": []}, status=403, is_list=True),
+        "inquiry": Place(Kind.INQUIRY, ASKED_ORDER | {"camera": [7]}, status=409),
     },
     **{
         f"POST {root}/{{number}}/named": {

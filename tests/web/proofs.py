@@ -76,6 +76,11 @@ NO_PROOF: Mapping[str, str] = {
     "POST /login/passkey next": "likewise",
     "POST /login/oidc next": "likewise",
     "GET /static/{path} path": "files that everybody may have",
+    **{
+        f"POST {form} {name}": "what somebody who asks says of themselves; nobody takes it for proved"
+        for form in ("/inquiry", "/api/v1/inquiries")
+        for name in text_fields.INQUIRY
+    },
 }
 
 

@@ -42,6 +42,8 @@ WAYS = {
     "POST /join": {"password": PASSWORD, "invitation": "00000-00000-00000-00000"},
 }
 """Every address at which somebody who is not signed in gives a name, and what else is typed there."""
+OF_NO_ACCOUNT = {"POST /inquiry", "POST /api/v1/inquiries"}
+"""The name of whoever asks, which is looked up nowhere."""
 A_WHILE = timedelta(hours=2)
 """After it nobody has to wait for the tries before."""
 NOBODY = "nobody here"
@@ -167,4 +169,4 @@ def test_every_address_that_takes_a_name_of_a_stranger_is_tried() -> None:
         f"{method} {route.path}" for route in declared_permissions(_bare()) for method in route.methods if route.permission == "public"
     }
     taking = {operation for operation in public if "name" in text_fields.REQUESTS.get(operation, ()) and operation.startswith("POST")}
-    assert taking == {" ".join(way.split()[:2]) for way in WAYS}
+    assert taking - OF_NO_ACCOUNT == {" ".join(way.split()[:2]) for way in WAYS}

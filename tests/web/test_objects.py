@@ -155,6 +155,7 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         Kind.SHEET: sheet,
         Kind.POLICY: version,
         Kind.COMPLAINT: complaint.id,
+        Kind.INQUIRY: vault.id,
         Kind.SPOT_CHECK: check,
         Kind.LOG_ROW: world.events()[-1].number,
     }

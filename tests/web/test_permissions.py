@@ -247,6 +247,15 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/api/v1/training"): 422,
     ("GET", "/notice"): 200,
     ("POST", "/notice"): 200,
+    ("GET", "/inquiry"): 404,  # off, as shipped
+    ("POST", "/inquiry"): 404,
+    ("POST", "/api/v1/inquiries"): 422,
+    ("GET", "/inquiries"): 200,
+    ("GET", "/inquiries/{number}"): 404,
+    ("POST", "/inquiries/{number}/aside"): 404,
+    ("GET", "/api/v1/inquiries"): 200,
+    ("GET", "/api/v1/inquiries/{number}"): 404,
+    ("POST", "/api/v1/inquiries/{number}/aside"): 422,
     ("GET", "/complaints"): 200,
     ("GET", "/complaints/new"): 200,
     ("POST", "/complaints/new"): 422,
@@ -305,9 +314,12 @@ _TRIES = {
     (method, _path(route.path))
     for route in _routes()
     for method in route.methods
-    if route.permission is Permission.PUBLIC and method == "POST"
+    if route.permission is Permission.PUBLIC and method == "POST" and not route.path.endswith(("/inquiry", "/inquiries"))
 }
-"""Where somebody without an account is slowed down who tries often. Elsewhere the clock stands: days would end an account."""
+"""Where somebody without an account is slowed down who tries often; the form of inquiries is off here.
+
+Elsewhere the clock stands: days would end an account.
+"""
 
 
 def test_every_route_has_its_line_in_this_table() -> None:

@@ -58,6 +58,7 @@ SCOPE = ("act", "conditions", "delivery", "end", "local_time", "recipient", "red
 Schema = Mapping[str, Any]
 """A part of the OpenAPI document."""
 COMPLAINT = ("about", "about_name", "end", "from_address", "from_name", "received", "said", "start", "way")
+INQUIRY = ("agency", "asked_by", "contact", "happened", "name", "place", "when")
 LOG = ("before", "camera", "day", "kind", "person", "since", "until")
 
 STILLS = ("purpose", "words", "until", "report_number", "necessity", "moment")
@@ -106,7 +107,7 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "POST /holds/{number}/release": ("reason",),
     "POST /api/v1/holds": ("authority", "end", "expires", "kind", "matter", "reason", "review", "start"),
     "POST /api/v1/holds/{number}/release": ("reason",),
-    "POST /requests/new": REQUEST,
+    "POST /requests/new": (*REQUEST, "inquiry"),
     "POST /requests/stills": STILLS,
     "POST /api/v1/requests/stills": STILLS,
     "GET /requests/{number}": ("done",),
@@ -179,6 +180,11 @@ REQUESTS: Mapping[str, tuple[str, ...]] = {
     "POST /api/v1/door/{number}/form": ("board", "counsel", "verified"),
     "POST /training": ("day", "name", "what"),
     "POST /api/v1/training": ("day", "name", "what"),
+    "POST /inquiry": INQUIRY,
+    "POST /api/v1/inquiries": INQUIRY,
+    "GET /inquiries": ("done",),
+    "POST /inquiries/{number}/aside": ("reason",),
+    "POST /api/v1/inquiries/{number}/aside": ("reason",),
     "POST /complaints/new": COMPLAINT,
     "POST /api/v1/complaints": COMPLAINT,
     "GET /complaints/{number}": ("done",),
@@ -216,6 +222,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "emergency shown": ("agency", "badge", "officer"),
     "complaint add": ("about_name", "camera", "end", "from_address", "from_name", "received", "said", "start"),
     "complaint answer": ("text",),
+    "inquiry aside": ("reason",),
     "delegation confirm": ("name",),
     "delegation end": ("name",),
     "delegation propose": ("area", "branch", "name", "reason", "since", "until"),

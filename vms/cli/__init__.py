@@ -18,6 +18,7 @@ from vms.cli import (
     emergencies,
     exports,
     holds,
+    inquiries,
     inspect,
     inventory,
     keys,
@@ -91,6 +92,7 @@ app.add_typer(requests.app, name="request")
 app.add_typer(door.deputy_app, name="deputy")
 app.add_typer(emergencies.app, name="emergency")
 app.add_typer(complaints.app, name="complaint")
+app.add_typer(inquiries.app, name="inquiry")
 app.add_typer(notice.app, name="notice")
 app.add_typer(trainings.app, name="training")
 app.add_typer(reviews.placement_app, name="placement")

@@ -18,7 +18,7 @@ from vms.cli.options import AsJson
 from vms.cli.output import Exit, out, print_json, print_table, sentences, working
 from vms.config import Settings
 from vms.domain.export_scope import CameraSpan, Delivery, Terms
-from vms.domain.ids import PersonId, RequestId
+from vms.domain.ids import InquiryId, PersonId, RequestId
 from vms.domain.instruments import FormAnswer, FormLine, Instrument
 from vms.domain.made_package import PackageState
 from vms.domain.names import name_key
@@ -69,6 +69,7 @@ def enter(
     delivery: Annotated[Delivery, typer.Option(help="How it is to be handed over.")] = Delivery.BY_HAND,
     sealed: Annotated[bool, typer.Option("--sealed", help="The law keeps it secret: it exists for those who are named alone.")] = False,
     named: Annotated[list[str] | None, typer.Option(help="An account for which a sealed one exists; repeat for several.")] = None,
+    inquiry: Annotated[int | None, typer.Option(help="By the public form, of which it is made; vms inquiry show has what it says.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a request down: what it asks for is kept from now on, and the Director decides."""
@@ -93,6 +94,7 @@ def enter(
                 delivery=delivery,
                 sealed=sealed,
                 named=_people(session, person, named or [], cli),
+                inquiry=None if inquiry is None else InquiryId(inquiry),
             )
             answer = requests.enter(session, settings, person, new, at=cli.clock.now())
         request = allowed(answer)

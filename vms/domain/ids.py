@@ -33,6 +33,7 @@ ShowingId = NewType("ShowingId", int)
 PrivacyReviewId = NewType("PrivacyReviewId", int)
 TrainingId = NewType("TrainingId", int)
 ComplaintId = NewType("ComplaintId", int)
+InquiryId = NewType("InquiryId", int)
 PolicyVersion = NewType("PolicyVersion", int)
 """Counts up from 1 over all places of the district."""
 VolumeId = NewType("VolumeId", str)

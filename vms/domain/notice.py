@@ -81,6 +81,8 @@ class Notice:
     director: str
     contact: str
     """Where to ask and complain, as the district writes it; may be empty."""
+    inquiry_url: str
+    """Where the form for inquiries is; empty where the district has none."""
     branches: tuple[CoveredBranch, ...]
     not_covered: tuple[str, ...]
     """Named by the district."""

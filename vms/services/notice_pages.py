@@ -51,6 +51,8 @@ def _notice(notice: Notice, words: Words) -> Iterator[str]:
     yield from _viewers(words)
     yield _h(words["third"]) + _p(_third(notice, words)) + _p(words["third_law"])
     yield _h(words["ask"]) + _p(words["ask_text"].format(director=notice.director)) + (_p(notice.contact) if notice.contact else "")
+    if notice.inquiry_url:
+        yield f'<p><a href="{escape(notice.inquiry_url)}">{escape(words["ask_form"])}</a></p>' + _p(words["ask_form_text"])
     yield _h(words["complain"]) + _p(words["complain_text"].format(count=notice.answer_days))
     yield f'<p><a href="{_form_file(words)}">{escape(words["form_link"])}</a></p>'
     yield from _counts(notice, words)

@@ -70,6 +70,8 @@ _ENGLISH = {
     "ask": "How to ask",
     "ask_text": "Write to the Library Director, {director}, and say which place, day and time it is about. A recording that was deleted can’t be brought "
     "back, so ask soon.",
+    "ask_form": "Form for an inquiry",
+    "ask_form_text": "It confirms neither that there is a recording nor that there is none, and keeps nothing from being deleted.",
     "complain": "How to complain",
     "complain_text": "Write to the Library Director, or hand any library the form below. You get a number and a receipt, and an answer within {count} working days. "
     "Whom a complaint is about doesn’t answer it; one about the Director is answered by the Library Board.",
@@ -146,6 +148,8 @@ _SPANISH = {
     "ask": "Cómo preguntar",
     "ask_text": "Escriba al Director de la Biblioteca, {director}, e indique de qué lugar, día y hora se trata. Una grabación borrada no se puede recuperar: "
     "pregunte pronto.",
+    "ask_form": "Formulario de consulta",
+    "ask_form_text": "No confirma que haya una grabación ni que no la haya, y no impide que nada se borre.",
     "complain": "Cómo presentar una queja",
     "complain_text": "Escriba al Director de la Biblioteca o entregue en cualquier biblioteca el formulario de abajo. Recibirá un número y un recibo, y una respuesta en "
     "{count} días hábiles. La persona de quien trata una queja no la responde; si trata del Director, responde la Junta de la Biblioteca.",

@@ -61,6 +61,7 @@ def gather(session: Session, settings: Settings, *, at: datetime) -> Notice:
         district=district.name,
         director=district.director,
         contact=settings.notice_contact,
+        inquiry_url=f"{settings.public_url}/inquiry" if settings.public_inquiry == "on" and settings.public_url else "",
         branches=_covered(session),
         not_covered=settings.not_covered,
         kept=kept,

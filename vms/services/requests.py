@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.export_scope import LATEST_UNTIL, CameraSpan, Delivery, ExportScope, Terms, digest_of, scope_of, text_of
-from vms.domain.ids import CameraId, MatterId, PersonId, RequestId, new_number
+from vms.domain.ids import CameraId, InquiryId, MatterId, PersonId, RequestId, new_number
 from vms.domain.instruments import STILLS, Instrument, Rule
 from vms.domain.made_package import MadePackage
 from vms.domain.outcome import Refusal, Refused
@@ -44,6 +44,7 @@ from vms.domain.working_days import end_of_working_day
 from vms.errors import Conflict, InvalidInput
 from vms.services.access_log import name_of, refuse, together
 from vms.services.district import zone_of_district
+from vms.services.inquiries import made_into, require_waiting
 from vms.services.instrument_rules import in_force
 from vms.services.names import checked_words
 from vms.services.outbox import post
@@ -91,6 +92,8 @@ class NewRequest:
     """For whom a sealed one exists, besides who enters it and counsel."""
     expires_ms: int | None = None
     """Of stills: when their last day is over."""
+    inquiry: InquiryId | None = None
+    """By the public form, of which it is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +141,8 @@ def enter(session: Session, settings: Settings, actor: Actor, new: NewRequest, *
     if needs_reason(scope) and not new.necessity.strip():
         raise InvalidInput(f"That is {scope.camera_minutes:,} camera minutes of {len(scope.cameras)} cameras: say why so much is needed.")
     holds.lock(session)
-    if new.sealed and requests.count_sealed(session, actor.label) >= MOST_SEALED:  # no refusal: its event would tell how many there are
-        raise Conflict(f"{MOST_SEALED} requests that you entered are sealed. Have another Director enter it.")
-    if not new.sealed and (too_many := _too_many(session, actor, at)) is not None:
+    require_waiting(session, new.inquiry)
+    if (too_many := _too_many(session, actor, new, at)) is not None:
         return refuse(session, actor, Action.REQUEST_ENTER, too_many, at=at)
     request = _drawn_up(session, settings, actor, new, scope, at)
     kept = keeping(session, actor, request, scope, at=at)
@@ -153,6 +155,7 @@ def enter(session: Session, settings: Settings, actor: Actor, new: NewRequest, *
         if verified:
             note(session, settings, actor, request, Step(RequestAct.VERIFY, words=verified), RequestState.SUBMITTED, at=at)
         keep(session, settings, actor, request, kept, at=at)
+        made_into(session, actor, new.inquiry, request, at=at)
     if not request.is_sealed:
         _tell(session, settings, request, at)
     return requests.get(session, requests.EVERYBODYS, request.id) or request
@@ -246,8 +249,12 @@ def _terms(new: NewRequest) -> Terms:
     return Terms(new.requester.agency or new.requester.name, new.delivery, expires_ms=new.expires_ms)
 
 
-def _too_many(session: Session, actor: Person, at: datetime) -> Refused | None:
-    """Refuse whoever has entered so many that nobody could look at them."""
+def _too_many(session: Session, actor: Person, new: NewRequest, at: datetime) -> Refused | None:
+    """Refuse whoever has entered so many that nobody could look at them; Conflict for sealed ones: no event tells how many there are."""
+    if new.sealed:
+        if requests.count_sealed(session, actor.label) >= MOST_SEALED:
+            raise Conflict(f"{MOST_SEALED} requests that you entered are sealed. Have another Director enter it.")
+        return None
     if requests.count_entered(session, actor.label, since=at - timedelta(days=1)) >= MOST_A_DAY:
         said = f"You entered {MOST_A_DAY} requests within a day. Put what belongs together into one, or have somebody else enter it."
         return Refused(Refusal.NOT_ALLOWED, said)

@@ -26,6 +26,7 @@ from vms.store import (  # noqa: F401 - their tables join the schema
     complaint_tables,
     door_tables,
     hold_tables,
+    inquiry_tables,
     log_tables,
     package_tables,
     people_tables,

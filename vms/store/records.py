@@ -20,6 +20,7 @@ from vms.store.complaint_tables import ComplaintCameraRow, ComplaintRow
 from vms.store.door_tables import DoorCallRow
 from vms.store.held import held
 from vms.store.hold_tables import HoldAnswerRow, HoldCameraRow, HoldScopeRow, LegalHoldRow, NodeHoldStateRow, SealedHoldRow
+from vms.store.inquiry_tables import InquiryRow
 from vms.store.package_tables import PackageDownloadRow, PackageReleaseRow, PackageRow, PackageTicketRow
 from vms.store.people_tables import (
     DelegationAreaRow,
@@ -169,6 +170,10 @@ def _complaints(cutoff: datetime) -> ColumnElement[bool]:
     return ComplaintRow.answered_at < cutoff
 
 
+def _inquiries(cutoff: datetime) -> ColumnElement[bool]:
+    return InquiryRow.at < cutoff
+
+
 def _training(cutoff: datetime) -> ColumnElement[bool]:
     return TrainingRow.entered_at < cutoff
 
@@ -234,6 +239,7 @@ KINDS: Mapping[str, _Kind] = {
         ),
     ),
     "complaints": _Kind((ComplaintRow.id,), _complaints, (ComplaintCameraRow.complaint_id,)),
+    "inquiries": _Kind((InquiryRow.id,), _inquiries),
     "training": _Kind((TrainingRow.id,), _training),
     "holds": _Kind((LegalHoldRow.id,), _holds, (HoldAnswerRow.hold_id, HoldCameraRow.hold_id, HoldScopeRow.hold_id)),
 }

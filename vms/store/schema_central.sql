@@ -1174,3 +1174,29 @@ CREATE INDEX ix_showing_request_id_at ON showing (request_id, at);
 CREATE UNIQUE INDEX uq_showing_person ON showing (person_id) WHERE ended_at IS NULL;
 
 CREATE UNIQUE INDEX uq_showing_request ON showing (request_id) WHERE ended_at IS NULL;
+
+CREATE TABLE inquiry (
+  id INTEGER NOT NULL,
+  asked_by VARCHAR(32) NOT NULL,
+  name VARCHAR(200) NOT NULL,
+  agency VARCHAR(200) NOT NULL,
+  contact VARCHAR(200) NOT NULL,
+  happened TEXT NOT NULL,
+  place VARCHAR(200) NOT NULL,
+  when_said VARCHAR(200) NOT NULL,
+  brings_paper BOOLEAN NOT NULL,
+  at BIGINT NOT NULL,
+  request_id INTEGER,
+  reason TEXT NOT NULL,
+  decided_by VARCHAR(300),
+  decided_by_name VARCHAR(360),
+  decided_at BIGINT,
+  CONSTRAINT pk_inquiry PRIMARY KEY (id),
+  CONSTRAINT ck_inquiry_asked_by CHECK (asked_by IN ('agency', 'person', 'other')),
+  CONSTRAINT ck_inquiry_decided CHECK (decided_at IS NOT NULL OR request_id IS NULL AND reason = ''),
+  CONSTRAINT ck_inquiry_outcome CHECK (request_id IS NULL OR reason = '')
+);
+
+CREATE INDEX ix_inquiry_at ON inquiry (at);
+
+CREATE INDEX ix_inquiry_decided_at_at ON inquiry (decided_at, at);

@@ -11,6 +11,7 @@ from vms.store.central_tables import SCHEMA
 from vms.store.complaint_tables import ComplaintCameraRow, ComplaintRow
 from vms.store.database import Engines
 from vms.store.door_tables import DoorCallRow
+from vms.store.inquiry_tables import InquiryRow
 from vms.store.log_tables import (
     AccessCheckpointRow,
     AccessCosignatureRow,
@@ -86,6 +87,7 @@ _OF_COMPLAINTS = {
     # What somebody said stays as it was entered.
     ComplaintRow.__tablename__: ("SELECT", "INSERT", "UPDATE (hold_id, answer, answer_texts, answered_by, answered_by_name, answered_at)"),
     ComplaintCameraRow.__tablename__: ("SELECT", "INSERT"),
+    InquiryRow.__tablename__: ("SELECT", "INSERT", "UPDATE (request_id, reason, decided_by, decided_by_name, decided_at)"),
 }
 _OF_SEALS = {
     # A seal is lifted once; who it named stays named.

@@ -9,7 +9,7 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse, Response
 
-from vms.domain.ids import RequestId
+from vms.domain.ids import InquiryId, RequestId
 from vms.domain.made_package import MadePackage
 from vms.domain.outcome import Refused
 from vms.domain.people import Permission, Person
@@ -17,14 +17,25 @@ from vms.domain.request import FREE_CAMERAS, FREE_MINUTES, MAX_LINE_CHARS, MAX_W
 from vms.domain.showing import Showing
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import Conflict, InvalidInput
-from vms.services import approvals, package_jobs, package_tickets, request_acts, request_papers, requests, sealed_requests, showings, stills
+from vms.services import (
+    approvals,
+    inquiries,
+    package_jobs,
+    package_tickets,
+    request_acts,
+    request_papers,
+    requests,
+    sealed_requests,
+    showings,
+    stills,
+)
 from vms.services.district import load_district, zone_of_district
 from vms.services.passkeys import passkeys_of
 from vms.services.request_letters import letter_of
 from vms.services.request_receipt import Receipt, receipt_of, receipt_pdf
 from web.deps import Rx, Site, TheSite, Tx
 from web.errors import FAILURES, refusal
-from web.numbers import PathId
+from web.numbers import PathId, QueryId
 from web.permissions import RequestAdviser, RequestApprover, RequestDecider, RequestEnterer, RequestSigner
 from web.relying_party import relying_party
 from web.request_entries import (
@@ -71,6 +82,8 @@ def requests_page(person: RequestEnterer, site: TheSite, rx: Rx, request: Reques
     context = shell(site, person, path=request.url.path) | {
         "requests": [request_row(one, site.clock.now()) for one in found],
         "copies": stills.copies_due(rx, person, at=site.clock.now()),
+        "inquiries": inquiries.waiting(rx, person),
+        "public_inquiry": site.settings.public_inquiry == "on",
         "register": person.may(Permission.REQUEST_READ),
         "full": len(found) == requests.LIST_LIMIT,
     }
@@ -78,8 +91,14 @@ def requests_page(person: RequestEnterer, site: TheSite, rx: Rx, request: Reques
 
 
 @router.get("/new")
-def new_request_page(person: RequestEnterer, site: TheSite, rx: Rx, request: Request) -> Response:
-    return _form(site, shell(site, person, path=request.url.path), rx, person, RequestForm())
+def new_request_page(person: RequestEnterer, site: TheSite, rx: Rx, request: Request, inquiry: QueryId = None) -> Response:
+    """Show the empty form, or one that is filled with what an inquiry says, which is a reading of it."""
+    around = shell(site, person, path=request.url.path)
+    if inquiry is None:
+        return _form(site, around, rx, person, RequestForm())
+    with site.central.writing() as session:
+        found = inquiries.read_inquiry(session, person, InquiryId(inquiry), at=site.clock.now())
+    return refusal(request, found, person=person) if isinstance(found, Refused) else _form(site, around, rx, person, RequestForm.of(found))
 
 
 @router.post("/new")
@@ -88,8 +107,8 @@ def enter(person: RequestEnterer, site: TheSite, tx: Tx, request: Request, form:
     try:
         with tx.begin_nested():
             answer = requests.enter(tx, site.settings, person, form.new_request(zone_of_district(tx)), at=site.clock.now())
-    except InvalidInput as err:
-        return _form(site, around, tx, person, form, error=str(err))
+    except (InvalidInput, Conflict) as err:
+        return _form(site, around, tx, person, form, error=str(err), status=FAILURES[type(err)])
     return refusal(request, answer, person=person) if isinstance(answer, Refused) else _back_to(answer.id, "entered")
 
 
@@ -356,7 +375,14 @@ def _page(
 
 
 def _form(
-    site: Site, around: Mapping[str, object], session: Session, person: Person, form: RequestForm, *, error: str | None = None
+    site: Site,
+    around: Mapping[str, object],
+    session: Session,
+    person: Person,
+    form: RequestForm,
+    *,
+    error: str | None = None,
+    status: int = 200,
 ) -> Response:
     context = {
         **around,
@@ -369,7 +395,7 @@ def _form(
         "most": MOST,
         "error": error,
     }
-    return site.pages.render("request_form.html", context, person=person, status=FAILURES[InvalidInput] if error else 200)
+    return site.pages.render("request_form.html", context, person=person, status=status)
 
 
 def _scope_form(

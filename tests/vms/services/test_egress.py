@@ -17,6 +17,7 @@ NOT_OUTWARD = {
     "log_format", "log_level", "allow_loopback_cameras", "tls_cert", "tls_key", "trusted_proxies", "district", "failpoint",
     "board_conferral", "holidays", "complaint_days", "notice_url", "notice_contact", "not_covered", "third_parties", "training",
     "released_package_days", "ticket_downloads", "showing_minutes", "placement", "deputy_minutes", "request_notice_days",
+    "public_inquiry",
     "smtp_port", "smtp_security", "smtp_ca", "smtp_user", "mail_from",
     "director_address", "auditor_address", "outside_address", "witness_key",
     "log_days", "record_days", "footage_key",

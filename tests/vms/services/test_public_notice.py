@@ -181,6 +181,14 @@ def test_no_page_runs_or_fetches_anything_and_every_link_leads_to_another(hub: E
         assert b"Alder &amp; Co" in content or name == "es.html"
 
 
+def test_the_form_of_inquiries_is_named_where_there_is_one(hub: Engines, published: Settings) -> None:
+    on = published.model_copy(update={"public_inquiry": "on", "public_url": "https://cameras.alder.example"})
+    for name in ("index.html", "es.html"):
+        assert b'href="https://cameras.alder.example/inquiry"' in _built(hub, on).files[name]
+        for without in (published, published.model_copy(update={"public_url": "https://cameras.alder.example"})):
+            assert b"/inquiry" not in _built(hub, without).files[name]
+
+
 def test_without_an_address_there_is_no_sign(hub: Engines, settings: Settings) -> None:
     assert "sign.html" not in _built(hub, settings).files
 

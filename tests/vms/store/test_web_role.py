@@ -27,6 +27,7 @@ _ONLY_READ = (
 _ADDED_TO = ("access_event", "access_log")
 _SAID = (
     *("retention_policy", "policy_force", "policy_approval", "complaint", "complaint_camera", "training", "placement", "privacy_review"),
+    "inquiry",
     *("export_request", "request_scope", "request_camera", "request_paper", "request_event", "approval", "request_hold"),
     *("redaction_plan", "redaction_approval", "door_call", "sealed_request", "sealed_request_person"),
     *("package", "package_release", "package_ticket", "package_download"),
@@ -142,6 +143,7 @@ def test_of_the_log_only_the_counters_are_updated_and_of_a_complaint_what_became
     assert sorted(changed) == [
         *(("access_log", column) for column in ("last_number", "last_sealed")),
         *(("complaint", column) for column in became),
+        *(("inquiry", column) for column in ("decided_at", "decided_by", "decided_by_name", "reason", "request_id")),
         *(("package_download", column) for column in ("ended_at", "octets", "whole")),
         ("package_release", "read_back_at"),
         *(("package_ticket", column) for column in ("revoked_at", "revoked_by")),

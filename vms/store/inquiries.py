@@ -1,0 +1,81 @@
+"""Inquiries: added by whoever fills in the public form, found by staff, each decided once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from vms.domain.ids import InquiryId, RequestId
+from vms.domain.inquiry import Inquiry, Outcome
+from vms.store.inquiry_tables import InquiryRow
+
+
+def add(session: Session, inquiry: Inquiry) -> None:
+    session.execute(
+        insert(InquiryRow).values(
+            id=inquiry.id,
+            asked_by=inquiry.asked_by,
+            name=inquiry.name,
+            agency=inquiry.agency,
+            contact=inquiry.contact,
+            happened=inquiry.happened,
+            place=inquiry.place,
+            when_said=inquiry.when,
+            brings_paper=inquiry.brings_paper,
+            at=inquiry.at,
+            reason="",
+        )
+    )
+
+
+def get(session: Session, number: InquiryId) -> Inquiry | None:
+    row = session.scalar(select(InquiryRow).where(InquiryRow.id == number).execution_options(populate_existing=True))
+    return None if row is None else _inquiry(row)
+
+
+def find(session: Session, *, limit: int) -> list[Inquiry]:
+    """Return what waits first, the oldest before the others; then what was decided, the newest first."""
+    order = InquiryRow.decided_at.is_not(None), InquiryRow.decided_at.desc(), InquiryRow.at, InquiryRow.id
+    return [_inquiry(row) for row in session.scalars(select(InquiryRow).order_by(*order).limit(limit))]
+
+
+def count_waiting(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(InquiryRow).where(InquiryRow.decided_at.is_(None))) or 0
+
+
+def count_since(session: Session, since: datetime) -> int:
+    return session.scalar(select(func.count()).select_from(InquiryRow).where(InquiryRow.at > since)) or 0
+
+
+def decide(session: Session, number: InquiryId, outcome: Outcome) -> bool:
+    """Write what became of an inquiry that waits; False when it does not, any more."""
+    row = InquiryRow
+    told = {"request_id": outcome.request, "reason": outcome.reason, "decided_at": outcome.at}
+    told |= {"decided_by": outcome.by, "decided_by_name": outcome.by_name}
+    done = session.execute(update(row).where(row.id == number, row.decided_at.is_(None)).values(told).returning(row.id))
+    return done.first() is not None
+
+
+def _inquiry(row: InquiryRow) -> Inquiry:
+    return Inquiry(
+        id=InquiryId(row.id),
+        asked_by=row.asked_by,
+        name=row.name,
+        agency=row.agency,
+        contact=row.contact,
+        happened=row.happened,
+        place=row.place,
+        when=row.when_said,
+        brings_paper=row.brings_paper,
+        at=row.at,
+        outcome=_outcome(row),
+    )
+
+
+def _outcome(row: InquiryRow) -> Outcome | None:
+    if row.decided_at is None:
+        return None
+    request = None if row.request_id is None else RequestId(row.request_id)
+    return Outcome(row.decided_by or "", row.decided_by_name or "", row.decided_at, row.reason, request)
