@@ -31,7 +31,7 @@ from vms.services.package_jobs import folder_of, tell
 from vms.services.package_release import leaving
 from vms.services.package_sealing import SUFFIX, identity_of
 from vms.services.request_acts import begun
-from vms.services.request_steps import not_from, refuse_about
+from vms.services.request_steps import can_write_about, not_from, refuse_about
 from vms.services.requests import line_of
 from vms.store import holds, made_packages, package_releases, package_tickets, requests
 from vms.store.running import Mark, marks
@@ -193,8 +193,8 @@ def write_down_cut_off(session: Session, settings: Settings, *, at: datetime) ->
     for download, number in found:
         package_tickets.end(session, download, octets=0, whole=False, at=at)
         ticket = package_tickets.get(session, number)
-        request = None if ticket is None else requests.get(session, requests.EVERYBODYS, ticket.request)
-        if ticket is not None and request is not None:
+        request = None if ticket is None else requests.known(session, requests.EVERYBODYS, ticket.request)
+        if ticket is not None and request is not None and can_write_about(settings, request):
             told = {"ticket": grouped(ticket.number), "octets": "unknown"}
             tell(session, settings, RECIPIENT, request, Action.EXPORT_DOWNLOAD, at=at, step="cut off", **told)
     return len(found)

@@ -9,36 +9,37 @@ from sqlalchemy.orm import Session
 
 from vms.domain.ids import InquiryId, RequestId
 from vms.domain.inquiry import Inquiry, Outcome
+from vms.store import sealed_texts
 from vms.store.inquiry_tables import InquiryRow
 
 
 def add(session: Session, inquiry: Inquiry) -> None:
+    said = {"name": inquiry.name, "agency": inquiry.agency, "contact": inquiry.contact}
+    said |= {"happened": inquiry.happened, "place": inquiry.place, "when_said": inquiry.when}
     session.execute(
         insert(InquiryRow).values(
             id=inquiry.id,
             asked_by=inquiry.asked_by,
-            name=inquiry.name,
-            agency=inquiry.agency,
-            contact=inquiry.contact,
-            happened=inquiry.happened,
-            place=inquiry.place,
-            when_said=inquiry.when,
             brings_paper=inquiry.brings_paper,
             at=inquiry.at,
             reason="",
+            **sealed_texts.laid(sealed_texts.lock_to_complain(session), sealed_texts.INQUIRY, (inquiry.id,), said),
         )
     )
 
 
 def get(session: Session, number: InquiryId) -> Inquiry | None:
     row = session.scalar(select(InquiryRow).where(InquiryRow.id == number).execution_options(populate_existing=True))
-    return None if row is None else _inquiry(row)
+    return None if row is None else _inquiry(session, row)
 
 
 def find(session: Session, *, limit: int) -> list[Inquiry]:
-    """Return what waits first, the oldest before the others; then what was decided, the newest first."""
+    """Return what waits first, the oldest before the others; then what was decided, the newest first.
+
+    In the place of what can't be read stands a sentence about that.
+    """
     order = InquiryRow.decided_at.is_not(None), InquiryRow.decided_at.desc(), InquiryRow.at, InquiryRow.id
-    return [_inquiry(row) for row in session.scalars(select(InquiryRow).order_by(*order).limit(limit))]
+    return [_inquiry(session, row) for row in session.scalars(select(InquiryRow).order_by(*order).limit(limit))]
 
 
 def count_waiting(session: Session) -> int:
@@ -58,16 +59,17 @@ def decide(session: Session, number: InquiryId, outcome: Outcome) -> bool:
     return done.first() is not None
 
 
-def _inquiry(row: InquiryRow) -> Inquiry:
+def _inquiry(session: Session, row: InquiryRow) -> Inquiry:
+    said = sealed_texts.opened_or_said(sealed_texts.lock_of_complaints(session, "an inquiry"), sealed_texts.INQUIRY, row)
     return Inquiry(
         id=InquiryId(row.id),
         asked_by=row.asked_by,
-        name=row.name,
-        agency=row.agency,
-        contact=row.contact,
-        happened=row.happened,
-        place=row.place,
-        when=row.when_said,
+        name=said["name"],
+        agency=said["agency"],
+        contact=said["contact"],
+        happened=said["happened"],
+        place=said["place"],
+        when=said["when_said"],
         brings_paper=row.brings_paper,
         at=row.at,
         outcome=_outcome(row),

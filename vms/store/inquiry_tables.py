@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, String, Text
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vms.domain.inquiry import MAX_LINE_CHARS, AskedBy
@@ -44,3 +44,5 @@ class InquiryRow(Central):
     """`Actor.label`"""
     decided_by_name: Mapped[str | None] = mapped_column(String(NAME_CHARS * 3))
     decided_at: Mapped[datetime | None] = mapped_column(Moment)
+    texts: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Who asked, and what (`sealed_texts`): the columns of these texts are empty."""

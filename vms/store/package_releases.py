@@ -9,21 +9,22 @@ from sqlalchemy.orm import Session
 
 from vms.domain.ids import PackageId, ReleaseId, RequestId
 from vms.domain.package_release import Medium, PackageRelease
+from vms.store import sealed_texts
 from vms.store.package_tables import PackageReleaseRow
 
 
 def add(session: Session, release: PackageRelease) -> None:
+    said = {"label": release.medium.label, "serial": release.medium.serial, "taken_by": release.taken_by}
+    lock = sealed_texts.lock_to_write(session, release.request)
     session.execute(
         insert(PackageReleaseRow).values(
             id=release.id,
             package_id=release.package,
             request_id=release.request,
-            label=release.medium.label,
-            serial=release.medium.serial,
-            taken_by=release.taken_by,
             by=release.by,
             by_name=release.by_name,
             at=release.at,
+            **sealed_texts.laid(lock, sealed_texts.RELEASE, (release.id,), said),
         )
     )
 
@@ -39,12 +40,13 @@ def newest_of(session: Session, request: RequestId) -> PackageRelease | None:
     found = session.scalar(query.execution_options(populate_existing=True))
     if found is None:
         return None
+    said = sealed_texts.opened_or_said(sealed_texts.lock_of_request(session, request), sealed_texts.RELEASE, found)
     return PackageRelease(
         id=ReleaseId(found.id),
         package=PackageId(found.package_id),
         request=RequestId(found.request_id),
-        medium=Medium(found.label, found.serial),
-        taken_by=found.taken_by,
+        medium=Medium(said["label"], said["serial"]),
+        taken_by=said["taken_by"],
         by=found.by,
         by_name=found.by_name,
         at=found.at,

@@ -81,6 +81,8 @@ class PackageReleaseRow(Central):
     by_name: Mapped[str] = mapped_column(String(NAME_CHARS * 3))
     at: Mapped[datetime] = mapped_column(Moment)
     read_back_at: Mapped[datetime | None] = mapped_column(Moment)
+    texts: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Label, serial and who took it, of a sealed request (`sealed_texts`); those columns are empty then."""
 
 
 class PackageTicketRow(Central):
@@ -109,6 +111,8 @@ class PackageTicketRow(Central):
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     revoked_at: Mapped[datetime | None] = mapped_column(Moment)
     revoked_by: Mapped[str] = mapped_column(String(300))
+    texts: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The recipient, of a sealed request; that column is empty then."""
 
 
 class PackageDownloadRow(Central):
@@ -129,3 +133,5 @@ class PackageDownloadRow(Central):
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
     octets: Mapped[int] = mapped_column(Number)
     whole: Mapped[bool]
+    texts: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The address, of a sealed request; that column is empty then."""

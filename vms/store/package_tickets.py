@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 
 from vms.domain.ids import DownloadId, PackageId, ReleaseId, RequestId, TicketId
 from vms.domain.package_ticket import PackageTicket
+from vms.store import sealed_texts
 from vms.store.package_tables import PackageDownloadRow, PackageTicketRow
 
 
 def add(session: Session, ticket: PackageTicket, sealed: bytes, *, by: str) -> None:
     """`sealed`: what opens the package, under the ticket's passphrase."""
+    lock = sealed_texts.lock_to_write(session, ticket.request)
     session.execute(
         insert(PackageTicketRow).values(
             id=ticket.id,
@@ -21,7 +23,6 @@ def add(session: Session, ticket: PackageTicket, sealed: bytes, *, by: str) -> N
             package_id=ticket.package,
             request_id=ticket.request,
             release_id=ticket.release,
-            recipient=ticket.recipient,
             by=by,
             by_name=ticket.by_name,
             at=ticket.at,
@@ -29,6 +30,7 @@ def add(session: Session, ticket: PackageTicket, sealed: bytes, *, by: str) -> N
             most_downloads=ticket.most_downloads,
             sealed=sealed,
             revoked_by="",
+            **sealed_texts.laid(lock, sealed_texts.TICKET, (ticket.id,), {"recipient": ticket.recipient}),
         )
     )
 
@@ -63,11 +65,10 @@ def revoke(session: Session, request: RequestId, by: str, *, at: datetime) -> in
 
 def begin(session: Session, download: DownloadId, ticket: PackageTicket, *, address: str, at: datetime) -> None:
     """Write down a download that is about to begin."""
-    session.execute(
-        insert(PackageDownloadRow).values(
-            id=download, ticket_id=ticket.id, request_id=ticket.request, address=address, at=at, octets=0, whole=False
-        )
-    )
+    lock = sealed_texts.lock_to_write(session, ticket.request)
+    said = sealed_texts.laid(lock, sealed_texts.DOWNLOAD, (download,), {"address": address})
+    row = {"id": download, "ticket_id": ticket.id, "request_id": ticket.request, "at": at, "octets": 0, "whole": False}
+    session.execute(insert(PackageDownloadRow).values(row | said))
 
 
 def end(session: Session, download: DownloadId, *, octets: int, whole: bool, at: datetime) -> None:
@@ -81,6 +82,11 @@ def without_end(session: Session) -> list[tuple[DownloadId, TicketId]]:
     row = PackageDownloadRow
     found = session.execute(select(row.id, row.ticket_id).where(row.ended_at.is_(None)).order_by(row.at, row.id))
     return [(DownloadId(download), TicketId(ticket)) for download, ticket in found]
+
+
+def _recipient(session: Session, row: PackageTicketRow) -> str:
+    lock = sealed_texts.lock_of_request(session, RequestId(row.request_id))
+    return sealed_texts.opened_or_said(lock, sealed_texts.TICKET, row)["recipient"]
 
 
 def _sealed(session: Session, number: TicketId) -> bytes:
@@ -99,7 +105,7 @@ def _find(session: Session, *these: object) -> list[PackageTicket]:
             package=PackageId(found.package_id),
             request=RequestId(found.request_id),
             release=ReleaseId(found.release_id),
-            recipient=found.recipient,
+            recipient=_recipient(session, found),
             by_name=found.by_name,
             at=found.at,
             until=found.until_at,

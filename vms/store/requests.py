@@ -283,7 +283,7 @@ def count_sealed(session: Session, label: str) -> int:
 
 def history(session: Session, request: RequestId) -> list[RequestEvent]:
     """Return what was done to a request, the oldest first; of privileged words nothing."""
-    row, lock = RequestEventRow, _lock(session, request)
+    row, lock = RequestEventRow, sealed_texts.lock_of_request(session, request)
     query = select(row).where(row.request_id == request).order_by(row.seq)
     return [
         RequestEvent(one.act, one.state, said["words"], one.line, one.answer, one.by, one.by_name, one.at)
@@ -301,7 +301,7 @@ def sealed_words(session: Session, request: RequestId) -> list[SealedWords]:
 
 def papers(session: Session, request: RequestId) -> list[Paper]:
     """Return a request's papers without their octets, the oldest first."""
-    row, lock = RequestPaperRow, _lock(session, request)
+    row, lock = RequestPaperRow, sealed_texts.lock_of_request(session, request)
     query = select(row).where(row.request_id == request).order_by(row.added_at, row.id).options(defer(row.sealed))
     return [_paper(one, lock) for one in session.scalars(query)]
 
@@ -312,7 +312,7 @@ def sealed_paper(session: Session, request: RequestId, paper: int) -> tuple[Pape
     found = session.scalar(select(row).where(row.request_id == request, row.id == paper))
     if found is None:
         return None
-    return _paper(found, _lock(session, request)), found.sealed
+    return _paper(found, sealed_texts.lock_of_request(session, request)), found.sealed
 
 
 def hold_ids(session: Session) -> set[HoldId]:
@@ -386,12 +386,6 @@ def _read(request: ExportRequest | None) -> ExportRequest | None:
     if request is not None and request.fault is not None:
         raise request.fault
     return request
-
-
-def _lock(session: Session, request: RequestId) -> Lock:
-    row = ExportRequestRow
-    matter, number = session.execute(select(row.matter, row.number).where(row.id == request)).one_or_none() or ("", str(request))
-    return sealed_texts.of_matter(session, matter, f"request {number}")
 
 
 def _paper(row: RequestPaperRow, lock: Lock) -> Paper:

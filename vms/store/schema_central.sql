@@ -963,7 +963,7 @@ CREATE TABLE package_release (
   "by" VARCHAR(300) NOT NULL,
   by_name VARCHAR(360) NOT NULL,
   at BIGINT NOT NULL,
-  read_back_at BIGINT,
+  read_back_at BIGINT, texts BLOB,
   CONSTRAINT pk_package_release PRIMARY KEY (id),
   CONSTRAINT fk_package_release_package_id FOREIGN KEY(package_id) REFERENCES package (id)
 );
@@ -1073,7 +1073,7 @@ CREATE TABLE package_ticket (
   most_downloads INTEGER NOT NULL,
   sealed BLOB NOT NULL,
   revoked_at BIGINT,
-  revoked_by VARCHAR(300) NOT NULL,
+  revoked_by VARCHAR(300) NOT NULL, texts BLOB,
   CONSTRAINT pk_package_ticket PRIMARY KEY (id),
   CONSTRAINT uq_package_ticket_number UNIQUE (number),
   CONSTRAINT ck_package_ticket_most_downloads CHECK (most_downloads > 0),
@@ -1091,7 +1091,7 @@ CREATE TABLE package_download (
   at BIGINT NOT NULL,
   ended_at BIGINT,
   octets INTEGER NOT NULL,
-  whole BOOLEAN NOT NULL,
+  whole BOOLEAN NOT NULL, texts BLOB,
   CONSTRAINT pk_package_download PRIMARY KEY (id),
   CONSTRAINT fk_package_download_ticket_id FOREIGN KEY(ticket_id) REFERENCES package_ticket (id)
 );
@@ -1191,6 +1191,7 @@ CREATE TABLE inquiry (
   decided_by VARCHAR(300),
   decided_by_name VARCHAR(360),
   decided_at BIGINT,
+  texts BLOB,
   CONSTRAINT pk_inquiry PRIMARY KEY (id),
   CONSTRAINT ck_inquiry_asked_by CHECK (asked_by IN ('agency', 'person', 'other')),
   CONSTRAINT ck_inquiry_decided CHECK (decided_at IS NOT NULL OR request_id IS NULL AND reason = ''),

@@ -1,7 +1,7 @@
 """Texts about people that lie encrypted in their rows: encrypted before a row is inserted, opened as it is read (vms/FORMATS.md §12).
 
 A row's texts are one value, and the columns that they would stand in are empty. Those of a request that was entered sealed are under the
-key of its matter, those of every complaint under a key of the district's. Which folder has the keys is the session's to know
+key of its matter, those of every complaint and inquiry under a key of the district's. Which folder has the keys is the session's to know
 (`make_engines`); each is read once in a transaction.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from sqlalchemy import exists, inspect, or_, select
+from sqlalchemy import exists, inspect, select
 from sqlalchemy.orm import Session
 
 from vms.crypto import decrypt, derived_key, encrypt
@@ -24,7 +24,9 @@ from vms.store import matter_keys
 from vms.store.central_base import Central
 from vms.store.complaint_tables import ComplaintRow
 from vms.store.database import SECRETS
+from vms.store.inquiry_tables import InquiryRow
 from vms.store.key_files import KeyFiles, read_key
+from vms.store.package_tables import PackageDownloadRow, PackageReleaseRow, PackageTicketRow
 from vms.store.request_tables import ApprovalRow, ExportRequestRow, RequestEventRow, RequestPaperRow, RequestScopeRow
 
 COMPLAINT_KEY = "complaint_texts.key"
@@ -53,9 +55,13 @@ SCOPE = Kind(RequestScopeRow, ("text",))
 PAPER = Kind(RequestPaperRow, ("name",))
 EVENT = Kind(RequestEventRow, ("words",))
 APPROVAL = Kind(ApprovalRow, ("words",))
-OF_REQUESTS = (ENTERED, SCOPE, PAPER, EVENT, APPROVAL)
+RELEASE = Kind(PackageReleaseRow, ("label", "serial", "taken_by"))
+TICKET = Kind(PackageTicketRow, ("recipient",))
+DOWNLOAD = Kind(PackageDownloadRow, ("address",))
+OF_REQUESTS = (ENTERED, SCOPE, PAPER, EVENT, APPROVAL, RELEASE, TICKET, DOWNLOAD)
 COMPLAINT = Kind(ComplaintRow, ("about_name", "from_name", "from_address", "said"))
 ANSWER = Kind(ComplaintRow, ("answer",), "answer_texts")
+INQUIRY = Kind(InquiryRow, ("name", "agency", "contact", "happened", "place", "when_said"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,21 @@ def of_matter(session: Session, matter: str, what: str) -> Lock:
     return Lock(lambda: _kept(session, f"{matter}.key", what, lambda folder: _of_matter(folder, matter)), what)
 
 
+def lock_of_request(session: Session, request: RequestId) -> Lock:
+    """Return what the texts of a request's rows are read with."""
+    row = ExportRequestRow
+    matter, number = session.execute(select(row.matter, row.number).where(row.id == request)).one_or_none() or ("", str(request))
+    return of_matter(session, matter, f"request {number}")
+
+
+def opened_or_said(lock: Lock, kind: Kind, row: Central) -> dict[str, str]:
+    """Return the texts of a row that is acted on by its numbers: in the place of those that can't be read stands a sentence."""
+    try:
+        return opened(lock, kind, row)
+    except (Corrupt, Unavailable):
+        return dict.fromkeys(kind.names, UNREADABLE)
+
+
 def lock_to_write(session: Session, request: RequestId) -> Lock | None:
     """Return what a request's new texts go under; None where they are plain, as its first ones are."""
     row = ExportRequestRow
@@ -111,16 +132,17 @@ def lock_of_complaints(session: Session, what: str) -> Lock:
 
 
 def lock_to_complain(session: Session) -> Lock:
-    """Return what a new complaint's texts go under; the first one makes the key.
+    """Return what the texts of a new complaint or inquiry go under; the first one makes the key.
 
     Unavailable when the key is gone under which others lie: another one beside it would be taken for theirs.
     """
-    row, path = ComplaintRow, _secrets_of(session) / COMPLAINT_KEY
+    path, what = _secrets_of(session) / COMPLAINT_KEY, "complaints and inquiries"
     if not path.exists():
-        if session.scalar(select(exists().where(or_(row.texts.is_not(None), row.answer_texts.is_not(None))))):
-            raise _gone("complaints", COMPLAINT_KEY)
+        columns = (ComplaintRow.texts, ComplaintRow.answer_texts, InquiryRow.texts)
+        if any(session.scalar(select(exists().where(one.is_not(None)))) for one in columns):
+            raise _gone(what, COMPLAINT_KEY)
         KeyFiles(path).make_if_none()
-    return lock_of_complaints(session, "complaints")
+    return lock_of_complaints(session, what)
 
 
 def _secrets_of(session: Session) -> Path:

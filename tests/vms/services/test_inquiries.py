@@ -17,12 +17,14 @@ from vms.domain.inquiry import AskedBy, Inquiry, InquiryState
 from vms.domain.instruments import Instrument
 from vms.domain.outcome import Refusal
 from vms.domain.people import Person, Role
-from vms.errors import Conflict, InvalidInput, NotFound
+from vms.errors import Conflict, InvalidInput, NotFound, Unavailable
 from vms.services import inquiries, requests
 from vms.services.access_log import DISTRICT
 from vms.services.inquiries import NewInquiry, answer_to, list_inquiries, read_inquiry, set_aside, submit
 from vms.store import access_log
+from vms.store import inquiries as inquiries_stored
 from vms.store.database import Engines
+from vms.store.sealed_texts import COMPLAINT_KEY, UNREADABLE
 
 ASKED = NewInquiry(
     "agency", "R. Alvarez", "555-0100", "A bicycle was stolen.\nIt was red.", "By the main door", "Friday, half past six", "Sheriff"
@@ -56,6 +58,25 @@ def test_what_anybody_says_is_kept_as_it_was_said_and_who_asks_is_in_no_entry(ce
     )  # fmt: skip
     assert _details(central, Action.INQUIRY_ENTER) == [("system:inquiry", {"inquiry": str(came.id)})]
     assert _details(central, Action.INQUIRY_READ) == [(desk.label, {"inquiry": str(came.id)})]
+
+
+def test_what_was_asked_lies_encrypted_and_says_so_without_its_key(central_sqlite: Engines, public: Settings) -> None:
+    came = _came(central_sqlite, public)
+    octets = b"".join(path.read_bytes() for path in public.central_path.parent.glob(f"{public.central_path.name}*"))
+    said = (b"R. Alvarez", b"555-0100", b"A bicycle", b"main door", b"half past six", b"Sheriff")
+    assert [word for word in said if word in octets] == []
+    with central_sqlite.reading() as session:
+        assert inquiries_stored.find(session, limit=9) == [came]
+    key = public.secrets_dir / COMPLAINT_KEY
+    kept = key.rename(key.with_name("put away"))
+    with central_sqlite.reading() as session:
+        (listed,) = inquiries_stored.find(session, limit=9)
+    assert (listed.id, listed.name, listed.happened) == (came.id, UNREADABLE, UNREADABLE)
+    with pytest.raises(Unavailable, match=r"complaint_texts.key is gone"):
+        _came(central_sqlite, public)
+    kept.rename(key)
+    with central_sqlite.reading() as session:
+        assert inquiries_stored.get(session, came.id) == came
 
 
 def test_there_is_no_form_where_the_district_has_none(central_sqlite: Engines, settings: Settings) -> None:

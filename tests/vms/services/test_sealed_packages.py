@@ -31,9 +31,11 @@ from vms.services.package_release import Handover, release_by_hand
 from vms.services.requests import enter
 from vms.services.sealed_log import Matter, destroy_matter, open_matter, read_sealed
 from vms.services.sealed_requests import unseal
-from vms.store import access_log, access_tree, made_packages
+from vms.store import access_log, access_tree, made_packages, package_releases
+from vms.store import package_tickets as package_tickets_stored
 from vms.store.database import Engines
 from vms.store.failpoints import arm
+from vms.store.sealed_texts import UNREADABLE
 
 S = RequestState
 
@@ -71,6 +73,12 @@ def _checkpoint(office: Office) -> int:
     with office.hub.central.reading() as session:
         newest = access_tree.newest_checkpoint(session, "district")
     return 0 if newest is None else newest.size
+
+
+def _in_the_database(office: Office, *words: str) -> list[str]:
+    """Return which of these words stand in the database's files."""
+    octets = b"".join(path.read_bytes() for path in office.settings.central_path.parent.glob(f"{office.settings.central_path.name}*"))
+    return [word for word in words if word.encode() in octets]
 
 
 def _matter(office: Office) -> Matter:
@@ -261,6 +269,11 @@ def test_it_leaves_by_hand_and_no_ordinary_entry_tells(office: Office, tmp_path:
     assert (office.package().state, office.there()) == (PackageState.GONE, [])
     assert _ordinary(office) == before
     assert _acts(office)[-3:] == [Action.EXPORT_RELEASE, Action.EXPORT_RELEASE, Action.EXPORT_PURGE]
+    assert _in_the_database(office, "Det. R. Alvarez", "4C530001", "SanDisk") == []
+    with office.hub.central.reading() as session:
+        release = package_releases.newest_of(session, office.request.id)
+    assert release is not None
+    assert (release.taken_by, str(release.medium)) == (handover.taken_by, str(handover.medium))
 
 
 @pytest.mark.slow
@@ -279,3 +292,9 @@ def test_it_leaves_by_download_and_no_ordinary_entry_tells(central_sqlite: Engin
         assert package_tickets.write_down_cut_off(session, settings, at=at) == 1
     assert _ordinary(office) == before
     assert _acts(office)[-2:] == [Action.EXPORT_DOWNLOAD] * 2
+    assert _in_the_database(office, "Det. R. Alvarez", "192.0.2.7") == []
+    with central_sqlite.reading() as session:
+        assert [one.recipient for one in package_tickets_stored.of_request(session, office.request.id)] == ["Det. R. Alvarez"]
+    destroy_matter(settings, office.request.matter)
+    with central_sqlite.reading() as session:
+        assert [one.recipient for one in package_tickets_stored.of_request(session, office.request.id)] == [UNREADABLE]

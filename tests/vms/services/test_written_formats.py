@@ -65,7 +65,7 @@ def test_every_file_and_field_of_a_package_stands_on_the_page(central_sqlite: En
     stills = moments(replace(order, request="2026-015"))
     still = build_package(stills, a_source(stills), tmp_path, hub=hub, at=AT)
 
-    page, paths = _section(12), set[str]()
+    page, paths = _section(13), set[str]()
     fields, met = _fields(page), defaultdict[str, set[str]](set)
     for folder in (both.folder, still.folder):
         paths |= {re.sub(r"(?<=/)\d{3}_[^.]+", "NNN_BRANCH_CAMERA_START", _path(folder, one)) for one in folder.rglob("*") if one.is_file()}
@@ -91,7 +91,7 @@ def test_every_field_of_the_record_of_a_copy_stands_on_the_page(tmp_path: Path) 
     plan.write_text(canonical(RedactionPlan((CameraPlan(CameraId(7), START_MS, START_MS + 60_000, (region,)),))))
     redacted = redact(plan, original, tmp_path / "redacted.mp4", camera=None, starts_at=datetime_of_ms(START_MS))
     marked = watermark(original, tmp_path / "marked.mp4", recipient="Alder County", number="2026-014", at=AT)
-    fields = _fields(_section(13))
+    fields = _fields(_section(14))
     for kind, record in (("redacted", redacted.record), ("watermarked", marked.record)):
         told = json.loads(record.read_bytes())
         assert told["kind"] == kind

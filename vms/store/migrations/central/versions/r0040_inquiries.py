@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.String(300), nullable=True),
         sa.Column("decided_by_name", sa.String(360), nullable=True),
         sa.Column("decided_at", MOMENT, nullable=True),
+        sa.Column("texts", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_inquiry"),
         sa.CheckConstraint("asked_by IN ('agency', 'person', 'other')", name=op.f("ck_inquiry_asked_by")),
         sa.CheckConstraint("decided_at IS NOT NULL OR request_id IS NULL AND reason = ''", name=op.f("ck_inquiry_decided")),
