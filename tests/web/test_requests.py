@@ -105,6 +105,11 @@ def test_from_the_desk_to_an_approval_on_plain_forms(world: World, desk: httpx.C
     assert "Your request: approved" in director.get(f"{page}/letter").text
 
 
+def test_on_a_phone_the_history_says_what_stands_where(world: World, desk: httpx.Client) -> None:
+    history = desk.get(_entered(world, desk)).text.partition('aria-label="History"')[2]
+    assert '<td><span class="on-phone">Then </span>Submitted</td><td><span class="on-phone">By </span>desk' in history
+
+
 def test_who_entered_it_is_offered_no_approval_and_gets_none(world: World, director: httpx.Client) -> None:
     page = _entered(world, director)
     _in_order(director, page)

@@ -26,6 +26,7 @@ def test_everybody_prints_the_cards(world: World) -> None:
         assert 'href="/cards"' in desk.get("/rules").text
     assert "Neither confirm nor deny" in cards
     assert "subpoena, warrant, court order" in cards
+    assert (cards.count("<ol>"), "<ul" in cards) == (2, False), "both cards are set in one size"
     assert "This receipt confirms neither that there is a recording nor that there is none" in cards
 
 
