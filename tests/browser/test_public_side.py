@@ -11,7 +11,9 @@ from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.browser.conftest import PICTURES, keep_picture, on_pages, watching
 from tests.factories import CONSOLE, done
-from tests.web.world import World
+from tests.web.conftest import Migrated
+from tests.web.world import World, a_world
+from vms.config import Settings
 from vms.domain.complaint import Complaint
 from vms.domain.ids import SessionId
 from vms.domain.people import Person, Role
@@ -21,8 +23,16 @@ from vms.services import complaints, placements, privacy_reviews, public_notice,
 from vms.services.complaints import NewComplaint
 from vms.services.placements import NewPlacement
 from vms.store import people
+from vms.store.migrate import Which
 
 pytestmark = pytest.mark.slow
+_INQUIRY = {
+    "Your name": "Jane Doe",
+    "How you are reached": "555-0100",
+    "Where it happened": "The reading room",
+    "Day and time, as you know it": "Friday, about six",
+    "What happened": "My bag was taken.",
+}
 PHONE: ViewportSize = {"width": 360, "height": 800}
 
 
@@ -63,6 +73,30 @@ def test_the_pages_fit_a_phone_and_keep_to_the_rules(browser: Browser, world: Wo
             name = f"public-{path.strip('/').replace('/', '-').replace(str(complaint.id), 'one')}"
             keep_picture(page, name)
             _fits_a_phone(page, name)
+
+
+def test_an_inquiry_is_sent_without_scripts_and_its_pages_fit_a_phone(browser: Browser, tmp_path: Path, migrated_sqlite: Migrated) -> None:
+    settings = Settings(data_dir=tmp_path, public_inquiry="on", notice_contact="12 Elm St, Alder")
+    migrated_sqlite(Which.CENTRAL, settings.central_path).dispose()
+    with a_world(settings) as world:
+        context = browser.new_context(base_url=world.address.replace("127.0.0.1", "localhost"), java_script_enabled=False)
+        with watching(context) as watched:
+            watched.page.goto("/inquiry")
+            _fits_a_phone(watched.page, "inquiry")
+            watched.page.get_by_label("About myself, or a child of mine").check()
+            for label, told in _INQUIRY.items():
+                watched.page.get_by_label(label).fill(told)
+            watched.page.get_by_role("button", name="Send").click()
+            assert "confirms neither that there is a camera" in watched.page.locator("main").inner_text()
+            _fits_a_phone(watched.page, "inquiry-answer")
+            number = watched.page.locator("b.mono").inner_text()
+        context.close()
+        with on_pages(browser, world, world.token(Role.DESK)) as pages, watching(pages) as watched:
+            for name, path in (("list", "/inquiries"), ("one", f"/inquiries/{number}"), ("request", f"/requests/new?inquiry={number}")):
+                watched.page.set_viewport_size({"width": 1280, "height": 800})
+                watched.page.goto(path)
+                keep_picture(watched.page, f"inquiry-{name}")
+                _fits_a_phone(watched.page, f"inquiry-{name}")
 
 
 def test_the_notice_needs_nothing_and_fits_a_phone(browser: Browser, world: World, tmp_path: Path) -> None:
