@@ -73,7 +73,7 @@ def ask_package(session: Session, settings: Settings, actor: Actor, number: Requ
     if request.state not in (_S.APPROVED, _S.PREPARING) or request.approval is None:
         return refuse_about(session, settings, actor, request, not_from(request, "prepared"), at=at)
     if isinstance(plan := redactions.plan_of(session, settings, request), Refused):
-        return plan
+        return refuse_about(session, settings, actor, request, plan, at=at)
     newest = made_packages.newest_of(session, number)
     if newest is not None and newest.state in LIVE:
         if newest.approval != request.approval.id:
@@ -82,6 +82,7 @@ def ask_package(session: Session, settings: Settings, actor: Actor, number: Requ
     ready_at = max(datetime_of_ms(one.end_ms) for one in request.scope.footage) + SETTLED
     if ready_at > at:
         raise InvalidInput(f"The newest of it is still being written. Ask for the package from {ready_at:%Y-%m-%d %H:%M} UTC on.")
+    asked_at = at if newest is None else max(at, newest.asked_at + timedelta(milliseconds=1))  # a clock set back lets no earlier one count
     package = MadePackage(
         id=PackageId(new_number()),
         request=request.id,
@@ -90,7 +91,7 @@ def ask_package(session: Session, settings: Settings, actor: Actor, number: Requ
         sha256=request.sha256,
         asked_by=actor.label,
         asked_by_name=name_of(actor),
-        asked_at=at,
+        asked_at=asked_at,
     )
     made_packages.add(session, package)
     tell(session, settings, actor, request, Action.EXPORT_ADVANCE, at=at, state=package.state)

@@ -394,13 +394,32 @@ def test_a_package_that_nobody_took_expires_with_its_day_but_not_by_a_clock_that
 
 
 def test_a_damaged_segment_fails_with_its_name_and_another_try_is_asked_for(office: Office) -> None:
-    damaged = Damaged()
-    damaged.segments, damaged.made = office.source.segments, office.source.made
-    office.ask()
-    (package,) = office.make(lambda _: nullcontext(damaged))
+    package = _failed(office)
     assert (package.state, office.source.segments[0].id in package.sentence) == (PackageState.FAILED, True)
     assert (office.now().state, office.there()) == (S.PREPARING, [])
     assert office.ready().state is PackageState.READY
+
+
+@pytest.mark.parametrize("back", [timedelta(0), timedelta(hours=1)])
+def test_what_was_asked_for_last_counts_in_the_same_moment_and_by_a_clock_that_was_set_back(office: Office, back: timedelta) -> None:
+    for _ in range(3):  # by their numbers, which are random, the earlier one would count every other time
+        failed = _failed(office)
+        office.clock.at -= back
+        asked = office.ask()
+        assert (office.package().id, asked.asked_at > failed.asked_at) == (asked.id, True)
+        office.make(_damaged_source(office))
+
+
+def _failed(office: Office) -> MadePackage:
+    office.ask()
+    (package,) = office.make(_damaged_source(office))
+    return package
+
+
+def _damaged_source(office: Office) -> package_jobs.Source:
+    damaged = Damaged()
+    damaged.segments, damaged.made = office.source.segments, office.source.made
+    return lambda _: nullcontext(damaged)
 
 
 def test_footage_that_is_not_there_ends_the_request(office: Office) -> None:
