@@ -259,11 +259,24 @@ class Register(RuleBasedStateMachine):
         )
         assert isinstance(answer, Refused | ExportRequest | Conflict)
 
+    @rule(who=WHO, decider=st.integers(0, 1), shower=st.sampled_from([0, 0, 1, 1, 2, 3]), instrument=INSTRUMENTS, delivery=WAYS)
+    def one_goes_all_the_way(self, who: int, decider: int, shower: int, instrument: Instrument, delivery: Delivery) -> None:
+        """Step by step the others come there now and then alone, and what is done after an approval would hardly be tried."""
+        self.enter(who, instrument, delivery)
+        newest = len(self.known) - 1
+        self.put_in_order(decider, newest)
+        self.approve(decider, newest, "now")
+        self._begin_to_show(shower, self.known[newest])
+
     @precondition(lambda self: self.known)
     @rule(who=WHO, which=st.integers(0, 9))
     def begin_to_show(self, who: int, which: int) -> None:
+        pool = [*self.yes, *self.known]
+        self._begin_to_show(who, pool[which % len(pool)])
+
+    def _begin_to_show(self, who: int, number: RequestId) -> None:
         person = self._person(who)
-        answer = self._did(lambda session: begin_showing(session, self.settings, person, self._one(session, which).id, VIEWER, at=self.now))
+        answer = self._did(lambda session: begin_showing(session, self.settings, person, number, VIEWER, at=self.now))
         if isinstance(answer, Showing):
             yes = self.yes[answer.request]
             assert digest_of(text_of(answer.request, answer.scope)) == yes.sha256
