@@ -367,6 +367,12 @@ def test_what_was_on_the_screen_is_what_was_sent_there(place: Place) -> None:
     assert "is not being shown now" in refused(place.end()).sentence
 
 
+def test_somebody_else_who_decides_ends_it_and_the_desk_does_not(place: Place) -> None:
+    done(place.begin())
+    assert refused(place.end(at_work(place.people.desk, NOW))).refusal is Refusal.NOT_ALLOWED
+    assert done(place.end(at_work(place.people.delegate, NOW))).ended_by_name == "delegate person"
+
+
 def test_nothing_sent_is_said_to_have_been_nothing(place: Place) -> None:
     done(place.begin())
     assert done(place.end()).seen == ()
