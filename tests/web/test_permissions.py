@@ -315,8 +315,8 @@ _TRIES = {
     for route in _routes()
     for method in route.methods
     if route.permission is Permission.PUBLIC and method == "POST" and not route.path.endswith(("/inquiry", "/inquiries"))
-}
-"""Where somebody without an account is slowed down who tries often; the form of inquiries is off here.
+} | {("POST", "/switch")}
+"""Where somebody is slowed down who tries often to be somebody; the form of inquiries is off here.
 
 Elsewhere the clock stands: days would end an account.
 """
