@@ -44,12 +44,16 @@ def encrypt_plain(session: Session) -> Swept:
 
 
 def forget_dead_rows(engines: Engines) -> None:
-    """On PostgreSQL, write the tables anew: what an update replaced would stay readable in their files. SQLite overwrites it at once."""
+    """On PostgreSQL, write the tables anew: what an update replaced would stay readable in their files. SQLite overwrites it at once.
+
+    Its statistics hold values of columns, so they are made and written anew, too.
+    """
     if engines.write.dialect.name != "postgresql":
         return
-    tables = {kind.table for kind in (*OF_REQUESTS, COMPLAINT)}
+    tables = ", ".join(sorted({kind.table for kind in (*OF_REQUESTS, COMPLAINT)}))
     with engines.write.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"VACUUM FULL {', '.join(sorted(tables))}")
+        for statement in (f"VACUUM FULL {tables}", f"ANALYZE {tables}", "VACUUM FULL pg_statistic"):
+            connection.exec_driver_sql(statement)
 
 
 def _sealed_in_plain() -> Select[ExportRequestRow]:
