@@ -27,7 +27,7 @@ from vms.services.approvals import may_let_go
 from vms.services.left_views import SLACK, streamed
 from vms.services.refusals import not_allowed
 from vms.services.request_acts import begun
-from vms.services.request_steps import JOB, Step, not_from, refuse_about, take
+from vms.services.request_steps import JOB, Step, can_write_about, not_from, refuse_about, take
 from vms.services.requests import line_of
 from vms.store import access_log, holds, requests, showings, views
 
@@ -91,11 +91,8 @@ def end_showing(session: Session, settings: Settings, actor: Actor, number: Requ
 def write_down_over(session: Session, settings: Settings, *, at: datetime) -> int:
     """Write down which showings ran out with nobody ending them, and return how many: nothing opened in them since, written down or not."""
     holds.lock(session)
-    over = showings.over(session, at)
     with together(session):
-        for showing in over:
-            _write_down(session, settings, showing, at=at)
-    return len(over)
+        return sum(_write_down(session, settings, showing, at=at) for showing in showings.over(session, at))
 
 
 def any_over(session: Session, *, at: datetime) -> bool:
@@ -134,7 +131,8 @@ def _require_free(session: Session, settings: Settings, actor: Person, request: 
     for found in _in_the_way(session, request, actor):
         if found.runs(at):
             raise Conflict(f"Request {found.number} is being shown now, by {found.by_name}. End that showing first.")
-        _write_down(session, settings, found, at=at)
+        if not _write_down(session, settings, found, at=at):
+            raise Conflict(f"A showing of request {found.number} ran out, and its end can't be written: the request can't be read now.")
     if len(showings.of_request(session, request.id)) >= MOST_SHOWINGS:
         raise Conflict(f"Request {request.number} was shown {MOST_SHOWINGS} times. Enter it anew, if it is still needed.")
     newest_ms = max(one.end_ms for one in request.scope.footage)
@@ -161,10 +159,13 @@ def _begin(session: Session, settings: Settings, actor: Person, request: ExportR
     take(session, settings, actor, request, step, at=at)
 
 
-def _write_down(session: Session, settings: Settings, showing: Showing, *, at: datetime) -> None:
-    request = requests.get(session, requests.EVERYBODYS, showing.request)
-    if request is not None:
-        _end(session, settings, JOB, request, showing, "", at=at)
+def _write_down(session: Session, settings: Settings, showing: Showing, *, at: datetime) -> bool:
+    """Write down what nobody ended; False, and it waits, while its request can't be read: nothing of it opens either way."""
+    request = requests.known(session, requests.EVERYBODYS, showing.request)
+    if request is None or not can_write_about(settings, request):
+        return False
+    _end(session, settings, JOB, request, showing, "", at=at)
+    return True
 
 
 def _end(

@@ -9,11 +9,13 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, exists, insert, select, update
 from sqlalchemy.orm import Session
 
-from vms.domain.export_scope import CameraSpan, scope_from
+from vms.domain.export_scope import CameraSpan, ExportScope, Terms, scope_from
 from vms.domain.ids import ApprovalId, CameraId, PersonId, RequestId, ShowingId
 from vms.domain.reach import Reach
 from vms.domain.request import ExportRequest
 from vms.domain.showing import Showing, Viewer
+from vms.errors import Corrupt, Unavailable
+from vms.store import sealed_texts
 from vms.store.central_tables import CameraRow
 from vms.store.reach import cameras_within
 from vms.store.request_tables import ExportRequestRow, RequestCameraRow, RequestScopeRow
@@ -81,7 +83,7 @@ def running(session: Session, reach: Reach | None, at: datetime) -> list[Showing
 
 def _found(session: Session, which: ColumnElement[bool]) -> list[Showing]:
     query = (
-        select(ShowingRow, ExportRequestRow.number, RequestScopeRow.text)
+        select(ShowingRow, ExportRequestRow, RequestScopeRow)
         .join(ExportRequestRow, ExportRequestRow.id == ShowingRow.request_id)
         .join(
             RequestScopeRow, and_(RequestScopeRow.request_id == ShowingRow.request_id, RequestScopeRow.version == ShowingRow.scope_version)
@@ -91,16 +93,24 @@ def _found(session: Session, which: ColumnElement[bool]) -> list[Showing]:
         .limit(_LIMIT)
         .execution_options(populate_existing=True)
     )
-    return [_showing(row, number, scope) for row, number, scope in session.execute(query)]
+    return [_showing(row, request.number, _scope(session, request, scope)) for row, request, scope in session.execute(query)]
 
 
-def _showing(row: ShowingRow, number: str, scope: str) -> Showing:
+def _scope(session: Session, request: ExportRequestRow, scope: RequestScopeRow) -> ExportScope:
+    """Return what may be shown: nothing, where a request that was sealed once can't be read. Every page asks what is shown now."""
+    try:
+        return scope_from(sealed_texts.opened(sealed_texts.lock_of(session, request), sealed_texts.SCOPE, scope)["text"])
+    except (Corrupt, Unavailable):
+        return ExportScope((), "", Terms(""))
+
+
+def _showing(row: ShowingRow, number: str, scope: ExportScope) -> Showing:
     return Showing(
         id=ShowingId(row.id),
         request=RequestId(row.request_id),
         number=number,
         approval=ApprovalId(row.approval_id),
-        scope=scope_from(scope),
+        scope=scope,
         viewer=Viewer(row.viewer, row.belongs, row.identity, row.place, row.beside),
         person=PersonId(row.person_id),
         by_name=row.by_name,

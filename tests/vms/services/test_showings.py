@@ -36,6 +36,7 @@ from vms.services.request_acts import act_on
 from vms.services.request_letters import letter_of
 from vms.services.request_receipt import Receipt, receipt_of, receipt_pdf
 from vms.services.requests import request_for
+from vms.services.sealed_requests import unseal
 from vms.services.sessions import Browser, digest, open_session
 from vms.store import access_log, holds, made_packages, requests
 from vms.store.database import Engines
@@ -466,6 +467,71 @@ def test_a_sealed_request_is_not_approved_for_showing(central_sqlite: Engines, s
         in_order(session, settings, director, request)
         answer = refused(approve(session, settings, director, request.id, request.sha256, at=NOW))
     assert "have the seal lifted first" in answer.sentence
+
+
+def once_sealed(central: Engines, settings: Settings) -> Place:
+    """Return a place whose request was entered sealed, and approved for showing once its seal was lifted."""
+    with central.writing() as session:
+        people, branch = staff(session), a_branch(session)
+        camera, other = a_camera(session, branch).camera.id, a_camera(session, branch, "Stairs").camera.id
+        delegate, director = at_work(people.delegate, NOW), at_work(people.director, NOW)
+        sealed = a_request(session, settings, delegate, camera=camera, delivery=Delivery.ON_SITE, sealed=True, named=(people.director.id,))
+        in_order(session, settings, director, sealed)
+        done(unseal(session, settings, director, sealed.id, "2026-03-13", "the order ended on that day", at=NOW))
+        request = done(approve(session, settings, director, sealed.id, sealed.sha256, at=NOW))
+    return Place(central, settings, people, camera, other, request)
+
+
+def another_to_show(place: Place) -> Place:
+    """Return the same place with an open request, which the Delegate shows."""
+    with place.central.writing() as session:
+        people, settings = place.people, place.settings
+        request = a_request(session, settings, people.desk, camera=place.camera, delivery=Delivery.ON_SITE)
+        in_order(session, settings, place.director, request)
+        request = done(approve(session, settings, place.director, request.id, request.sha256, at=NOW))
+    return replace(place, people=replace(people, director=people.delegate), request=request)
+
+
+def test_once_its_seal_is_lifted_it_is_shown_and_written_down_as_any_other(central: Engines, settings: Settings) -> None:
+    place = once_sealed(central, settings)
+    done(place.begin())
+    view = done(place.look(recorded=span(-600, 0)))
+    place.sent(view, -600, -540)
+    with central.reading() as session:
+        assert [one.number for one in showings.shown_now(session, at_work(place.people.desk, NOW), at=NOW)] == [place.request.number]
+    assert done(place.end()).seen == footage(place.camera, start_s=-600, end_s=-540)
+
+
+def test_one_whose_request_can_not_be_read_shows_nothing_and_holds_up_no_other(central: Engines, settings: Settings) -> None:
+    place = once_sealed(central, settings)
+    done(place.begin())
+    other = another_to_show(place)
+    done(other.begin())
+    key = settings.secrets_dir / f"{place.request.matter}.key"
+    away = key.rename(settings.data_dir / "key")
+    with central.reading() as session:
+        assert {one.number for one in showings.shown_now(session, at_work(place.people.desk, NOW), at=NOW)} == {
+            place.request.number,
+            other.request.number,
+        }
+    assert refused(place.look()).refusal is Refusal.NOT_ALLOWED
+    place.at = NOW + LASTS
+    with central.writing() as session:
+        assert showings.write_down_over(session, settings, at=place.at) == 1
+    away.replace(key)
+    with central.writing() as session:
+        assert showings.write_down_over(session, settings, at=place.at) == 1
+    assert place.history()[-1][0] is RequestAct.SHOWN
+
+
+def test_who_showed_what_can_not_be_read_now_is_told_why_nothing_else_is_shown(central: Engines, settings: Settings) -> None:
+    place = once_sealed(central, settings)
+    done(place.begin())
+    other = another_to_show(place)
+    (settings.secrets_dir / f"{place.request.matter}.key").unlink()
+    place.at = other.at = NOW + LASTS
+    with pytest.raises(Conflict, match="its end can't be written"):
+        other.begin(place.director)
 
 
 def test_the_receipt_tells_who_saw_what_and_no_file(place: Place) -> None:
