@@ -28,7 +28,7 @@ from vms.domain.outcome import Refused
 from vms.domain.package import CameraScope, CopyKind, Order, PictureCopy, Video
 from vms.domain.people import Actor
 from vms.domain.redaction import RedactionPlan
-from vms.domain.request import ExportRequest, RequestAct, RequestState
+from vms.domain.request import Approval, ExportRequest, RequestAct, RequestState
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import Conflict, InvalidInput, Unavailable, VmsError
 from vms.log import get_logger
@@ -165,12 +165,20 @@ def _begin(settings: Settings, hub: Hub, at: datetime) -> tuple[MadePackage, Ord
             advance(session, settings, JOB, request.id, package.sha256, _S.PREPARING, at=at), Refused
         ):
             return _put(session, package, PackageState.GONE, at, sentence=_CHANGED), None
-        plan = redactions.plan_of(session, settings, request)
-        if isinstance(plan, Refused):
-            return _put(session, package, PackageState.FAILED, at, sentence=plan.sentence), None
+        order = _ordered(session, settings, request, request.approval)
+        if isinstance(order, str):
+            return _put(session, package, PackageState.FAILED, at, sentence=order), None
         redactions.forget_sheets(session, request.id)  # of a making that did not end
-        order = order_of(session, request, request.approval, plan)
         return _put(session, package, PackageState.MAKING, at, tries=package.tries + 1), order
+
+
+def _ordered(session: Session, settings: Settings, request: ExportRequest, approval: Approval) -> Order | str:
+    """Return what a package is made of, or why it is made of nothing, as of a plan that can't be read: the next one does not wait for it."""
+    try:
+        plan = redactions.plan_of(session, settings, request)
+        return plan.sentence if isinstance(plan, Refused) else order_of(session, request, approval, plan)
+    except VmsError as err:
+        return str(err)
 
 
 def _make(settings: Settings, hub: Hub, source: Source, clock: Clock, package: MadePackage, order: Order) -> MadePackage:
@@ -194,12 +202,16 @@ def _make(settings: Settings, hub: Hub, source: Source, clock: Clock, package: M
         failpoint("package:built")
     except (VmsError, OSError) as err:
         return _failed(hub, package, err, at=clock.now())
-    with hub.central.writing() as session:
-        if built is not None and built.log_position is not None:
-            holds.lock(session)
-            return _put(session, package, PackageState.PROVING, clock.now())
-        plan = None if order.redaction is None else order.redaction.digest.hex()
-        return _finish(session, settings, package, plan, there=built is not None, at=clock.now())
+    if built is not None and built.log_position is not None:
+        return _put_alone(hub, package, PackageState.PROVING, clock.now())
+    plan = None if order.redaction is None else order.redaction.digest.hex()
+    try:
+        with hub.central.writing() as session:
+            return _finish(session, settings, package, plan, there=built is not None, at=clock.now())
+    except VmsError as err:
+        if _is_unreadable(hub, package):
+            return _failed(hub, package, err, at=clock.now())
+        raise  # such as of a database that does not answer: it is made again
 
 
 def _prove_those_that_wait(settings: Settings, hub: Hub, clock: Clock) -> list[MadePackage]:
@@ -229,8 +241,18 @@ def _prove(settings: Settings, hub: Hub, clock: Clock, package: MadePackage) -> 
         failpoint("package:proved")
     except (VmsError, OSError) as err:
         return _failed(hub, package, err, at=clock.now())
-    with hub.central.writing() as session:
-        return _finish(session, settings, proved, plan, there=True, at=clock.now())
+    try:
+        with hub.central.writing() as session:
+            return _finish(session, settings, proved, plan, there=True, at=clock.now())
+    except VmsError:
+        if _is_unreadable(hub, package):
+            return package
+        raise
+
+
+def _is_unreadable(hub: Hub, package: MadePackage) -> bool:
+    with hub.central.reading() as session:
+        return _unreadable(session, package)
 
 
 def _unreadable(session: Session, package: MadePackage) -> bool:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -515,6 +516,36 @@ def test_a_package_of_what_was_sealed_is_not_made_without_its_key_and_holds_up_n
     (office.settings.secrets_dir / f"{once.request.matter}.key").unlink()
     assert [one.state for one in office.make()] == [PackageState.FAILED, PackageState.READY]
     assert "Put it back from the backup of secrets/" in once.package().sentence
+
+
+@pytest.mark.slow
+def test_a_key_that_goes_while_a_package_is_made_holds_up_no_other(office: Office) -> None:
+    once = _once_sealed(office)
+    once.ask()
+    office.clock.step(timedelta(seconds=1))
+    office.ask()
+    key = office.settings.secrets_dir / f"{once.request.matter}.key"
+    arm("package:built", lambda: key.unlink(missing_ok=True))
+    try:
+        assert [one.state for one in office.make()] == [PackageState.FAILED, PackageState.READY]
+    finally:
+        arm("")
+    assert "Put it back from the backup of secrets/" in once.package().sentence
+
+
+@pytest.mark.slow
+def test_a_redaction_plan_that_can_not_be_read_holds_up_no_other_package(office: Office) -> None:
+    once = _once_sealed(office)
+    with office.hub.central.writing() as session:
+        _to_redact(office, session)
+        done(redactions.add_plan(session, office.settings, office.director, office.request.id, _plan(office), at=AT))
+    office.ask()
+    office.clock.step(timedelta(seconds=1))
+    once.ask()
+    with office.hub.central.writing() as session:
+        session.execute(text("UPDATE redaction_plan SET sealed = :other"), {"other": bytes(64)})
+    assert [one.state for one in office.make()] == [PackageState.FAILED, PackageState.READY]
+    assert "is not what was kept" in office.package().sentence
 
 
 @pytest.mark.slow

@@ -234,6 +234,36 @@ def test_without_the_key_of_its_matter_it_fails_and_no_other_package_waits_for_i
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("step", ["package:built", "package:proved"])
+def test_one_whose_key_goes_on_the_way_waits_for_it_and_no_log_of_the_service_tells(
+    office: Office, capsys: pytest.CaptureFixture[str], step: str
+) -> None:
+    key = office.settings.secrets_dir / f"{office.request.matter}.key"
+    away = office.settings.data_dir / "key"
+    if step == "package:proved":
+        _waiting(office)
+        office.hub.sign_log()
+    else:
+        office.ask()
+
+    def lose_the_key() -> None:
+        if key.exists():
+            key.replace(away)
+
+    arm(step, lose_the_key)
+    try:
+        office.make()
+    finally:
+        arm("")
+    assert (office.package().state, office.package().sentence) == (PackageState.PROVING, "")
+    assert office.make() == []
+    away.replace(key)
+    office.hub.sign_log()
+    assert [one.state for one in office.make()] == [PackageState.READY]
+    assert office.request.number not in "".join(capsys.readouterr())
+
+
+@pytest.mark.slow
 def test_a_finished_one_whose_key_is_gone_stays_and_no_other_waits_for_it(office: Office) -> None:
     _ready(office)
     office.act(RequestAct.REVOKE)
