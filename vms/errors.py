@@ -10,6 +10,16 @@ from __future__ import annotations
 class VmsError(Exception):
     """Base of every failure that carries a sentence for the person who acts."""
 
+    def __init__(self, sentence: str = "", *, in_log: str = "") -> None:
+        """`in_log`: what the service's own log says in its place, where the sentence names what may be under seal."""
+        super().__init__(sentence)
+        self.in_log = in_log or sentence
+
+
+def reason_of(err: Exception) -> str:
+    """Return what a line of the service's log says of a failure: whoever runs the server reads it, and no seal names them."""
+    return err.in_log if isinstance(err, VmsError) else str(err)
+
 
 class InvalidInput(VmsError):
     """What was handed in can't be used; nothing was changed."""

@@ -17,11 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
 from starlette.websockets import WebSocket
 
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import Person
-from vms.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable, VmsError
+from vms.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable, VmsError, reason_of
 from vms.log import get_logger
 from web.deps import Use, site_of
 from web.permissions import Denied, SocketDenied
@@ -167,7 +168,7 @@ async def _write(connection: Request | WebSocket, person: Person, denied: Denied
 async def _failed(request: Request, err: Exception) -> Response:
     status = next((status for kind, status in FAILURES.items() if isinstance(err, kind)), 500)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("request failed", path=request.url.path, reason=str(err))
+        log.error("request failed", path=_asked(request), reason=reason_of(err))
     return await run_in_threadpool(answer, request, status, str(err), person=None)
 
 
@@ -199,14 +200,20 @@ async def _http(request: Request, err: Exception) -> Response:
 
 async def _database(request: Request, err: Exception) -> Response:
     """No event, no answer: what could not be committed is not shown."""
-    log.error("central database failed", path=request.url.path, reason=type(err).__name__)
+    log.error("central database failed", path=_asked(request), reason=type(err).__name__)
     return await run_in_threadpool(problem, 503, "The database does not answer. Nothing was changed. Try again in a minute.")
 
 
 async def _unexpected(request: Request, err: Exception) -> Response:
     """Answer an error of ours; the server writes its trace into the log."""
-    log.error("request failed", path=request.url.path, reason=type(err).__name__)
+    log.error("request failed", path=_asked(request), reason=type(err).__name__)
     return problem(500, "The server made a mistake, and its log has it. Tell IT when you did this, then try again.")
+
+
+def _asked(request: Request) -> str:
+    """Return the address as its route has it, without what it names: a sealed request's number would tell whoever runs the server."""
+    route = request.scope.get("route")
+    return route.path if isinstance(route, Route) else request.url.path
 
 
 def _as_denied(err: Exception) -> Denied:

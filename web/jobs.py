@@ -22,7 +22,7 @@ from vms import log as logging
 from vms.clock import Clock, SystemClock
 from vms.config import Settings, load_settings
 from vms.domain.second_person import Proposal
-from vms.errors import ConfigError, Conflict, Corrupt, Unavailable, VmsError
+from vms.errors import ConfigError, Conflict, Corrupt, Unavailable, VmsError, reason_of
 from vms.log import get_logger
 from vms.services import (
     approvals,
@@ -103,9 +103,9 @@ class Jobs:
         try:
             self._sign_all()
         except (Unavailable, OSError) as err:
-            log.warning("checkpoint not made", reason=str(err))
+            log.warning("checkpoint not made", reason=reason_of(err))
         except Corrupt as err:
-            log.error("access log damaged", reason=str(err))
+            log.error("access log damaged", reason=reason_of(err))
 
     def _sign_all(self) -> None:
         with self._signing, self._central.answering():
@@ -127,7 +127,7 @@ class Jobs:
                     source = partial(footage_here, self._settings, self._central)
                     package_jobs.make_packages(self._settings, hub, source, self._clock)
         except (VmsError, OSError) as err:
-            log.warning("packages not made or deleted", reason=str(err))
+            log.warning("packages not made or deleted", reason=reason_of(err))
 
     def hand_out(self) -> None:
         """Put the newest checkpoint where somebody outside keeps it, once a day."""
@@ -146,7 +146,7 @@ class Jobs:
         try:
             renew_if_due(self._settings, at=self._clock.now())
         except (ConfigError, OSError) as err:
-            log.error("certificate not renewed", reason=str(err))
+            log.error("certificate not renewed", reason=reason_of(err))
 
     def countersign(self) -> None:
         """Have the witness outside countersign the newest checkpoint."""
@@ -158,9 +158,9 @@ class Jobs:
             with self._central.answering():
                 refused = countersign(self._central, witness, url, self._clock) is Countersigning.REFUSED
         except (Unavailable, ConfigError) as err:
-            log.warning("checkpoint not countersigned", reason=str(err))
+            log.warning("checkpoint not countersigned", reason=reason_of(err))
         except Corrupt as err:
-            log.error("witness refused the log", reason=str(err))
+            log.error("witness refused the log", reason=reason_of(err))
         else:
             if refused:
                 log.error("witness refused the log", reason="What it knows of this log is not its beginning.")
@@ -176,9 +176,9 @@ class Jobs:
                     pass
                 self._delete_files()
         except (Unavailable, OSError) as err:
-            log.warning("old entries not erased", reason=str(err))
+            log.warning("old entries not erased", reason=reason_of(err))
         except Corrupt as err:
-            log.error("access log damaged", reason=str(err))
+            log.error("access log damaged", reason=reason_of(err))
 
     def _erase_some(self, days: int) -> bool:
         """Look without holding the log, then erase; False when nothing was due."""
@@ -206,7 +206,7 @@ class Jobs:
                 while self._purge_some() and not self._stopping.is_set():
                     pass
         except (Unavailable, Corrupt) as err:
-            log.warning("old records not deleted", reason=str(err))
+            log.warning("old records not deleted", reason=reason_of(err))
 
     def _purge_some(self) -> bool:
         """Look without holding up a writer, then delete; False when nothing was due."""
@@ -228,7 +228,7 @@ class Jobs:
                     with self._central.writing() as session:
                         deletion_certificates.make(session, self._key, deletion_certificates.JOB, month, at=at)
         except (Unavailable, Corrupt, Conflict) as err:
-            log.warning("certificate of deletion not made", reason=str(err))
+            log.warning("certificate of deletion not made", reason=reason_of(err))
 
     def act_alone(self) -> None:
         """Mail what waits to the addresses outside, and do what nobody else could approve and nobody stopped in its time."""
@@ -237,7 +237,7 @@ class Jobs:
             with self._central.answering():
                 done = self._act_alone(at)
         except (Unavailable, Corrupt) as err:
-            log.warning("acts that waited not done", reason=str(err))
+            log.warning("acts that waited not done", reason=reason_of(err))
             return
         for proposal in done:
             log.info("act done alone", act=proposal.act.value, proposal=proposal.id)
@@ -259,7 +259,7 @@ class Jobs:
             with self._central.answering():
                 self._write_down_ends(at)
         except (Unavailable, Corrupt) as err:
-            log.warning("ends of delegations or accounts not written down", reason=str(err))
+            log.warning("ends of delegations or accounts not written down", reason=reason_of(err))
 
     def _write_down_ends(self, at: datetime) -> None:
         """Look without holding up a writer, then write."""
@@ -281,7 +281,7 @@ class Jobs:
                     with self._central.writing() as session:
                         approvals.write_down_run_out(session, self._settings, at=at)
         except (Unavailable, Corrupt, Conflict) as err:
-            log.warning("approvals that ran out not written down", reason=str(err))
+            log.warning("approvals that ran out not written down", reason=reason_of(err))
 
     def write_down_showings(self) -> None:
         """Write down the end of each showing that ran out: nothing opened in it since, whether this runs or not."""
@@ -294,7 +294,7 @@ class Jobs:
                     with self._central.writing() as session:
                         showings.write_down_over(session, self._settings, at=at)
         except (Unavailable, Corrupt, Conflict) as err:
-            log.warning("ends of showings not written down", reason=str(err))
+            log.warning("ends of showings not written down", reason=reason_of(err))
 
     def review(self) -> None:
         """Tell what the log asks questions about, and the digest of a month that ended."""
@@ -302,7 +302,7 @@ class Jobs:
             with self._central.answering():
                 told = [*self._questions(), *self._digest()]
         except (Unavailable, Corrupt) as err:
-            log.warning("review not made", reason=str(err))
+            log.warning("review not made", reason=reason_of(err))
             return
         try:
             for review in told:
@@ -341,7 +341,7 @@ class Jobs:
             with self._central.answering():
                 send_due(self._central, self._settings, self._clock, stopping=self._stopping.is_set)
         except (Unavailable, Corrupt) as err:
-            log.warning("mail waits: the central database does not answer", reason=str(err))
+            log.warning("mail waits: the central database does not answer", reason=reason_of(err))
 
     def send_new_mail(self) -> None:
         """Hand over what was just queued: who is to be told at once does not wait for the minute's turn, which tells what is wrong."""
@@ -355,7 +355,7 @@ class Jobs:
             with self._central.answering():
                 self._remind(at)
         except (Unavailable, Corrupt) as err:
-            log.warning("overdue reviews and warrants not told", reason=str(err))
+            log.warning("overdue reviews and warrants not told", reason=reason_of(err))
 
     def _remind(self, at: datetime) -> None:
         """Look without holding up a writer, then write."""
@@ -376,7 +376,7 @@ class Jobs:
             with self._central.answering():
                 self._end_holds(at)
         except (Unavailable, Corrupt) as err:
-            log.warning("legal holds not looked after", reason=str(err))
+            log.warning("legal holds not looked after", reason=reason_of(err))
 
     def _end_holds(self, at: datetime) -> None:
         """Look without holding up a writer, then write."""
@@ -462,7 +462,7 @@ def main(arguments: Sequence[str]) -> int:
         logging.configure(settings.log_format, settings.log_level)
         return run(settings, SystemClock(), _wait_for_the_parent)
     except VmsError as err:
-        log.error("jobs can't start", reason=str(err))
+        log.error("jobs can't start", reason=reason_of(err))
         return CANT_START
 
 

@@ -13,7 +13,7 @@ from vms.clock import Clock
 from vms.domain.camera import CameraState
 from vms.domain.ids import StreamId
 from vms.domain.timespan import ms_of
-from vms.errors import Unavailable
+from vms.errors import Unavailable, reason_of
 from vms.log import get_logger
 from web.live_outbox import Channel, Picture
 from web.schemas.node import NodeInit, NodeLiveState
@@ -95,7 +95,7 @@ class Feed:
                     async for message in connection:
                         self._take(message)
             except Unavailable as err:
-                log.info("live feed interrupted", stream=self.stream, reason=str(err))
+                log.info("live feed interrupted", stream=self.stream, reason=reason_of(err))
             self._interrupted()
             pause = (
                 FIRST_PAUSE_SECONDS if self._clock.monotonic() - began > LONGEST_PAUSE_SECONDS else min(pause * 2, LONGEST_PAUSE_SECONDS)

@@ -145,6 +145,17 @@ def _bare_refusal(value: ast.expr) -> str:
     return next((bare for part in ast.iter_child_nodes(value) if isinstance(part, ast.expr) and (bare := _bare_refusal(part))), "")
 
 
+def logs_what_is_for_who_acts(module: Module) -> Iterator[str]:
+    """A failure's sentence may name what is under seal; the service's log has `reason_of`."""
+    if module.name.partition(".")[0] != "web" and not module.name.startswith("vms.services."):
+        return
+    for handler in ast.walk(module.tree):
+        if isinstance(handler, ast.ExceptHandler) and handler.type is not None and ast.unparse(handler.type) != "OSError":
+            for call in ast.walk(handler):
+                if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("log.") and f"str({handler.name})" in ast.unparse(call):
+                    yield _at(module, call, "logs str() of a failure: reason_of says what a log may say")
+
+
 def grows_too_long(module: Module) -> Iterator[str]:
     if module.lines > MAX_MODULE_LINES and module.name not in ONE_FILE:
         yield f"{module.path} has {module.lines} lines: look for a second concept in it"
@@ -168,6 +179,7 @@ ALL: tuple[Rule, ...] = (
     domain_leaves_the_standard_library,
     reads_the_environment,
     refuses_about_a_request_in_the_open,
+    logs_what_is_for_who_acts,
     grows_too_long,
     has_no_duty,
 )

@@ -19,6 +19,10 @@ PLANTED: dict[rules.Rule, tuple[str, str]] = {
         "vms/services/approvals.py",
         "from vms.domain.ids import RequestId\ndef f(request: RequestId):\n    return a or not_from(request, 'x')\n",
     ),
+    rules.logs_what_is_for_who_acts: (
+        "web/jobs.py",
+        "try:\n    x()\nexcept (VmsError, OSError) as err:\n    log.warning('not made', reason=str(err))\n",
+    ),
     rules.grows_too_long: ("web/app.py", "def f():\n" + "    x = 1\n" * 80),
     rules.has_no_duty: ("web/app.py", "x = 1\n"),
 }

@@ -17,17 +17,21 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+import structlog
 from starlette.types import Message
 
+from tests.factories import done
 from tests.vms.services.packaging import district_key
 from tests.vms.services.test_package_jobs import Office, an_office
 from tests.waiting import wait_until
 from tests.web.world import World, problem
 from vms.domain.access import Action
 from vms.domain.export_scope import Delivery
+from vms.domain.made_package import PackageState
 from vms.domain.people import PROOF_LASTS, Role
 from vms.domain.request import RequestState
 from vms.services.log_key import LogKey
+from vms.services.package_tickets import hand_out
 from web.app import create_app
 from web.jobs import Jobs
 from web.routers import downloads
@@ -90,6 +94,39 @@ def test_it_is_in_the_log_before_the_first_octet_or_nothing_is_sent(
     world.refuse_events(Action.EXPORT_DOWNLOAD)
     answer = outsider.post("/download", data=ticket)
     assert (answer.status_code, b"PK" in answer.content) == (503, False)
+
+
+def test_a_download_that_can_not_be_marked_takes_no_place(
+    world: World, director: httpx.Client, outsider: httpx.Client, office: Office
+) -> None:
+    ticket, marks = _ticket(director, office), world.site.settings.downloads_lock_path
+    marks.mkdir(parents=True)
+    answers = [outsider.post("/download", data=ticket) for _ in range(downloads.MOST_AT_ONCE + 1)]
+    assert {(one.status_code, "be sent now. Ask the Library." in one.text, str(marks) in one.text) for one in answers} == {
+        (503, True, False)
+    }
+    marks.rmdir()
+    assert outsider.post("/download", data=ticket).status_code == 200
+
+
+def test_of_a_sealed_request_that_can_not_be_read_nobody_outside_nor_the_log_of_the_service_is_told(
+    world: World, outsider: httpx.Client
+) -> None:
+    office = an_office(world.site.central, world.site.settings, delivery=Delivery.DOWNLOAD, branch="Central", sealed=True)
+    office.ask()
+    while office.package().state is not PackageState.READY:
+        office.hub.sign_log()
+        office.make()
+    world.clock.step(office.clock.now() - world.clock.now())
+    with world.site.central.writing() as session:
+        director, number = office.director, office.request.id
+        new = done(hand_out(session, world.site.settings, director, number, "Det. R. Alvarez", at=office.clock.now()))
+    (world.site.settings.secrets_dir / f"{office.request.matter}.key").unlink()
+    with structlog.testing.capture_logs() as told:
+        answer = outsider.post("/download", data={"ticket": new.ticket.number, "passphrase": new.passphrase})
+    assert (answer.status_code, "be sent now. Ask the Library." in answer.text) == (503, True)
+    assert [one["event"] for one in told] == ["request failed"]
+    assert [word for word in (office.request.number, office.request.matter) if word in answer.text + str(told)] == []
 
 
 def test_as_json_with_a_refusal_of_one_shape(world: World, director: httpx.Client, office: Office) -> None:

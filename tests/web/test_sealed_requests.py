@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+import structlog
 
 from tests.factories import an_account, done
 from tests.vms.services.requesting import a_new_request, at_work, footage, in_order
@@ -109,6 +110,21 @@ def test_every_answer_to_everybody_else_is_the_same_with_one_and_without(
     assert sum("2026-0001" in answer[2] for answer in without.values()) > 5, "the comparison is of something"
     assert not [asked for asked, answer in among.items() if one.number in answer[2] or "theft of secrets" in answer[2]]
     assert len({asked for _, asked in missing}) > 60
+
+
+def test_the_log_of_the_service_names_no_sealed_request_that_can_not_be_read(
+    world: World, named: tuple[httpx.Client, httpx.Client, httpx.Client]
+) -> None:
+    one = _sealed(world)
+    (world.site.settings.secrets_dir / f"{one.matter}.key").unlink()
+    with structlog.testing.capture_logs() as told:
+        page, document = (named[1].get(f"{way}/requests/{one.id}") for way in ("", "/api/v1"))
+        assert named[1].post(f"/requests/{one.id}/acts", data={"act": "ask", "words": "said"}).status_code == 503
+    assert [answer.status_code for answer in (page, document)] == [503, 503]
+    assert f"What is written in request {one.number} can&#39;t be read" in page.text
+    assert [line["event"] for line in told] == ["request failed"] * 3
+    assert {line["path"] for line in told} == {"/requests/{number}", "/api/v1/requests/{number}", "/requests/{number}/acts"}
+    assert [word for word in (one.number, str(one.id)) if word in str(told)] == []
 
 
 def _sealed(world: World) -> ExportRequest:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from vms.clock import Clock
 from vms.config import Settings
 from vms.domain.ids import new_number
-from vms.errors import ConfigError, Unavailable
+from vms.errors import ConfigError, Unavailable, reason_of
 from vms.log import get_logger
 from vms.services.smtp import Disconnected, MailServer, mail_server
 from vms.store import mails
@@ -81,7 +81,7 @@ def _send(central: Engines, settings: Settings, clock: Clock, letters: Sequence[
     except (Unavailable, ConfigError) as err:
         # Before the first, or after the server hung up: those that were not begun wait as long as their tries say.
         _put_off(central, letters, clock.now())
-        log.warning("mail not sent", reason=str(err))
+        log.warning("mail not sent", reason=reason_of(err))
 
 
 def _try(central: Engines, server: MailServer, letter: Letter, clock: Clock) -> None:
@@ -92,7 +92,7 @@ def _try(central: Engines, server: MailServer, letter: Letter, clock: Clock) -> 
     except Disconnected:
         raise
     except Unavailable as err:
-        log.warning("mail not sent", about=letter.about, tries=letter.tries + 1, reason=str(err))
+        log.warning("mail not sent", about=letter.about, tries=letter.tries + 1, reason=reason_of(err))
         return
     failpoint("mail:accepted")
     with central.writing() as session:

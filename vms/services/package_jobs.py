@@ -30,7 +30,7 @@ from vms.domain.people import Actor
 from vms.domain.redaction import RedactionPlan
 from vms.domain.request import Approval, ExportRequest, RequestAct, RequestState
 from vms.domain.timespan import datetime_of_ms
-from vms.errors import Conflict, InvalidInput, Unavailable, VmsError
+from vms.errors import Conflict, InvalidInput, Unavailable, VmsError, reason_of
 from vms.log import get_logger
 from vms.services import redactions
 from vms.services.access_log import DISTRICT, name_of, together
@@ -173,7 +173,7 @@ def _begin(settings: Settings, hub: Hub, at: datetime) -> tuple[MadePackage, Ord
 
 
 def _ordered(session: Session, settings: Settings, request: ExportRequest, approval: Approval) -> Order | str:
-    """Return what a package is made of, or why it is made of nothing, as of a plan that can't be read: the next one does not wait for it."""
+    """Return what a package is made of, or why of nothing, as with a plan that can't be read: the next one does not wait for it."""
     try:
         plan = redactions.plan_of(session, settings, request)
         return plan.sentence if isinstance(plan, Refused) else order_of(session, request, approval, plan)
@@ -264,7 +264,7 @@ def _failed(hub: Hub, package: MadePackage, err: Exception, *, at: datetime) -> 
     with hub.central.reading() as session:
         request = requests.known(session, requests.EVERYBODYS, package.request)
     if request is not None and not request.is_sealed:
-        log.warning("package not made", request=request.number, reason=str(err))
+        log.warning("package not made", request=request.number, reason=reason_of(err))
     return _put_alone(hub, package, PackageState.FAILED, at, sentence=str(err))
 
 

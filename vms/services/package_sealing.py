@@ -110,7 +110,8 @@ def identity_of(settings: Settings, request: ExportRequest, package: MadePackage
     """Return what opens a package. Corrupt when that was changed, NotFound without the request's key."""
     identity = decrypt(_key(settings, request), package.identity, _bound_to(package.id))
     if identity is None:
-        raise Corrupt(f"What opens the package of request {request.number} is not what was stored. Restore the database and secrets/.")
+        not_that = "is not what was stored. Restore the database and secrets/."
+        raise Corrupt(f"What opens the package of request {request.number} {not_that}", in_log=f"What opens a package {not_that}")
     return identity
 
 

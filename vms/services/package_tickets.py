@@ -23,7 +23,7 @@ from vms.domain.package_release import Medium, PackageRelease
 from vms.domain.package_ticket import MOST_TICKETS, TICKET_LASTS, PackageTicket
 from vms.domain.people import Actor, System
 from vms.domain.request import MAX_LINE_CHARS, RequestState
-from vms.errors import Conflict, InvalidInput
+from vms.errors import Conflict, InvalidInput, Unavailable
 from vms.services.access_log import name_of, refuse
 from vms.services.approvals import disclose
 from vms.services.codes import grouped, new_code, plain_code
@@ -38,6 +38,7 @@ from vms.store.running import Mark, marks
 
 RECIPIENT = System("download")
 WRONG = Refused(Refusal.NOT_ALLOWED, "Ticket and passphrase open nothing together. Look whether both are typed as you were told them.")
+_NOT_NOW = "The package can't be sent now. Ask the Library."
 _NUMBER_OCTETS = 5
 _INFO = b"custodian package ticket v1"
 _WAYS = frozenset({Delivery.DOWNLOAD})
@@ -68,8 +69,13 @@ class Going:
     """A download that may begin, marked as going on until it is over or this process ends."""
 
     def __init__(self, settings: Settings) -> None:
-        self.number = DownloadId(new_number())
-        self._mark = Mark(settings.downloads_lock_path, self.number)
+        """Unavailable when it can't be marked: whoever looks would take it for cut off."""
+        self.number, path = DownloadId(new_number()), settings.downloads_lock_path
+        try:
+            self._mark = Mark(path, self.number)
+        except OSError as err:
+            in_log = f"No download can begin: {path} can't be locked ({err.strerror}). Look at that file and its disk."
+            raise Unavailable(_NOT_NOW, in_log=in_log) from err
 
     def over(self) -> None:
         self._mark.take_away()
@@ -149,9 +155,11 @@ def begin(
     holds.lock(session)  # two that come at once for the last one
     found = package_tickets.called(session, plain_code(number)[:MAX_LINE_CHARS])
     identity = None if found is None else decrypt(_key(plain_code(passphrase)), found[1], _bound_to(found[0].id))
-    request = None if found is None or identity is None else requests.get(session, requests.EVERYBODYS, found[0].request)
+    request = None if found is None or identity is None else requests.known(session, requests.EVERYBODYS, found[0].request)
     if found is None or identity is None or request is None:
         return refuse(session, RECIPIENT, Action.EXPORT_DOWNLOAD, WRONG, at=at)
+    if not can_write_about(settings, request):
+        raise Unavailable(_NOT_NOW)
     ticket, package = found[0], made_packages.get(session, found[0].package)
     if isinstance(refused := _over(ticket, package, at), Refused) or package is None:
         return refuse_about(session, settings, RECIPIENT, request, refused or WRONG, at=at, what=Action.EXPORT_DOWNLOAD)
@@ -174,8 +182,8 @@ def end(session: Session, settings: Settings, download: Download, octets: int, *
     package_tickets.end(session, download.id, octets=octets, whole=whole, at=at)
     if whole:
         package_releases.put_read_back(session, download.release, at=at)
-    request, ticket = requests.get(session, requests.EVERYBODYS, download.request), package_tickets.get(session, download.ticket)
-    if request is not None and ticket is not None:
+    request, ticket = requests.known(session, requests.EVERYBODYS, download.request), package_tickets.get(session, download.ticket)
+    if request is not None and ticket is not None and can_write_about(settings, request):
         told = {"ticket": grouped(ticket.number), "octets": str(octets)}
         step = "sent whole" if whole else "broken off"
         tell(session, settings, RECIPIENT, request, Action.EXPORT_DOWNLOAD, at=at, step=step, **told)

@@ -224,7 +224,7 @@ def unfinished(folder: Path) -> Iterator[Path]:
             yield making
         except BaseException:
             if not _take_away(making):
-                log.error("footage of a package that failed is still there", folder=str(making))
+                log.error("footage of a package that failed is still there", folder=str(making.parent))
             raise
 
 

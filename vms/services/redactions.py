@@ -269,7 +269,8 @@ def _content(settings: Settings, request: ExportRequest, stored: StoredPlan) -> 
 def _opened(settings: Settings, request: ExportRequest, info: bytes, row: int, sealed: bytes) -> bytes:
     content = decrypt(_key(settings, request, info), sealed, _bound_to(request, row))
     if content is None:
-        raise Corrupt(f"The redaction of request {request.number} is not what was kept. Restore the central database and secrets/.")
+        not_that = "is not what was kept. Restore the central database and secrets/."
+        raise Corrupt(f"The redaction of request {request.number} {not_that}", in_log=f"A redaction {not_that}")
     return content
 
 
@@ -282,4 +283,5 @@ def _bound_to(request: ExportRequest, row: int) -> bytes:
 
 
 def _lost(request: ExportRequest) -> Redaction:
-    raise Corrupt(f"The redaction plan of request {request.number} is gone. Restore the central database from a backup.")
+    gone = "is gone. Restore the central database from a backup."
+    raise Corrupt(f"The redaction plan of request {request.number} {gone}", in_log=f"A redaction plan {gone}")

@@ -31,6 +31,7 @@ MAX_PAPER_BYTES = 12 * 1024 * 1024
 MOST_PAPERS = 20
 _PAPER_INFO = b"custodian request paper v1"
 _ADVICE_INFO = b"custodian request advice v1"
+_NOT_THAT = "is not what was written. Restore the central database and secrets/."
 _WHO = "the Director or counsel"
 
 
@@ -84,7 +85,7 @@ def read_paper(
     told, sealed = found
     content = decrypt(_key(settings, request, _PAPER_INFO), sealed, _bound_to(request, told.id))
     if content is None or hashlib.sha256(content).hexdigest() != told.sha256:
-        raise Corrupt(f"The scan {told.id} of request {request.number} is not what was added. Restore the central database and secrets/.")
+        raise Corrupt(f"The scan {told.id} of request {request.number} {_NOT_THAT}", in_log=f"A scan {_NOT_THAT}")
     detail = named_in_log(request) | {"what": "paper", "paper": str(told.id)}
     write(session, settings, request, actor=actor, action=Action.REQUEST_READ, at=at, detail=detail)
     return told, content
@@ -116,7 +117,7 @@ def read_advice(session: Session, settings: Settings, actor: Actor, number: Requ
     for one in requests.sealed_words(session, number):
         words = decrypt(key, one.sealed, _bound_to(request, 0))
         if words is None:
-            raise Corrupt(f"Counsel's advice on request {request.number} is not what was written. Restore the database and secrets/.")
+            raise Corrupt(f"Counsel's advice on request {request.number} {_NOT_THAT}", in_log=f"Counsel's advice {_NOT_THAT}")
         found.append(Advice(words.decode(), one.by_name, one.at))
     write(session, settings, request, actor=actor, action=Action.REQUEST_READ, at=at, detail=named_in_log(request) | {"what": "advice"})
     return found

@@ -78,13 +78,15 @@ def take(session: Session, settings: Settings, actor: Actor, request: ExportRequ
     """
     state = request.state if step.to is None else step.to
     if step.to is not None and step.to not in EDGES[request.state]:
-        raise Corrupt(f"Request {request.number} can't go from {request.state} to {step.to}: the program asked for what the table refuses.")
+        way = f"can't go from {request.state} to {step.to}: the program asked for what the table refuses."
+        raise Corrupt(f"Request {request.number} {way}", in_log=f"A request {way}")
     version = request.scope_version if step.scope_version is None else step.scope_version
     kept = request.approval is not None and state in APPROVED_STATES | {RequestState.DISCLOSED, RequestState.CLOSED}
     approval = step.approval or (request.approval.id if kept and request.approval is not None else None)
     since, rules = request.since if state is request.state else at, checked_by(session, request)
     if not requests.put_standing(session, request, state, at=since, scope_version=version, approval=approval, rules_version=rules):
-        raise Conflict(f"Request {request.number} was changed by somebody else meanwhile. Look at it again.")
+        changed = "was changed by somebody else meanwhile. Look at it again."
+        raise Conflict(f"Request {request.number} {changed}", in_log=f"A request {changed}")
     note(session, settings, actor, request, step, state, at=at)
     if (state in OPEN) != (request.state in OPEN):
         holds.put_expiry(session, request.holds, None if state in OPEN else at + APPEAL_WINDOW)
@@ -219,4 +221,5 @@ def spoken(state: RequestState) -> str:
 
 
 def _lost(request: ExportRequest) -> ExportRequest:
-    raise Corrupt(f"Request {request.number} is gone from the register. Restore the central database from a backup.")
+    gone = "is gone from the register. Restore the central database from a backup."
+    raise Corrupt(f"Request {request.number} {gone}", in_log=f"A request {gone}")

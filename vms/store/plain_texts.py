@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, Select, and_, inspect, select, update
 from sqlalchemy.orm import Session
 
-from vms.errors import Unavailable
+from vms.errors import Unavailable, reason_of
 from vms.store import sealed_texts
 from vms.store.central_base import Central
 from vms.store.complaint_tables import ComplaintRow
@@ -36,7 +36,7 @@ def encrypt_plain(session: Session) -> Swept:
         try:
             lock.key()
         except Unavailable as err:
-            swept.left.append(str(err))
+            swept.left.append(reason_of(err))
             continue
         swept.rows += sum(_encrypt(session, lock, kind, _of_request(kind, request.id)) for kind in OF_REQUESTS)
     swept.rows += sum(_of_complaints(session, swept))
@@ -69,7 +69,7 @@ def _of_complaints(session: Session, swept: Swept) -> Iterator[int]:
         try:
             lock = sealed_texts.lock_to_complain(session)
         except Unavailable as err:
-            swept.left.append(str(err))
+            swept.left.append(reason_of(err))
             return
         yield _encrypt(session, lock, kind, plain)
 

@@ -30,11 +30,13 @@ from vms.store.package_tables import PackageDownloadRow, PackageReleaseRow, Pack
 from vms.store.request_tables import ApprovalRow, ExportRequestRow, RequestEventRow, RequestPaperRow, RequestScopeRow
 
 COMPLAINT_KEY = "complaint_texts.key"
+_RESTORE = "Restore the central database and secrets/ from backups of one time."
 UNREADABLE = "It can't be read: its key is not in secrets/, or it is not what was written."
 """In a list, in the place of a text."""
 _REQUEST_INFO, _COMPLAINT_INFO = b"custodian request texts v1", b"custodian complaint texts v1"
 _BOUND = b"custodian texts v1"
 _OPENED = "opened keys"
+_ENCRYPTED, _NOT_NOW = "What is encrypted in the central database", "can't be read or added to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,8 @@ def opened(lock: Lock, kind: Kind, row: Central) -> dict[str, str]:
     plaintext = decrypt(lock.key(), sealed, _bound_to(kind, inspect(row).identity or ()))
     if plaintext is None:
         raise Corrupt(
-            f"What is written in {lock.what} ({kind.table}) is not what was written there under this key. "
-            "Restore the central database and secrets/ from backups of one time."
+            f"What is written in {lock.what} ({kind.table}) is not what was written there under this key. {_RESTORE}",
+            in_log=f"What is encrypted in a row of {kind.table} is not what was written there under this key. {_RESTORE}",
         )
     told: dict[str, str] = json.loads(text_in(plaintext))
     return told
@@ -161,7 +163,7 @@ def _kept(session: Session, name: str, what: str, read: Callable[[Path], bytes])
         except NotFound as err:
             raise _gone(what, name) from err
         except ConfigError as err:
-            raise Unavailable(f"What is written in {what} can't be read or added to. {err}") from err
+            raise Unavailable(f"What is written in {what} {_NOT_NOW}. {err}", in_log=f"{_ENCRYPTED} {_NOT_NOW}. {err}") from err
     return keys[name]
 
 
@@ -182,7 +184,8 @@ def _of_complaints(folder: Path) -> bytes:
 
 
 def _gone(what: str, key: str) -> Unavailable:
-    return Unavailable(f"What is written in {what} can't be read or added to: {key} is gone. Put it back from the backup of secrets/.")
+    why = f"{_NOT_NOW}: {key} is gone. Put it back from the backup of secrets/."
+    return Unavailable(f"What is written in {what} {why}", in_log=f"{_ENCRYPTED} {why}")
 
 
 def _bound_to(kind: Kind, number: Sequence[int]) -> bytes:

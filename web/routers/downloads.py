@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from vms.domain.outcome import Refusal, Refused
-from vms.errors import Corrupt
+from vms.errors import Corrupt, reason_of
 from vms.log import get_logger
 from vms.services import package_tickets
 from vms.services.codes import plain_code
@@ -79,10 +79,11 @@ def _begun(site: Site, request: Request, entries: DownloadEntries) -> _Begun | R
             site.delay.succeeded(name, address, site.clock.now())
         return begun
 
+    going = Going(site.settings)  # before the place: a file that can't be opened takes none
     if not _places.acquire(blocking=False):
+        going.over()
         return FULL
     answer: Download | Refused | None = None
-    going = Going(site.settings)
     try:
         # Each ticket counts by itself, and all those of an address together: nobody's wrong ones hold up another's.
         answer = after_pause(site, request, name, act)
@@ -149,7 +150,8 @@ def _pieces(site: Site, begun: _Begun) -> Iterator[bytes]:
                 way.octets += len(block)
         way.whole = True
     except (OSError, Corrupt) as err:
-        log.error("package not sent", request=str(download.request), reason=str(err))
+        why = err.strerror if isinstance(err, OSError) else reason_of(err)  # no path: it has the request's number
+        log.error("package not sent", download=download.id, reason=why)
         raise _Over from err
     finally:
         try:
