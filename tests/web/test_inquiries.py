@@ -47,7 +47,9 @@ def _number(answer: httpx.Response) -> str:
 def test_as_shipped_there_is_no_form(world: World) -> None:
     with world.client(page=True) as client:
         answers = [client.get("/inquiry"), client.post("/inquiry", data=FORM), client.post("/api/v1/inquiries", json=FORM)]
-    assert [one.status_code for one in answers] == [404] * 3
+        wrong = FORM | {"brings_paper": "perhaps"}
+        answers += [client.post("/inquiry", data=wrong), client.post("/api/v1/inquiries", json=wrong | {"name": 5})]
+    assert [one.status_code for one in answers] == [404] * 5
     with world.client(Role.DESK, page=True) as client:
         assert "/inquiries" not in client.get("/requests").text
 

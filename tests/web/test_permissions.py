@@ -249,7 +249,7 @@ ALLOWED: dict[tuple[str, str], int] = {
     ("POST", "/notice"): 200,
     ("GET", "/inquiry"): 404,  # off, as shipped
     ("POST", "/inquiry"): 404,
-    ("POST", "/api/v1/inquiries"): 422,
+    ("POST", "/api/v1/inquiries"): 404,
     ("GET", "/inquiries"): 200,
     ("GET", "/inquiries/{number}"): 404,
     ("POST", "/inquiries/{number}/aside"): 404,
@@ -310,13 +310,13 @@ def _expected(role: Role | None, route: Declared, method: str) -> int:
     return ALLOWED[key] if route.permission in PERMISSIONS[role] else 403
 
 
-_TRIES = {
+_TRIES = {("POST", "/switch")} | {
     (method, _path(route.path))
     for route in _routes()
     for method in route.methods
     if route.permission is Permission.PUBLIC and method == "POST" and not route.path.endswith(("/inquiry", "/inquiries"))
-} | {("POST", "/switch")}
-"""Where somebody is slowed down who tries often to be somebody; the form of inquiries is off here.
+}
+"""Where whoever gives no password is slowed down who tries often; the form of inquiries is off here.
 
 Elsewhere the clock stands: days would end an account.
 """

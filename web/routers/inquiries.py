@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.encoders import jsonable_encoder
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -29,17 +29,24 @@ from web.views import shell
 from web.words import INQUIRY_ASKED_BY, INQUIRY_STATES
 
 router = APIRouter()
+
+
+def _require_on(site: TheSite) -> None:
+    """Answer as an address that is none before what was sent is looked at."""
+    inquiries.require_on(site.settings)
+
+
+OF_THE_FORM = [ANYBODY, Depends(_require_on)]
 MOST = {"line": MAX_LINE_CHARS, "text": MAX_TEXT_CHARS, "reason": MAX_REASON_CHARS}
 NOTICES = {"aside": "Set aside. It goes with its day, as every inquiry does."}
 
 
-@router.get("/inquiry", dependencies=[ANYBODY])
+@router.get("/inquiry", dependencies=OF_THE_FORM)
 def inquiry_form_page(site: TheSite, request: Request) -> Response:
-    inquiries.require_on(site.settings)
     return _public(site, request, InquiryEntries())
 
 
-@router.post("/inquiry", dependencies=[ANYBODY])
+@router.post("/inquiry", dependencies=OF_THE_FORM)
 def submit_inquiry(site: TheSite, request: Request, form: Annotated[InquiryEntries, Form()]) -> Response:
     """Take an inquiry in, and show its number with what confirms nothing."""
     try:
@@ -52,7 +59,7 @@ def submit_inquiry(site: TheSite, request: Request, form: Annotated[InquiryEntri
     return _public(site, request, form, number=inquiry.id, sentences=sentences, status=201)
 
 
-@router.post("/api/v1/inquiries", dependencies=[ANYBODY], status_code=201)
+@router.post("/api/v1/inquiries", dependencies=OF_THE_FORM, status_code=201)
 def submit_inquiry_by_program(site: TheSite, request: Request, entries: InquiryEntries) -> Response:
     answer = _submitted(site, request, entries)
     if isinstance(answer, Refused):
@@ -114,7 +121,6 @@ def set_inquiry_aside_by_program(
 
 def _submitted(site: Site, request: Request, entries: InquiryEntries) -> tuple[Inquiry, tuple[str, ...]] | Refused:
     """Take an inquiry in at the pace of guesses, counted for each address by itself: nobody's many hold up another's one."""
-    inquiries.require_on(site.settings)
     new, at = entries.new_inquiry(), site.clock.now()
     inquiries.checked(new, at=at)  # what is mistyped does not count
 
