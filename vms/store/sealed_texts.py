@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from sqlalchemy import exists, inspect, select
+from sqlalchemy import exists, inspect, or_, select
 from sqlalchemy.orm import Session
 
 from vms.crypto import decrypt, derived_key, encrypt
@@ -27,7 +27,14 @@ from vms.store.database import SECRETS
 from vms.store.inquiry_tables import InquiryRow
 from vms.store.key_files import KeyFiles, read_key
 from vms.store.package_tables import PackageDownloadRow, PackageReleaseRow, PackageTicketRow
-from vms.store.request_tables import ApprovalRow, ExportRequestRow, RequestEventRow, RequestPaperRow, RequestScopeRow
+from vms.store.request_tables import (
+    ApprovalRow,
+    ExportRequestRow,
+    RequestEventRow,
+    RequestPaperRow,
+    RequestScopeRow,
+    SealedRequestRow,
+)
 
 COMPLAINT_KEY = "complaint_texts.key"
 _RESTORE = "Restore the central database and secrets/ from backups of one time."
@@ -123,9 +130,11 @@ def opened_or_said(lock: Lock, kind: Kind, row: Central) -> dict[str, str]:
 
 
 def lock_to_write(session: Session, request: RequestId) -> Lock | None:
-    """Return what a request's new texts go under; None where they are plain, as its first ones are."""
-    row = ExportRequestRow
-    found = session.execute(select(row.matter, row.number).where(row.id == request, row.texts.is_not(None))).one_or_none()
+    """Return what a request's new texts go under; None of one that is open and was entered so."""
+    row, seal = ExportRequestRow, SealedRequestRow
+    is_sealed = exists().where(seal.request_id == row.id, seal.lifted_at.is_(None))  # its first texts may lie plain until `vms migrate`
+    query = select(row.matter, row.number).where(row.id == request, or_(row.texts.is_not(None), is_sealed))
+    found = session.execute(query).one_or_none()
     return None if found is None else of_matter(session, found.matter, f"request {found.number}")
 
 

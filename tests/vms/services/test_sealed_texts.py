@@ -408,6 +408,20 @@ def test_what_an_earlier_version_left_in_plain_text_is_read_and_then_encrypted_w
         assert encrypt_plain(session).rows == 0
 
 
+def test_what_is_written_about_a_sealed_request_that_lies_plain_yet_is_encrypted(
+    central: Engines, settings: Settings, staff: Staff, files_of: Callable[[Engines], dict[str, bytes]]
+) -> None:
+    """Its key was away when `vms migrate` ran, and came back since."""
+    with central.writing() as session:
+        one = a_sealed_request(session, settings, staff)
+        _all_as_before(session, one)
+    with central.writing() as session:
+        done(act_on(session, settings, staff.second, one.id, RequestAct.WITHDRAW, canary("new"), at=NOW))
+    assert told_in(files_of(central), ("new",)) == set()
+    with central.reading() as session:
+        assert done(request_for(session, settings, staff.second, one.id)).history[-1].words == canary("new")
+
+
 def test_migrating_encrypts_what_is_plain_and_says_what_it_could_not(settings: Settings, central_sqlite: Engines, tmp_path: Path) -> None:
     with central_sqlite.writing() as session:
         staff = a_staff(session)
