@@ -11,8 +11,6 @@ from vms.domain.ids import ApprovalId, PackageId, RequestId
 from vms.domain.made_package import MadePackage, PackageState
 from vms.store.package_tables import PackageRow
 
-_MOST = 500
-
 
 def add(session: Session, package: MadePackage) -> None:
     session.execute(
@@ -41,8 +39,8 @@ def get(session: Session, number: PackageId) -> MadePackage | None:
 
 
 def find(session: Session, states: Collection[PackageState]) -> list[MadePackage]:
-    """Return packages in these states, the one that was asked for first, first."""
-    query = select(PackageRow).where(PackageRow.state.in_(sorted(states))).order_by(PackageRow.asked_at, PackageRow.id).limit(_MOST)
+    """Return every package in these states, the one that was asked for first, first: what is not among them is deleted as a stray."""
+    query = select(PackageRow).where(PackageRow.state.in_(sorted(states))).order_by(PackageRow.asked_at, PackageRow.id)
     return [_package(row) for row in session.scalars(query.execution_options(populate_existing=True))]
 
 

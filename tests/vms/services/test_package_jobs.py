@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -51,6 +51,7 @@ from vms.services.sealed_requests import unseal
 from vms.store import access_log, made_packages, requests
 from vms.store.database import Engines, make_engines
 from vms.store.failpoints import arm
+from vms.store.package_tables import PackageRow
 
 S = RequestState
 SPAN = Timespan(datetime_of(START), datetime_of(START + 2 * LENGTH))
@@ -516,6 +517,18 @@ def test_a_package_of_what_was_sealed_is_not_made_without_its_key_and_holds_up_n
     (office.settings.secrets_dir / f"{once.request.matter}.key").unlink()
     assert [one.state for one in office.make()] == [PackageState.FAILED, PackageState.READY]
     assert "Put it back from the backup of secrets/" in once.package().sentence
+
+
+@pytest.mark.slow
+def test_the_newest_of_many_that_lie_here_is_not_taken_for_one_that_nobody_may_have(office: Office) -> None:
+    package, names = office.ready(), [column.name for column in inspect(PackageRow).columns]
+    copied = ", ".join({"id": ":id", "asked_at": "asked_at - 1"}.get(name, name) for name in names)
+    with office.hub.central.writing() as session:
+        session.execute(text("DROP INDEX uq_package_live"))  # in the stead of as many requests
+        insert = text(f"INSERT INTO package ({', '.join(names)}) SELECT {copied} FROM package WHERE id = {package.id}")  # noqa: S608 - above
+        session.execute(insert, [{"id": number} for number in range(1, 502)])
+    office.make()
+    assert office.there() == [str(package.id)]
 
 
 @pytest.mark.slow
