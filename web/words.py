@@ -63,6 +63,13 @@ INQUIRY_ASKED_BY = {
     AskedBy.PERSON: "About myself, or a child of mine",
     AskedBy.OTHER: "As somebody else, such as an insurer",
 }
+"""On the public form, to whoever asks."""
+INQUIRERS = {
+    AskedBy.AGENCY: "The police, or another agency of government",
+    AskedBy.PERSON: "Somebody about themselves, or a child of theirs",
+    AskedBy.OTHER: "Somebody else, such as an insurer",
+}
+"""The same, to staff."""
 INQUIRY_STATES = {
     InquiryState.WAITING: "Waits",
     InquiryState.REQUEST: "A request was made of it",
@@ -161,7 +168,7 @@ REQUEST_ACTS = {
     RequestAct.REDACTION_APPROVED: "Redaction approved",
     RequestAct.REDACTION_BACK: "Redaction sent back",
     RequestAct.CLOSE: "Closed",
-    RequestAct.SHOW: "Shown on site",
+    RequestAct.SHOW: "Showing begun",
     RequestAct.SHOWN: "Showing ended",
     RequestAct.REMOVED: "Took the paper copies away",
 }
@@ -178,7 +185,11 @@ DELIVERIES = {
     Delivery.ENCRYPTED_FILE: "Encrypted file",
     Delivery.ON_SITE: "Shown on site, no file",
 }
-ON_SITE_STATES = REQUEST_STATES | {RequestState.READY: "Ready to show", RequestState.DISCLOSED: "Shown on site"}
+ON_SITE_STATES = REQUEST_STATES | {
+    RequestState.PREPARING: "Made ready to show",
+    RequestState.READY: "Ready to show",
+    RequestState.DISCLOSED: "Shown on site",
+}
 """Of requests of which no file leaves."""
 FORM_ANSWERS = {FormAnswer.YES: "Yes", FormAnswer.NO: "No", FormAnswer.NOT_NEEDED: "Not needed"}
 DENY_REASONS = {

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from tests.web.world import World, a_world, problem
 from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.people import Role
+from vms.store.sealed_texts import COMPLAINT_KEY
 
 FORM = {
     "asked_by": "person", "name": "J. Doe <b>", "contact": "555-0100", "happened": "My bag was taken.", "place": "The reading room",
@@ -58,7 +60,9 @@ def test_from_the_public_form_to_a_request(on: World, outsider: httpx.Client, de
     page = outsider.get("/inquiry").text
     assert "<script" not in page.partition("<body")[2]
     number = _number(outsider.post("/inquiry", data=FORM))
-    assert f"/inquiries/{number}" in desk.get("/inquiries").text
+    listed = desk.get("/inquiries").text
+    assert (f"/inquiries/{number}" in listed, "Somebody about themselves, or a child of theirs" in listed) == (True, True)
+    assert "it is deleted after 180 days" in page
     assert "Inquiries (1)" in desk.get("/requests").text
     one = desk.get(f"/inquiries/{number}").text
     assert "J. Doe &lt;b&gt;" in one
@@ -98,6 +102,27 @@ def test_what_is_wrong_comes_back_with_what_was_typed_and_does_not_count(on: Wor
     _number(outsider.post("/inquiry", data=FORM))
     with on.client() as program:
         assert "as what you ask" in str(problem(program.post("/api/v1/inquiries", json=FORM | {"asked_by": "x"}), 422))
+
+
+def test_without_the_key_strangers_are_sent_to_the_desk_and_staff_read_which_file_is_gone(
+    on: World, outsider: httpx.Client, desk: httpx.Client
+) -> None:
+    number = _number(outsider.post("/inquiry", data=FORM))
+    key = on.site.settings.secrets_dir / COMPLAINT_KEY
+    away = key.rename(on.site.settings.data_dir / "key")
+    with capture_logs() as lines, on.client() as program:
+        refused = outsider.post("/inquiry", data=FORM)
+        told = problem(program.post("/api/v1/inquiries", json=FORM), 503)
+    assert (refused.status_code, "Hand yours in on paper" in refused.text, "My bag was taken." in refused.text) == (503, True, True)
+    assert [answer for answer in (refused.text, str(told)) if COMPLAINT_KEY in answer] == []
+    assert [COMPLAINT_KEY in line["reason"] for line in lines if line["event"] == "inquiry not taken in"] == [True, True]
+    assert "Can’t be read" in desk.get("/inquiries").text
+    for page in (f"/inquiries/{number}", f"/requests/new?inquiry={number}"):
+        unread = desk.get(page)
+        assert (unread.status_code, f"{COMPLAINT_KEY} is gone. Put it back" in unread.text) == (503, True), page
+    away.replace(key)
+    assert "My bag was taken." in desk.get(f"/inquiries/{number}").text
+    assert "Can’t be read" not in desk.get("/inquiries").text
 
 
 def test_who_sends_many_waits_longer_each_time(on: World, outsider: httpx.Client) -> None:

@@ -10,7 +10,7 @@ import typer
 from vms.cli.context import Cli, allowed
 from vms.cli.moments import moment_of
 from vms.cli.options import AsJson
-from vms.cli.output import Exit, out, print_json, print_table, sentences
+from vms.cli.output import Exit, out, print_json, print_table, sentences, unreadable
 from vms.domain.complaint import About, Complaint, ComplaintState, Way
 from vms.domain.ids import ComplaintId
 from vms.domain.timespan import Timespan
@@ -76,7 +76,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"complaints": [complaint_document(one, at) for one in found]})
     else:
-        rows = [(str(one.id), one.about.value, f"{one.received_at:%Y-%m-%d}", _due(one, at)) for one in found]
+        rows = [(str(one.id), one.about.value, f"{one.received_at:%Y-%m-%d}", _due(one, at) + unreadable(one.fault)) for one in found]
         print_table(("Number", "About", "Came", "Answer"), rows, empty="No complaint is here that is for you to see.")
     overdue = any(one.state(at) is ComplaintState.OVERDUE for one in found)
     raise SystemExit(Exit.WRONG if overdue else Exit.DONE)

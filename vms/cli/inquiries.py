@@ -8,7 +8,7 @@ import typer
 
 from vms.cli.context import Cli, allowed
 from vms.cli.options import AsJson
-from vms.cli.output import out, print_json, print_table, sentences
+from vms.cli.output import out, print_json, print_table, sentences, unreadable
 from vms.domain.ids import InquiryId
 from vms.domain.inquiry import Inquiry
 from vms.services import inquiries
@@ -30,7 +30,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"inquiries": [inquiry_row(one) for one in found]})
         return
-    rows = [(str(one.id), one.asked_by.value, f"{one.at:%Y-%m-%d %H:%M}", one.state.value) for one in found]
+    rows = [(str(one.id), one.asked_by.value, f"{one.at:%Y-%m-%d %H:%M}", one.state.value + unreadable(one.fault)) for one in found]
     print_table(("Number", "Asked by", "Came, UTC", "State"), rows, empty="No inquiry came.")
 
 
@@ -67,11 +67,9 @@ def _print(inquiry: Inquiry, *, as_json: bool) -> None:
     if as_json:
         print_json(inquiry_document(inquiry))
         return
-    out.print(
-        f"Inquiry {inquiry.id}: {inquiry.state.value}. Asked by {inquiry.name}, {inquiry.agency or inquiry.asked_by.value}.", markup=False
-    )
-    out.print(f"Reached: {inquiry.contact}. Brings a paper: {'yes' if inquiry.brings_paper else 'no'}.", markup=False)
-    out.print(f"{inquiry.place}, {inquiry.when}", markup=False)
-    out.print(inquiry.happened, markup=False)
+    out.print(f"Inquiry {inquiry.id}: {inquiry.state.value}. Asked by {inquiry.name}, {inquiry.agency or inquiry.asked_by.value}.")
+    out.print(f"Reached: {inquiry.contact}. Brings a paper: {'yes' if inquiry.brings_paper else 'no'}.")
+    out.print(f"{inquiry.place}, {inquiry.when}")
+    out.print(inquiry.happened)
     if inquiry.outcome is not None and inquiry.outcome.reason:
-        out.print(f"Set aside by {inquiry.outcome.by_name}: {inquiry.outcome.reason}", markup=False)
+        out.print(f"Set aside by {inquiry.outcome.by_name}: {inquiry.outcome.reason}")

@@ -56,6 +56,11 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, empty: s
     out.print(table)
 
 
+def unreadable(fault: VmsError | None) -> str:
+    """Return what stands behind an entry of a list whose texts can't be read; `show` says why."""
+    return "" if fault is None else "; can't be read"
+
+
 @dataclass(slots=True)
 class Work:
     """What the line of a slow command shows: its words and, once it is told, how far it is."""

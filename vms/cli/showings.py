@@ -40,9 +40,9 @@ def show_on_site(
     if as_json:
         print_json(showing_document(showing))
         return
-    out.print(f"Written down: {showing.viewer.words}.", highlight=False, markup=False)
-    out.print(f"What was approved opens on the pages where you are signed in, until {showing.ends_at:%Y-%m-%d %H:%M} UTC.", highlight=False)
-    out.print(f"End it with: vms request end-showing {showing.number}", highlight=False)
+    out.print(f"Written down: {showing.viewer.words}.")
+    out.print(f"What was approved opens on the pages where you are signed in, until {showing.ends_at:%Y-%m-%d %H:%M} UTC.")
+    out.print(f"End it with: vms request end-showing {showing.number}")
 
 
 def end_showing(context: typer.Context, request: RequestNamed, as_json: AsJson = False) -> None:
@@ -55,4 +55,4 @@ def end_showing(context: typer.Context, request: RequestNamed, as_json: AsJson =
     if as_json:
         print_json(showing_document(showing))
         return
-    out.print(f"Ended. Print the receipt and have it signed: vms request receipt {showing.number} --to receipt.pdf", highlight=False)
+    out.print(f"Ended. Print the receipt and have it signed: vms request receipt {showing.number} --to receipt.pdf")

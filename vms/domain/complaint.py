@@ -9,6 +9,7 @@ from enum import StrEnum
 from vms.domain.ids import CameraId, ComplaintId, HoldId, PersonId
 from vms.domain.people import Permission, Person, Role
 from vms.domain.timespan import Timespan
+from vms.errors import VmsError
 
 MAX_NAME_CHARS = 120
 MAX_ADDRESS_CHARS = 300
@@ -77,6 +78,8 @@ class Complaint:
     hold_id: HoldId | None = None
     """Of the footage that it is about."""
     answer: Answer | None = None
+    fault: VmsError | None = None
+    """Why its texts can't be read: it is in lists then, and nothing is done about it."""
 
     def state(self, at: datetime) -> ComplaintState:
         if self.answer is not None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from vms.domain.ids import InquiryId, RequestId
 from vms.domain.instruments import Instrument
+from vms.errors import VmsError
 
 MAX_LINE_CHARS = 200
 MAX_TEXT_CHARS = 1500
@@ -61,13 +62,14 @@ class Inquiry:
     """Agency, firm, or in which relation; may be empty."""
     contact: str
     happened: str
-    """What."""
     place: str
     when: str
     """In their words."""
     brings_paper: bool
     at: datetime
     outcome: Outcome | None = None
+    fault: VmsError | None = None
+    """Why its texts can't be read: it is in lists then, and nothing is done about it."""
 
     @property
     def state(self) -> InquiryState:

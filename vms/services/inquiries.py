@@ -120,7 +120,7 @@ def waiting(session: Session, actor: Actor) -> int:
 
 
 def read_inquiry(session: Session, actor: Actor, number: InquiryId, *, at: datetime) -> Inquiry | Refused:
-    """Return an inquiry with all that it says; that somebody read it is written."""
+    """Return an inquiry with all that it says; that somebody read it is written. Unavailable or Corrupt when it can't be read."""
     if not _may(actor):
         return _ONLY
     inquiry = inquiries.get(session, number)

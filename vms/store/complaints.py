@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -57,12 +58,12 @@ def get(session: Session, person: Person, number: ComplaintId) -> Complaint | No
 def find(session: Session, person: Person, *, limit: int | None) -> list[Complaint]:
     """Return those that are for `person` to see: what waits first, by its due date, then the newest answers.
 
-    What one says that can't be read is a sentence about that.
+    One whose texts can't be read has its `fault`, and a sentence about that in the place of what it says.
     """
     order = ComplaintRow.answered_at.is_not(None), ComplaintRow.answered_at.desc(), ComplaintRow.due_at, ComplaintRow.id
     rows = session.scalars(select(ComplaintRow).where(_seen_by(person)).order_by(*order).limit(limit)).all()
     cameras = _cameras(session, [row.id for row in rows])
-    return [_complaint(row, frozenset(cameras[row.id]), *_as_listed(session, row)) for row in rows]
+    return [_as_listed(session, row, frozenset(cameras[row.id])) for row in rows]
 
 
 def newest_opens(session: Session) -> bool:
@@ -129,12 +130,13 @@ def _opened(session: Session, row: ComplaintRow) -> tuple[Texts, Texts]:
     return sealed_texts.opened(lock, sealed_texts.COMPLAINT, row), sealed_texts.opened(lock, sealed_texts.ANSWER, row)
 
 
-def _as_listed(session: Session, row: ComplaintRow) -> tuple[Texts, Texts]:
+def _as_listed(session: Session, row: ComplaintRow, cameras: frozenset[CameraId]) -> Complaint:
     try:
-        return _opened(session, row)
-    except (Corrupt, Unavailable):
+        return _complaint(row, cameras, *_opened(session, row))
+    except (Corrupt, Unavailable) as err:
         nothing = dict.fromkeys(sealed_texts.COMPLAINT.names, "")
-        return nothing | {"said": sealed_texts.UNREADABLE}, {"answer": sealed_texts.UNREADABLE}
+        told = _complaint(row, cameras, nothing | {"said": sealed_texts.UNREADABLE}, {"answer": sealed_texts.UNREADABLE})
+        return replace(told, fault=err)
 
 
 def _complaint(row: ComplaintRow, cameras: frozenset[CameraId], told: Texts, answered: Texts) -> Complaint:

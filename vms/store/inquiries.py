@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import func, insert, select, update
@@ -9,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from vms.domain.ids import InquiryId, RequestId
 from vms.domain.inquiry import Inquiry, Outcome
+from vms.errors import Corrupt, Unavailable
 from vms.store import sealed_texts
 from vms.store.inquiry_tables import InquiryRow
 
@@ -29,17 +32,18 @@ def add(session: Session, inquiry: Inquiry) -> None:
 
 
 def get(session: Session, number: InquiryId) -> Inquiry | None:
+    """Return an inquiry. Unavailable or Corrupt when what it says can't be read."""
     row = session.scalar(select(InquiryRow).where(InquiryRow.id == number).execution_options(populate_existing=True))
-    return None if row is None else _inquiry(session, row)
+    return None if row is None else _inquiry(row, _opened(session, row))
 
 
 def find(session: Session, *, limit: int) -> list[Inquiry]:
     """Return what waits first, the oldest before the others; then what was decided, the newest first.
 
-    In the place of what can't be read stands a sentence about that.
+    One whose texts can't be read has its `fault`, and a sentence about that in their place.
     """
     order = InquiryRow.decided_at.is_not(None), InquiryRow.decided_at.desc(), InquiryRow.at, InquiryRow.id
-    return [_inquiry(session, row) for row in session.scalars(select(InquiryRow).order_by(*order).limit(limit))]
+    return [_as_listed(session, row) for row in session.scalars(select(InquiryRow).order_by(*order).limit(limit))]
 
 
 def count_waiting(session: Session) -> int:
@@ -59,8 +63,18 @@ def decide(session: Session, number: InquiryId, outcome: Outcome) -> bool:
     return done.first() is not None
 
 
-def _inquiry(session: Session, row: InquiryRow) -> Inquiry:
-    said = sealed_texts.opened_or_said(sealed_texts.lock_of_complaints(session, "an inquiry"), sealed_texts.INQUIRY, row)
+def _opened(session: Session, row: InquiryRow) -> dict[str, str]:
+    return sealed_texts.opened(sealed_texts.lock_of_complaints(session, f"inquiry {row.id}"), sealed_texts.INQUIRY, row)
+
+
+def _as_listed(session: Session, row: InquiryRow) -> Inquiry:
+    try:
+        return _inquiry(row, _opened(session, row))
+    except (Corrupt, Unavailable) as err:
+        return replace(_inquiry(row, dict.fromkeys(sealed_texts.INQUIRY.names, sealed_texts.UNREADABLE)), fault=err)
+
+
+def _inquiry(row: InquiryRow, said: Mapping[str, str]) -> Inquiry:
     return Inquiry(
         id=InquiryId(row.id),
         asked_by=row.asked_by,

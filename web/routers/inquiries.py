@@ -16,7 +16,8 @@ from vms.domain.ids import InquiryId
 from vms.domain.inquiry import MAX_LINE_CHARS, MAX_REASON_CHARS, MAX_TEXT_CHARS, AskedBy, Inquiry
 from vms.domain.outcome import Refused
 from vms.domain.people import Person
-from vms.errors import Conflict, InvalidInput
+from vms.errors import Conflict, InvalidInput, Unavailable
+from vms.log import get_logger
 from vms.services import inquiries
 from vms.services.inquiry_documents import inquiry_document, inquiry_row
 from web.deps import Rx, Site, TheSite, Tx
@@ -26,9 +27,14 @@ from web.numbers import PathId
 from web.permissions import ANYBODY, RequestEnterer
 from web.routers.session import address_of, after_pause
 from web.views import shell
-from web.words import INQUIRY_ASKED_BY, INQUIRY_STATES
+from web.words import INQUIRERS, INQUIRY_ASKED_BY, INQUIRY_STATES
 
 router = APIRouter()
+NOT_NOW = "No inquiry can be taken in here at the moment. Hand yours in on paper, at any library of the district."
+MOST = {"line": MAX_LINE_CHARS, "text": MAX_TEXT_CHARS, "reason": MAX_REASON_CHARS}
+NOTICES = {"aside": "Set aside. It is deleted on its day, as every inquiry is."}
+
+log = get_logger(__name__)
 
 
 def _require_on(site: TheSite) -> None:
@@ -37,8 +43,6 @@ def _require_on(site: TheSite) -> None:
 
 
 OF_THE_FORM = [ANYBODY, Depends(_require_on)]
-MOST = {"line": MAX_LINE_CHARS, "text": MAX_TEXT_CHARS, "reason": MAX_REASON_CHARS}
-NOTICES = {"aside": "Set aside. It goes with its day, as every inquiry does."}
 
 
 @router.get("/inquiry", dependencies=OF_THE_FORM)
@@ -51,8 +55,8 @@ def submit_inquiry(site: TheSite, request: Request, form: Annotated[InquiryEntri
     """Take an inquiry in, and show its number with what confirms nothing."""
     try:
         answer = _submitted(site, request, form)
-    except InvalidInput as err:
-        return _public(site, request, form, error=str(err), status=FAILURES[InvalidInput])
+    except (InvalidInput, Unavailable) as err:
+        return _public(site, request, form, error=str(err), status=FAILURES[type(err)])
     if isinstance(answer, Refused):
         return _public(site, request, form, error=answer.sentence, status=REFUSALS[answer.refusal])
     inquiry, sentences = answer
@@ -74,7 +78,7 @@ def inquiries_page(person: RequestEnterer, site: TheSite, rx: Rx, request: Reque
         return refusal(request, found, person=person)
     context = shell(site, person, path=request.url.path) | {
         "inquiries": found,
-        "asked_by": INQUIRY_ASKED_BY,
+        "asked_by": INQUIRERS,
         "states": INQUIRY_STATES,
         "open": site.settings.public_inquiry == "on",
         "full": len(found) == inquiries.LIST_LIMIT,
@@ -120,7 +124,10 @@ def set_inquiry_aside_by_program(
 
 
 def _submitted(site: Site, request: Request, entries: InquiryEntries) -> tuple[Inquiry, tuple[str, ...]] | Refused:
-    """Take an inquiry in at the pace of guesses, counted for each address by itself: nobody's many hold up another's one."""
+    """Take an inquiry in at the pace of guesses, counted for each address by itself: nobody's many hold up another's one.
+
+    Unavailable when it can't be kept: why is for whoever runs the server, and not for strangers.
+    """
     new, at = entries.new_inquiry(), site.clock.now()
     inquiries.checked(new, at=at)  # what is mistyped does not count
 
@@ -129,7 +136,11 @@ def _submitted(site: Site, request: Request, entries: InquiryEntries) -> tuple[I
             taken = inquiries.submit(session, site.settings, new, at=at)
             return taken if isinstance(taken, Refused) else (taken, inquiries.answer_to(session, site.settings, taken))
 
-    return after_pause(site, request, f"inquiry from {address_of(request)}", act)
+    try:
+        return after_pause(site, request, f"inquiry from {address_of(request)}", act)
+    except Unavailable as err:
+        log.error("inquiry not taken in", reason=str(err))
+        raise Unavailable(NOT_NOW) from err
 
 
 def _public(
@@ -148,6 +159,7 @@ def _public(
         "number": number,
         "sentences": sentences,
         "contact": site.settings.notice_contact,
+        "kept_days": site.settings.record_days.inquiries,
         "error": error,
         "most": MOST,
     }
@@ -170,7 +182,7 @@ def _page(
         return refusal(request, inquiry, person=person)
     context = shell(site, person, path=request.url.path) | {
         "inquiry": inquiry,
-        "asked_by": INQUIRY_ASKED_BY[inquiry.asked_by],
+        "asked_by": INQUIRERS[inquiry.asked_by],
         "state": INQUIRY_STATES[inquiry.state],
         "typed": typed,
         "error": error,

@@ -16,6 +16,7 @@ from vms.config import Settings
 from vms.domain.people import Role
 from vms.services.inquiries import submit
 from vms.store.database import make_engines
+from vms.store.sealed_texts import COMPLAINT_KEY
 
 pytestmark = pytest.mark.slow
 __all__ = ["settings"]
@@ -55,3 +56,13 @@ def test_one_is_set_aside_and_another_made_into_a_request(settings: Settings) ->
     assert made.exit_code == 0, made.stderr
     rows = json.loads(_say(settings, "inquiry", "list", "--json").stdout)["inquiries"]
     assert {str(one["id"]): one["state"] for one in rows} == {first: "aside", second: "request"}
+
+
+def test_without_its_key_the_list_says_which_cannot_be_read(settings: Settings) -> None:
+    first, _ = _came(settings)
+    sign_in(settings, Role.DESK)
+    assert "can't be read" not in _say(settings, "inquiry", "list").stdout
+    key = settings.secrets_dir / COMPLAINT_KEY
+    key.rename(settings.data_dir / "key")
+    assert _say(settings, "inquiry", "list").stdout.count("waiting; can't be read") == 2
+    assert f"{COMPLAINT_KEY} is gone" in _say(settings, "inquiry", "show", first).stderr

@@ -71,7 +71,9 @@ def test_what_was_asked_lies_encrypted_and_says_so_without_its_key(central_sqlit
     kept = key.rename(key.with_name("put away"))
     with central_sqlite.reading() as session:
         (listed,) = inquiries_stored.find(session, limit=9)
-    assert (listed.id, listed.name, listed.happened) == (came.id, UNREADABLE, UNREADABLE)
+        with pytest.raises(Unavailable, match=rf"inquiry {came.id} can't be read or added to: complaint_texts.key is gone"):
+            inquiries_stored.get(session, came.id)
+    assert (listed.id, listed.name, listed.happened, isinstance(listed.fault, Unavailable)) == (came.id, UNREADABLE, UNREADABLE, True)
     with pytest.raises(Unavailable, match=r"complaint_texts.key is gone"):
         _came(central_sqlite, public)
     kept.rename(key)
