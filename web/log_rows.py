@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from vms.domain.access import AccessEvent, Action, ErasedEntry, LogLine, Purpose, UnreadableEntry
 from vms.domain.ids import CameraId
 from vms.domain.people import Role
-from vms.domain.request import RequestAct
+from vms.domain.request import RequestAct, RequestState
 from vms.domain.timespan import Timespan, day_of
 from web.pages import day, last_day, short_clock
 from web.words import PURPOSE_LABELS, ROLE_LABELS
@@ -255,10 +255,17 @@ def _role(event: AccessEvent) -> str:
     return ROLE_LABELS[Role(event.role)] + (f", {ROLE_LABELS[Role.DELEGATE]}" if lent else "")
 
 
+def _how_far(detail: Mapping[str, str]) -> str:
+    """Return how far a showing has come: before the first of a request it is brought through the states of a package."""
+    if detail.get("act") == RequestAct.SHOWN:
+        return "has ended"
+    return "begins" if detail.get("state") == RequestState.DISCLOSED else f"is about to begin: {detail.get('state', '?')}"
+
+
 def _parts(detail: Mapping[str, str], zone: str) -> dict[str, str]:
     """Return parts of sentences that an entry does not have as words: half an invitation, days of what counts for a while."""
     parts = {"by_half": f", {detail['half']} half" if "half" in detail else ""}
-    parts["how_far"] = "has ended" if detail.get("act") == RequestAct.SHOWN else f"begins: {detail.get('state', '?')}"
+    parts["how_far"] = _how_far(detail)
     try:
         start, end = (datetime.fromisoformat(detail[part]) for part in ("from", "until"))
     except (KeyError, ValueError):

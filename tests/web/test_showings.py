@@ -68,6 +68,7 @@ def test_an_officer_at_the_desk_sees_what_was_approved_and_nothing_else(
     record(world.node, world.main, START - timedelta(seconds=8), segments=4)
     ready = _text(director.get(page))
     assert "Begin the showing" in ready
+    assert "It ends by itself after 60 minutes" in ready
     assert "Make the package" not in ready
     assert "Begin the showing" not in _text(desk.get(page))
     _post(director, f"{page}/showings", **WHO)
@@ -105,6 +106,14 @@ def test_an_officer_at_the_desk_sees_what_was_approved_and_nothing_else(
     assert "No copy of it was handed over" in receipt
     assert director.get(f"{page}/receipt.pdf").content.startswith(b"%PDF")
     assert "shows recordings" not in desk.get("/live").text
+
+
+def test_the_log_says_when_a_showing_begins_and_that_it_has_ended(page: str, director: httpx.Client) -> None:
+    for _ in range(2):
+        _post(director, f"{page}/showings", **WHO)
+        _post(director, f"{page}/showings/end")
+    told = re.findall(r"The showing of request 2026-0001 to an outsider (has ended|begins|is about to begin)", director.get("/log").text)
+    assert told == ["has ended", "begins"] * 2 + ["is about to begin"] * 2, "the newest first"
 
 
 def test_live_pictures_of_who_shows_recordings_end_and_those_of_others_go_on(world: World, page: str, director: httpx.Client) -> None:

@@ -78,7 +78,7 @@ def _facts_of(showing: Showing, standing: RequestStanding) -> tuple[tuple[str, s
     ended_by = showing.ended_by_name or "nobody: its time ran out"
     return (
         ("Shown to", f"{viewer.name}, {viewer.belongs}"),
-        ("How it was made sure who they are", viewer.identity),
+        ("Identity", viewer.identity),
         ("Where", viewer.place),
         ("Beside them", viewer.beside),
         ("Begun", f"{showing.at:%Y-%m-%d %H:%M:%S} UTC, by {showing.by_name}"),

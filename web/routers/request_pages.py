@@ -368,7 +368,7 @@ def _page(
     page, rp = request_page(standing, person, site.clock.now()), relying_party(request)
     signs = page["may_approve"] and rp is not None and any(one.rp_id == rp.id for one in passkeys_of(session, person.id))
     context = {"typed": ShowingEntries(), **around, "page": page, "signs": signs, "reasons": deny_choices(), "most": MOST}
-    context |= {"notice": notice, "error": error}
+    context |= {"notice": notice, "error": error, "showing_minutes": site.settings.showing_minutes}
     if page["may_unseal"]:
         context["people"] = offered_people(session, person, site.clock.now(), standing.request)
     return site.pages.render("request.html", context, person=person, status=status)
