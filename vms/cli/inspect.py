@@ -41,7 +41,7 @@ from vms.services.log_witness import configured_witness, witness_state
 from vms.services.policy_review import to_review
 from vms.services.smtp import greet
 from vms.services.status import status_document
-from vms.store import complaints, reconciliations, segments, stream_rules, volumes
+from vms.store import complaints, inquiries, reconciliations, segments, stream_rules, volumes
 from vms.store.cameras import camera_of
 from vms.store.database import OLDEST_SQLITE, linked_sqlite
 from vms.store.files import Volume
@@ -298,7 +298,7 @@ def _findings(cli: Cli) -> Iterator[Finding]:
     yield from _key_findings(settings)
     yield _try("access log's key", lambda: f"signs as {read_log_key(settings).public.hex()[:16]}…")
     if central.ok:
-        yield _try("what complaints say", lambda: _texts_open(cli, settings))
+        yield _try("what complaints and inquiries say", lambda: _texts_open(cli, settings))
     if settings.smtp_host is not None:
         yield _try("mail server", lambda: greet(settings))
     if not told_by_mail(settings):
@@ -327,7 +327,8 @@ def _unapproved(cli: Cli, settings: Settings) -> Iterator[Finding]:
 
 def _texts_open(cli: Cli, settings: Settings) -> str:
     with cli.reading(settings) as session:
-        return "its key opens the newest" if complaints.newest_opens(session) else "there is none"
+        found = [complaints.newest_opens(session), inquiries.newest_opens(session)]
+    return "their key opens the newest" if any(found) else "there are none"
 
 
 def _key_findings(settings: Settings) -> Iterator[Finding]:

@@ -221,7 +221,7 @@ CENTRAL: tuple[Record, ...] = (
     Record("complaint_camera", "the cameras that one is about", "with its complaint", "as above", RECORDS_PURGE, "complaints"),
     Record(
         "inquiry",
-        "inquiries by the public form: who asked about what",
+        "inquiries by the public form: who asked about what, encrypted",
         "{days} days after it came, whatever became of it",
         "half a year, in which whoever asked brings a paper; what was made a request is told there",
         RECORDS_PURGE,

@@ -46,6 +46,12 @@ def find(session: Session, *, limit: int) -> list[Inquiry]:
     return [_as_listed(session, row) for row in session.scalars(select(InquiryRow).order_by(*order).limit(limit))]
 
 
+def newest_opens(session: Session) -> bool:
+    """Open what the newest inquiry says; False when there is none. Unavailable or Corrupt says why it can't be read."""
+    row = session.scalars(select(InquiryRow).order_by(InquiryRow.at.desc(), InquiryRow.id).limit(1)).one_or_none()
+    return row is not None and bool(_opened(session, row))
+
+
 def count_waiting(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(InquiryRow).where(InquiryRow.decided_at.is_(None))) or 0
 

@@ -64,12 +64,12 @@ def test_one_is_entered_listed_shown_and_answered(settings: Settings) -> None:
 def test_the_doctor_says_whether_their_key_is_there(settings: Settings) -> None:
     def line() -> tuple[bool, str]:
         told = json.loads(CliRunner().invoke(app, ["--data", str(settings.data_dir), "doctor", "--json"]).stdout)
-        return next((one["ok"], one["detail"]) for one in told if one["what"] == "what complaints say")
+        return next((one["ok"], one["detail"]) for one in told if one["what"] == "what complaints and inquiries say")
 
-    assert line() == (True, "there is none")
+    assert line() == (True, "there are none")
     sign_in(settings, Role.DESK)
     assert _say(settings, "add", "--way", "mail", "--about", "practice", "--said", "It looks at my screen.").exit_code == 0
-    assert line() == (True, "its key opens the newest")
+    assert line() == (True, "their key opens the newest")
     key = settings.secrets_dir / COMPLAINT_KEY
     key.unlink()
     assert line()[0] is False

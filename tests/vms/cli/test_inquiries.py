@@ -65,4 +65,6 @@ def test_without_its_key_the_list_says_which_cannot_be_read(settings: Settings) 
     key = settings.secrets_dir / COMPLAINT_KEY
     key.rename(settings.data_dir / "key")
     assert _say(settings, "inquiry", "list").stdout.count("waiting; can't be read") == 2
+    told = json.loads(_say(settings, "doctor", "--json").stdout)
+    assert [one["ok"] for one in told if one["what"] == "what complaints and inquiries say"] == [False]
     assert f"{COMPLAINT_KEY} is gone" in _say(settings, "inquiry", "show", first).stderr
