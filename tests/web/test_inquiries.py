@@ -80,10 +80,15 @@ def test_from_the_public_form_to_a_request(on: World, outsider: httpx.Client, de
         "instrument": "subject-access", "name": "J. Doe", "purpose": "a bag", "local_time": "Friday", "delivery": "by-hand",
         "camera": str(on.camera.camera.id), "start": "2026-03-14T07:00", "end": "2026-03-14T07:10", "inquiry": number,
     }  # fmt: skip
-    assert desk.post("/requests/new", data=typed).status_code == 303
+    made = desk.post("/requests/new", data=typed)
+    assert made.status_code == 303
     again = desk.post("/requests/new", data=typed)
     assert (again.status_code, "does not wait any more" in again.text, 'value="J. Doe"' in again.text) == (409, True, True)
-    assert "A request was made of it" in desk.get(f"/inquiries/{number}").text
+    link = f'href="{made.headers["location"].partition("?")[0]}"'
+    told = desk.get(f"/inquiries/{number}").text
+    assert ("A request was made of it" in told, link in told) == (True, True)
+    with on.client(Role.IT, page=True) as another, on.client(Role.COUNSEL, page=True) as counsel:
+        assert (link in another.get(f"/inquiries/{number}").text, link in counsel.get(f"/inquiries/{number}").text) == (False, True)
     assert [event.detail for event in on.events(Action.INQUIRY_ENTER)] == [{"inquiry": number}]
 
 

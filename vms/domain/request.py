@@ -337,10 +337,11 @@ def faults(request: ExportRequest, rule: Rule, history: Sequence[RequestEvent], 
 
 
 def too_late(terms: Terms, at: datetime) -> str:
-    """Return a sentence when the last day on which footage may be handed over is over; empty as long as it is not."""
+    """Return a sentence when the last day on which footage may be handed over or shown is over; empty as long as it is not."""
     if terms.expires_ms is None or terms.expires_ms > ms_of(at):
         return ""
-    return f"It was to be handed over until {datetime_of_ms(terms.expires_ms):%Y-%m-%d %H:%M} UTC. Change the terms and have them approved."
+    done = "shown" if terms.delivery is Delivery.ON_SITE else "handed over"
+    return f"It was to be {done} until {datetime_of_ms(terms.expires_ms):%Y-%m-%d %H:%M} UTC. Change the terms and have them approved."
 
 
 def _not_for_a_screen(request: ExportRequest) -> Iterator[str]:

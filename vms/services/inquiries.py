@@ -43,6 +43,7 @@ _CONFIRMS_NOTHING = (
     "This answer is the same for every place and every time. It confirms neither that there is a camera, nor that there is a recording "
     "or that one is kept, nor who was at the library."
 )
+_ONLY = not_allowed("see inquiries", "somebody who may enter requests: vms login")
 _GONE = "This inquiry does not wait any more, or there is none. Look at the list again."
 _NO_RIGHT = (
     "Your inquiry keeps nothing from being deleted, and gives no right to see anything. "
@@ -111,7 +112,7 @@ def answer_to(session: Session, settings: Settings, inquiry: Inquiry) -> tuple[s
 
 def list_inquiries(session: Session, actor: Actor) -> list[Inquiry] | Refused:
     """Return the inquiries, what waits first; who gets them with what they say has that written, one by one (`read_inquiry`)."""
-    return _ONLY if not _may(actor) else inquiries.find(session, limit=LIST_LIMIT)
+    return inquiries.find(session, limit=LIST_LIMIT) if _may(actor) else _ONLY
 
 
 def waiting(session: Session, actor: Actor) -> int:
@@ -169,6 +170,3 @@ def _may(actor: Actor) -> bool:
 
 def _line(text: str, what: str) -> str:
     return checked_words(text, MAX_LINE_CHARS, f"Say {what}, in up to {MAX_LINE_CHARS} characters, in one line.")
-
-
-_ONLY = not_allowed("see inquiries", "somebody who may enter requests: vms login")

@@ -12,10 +12,10 @@ from fastapi.encoders import jsonable_encoder
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from vms.domain.ids import InquiryId
+from vms.domain.ids import InquiryId, RequestId
 from vms.domain.inquiry import MAX_LINE_CHARS, MAX_REASON_CHARS, MAX_TEXT_CHARS, AskedBy, Inquiry
 from vms.domain.outcome import Refused
-from vms.domain.people import Person
+from vms.domain.people import Permission, Person
 from vms.errors import Conflict, InvalidInput, Unavailable
 from vms.log import get_logger
 from vms.services import inquiries
@@ -184,11 +184,18 @@ def _page(
         "inquiry": inquiry,
         "asked_by": INQUIRERS[inquiry.asked_by],
         "state": INQUIRY_STATES[inquiry.state],
+        "made": _made(inquiry, person),
         "typed": typed,
         "error": error,
         "most": MOST,
     }
     return site.pages.render("inquiry.html", context, person=person, status=status)
+
+
+def _made(inquiry: Inquiry, person: Person) -> RequestId | None:
+    """Return the request that was made of an inquiry, for whoever finds it: who made it, and whoever reads the register."""
+    told = inquiry.outcome
+    return told.request if told is not None and (told.by == person.label or person.may(Permission.REQUEST_READ)) else None
 
 
 def _told(request: Request, person: Person, answer: Inquiry | Refused) -> Response:

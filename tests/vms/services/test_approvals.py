@@ -395,18 +395,21 @@ def test_nothing_leaves_after_the_day_that_its_terms_name(central_sqlite: Engine
         assert done(disclose(session, settings, people.director, number, sha256, "to the officer", at=after(59))).state is S.DISCLOSED
 
 
-def test_what_was_to_leave_until_a_day_that_is_over_is_not_approved(central_sqlite: Engines, settings: Settings) -> None:
+@pytest.mark.parametrize(("delivery", "done_so"), [(Delivery.BY_HAND, "handed over"), (Delivery.ON_SITE, "shown")])
+def test_what_was_to_leave_until_a_day_that_is_over_is_not_approved(
+    central_sqlite: Engines, settings: Settings, delivery: Delivery, done_so: str
+) -> None:
     with central_sqlite.writing() as session:
         people = staff(session)
         director = people.director
         request = a_request(session, settings, people.desk)
         in_order(session, settings, director, request)
-        terms = replace(request.scope.terms, expires_ms=ms_of(after(60)))
+        terms = replace(request.scope.terms, expires_ms=ms_of(after(60)), delivery=delivery)
         request = done(narrow(session, settings, director, request.id, request.scope.footage, terms, "x", at=NOW))
         standing = done(request_for(session, settings, director, request.id))
         assert (standing.faults_at(after(59)), len(standing.faults_at(after(60)))) == ((), 1)
         late = refused(approve(session, settings, director, request.id, request.sha256, at=after(60)))
-        assert "It was to be handed over until 2026-03-14" in late.sentence
+        assert f"It was to be {done_so} until 2026-03-14" in late.sentence
         again = replace(terms, expires_ms=ms_of(after(600)))
         request = done(narrow(session, settings, director, request.id, request.scope.footage, again, "later", at=after(60)))
         assert done(approve(session, settings, director, request.id, request.sha256, at=after(61))).state is S.APPROVED
