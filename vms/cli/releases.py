@@ -75,7 +75,7 @@ def release(
 
 
 def receipt(context: typer.Context, request: RequestNamed, to: Annotated[Path, typer.Option(help="The new file, a PDF.")]) -> None:
-    """Write the receipt that whoever took a package signs."""
+    """Write the receipt that whoever took a package, or was shown it on site, signs."""
     from vms.services.request_receipt import receipt_of, receipt_pdf  # noqa: PLC0415 - as above
 
     cli: Cli = context.obj

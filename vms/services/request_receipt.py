@@ -10,19 +10,25 @@ from vms.domain.made_package import MadePackage
 from vms.domain.package_release import PackageRelease
 from vms.domain.showing import Showing, seen_words
 from vms.errors import NotFound
-from vms.services.paper import Flowable, pdf, space, table, text
+from vms.services.paper import Flowable, new_page, pdf, space, table, text
 from vms.services.requests import RequestStanding
 
-_RECEIVED = "Received as it stands here"
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What one person signs: nobody signs what tells of another."""
+
+    facts: tuple[tuple[str, str], ...]
+    signed: str
+    """What stands before the line to sign on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
     title: str
-    facts: tuple[tuple[str, str], ...]
+    sheets: tuple[Sheet, ...]
+    """Each on a page of its own, with the title above and the sentences below."""
     sentences: tuple[str, ...]
-    signed: tuple[str, ...] = (_RECEIVED,)
-    """What stands before each line to sign on."""
 
 
 def receipt_of(standing: RequestStanding) -> Receipt:
@@ -38,7 +44,7 @@ def receipt_of(standing: RequestStanding) -> Receipt:
     conditions = request.scope.terms.conditions
     return Receipt(
         f"Receipt for the package of request {request.number}",
-        _facts(package, release),
+        (Sheet(_facts(package, release), "Received as it stands here"),),
         (
             "The digest stands for the list of everything in the package. START.html plays it, verify.html and verify.py check it.",
             *((f"It was handed over on these conditions: {conditions}",) if conditions else ()),
@@ -47,29 +53,28 @@ def receipt_of(standing: RequestStanding) -> Receipt:
 
 
 def receipt_pdf(receipt: Receipt, district: str) -> bytes:
-    content = [text(district, "Heading3"), text(receipt.title, "Title"), table(("", ""), receipt.facts, (50, 120))]
-    content += [space(), *(text(one) for one in receipt.sentences), *_lines(receipt)]
-    return pdf(receipt.title, district, content)
+    pages = [[*_drawn(receipt, one, district)] for one in receipt.sheets]
+    return pdf(receipt.title, district, [*pages[0], *(part for page in pages[1:] for part in (new_page(), *page))])
 
 
-def _lines(receipt: Receipt) -> Iterator[Flowable]:
-    for one in receipt.signed:
-        yield from (space(), space(), text(f"{one}: ______________________________     Date: ______________"))
+def _drawn(receipt: Receipt, sheet: Sheet, district: str) -> Iterator[Flowable]:
+    yield from (text(district, "Heading3"), text(receipt.title, "Title"), table(("", ""), sheet.facts, (50, 120)), space())
+    yield from (text(one) for one in receipt.sentences)
+    yield from (space(), space(), text(f"{sheet.signed}: ______________________________     Date: ______________"))
 
 
 def _of_showings(standing: RequestStanding) -> Receipt:
     request, conditions = standing.request, standing.request.scope.terms.conditions
-    ended = [one for one in reversed(standing.showings) if one.ended_at is not None]
+    ended = [one for one in standing.showings if one.ended_at is not None]
     if not ended:
         raise NotFound(f"No showing of request {request.number} has ended yet, so there is no receipt.")
     return Receipt(
         f"Receipt for what was shown of request {request.number}",
-        tuple(fact for one in ended for fact in _facts_of(one, standing)),
+        tuple(Sheet(_facts_of(one, standing), f"Seen as it stands here, {one.viewer.name}") for one in ended),
         (
             "It was shown at a screen of the Library. No copy of it was handed over.",
             *((f"It was shown on these conditions: {conditions}",) if conditions else ()),
         ),
-        tuple(f"Seen as it stands here, {one.viewer.name}" for one in ended),
     )
 
 

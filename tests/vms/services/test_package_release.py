@@ -247,7 +247,7 @@ def test_an_encrypted_package_leaves_with_its_key_and_opens_by_the_passphrase(
     assert ("abcde" in told, package.manifest in told) == (False, True)
     with office.hub.central.reading() as session:
         receipt = receipt_of(standing_of(session, settings, office.now()))
-    assert ("Encrypted file", "EXPORT-2026-0001.zip.age") in receipt.facts
+    assert ("Encrypted file", "EXPORT-2026-0001.zip.age") in receipt.sheets[0].facts
     office.make()
     assert office.there() == []
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from io import BytesIO
 
 import pytest
+from pypdf import PdfReader
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -546,20 +548,26 @@ def test_the_receipt_tells_who_saw_what_and_no_file(place: Place) -> None:
     place.sent(view, -600, -540)
     done(place.end())
     told = receipt()
-    facts = dict(told.facts)
+    (sheet,) = told.sheets
+    facts = dict(sheet.facts)
     assert facts["Shown to"] == "Det. R. Alvarez, 4711, Alder County Sheriff"
     assert facts["Where"] == "Main Street, desk 2"
     assert facts["What was seen"].startswith("Sent to the screen (UTC): ")
-    assert told.signed == ("Seen as it stands here, Det. R. Alvarez",)
-    assert receipt_pdf(told, "Harbor District").startswith(b"%PDF")
+    assert sheet.signed == "Seen as it stands here, Det. R. Alvarez"
     place.at = NOW + timedelta(hours=2)
     done(place.begin(viewer=replace(VIEWER, name="An insurer", beside="Kim")))
     place.at = NOW + timedelta(hours=4)
     with place.central.writing() as session:
         showings.write_down_over(session, place.settings, at=place.at)
     both = receipt()
-    assert (len(both.signed), dict(both.facts)["Beside them"]) == (2, "Kim")
-    assert "by nobody: its time ran out" in dict(both.facts)["Ended"]
+    newest, first = both.sheets
+    assert (dict(newest.facts)["Beside them"], newest.signed, first) == ("Kim", "Seen as it stands here, An insurer", sheet)
+    assert "by nobody: its time ran out" in dict(newest.facts)["Ended"]
+    pages = [page.extract_text() for page in PdfReader(BytesIO(receipt_pdf(both, "Harbor District"))).pages]
+    assert [("An insurer" in page, "Alvarez" in page, "Harbor District" in page) for page in pages] == [
+        (True, False, True),
+        (False, True, True),
+    ]
 
 
 def test_the_letter_says_that_it_is_shown(place: Place) -> None:
