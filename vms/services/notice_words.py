@@ -149,7 +149,7 @@ _SPANISH = {
     "ask_text": "Escriba al Director de la Biblioteca, {director}, e indique de qué lugar, día y hora se trata. Una grabación borrada no se puede recuperar: "
     "pregunte pronto.",
     "ask_form": "Formulario de consulta",
-    "ask_form_text": "No confirma que haya una grabación ni que no la haya, y no impide que nada se borre.",
+    "ask_form_text": "No confirma que haya una grabación ni que no la haya, y no evita que se borre.",
     "complain": "Cómo presentar una queja",
     "complain_text": "Escriba al Director de la Biblioteca o entregue en cualquier biblioteca el formulario de abajo. Recibirá un número y un recibo, y una respuesta en "
     "{count} días hábiles. La persona de quien trata una queja no la responde; si trata del Director, responde la Junta de la Biblioteca.",
