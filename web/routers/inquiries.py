@@ -16,7 +16,7 @@ from vms.domain.ids import InquiryId, RequestId
 from vms.domain.inquiry import MAX_LINE_CHARS, MAX_REASON_CHARS, MAX_TEXT_CHARS, AskedBy, Inquiry
 from vms.domain.outcome import Refused
 from vms.domain.people import Permission, Person
-from vms.errors import Conflict, InvalidInput, Unavailable
+from vms.errors import Conflict, InvalidInput, Unavailable, reason_of
 from vms.log import get_logger
 from vms.services import inquiries
 from vms.services.inquiry_documents import inquiry_document, inquiry_row
@@ -139,7 +139,7 @@ def _submitted(site: Site, request: Request, entries: InquiryEntries) -> tuple[I
     try:
         return after_pause(site, request, f"inquiry from {address_of(request)}", act)
     except Unavailable as err:
-        log.error("inquiry not taken in", reason=str(err))
+        log.error("inquiry not taken in", reason=reason_of(err))
         raise Unavailable(NOT_NOW) from err
 
 
