@@ -75,7 +75,7 @@ def add_paper(
 def read_paper(
     session: Session, settings: Settings, actor: Actor, number: RequestId, paper: int, *, at: datetime
 ) -> tuple[Paper, bytes] | Refused:
-    """Return a scan with its octets, for whoever sees the request; who took it out is written. Corrupt when it is not what was added."""
+    """Return a scan with its octets, for whoever sees the request; who took it out is written. Corrupt when it is not what was written."""
     request = requests.get(session, reader(actor), number) if isinstance(actor, Person) else None
     found = None if request is None else requests.sealed_paper(session, number, paper)
     if request is None:

@@ -59,7 +59,7 @@ def test_a_scan_that_was_changed_is_not_handed_out(central_sqlite: Engines, sett
         request = a_request(session, settings, people.desk)
         paper = done(add_paper(session, settings, people.desk, request.id, "a.pdf", SCAN, at=NOW))
         session.execute(text(f"UPDATE request_paper SET {column}"))  # noqa: S608 - of this file
-        with pytest.raises(Corrupt, match="not what was added"):
+        with pytest.raises(Corrupt, match="not what was written"):
             read_paper(session, settings, people.desk, request.id, paper.id, at=NOW)
 
 
