@@ -225,7 +225,7 @@ def test_two_who_ask_at_once_get_one_package(central: Engines, settings: Setting
     assert len(office.make()) == 1
 
 
-def _to_redact(office: Office, session: Session) -> None:
+def to_redact(office: Office, session: Session) -> None:
     """Narrow it to what hides somebody, and have it approved again."""
     terms = replace(office.request.scope.terms, redact="the child at the desk")
     request = done(narrow(session, office.settings, office.director, office.request.id, office.request.scope.footage, terms, "x", at=AT))
@@ -233,7 +233,7 @@ def _to_redact(office: Office, session: Session) -> None:
     done(approve(session, office.settings, office.director, request.id, request.sha256, at=AT))
 
 
-def _plan(office: Office, *, until: datetime = SPAN.end) -> bytes:
+def a_plan(office: Office, *, until: datetime = SPAN.end) -> bytes:
     begin, end = ms_of(SPAN.start), ms_of(SPAN.end + _MS)
     box = {"at_ms": begin, "x": 0, "y": 0, "width": 1000, "height": 1000}
     region = {"cover": "fill", "between": "all", "keyframes": [box], "until_ms": ms_of(until + _MS)}
@@ -243,7 +243,7 @@ def _plan(office: Office, *, until: datetime = SPAN.end) -> bytes:
 
 def test_what_is_to_be_redacted_is_not_packed_without_a_plan(office: Office) -> None:
     with office.hub.central.writing() as session:
-        _to_redact(office, session)
+        to_redact(office, session)
         answer = refused(ask_package(session, office.settings, office.director, office.request.id, at=AT))
         assert "has no redaction plan yet" in answer.sentence
 
@@ -251,8 +251,8 @@ def test_what_is_to_be_redacted_is_not_packed_without_a_plan(office: Office) -> 
 @pytest.mark.slow
 def test_what_was_redacted_is_looked_over_before_it_is_ready(office: Office) -> None:
     with office.hub.central.writing() as session:
-        _to_redact(office, session)
-        done(redactions.add_plan(session, office.settings, office.director, office.request.id, _plan(office), at=AT))
+        to_redact(office, session)
+        done(redactions.add_plan(session, office.settings, office.director, office.request.id, a_plan(office), at=AT))
     office.ask()
     (package,) = office.make()
     assert (package.state, office.now().state) == (PackageState.READY, S.REDACTING), package.sentence
@@ -275,8 +275,8 @@ def test_what_was_redacted_is_looked_over_before_it_is_ready(office: Office) -> 
 @pytest.mark.slow
 def test_what_was_redacted_and_nobody_looked_over_leaves_in_no_way_and_goes_with_its_day(office: Office, tmp_path: Path) -> None:
     with office.hub.central.writing() as session:
-        _to_redact(office, session)
-        done(redactions.add_plan(session, office.settings, office.director, office.request.id, _plan(office), at=AT))
+        to_redact(office, session)
+        done(redactions.add_plan(session, office.settings, office.director, office.request.id, a_plan(office), at=AT))
     office.ask()
     office.make()
     handover = Handover(tmp_path, Medium("SanDisk Ultra", "4C530001"), "Det. R. Alvarez")
@@ -295,12 +295,12 @@ def test_what_was_redacted_and_nobody_looked_over_leaves_in_no_way_and_goes_with
 @pytest.mark.slow
 def test_a_newer_plan_voids_what_was_made_by_the_one_before(office: Office) -> None:
     with office.hub.central.writing() as session:
-        _to_redact(office, session)
-        done(redactions.add_plan(session, office.settings, office.director, office.request.id, _plan(office), at=AT))
+        to_redact(office, session)
+        done(redactions.add_plan(session, office.settings, office.director, office.request.id, a_plan(office), at=AT))
     office.ask()
     (package,) = office.make()
     with office.hub.central.writing() as session:
-        newer = _plan(office, until=SPAN.end - timedelta(milliseconds=100))
+        newer = a_plan(office, until=SPAN.end - timedelta(milliseconds=100))
         done(redactions.add_plan(session, office.settings, office.director, office.request.id, newer, at=AT))
     assert office.now().state is S.UNDER_REVIEW
     assert office.make() == []
@@ -550,8 +550,8 @@ def test_a_key_that_goes_while_a_package_is_made_holds_up_no_other(office: Offic
 def test_a_redaction_plan_that_can_not_be_read_holds_up_no_other_package(office: Office) -> None:
     once = _once_sealed(office)
     with office.hub.central.writing() as session:
-        _to_redact(office, session)
-        done(redactions.add_plan(session, office.settings, office.director, office.request.id, _plan(office), at=AT))
+        to_redact(office, session)
+        done(redactions.add_plan(session, office.settings, office.director, office.request.id, a_plan(office), at=AT))
     office.ask()
     office.clock.step(timedelta(seconds=1))
     once.ask()

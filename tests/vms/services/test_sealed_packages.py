@@ -13,7 +13,7 @@ from tests.factories import CONSOLE, done
 from tests.vms.services.packaging import AT
 from tests.vms.services.requesting import a_new_request, in_order
 from tests.vms.services.sealing import KEY, numbers, seal
-from tests.vms.services.test_package_jobs import Damaged, Office, an_office
+from tests.vms.services.test_package_jobs import Damaged, Office, a_plan, an_office, to_redact
 from vms.config import Settings
 from vms.domain.access import AccessEvent, Action
 from vms.domain.export_scope import Delivery
@@ -21,7 +21,7 @@ from vms.domain.ids import MatterId
 from vms.domain.made_package import MadePackage, PackageState
 from vms.domain.package_release import Medium
 from vms.domain.request import RequestAct, RequestState
-from vms.services import package_tickets
+from vms.services import package_tickets, redactions
 from vms.services.approvals import approve
 from vms.services.log_proof import sign_checkpoint
 from vms.services.log_verify import verify_log
@@ -261,6 +261,28 @@ def test_one_whose_key_goes_on_the_way_waits_for_it_and_no_log_of_the_service_te
     office.hub.sign_log()
     assert [one.state for one in office.make()] == [PackageState.READY]
     assert office.request.number not in "".join(capsys.readouterr())
+
+
+@pytest.mark.slow
+def test_what_was_redacted_of_it_is_looked_over_once_it_is_proved(office: Office) -> None:
+    before = _ordinary(office)
+    with office.hub.central.writing() as session:
+        to_redact(office, session)
+        done(redactions.add_plan(session, office.settings, office.director, office.request.id, a_plan(office), at=AT))
+    office.ask()
+    (package,) = office.make()
+    assert (package.state, package.sentence) == (PackageState.PROVING, "")
+    while office.package().state is PackageState.PROVING:
+        office.hub.sign_log()
+        office.make()
+    assert (office.package().state, office.now().state) == (PackageState.READY, S.REDACTING), office.package().sentence
+    with office.hub.central.writing() as session:
+        found = done(redactions.redaction_for(session, office.settings, office.director, office.request.id, at=AT))
+        sha256, plan = found.request.sha256, found.plan.plan_sha256
+        done(redactions.approve(session, office.settings, office.director, office.request.id, sha256, plan, at=AT))
+    assert office.now().state is S.READY
+    assert {outcome for outcome, _ in _outcomes(office, office.package()).values()} <= {"PASS", "WARN"}
+    assert _ordinary(office) == before
 
 
 @pytest.mark.slow
