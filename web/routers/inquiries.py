@@ -30,9 +30,10 @@ from web.views import shell
 from web.words import INQUIRERS, INQUIRY_ASKED_BY, INQUIRY_STATES
 
 router = APIRouter()
-NOT_NOW = "No inquiry can be taken in here at the moment. Hand yours in on paper, at any library of the district."
 MOST = {"line": MAX_LINE_CHARS, "text": MAX_TEXT_CHARS, "reason": MAX_REASON_CHARS}
 NOTICES = {"aside": "Set aside. It is deleted on its day, as every inquiry is."}
+NOT_NOW = "No inquiry can be taken in here at the moment. Hand yours in on paper, at any library of the district."
+"""To strangers: why is for whoever runs the server."""
 
 log = get_logger(__name__)
 
@@ -124,10 +125,7 @@ def set_inquiry_aside_by_program(
 
 
 def _submitted(site: Site, request: Request, entries: InquiryEntries) -> tuple[Inquiry, tuple[str, ...]] | Refused:
-    """Take an inquiry in at the pace of guesses, counted for each address by itself: nobody's many hold up another's one.
-
-    Unavailable when it can't be kept: why is for whoever runs the server, and not for strangers.
-    """
+    """Take an inquiry in at the pace of guesses, counted for each address by itself: nobody's many hold up another's one."""
     new, at = entries.new_inquiry(), site.clock.now()
     inquiries.checked(new, at=at)  # what is mistyped does not count
 
