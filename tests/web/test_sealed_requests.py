@@ -185,6 +185,7 @@ def test_a_director_enters_one_and_a_named_delegate_approves_it_on_the_pages(
 def test_what_is_not_there_yet_is_no_event_that_names_it(world: World, named: tuple[httpx.Client, httpx.Client, httpx.Client]) -> None:
     _, delegate, _ = named
     one = _sealed(world)
+    assert "waits for the access log to be signed.</b> That takes some five minutes." in delegate.get(f"/requests/{one.id}").text
     before = _events(world)
     early = [delegate.get(f"/requests/{one.id}/{what}") for what in ("receipt", "receipt.pdf")]
     asked = delegate.post(f"/api/v1/requests/{one.id}/challenge")
