@@ -114,20 +114,28 @@ class Jobs:
 
     def make_packages(self) -> None:
         """Make the packages that were asked for, delete those that nobody may have any more, and end downloads whose process is gone."""
+        self._end_downloads()
         try:
             with self._central.answering():
                 with self._central.reading() as session:
                     wanted = package_jobs.anything_to_do(self._settings, session, at=self._clock.now())
-                    cut_off = package_tickets.any_cut_off(session, self._settings)
-                if cut_off:
-                    with self._central.writing() as session:
-                        package_tickets.write_down_cut_off(session, self._settings, at=self._clock.now())
                 if wanted:
                     hub = Hub(self._central, self._key, self._sign_all)
                     source = partial(footage_here, self._settings, self._central)
                     package_jobs.make_packages(self._settings, hub, source, self._clock)
         except (VmsError, OSError) as err:
             log.warning("packages not made or deleted", reason=reason_of(err))
+
+    def _end_downloads(self) -> None:
+        try:
+            with self._central.answering():
+                with self._central.reading() as session:
+                    cut_off = package_tickets.any_cut_off(session, self._settings)
+                if cut_off:
+                    with self._central.writing() as session:
+                        package_tickets.write_down_cut_off(session, self._settings, at=self._clock.now())
+        except (VmsError, OSError) as err:
+            log.warning("ends of downloads not written down", reason=reason_of(err))
 
     def hand_out(self) -> None:
         """Put the newest checkpoint where somebody outside keeps it, once a day."""

@@ -31,7 +31,7 @@ from vms.domain.made_package import PackageState
 from vms.domain.people import PROOF_LASTS, Role
 from vms.domain.request import RequestState
 from vms.services.log_key import LogKey
-from vms.services.package_tickets import hand_out
+from vms.services.package_tickets import Going, begin, hand_out
 from web.app import create_app
 from web.jobs import Jobs
 from web.routers import downloads
@@ -206,6 +206,22 @@ def test_how_far_it_came_is_written_down_when_the_reader_leaves(
     with outsider.stream("POST", "/download", data=ticket) as answer:
         next(answer.iter_raw(1))
     wait_until(lambda: len(world.events(Action.EXPORT_DOWNLOAD)) == 2)
+
+
+def test_marks_that_can_not_be_looked_at_keep_no_package_from_its_end(world: World, director: httpx.Client, office: Office) -> None:
+    settings, at = world.site.settings, world.clock.now()
+    ticket = _ticket(director, office)
+    with world.site.central.writing() as session:
+        going = Going(settings)
+        done(begin(session, settings, ticket["ticket"], ticket["passphrase"], going=going, address="", at=at))
+    going.over()
+    settings.downloads_lock_path.unlink()
+    settings.downloads_lock_path.mkdir()
+    stray = settings.packages_dir / "4711"
+    stray.mkdir()
+    with structlog.testing.capture_logs() as told:
+        Jobs(settings, world.site.central, LogKey(bytes(range(32))), office.clock).make_packages()
+    assert ([one["event"] for one in told], stray.exists()) == (["ends of downloads not written down"], False)
 
 
 def test_the_jobs_end_no_download_that_goes_on(
