@@ -23,6 +23,8 @@ _ASSIGNED = re.compile(
 _AUTHORIZATION = re.compile(r"(?P<name>\b(?:proxy-)?(?:authorization|cookie)[\"']?\s*[=:]\s*).+", re.IGNORECASE)
 _CHATTY = ("alembic", "uvicorn", "httpx", "httpcore", "websockets", "asyncio", "apscheduler", "fido2")
 """Libraries whose everyday lines say nothing to an operator."""
+_TELLTALE = "apscheduler.scheduler"
+"""Warns at every turn that a job still runs: of the making of a package under seal, too."""
 _SECRET_FIELD = re.compile(r"password|passwd|secret|token|cookie|authorization|private_key", re.IGNORECASE)
 
 
@@ -58,6 +60,7 @@ def configure(log_format: Literal["console", "json"], level: str = "info", strea
     root.setLevel(level.upper())
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger(_TELLTALE).setLevel(max(logging.ERROR, root.level))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import text
 from structlog.testing import capture_logs
@@ -702,3 +705,24 @@ def test_the_pages_certificate_is_issued_again_before_it_ends(settings: Settings
     with capture_logs() as lines:
         jobs.renew_certificate()
     assert [line["event"] for line in lines] == ["certificate not renewed"]
+
+
+def test_the_log_of_the_service_tells_of_no_job_that_takes_long(log_lines: io.StringIO) -> None:
+    """Every ten seconds it would say for how long a package is being made that nobody but the named knows of."""
+    begun, skipped, over = (threading.Event() for _ in range(3))
+
+    def long() -> None:
+        begun.set()
+        over.wait(20)
+
+    scheduler = BackgroundScheduler(timezone=UTC)
+    scheduler.add_listener(lambda _: skipped.set(), EVENT_JOB_MAX_INSTANCES)
+    scheduler.add_job(long, "interval", seconds=0.05)
+    scheduler.start()
+    try:
+        assert begun.wait(20)
+        assert skipped.wait(20)
+    finally:
+        over.set()
+        scheduler.shutdown()
+    assert log_lines.getvalue() == ""
