@@ -29,7 +29,7 @@ from vms.services.log_key import LogKey
 from vms.store import access_tree
 from vms.store.keys import _KEK_CHECK
 from vms.store.request_tables import RequestPaperRow
-from vms.store.sealed_texts import PAPER, Lock, opened, texts_key
+from vms.store.sealed_texts import PAPER, TextKey, decrypted, texts_key
 
 PAGE = (Path(vms.__file__).parent / "FORMATS.md").read_text(encoding="utf-8")
 
@@ -175,11 +175,11 @@ def test_the_challenge_of_an_approval_is_the_vectors() -> None:
 
 def test_the_texts_of_a_row_lie_as_the_vector_says() -> None:
     vector = _vector("texts")
-    paper, lock = int.from_bytes(vector["paper"]), Lock(lambda: texts_key(vector["matter_key"]), "it")
+    paper, key = int.from_bytes(vector["paper"]), TextKey(lambda: texts_key(vector["matter_key"]), "it")
     bound = b"custodian texts v1\nrequest_paper\ntexts\n%d" % paper
-    sealed = AESGCM(lock.key()).encrypt(vector["nonce"], filled(vector["text"].decode()), bound)
+    sealed = AESGCM(key.read()).encrypt(vector["nonce"], filled(vector["text"].decode()), bound)
     value = vector["nonce"] + sealed
     assert hashlib.sha256(value).digest() == vector["value_sha256"]
     row = RequestPaperRow(id=paper, name="", texts=value)
     make_transient_to_detached(row)
-    assert opened(lock, PAPER, row) == json.loads(vector["text"])
+    assert decrypted(key, PAPER, row) == json.loads(vector["text"])

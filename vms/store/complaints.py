@@ -38,7 +38,7 @@ def add(session: Session, complaint: Complaint) -> None:
             entered_by=complaint.entered_by,
             entered_by_name=complaint.entered_by_name,
             entered_at=complaint.entered_at,
-            **sealed_texts.laid(sealed_texts.lock_to_complain(session), sealed_texts.COMPLAINT, (complaint.id,), said),
+            **sealed_texts.encrypted(sealed_texts.key_to_complain(session), sealed_texts.COMPLAINT, (complaint.id,), said),
         )
     )
     if complaint.cameras:
@@ -82,7 +82,7 @@ def count_waiting(session: Session, person: Person, at: datetime) -> tuple[int, 
 def put_answer(session: Session, number: ComplaintId, answer: Answer) -> bool:
     """Keep an answer; False when there is one: of two who answer at once one does."""
     missing = update(ComplaintRow).where(ComplaintRow.id == number, ComplaintRow.answered_at.is_(None))
-    text = sealed_texts.laid(sealed_texts.lock_to_complain(session), sealed_texts.ANSWER, (number,), {"answer": answer.text})
+    text = sealed_texts.encrypted(sealed_texts.key_to_complain(session), sealed_texts.ANSWER, (number,), {"answer": answer.text})
     values = text | {"answered_by": answer.by, "answered_by_name": answer.by_name, "answered_at": answer.at}
     return session.scalar(missing.values(**values).returning(ComplaintRow.id)) is not None
 
@@ -126,8 +126,8 @@ def _cameras(session: Session, numbers: Sequence[int]) -> defaultdict[int, set[C
 
 def _opened(session: Session, row: ComplaintRow) -> tuple[Texts, Texts]:
     """Return what was said and what was answered."""
-    lock = sealed_texts.lock_of_complaints(session, f"complaint {row.id}")
-    return sealed_texts.opened(lock, sealed_texts.COMPLAINT, row), sealed_texts.opened(lock, sealed_texts.ANSWER, row)
+    key = sealed_texts.key_of_complaints(session, f"complaint {row.id}")
+    return sealed_texts.decrypted(key, sealed_texts.COMPLAINT, row), sealed_texts.decrypted(key, sealed_texts.ANSWER, row)
 
 
 def _as_listed(session: Session, row: ComplaintRow, cameras: frozenset[CameraId]) -> Complaint:

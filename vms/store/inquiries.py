@@ -26,7 +26,7 @@ def add(session: Session, inquiry: Inquiry) -> None:
             brings_paper=inquiry.brings_paper,
             at=inquiry.at,
             reason="",
-            **sealed_texts.laid(sealed_texts.lock_to_complain(session), sealed_texts.INQUIRY, (inquiry.id,), said),
+            **sealed_texts.encrypted(sealed_texts.key_to_complain(session), sealed_texts.INQUIRY, (inquiry.id,), said),
         )
     )
 
@@ -70,7 +70,7 @@ def decide(session: Session, number: InquiryId, outcome: Outcome) -> bool:
 
 
 def _opened(session: Session, row: InquiryRow) -> dict[str, str]:
-    return sealed_texts.opened(sealed_texts.lock_of_complaints(session, f"inquiry {row.id}"), sealed_texts.INQUIRY, row)
+    return sealed_texts.decrypted(sealed_texts.key_of_complaints(session, f"inquiry {row.id}"), sealed_texts.INQUIRY, row)
 
 
 def _as_listed(session: Session, row: InquiryRow) -> Inquiry:

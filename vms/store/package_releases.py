@@ -15,7 +15,7 @@ from vms.store.package_tables import PackageReleaseRow
 
 def add(session: Session, release: PackageRelease) -> None:
     said = {"label": release.medium.label, "serial": release.medium.serial, "taken_by": release.taken_by}
-    lock = sealed_texts.lock_to_write(session, release.request)
+    key = sealed_texts.key_to_write(session, release.request)
     session.execute(
         insert(PackageReleaseRow).values(
             id=release.id,
@@ -24,7 +24,7 @@ def add(session: Session, release: PackageRelease) -> None:
             by=release.by,
             by_name=release.by_name,
             at=release.at,
-            **sealed_texts.laid(lock, sealed_texts.RELEASE, (release.id,), said),
+            **sealed_texts.encrypted(key, sealed_texts.RELEASE, (release.id,), said),
         )
     )
 
@@ -40,7 +40,7 @@ def newest_of(session: Session, request: RequestId) -> PackageRelease | None:
     found = session.scalar(query.execution_options(populate_existing=True))
     if found is None:
         return None
-    said = sealed_texts.opened_or_said(sealed_texts.lock_of_request(session, request), sealed_texts.RELEASE, found)
+    said = sealed_texts.decrypted_or_said(sealed_texts.key_of_request(session, request), sealed_texts.RELEASE, found)
     return PackageRelease(
         id=ReleaseId(found.id),
         package=PackageId(found.package_id),

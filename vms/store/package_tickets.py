@@ -15,7 +15,7 @@ from vms.store.package_tables import PackageDownloadRow, PackageTicketRow
 
 def add(session: Session, ticket: PackageTicket, sealed: bytes, *, by: str) -> None:
     """`sealed`: what opens the package, under the ticket's passphrase."""
-    lock = sealed_texts.lock_to_write(session, ticket.request)
+    key = sealed_texts.key_to_write(session, ticket.request)
     session.execute(
         insert(PackageTicketRow).values(
             id=ticket.id,
@@ -30,7 +30,7 @@ def add(session: Session, ticket: PackageTicket, sealed: bytes, *, by: str) -> N
             most_downloads=ticket.most_downloads,
             sealed=sealed,
             revoked_by="",
-            **sealed_texts.laid(lock, sealed_texts.TICKET, (ticket.id,), {"recipient": ticket.recipient}),
+            **sealed_texts.encrypted(key, sealed_texts.TICKET, (ticket.id,), {"recipient": ticket.recipient}),
         )
     )
 
@@ -65,8 +65,8 @@ def revoke(session: Session, request: RequestId, by: str, *, at: datetime) -> in
 
 def begin(session: Session, download: DownloadId, ticket: PackageTicket, *, address: str, at: datetime) -> None:
     """Write down a download that is about to begin."""
-    lock = sealed_texts.lock_to_write(session, ticket.request)
-    said = sealed_texts.laid(lock, sealed_texts.DOWNLOAD, (download,), {"address": address})
+    key = sealed_texts.key_to_write(session, ticket.request)
+    said = sealed_texts.encrypted(key, sealed_texts.DOWNLOAD, (download,), {"address": address})
     row = {"id": download, "ticket_id": ticket.id, "request_id": ticket.request, "at": at, "octets": 0, "whole": False}
     session.execute(insert(PackageDownloadRow).values(row | said))
 
@@ -85,8 +85,8 @@ def without_end(session: Session) -> list[tuple[DownloadId, TicketId]]:
 
 
 def _recipient(session: Session, row: PackageTicketRow) -> str:
-    lock = sealed_texts.lock_of_request(session, RequestId(row.request_id))
-    return sealed_texts.opened_or_said(lock, sealed_texts.TICKET, row)["recipient"]
+    key = sealed_texts.key_of_request(session, RequestId(row.request_id))
+    return sealed_texts.decrypted_or_said(key, sealed_texts.TICKET, row)["recipient"]
 
 
 def _sealed(session: Session, number: TicketId) -> bytes:

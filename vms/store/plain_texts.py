@@ -14,7 +14,7 @@ from vms.store.central_base import Central
 from vms.store.complaint_tables import ComplaintRow
 from vms.store.database import Engines
 from vms.store.request_tables import ExportRequestRow, SealedRequestRow
-from vms.store.sealed_texts import ANSWER, COMPLAINT, OF_REQUESTS, Kind, Lock
+from vms.store.sealed_texts import ANSWER, COMPLAINT, OF_REQUESTS, Kind, TextKey
 
 
 @dataclass(slots=True)
@@ -32,13 +32,13 @@ def encrypt_plain(session: Session) -> Swept:
     """
     swept = Swept()
     for request in session.scalars(_sealed_in_plain()).all():
-        lock = sealed_texts.lock_of(session, request)
+        key = sealed_texts.key_of(session, request)
         try:
-            lock.key()
+            key.read()
         except Unavailable as err:
             swept.left.append(reason_of(err))
             continue
-        swept.rows += sum(_encrypt(session, lock, kind, _of_request(kind, request.id)) for kind in OF_REQUESTS)
+        swept.rows += sum(_encrypt(session, key, kind, _of_request(kind, request.id)) for kind in OF_REQUESTS)
     swept.rows += sum(_of_complaints(session, swept))
     return swept
 
@@ -67,11 +67,11 @@ def _of_complaints(session: Session, swept: Swept) -> Iterator[int]:
         if session.scalar(select(ComplaintRow.id).where(plain).limit(1)) is None:
             continue
         try:
-            lock = sealed_texts.lock_to_complain(session)
+            key = sealed_texts.key_to_complain(session)
         except Unavailable as err:
             swept.left.append(reason_of(err))
             return
-        yield _encrypt(session, lock, kind, plain)
+        yield _encrypt(session, key, kind, plain)
 
 
 def _of_request(kind: Kind, request: int) -> ColumnElement[bool]:
@@ -80,10 +80,10 @@ def _of_request(kind: Kind, request: int) -> ColumnElement[bool]:
     return and_(owner == request, columns[kind.column].is_(None))
 
 
-def _encrypt(session: Session, lock: Lock, kind: Kind, which: ColumnElement[bool]) -> int:
+def _encrypt(session: Session, key: TextKey, kind: Kind, which: ColumnElement[bool]) -> int:
     rows = session.scalars(select(kind.row).where(which)).all()
     for row in rows:
-        values = sealed_texts.laid(lock, kind, _number(row), sealed_texts.opened(lock, kind, row))
+        values = sealed_texts.encrypted(key, kind, _number(row), sealed_texts.decrypted(key, kind, row))
         session.execute(update(kind.row).where(_is(row)).values(**values))
     return len(rows)
 

@@ -34,7 +34,7 @@ from vms.store.request_tables import (
     RequestScopeRow,
     RequestStandingRow,
 )
-from vms.store.sealed_texts import Lock
+from vms.store.sealed_texts import TextKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def add(session: Session, request: ExportRequest, text: str) -> None:
         "purpose": request.purpose,
         "necessity": request.necessity,
     }
-    lock = None if request.seal is None else sealed_texts.of_matter(session, request.matter, f"request {request.number}")
+    key = None if request.seal is None else sealed_texts.key_of_matter(session, request.matter, f"request {request.number}")
     session.execute(
         insert(ExportRequestRow).values(
             id=request.id,
@@ -90,7 +90,7 @@ def add(session: Session, request: ExportRequest, text: str) -> None:
             entered_by_name=request.entered_by_name,
             entered_at=request.entered_at,
             matter=request.matter,
-            **sealed_texts.laid(lock, sealed_texts.ENTERED, (request.id,), told),
+            **sealed_texts.encrypted(key, sealed_texts.ENTERED, (request.id,), told),
         )
     )
     add_scope(session, request.id, request.scope_version, text, request.sha256, request.scope.cameras)
@@ -103,7 +103,7 @@ def add(session: Session, request: ExportRequest, text: str) -> None:
 
 def add_scope(session: Session, request: RequestId, version: int, text: str, sha256: str, cameras: Iterable[CameraId]) -> None:
     """Insert a version of what is asked for."""
-    told = sealed_texts.laid(sealed_texts.lock_to_write(session, request), sealed_texts.SCOPE, (request, version), {"text": text})
+    told = sealed_texts.encrypted(sealed_texts.key_to_write(session, request), sealed_texts.SCOPE, (request, version), {"text": text})
     session.execute(insert(RequestScopeRow).values(request_id=request, version=version, sha256=sha256, **told))
     known = set(session.scalars(select(RequestCameraRow.camera_id).where(RequestCameraRow.request_id == request)))
     if new := sorted(set(cameras) - known):
@@ -117,7 +117,7 @@ def add_hold(session: Session, request: RequestId, hold: HoldId) -> None:
 def add_event(session: Session, request: RequestId, event: RequestEvent, sealed: bytes | None = None) -> None:
     """Add an entry to a request's history; `sealed` in the place of its words."""
     last = session.scalar(select(func.max(RequestEventRow.seq)).where(RequestEventRow.request_id == request)) or 0
-    lock = sealed_texts.lock_to_write(session, request)
+    key = sealed_texts.key_to_write(session, request)
     session.execute(
         insert(RequestEventRow).values(
             request_id=request,
@@ -130,13 +130,13 @@ def add_event(session: Session, request: RequestId, event: RequestEvent, sealed:
             by=event.by,
             by_name=event.by_name,
             at=event.at,
-            **sealed_texts.laid(lock, sealed_texts.EVENT, (request, last + 1), {"words": event.words}),
+            **sealed_texts.encrypted(key, sealed_texts.EVENT, (request, last + 1), {"words": event.words}),
         )
     )
 
 
 def add_paper(session: Session, request: RequestId, paper: Paper, sealed: bytes, *, by: str) -> None:
-    lock = sealed_texts.lock_to_write(session, request)
+    key = sealed_texts.key_to_write(session, request)
     session.execute(
         insert(RequestPaperRow).values(
             id=paper.id,
@@ -147,7 +147,7 @@ def add_paper(session: Session, request: RequestId, paper: Paper, sealed: bytes,
             added_by=by,
             added_by_name=paper.added_by_name,
             added_at=paper.added_at,
-            **sealed_texts.laid(lock, sealed_texts.PAPER, (paper.id,), {"name": paper.name}),
+            **sealed_texts.encrypted(key, sealed_texts.PAPER, (paper.id,), {"name": paper.name}),
         )
     )
 
@@ -157,7 +157,7 @@ def add_approval(session: Session, request: ExportRequest, approval: Approval) -
 
     The database refuses one by who entered the request or let it ask for something else, or of another scope than the request ever had.
     """
-    lock = sealed_texts.lock_to_write(session, request.id)
+    key = sealed_texts.key_to_write(session, request.id)
     session.execute(
         insert(ApprovalRow).values(
             id=approval.id,
@@ -170,7 +170,7 @@ def add_approval(session: Session, request: ExportRequest, approval: Approval) -
             delegation_id=approval.delegation_id,
             proof=approval.proof,
             at=approval.at,
-            **sealed_texts.laid(lock, sealed_texts.APPROVAL, (approval.id,), {"words": approval.words}),
+            **sealed_texts.encrypted(key, sealed_texts.APPROVAL, (approval.id,), {"words": approval.words}),
         )
     )
     if approval.assertion is not None:
@@ -283,12 +283,12 @@ def count_sealed(session: Session, label: str) -> int:
 
 def history(session: Session, request: RequestId) -> list[RequestEvent]:
     """Return what was done to a request, the oldest first; of privileged words nothing."""
-    row, lock = RequestEventRow, sealed_texts.lock_of_request(session, request)
+    row, key = RequestEventRow, sealed_texts.key_of_request(session, request)
     query = select(row).where(row.request_id == request).order_by(row.seq)
     return [
         RequestEvent(one.act, one.state, said["words"], one.line, one.answer, one.by, one.by_name, one.at)
         for one in session.scalars(query.execution_options(populate_existing=True))
-        for said in [sealed_texts.opened(lock, sealed_texts.EVENT, one)]
+        for said in [sealed_texts.decrypted(key, sealed_texts.EVENT, one)]
     ]
 
 
@@ -301,9 +301,9 @@ def sealed_words(session: Session, request: RequestId) -> list[SealedWords]:
 
 def papers(session: Session, request: RequestId) -> list[Paper]:
     """Return a request's papers without their octets, the oldest first."""
-    row, lock = RequestPaperRow, sealed_texts.lock_of_request(session, request)
+    row, key = RequestPaperRow, sealed_texts.key_of_request(session, request)
     query = select(row).where(row.request_id == request).order_by(row.added_at, row.id).options(defer(row.sealed))
-    return [_paper(one, lock) for one in session.scalars(query)]
+    return [_paper(one, key) for one in session.scalars(query)]
 
 
 def sealed_paper(session: Session, request: RequestId, paper: int) -> tuple[Paper, bytes] | None:
@@ -312,7 +312,7 @@ def sealed_paper(session: Session, request: RequestId, paper: int) -> tuple[Pape
     found = session.scalar(select(row).where(row.request_id == request, row.id == paper))
     if found is None:
         return None
-    return _paper(found, sealed_texts.lock_of_request(session, request)), found.sealed
+    return _paper(found, sealed_texts.key_of_request(session, request)), found.sealed
 
 
 def hold_ids(session: Session) -> set[HoldId]:
@@ -375,7 +375,7 @@ def _found(session: Session, which: ColumnElement[bool], limit: int) -> list[Exp
     kept, seals = _holds_of(session, numbers), sealed_requests.seals_of(session, numbers)
     return [
         replace(
-            _request(row, standing, scope, (approval, assertion), tuple(kept.get(row.id, ())), sealed_texts.lock_of(session, row)),
+            _request(row, standing, scope, (approval, assertion), tuple(kept.get(row.id, ())), sealed_texts.key_of(session, row)),
             seal=seals.get(RequestId(row.id)),
         )
         for row, standing, scope, approval, assertion in found
@@ -388,8 +388,8 @@ def _read(request: ExportRequest | None) -> ExportRequest | None:
     return request
 
 
-def _paper(row: RequestPaperRow, lock: Lock) -> Paper:
-    name = sealed_texts.opened(lock, sealed_texts.PAPER, row)["name"]
+def _paper(row: RequestPaperRow, key: TextKey) -> Paper:
+    name = sealed_texts.decrypted(key, sealed_texts.PAPER, row)["name"]
     return Paper(row.id, name, row.sha256, row.size_bytes, row.added_by_name, row.added_at)
 
 
@@ -407,11 +407,11 @@ def _request(
     scope: RequestScopeRow,
     approved: tuple[ApprovalRow | None, ApprovalAssertionRow | None],
     kept: tuple[HoldId, ...],
-    lock: Lock,
+    key: TextKey,
 ) -> ExportRequest:
     fault: Corrupt | Unavailable | None = None
     try:
-        told, asks, yes = sealed_texts.opened(lock, sealed_texts.ENTERED, row), _scope(scope, lock), _approval(*approved, lock)
+        told, asks, yes = sealed_texts.decrypted(key, sealed_texts.ENTERED, row), _scope(scope, key), _approval(*approved, key)
     except (Corrupt, Unavailable) as err:
         told = dict.fromkeys(sealed_texts.ENTERED.names, "") | {"requester": sealed_texts.UNREADABLE, "purpose": sealed_texts.UNREADABLE}
         asks, yes, fault = ExportScope((), "", Terms("")), None, err
@@ -443,11 +443,11 @@ def _request(
     )
 
 
-def _scope(row: RequestScopeRow, lock: Lock) -> ExportScope:
-    return scope_from(sealed_texts.opened(lock, sealed_texts.SCOPE, row)["text"])
+def _scope(row: RequestScopeRow, key: TextKey) -> ExportScope:
+    return scope_from(sealed_texts.decrypted(key, sealed_texts.SCOPE, row)["text"])
 
 
-def _approval(row: ApprovalRow | None, assertion: ApprovalAssertionRow | None, lock: Lock) -> Approval | None:
+def _approval(row: ApprovalRow | None, assertion: ApprovalAssertionRow | None, key: TextKey) -> Approval | None:
     if row is None:
         return None
     return Approval(
@@ -458,7 +458,7 @@ def _approval(row: ApprovalRow | None, assertion: ApprovalAssertionRow | None, l
         by_name=row.by_name,
         delegation_id=None if row.delegation_id is None else DelegationId(row.delegation_id),
         proof=row.proof,
-        words=sealed_texts.opened(lock, sealed_texts.APPROVAL, row)["words"],
+        words=sealed_texts.decrypted(key, sealed_texts.APPROVAL, row)["words"],
         at=row.at,
         assertion=None if assertion is None else _assertion(assertion),
     )

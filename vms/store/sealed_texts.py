@@ -74,75 +74,76 @@ INQUIRY = Kind(InquiryRow, ("name", "agency", "contact", "happened", "place", "w
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
+class TextKey:
     """Under which key the texts of a request or of a complaint lie, and how that is called in a sentence."""
 
-    key: Callable[[], bytes]
+    read: Callable[[], bytes]
+    """Unavailable when it is gone or can't be read."""
     what: str
 
 
-def laid(lock: Lock | None, kind: Kind, number: Sequence[int], texts: Mapping[str, str]) -> dict[str, str | bytes]:
-    """Return the columns of a row to be inserted, whose primary key is `number`: as they are where there is no lock."""
-    if lock is None:
+def encrypted(key: TextKey | None, kind: Kind, number: Sequence[int], texts: Mapping[str, str]) -> dict[str, str | bytes]:
+    """Return the columns of a row to be inserted, whose primary key is `number`: as they are where there is no key."""
+    if key is None:
         return dict(texts)
     told = json.dumps(dict(texts), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    sealed = encrypt(lock.key(), filled(told), _bound_to(kind, number))
+    sealed = encrypt(key.read(), filled(told), _bound_to(kind, number))
     return {**dict.fromkeys(texts, ""), kind.column: sealed}
 
 
-def opened(lock: Lock, kind: Kind, row: Central) -> dict[str, str]:
+def decrypted(key: TextKey, kind: Kind, row: Central) -> dict[str, str]:
     """Return the texts of a row, encrypted or not. Unavailable without the key, Corrupt when they are not that row's under it."""
     sealed = cast("bytes | None", getattr(row, kind.column))
     if sealed is None:
         return {name: getattr(row, name) or "" for name in kind.names}
-    plaintext = decrypt(lock.key(), sealed, _bound_to(kind, inspect(row).identity or ()))
+    plaintext = decrypt(key.read(), sealed, _bound_to(kind, inspect(row).identity or ()))
     if plaintext is None:
         raise Corrupt(
-            f"What is written in {lock.what} ({kind.table}) is not what was written there under this key. {_RESTORE}",
+            f"What is written in {key.what} ({kind.table}) is not what was written there under this key. {_RESTORE}",
             in_log=f"What is encrypted in a row of {kind.table} is not what was written there under this key. {_RESTORE}",
         )
     told: dict[str, str] = json.loads(text_in(plaintext))
     return told
 
 
-def lock_of(session: Session, request: ExportRequestRow) -> Lock:
-    return of_matter(session, request.matter, f"request {request.number}")
+def key_of(session: Session, request: ExportRequestRow) -> TextKey:
+    return key_of_matter(session, request.matter, f"request {request.number}")
 
 
-def of_matter(session: Session, matter: str, what: str) -> Lock:
+def key_of_matter(session: Session, matter: str, what: str) -> TextKey:
     """Return what a sealed request's texts lie under; the key is read when it is first needed."""
-    return Lock(lambda: _kept(session, f"{matter}.key", what, lambda folder: _of_matter(folder, matter)), what)
+    return TextKey(lambda: _kept(session, f"{matter}.key", what, lambda folder: _of_matter(folder, matter)), what)
 
 
-def lock_of_request(session: Session, request: RequestId) -> Lock:
+def key_of_request(session: Session, request: RequestId) -> TextKey:
     """Return what the texts of a request's rows are read with."""
     row = ExportRequestRow
     matter, number = session.execute(select(row.matter, row.number).where(row.id == request)).one_or_none() or ("", str(request))
-    return of_matter(session, matter, f"request {number}")
+    return key_of_matter(session, matter, f"request {number}")
 
 
-def opened_or_said(lock: Lock, kind: Kind, row: Central) -> dict[str, str]:
+def decrypted_or_said(key: TextKey, kind: Kind, row: Central) -> dict[str, str]:
     """Return the texts of a row that is acted on by its numbers: in the place of those that can't be read stands a sentence."""
     try:
-        return opened(lock, kind, row)
+        return decrypted(key, kind, row)
     except (Corrupt, Unavailable):
         return dict.fromkeys(kind.names, UNREADABLE)
 
 
-def lock_to_write(session: Session, request: RequestId) -> Lock | None:
+def key_to_write(session: Session, request: RequestId) -> TextKey | None:
     """Return what a request's new texts go under; None of one that is open and was entered so."""
     row, seal = ExportRequestRow, SealedRequestRow
     is_sealed = exists().where(seal.request_id == row.id, seal.lifted_at.is_(None))  # its first texts may lie plain until `vms migrate`
     query = select(row.matter, row.number).where(row.id == request, or_(row.texts.is_not(None), is_sealed))
     found = session.execute(query).one_or_none()
-    return None if found is None else of_matter(session, found.matter, f"request {found.number}")
+    return None if found is None else key_of_matter(session, found.matter, f"request {found.number}")
 
 
-def lock_of_complaints(session: Session, what: str) -> Lock:
-    return Lock(lambda: _kept(session, COMPLAINT_KEY, what, _of_complaints), what)
+def key_of_complaints(session: Session, what: str) -> TextKey:
+    return TextKey(lambda: _kept(session, COMPLAINT_KEY, what, _of_complaints), what)
 
 
-def lock_to_complain(session: Session) -> Lock:
+def key_to_complain(session: Session) -> TextKey:
     """Return what the texts of a new complaint or inquiry go under; the first one makes the key.
 
     Unavailable when the key is gone under which others lie: another one beside it would be taken for theirs.
@@ -153,7 +154,7 @@ def lock_to_complain(session: Session) -> Lock:
         if any(session.scalar(select(exists().where(one.is_not(None)))) for one in columns):
             raise _gone(what, COMPLAINT_KEY)
         KeyFiles(path).make_if_none()
-    return lock_of_complaints(session, what)
+    return key_of_complaints(session, what)
 
 
 def _secrets_of(session: Session) -> Path:

@@ -99,7 +99,7 @@ def _found(session: Session, which: ColumnElement[bool]) -> list[Showing]:
 def _scope(session: Session, request: ExportRequestRow, scope: RequestScopeRow) -> ExportScope:
     """Return what may be shown: nothing, where a request that was sealed once can't be read. Every page asks what is shown now."""
     try:
-        return scope_from(sealed_texts.opened(sealed_texts.lock_of(session, request), sealed_texts.SCOPE, scope)["text"])
+        return scope_from(sealed_texts.decrypted(sealed_texts.key_of(session, request), sealed_texts.SCOPE, scope)["text"])
     except (Corrupt, Unavailable):
         return ExportScope((), "", Terms(""))
 
