@@ -81,7 +81,7 @@ def ask_package(session: Session, settings: Settings, actor: Actor, number: Requ
         raise Conflict(f"The package of request {request.number} is {newest.state} already. There is one at a time.")
     ready_at = max(datetime_of_ms(one.end_ms) for one in request.scope.footage) + SETTLED
     if ready_at > at:
-        raise InvalidInput(f"The newest of it is still being written. Ask for the package from {ready_at:%Y-%m-%d %H:%M} UTC on.")
+        raise InvalidInput(f"The newest of it is still being written. Ask for the package from {ready_at:%Y-%m-%d %H:%M:%S} UTC on.")
     asked_at = at if newest is None else max(at, newest.asked_at + timedelta(milliseconds=1))  # a clock set back lets no earlier one count
     package = MadePackage(
         id=PackageId(new_number()),

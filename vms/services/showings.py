@@ -137,7 +137,7 @@ def _require_free(session: Session, settings: Settings, actor: Person, request: 
         raise Conflict(f"Request {request.number} was shown {MOST_SHOWINGS} times. Enter it anew, if it is still needed.")
     newest_ms = max(one.end_ms for one in request.scope.footage)
     if newest_ms > ms_of(at):
-        raise InvalidInput(f"The newest of it is still to be recorded. Show it from {datetime_of_ms(newest_ms):%Y-%m-%d %H:%M} UTC on.")
+        raise InvalidInput(f"The newest of it is still to be recorded. Show it from {datetime_of_ms(newest_ms):%Y-%m-%d %H:%M:%S} UTC on.")
 
 
 def _in_the_way(session: Session, request: ExportRequest, actor: Person) -> Iterator[Showing]:

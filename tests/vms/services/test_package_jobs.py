@@ -44,7 +44,7 @@ from vms.services.package_gate import verify_package
 from vms.services.package_jobs import anything_to_do, ask_package, folder_of, make_packages
 from vms.services.package_order import ApprovedFootage
 from vms.services.package_release import Handover, release_by_hand
-from vms.services.packages import Hub
+from vms.services.packages import SETTLED, Hub
 from vms.services.request_acts import act_on
 from vms.services.requests import enter
 from vms.services.sealed_requests import unseal
@@ -309,7 +309,7 @@ def test_a_newer_plan_voids_what_was_made_by_the_one_before(office: Office) -> N
 
 def test_the_newest_minutes_are_waited_for(central_sqlite: Engines, settings: Settings) -> None:
     office = an_office(central_sqlite, settings, footage=lambda one: (CameraSpan(one, ms_of(AT) - 60_000, ms_of(AT)),))
-    with pytest.raises(InvalidInput, match="still being written"):
+    with pytest.raises(InvalidInput, match=f"still being written.*from {AT + SETTLED:%Y-%m-%d %H:%M:%S} UTC on"):
         office.ask()
 
 
