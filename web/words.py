@@ -139,7 +139,7 @@ PACKAGE_STATES = {
     PackageState.PROVING: "is made, and waits for the access log to be signed",
     PackageState.READY: "ready",
     PackageState.FAILED: "could not be made",
-    PackageState.GONE: "deleted",
+    PackageState.GONE: "is deleted",
 }
 REQUEST_ACTS = {
     RequestAct.SUBMIT: "Entered",
