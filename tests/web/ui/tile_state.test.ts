@@ -40,6 +40,12 @@ test("a lost connection greys the tile at once", () => {
   assert.equal(face.reason, "Connection to the server lost.");
 });
 
+test("a camera that is not recorded since its disk is full has its live picture", () => {
+  const full = { state: "disk_full", sinceMs: AT, sentence: "Disk full, not recording." };
+  assert.equal(tileFace(facts({ frameAgeMs: 40, lastFrameAt: AT, stream: full })).state, "live");
+  assert.deepEqual([tileFace(facts({ stream: full })).state, tileFace(facts({ stream: full })).line], ["connecting", "Connecting"]);
+});
+
 test("a camera that was offline before the page opened says since when", () => {
   assert.equal(tileFace(facts({ stream: { state: "offline", sinceMs: AT, sentence: "Camera offline." } })).line, "No picture since 14:03:22");
 });

@@ -1,7 +1,7 @@
 /* The cameras of the live page by branch and area, and which of them stand in which place of the wall: plain data and pure functions. */
 
-/** States of a stream in which it has no picture though it should have one. */
-export const WITHOUT_PICTURE = new Set(["offline", "refused", "silent", "stalled", "disk_full"]);
+/** States of a stream in which it has no picture though it should have one; on a full disk it is not recorded, and live as ever. */
+export const WITHOUT_PICTURE = new Set(["offline", "refused", "silent", "stalled"]);
 
 export interface LiveCamera {
   id: number;
