@@ -264,7 +264,9 @@ def test_footage_that_can_not_be_taken_away_is_said_in_the_log_and_by_the_next_o
     with pytest.raises(Corrupt, match="no fragment of ours"), capture_logs() as lines:
         build_package(order, source, tmp_path, hub=hub, at=AT)
     (line,) = [one for one in lines if one["log_level"] == "error"]
-    assert (line["event"], line["folder"]) == ("footage of a package that failed is still there", str(making))
+    assert (line["event"], line["folder"]) == ("footage of a package that failed is still there", str(tmp_path)), (
+        "the name below it has the number of a request"
+    )
     assert [path.name for path in (making / "video").iterdir()] == ["001_main-street_entrance_20260101T000000Z.mp4"]
     with pytest.raises(Unavailable, match="Delete it by hand"):
         build_package(order, with_a_gap(), tmp_path, hub=hub, at=AT)
