@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -26,24 +25,6 @@ from web.routers.redactions import MOST_OF_A_PLAN
 
 REGION = {"start": "2026-03-14T07:00:05", "until": "2026-03-14T07:02", "places": "0 40 20 15.5 50\n2.5 50 20 15.5 50", "unit": "percent"}
 PNG = b"\x89PNG of a sheet"
-
-
-@pytest.fixture
-def delegate(world: World) -> Iterator[httpx.Client]:
-    with world.client(Role.DELEGATE, page=True) as client:
-        yield client
-
-
-@pytest.fixture
-def desk(world: World, delegate: httpx.Client) -> Iterator[httpx.Client]:  # noqa: ARG001 - once a Director signs in, others wait for one
-    with world.client(Role.DESK, page=True) as client:
-        yield client
-
-
-@pytest.fixture
-def director(world: World, desk: httpx.Client) -> Iterator[httpx.Client]:  # noqa: ARG001 - as above
-    with world.client(Role.DIRECTOR, page=True) as client:
-        yield client
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import ast
 import html
 import re
-from collections.abc import Iterator
 
 import httpx
-import pytest
 
 from tests.architecture.tree import modules
 from tests.vms.services.requesting import SCAN
@@ -37,24 +35,6 @@ FORM = {
     "end": "2026-03-14T07:10",
 }
 YES = {line.value.replace("-", "_"): "yes" for line in FormLine}
-
-
-@pytest.fixture
-def delegate(world: World) -> Iterator[httpx.Client]:
-    with world.client(Role.DELEGATE, page=True) as client:
-        yield client
-
-
-@pytest.fixture
-def desk(world: World, delegate: httpx.Client) -> Iterator[httpx.Client]:  # noqa: ARG001 - once a Director signs in, others wait for one
-    with world.client(Role.DESK, page=True) as client:
-        yield client
-
-
-@pytest.fixture
-def director(world: World, desk: httpx.Client) -> Iterator[httpx.Client]:  # noqa: ARG001 - as above
-    with world.client(Role.DIRECTOR, page=True) as client:
-        yield client
 
 
 def _entered(world: World, by: httpx.Client, **more: str) -> str:

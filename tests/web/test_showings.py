@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -26,24 +25,6 @@ WHO = {
 START = datetime(2026, 3, 14, 14, 0, tzinfo=UTC)
 """What `FORM` asks for, ten minutes of it."""
 NOTHING_ELSE = "You show request 2026-0001 to an outsider: until you end that, what was approved of it opens, and nothing else."
-
-
-@pytest.fixture
-def delegate(world: World) -> Iterator[httpx.Client]:
-    with world.client(Role.DELEGATE, page=True) as client:
-        yield client
-
-
-@pytest.fixture
-def desk(world: World, delegate: httpx.Client) -> Iterator[httpx.Client]:  # noqa: ARG001 - once a Director signs in, others wait for one
-    with world.client(Role.DESK, page=True) as client:
-        yield client
-
-
-@pytest.fixture
-def director(world: World, desk: httpx.Client) -> Iterator[httpx.Client]:  # noqa: ARG001 - as above
-    with world.client(Role.DIRECTOR, page=True) as client:
-        yield client
 
 
 @pytest.fixture
