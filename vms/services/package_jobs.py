@@ -302,6 +302,7 @@ def _sealed(settings: Settings, hub: Hub, package: MadePackage) -> MadePackage:
     folder = folder_of(settings, package)
     file = _encrypted(folder)
     identity = kept_identity(settings, request, package.id, seal(folder, file))
+    failpoint("package:encrypted")
     shutil.rmtree(folder)
     return replace(package, folder=file.name, identity=identity)
 

@@ -187,9 +187,16 @@ def _makes(step: str) -> Callable[[Office], object]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("delivery", [Delivery.BY_HAND, Delivery.DOWNLOAD])
+@pytest.mark.parametrize(
+    ("delivery", "step"),
+    [
+        (Delivery.BY_HAND, "package:proved"),
+        (Delivery.DOWNLOAD, "package:proved"),
+        (Delivery.DOWNLOAD, "package:encrypted"),  # folder and encrypted file lie beside each other
+    ],
+)
 def test_a_kill_before_and_after_its_proof_leaves_nothing_in_the_clear_that_should_not_be(
-    central_sqlite: Engines, settings: Settings, delivery: Delivery
+    central_sqlite: Engines, settings: Settings, delivery: Delivery, step: str
 ) -> None:
     office = _an_office(central_sqlite, settings, delivery)
     office.ask()
@@ -197,7 +204,7 @@ def test_a_kill_before_and_after_its_proof_leaves_nothing_in_the_clear_that_shou
     assert office.package().state is PackageState.MAKING
     assert [one.state for one in office.make()] == [PackageState.PROVING]
     office.hub.sign_log()
-    office.killed(_makes("package:proved"))
+    office.killed(_makes(step))
     assert office.package().state is PackageState.PROVING
     made = office.make()
     if delivery is Delivery.DOWNLOAD:  # what opened the encrypted file died with the process
