@@ -48,7 +48,7 @@ class Product:
 
     def must(self, *arguments: str, stdin: str = "") -> Said:
         said = self.vms(*arguments, stdin=stdin)
-        assert said.code == 0, said.err
+        assert said.code == 0, said.err or said.out
         return said
 
     def segment(self, segment_id: str) -> bytes:

@@ -37,7 +37,9 @@ def test_an_installation_on_postgresql_records_and_shows(tmp_path: Path, cluster
     assert signed_in.json()["role"] == "it"
     assert not (product.data / "central.db").exists()
     assert product.must("check", "--deep", "--json").document()["ok"] is True
-    assert role in product.must("doctor").out
+    found = {one["what"]: one for one in product.vms("doctor", "--json").document()}
+    assert found["web server's role"]["ok"] is True
+    assert role in found["web server's role"]["detail"]
     product.must("log", "verify")
 
 
