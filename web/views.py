@@ -45,21 +45,26 @@ class Section:
     permission: Permission
     unless: Permission | None = None
     """Not for who may this: another section does more."""
+    holds: tuple[str, ...] = ()
+    """Other addresses whose pages are reached from this one."""
 
     def is_for(self, person: Person) -> bool:
         return person.may(self.permission) and (self.unless is None or not person.may(self.unless))
+
+    def has(self, path: str) -> bool:
+        return any(path == one or path.startswith(f"{one}/") for one in (self.href, *self.holds))
 
 
 SECTIONS = (
     Section("Live", "/live", Permission.LIVE_VIEW),
     Section("Playback", "/playback", Permission.RECORDED_VIEW),
-    Section("Cameras", "/cameras", Permission.CAMERA_MANAGE),
+    Section("Cameras", "/cameras", Permission.CAMERA_MANAGE, holds=("/register",)),
     Section("Log", "/log", Permission.LOG_READ),
-    Section("Holds", "/holds", Permission.HOLD_READ),
+    Section("Holds", "/holds", Permission.HOLD_READ, holds=("/policy",)),
     Section("Keep", "/keep", Permission.HOLD_START, unless=Permission.HOLD_PLACE),
-    Section("Requests", "/requests", Permission.REQUEST_ENTER),
-    Section("Reviews", "/reviews", Permission.REVIEW_READ),
-    Section("People", "/people", Permission.PEOPLE_READ),
+    Section("Requests", "/requests", Permission.REQUEST_ENTER, holds=("/door", "/inquiries")),
+    Section("Reviews", "/reviews", Permission.REVIEW_READ, holds=("/privacy-reviews", "/spot-checks")),
+    Section("People", "/people", Permission.PEOPLE_READ, holds=("/deputies", "/screens")),
 )
 
 
@@ -259,7 +264,7 @@ def _sections(person: Person | None, path: str, *, emergency: bool) -> list[dict
     if person is None:
         return []
     mine = [section for section in SECTIONS if section.is_for(person)] + ([EMERGENCY] if emergency else [])
-    return [{"label": one.label, "href": one.href, "current": path == one.href or path.startswith(f"{one.href}/")} for one in mine]
+    return [{"label": one.label, "href": one.href, "current": one.has(path)} for one in mine]
 
 
 def _live_camera(one: CameraNow) -> LiveCamera:

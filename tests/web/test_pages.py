@@ -64,6 +64,25 @@ def test_the_navigation_shows_only_what_the_role_opens(shared_world: World, role
     assert re.findall(r"<span>(\w+)</span>", navigation) == sections
 
 
+@pytest.mark.parametrize(
+    ("role", "path", "section"),
+    [
+        (Role.DIRECTOR, "/policy", "Holds"),
+        (Role.DIRECTOR, "/door", "Requests"),
+        (Role.DIRECTOR, "/inquiries", "Requests"),
+        (Role.DIRECTOR, "/privacy-reviews", "Reviews"),
+        (Role.DIRECTOR, "/deputies", "People"),
+        (Role.IT, "/register", "Cameras"),
+        (Role.IT, "/screens", "People"),
+        (Role.DIRECTOR, "/requests/new", "Requests"),
+    ],
+)
+def test_a_page_marks_the_section_that_it_is_reached_from(shared_world: World, role: Role, path: str, section: str) -> None:
+    with shared_world.client(role, page=True) as client:
+        page = client.get(path).text
+    assert re.findall(r'aria-current="page">.*?<span>(\w+)</span>', page, re.DOTALL) == [section]
+
+
 @pytest.mark.parametrize("role", Role)
 def test_the_rules_are_shown_as_they_are_in_force(shared_world: World, role: Role) -> None:
     with shared_world.client(role, page=True) as client:

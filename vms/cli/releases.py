@@ -21,7 +21,7 @@ from vms.domain.people import Person
 from vms.errors import InvalidInput
 from vms.services import requests
 from vms.services.codes import grouped, new_code
-from vms.services.district import load_district
+from vms.services.district import load_district, zone_of_district
 from vms.services.request_documents import ticket_document
 
 
@@ -81,9 +81,10 @@ def receipt(context: typer.Context, request: RequestNamed, to: Annotated[Path, t
     cli: Cli = context.obj
     with sentences():
         settings = cli.settings()
-        found = receipt_of(standing_of_request(cli, request))
+        standing = standing_of_request(cli, request)
         with cli.reading(settings) as session:
-            district = load_district(session)
+            district, zone = load_district(session), zone_of_district(session)
+        found = receipt_of(standing, zone)
         write_new(to, receipt_pdf(found, district.name if district else ""))
     out.print(str(to), highlight=False, soft_wrap=True)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from vms.domain.export_scope import CameraSpan, ExportScope, joined
 from vms.domain.ids import ApprovalId, CameraId, PersonId, RequestId, ShowingId
 from vms.domain.request import ExportRequest
-from vms.domain.timespan import Timespan, datetime_of_ms, ms_of
+from vms.domain.timespan import Timespan, datetime_of_ms, local_time, ms_of
 
 MOST_SHOWINGS = 20
 """Of one approval: what is looked at more often is asked for anew."""
@@ -88,17 +88,19 @@ def seen_of(sent: Iterable[tuple[CameraId, Timespan]]) -> tuple[CameraSpan, ...]
     return joined(CameraSpan(camera, ms_of(span.start), ms_of(span.end)) for camera, span in sent if ms_of(span.start) < ms_of(span.end))
 
 
-def seen_words(seen: Sequence[CameraSpan], names: Mapping[CameraId, str]) -> str:
-    """Return what was sent to the screen, in words."""
+def seen_words(seen: Sequence[CameraSpan], names: Mapping[CameraId, str], zone: str = "") -> str:
+    """Return what was sent to the screen, in words: in UTC, and as the clocks of `zone` showed it where one is given."""
+
+    def said(ms: int) -> str:
+        at = datetime_of_ms(ms)
+        return f"{at:%Y-%m-%d %H:%M:%S}" if not zone else f"{local_time(at, zone)} ({at:%Y-%m-%d %H:%M:%S})"
+
     if not seen:
         return "Nothing was sent to the screen."
-    told = [
-        f"{names.get(one.camera_id, one.camera_id)} {datetime_of_ms(one.start_ms):%Y-%m-%d %H:%M:%S} to "
-        f"{datetime_of_ms(one.end_ms):%Y-%m-%d %H:%M:%S}"
-        for one in seen[:MOST_SAID]
-    ]
+    told = [f"{names.get(one.camera_id, one.camera_id)} {said(one.start_ms)} to {said(one.end_ms)}" for one in seen[:MOST_SAID]]
     more = f"; and {len(seen) - MOST_SAID} more" if len(seen) > MOST_SAID else ""
-    return f"Sent to the screen (UTC): {'; '.join(told)}{more}."
+    of_which = "local time, and UTC in brackets" if zone else "UTC"
+    return f"Sent to the screen ({of_which}): {'; '.join(told)}{more}."
 
 
 def _span(one: CameraSpan) -> Timespan:

@@ -34,6 +34,11 @@ def datetime_of_ms(ms: int) -> datetime:
     return EPOCH + timedelta(milliseconds=ms)
 
 
+def local_time(at: datetime, zone: str) -> str:
+    """Return `at` as the clocks of a time zone showed it, with its offset: "2026-11-01 01:30:00 -0700 America/Los_Angeles"."""
+    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S %z} {zone}"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Timespan:
     """The moments from `start` up to, not including, `end`; both aware. An empty or reversed span is refused."""

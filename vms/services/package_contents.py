@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from vms.domain.ids import CameraId
 from vms.domain.package import ClockRecord, CopyKind, Missing, Order, PictureCopy, Video
@@ -34,7 +33,3 @@ def spaced(digits: str) -> str:
 
 def utc(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}Z"
-
-
-def local(at: datetime, zone: str) -> str:
-    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S %z} {zone}"

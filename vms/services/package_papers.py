@@ -13,8 +13,8 @@ from pathlib import Path
 
 from vms.domain.ids import CameraId
 from vms.domain.package import CameraScope, ClockRecord, CopyKind, PictureCopy, canonical
-from vms.domain.timespan import TICKS_PER_MS, datetime_of
-from vms.services.package_contents import Contents, local, spaced, utc
+from vms.domain.timespan import TICKS_PER_MS, datetime_of, local_time
+from vms.services.package_contents import Contents, spaced, utc
 from vms.services.paper import Flowable, new_page, pdf, table, text
 from vms.services.still_papers import still_readme, stills_page
 
@@ -229,7 +229,7 @@ def _custody_camera(scope: CameraScope, contents: Contents) -> dict[str, object]
                 "path": video.path,
                 "start": utc(datetime_of(video.part.shown_from_ticks)),
                 "end": utc(datetime_of(video.part.end_ticks)),
-                "local": local(datetime_of(video.part.shown_from_ticks), scope.zone),
+                "local": local_time(datetime_of(video.part.shown_from_ticks), scope.zone),
                 "size": video.size_bytes,
                 "sha256": video.sha256.hex(),
             }

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from html import escape
 
 from vms.domain.package import CameraScope, CopyKind, PictureCopy
-from vms.domain.timespan import datetime_of
-from vms.services.package_contents import Contents, local, spaced, utc
+from vms.domain.timespan import datetime_of, local_time
+from vms.services.package_contents import Contents, spaced, utc
 
 _HEAD = """\
 <!doctype html>
@@ -88,7 +88,7 @@ def _body(contents: Contents) -> Iterator[str]:
 
 def _figure(scope: CameraScope, still: PictureCopy, mark: str) -> str:
     at, where = datetime_of(still.start_ticks), f"{scope.branch}, {scope.camera}"
-    told = f"{where}, {local(at, scope.zone)} ({utc(at)})"
+    told = f"{where}, {local_time(at, scope.zone)} ({utc(at)})"
     return (
         f'<figure><img src="{escape(still.path)}" alt="{escape(told)}">'
         f'<figcaption>{escape(told)}</figcaption><p class="remove">{escape(mark)}</p></figure>'

@@ -322,7 +322,7 @@ def advise(
 
 def _receipt(site: Site, rx: Session, person: Person, number: int) -> Receipt | Refused:
     standing = requests.request_for(rx, site.settings, person, RequestId(number))
-    return standing if isinstance(standing, Refused) else receipt_of(standing)
+    return standing if isinstance(standing, Refused) else receipt_of(standing, zone_of_district(rx))
 
 
 def _done(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.factories import NOW, after, span
 from vms.domain.ids import SegmentId, StreamId, ViewId, new_number, new_view_id, segment_id, split_segment_id
-from vms.domain.timespan import EPOCH, TICKS_PER_SECOND, Timespan, datetime_of, datetime_of_ms, ms_of, ticks_of, union
+from vms.domain.timespan import EPOCH, TICKS_PER_SECOND, Timespan, datetime_of, datetime_of_ms, local_time, ms_of, ticks_of, union
 
 _moments = st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone
 _pieces = st.lists(st.tuples(st.integers(0, 500), st.integers(1, 100)), max_size=12)
@@ -25,6 +25,11 @@ def test_ticks_and_milliseconds_lose_less_than_one_of_themselves(moment: datetim
 @given(st.integers(0, 2**50))
 def test_a_tick_becomes_the_microsecond_it_falls_in(ticks: int) -> None:
     assert abs((datetime_of(ticks) - EPOCH) / timedelta(seconds=1) - ticks / TICKS_PER_SECOND) < 2e-6 * max(1, ticks / 2**40)
+
+
+def test_the_hour_that_comes_twice_is_told_by_its_offset() -> None:
+    told = [local_time(datetime(2026, 11, 1, hour, 30, tzinfo=UTC), "America/Los_Angeles") for hour in (8, 9)]
+    assert told == ["2026-11-01 01:30:00 -0700 America/Los_Angeles", "2026-11-01 01:30:00 -0800 America/Los_Angeles"]
 
 
 def test_another_zone_is_the_same_moment() -> None:

@@ -27,6 +27,7 @@ from vms.domain.outcome import Refusal, Refused
 from vms.domain.package_release import Medium, PackageRelease
 from vms.domain.people import Person
 from vms.domain.request import RequestAct, RequestState
+from vms.domain.timespan import local_time
 from vms.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
 from vms.services import package_release
 from vms.services.package_gate import verify_package
@@ -246,7 +247,7 @@ def test_an_encrypted_package_leaves_with_its_key_and_opens_by_the_passphrase(
     told = json.dumps(office.logged(Action.EXPORT_RELEASE))
     assert ("abcde" in told, package.manifest in told) == (False, True)
     with office.hub.central.reading() as session:
-        receipt = receipt_of(standing_of(session, settings, office.now()))
+        receipt = receipt_of(standing_of(session, settings, office.now()), "America/Los_Angeles")
     assert ("Encrypted file", "EXPORT-2026-0001.zip.age") in receipt.sheets[0].facts
     office.make()
     assert office.there() == []
@@ -279,13 +280,14 @@ def test_the_receipt_says_what_was_taken_by_whom_and_on_what(office: Office, sti
     with office.hub.central.reading() as session:
         early = standing_of(session, office.settings, office.now())
     with pytest.raises(NotFound, match="so there is no receipt"):
-        receipt_of(early)
+        receipt_of(early, "UTC")
     done(_release(office, stick))
     with office.hub.central.reading() as session:
-        receipt = receipt_of(standing_of(session, office.settings, office.now()))
+        receipt = receipt_of(standing_of(session, office.settings, office.now()), "America/Los_Angeles")
     paper = receipt_pdf(receipt, "Alder County")
     assert paper == receipt_pdf(receipt, "Alder County")
     said = " ".join(PdfReader(io.BytesIO(paper)).pages[0].extract_text().split())
+    assert local_time(office.clock.now(), "America/Los_Angeles") in said
     for told in ("Det. R. Alvarez, in person", "serial number 4C530001", "EXPORT-2026-0001", office.package().manifest[:20], "Received"):
         assert told in said, told
 

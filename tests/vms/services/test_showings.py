@@ -539,7 +539,7 @@ def test_who_showed_what_can_not_be_read_now_is_told_why_nothing_else_is_shown(c
 def test_the_receipt_tells_who_saw_what_and_no_file(place: Place) -> None:
     def receipt() -> Receipt:
         with place.central.reading() as session:
-            return receipt_of(done(request_for(session, place.settings, place.director, place.request.id)))
+            return receipt_of(done(request_for(session, place.settings, place.director, place.request.id)), "America/Los_Angeles")
 
     done(place.begin())
     with pytest.raises(NotFound, match="No showing of request"):
@@ -552,7 +552,8 @@ def test_the_receipt_tells_who_saw_what_and_no_file(place: Place) -> None:
     facts = dict(sheet.facts)
     assert facts["Shown to"] == "Det. R. Alvarez, 4711, Alder County Sheriff"
     assert facts["Where"] == "Main Street, desk 2"
-    assert facts["What was seen"].startswith("Sent to the screen (UTC): ")
+    assert facts["Begun"].startswith("2026-03-14 08:09:26 -0700 America/Los_Angeles (2026-03-14 15:09:26 UTC), by ")
+    assert facts["What was seen"].startswith("Sent to the screen (local time, and UTC in brackets): ")
     assert sheet.signed == "Seen as it stands here, Det. R. Alvarez"
     place.at = NOW + timedelta(hours=2)
     done(place.begin(viewer=replace(VIEWER, name="An insurer", beside="Kim")))
