@@ -31,7 +31,7 @@ from vms.domain.made_package import PackageState
 from vms.domain.people import PROOF_LASTS, Role
 from vms.domain.request import RequestState
 from vms.services.log_key import LogKey
-from vms.services.package_tickets import Going, begin, hand_out
+from vms.services.package_tickets import DownloadMark, begin, hand_out
 from web.app import create_app
 from web.jobs import Jobs
 from web.routers import downloads
@@ -212,9 +212,9 @@ def test_marks_that_can_not_be_looked_at_keep_no_package_from_its_end(world: Wor
     settings, at = world.site.settings, world.clock.now()
     ticket = _ticket(director, office)
     with world.site.central.writing() as session:
-        going = Going(settings)
-        done(begin(session, settings, ticket["ticket"], ticket["passphrase"], going=going, address="", at=at))
-    going.over()
+        mark = DownloadMark(settings)
+        done(begin(session, settings, ticket["ticket"], ticket["passphrase"], mark=mark, address="", at=at))
+    mark.over()
     settings.downloads_lock_path.unlink()
     settings.downloads_lock_path.mkdir()
     stray = settings.packages_dir / "4711"

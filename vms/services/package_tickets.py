@@ -65,7 +65,7 @@ class Download:
     identity: bytes = field(repr=False)
 
 
-class Going:
+class DownloadMark:
     """A download that may begin, marked as going on until it is over or this process ends."""
 
     def __init__(self, settings: Settings) -> None:
@@ -146,7 +146,7 @@ def take_back(session: Session, settings: Settings, actor: Actor, number: Reques
 
 
 def begin(
-    session: Session, settings: Settings, number: str, passphrase: str, *, going: Going, address: str, at: datetime
+    session: Session, settings: Settings, number: str, passphrase: str, *, mark: DownloadMark, address: str, at: datetime
 ) -> Download | Refused:
     """Begin a download: it counts from now on, and is in the log when the transaction ends; nothing is sent before.
 
@@ -163,11 +163,11 @@ def begin(
     ticket, package = found[0], made_packages.get(session, found[0].package)
     if isinstance(refused := _over(ticket, package, at), Refused) or package is None:
         return refuse_about(session, settings, RECIPIENT, request, refused or WRONG, at=at, what=Action.EXPORT_DOWNLOAD)
-    package_tickets.begin(session, going.number, ticket, address=address, at=at)
+    package_tickets.begin(session, mark.number, ticket, address=address, at=at)
     told = {"ticket": grouped(ticket.number), "address": address, "manifest": package.manifest}
     tell(session, settings, RECIPIENT, request, Action.EXPORT_DOWNLOAD, at=at, step="begun", **told)
     name = package.folder.removesuffix(SUFFIX) + ".zip"
-    return Download(going.number, ticket.id, ticket.release, request.id, folder_of(settings, package), name, identity)
+    return Download(mark.number, ticket.id, ticket.release, request.id, folder_of(settings, package), name, identity)
 
 
 def may_go_on(session: Session, download: Download, *, at: datetime) -> bool:

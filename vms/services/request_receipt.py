@@ -36,7 +36,7 @@ class Receipt:
 def receipt_of(standing: RequestStanding, zone: str) -> Receipt:
     """Return the receipt, with moments in the district's `zone` and in UTC.
 
-    NotFound as long as the medium was not read back, or no showing has ended: that is no refusal: its event would name the request.
+    NotFound as long as the medium was not read back, or no showing has ended; that is no refusal, whose event would name the request.
     """
     if standing.request.scope.terms.delivery is Delivery.ON_SITE:
         return _of_showings(standing, zone)

@@ -20,7 +20,7 @@ from vms.log import get_logger
 from vms.services import package_tickets
 from vms.services.codes import plain_code
 from vms.services.package_sealing import opened
-from vms.services.package_tickets import Download, Going
+from vms.services.package_tickets import Download, DownloadMark
 from web.deps import Site, TheSite
 from web.errors import REFUSALS, problem
 from web.left_views import LOOK_SECONDS
@@ -63,7 +63,7 @@ def download_by_json(site: TheSite, request: Request, entries: DownloadEntries) 
 @dataclass(frozen=True, slots=True)
 class _Begun:
     download: Download
-    going: Going
+    mark: DownloadMark
     """Until its end is written down."""
 
 
@@ -74,14 +74,14 @@ def _begun(site: Site, request: Request, entries: DownloadEntries) -> _Begun | R
     def act() -> Download | Refused:
         at, typed = site.clock.now(), entries.passphrase.get_secret_value()
         with site.central.writing() as session:
-            begun = package_tickets.begin(session, site.settings, entries.ticket, typed, going=going, address=address, at=at)
+            begun = package_tickets.begin(session, site.settings, entries.ticket, typed, mark=mark, address=address, at=at)
         if isinstance(begun, Download):
             site.delay.succeeded(name, address, site.clock.now())
         return begun
 
-    going = Going(site.settings)  # before the place: a file that can't be opened takes none
+    mark = DownloadMark(site.settings)  # before the place: a file that can't be opened takes none
     if not _places.acquire(blocking=False):
-        going.over()
+        mark.over()
         return FULL
     answer: Download | Refused | None = None
     try:
@@ -89,9 +89,9 @@ def _begun(site: Site, request: Request, entries: DownloadEntries) -> _Begun | R
         answer = after_pause(site, request, name, act)
     finally:
         if not isinstance(answer, Download):
-            going.over()
+            mark.over()
             _places.release()
-    return _Begun(answer, going) if isinstance(answer, Download) else answer
+    return _Begun(answer, mark) if isinstance(answer, Download) else answer
 
 
 def _sent(site: Site, begun: _Begun) -> Response:
@@ -158,7 +158,7 @@ def _pieces(site: Site, begun: _Begun) -> Iterator[bytes]:
             with site.central.writing() as session:
                 package_tickets.end(session, site.settings, download, way.octets, whole=way.whole, at=site.clock.now())
         finally:
-            begun.going.over()
+            begun.mark.over()
             _places.release()
 
 

@@ -31,7 +31,7 @@ from vms.services.package_gate import verify_package
 from vms.services.package_jobs import folder_of
 from vms.services.package_release import Handover, release_by_hand
 from vms.services.package_sealing import opened
-from vms.services.package_tickets import Download, Going, NewTicket
+from vms.services.package_tickets import Download, DownloadMark, NewTicket
 from vms.store.database import Engines
 
 S = RequestState
@@ -58,13 +58,13 @@ def _take_back(office: Office) -> int:
 
 def _begin(office: Office, new: NewTicket, passphrase: str | None = None) -> Download | Refused:
     typed = new.passphrase if passphrase is None else passphrase
-    going = Going(office.settings)
+    mark = DownloadMark(office.settings)
     with office.hub.central.writing() as session:
         at = office.clock.now()
         try:
-            return package_tickets.begin(session, office.settings, new.ticket.number, typed, going=going, address="192.0.2.7", at=at)
+            return package_tickets.begin(session, office.settings, new.ticket.number, typed, mark=mark, address="192.0.2.7", at=at)
         finally:
-            going.over()  # as if its process were gone
+            mark.over()  # as if its process were gone
 
 
 def _end(office: Office, download: Download, octets: int, *, whole: bool) -> None:
@@ -239,14 +239,14 @@ def _written_down(office: Office) -> int:
 
 def test_a_download_whose_process_is_gone_is_ended_as_cut_off_and_one_that_goes_on_is_not(office: Office) -> None:
     new = done(_hand_out(office))
-    going = Going(office.settings)
+    mark = DownloadMark(office.settings)
     with office.hub.central.writing() as session:
         typed, at = new.passphrase, office.clock.now()
-        done(package_tickets.begin(session, office.settings, new.ticket.number, typed, going=going, address="192.0.2.7", at=at))
+        done(package_tickets.begin(session, office.settings, new.ticket.number, typed, mark=mark, address="192.0.2.7", at=at))
     assert _written_down(office) == 0
     done(_begin(office, new))
     assert (_written_down(office), _written_down(office)) == (1, 0)
-    going.over()
+    mark.over()
     assert (_written_down(office), _written_down(office)) == (1, 0)
     steps = [(one["step"], one.get("octets")) for one in office.logged(Action.EXPORT_DOWNLOAD)]
     assert sorted(steps, key=str) == [("begun", None), ("begun", None), ("cut off", "unknown"), ("cut off", "unknown")]

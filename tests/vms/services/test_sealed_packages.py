@@ -342,11 +342,11 @@ def test_it_leaves_by_download_and_no_ordinary_entry_tells(central_sqlite: Engin
     before, at = _ordinary(office), office.clock.now()
     with central_sqlite.writing() as session:
         new = done(package_tickets.hand_out(session, settings, office.director, office.request.id, "Det. R. Alvarez", at=at))
-    going = package_tickets.Going(settings)
+    mark = package_tickets.DownloadMark(settings)
     with central_sqlite.writing() as session:
         number, passphrase = new.ticket.number, new.passphrase
-        done(package_tickets.begin(session, settings, number, passphrase, going=going, address="192.0.2.7", at=at))
-    going.over()
+        done(package_tickets.begin(session, settings, number, passphrase, mark=mark, address="192.0.2.7", at=at))
+    mark.over()
     with central_sqlite.writing() as session:
         assert package_tickets.write_down_cut_off(session, settings, at=at) == 1
     assert _ordinary(office) == before
