@@ -17,7 +17,7 @@ Found = TypeVar("Found")
 PAUSE_SECONDS = 0.02
 
 
-def wait_until(true: Callable[[], Found | None], *, seconds: float = 20.0) -> Found:
+def wait_until(true: Callable[[], Found | None], *, seconds: float = 40.0) -> Found:
     """Return the first true answer of `true`; AssertionError when none comes in time."""
     until = time.monotonic() + seconds
     while not (found := true()):
