@@ -45,7 +45,7 @@ def pdf(title: str, author: str, content: Sequence[Flowable]) -> bytes:
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], widths_mm: Sequence[float] | None = None) -> Flowable:
     cells = [list(heads), *([text(cell) for cell in row] for row in rows)]
     widths = [width * mm for width in widths_mm] if widths_mm else None
-    return Table(cells, style=_GRID, repeatRows=1, hAlign="LEFT", colWidths=widths)
+    return Table(cells, style=_GRID, repeatRows=1, hAlign="LEFT", colWidths=widths, splitInRow=1)
 
 
 def text(said: str, style: str = "BodyText") -> Flowable:

@@ -155,6 +155,15 @@ def test_the_custody_report_tells_people_and_is_drawn_alike_each_time(made: Made
         assert words in rest
 
 
+def test_a_text_that_is_longer_than_a_page_goes_on_on_the_next(made: Made) -> None:
+    """2,000 characters may be entered, and the widest letter makes more lines of them than a page has."""
+    told = json.loads((made.folder / "custody.json").read_bytes())
+    told["facts"][1][1] = "@" * 2000
+    pages = PdfReader(io.BytesIO(custody_pdf(canonical(told)))).pages
+    assert sum(page.extract_text().count("@") for page in pages) == 2000
+    assert any("Received (signature)" in page.extract_text() for page in pages)
+
+
 def test_the_declaration_is_a_template_and_says_so(made: Made) -> None:
     said = (made.folder / "declaration-draft.txt").read_text()
     assert said.startswith("TEMPLATE.")
