@@ -15,7 +15,7 @@ from vms.domain.timespan import datetime_of_ms, ms_of
 from vms.errors import VmsError
 
 APPROVAL_LASTS = timedelta(days=14)
-"""An approval that no package was begun for by then has expired."""
+"""An approval by which no package was made by then, and none is being made, has expired."""
 APPEAL_WINDOW = timedelta(days=30)
 """So long what was asked for is kept after a request has ended, whatever its end."""
 HOLD_REVIEW = timedelta(days=29)
@@ -67,7 +67,7 @@ EDGES: Mapping[RequestState, frozenset[RequestState]] = {
     _S.CONTESTED: frozenset({_S.UNDER_REVIEW, _S.NARROWED, _S.DENIED, _S.WITHDRAWN}),
     _S.NARROWED: _DECISIONS | {_S.UNDER_REVIEW, _S.NEEDS_INFO, _S.COUNSEL_REVIEW, _S.CONTESTED},
     _S.APPROVED: _BACK | {_S.PREPARING, _S.EXPIRED, _S.WITHDRAWN},
-    _S.PREPARING: _BACK | {_S.REDACTING, _S.READY, _S.PARTIALLY_AVAILABLE, _S.FOOTAGE_UNAVAILABLE, _S.WITHDRAWN},
+    _S.PREPARING: _BACK | {_S.REDACTING, _S.READY, _S.PARTIALLY_AVAILABLE, _S.FOOTAGE_UNAVAILABLE, _S.EXPIRED, _S.WITHDRAWN},
     _S.PARTIALLY_AVAILABLE: _BACK | {_S.REDACTING, _S.READY, _S.WITHDRAWN},
     _S.REDACTING: _BACK | {_S.READY, _S.WITHDRAWN},
     _S.READY: _BACK | {_S.DISCLOSED, _S.EXPIRED, _S.WITHDRAWN},

@@ -185,7 +185,8 @@ def locked(session: Session, settings: Settings, actor: Actor, number: RequestId
     request = requests.get(session, reader(actor), number)
     if request is None:
         return no_such("request")
-    if request.state_at(at) is RequestState.EXPIRED and request.state is not RequestState.EXPIRED:
+    never_made = request.state is RequestState.PREPARING and requests.has_run_out(session, number, at)
+    if never_made or (request.state_at(at) is RequestState.EXPIRED and request.state is not RequestState.EXPIRED):
         return take(session, settings, JOB, request, Step(RequestAct.EXPIRE, RequestState.EXPIRED), at=at)
     return request
 

@@ -16,12 +16,14 @@ from vms.domain.approval_proof import ApprovalAssertion
 from vms.domain.export_scope import ExportScope, Terms, scope_from
 from vms.domain.ids import ApprovalId, CameraId, DelegationId, HoldId, MatterId, PersonId, RequestId
 from vms.domain.instruments import KEPT_SECRET, STILLS
+from vms.domain.made_package import LIVE
 from vms.domain.reach import Reach
 from vms.domain.request import APPROVAL_LASTS, Approval, ExportRequest, Paper, RequestAct, Requester, RequestEvent, RequestState
 from vms.domain.timespan import Timespan
 from vms.errors import Corrupt, Unavailable
 from vms.store import sealed_requests, sealed_texts
 from vms.store.central_tables import BranchRow, CameraRow
+from vms.store.package_tables import PackageRow
 from vms.store.reach import cameras_within
 from vms.store.request_tables import (
     ApprovalAssertionRow,
@@ -245,8 +247,12 @@ def count(session: Session, during: Timespan) -> tuple[int, int]:
 
 def run_out(session: Session, at: datetime) -> list[ExportRequest]:
     """Return what was approved so long ago, and never prepared, that the approval has run out."""
-    unused = and_(RequestStandingRow.state == RequestState.APPROVED, ApprovalRow.at <= at - APPROVAL_LASTS)
-    return _found(session, unused, 100)
+    return _found(session, _unused(at), 100)
+
+
+def has_run_out(session: Session, number: RequestId, at: datetime) -> bool:
+    """Say whether a request is among those."""
+    return bool(_found(session, and_(ExportRequestRow.id == number, _unused(at)), 1))
 
 
 def due_between(session: Session, states: Iterable[RequestState], after: datetime, until: datetime) -> list[ExportRequest]:
@@ -353,6 +359,13 @@ def _in_the_open(reader: Reader) -> ColumnElement[bool]:
         RequestCameraRow.request_id == ExportRequestRow.id, RequestCameraRow.camera_id == CameraRow.id, cameras_within(reader.reach)
     )
     return or_(own, about)
+
+
+def _unused(at: datetime) -> ColumnElement[bool]:
+    """Nothing is made by an approval that old, be it that nobody asked or that it failed."""
+    live = exists().where(PackageRow.request_id == ExportRequestRow.id, PackageRow.state.in_(sorted(LIVE)))
+    without = or_(RequestStandingRow.state == RequestState.APPROVED, and_(RequestStandingRow.state == RequestState.PREPARING, ~live))
+    return and_(without, ApprovalRow.at <= at - APPROVAL_LASTS)
 
 
 def _found(session: Session, which: ColumnElement[bool], limit: int) -> list[ExportRequest]:

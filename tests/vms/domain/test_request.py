@@ -42,7 +42,7 @@ counsel_review: approved contested denied narrowed needs_info under_review withd
 contested: denied narrowed under_review withdrawn
 narrowed: approved contested counsel_review denied needs_info under_review withdrawn
 approved: expired preparing revoked_before_disclosure under_review withdrawn
-preparing: footage_unavailable partially_available ready redacting revoked_before_disclosure under_review withdrawn
+preparing: expired footage_unavailable partially_available ready redacting revoked_before_disclosure under_review withdrawn
 partially_available: ready redacting revoked_before_disclosure under_review withdrawn
 redacting: ready revoked_before_disclosure under_review withdrawn
 ready: disclosed expired revoked_before_disclosure under_review withdrawn

@@ -32,13 +32,13 @@ from vms.domain.made_package import MOST_TRIES, READY_LASTS, MadePackage, Packag
 from vms.domain.package import Order
 from vms.domain.package_release import Medium
 from vms.domain.people import Person
-from vms.domain.request import ExportRequest, RequestAct, RequestState
+from vms.domain.request import APPROVAL_LASTS, ExportRequest, RequestAct, RequestState
 from vms.domain.timespan import Timespan, datetime_of, ms_of
 from vms.errors import Conflict, Corrupt, InvalidInput, NotFound
 from vms.media.assembly import ReadRecord
 from vms.services import package_jobs, redactions
 from vms.services.access_log import DISTRICT
-from vms.services.approvals import approve, narrow
+from vms.services.approvals import any_run_out, approve, narrow, write_down_run_out
 from vms.services.log_proof import sign_checkpoint
 from vms.services.package_gate import verify_package
 from vms.services.package_jobs import anything_to_do, ask_package, folder_of, make_packages
@@ -400,6 +400,40 @@ def test_a_damaged_segment_fails_with_its_name_and_another_try_is_asked_for(offi
     assert (package.state, office.source.segments[0].id in package.sentence) == (PackageState.FAILED, True)
     assert (office.now().state, office.there()) == (S.PREPARING, [])
     assert office.ready().state is PackageState.READY
+
+
+def test_an_approval_whose_package_failed_runs_out_as_one_that_is_not_used(office: Office) -> None:
+    _failed(office)
+    with office.hub.central.writing() as session:
+        assert write_down_run_out(session, office.settings, at=office.clock.now() + APPROVAL_LASTS - _MS) == 0
+    office.clock.step(APPROVAL_LASTS)
+    with office.hub.central.writing() as session:
+        late = refused(ask_package(session, office.settings, office.director, office.request.id, at=office.clock.now()))
+    assert "is expired: it can't be prepared" in late.sentence
+    assert (office.now().state, office.now().approval) == (S.EXPIRED, None)
+
+
+def test_the_job_writes_down_that_an_approval_whose_package_failed_has_run_out(office: Office) -> None:
+    _failed(office)
+    office.clock.step(APPROVAL_LASTS)
+    with office.hub.central.writing() as session:
+        assert write_down_run_out(session, office.settings, at=office.clock.now()) == 1
+        assert not any_run_out(session, at=office.clock.now())
+    assert office.now().state is S.EXPIRED
+
+
+def test_a_package_that_is_being_made_when_its_approval_runs_out_is_made(office: Office) -> None:
+    office.ask()
+
+    @contextmanager
+    def two_weeks_later(_: Order) -> Iterator[InMemory]:
+        office.clock.step(APPROVAL_LASTS)
+        with office.hub.central.writing() as session:
+            assert write_down_run_out(session, office.settings, at=office.clock.now()) == 0
+        yield office.source
+
+    (package,) = office.make(two_weeks_later)
+    assert (package.state, office.now().state) == (PackageState.READY, S.READY)
 
 
 @pytest.mark.parametrize("back", [timedelta(0), timedelta(hours=1)])
