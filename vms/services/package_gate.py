@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
 from typing import IO
 
 from vms.domain.package import PictureCopy, Video
@@ -20,6 +22,10 @@ from vms.media.sandbox import layers_of, missing_of
 from vms.media.trial_decoding import to_try
 
 _VERIFIER = Path(__file__).parent / "package_files" / "verify.py"
+UNSIGNED = ("manifest.json", "manifest.note", "log/entry.json", "log/entry.tlog-proof")
+"""What the manifest can't list, as `verify.py` has it."""
+_KEY = "keys/district.vkey"
+_OF_UNSIGNED = frozenset({"signature", "log"})
 _NO_PACKAGE = 2
 _SILENT_SECONDS = 600.0
 """So long the trial may take for one file."""
@@ -60,6 +66,17 @@ def pass_gate(
 def require_verified(folder: Path, key: str) -> None:
     """Corrupt, with every reason, unless a package whose pictures were tried before verifies."""
     _refuse_if(_wrong(folder, key, frozenset()))
+
+
+def unsigned(folder: Path) -> list[str]:
+    """Return what is wrong with what the manifest can't list, the signature over it and the log's proof; no recording is read."""
+    with TemporaryDirectory(dir=folder.parent) as alone:  # goes with the package's own, whatever happens
+        for path in (*UNSIGNED, _KEY):
+            if (folder / path).is_file():
+                (Path(alone) / path).parent.mkdir(exist_ok=True)
+                copyfile(folder / path, Path(alone) / path)
+        checks = verify_package(Path(alone), None)
+    return [f"{one.check}: {one.detail}." for one in checks if one.check in _OF_UNSIGNED and one.outcome != "PASS"]
 
 
 def _wrong(folder: Path, key: str, later: frozenset[str]) -> list[str]:

@@ -35,6 +35,7 @@ from vms.errors import Conflict, Corrupt, InvalidInput, Unavailable
 from vms.services.access_log import name_of
 from vms.services.approvals import disclose, may_let_go
 from vms.services.names import checked_words
+from vms.services.package_gate import UNSIGNED, unsigned
 from vms.services.package_jobs import folder_of, tell
 from vms.services.package_sealing import SUFFIX, for_recipient, identity_of, open_into, under_passphrase
 from vms.services.packages import folder_lock, unfinished
@@ -45,11 +46,16 @@ from vms.store import holds, made_packages, package_releases, requests
 from vms.store.database import Engines
 from vms.store.failpoints import failpoint
 from vms.store.files import fsync_dir
+from vms.store.mounts import MOUNTINFO, file_system_of
 
 _BLOCK_BYTES = 1 << 20
 _SPARE_BYTES = 16 << 20
 """For what a file system needs itself."""
+_FAT = frozenset({"vfat", "msdos"})
+_FAT_FILE_BYTES = (1 << 32) - 1
+"""What is as large, or larger, FAT32 refuses after the 4 GB that it took. Files of a plain package are below that."""
 _FOR_OTHERS = 0o755
+_MAKE_ANOTHER = "Have the approval taken back, ask why, and have it made anew"
 _BY_HAND = frozenset({Delivery.BY_HAND, Delivery.ENCRYPTED_FILE})
 _HOW = """{file} is encrypted with age (https://age-encryption.org/v1), a free program for Windows, macOS and Linux.
 {name}.key.age is the key that opens it, and is encrypted itself.
@@ -91,14 +97,16 @@ def release_by_hand(
     """Copy the package of a request into a new folder on a medium, and return the release and the folder once the medium was read back.
 
     InvalidInput and Conflict, with nothing written down, where the medium can't take it; Unavailable where it refused on the way;
-    Corrupt when it did not give back what was written, and nothing is left there then.
+    Corrupt when the package is not the one that passed its gate, or the medium did not give back what was written: nothing is left there.
     """
     handover = _checked(handover)
     with central.reading() as session:
         package = made_packages.newest_of(session, number)
         request = requests.get(session, requests.EVERYBODYS, number)
     if package is not None and package.state is PackageState.READY:
+        _require_medium(handover.to, settings)
         _require_room(handover.to, folder_of(settings, package), package)
+        _require_complete(folder_of(settings, package), package)
     ready = package is not None and package.state is PackageState.READY
     encrypted = None if package is None or request is None or not ready else _encrypted(settings, request, package, handover)
     with _not_twice(settings, package):
@@ -300,10 +308,29 @@ def _require_as_made(package: Path, made: MadePackage, digests: dict[str, bytes]
         listed = json.loads((package / "manifest.json").read_bytes())["files"]
     wrong = [path for path, told in listed.items() if digests.get(path, b"").hex() != told["sha256"]]
     if not listed or wrong:
-        what = wrong[0] if wrong else "its manifest"
-        raise Corrupt(
-            f"The package on the server is not as it passed its gate: {what}. Nothing left. Have the approval taken back, and ask why."
-        )
+        raise _not_as_made(wrong[0] if wrong else "its manifest", "Close the request, ask why, and enter another")
+
+
+def _require_complete(package: Path, made: MadePackage) -> None:
+    """Corrupt unless the folder has what its manifest lists and no more, and signature and log name that: before anything is written down.
+
+    `_require_as_made` sees what is in the files, while they are read.
+    """
+    if made.identity:
+        return  # the encrypted file gives all of it back, or nothing
+    manifest = package / "manifest.json"
+    if not manifest.is_file() or sha256(content := manifest.read_bytes()).hexdigest() != made.manifest:
+        raise _not_as_made("its manifest", _MAKE_ANOTHER)
+    wanted = {Path(path) for path in (*json.loads(content)["files"], *UNSIGNED)}
+    wanted |= {folder for path in wanted for folder in path.parents if folder != Path()}
+    if changed := sorted({one.relative_to(package) for one in package.rglob("*")} ^ wanted):
+        raise _not_as_made(changed[0].as_posix(), _MAKE_ANOTHER)
+    if wrong := unsigned(package):
+        raise _not_as_made(" ".join(wrong).rstrip("."), _MAKE_ANOTHER)
+
+
+def _not_as_made(what: str, then: str) -> Corrupt:
+    return Corrupt(f"The package on the server is not as it passed its gate: {what}. Nothing left. {then}.")
 
 
 def _read_back(path: Path) -> bytes:
@@ -327,15 +354,30 @@ def _medium_speaks(to: Path) -> Iterator[None]:
         raise Unavailable(sentence) from err
 
 
-def _require_room(to: Path, package: Path, made: MadePackage) -> None:
+def _require_medium(to: Path, settings: Settings) -> None:
     if not to.is_dir():
         raise InvalidInput(f"{to} is no folder. Mount the medium, and name the folder where it is mounted.")
+    if to.resolve().is_relative_to(settings.packages_dir.resolve()):
+        raise InvalidInput(f"{to} is where packages are made, and what is no package is deleted there. Name the folder of a medium.")
+    if not os.access(to, os.W_OK):
+        raise InvalidInput(f"{to} can't be written to. Mount the medium so that it can, or take one without a write protection.")
+
+
+def _require_room(to: Path, package: Path, made: MadePackage) -> None:
     if (there := to / made.folder.removesuffix(SUFFIX)).exists():
         raise Conflict(f"{there} is there already. Take a new medium: a package leaves on one of its own.")
     files = [package] if made.identity else [one for one in package.rglob("*") if one.is_file()]
+    if max(one.stat().st_size for one in files) >= _FAT_FILE_BYTES and _is_fat(to):
+        sentence = f"{to} is formatted as FAT32, which takes files below 4.3 GB, and the package has a larger one. Format it as exFAT."
+        raise InvalidInput(sentence)
     needed, free = sum(one.stat().st_size for one in files) + _SPARE_BYTES, shutil.disk_usage(to).free
     if free < needed:
         raise InvalidInput(f"{to} has room for {free / 1e6:,.0f} MB, and the package needs {needed / 1e6:,.0f} MB. Take a larger medium.")
+
+
+def _is_fat(to: Path) -> bool:
+    known = MOUNTINFO.read_text(encoding="utf-8", errors="surrogateescape") if MOUNTINFO.exists() else ""
+    return file_system_of(to.resolve(), known) in _FAT
 
 
 def _checked(handover: Handover) -> Handover:

@@ -10,7 +10,10 @@ from tests.factories import NOW
 from vms.domain.export_scope import CameraSpan, Terms, scope_of
 from vms.domain.ids import ApprovalId, CameraId, MatterId, RequestId
 from vms.domain.instruments import QUESTIONS, SHIPPED, Counsel, FormAnswer, FormLine, Instrument
+from vms.domain.made_package import READY_LASTS
+from vms.domain.package_ticket import TICKET_LASTS
 from vms.domain.request import (
+    APPEAL_WINDOW,
     APPROVAL_LASTS,
     APPROVED_STATES,
     EDGES,
@@ -70,6 +73,12 @@ def _done(*acts: RequestAct, form: FormAnswer | None = FormAnswer.YES) -> list[R
 
 
 ALL_DONE = (RequestAct.VERIFY, RequestAct.COUNSEL, RequestAct.ADVICE, RequestAct.CONFER)
+
+
+def test_the_days_and_bounds_are_those_that_were_decided() -> None:
+    """Other tests use the names: a day less would go unseen there."""
+    days = [one.days for one in (APPEAL_WINDOW, APPROVAL_LASTS, READY_LASTS, TICKET_LASTS)]
+    assert (days, FREE_MINUTES, FREE_CAMERAS) == ([30, 14, 14, 7], 120, 4)
 
 
 def test_these_are_all_edges_and_no_other() -> None:

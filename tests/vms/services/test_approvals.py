@@ -25,13 +25,13 @@ from vms.domain.people import PROOF_LASTS, Person, Role
 from vms.domain.reach import Reach
 from vms.domain.request import APPEAL_WINDOW, APPROVAL_LASTS, Approval, DenyReason, ExportRequest, RequestAct, RequestState
 from vms.domain.timespan import ms_of
-from vms.errors import Conflict, InvalidInput
+from vms.errors import Conflict, Corrupt, InvalidInput
 from vms.services.access_log import DISTRICT
 from vms.services.approvals import advance, any_run_out, approve, approved, change_scope, disclose, narrow, write_down_run_out
 from vms.services.request_acts import act_on, check_form, deny
 from vms.services.request_letters import letter_of
 from vms.services.request_papers import add_paper, advise
-from vms.services.request_steps import JOB
+from vms.services.request_steps import JOB, Step, take
 from vms.services.requests import enter, request_for
 from vms.store import access_log, holds, requests
 from vms.store.database import Engines
@@ -208,6 +208,15 @@ def test_a_delegate_approves_within_the_days_and_places_that_were_lent(central_s
         assert approval is not None
         assert approval.delegation_id == 5
         assert _reread(session, both).approval is None
+
+
+def test_a_step_that_the_table_has_not_is_the_programs_own_fault(central_sqlite: Engines, settings: Settings) -> None:
+    with central_sqlite.writing() as session:
+        people = staff(session)
+        request = a_request(session, settings, people.desk)
+        with pytest.raises(Corrupt, match="can't go from submitted to ready"):
+            take(session, settings, people.director, request, Step(RequestAct.ADVANCE, S.READY), at=NOW)
+        assert _reread(session, request).state is S.SUBMITTED
 
 
 @pytest.mark.slow

@@ -194,13 +194,42 @@ def test_a_medium_that_gives_back_other_octets_has_nothing_of_it_afterwards(
     assert release.read_back_at is None
 
 
-@pytest.mark.parametrize("name", ["custody.json", "manifest.json"])
-def test_a_package_that_was_changed_on_the_server_does_not_leave(office: Office, stick: Path, name: str) -> None:
-    changed = folder_of(office.settings, office.package()) / name
+def test_a_package_that_was_changed_on_the_server_does_not_leave(office: Office, stick: Path) -> None:
+    changed = folder_of(office.settings, office.package()) / "custody.json"
     changed.write_bytes(changed.read_bytes() + b" ")
-    with pytest.raises(Corrupt, match="is not as it passed its gate"):
+    with pytest.raises(Corrupt, match=r"is not as it passed its gate: custody\.json"):
         _release(office, stick)
     assert _names(stick) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "manifest.json",
+        "manifest.note",
+        "log/entry.json",
+        "log/entry.tlog-proof",
+        "left/",
+        "video/left.txt",
+        "-README.txt",
+        "-log/entry.json",
+    ],
+)
+def test_a_package_with_more_or_less_or_another_signature_does_not_leave_and_nothing_is_written_down(
+    office: Office, stick: Path, name: str
+) -> None:
+    folder = folder_of(office.settings, office.package())
+    there = folder / name.removeprefix("-")
+    if name.startswith("-"):
+        there.unlink()
+    elif name.endswith("/"):
+        there.mkdir()
+    else:
+        there.write_bytes(there.read_bytes()[:-9] if there.exists() else b"left")
+    with pytest.raises(Corrupt, match="is not as it passed its gate"):
+        _release(office, stick)
+    assert (_names(stick), office.now().state, office.logged(Action.EXPORT_RELEASE)) == ([], S.READY, [])
+    assert _names(folder.parent) == [folder.name]
 
 
 def test_a_medium_that_can_t_take_it_is_told_before_anything_is_written_down(
@@ -210,10 +239,28 @@ def test_a_medium_that_can_t_take_it_is_told_before_anything_is_written_down(
         _release(office, stick, medium=Medium("", " "))
     with pytest.raises(InvalidInput, match="is no folder"):
         _release(office, tmp_path / "nothing")
+    (tmp_path / "link").symlink_to(office.settings.packages_dir)
+    with pytest.raises(InvalidInput, match="is where packages are made"):
+        _release(office, tmp_path / "link")
     monkeypatch.setattr(package_release, "_SPARE_BYTES", 1 << 60)
     with pytest.raises(InvalidInput, match="Take a larger medium"):
         _release(office, stick)
     assert (office.now().state, office.logged(Action.EXPORT_RELEASE)) == (S.READY, [])
+
+
+def test_a_stick_formatted_as_fat_takes_no_file_of_four_gigabytes(
+    office: Office, stick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernels that tests run on have no FAT: what they would say of such a stick stands in a file, and a file is large sooner."""
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"36 35 8:17 / {stick} rw,relatime shared:1 - vfat /dev/sdb1 rw,fmask=0022\n")
+    monkeypatch.setattr(package_release, "MOUNTINFO", mounts)
+    monkeypatch.setattr(package_release, "_FAT_FILE_BYTES", 20_000)
+    with pytest.raises(InvalidInput, match="is formatted as FAT32, which takes files below"):
+        _release(office, stick)
+    assert (office.now().state, office.logged(Action.EXPORT_RELEASE)) == (S.READY, [])
+    mounts.write_text(mounts.read_text().replace("vfat", "exfat"))
+    done(_release(office, stick))
 
 
 def test_a_medium_that_refuses_is_named(office: Office, stick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
