@@ -103,13 +103,16 @@ def release_by_hand(
     with central.reading() as session:
         package = made_packages.newest_of(session, number)
         request = requests.get(session, requests.EVERYBODYS, number)
-    if package is not None and package.state is PackageState.READY:
+    lies = None if package is None or package.state is not PackageState.READY else folder_of(settings, package)
+    if lies is not None and not lies.exists():
+        lies = None  # `_begin` says why
+    if package is not None and lies is not None:
         _require_medium(handover.to, settings)
-        _require_room(handover.to, folder_of(settings, package), package)
-        _require_complete(folder_of(settings, package), package)
-    ready = package is not None and package.state is PackageState.READY
-    encrypted = None if package is None or request is None or not ready else _encrypted(settings, request, package, handover)
-    with _not_twice(settings, package):
+        _require_room(handover.to, lies, package)
+    encrypted = None if package is None or request is None or lies is None else _encrypted(settings, request, package, handover)
+    with _not_twice(lies):
+        if package is not None and lies is not None and lies.exists():
+            _require_complete(lies, package)
         with central.writing() as session:
             begun_now = _begin(session, settings, actor, number, package, handover, at=clock.now())
         if isinstance(begun_now, Refused):
@@ -122,12 +125,14 @@ def release_by_hand(
 
 
 @contextmanager
-def _not_twice(settings: Settings, package: MadePackage | None) -> Iterator[None]:
+def _not_twice(lies: Path | None) -> Iterator[None]:
     """Keep a package to this copying; a kill lets it go. Conflict while another process copies it."""
     with ExitStack() as kept:
-        if package is not None and package.state is PackageState.READY:
+        if lies is not None:
             try:
-                kept.enter_context(folder_lock(folder_of(settings, package).parent, fcntl.LOCK_NB))
+                kept.enter_context(folder_lock(lies.parent, fcntl.LOCK_NB))
+            except FileNotFoundError:  # deleted since
+                pass
             except BlockingIOError as err:
                 raise Conflict("The package is being copied now, by another process. It leaves once.") from err
         yield
@@ -182,6 +187,8 @@ def _begin(
     if isinstance(found, Refused):
         return found
     request, package = found
+    if not folder_of(settings, package).exists():
+        raise _not_as_made("it is gone", _MAKE_ANOTHER)
     last = package_releases.newest_of(session, number)
     again = request.state is RequestState.DISCLOSED and last is not None and last.package == package.id and last.read_back_at is None
     if request.state is not RequestState.READY and not again:

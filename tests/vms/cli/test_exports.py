@@ -114,6 +114,16 @@ def test_what_fails_leaves_nothing(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["in.mp4", "plan.json"]
 
 
+def test_a_plan_that_covers_nothing_of_the_file_makes_no_copy(folder: Path) -> None:
+    """Times that are off, and everybody would be seen in what is called redacted."""
+    later = Region(Cover.FILL, Between.ALL, (Keyframe(START_MS + 5_000, Box(0, 0, 5_000, 5_000)),), START_MS + 6_000)
+    (folder / "plan.json").write_text(canonical(RedactionPlan((CameraPlan(CameraId(7), START_MS, START_MS + 60_000, (later,)),))))
+    answer = say(folder)
+    assert answer.exit_code == 2
+    assert "No region of the plan covers any picture of the file" in answer.output.replace("\n", " ")
+    assert sorted(path.name for path in folder.iterdir()) == ["in.mp4", "plan.json"]
+
+
 def test_a_plan_for_several_cameras_is_asked_which(folder: Path) -> None:
     both = RedactionPlan((ONE, CameraPlan(CameraId(8), ONE.start_ms, ONE.end_ms, ONE.regions)))
     (folder / "plan.json").write_text(canonical(both))

@@ -232,6 +232,20 @@ def test_a_package_with_more_or_less_or_another_signature_does_not_leave_and_not
     assert _names(folder.parent) == [folder.name]
 
 
+@pytest.mark.parametrize("delivery", [Delivery.BY_HAND, Delivery.ENCRYPTED_FILE])
+def test_a_package_that_is_gone_from_the_server_is_said_to_be(
+    central_sqlite: Engines, settings: Settings, stick: Path, delivery: Delivery
+) -> None:
+    office = an_office(central_sqlite, settings, delivery=delivery)
+    folder = folder_of(settings, office.ready()).parent
+    folder.rename(folder.with_name("away"))
+    with pytest.raises(Corrupt, match="is not as it passed its gate: it is gone"):
+        _release(office, stick)
+    office.act(RequestAct.REVOKE)
+    assert "There is no package of request 2026-0001 that may leave" in refused(_release(office, stick)).sentence
+    assert office.logged(Action.EXPORT_RELEASE) == []
+
+
 def test_a_medium_that_can_t_take_it_is_told_before_anything_is_written_down(
     office: Office, stick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
