@@ -79,7 +79,7 @@ class StoredFootage:
             rest: Timespan | None = span
             while rest is not None:
                 page = segments.find(connection, stream, rest)
-                found += page
+                found += [one for one in page if not found or one.start_ticks > found[-1].start_ticks]  # an end between two microseconds
                 goes_on = len(page) == segments.FIND_LIMIT and page[-1].span.end < span.end
                 rest = Timespan(page[-1].span.end, span.end) if goes_on else None
             why = list(told_timeline(connection, stream, span, now=at).gaps)

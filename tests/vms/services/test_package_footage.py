@@ -17,7 +17,7 @@ from tests.vms.services.packaging import AT, a_hub, an_order
 from vms.domain.footage import Gap, GapReason, Segment, SegmentState
 from vms.domain.package import Order
 from vms.domain.retention import Orders, StreamRule
-from vms.domain.timespan import Timespan, datetime_of
+from vms.domain.timespan import TICKS_PER_SECOND, Timespan, datetime_of
 from vms.errors import Corrupt, NotFound, Unavailable
 from vms.media.boxes import read_fragment
 from vms.services.package_footage import StoredFootage
@@ -108,6 +108,20 @@ def test_a_lost_segment_is_a_gap_with_that_reason(index: Engines, volume: Volume
     found, why = StoredFootage(index, Keys(), [volume]).recorded(STREAM, DURING, at=AT)
     assert [row.id for row in found] == [rows[0].id, rows[2].id]
     assert [(gap.reason, gap.start) for gap in why] == [(GapReason.LOST, rows[1].span.start)]
+
+
+@pytest.mark.slow
+def test_more_than_a_week_of_one_camera_is_found_whole_and_no_segment_twice(index: Engines, volume: Volume) -> None:
+    """More than one question to the index gives; the first ends before a gap, and between two microseconds."""
+    length, most = 6001, segments.FIND_LIMIT
+    starts = [START + number * length + (TICKS_PER_SECOND if number >= most else 0) for number in range(most + 3)]
+    one = replace(a_segment(stream=STREAM, volume=volume.id), duration=length, size_bytes=100)
+    with index.write.begin() as connection:
+        for first in range(0, len(starts), 1000):
+            apply_batch(connection, IndexBatch(tuple(replace(one, start_ticks=at) for at in starts[first : first + 1000])))
+    during = Timespan(datetime_of(START), datetime_of(starts[-1] + length))
+    found, _ = StoredFootage(index, Keys(), [volume]).recorded(STREAM, during, at=AT)
+    assert [row.start_ticks for row in found] == starts
 
 
 @pytest.mark.parametrize(("at", "shown"), [(AT, 3), (AT + timedelta(days=30), 0)])
