@@ -259,6 +259,8 @@ def _copy(package: Path, to: Path, made: MadePackage, encrypted: _Encrypted | No
         if encrypted is not None:
             _require_opens(making / package.name, encrypted.identity)
         failpoint("release:read")
+        for made_there in (*(one for one in making.rglob("*") if one.is_dir()), making):
+            fsync_dir(made_there)
         making.chmod(_FOR_OTHERS)
         making.rename(folder)
         fsync_dir(to)

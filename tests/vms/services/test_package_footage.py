@@ -14,13 +14,16 @@ from tests.vms.media.recorded import LENGTH, START
 from tests.vms.media.segment_samples import CAMERA, STREAM, Keys, made_segment
 from tests.vms.media.test_assembly import packets
 from tests.vms.services.packaging import AT, a_hub, an_order
+from vms.config import Settings
+from vms.crypto import sealing_public_key
 from vms.domain.footage import Gap, GapReason, Segment, SegmentState
 from vms.domain.package import Order
 from vms.domain.retention import Orders, StreamRule
 from vms.domain.timespan import TICKS_PER_SECOND, Timespan, datetime_of
 from vms.errors import Corrupt, NotFound, Unavailable
 from vms.media.boxes import read_fragment
-from vms.services.package_footage import StoredFootage
+from vms.services.nodes import register_node
+from vms.services.package_footage import StoredFootage, footage_here
 from vms.services.packages import build_package
 from vms.store import gaps, hold_replica, segments, volumes
 from vms.store.batch import IndexBatch, apply_batch
@@ -98,6 +101,22 @@ def test_a_segment_without_its_file_its_key_or_its_volume_is_named(index: Engine
         pass
     volume.segment_path(rows[0].id).unlink()
     with pytest.raises(Unavailable, match=f"{rows[0].id} has no file"), StoredFootage(index, Keys(), [volume]).open(rows[0]):
+        pass
+
+
+def test_a_camera_that_another_machine_records_is_not_taken_for_one_without_footage(central_sqlite: Engines, tmp_path: Path) -> None:
+    """Its segments are in that machine's index: here all of it would be declared missing."""
+    settings = Settings(data_dir=tmp_path)
+    settings.secrets_dir.mkdir()
+    settings.node_key_path.touch(0o600)
+    settings.node_key_path.write_bytes(bytes(range(1, 33)))
+    order = _order(central_sqlite)
+    with central_sqlite.writing() as session:
+        register_node(session, name="hub", public_key=sealing_public_key(bytes(range(1, 33))), at=AT)
+    with (
+        pytest.raises(Unavailable, match="‘Entrance’ is recorded by another machine than this"),
+        footage_here(settings, central_sqlite, order),
+    ):
         pass
 
 

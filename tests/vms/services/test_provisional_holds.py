@@ -9,12 +9,14 @@ import pytest
 
 from tests.factories import CONSOLE, NOW, a_branch, a_camera, a_person, done, refused
 from tests.vms.services.holding import a_hold, a_new_hold, deciders, of_cameras
+from tests.vms.services.requesting import a_request
 from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.hold import HoldKind
 from vms.domain.ids import CameraId
 from vms.domain.legal_hold import COOL_OFF, LAPSE_GRACE, Ending, HoldState
 from vms.domain.people import PERMISSIONS, Actor, Permission, Role
+from vms.domain.request import RequestAct
 from vms.domain.timespan import datetime_of_ms
 from vms.errors import InvalidInput
 from vms.services.access_log import DISTRICT
@@ -22,6 +24,7 @@ from vms.services.hold_orders import orders
 from vms.services.hold_release import confirm_release, end_due, propose_release
 from vms.services.holds import list_holds
 from vms.services.provisional_holds import LASTS, MOST_CAMERAS, MOST_OPEN, REACHES_BACK, REACHES_ON, keep_at_once, undecided
+from vms.services.request_acts import act_on
 from vms.store import access_log, holds, mails, nodes
 from vms.store.database import Engines
 
@@ -109,6 +112,15 @@ def test_who_places_holds_is_told_until_it_is_decided(central: Engines, settings
         assert [one.id for one in undecided(session, person)] == told
         end_due(session, at=NOW + LASTS + LAPSE_GRACE)
         assert undecided(session, person) == []
+
+
+def test_what_is_kept_for_requests_that_have_ended_is_none_of_what_staff_keep(central_sqlite: Engines, settings: Settings) -> None:
+    with central_sqlite.writing() as session:
+        desk, camera = a_person(session, Role.DESK), a_camera(session).camera.id
+        for _ in range(MOST_OPEN):
+            request = a_request(session, settings, desk, camera=camera)
+            done(act_on(session, settings, desk, request.id, RequestAct.WITHDRAW, "by phone, today", at=NOW))
+        done(keep_at_once(session, settings, desk, frozenset({camera}), "somebody fell", at=NOW))
 
 
 def test_only_a_hold_that_keeps_all_of_it_decides(central_sqlite: Engines, settings: Settings) -> None:
