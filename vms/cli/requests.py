@@ -441,11 +441,11 @@ def print_request(context: typer.Context, request: ExportRequest, *, as_json: bo
 
 
 def footage_of(session: Session, person: Person, cameras: list[str], start: str, end: str) -> tuple[CameraSpan, ...]:
-    first, last = moment_of(start), moment_of(end)
-    if first >= last:
-        raise InvalidInput("--from lies before --to.")
+    first, last = ms_of(moment_of(start)), ms_of(moment_of(end))
+    if not 0 <= first < last:
+        raise InvalidInput("--from lies before --to, and in 1970 or later.")
     found = (camera_of_any_time(session, person, text).camera.id for text in cameras)
-    return tuple(CameraSpan(camera, ms_of(first), ms_of(last)) for camera in found)
+    return tuple(CameraSpan(camera, first, last) for camera in found)
 
 
 def _people(session: Session, person: Person, names: list[str], cli: Cli) -> tuple[PersonId, ...]:

@@ -172,6 +172,7 @@ def test_what_can_t_be_is_said_in_one_sentence(say: Any) -> None:  # noqa: ANN40
         (("act", "2026-0099", "dance", "--words", "x"), "There is no such request"),
         (("paper", "2026-0099"), "--add FILE"),
         (("enter", *ASKED, "--to", "2026-03-14T07:00-07:00"), "--from lies before --to"),
+        (("enter", *ASKED, "--from", "1969-07-20T20:17-05:00"), "and in 1970 or later"),
         (("enter", *ASKED, "--court", ""), "which court"),
     ):
         answer = say(Role.DESK, *words)

@@ -17,7 +17,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tests.factories import a_branch, a_camera, done, refused
+from tests.factories import CONSOLE, a_branch, a_camera, done, refused
 from tests.vms.media.recorded import LENGTH, START
 from tests.vms.services.packaging import AT, KEY, InMemory, a_hub
 from tests.vms.services.requesting import Staff, a_new_request, at_work, in_order, staff
@@ -39,6 +39,7 @@ from vms.media.assembly import ReadRecord
 from vms.services import package_jobs, redactions
 from vms.services.access_log import DISTRICT
 from vms.services.approvals import any_run_out, approve, narrow, write_down_run_out
+from vms.services.cameras import remove_camera
 from vms.services.log_proof import sign_checkpoint
 from vms.services.package_gate import verify_package
 from vms.services.package_jobs import anything_to_do, ask_package, folder_of, make_packages
@@ -48,7 +49,7 @@ from vms.services.packages import SETTLED, Hub
 from vms.services.request_acts import act_on
 from vms.services.requests import enter
 from vms.services.sealed_requests import unseal
-from vms.store import access_log, made_packages, requests
+from vms.store import access_log, cameras, made_packages, requests
 from vms.store.database import Engines, make_engines
 from vms.store.failpoints import arm
 from vms.store.package_tables import PackageRow
@@ -305,6 +306,18 @@ def test_a_newer_plan_voids_what_was_made_by_the_one_before(office: Office) -> N
     assert office.now().state is S.UNDER_REVIEW
     assert office.make() == []
     assert (office.package().state, office.there(), package.state) == (PackageState.GONE, [], PackageState.READY)
+
+
+def test_what_a_camera_saw_is_packed_after_it_was_renamed_and_removed(office: Office) -> None:
+    with office.hub.central.writing() as session:
+        details = cameras.get(session, None, office.camera)
+        assert details is not None
+        renamed = replace(details.camera, name="Old entrance", version=details.camera.version + 1)
+        cameras.change(session, replace(details, camera=renamed), at=AT)
+        done(remove_camera(session, CONSOLE, office.camera, at=AT))
+    folder = folder_of(office.settings, office.ready())
+    (camera,) = json.loads((folder / "manifest.json").read_bytes())["cameras"]
+    assert (camera["name"], len(list((folder / "video").iterdir()))) == ("Old entrance", 1)
 
 
 def test_the_newest_minutes_are_waited_for(central_sqlite: Engines, settings: Settings) -> None:
