@@ -83,13 +83,14 @@ def take(session: Session, settings: Settings, actor: Actor, request: ExportRequ
     version = request.scope_version if step.scope_version is None else step.scope_version
     kept = request.approval is not None and state in APPROVED_STATES | {RequestState.DISCLOSED, RequestState.CLOSED}
     approval = step.approval or (request.approval.id if kept and request.approval is not None else None)
-    since, rules = request.since if state is request.state else at, checked_by(session, request)
+    since = request.since if state is request.state else max(at, request.since)  # a clock set back takes nothing from the appeal window
+    rules = checked_by(session, request)
     if not requests.put_standing(session, request, state, at=since, scope_version=version, approval=approval, rules_version=rules):
         changed = "was changed by somebody else meanwhile. Look at it again."
         raise Conflict(f"Request {request.number} {changed}", in_log=f"A request {changed}")
     note(session, settings, actor, request, step, state, at=at)
     if (state in OPEN) != (request.state in OPEN):
-        holds.put_expiry(session, request.holds, None if state in OPEN else at + APPEAL_WINDOW)
+        holds.put_expiry(session, request.holds, None if state in OPEN else since + APPEAL_WINDOW)
     return requests.get(session, requests.EVERYBODYS, request.id) or _lost(request)
 
 

@@ -457,6 +457,17 @@ def test_a_refused_request_stays_kept_for_the_appeal(central: Engines, settings:
         assert hold.expires_at is None
 
 
+def test_a_clock_that_was_set_back_takes_nothing_from_the_appeal_window(central_sqlite: Engines, settings: Settings) -> None:
+    """Set right again, it would find a window that was over long ago."""
+    with central_sqlite.writing() as session:
+        people = staff(session)
+        request = a_request(session, settings, people.desk)
+        done(deny(session, settings, people.director, request.id, DenyReason.EXEMPT, "a reason", at=NOW - timedelta(days=365)))
+        (hold,) = (holds.get(session, None, number) for number in _reread(session, request).holds)
+        assert hold is not None
+        assert hold.expires_at == NOW + APPEAL_WINDOW
+
+
 def test_what_went_meanwhile_is_kept_anew_when_a_request_is_taken_up_again(central_sqlite: Engines, settings: Settings) -> None:
     with central_sqlite.writing() as session:
         people = staff(session)
