@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vms.domain.export_scope import MOST_CAMERAS, CameraSpan, Delivery, ExportScope, Terms, digest_of, scope_from, scope_of, text_of
+from vms.domain.export_scope import (
+    MOST_CAMERAS,
+    MOST_SPANS,
+    CameraSpan,
+    Delivery,
+    ExportScope,
+    Terms,
+    digest_of,
+    scope_from,
+    scope_of,
+    text_of,
+)
 from vms.domain.hold import HeldTime
 from vms.domain.ids import CameraId, RequestId
 
@@ -95,3 +106,13 @@ def test_footage_is_kept_by_spans_of_time() -> None:
 
 def test_a_part_of_a_minute_counts_as_one() -> None:
     assert _scope((1, 0, 60_001)).camera_minutes == 2
+
+
+def test_spans_are_counted_when_those_that_touch_are_one() -> None:
+    def asked(count: int, length_ms: int) -> tuple[tuple[int, int, int], ...]:
+        return tuple((1, number * 10, number * 10 + length_ms) for number in range(count))
+
+    assert len(_scope(*asked(10_000, 10)).footage) == 1
+    assert len(_scope(*asked(MOST_SPANS, 9)).footage) == MOST_SPANS
+    with pytest.raises(ValueError, match=f"and {MOST_SPANS} spans"):
+        _scope(*asked(MOST_SPANS + 1, 9))

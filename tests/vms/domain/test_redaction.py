@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vms.domain.export_scope import CameraSpan
 from vms.domain.ids import CameraId
 from vms.domain.redaction import (
     MARGIN_MS,
@@ -23,6 +24,7 @@ from vms.domain.redaction import (
     RedactionPlan,
     Region,
     canonical,
+    misfit,
     plan_document,
     read_plan,
     resolved,
@@ -182,6 +184,9 @@ FIRST = (*REGION, "keyframes", 0)
         (changed("cameras", 0, "end_ms", to=True), "“end_ms” is a whole number"),
         (changed(*FIRST, "x", to=WHOLE), "keyframe 1: “x” is a whole number from 0 to 9999"),
         (changed(*FIRST, "x", to=1.0), "“x” is a whole number"),
+        (changed(*FIRST, "x", to=float("nan")), "“x” is a whole number"),
+        (changed(*REGION, "until_ms", to=10**300), "“until_ms” is a whole number from 0"),
+        (changed(*REGION, "until_ms", to=7).replace('"until_ms": 7', '"until_ms": ' + "9" * 5000), "is no JSON"),
         (changed(*FIRST, "width", to=WHOLE), "“width” is a whole number from 1 to 9999"),
         (changed(*FIRST, "height", to=0), "“height” is a whole number"),
     ],
@@ -195,6 +200,14 @@ def test_the_plan_of_another_camera_is_not_taken_for_it() -> None:
     assert ONE.of(CameraId(7)) is ONE.cameras[0]
     with pytest.raises(InvalidInput, match=r"nothing of camera 8\. It is for: 7\."):
         ONE.of(CameraId(8))
+
+
+@pytest.mark.parametrize(("camera", "start_ms", "end_ms"), [(7, -1, 60_000), (7, 0, 60_001), (8, 0, 9)])
+def test_a_plan_is_for_all_of_the_time_that_is_asked_for(camera: int, start_ms: int, end_ms: int) -> None:
+    """What it left out would go out uncovered."""
+    other = CameraSpan(CameraId(9), 0, 9)
+    assert misfit(ONE, [CameraSpan(CameraId(camera), START + start_ms, START + end_ms)])
+    assert misfit(ONE, [CameraSpan(CameraId(7), START, START + 60_000), other]) == ""
 
 
 def test_a_plan_says_when_somebody_drew() -> None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from tests.fakes.authenticator import Authenticator
+from tests.fakes.authenticator import USER_PRESENT, Authenticator, Lie
 from vms.crypto import sign
 from vms.domain.checkpoint import signed_note, verifier_key
 from vms.domain.package import canonical, signed_text
+from vms.services import webauthn
 from vms.services.log_key import LogKey
 
 OTHER_KEY = LogKey(bytes(range(1, 33)))
@@ -148,6 +149,74 @@ def _flip_a_bit_of(name: str, at: int) -> Act:
     return act
 
 
+def approve_by_passkey(lie: Lie) -> Act:
+    """Have another passkey sign the approval, which says in its answer what `lie` says; with the truth alone the approval is a good one."""
+
+    def act(folder: Path) -> None:
+        told = _manifest(folder)
+        approval, device = told["approval"], Authenticator("https://cameras.library.example")
+        signed, scope = approval["assertion"], sha256(approval["scope"].encode()).hexdigest()
+        challenge = sha256(f"custodian approval v1\n{approval['id']}\n{scope}\n{signed['nonce']}\n".encode()).digest()
+        asked = {"rpId": signed["rp_id"], "challenge": base64.urlsafe_b64encode(challenge).rstrip(b"=").decode()}
+        answer = webauthn.parts_of(device.get(json.dumps({"publicKey": asked}), lie))
+        signed["authenticator_data"], signed["client_data"] = answer.authenticator_data.hex(), answer.client_data.hex()
+        signed["signature"], signed["public_key"] = answer.signature.hex(), device.public_key.hex()
+        _write_manifest(folder, told)
+        _sign_with_another_key(folder)
+
+    return act
+
+
+def _add_octets_to_a_video(folder: Path) -> None:
+    _with_video(folder, lambda video, content: (video, content + b"more"))
+
+
+def _leave_a_hole_between_pieces(folder: Path) -> None:
+    def change(video: dict, content: bytes) -> tuple[dict, bytes]:  # type: ignore[type-arg]
+        one = video["segments"][1]
+        one["offset"], one["size"], one["whole"] = one["offset"] + 4, one["size"] - 4, False
+        one["sha256"] = sha256(content[one["offset"] :][: one["size"]]).hexdigest()
+        return video, content
+
+    _with_video(folder, change)
+
+
+def _say_that_it_was_recorded_otherwise(folder: Path) -> None:
+    def change(video: dict, content: bytes) -> tuple[dict, bytes]:  # type: ignore[type-arg]
+        video["segments"][0]["recorded_sha256"] = "0" * 64
+        return video, content
+
+    _with_video(folder, change)
+
+
+def _with_video(folder: Path, change: Callable[[dict, bytes], tuple[dict, bytes]]) -> None:  # type: ignore[type-arg]
+    """Change the first video and what the manifest says of it, and sign that anew."""
+    told = _manifest(folder)
+    path = folder / told["videos"][0]["path"]
+    told["videos"][0], content = change(told["videos"][0], path.read_bytes())
+    path.write_bytes(content)
+    told["files"][told["videos"][0]["path"]] = {"sha256": sha256(content).hexdigest(), "size": len(content)}
+    _write_manifest(folder, told)
+    _sign_with_another_key(folder)
+
+
+def _name_another_request_in_the_log(folder: Path) -> None:
+    _sign_with_another_key(folder)
+    _log_anew(folder, _manifest(folder), request="2026-015")
+
+
+def _number_the_entry_otherwise(folder: Path) -> None:
+    _sign_with_another_key(folder)
+    _log_anew(folder, _manifest(folder), number=2)
+
+
+def _write_the_manifest_otherwise(folder: Path) -> None:
+    """The same list in other octets, signed: of two that say the same one would have two digests."""
+    _sign_with_another_key(folder)
+    told = _manifest(folder)
+    _sign_octets(folder, told, json.dumps(told, indent=1).encode())
+
+
 def _approve_less(folder: Path) -> None:
     """Let the package be of a minute more than what was approved, in words that a forger would choose."""
     told = _manifest(folder)
@@ -174,6 +243,15 @@ TAMPERINGS: dict[str, Tampering] = {
     "flipped bit in what the authenticator said": Tampering(_flip_a_bit_of("authenticator_data", 36), "approval"),
     "flipped bit in the approval's nonce": Tampering(_flip_a_bit_of("nonce", 0), "approval"),
     "more than was approved": Tampering(_approve_less, "approval"),
+    "passkey that did not look whose it is": Tampering(approve_by_passkey(Lie(flags=USER_PRESENT)), "approval"),
+    "passkey of other pages": Tampering(approve_by_passkey(Lie(rp_id="elsewhere.example")), "approval"),
+    "passkey that was enrolled and approved nothing": Tampering(approve_by_passkey(Lie(kind="webauthn.create")), "approval"),
+    "octets after the last piece": Tampering(_add_octets_to_a_video, "recordings"),
+    "hole between two pieces": Tampering(_leave_a_hole_between_pieces, "recordings"),
+    "piece that was recorded otherwise": Tampering(_say_that_it_was_recorded_otherwise, "recordings"),
+    "entry of another request": Tampering(_name_another_request_in_the_log, "log"),
+    "entry of another number": Tampering(_number_the_entry_otherwise, "log"),
+    "manifest in other octets": Tampering(_write_the_manifest_otherwise, "manifest"),
     "replaced verifiers and keys": Tampering(_replace_verifiers_and_keys, "key", "WARN", told=False),
 }
 
@@ -235,11 +313,22 @@ def _write_manifest(folder: Path, told: dict) -> None:  # type: ignore[type-arg]
 
 def _sign_anew(folder: Path, told: dict) -> None:  # type: ignore[type-arg]
     """Sign with the other key, and make a log of one entry that says so."""
-    _write_manifest(folder, told)
-    manifest, log = canonical(told), str(told["log"])
+    _sign_octets(folder, told, canonical(told))
+
+
+def _sign_octets(folder: Path, told: dict, manifest: bytes) -> None:  # type: ignore[type-arg]
+    (folder / "manifest.json").write_bytes(manifest)
+    log = str(told["log"])
     (folder / "manifest.note").write_text(_signed(log, signed_text(log, str(told["request"]), manifest)))
-    detail = {"manifest": sha256(manifest).hexdigest(), "request": told["request"]}
-    entry = {"salt": base64.b64encode(bytes(16)).decode(), "body": json.dumps({"action": "export:package", "detail": detail, "number": 1})}
+    _log_anew(folder, told)
+
+
+def _log_anew(folder: Path, told: dict, *, number: int = 1, request: str = "") -> None:  # type: ignore[type-arg]
+    """Make a log of one entry that names the manifest that is there, and sign it with the other key."""
+    log, manifest = str(told["log"]), (folder / "manifest.json").read_bytes()
+    detail = {"manifest": sha256(manifest).hexdigest(), "request": request or told["request"]}
+    body = json.dumps({"action": "export:package", "detail": detail, "number": number})
+    entry = {"salt": base64.b64encode(bytes(16)).decode(), "body": body}
     root = base64.b64encode(sha256(b"\x00" + bytes(16) + entry["body"].encode()).digest()).decode()
     checkpoint = f"{log}\n1\n{root}\n"
     (folder / "log" / "entry.json").write_text(json.dumps(entry))

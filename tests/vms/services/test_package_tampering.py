@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from fido2 import cbor
 
-from tests.fakes.authenticator import Authenticator
+from tests.fakes.authenticator import TRUTH, Authenticator
 from tests.vms.services.packaging import AT, a_hub, a_package, a_sealed_package, a_source, an_order
-from tests.vms.services.tampering import SEALED_TAMPERINGS, TAMPERINGS, Tampering, five_gigabytes
+from tests.vms.services.tampering import SEALED_TAMPERINGS, TAMPERINGS, Tampering, approve_by_passkey, five_gigabytes
 from vms.crypto import sign, verifying_key
 from vms.services.package_papers import FILES
 from vms.services.packages import build_package
@@ -84,6 +84,13 @@ def test_each_tampering_is_noticed(
     assert any(line.startswith(f"{tampering.outcome}  {tampering.check} ") for line in said), said
     assert code == {"FAIL": 1, "WARN": 3}[tampering.outcome]
     assert not said[-1].startswith("VERIFIED")
+
+
+def test_an_approval_by_a_passkey_that_says_the_truth_passes(verify: ModuleType, released: Released, tmp_path: Path) -> None:
+    """So that the lies above are what is noticed."""
+    folder = released.copied(tmp_path)
+    approve_by_passkey(TRUTH)(folder)
+    assert _outcomes(verify, folder, None)["approval"][0] == "PASS"
 
 
 @pytest.mark.parametrize("tampering", SEALED_TAMPERINGS.values(), ids=SEALED_TAMPERINGS.keys())
