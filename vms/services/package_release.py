@@ -355,12 +355,21 @@ def _read_back(path: Path) -> bytes:
 
 @contextmanager
 def _medium_speaks(to: Path) -> Iterator[None]:
-    """Say what a medium refuses as Unavailable, with its name."""
+    """Say what a medium refuses as Unavailable, with its name; of one that was pulled out meanwhile nothing could be taken away again."""
+    device = _device(to)
     try:
         yield
     except OSError as err:
         sentence = f"{to} does not take the package ({err.strerror}). That it was begun is written down: try again, with another medium."
-        raise Unavailable(sentence) from err
+        left = " It was unmounted on the way, and what was written of the package is still on it: delete it."
+        raise Unavailable(sentence if _device(to) == device else sentence + left) from err
+
+
+def _device(to: Path) -> int | None:
+    try:
+        return to.stat().st_dev
+    except OSError:
+        return None
 
 
 def _require_medium(to: Path, settings: Settings) -> None:
