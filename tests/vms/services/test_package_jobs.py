@@ -32,6 +32,7 @@ from vms.domain.made_package import MOST_TRIES, READY_LASTS, MadePackage, Packag
 from vms.domain.package import Order
 from vms.domain.package_release import Medium
 from vms.domain.people import Person
+from vms.domain.redaction import read_plan
 from vms.domain.request import APPROVAL_LASTS, ExportRequest, RequestAct, RequestState
 from vms.domain.timespan import Timespan, datetime_of, ms_of
 from vms.errors import Conflict, Corrupt, InvalidInput, NotFound
@@ -271,6 +272,23 @@ def test_what_was_redacted_is_looked_over_before_it_is_ready(office: Office) -> 
         )
     assert office.now().state is S.READY
     assert office.make() == []
+
+
+@pytest.mark.slow
+def test_sheets_of_a_making_that_did_not_end_are_not_looked_over(office: Office) -> None:
+    with office.hub.central.writing() as session:
+        to_redact(office, session)
+        plan = a_plan(office)
+        found = done(redactions.add_plan(session, office.settings, office.director, office.request.id, plan, at=AT))
+        redactions.keep_sheet(session, office.settings, found.request, read_plan(plan), office.camera, b"of a making that was killed")
+    office.ask()
+    office.make()
+    with office.hub.central.writing() as session:
+        found = done(redactions.redaction_for(session, office.settings, office.director, office.request.id, at=AT))
+        assert [one.number for one in found.sheets] == [1]
+        seen = redactions.read_sheet(session, office.settings, office.director, office.request.id, found.sheets[0].id, at=AT)
+        assert isinstance(seen, bytes)
+        assert seen.startswith(b"\x89PNG")
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import threading
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,6 +35,8 @@ from vms.services.package_gate import verify_package
 from vms.services.package_jobs import folder_of
 from vms.services.package_release import Handover, medium_at, release_by_hand
 from vms.services.package_sealing import opened
+from vms.services.request_acts import act_on
+from vms.services.request_papers import add_paper
 from vms.services.request_receipt import receipt_of, receipt_pdf
 from vms.services.requests import standing_of
 from vms.store import package_releases
@@ -154,6 +157,36 @@ def _killed_at(step: str, stick: Path) -> Callable[[Office], object]:
     return run
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("act", [RequestAct.REVOKE, RequestAct.WITHDRAW, RequestAct.PAPER])
+def test_of_handing_over_and_voiding_at_once_one_comes_first_and_the_other_is_refused(
+    central: Engines, settings: Settings, stick: Path, act: RequestAct
+) -> None:
+    office = an_office(central, settings)
+    office.ready()
+    meet, answers = threading.Barrier(2), dict[str, object]()
+
+    def void() -> object:
+        with central.writing() as session:
+            if act is RequestAct.PAPER:
+                return add_paper(session, settings, office.director, office.request.id, "more.pdf", b"%PDF", at=office.clock.now())
+            return act_on(session, settings, office.director, office.request.id, act, "at once", at=office.clock.now())
+
+    def run(name: str, does: Callable[[], object]) -> None:
+        meet.wait(30)
+        answers[name] = does()
+
+    both = [threading.Thread(target=run, args=one) for one in (("void", void), ("leave", lambda: _release(office, stick)))]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(60)
+    left = not isinstance(answers["leave"], Refused)
+    assert left is isinstance(answers["void"], Refused)
+    assert (office.now().state is S.DISCLOSED, bool(_names(stick)), bool(office.logged(Action.EXPORT_RELEASE))) == (left, left, left)
+
+
+@pytest.mark.slow
 def test_two_who_hand_it_over_at_once_hand_over_one(office: Office, stick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     second, copy = tmp_path / "second", package_release._copy
     second.mkdir()
