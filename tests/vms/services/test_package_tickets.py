@@ -22,10 +22,10 @@ from vms.domain.export_scope import Delivery
 from vms.domain.made_package import READY_LASTS, PackageState
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.package_release import Medium
-from vms.domain.package_ticket import TICKET_LASTS
+from vms.domain.package_ticket import MOST_TICKETS, TICKET_LASTS
 from vms.domain.people import Person
 from vms.domain.request import RequestAct, RequestState
-from vms.errors import InvalidInput
+from vms.errors import Conflict, InvalidInput
 from vms.services import package_tickets
 from vms.services.package_gate import verify_package
 from vms.services.package_jobs import folder_of
@@ -195,6 +195,13 @@ def test_a_ticket_ends_on_its_day_with_its_package_or_when_it_is_taken_back(offi
     assert (over.refusal, _goes_on(office, download)) == (Refusal.GONE, False)
     late = done(_hand_out(office, at_work(office.people.director, office.clock.now())))
     assert late.ticket.until == office.package().leaves_until(office.request.scope.terms) < office.clock.now() + TICKET_LASTS
+
+
+def test_a_package_has_so_many_tickets_and_no_more(office: Office) -> None:
+    for _ in range(MOST_TICKETS):
+        done(_hand_out(office))
+    with pytest.raises(Conflict, match=f"had {MOST_TICKETS} tickets"):
+        _hand_out(office)
 
 
 def test_the_package_stays_while_a_ticket_counts_and_goes_once_it_was_downloaded(office: Office) -> None:
