@@ -134,6 +134,14 @@ def test_what_is_missing_is_declared_with_its_reason(made: Made) -> None:
     ]
 
 
+def test_what_cameras_said_of_their_clocks_is_declared_and_for_how_much_they_said_nothing(made: Made) -> None:
+    clocks = [camera["clock"] for camera in made.manifest["cameras"]]
+    assert clocks == [
+        {"least_ms": -2300, "most_ms": -2300, "silent_segments": 2},
+        {"least_ms": -2300, "most_ms": -2300, "silent_segments": 0},
+    ]
+
+
 def test_the_player_has_a_sentence_for_each_reason() -> None:
     listed = (FILES / "START.html").read_text().partition("const WHY = {")[2].partition("};")[0]
     assert set(re.findall(r"([a-z_]+): \"", listed)) == {*GapReason, "unexplained"}
