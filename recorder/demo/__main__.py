@@ -12,7 +12,7 @@ from typing import TextIO
 
 from recorder.demo.cameras import DemoCameras
 from recorder.demo.certificate import DemoCertificate, self_signed
-from recorder.demo.settings import DemoSettings
+from recorder.demo.settings import SPARING, DemoSettings
 from recorder.demo.stream import Start
 from vms.clock import SystemClock
 from vms.domain.certificate import spelled_fingerprint
@@ -31,6 +31,7 @@ def main() -> None:
         certificate=self_signed("demo camera", at=SystemClock().now()) if options.tls else None,
         start=Start(options.start),
         control=options.control,
+        profiles=SPARING if options.sparing else DemoSettings().profiles,
     )
     cameras = DemoCameras(options.cameras, options.cache, settings, progress=_tell)
     asyncio.run(_serve(cameras, settings.certificate, follow_stdin=options.stop_with_stdin))
@@ -45,6 +46,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="its first line is the password")
     parser.add_argument("--tls", action="store_true", help="serve over rtsps, with a certificate made at the start")
     parser.add_argument("--start", default=Start.NEXT_KEYFRAME.value, choices=[start.value for start in Start])
+    parser.add_argument("--sparing", action="store_true", help="an eighth of the bits, for who records them for hours; keyframes every 4 s")
     parser.add_argument("--control", type=Path, metavar="PATH", help="take orders (faults) on this Unix socket")
     parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input ends, so as not to outlive the parent")
     return parser.parse_args()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recorder.demo.auth import ALGORITHMS
 from recorder.demo.certificate import DemoCertificate
-from recorder.demo.encode import MAIN, SUB, Profile
+from recorder.demo.encode import MAIN, SPARING_MAIN, SPARING_SUB, SUB, Profile
 from recorder.demo.stream import Start
 from vms.clock import Clock, SystemClock
 
@@ -16,6 +16,7 @@ SESSION_SECONDS = 60
 """A client that says nothing for this long (no request, no RTCP) is dropped."""
 
 PROFILES: Mapping[str, Profile] = {"main": MAIN, "sub": SUB}
+SPARING: Mapping[str, Profile] = {"main": SPARING_MAIN, "sub": SPARING_SUB}
 
 
 @dataclass(frozen=True, slots=True)

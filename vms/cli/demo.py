@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from shutil import disk_usage
 from typing import Protocol
 from zoneinfo import available_timezones
 
@@ -22,26 +23,35 @@ import httpx
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from recorder.demo.cameras import prepare_clips
-from recorder.demo.settings import DemoSettings
+from recorder.demo.encode import LOOP_SECONDS
+from recorder.demo.settings import SPARING, DemoSettings
 from vms.cli import demo_data
 from vms.cli.children import Child, Children
 from vms.cli.context import Cli
 from vms.cli.output import Exit, err, sentences
 from vms.cli.ports import bind_next_free, free_port
 from vms.cli.run import processes, say, url, where
+from vms.cli.size import days_kept
 from vms.config import CONFIG_NAME, Settings, load_settings
 from vms.domain.camera import CameraState
+from vms.domain.capacity import SECONDS_A_DAY, bytes_needed
 from vms.domain.ids import CameraId
 from vms.errors import ConfigError
 from vms.services.district import District
 from vms.services.installation import Installation, install, migrate_all
 from vms.services.status import status_document
 from vms.store.database import Engines
+from vms.store.files import Volume
 from vms.store.private_files import write_private
 
-MAX_BYTES = 2_000_000_000
+DAYS_KEPT = 1
+MOST_BYTES = 20_000_000_000
+"""Room for what four demo cameras send until what is older than a day goes, and half as much again."""
+SHARE_OF_FREE = 3, 4
+"""Of what the disk has free the footage takes no more at the first start: the rest is the visitor's."""
 CAMERA_PORT = 8554
 READY_SECONDS = 90.0
+_GB = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +69,10 @@ class _DemoCameras:
 
     @property
     def child(self) -> Child:
-        arguments = ("--listen", f"{demo_data.CAMERA_HOST}:{self.port}", "--cameras", str(self.count), "--cache", str(self.cache))
+        listen = ("--listen", f"{demo_data.CAMERA_HOST}:{self.port}")
+        scenes = ("--cameras", str(self.count), "--cache", str(self.cache), "--sparing")
         credential = ("--user", demo_data.CAMERA_USER, "--password-file", str(self.password_file))
-        return Child("the demo cameras", (sys.executable, "-m", "recorder.demo", *arguments, *credential))
+        return Child("the demo cameras", (sys.executable, "-m", "recorder.demo", *listen, *scenes, *credential))
 
 
 def demo(cli: Cli, *, cameras: int, listen: str) -> int:
@@ -83,7 +94,7 @@ def _start(cli: Cli, children: Children, step: _Step, *, cameras: int, listen: s
     with cli.reading(settings) as session:
         shown = demo_data.scenes_needed(demo_data.own_cameras(session, cli), wanted=cameras)
     served = _DemoCameras(free_port(CAMERA_PORT), _camera_password(settings), settings.data_dir / demo_data.CLIPS, shown)
-    prepare_clips(shown, served.cache, DemoSettings(), lambda share, text: step(text, share))
+    clips = prepare_clips(shown, served.cache, DemoSettings(profiles=SPARING), lambda share, text: step(text, share))
     step("Adding the sample branches, people and cameras")
     own = demo_data.make_sample_rows(cli, settings, demo_data.Source(served.port, cameras, served.password))
     sock = bind_next_free(settings, *where(listen))
@@ -93,7 +104,10 @@ def _start(cli: Cli, children: Children, step: _Step, *, cameras: int, listen: s
     step("Waiting for the first pictures")
     page = url(settings, sock)
     ready = _wait_until_recording(cli, settings, children, page, {details.camera.id for details in own})
-    return _greeting(f"{page}#code={code}", settings, len(own)) if ready else []
+    if not ready:
+        return []
+    a_second = sum(clip.stat().st_size for _, clip in clips) / LOOP_SECONDS
+    return _greeting(f"{page}#code={code}", settings, len(own), a_day=a_second * SECONDS_A_DAY, days=days_kept(cli, settings))
 
 
 def serve(cli: Cli, *, listen_fd: int, code_file: Path) -> int:
@@ -151,9 +165,10 @@ def _installed(cli: Cli, step: _Step) -> Settings:
         raise ConfigError("The demo keeps its people in its own directory, never in the database that database_url names. Unset it first.")
     if not (cli.data_dir / CONFIG_NAME).exists():
         step("Making the data directory")
-        district = District(name="Alder County Library District", timezone=_local_timezone(), days=14, director="Helen Marsh")
+        district = District(name="Alder County Library District", timezone=_local_timezone(), days=DAYS_KEPT, director="Helen Marsh")
         extra = (("allow_loopback_cameras", True), ("log_level", "warning"))
-        install(cli.data_dir, Installation(district, max_bytes=MAX_BYTES, extra_settings=extra), actor=cli.actor, clock=cli.clock)
+        room = most_bytes(disk_usage(cli.data_dir).free)
+        install(cli.data_dir, Installation(district, max_bytes=room, extra_settings=extra), actor=cli.actor, clock=cli.clock)
     settings = cli.settings()
     migrate_all(settings)
     return settings
@@ -206,10 +221,32 @@ def _all_recording(cli: Cli, central: Engines, index: Engines, own: Collection[C
     return all(camera["state"] in usual for camera in document["cameras"] if camera["id"] in own)
 
 
-def _greeting(page: str, settings: Settings, count: int) -> list[str]:
+def most_bytes(free: int) -> int:
+    """Return how much footage may take on a disk that has `free` octets."""
+    part, whole = SHARE_OF_FREE
+    return min(MOST_BYTES, free * part // whole)
+
+
+def footage_sentence(*, used: int, left: int, a_day: float, days: int) -> str:
+    """Say how much footage may take, and when recording ends where the room is full before the first footage is old enough to go."""
+    total, older = used + left, "a day" if days == 1 else f"{days} days"
+    said = f"Footage takes at most {_short(total / _GB)} GB"
+    if bytes_needed(a_day, days) <= total:
+        return f"{said}: what is older than {older} is deleted."
+    return f"{said}, room for {_short(left / a_day * 24)} hours more. Then nothing more is recorded, and live pictures go on."
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
+
+
+def _greeting(page: str, settings: Settings, count: int, *, a_day: float, days: int) -> list[str]:
     cameras = "one demo camera" if count == 1 else f"{count} demo cameras"
+    setting = settings.volumes[0]
+    volume = Volume.open(setting.path, max_bytes=setting.max_bytes)
     return [
         "",
         f"Custodian's demo is ready. Open this once: {page}",
-        f"It records {cameras} into {settings.data_dir} and stops at 2 GB; what is older than 14 days is deleted. Ctrl-C ends it.",
+        f"It records {cameras} into {settings.data_dir}. Ctrl-C ends it.",
+        footage_sentence(used=volume.used_bytes(), left=volume.room_left(), a_day=a_day, days=days),
     ]

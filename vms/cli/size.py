@@ -39,7 +39,7 @@ def size(
         if (cameras is None) != (mbit is None):
             raise InvalidInput("Give both --cameras and --mbit, or neither: then what this machine recorded is measured.")
         if cameras is not None and mbit is not None:
-            kept = days if days is not None else float(_days(cli, cli.settings()))
+            kept = days if days is not None else float(days_kept(cli, cli.settings()))
             raise SystemExit(_planned(cameras, mbit, kept, disk * _TB, as_json=as_json))
         room = measured_room(cli, cli.settings())
         if room is None:
@@ -60,7 +60,7 @@ def measured_room(cli: Cli, settings: Settings) -> Room | None:
         with suppress(Unavailable):
             mounted.append(Volume.open(setting.path, max_bytes=setting.max_bytes))
     with cli.index_reading(settings) as index:
-        return measure(index, mounted, now=cli.clock.now(), days=_days(cli, settings))
+        return measure(index, mounted, now=cli.clock.now(), days=days_kept(cli, settings))
 
 
 def room_sentence(room: Room) -> str:
@@ -86,7 +86,7 @@ def _planned(cameras: int, mbit: float, days: float, disk_bytes: float, *, as_js
     return Exit.DONE
 
 
-def _days(cli: Cli, settings: Settings) -> int:
+def days_kept(cli: Cli, settings: Settings) -> int:
     with cli.reading(settings) as session:
         district = load_district(session)
     return SHIPPED_TARGET if district is None else district.days

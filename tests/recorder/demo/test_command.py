@@ -13,7 +13,7 @@ import pytest
 
 from recorder.demo import cameras, encode
 from recorder.demo.script import send_orders
-from recorder.demo.settings import DemoSettings
+from recorder.demo.settings import SPARING, DemoSettings
 from tests.fakes.cameras import CACHE, TINY
 from tests.product import CameraProcess
 from tests.recorder.demo.raw_client import raw_client
@@ -76,6 +76,19 @@ def test_over_tls_the_ready_line_names_the_certificate_and_an_order_changes_it(t
         assert _certificate_at(secured.port) != shown
 
 
+@pytest.mark.asyncio
+async def test_sparing_cameras_send_the_sparing_clips(tmp_path: Path) -> None:
+    with CameraProcess(tmp_path, more=["--sparing"]) as cameras_process:
+        address = cameras_process.url().partition("127.0.0.1")[2]
+        port, path = int(address.partition("/")[0].removeprefix(":")), "/" + address.partition("/")[2]
+        async with raw_client(port, path, username=CameraProcess.USERNAME, password=CameraProcess.PASSWORD) as client:
+            described = (await client.signed("DESCRIBE")).body
+    clip = cameras.camera_clips(1, CACHE, DemoSettings(profiles=SPARING))[0].clips["main"]
+    usual = cameras.camera_clips(1, CACHE, DemoSettings())[0].clips["main"]
+    assert clip.format_parameters in described
+    assert usual.format_parameters not in described
+
+
 def _certificate_at(port: int) -> bytes:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", port)))).digest()
 
@@ -132,3 +145,4 @@ def test_impossible_number_of_cameras_is_refused(count: int) -> None:
 
 def test_shipped_profiles_loop_in_a_minute() -> None:
     assert [profile.frames for profile in (encode.MAIN, encode.SUB)] == [900, 600]
+    assert [profile.frames for profile in SPARING.values()] == [900, 600]

@@ -76,6 +76,17 @@ def test_whatever_shapes_a_clip_shapes_its_name() -> None:
     assert len({ORDER.file_name(), *(order.file_name() for order in others)}) == 4
 
 
+@pytest.mark.slow
+def test_a_clip_that_looks_ahead_says_as_much_with_fewer_bits_and_refers_to_nothing_that_comes(tmp_path: Path) -> None:
+    small = dataclasses.replace(TINY_MAIN, preset="veryfast")
+    orders = [ClipOrder("Main entrance", dataclasses.replace(small, looks_ahead=ahead)) for ahead in (False, True)]
+    plain, sparing = prepare(orders, tmp_path, processes=0)
+    assert sparing.stat().st_size < 0.9 * plain.stat().st_size
+    frames = decoded(sparing, "h264")
+    assert [code_of(frame) for frame in frames] == [number * 100 for number in range(600)]
+    assert {frame.pict_type for frame in frames} == {PictureType.I, PictureType.P}
+
+
 @pytest.mark.parametrize(("fps", "gop_seconds"), [(7, 2), (10, 7)])
 def test_profile_that_does_not_fit_the_minute_is_refused(fps: int, gop_seconds: int) -> None:
     with pytest.raises(ValueError, match="does not loop"):

@@ -1,0 +1,38 @@
+"""How much room the demo takes for its footage, and what it says of that."""
+
+from __future__ import annotations
+
+import pytest
+
+from recorder.demo.cameras import prepare_clips
+from recorder.demo.encode import LOOP_SECONDS
+from recorder.demo.settings import SPARING, DemoSettings
+from tests.fakes.cameras import CACHE
+from vms.cli.demo import DAYS_KEPT, MOST_BYTES, footage_sentence, most_bytes
+from vms.domain.capacity import SECONDS_A_DAY, bytes_needed
+
+GB = 10**9
+
+
+def test_a_small_disk_keeps_a_quarter_of_what_it_has_free() -> None:
+    assert most_bytes(8 * GB) == 6 * GB
+    assert most_bytes(500 * GB) == MOST_BYTES
+
+
+def test_where_the_room_lasts_until_the_first_footage_goes_nothing_is_said_of_an_end() -> None:
+    said = footage_sentence(used=1 * GB, left=19 * GB, a_day=12 * GB, days=1)
+    assert said == "Footage takes at most 20 GB: what is older than a day is deleted."
+    assert "older than 2 days" in footage_sentence(used=0, left=40 * GB, a_day=12 * GB, days=2)
+
+
+def test_where_it_does_not_last_so_long_the_hours_that_are_left_are_said() -> None:
+    said = footage_sentence(used=3 * GB, left=3 * GB, a_day=12 * GB, days=1)
+    assert said == "Footage takes at most 6.0 GB, room for 6.0 hours more. Then nothing more is recorded, and live pictures go on."
+
+
+@pytest.mark.slow
+def test_four_demo_cameras_never_fill_the_room_of_a_large_disk() -> None:
+    """Four clips as they are drawn, a tenth for what recording adds, and a third to spare."""
+    clips = prepare_clips(4, CACHE, DemoSettings(profiles=SPARING))
+    a_second = sum(clip.stat().st_size for _, clip in clips) / LOOP_SECONDS
+    assert bytes_needed(1.1 * a_second * SECONDS_A_DAY, DAYS_KEPT) < MOST_BYTES / 1.3
