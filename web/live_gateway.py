@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from anyio import CapacityLimiter, to_thread
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from vms.clock import Clock
 from vms.domain.ids import CameraId, StreamId, ViewId
@@ -102,7 +103,7 @@ class LiveGateway:
             await window.end()
         for code in [task.result() for task in done]:
             if code is not None:
-                return await websocket.close(code, REASONS.get(code))
+                return await _tell(websocket, code)
         return None
 
     def _looking(self) -> asyncio.Task[int | None]:
@@ -319,6 +320,13 @@ class _Window:
 
     def _deny(self, number: int, sentence: str) -> None:
         self._outbox.tell({"t": "state", "ch": number, "state": "denied", "since": None, "sentence": sentence})
+
+
+async def _tell(websocket: WebSocket, code: int) -> None:
+    """Say why a window ends, to a browser that is still there."""
+    if websocket.application_state is WebSocketState.CONNECTED:
+        with suppress(WebSocketDisconnect):
+            await websocket.close(code, REASONS.get(code))
 
 
 def _read(text: str) -> Subscribe | Unsubscribe | Ping | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Callable, Iterator
@@ -10,10 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from starlette.types import Message
+from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from tests.factories import CONSOLE, a_branch, a_camera, done
+from tests.factories import CONSOLE, a_branch, a_camera, a_person, done
 from tests.waiting import wait_until
 from tests.web.footage import GOP, live_init, live_pictures, live_state, next_picture
 from tests.web.world import World
@@ -424,6 +427,31 @@ def _seen_at(world: World, token: str) -> object:
 def _open(world: World, token: str) -> sessions.OpenSession:
     with world.site.central.reading() as session:
         return done(session_for_token(session, token, at=world.clock.now()))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("unheard", ["websocket.send", "websocket.close"])
+async def test_a_session_that_ends_as_its_browser_leaves_is_no_fault(world: World, unheard: str) -> None:
+    """Whoever goes to another page and signs out there: the connection is gone when the end of the session is to be told."""
+    gateway = world.site.gateway
+    messages: list[Message] = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": json.dumps({"t": "ping"})}]
+    sent: list[str] = []
+
+    async def receive() -> Message:
+        return messages.pop(0) if messages else await asyncio.Future()
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+        if message["type"] == "websocket.send":
+            (window,) = gateway._windows
+            window.over.set_result(live_gateway.SESSION_ENDED)
+        if message["type"] == unheard:
+            raise OSError
+
+    with world.site.central.writing() as session:
+        person = a_person(session)
+    await gateway.serve(WebSocket({"type": "websocket"}, receive, send), person, "a cookie")
+    assert sent[-1] == unheard
 
 
 def test_no_window_goes_on_when_nobody_can_look_after_it(world: World, window: Open) -> None:
