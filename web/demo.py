@@ -33,7 +33,7 @@ from web.deps import Site, TheSite, Tx, Use
 from web.errors import refusal
 from web.jobs_process import jobs_beside
 from web.permissions import ANYBODY
-from web.routers.session import address_of, with_cookie
+from web.routers.session import address_of, own_path, with_cookie
 from web.screen_cookie import SCREEN_COOKIE, browser_of, screen_sha256, with_screen_cookie
 from web.security import COOKIE
 from web.server import serve
@@ -104,13 +104,19 @@ def _router(code: OneTimeCode, made: Collection[PersonId]) -> APIRouter:
 
     # Not by need(): from a wall, too, which may nothing else.
     @router.post("/switch", dependencies=[ANYBODY])
-    def switch_role(role: Annotated[Role, Form()], tx: Tx, site: TheSite, request: Request) -> Response:
+    def switch_role(
+        role: Annotated[Role, Form()],
+        tx: Tx,
+        site: TheSite,
+        request: Request,
+        next: Annotated[str, Form()] = "",  # noqa: A002 - the word in the form
+    ) -> Response:
         person = site.signed_in(request.cookies.get(COOKIE), Use.BY_HAND)
         if isinstance(person, Refused):
             return refusal(request, person, person=None)
         if not _is_here(request):
             return refusal(request, Refused(Refusal.NOT_ALLOWED, "The demo's bar works on this machine only."), person=person)
-        return _opened(request, RedirectResponse("/", 303), _open(tx, site, made, role, request, browser_of(request)))
+        return _opened(request, RedirectResponse(own_path(next), 303), _open(tx, site, made, role, request, browser_of(request)))
 
     return router
 

@@ -106,6 +106,19 @@ def test_switching_ends_the_session_before(demo: Demo) -> None:
         assert client.get("/api/v1/me").status_code == 401
 
 
+def test_who_is_to_prove_who_they_are_goes_on_by_one_button_to_where_they_were(demo: Demo) -> None:
+    with _signed_in(demo) as client:
+        page = client.get("/prove?next=/requests/7", headers={"accept": "text/html"}).text
+        form = page[page.index("no password") :].partition("</form>")[0]
+        assert 'name="next" value="/requests/7"' in form
+        assert 'value="desk">Go on as Desk<' in form
+        answer = client.post("/demo/switch", data={"role": "desk", "next": "/requests/7"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/requests/7")
+        client.headers["cookie"] = f"{COOKIE}={answer.cookies[COOKIE]}"
+        elsewhere = client.post("/demo/switch", data={"role": "desk", "next": "//elsewhere.example/"})
+        assert elsewhere.headers["location"] == "/"
+
+
 def test_a_role_that_is_none_is_refused(demo: Demo) -> None:
     with _signed_in(demo) as client:
         assert client.post("/demo/switch", data={"role": "owner"}).status_code == 422
