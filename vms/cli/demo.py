@@ -45,8 +45,8 @@ from vms.store.files import Volume
 from vms.store.private_files import write_private
 
 DAYS_KEPT = 1
-MOST_BYTES = 20_000_000_000
-"""Room for what four demo cameras send until what is older than a day goes, and half as much again."""
+MOST_BYTES = 40_000_000_000
+"""Four demo cameras take a third of it until the first footage is a day old and goes, and cross no watermark before that."""
 SHARE_OF_FREE = 3, 4
 """Of what the disk has free the footage takes no more at the first start: the rest is the visitor's."""
 CAMERA_PORT = 8554
@@ -228,12 +228,12 @@ def most_bytes(free: int) -> int:
 
 
 def footage_sentence(*, used: int, left: int, a_day: float, days: int) -> str:
-    """Say how much footage may take, and when recording ends where the room is full before the first footage is old enough to go."""
-    total, older = used + left, "a day" if days == 1 else f"{days} days"
-    said = f"Footage takes at most {_short(total / _GB)} GB"
-    if bytes_needed(a_day, days) <= total:
-        return f"{said}: what is older than {older} is deleted."
-    return f"{said}, room for {_short(left / a_day * 24)} hours more. Then nothing more is recorded, and live pictures go on."
+    """Say how much footage will take, and when recording ends where the room is full before the first footage is old enough to go."""
+    total, needed, older = used + left, bytes_needed(a_day, days), "a day" if days == 1 else f"{days} days"
+    if needed <= total:
+        return f"What is older than {older} is deleted, so footage takes {_short(needed / _GB)} GB."
+    room, hours = _short(total / _GB), _short(left / a_day * 24)
+    return f"Footage takes at most {room} GB, room for {hours} hours more. Then nothing more is recorded, and live pictures go on."
 
 
 def _short(number: float) -> str:
