@@ -11,7 +11,7 @@ from vms.domain.capacity import Headroom, Watermark
 from vms.domain.full_disk import left_out
 from vms.domain.ids import StreamId
 from vms.log import get_logger
-from vms.services.capacity import RoomDocument, growth, headroom, room_document
+from vms.services.capacity import FallingDue, RoomDocument, falling_due, growth, headroom, room_document
 from vms.store.files import Volume
 
 GROWTH_SECONDS = 300.0
@@ -29,6 +29,7 @@ class RoomWatch:
         self.headroom: Headroom | None = None
         """As it was last measured; None before the first time."""
         self._growing: float | None = None
+        self._falling: FallingDue | None = None
         self._growth_due = float("-inf")
         self._left_out: Mapping[StreamId, str] = {}
 
@@ -38,7 +39,8 @@ class RoomWatch:
             now, at = self._node.clock.now(), self._node.clock.monotonic()
             if at >= self._growth_due:
                 self._growing, self._growth_due = growth(connection, now=now), at + GROWTH_SECONDS
-            return headroom(connection, volumes, now=now, growing=self._growing)
+                self._falling = falling_due(connection, volumes, now=now)
+            return headroom(connection, volumes, now=now, growing=self._growing, falling=self._falling)
 
     def take(self, found: Headroom) -> None:
         """Note what was measured; a watermark that is crossed is said once, and once when it is over."""

@@ -30,7 +30,7 @@ from vms.errors import InvalidInput, NotFound, Unavailable, VmsError
 from vms.media.segment_file import SegmentReader
 from vms.services import egress, placements
 from vms.services.cameras import list_cameras
-from vms.services.capacity import growth, headroom, left_sentence, room_document
+from vms.services.capacity import falling_due, growth, headroom, left_sentence, room_document
 from vms.services.check import CheckReport, Depth, Kind
 from vms.services.check import check as run_check
 from vms.services.emergency import told_by_mail
@@ -350,7 +350,8 @@ def _room(cli: Cli, settings: Settings) -> str:
 
 def _headroom(cli: Cli, settings: Settings, index: Connection) -> Headroom:
     now = cli.clock.now()
-    return headroom(index, list(_mounted(settings)), now=now, growing=growth(index, now=now))
+    mounted = list(_mounted(settings))
+    return headroom(index, mounted, now=now, growing=growth(index, now=now), falling=falling_due(index, mounted, now=now))
 
 
 def _until_full(cli: Cli, settings: Settings) -> str:

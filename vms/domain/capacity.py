@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -85,6 +86,8 @@ class Headroom:
     """By all streams that are to be recorded, each as in the last hour of its own that was recorded: whether it is recorded now or not."""
     growth: float
     """What was written beyond what was erased, in the day before."""
+    gone: Sequence[float] = ()
+    """What goes by its day until the end of each of the hours to come, the first of them 0 hours long; empty: none may be counted on."""
 
     @property
     def hours(self) -> float:
@@ -93,8 +96,23 @@ class Headroom:
 
     @property
     def full_in_hours(self) -> float:
-        """Return in how many hours the volumes are full, going on as in the day before; without end when as much goes as comes."""
-        return self.room / self.growth / 3600 if self.growth > 0 else math.inf
+        """Return in how many hours the volumes are full: without end when as much goes as comes.
+
+        Going on as in the day before; or later, where enough falls due in time: before its first footage is old enough to go, and for a
+        day after that, a machine that has room for all its windows writes more than it erases.
+        """
+        by_the_day_before = self.room / self.growth / 3600 if self.growth > 0 else math.inf
+        return max(by_the_day_before, self._full_by_what_falls_due())
+
+    def _full_by_what_falls_due(self) -> float:
+        rate, full = max(self.written, self.growth), math.inf
+        if rate <= 0:
+            return full
+        for hour, gone in enumerate(self.gone or (0.0,)):
+            full = (self.room + gone) / rate / 3600
+            if full < hour + 1:
+                break
+        return full
 
     def watermark(self, before: Watermark = Watermark.ROOM) -> Watermark:
         """Return which is crossed; `before` stays until there is `OVER` times the room.

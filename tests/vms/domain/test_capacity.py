@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -77,6 +78,45 @@ def test_volumes_on_which_as_much_goes_as_comes_are_told_only_when_an_hour_fills
     assert Headroom(2 * _HOUR, written=1, growth=-0.5).full_in_hours == math.inf
     assert Headroom(2 * _HOUR, written=1, growth=0.1).watermark() is Watermark.WARN
     assert Headroom(_HOUR // 2, written=1, growth=0).watermark() is Watermark.CRITICAL
+
+
+def _a_day_kept(hour: int) -> float:
+    """Room that a window of a day has given back by then, to which nothing was recorded before."""
+    return max(0.0, hour - 24) * _HOUR
+
+
+@pytest.mark.parametrize(
+    ("hours", "mark"), [(25.1, Watermark.ROOM), (24.9, Watermark.WARN), (11.9, Watermark.LOW), (0.9, Watermark.CRITICAL)]
+)
+def test_volumes_that_last_until_their_first_footage_goes_are_not_told_to_fill_up(hours: float, mark: Watermark) -> None:
+    gone = [_a_day_kept(hour) for hour in range(61)]
+    assert Headroom(int(hours * _HOUR), written=1, growth=1, gone=gone).watermark() is mark
+
+
+def test_what_falls_due_after_the_volumes_are_full_does_not_help() -> None:
+    gone = [0.0] * 30 + [60.0 * _HOUR] * 31
+    assert Headroom(29 * _HOUR, written=1, growth=1, gone=gone).full_in_hours == pytest.approx(29)
+    assert Headroom(31 * _HOUR, written=1, growth=1, gone=gone).watermark() is Watermark.ROOM
+
+
+def test_a_quiet_hour_does_not_hide_what_the_day_before_says() -> None:
+    """What is recorded less at night fills them as fast as the day does."""
+    assert Headroom(30 * _HOUR, written=0.1, growth=1, gone=[0.0] * 61).full_in_hours == pytest.approx(30)
+
+
+@given(
+    st.integers(0, 100 * _HOUR),
+    st.floats(0, 2),
+    st.floats(-1, 2),
+    st.lists(st.floats(0, 2 * _HOUR), min_size=61, max_size=61),
+)
+def test_what_falls_due_never_makes_it_sooner_and_nothing_due_changes_nothing(
+    room: int, written: float, growth: float, each: list[float]
+) -> None:
+    plain = Headroom(room, written, growth)
+    assert Headroom(room, written, growth, list(accumulate(each))).full_in_hours >= plain.full_in_hours
+    assert Headroom(room, written, growth, [0.0] * 61).full_in_hours == plain.full_in_hours
+    assert plain.full_in_hours == (room / growth / 3600 if growth > 0 else math.inf)
 
 
 def test_nothing_that_is_recorded_fills_no_volume() -> None:

@@ -6,21 +6,24 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from tests.factories import NOW
 from tests.recorder.test_health import a_stream
 from tests.retention.footage import footage
 from vms.domain.camera import NodeConfiguration, Pause, RecordingMode
-from vms.domain.capacity import Watermark
+from vms.domain.capacity import Headroom, Watermark
 from vms.domain.footage import Run
-from vms.domain.ids import StreamId
+from vms.domain.hold import HeldTime, HoldChange
+from vms.domain.ids import CameraId, HoldId, StreamId
 from vms.domain.purge import PurgeReason
+from vms.domain.retention import Orders, StreamRule
 from vms.domain.timespan import ms_of
-from vms.services.capacity import growth, headroom
-from vms.store import purge_log, runs, stream_config, volumes
+from vms.services.capacity import falling_due, growth, headroom
+from vms.store import hold_replica, purge_log, runs, stream_config, volumes
 from vms.store.database import Engines
 from vms.store.files import Volume
+from vms.store.index_tables import SegmentRow
 from vms.store.retention_tables import PurgeRow
 
 MAIN, OFF, PAUSED = StreamId(1), StreamId(2), StreamId(3)
@@ -88,6 +91,77 @@ def test_what_went_before_its_day_does_not_count_as_room(index: Engines, volume:
         assert purge_log.erased_since(connection, ms_of(NOW - timedelta(days=1))) == (0, 0)
     with index.read.begin() as connection:
         assert growth(connection, now=NOW) == pytest.approx(10_000 / 60, rel=0.01)
+
+
+_A_DAY_MS = 86_400_000
+_CAMERA = CameraId(11)
+
+
+def _keeps_a_day(index: Engines, *held: HeldTime) -> None:
+    changes = tuple(HoldChange(number, HoldId(number), _CAMERA, one) for number, one in enumerate(held, 1))
+    with index.write.begin() as connection:
+        assert hold_replica.apply(connection, Orders(len(held), changes, (StreamRule(MAIN, _CAMERA, _A_DAY_MS),)))
+
+
+def _found(index: Engines, *volumes: Volume) -> Headroom:
+    with index.read.begin() as connection:
+        falling = falling_due(connection, volumes, now=NOW)
+        return headroom(connection, volumes, now=NOW, growing=growth(connection, now=NOW), falling=falling)
+
+
+def test_volumes_with_room_for_a_window_are_not_told_to_fill_up_before_the_first_footage_goes(index: Engines, volume: Volume) -> None:
+    _recorded(index, volume, MAIN, 60, size=50_000)
+    assert 30 < _found(index, volume).hours < 34
+    assert _found(index, volume).watermark() is Watermark.WARN, "nobody says how long it is kept"
+    _keeps_a_day(index)
+    assert _found(index, volume).watermark() is Watermark.ROOM
+
+
+def test_volumes_without_room_for_a_window_are_told_when_they_are_full(index: Engines, volume: Volume) -> None:
+    _recorded(index, volume, MAIN, 60, size=75_000)
+    _keeps_a_day(index)
+    assert _found(index, volume).full_in_hours == pytest.approx(_found(index, volume).hours, rel=0.01)
+    assert _found(index, volume).watermark() is Watermark.WARN
+
+
+def test_on_the_day_after_the_first_footage_went_the_volumes_are_not_told_to_fill_up_either(index: Engines, volume: Volume) -> None:
+    """An hour and a half was erased and a day written."""
+    _recorded(index, volume, MAIN, 24 * 60, size=50_000)
+    _keeps_a_day(index)
+    with index.write.begin() as connection:
+        _erased(connection, 1, NOW, 90 * 50_000)
+    with index.read.begin() as connection:
+        growing = growth(connection, now=NOW)
+        assert headroom(connection, [volume], now=NOW, growing=growing).watermark() is Watermark.LOW
+    assert _found(index, volume).watermark() is Watermark.ROOM
+
+
+@pytest.mark.parametrize(("days_old", "mark"), [(0.9, Watermark.ROOM), (1.02, Watermark.ROOM), (1.1, Watermark.WARN)])
+def test_who_deletes_late_is_not_counted_on(index: Engines, volume: Volume, days_old: float, mark: Watermark) -> None:
+    _recorded(index, volume, MAIN, 60, size=50_000)
+    footage(index, volume, None, [NOW - timedelta(days=days_old)], stream=MAIN, content=b"old")
+    _keeps_a_day(index)
+    assert _found(index, volume).watermark() is mark
+
+
+def test_what_holds_keep_and_what_lies_on_another_disk_gives_nothing_back(index: Engines, volume: Volume, tmp_path: Path) -> None:
+    other = Volume.create(tmp_path / "other", max_bytes=100 * MEGABYTE)
+    with index.write.begin() as connection:
+        volumes.register(connection, other.id, other.path)
+    hours = [timedelta(hours=hour, minutes=30) for hour in (20, 10, 5, 3)]
+    for where, ago in zip((volume, volume, other, volume), hours, strict=True):
+        footage(index, where, None, [NOW - ago], stream=MAIN, content=b"x" * 1000)
+    begun = ms_of(NOW - hours[1])
+    _keeps_a_day(index, HeldTime(begun, begun + 60_000))
+    with index.read.begin() as connection:
+        falling = falling_due(connection, [volume], now=NOW)
+    assert {hour: size for hour, size in enumerate(falling.by_hour) if size} == {6: _size(index, 20.5), 23: _size(index, 3.5)}
+
+
+def _size(index: Engines, hours: float) -> int:
+    with index.read.begin() as connection:
+        query = select(SegmentRow.size_bytes).where(SegmentRow.start_ms == ms_of(NOW - timedelta(hours=hours)))
+        return connection.execute(query).scalar_one()
 
 
 def test_a_volume_that_is_away_takes_nothing(index: Engines, volume: Volume) -> None:
