@@ -45,8 +45,8 @@ from vms.store.files import Volume
 from vms.store.private_files import write_private
 
 DAYS_KEPT = 1
-MOST_BYTES = 40_000_000_000
-"""Four demo cameras take a third of it until the first footage is a day old and goes, and cross no watermark before that."""
+MOST_BYTES = 20_000_000_000
+"""Four demo cameras take two thirds of it until the first footage is a day old and goes."""
 SHARE_OF_FREE = 3, 4
 """Of what the disk has free the footage takes no more at the first start: the rest is the visitor's."""
 CAMERA_PORT = 8554

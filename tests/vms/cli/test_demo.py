@@ -10,6 +10,7 @@ from recorder.demo.settings import SPARING, DemoSettings
 from tests.fakes.cameras import CACHE
 from vms.cli.demo import DAYS_KEPT, MOST_BYTES, footage_sentence, most_bytes
 from vms.domain.capacity import SECONDS_A_DAY, Headroom, Watermark, bytes_needed
+from vms.services.capacity import FORESEEN_HOURS
 
 GB = 10**9
 
@@ -32,8 +33,12 @@ def test_where_it_does_not_last_so_long_the_hours_that_are_left_are_said() -> No
 
 @pytest.mark.slow
 def test_four_demo_cameras_cross_no_watermark_on_a_large_disk() -> None:
-    """Not even when a day is full and nothing went yet: four clips as they are drawn, and a twentieth for what recording adds."""
+    """Neither at the start nor when a day is full and nothing went yet: four clips as drawn, and a twentieth for what recording adds."""
     clips = prepare_clips(4, CACHE, DemoSettings(profiles=SPARING))
     a_second = 1.05 * sum(clip.stat().st_size for _, clip in clips) / LOOP_SECONDS
-    left = MOST_BYTES - bytes_needed(a_second * SECONDS_A_DAY, DAYS_KEPT)
-    assert Headroom(int(left), written=a_second, growth=a_second).watermark() is Watermark.ROOM
+    needed = bytes_needed(a_second * SECONDS_A_DAY, DAYS_KEPT)
+    at_first = [max(0.0, hour * 3600 * a_second - needed) for hour in range(FORESEEN_HOURS + 1)]
+    a_day_later = [hour * 3600 * a_second for hour in range(FORESEEN_HOURS + 1)]
+    for used, gone in ((0.0, at_first), (needed, a_day_later)):
+        left = Headroom(int(MOST_BYTES - used), written=a_second, growth=a_second, gone=gone)
+        assert left.watermark() is Watermark.ROOM
