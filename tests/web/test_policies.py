@@ -136,6 +136,21 @@ def test_what_would_follow_is_shown_before_it_is_set(world: World, director: htt
     assert _post(director, "set", target="22").status_code == 409, "version 2 counts, and the form was of version 1"
 
 
+def test_one_day_is_no_days(world: World, director: httpx.Client) -> None:
+    assert _post(director, "set", target="1").headers["location"] == "/policy?done=waits"
+    assert "footage is kept shorter or less is recorded: 1 day." in _text(director.get("/policy"))
+    world.clock.step(LOWER_WAIT)
+    with world.site.central.writing() as session:
+        a_hub_that_ran(session, at=world.clock.now())
+    with world.client(Role.DELEGATE, page=True) as second:
+        assert second.post("/policy/2/confirm").headers["location"] == "/policy?done=confirmed"
+        hub, node = LocalHub(world.site.central), world.camera.device.node_id
+        hub.answer_holds(node, hub.orders(node, 0, at=world.clock.now()).hold_seq, [], at=world.clock.now())
+        said = _text(second.get("/policy"))
+    assert "Its recorder keeps 1 day" in said
+    assert "1 days" not in said
+
+
 def test_lowering_waits_and_is_confirmed_by_somebody_else(world: World, director: httpx.Client, delegate: httpx.Client) -> None:
     looked = _post(director, "look", target="7")
     assert "Footage is kept shorter, or less is recorded: it waits 72 hours and for a second person." in _text(looked)
