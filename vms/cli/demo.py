@@ -93,8 +93,10 @@ def _start(cli: Cli, children: Children, step: _Step, *, cameras: int, listen: s
     settings = _installed(cli, step)
     with cli.reading(settings) as session:
         shown = demo_data.scenes_needed(demo_data.own_cameras(session, cli), wanted=cameras)
-    served = _DemoCameras(free_port(CAMERA_PORT), _camera_password(settings), settings.data_dir / demo_data.CLIPS, shown)
-    clips = prepare_clips(shown, served.cache, DemoSettings(profiles=SPARING), lambda share, text: step(text, share))
+    cache = settings.data_dir / demo_data.CLIPS
+    clips = prepare_clips(shown, cache, DemoSettings(profiles=SPARING), lambda share, text: step(text, share))
+    # After the drawing, which takes a minute: in that time another demo may take a port.
+    served = _DemoCameras(free_port(CAMERA_PORT), _camera_password(settings), cache, shown)
     step("Adding the sample branches, people and cameras")
     own = demo_data.make_sample_rows(cli, settings, demo_data.Source(served.port, cameras, served.password))
     sock = bind_next_free(settings, *where(listen))

@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
+
 import pytest
 
 from recorder.demo.cameras import prepare_clips
 from recorder.demo.encode import LOOP_SECONDS
 from recorder.demo.settings import SPARING, DemoSettings
 from tests.fakes.cameras import CACHE
+from vms.cli import demo, demo_data
+from vms.cli.children import Children
+from vms.cli.context import Cli
 from vms.cli.demo import DAYS_KEPT, MOST_BYTES, footage_sentence, most_bytes
+from vms.cli.demo_data import Source
+from vms.cli.ports import free_port
+from vms.clock import SystemClock
+from vms.config import Settings
 from vms.domain.capacity import SECONDS_A_DAY, Headroom, Watermark, bytes_needed
 from vms.services.capacity import FORESEEN_HOURS
 
 GB = 10**9
+
+
+class _Asked(Exception):
+    pass
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_while_the_scenes_are_drawn_is_not_the_cameras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli, asked = Cli(tmp_path, SystemClock()), []
+    with socket.socket() as other:
+
+        def draw(*_: object) -> list[object]:
+            other.bind(("127.0.0.1", free_port(demo.CAMERA_PORT)))
+            other.listen()
+            return []
+
+        def ask(_cli: Cli, _settings: Settings, source: Source) -> None:
+            asked.append(source.port)
+            raise _Asked
+
+        monkeypatch.setattr(demo, "prepare_clips", draw)
+        monkeypatch.setattr(demo_data, "make_sample_rows", ask)
+        with demo_data.claimed(tmp_path), pytest.raises(_Asked):
+            demo._start(cli, Children(cli.clock, print), lambda _text, _share=None: None, cameras=1, listen="127.0.0.1:0")
+        assert asked != [other.getsockname()[1]]
 
 
 def test_a_small_disk_keeps_a_quarter_of_what_it_has_free() -> None:
