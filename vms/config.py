@@ -343,6 +343,11 @@ class Settings(BaseSettings):
         return self.secrets_dir / "factor_x25519.key"
 
     @property
+    def texts_key_path(self) -> Path:
+        """The texts of complaints and inquiries lie under it."""
+        return self.secrets_dir / "complaint_texts.key"
+
+    @property
     def packages_dir(self) -> Path:
         """Where packages lie, in the clear, until they have left."""
         return self.data_dir / "packages"

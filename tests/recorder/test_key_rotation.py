@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 def _rotate(site: Site) -> str:
     """Rotate every key with the command that IT gives, beside the running recorder."""
     ended = subprocess.run(
-        [sys.executable, "-m", "vms", "--data", str(site.settings.data_dir), "keys", "rotate", "node", "factors", "footage"],
+        [sys.executable, "-m", "vms", "--data", str(site.settings.data_dir), "keys", "rotate", "node", "factors", "footage", "texts"],
         capture_output=True,
         text=True,
         timeout=90,

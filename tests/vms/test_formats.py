@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 from sqlalchemy.orm import make_transient_to_detached
 
 import vms
+from tests.factories import FixedKeys
 from vms.crypto import decrypt, is_signed, open_sealed, sealing_public_key, sign
 from vms.domain.access import body_of, event_of
 from vms.domain.approval_proof import Pending
@@ -175,11 +176,11 @@ def test_the_challenge_of_an_approval_is_the_vectors() -> None:
 
 def test_the_texts_of_a_row_lie_as_the_vector_says() -> None:
     vector = _vector("texts")
-    paper, key = int.from_bytes(vector["paper"]), TextKey(lambda: texts_key(vector["matter_key"]), "it")
+    paper, texts = int.from_bytes(vector["paper"]), texts_key(vector["matter_key"])
     bound = b"custodian texts v1\nrequest_paper\ntexts\n%d" % paper
-    sealed = AESGCM(key.read()).encrypt(vector["nonce"], filled(vector["text"].decode()), bound)
+    sealed = AESGCM(texts).encrypt(vector["nonce"], filled(vector["text"].decode()), bound)
     value = vector["nonce"] + sealed
     assert hashlib.sha256(value).digest() == vector["value_sha256"]
     row = RequestPaperRow(id=paper, name="", texts=value)
     make_transient_to_detached(row)
-    assert decrypted(key, PAPER, row) == json.loads(vector["text"])
+    assert decrypted(TextKey(FixedKeys((texts,)), "it"), PAPER, row) == json.loads(vector["text"])

@@ -15,6 +15,8 @@ from tests.web.world import World, problem
 from vms.domain.access import Action
 from vms.domain.people import Role
 from vms.services.cameras import remove_camera
+from vms.services.key_rotation import STEPS, carry_out, text_rotation
+from vms.store.failpoints import armed
 from vms.store.sealed_texts import COMPLAINT_KEY
 
 ENTRIES = {
@@ -160,3 +162,23 @@ def test_what_it_says_lies_encrypted_and_without_the_key_the_page_says_what_to_d
         away.replace(key)
         assert ENTRIES["from_name"] in _text(director.get(page))
         assert "Can’t be read" not in director.get("/complaints").text
+
+
+@pytest.mark.slow
+def test_pages_read_and_add_while_their_key_is_replaced(world: World) -> None:
+    """At each step of a rotation one is entered, and all those before are read."""
+    settings, central = world.site.settings, world.site.central
+    entered: dict[str, str] = {}
+    with world.client(Role.DESK, page=True) as desk, world.client(Role.DIRECTOR, page=True) as director:
+
+        def go_on(step: str) -> None:
+            if step not in entered:  # one that comes in the middle may make another page of the rotation
+                entered[step] = _enter(world, desk, said=f"entered at {step}")
+                assert [one for one, page in entered.items() if f"entered at {one}" not in _text(director.get(page))] == []
+
+        go_on("its beginning")
+        for step in STEPS:
+            with armed(step, lambda step=step: go_on(step)):  # type: ignore[misc]
+                carry_out(text_rotation(settings, central), central, actor=CONSOLE, clock=world.clock, tell=lambda *_: None)
+        go_on("its end")
+    assert [*entered] == ["its beginning", *STEPS, "its end"]

@@ -23,13 +23,14 @@ from vms.services.key_rotation import (
     footage_rotation,
     node_rotation,
     show_keys,
+    text_rotation,
 )
 from vms.store.database import Engines
 from vms.store.failpoints import arm
 from vms.store.key_credential import footage_key
 from vms.store.keys import KeyStore
 
-app = typer.Typer(help="The keys that open passwords, authenticators and footage.", no_args_is_help=True)
+app = typer.Typer(help="The keys that open passwords, authenticators, footage and texts.", no_args_is_help=True)
 
 
 @app.command("show")
@@ -52,9 +53,14 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command("rotate")
 def rotate(
     context: typer.Context,
-    keys: Annotated[list[RotatedKey], typer.Argument(help="node: cameras' passwords; factors: authenticators; footage: keys of footage.")],
+    keys: Annotated[
+        list[RotatedKey],
+        typer.Argument(
+            help="node: cameras' passwords; factors: authenticators; footage: keys of footage; texts: what complaints and inquiries say."
+        ),
+    ],
     leave_unopenable: Annotated[
-        bool, typer.Option("--leave-unopenable", help="Go on past keys of footage that no key here opens: that footage stays unreadable.")
+        bool, typer.Option("--leave-unopenable", help="Go on past texts and keys of footage that no key here opens: they stay unreadable.")
     ] = False,
 ) -> None:
     """Put a new key in the place of an old one while everything goes on; run again, it goes on where it was cut short.
@@ -91,6 +97,8 @@ def _rotation_of(cli: Cli, key: RotatedKey, settings: Settings, central: Engines
                 yield node_rotation(settings, central, index)
         case RotatedKey.FACTORS:
             yield factor_rotation(settings, central, at=cli.clock.now())
+        case RotatedKey.TEXTS:
+            yield text_rotation(settings, central, leave_unopenable=leave_unopenable)
         case RotatedKey.FOOTAGE:
             store = KeyStore.open(settings.keys1_path, settings.keys2_path, footage_key(settings))
             try:

@@ -374,7 +374,9 @@ FILES: tuple[Record, ...] = (
     Record("secrets/log_ed25519.key", "what signs the access log", "for good", "proves the log", NOTHING),
     Record("secrets/grant_ed25519.key", "what signs grants", "for good", "nodes believe it", NOTHING),
     Record("secrets/factor_x25519.key", "what opens authenticators' secrets", "until rotated", _ACCOUNT, "`vms keys rotate`"),
-    Record("secrets/complaint_texts.key", "what opens the texts of complaints and inquiries", "for good", "they are read by it", NOTHING),
+    Record(
+        "secrets/complaint_texts.key", "what opens complaints and inquiries", "until rotated", "they are read by it", "`vms keys rotate`"
+    ),
     Record("secrets/node_x25519.key", "what opens camera passwords", "until rotated", "recording needs it", "`vms keys rotate`"),
     Record(
         "secrets/node_kek.key",
@@ -385,7 +387,7 @@ FILES: tuple[Record, ...] = (
     ),
     Record(
         "secrets/*.key.next",
-        "the next of one of these three",
+        "the next of one of these four",
         "while a rotation is open",
         "both open what is half done",
         "`vms keys rotate`",

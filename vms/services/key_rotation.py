@@ -2,16 +2,19 @@
 
   R1 the access log says that it begins, or goes on         `rotate:a`  nothing changed
   R2 the next key is durable beside the current one         `rotate:b`  both open; what is new goes under the next one
-  R3 node: the hub's row names the next key's public half   `rotate:c`  passwords that come now are sealed to the next one
+  R3 node: the hub's row names the next key's public half;  `rotate:c`  passwords that come now are sealed to the next one
+     texts: nobody is on the way who read the old key alone             and texts are encrypted under it
   R4 one page of secrets is under the next key, committed   `rotate:d`  some need the old key, some the next: both are there
   R5 node: its own copy is the hub's newest;                `rotate:e`  nothing comes under the old key
-     footage: both copies' check values (`vms/store/keys.py`)
+     footage: both copies' check values (`vms/store/keys.py`);
+     texts: on PostgreSQL their tables' files are written anew
   R6 every secret was read; the access log says so          `rotate:f`  the same, proved
   R7 the next key's file took the current one's name        `rotate:g`  one key or both: the disk decides
   R8 folder synced                                          `rotate:h`  the new key alone
 
-Whoever seals something holds a row until the commit that R3 (node) or R4 (the account, for authenticators) waits for, or the key
-store's lock: so nothing comes under the old key behind R4. Why both keys are tried: vms/decisions/0030-rotation-tries-both-keys.md.
+Whoever seals something holds a row until the commit that R3 (node) or R4 (the account, for authenticators) waits for, the lock that R3
+waits for (texts), or the key store's lock: so nothing comes under the old key behind R4. Why both keys are tried:
+vms/decisions/0030-rotation-tries-both-keys.md; of texts: vms/decisions/0065-the-key-of-complaints-is-replaced.md.
 """
 
 from __future__ import annotations
@@ -42,7 +45,8 @@ from vms.services.access_log import record
 from vms.services.hub_link import LocalHub
 from vms.services.nodes import node_of
 from vms.services.second_factor import bound_to
-from vms.store import camera_passwords, factors, nodes, people, stream_config
+from vms.services.text_rotation import DistrictTexts
+from vms.store import camera_passwords, district_texts, factors, nodes, people, stream_config
 from vms.store.database import Engines
 from vms.store.failpoints import failpoint
 from vms.store.key_credential import KeyCredential, footage_key
@@ -69,17 +73,20 @@ class RotatedKey(StrEnum):
     NODE = "node"
     FACTORS = "factors"
     FOOTAGE = "footage"
+    TEXTS = "texts"
 
     @property
     def wraps(self) -> str:
         """What is under it, in words."""
-        return {"node": "cameras' passwords", "factors": "authenticators' secrets", "footage": "keys of footage"}[self]
+        wrapped = {"node": "cameras' passwords", "factors": "authenticators' secrets", "footage": "keys of footage"}
+        return {**wrapped, "texts": "texts of complaints and inquiries"}[self]
 
 
 _WAYS_OUT = {
     RotatedKey.NODE: "Enter it anew (vms camera edit)",
     RotatedKey.FACTORS: "Reset that account (vms user reset)",
     RotatedKey.FOOTAGE: "Let that footage stay unreadable (--leave-unopenable)",
+    RotatedKey.TEXTS: "Let those texts stay unreadable (--leave-unopenable)",
 }
 
 
@@ -121,6 +128,10 @@ class Wrapped(Protocol):
         """Return what none of `keys` opens though somebody needs it, by name."""
         ...
 
+    def stops(self, keys: Keys) -> list[str]:
+        """Return what of that keeps a rotation from beginning, all of it unless something else is said; the rest keeps it from ending."""
+        return self.lost(keys)
+
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
@@ -133,6 +144,7 @@ class Rotation:
 
 def key_files(settings: Settings) -> dict[RotatedKey, KeyFiles]:
     paths = {RotatedKey.NODE: settings.node_key_path, RotatedKey.FACTORS: settings.factor_key_path, RotatedKey.FOOTAGE: settings.kek_path}
+    paths[RotatedKey.TEXTS] = settings.texts_key_path
     return {key: KeyFiles(path) for key, path in paths.items()}
 
 
@@ -167,6 +179,20 @@ def factor_rotation(settings: Settings, central: Engines, *, at: datetime) -> Ro
     return Rotation(RotatedKey.FACTORS, files, _AuthenticatorSecrets(central, files, at))
 
 
+def text_rotation(settings: Settings, central: Engines, *, leave_unopenable: bool = False) -> Rotation:
+    """Return the rotation of the key of complaints and inquiries, which is made here when there is none of them yet.
+
+    `leave_unopenable`: texts that nothing here opens don't keep it from ending, and stay as they are.
+    """
+    files = key_files(settings)[RotatedKey.TEXTS]
+    with central.reading() as session:
+        is_needed = district_texts.count(session) > 0
+    if not is_needed:
+        files.refuse_another_account()
+        files.make_if_none()
+    return Rotation(RotatedKey.TEXTS, files, DistrictTexts(central, files, leave_unopenable=leave_unopenable))
+
+
 def footage_rotation(settings: Settings, keys: KeyStore, *, leave_unopenable: bool = False) -> Rotation:
     """Return the rotation of the key store's key. `leave_unopenable`: keys of footage that nothing here opens don't stop it and stay."""
     files = footage_key(settings)
@@ -182,15 +208,16 @@ def carry_out(rotation: Rotation, central: Engines, *, actor: Actor, clock: Cloc
     files = rotation.files
     with files.rotating():
         resumed = files.is_rotating()
-        _refuse_to_lose(rotation, rotation.wrapped.lost(files.fresh()))
+        _refuse_to_lose(rotation, rotation.wrapped.stops(files.fresh()))
         with central.writing() as session:
-            _log(session, rotation, "resumed" if resumed else "begun", actor=actor, at=clock.now())
+            old_key = _fingerprint(rotation.key, files.fresh()[0])
+            _log(session, rotation, "resumed" if resumed else "begun", actor=actor, at=clock.now(), old_key=old_key)
         failpoint("rotate:a")
         files.begin()
         new = files.fresh()[-1]
         count = rotation.wrapped.seal_anew(new, tell)
         failpoint("rotate:e")
-        _refuse_to_end(rotation, rotation.wrapped.lost((new,)))
+        _refuse_to_end(rotation, new)
         finger = _fingerprint(rotation.key, new)
         with central.writing() as session:
             _log(session, rotation, "all sealed anew", actor=actor, at=clock.now(), new_key=finger, sealed=str(count))
@@ -199,7 +226,7 @@ def carry_out(rotation: Rotation, central: Engines, *, actor: Actor, clock: Cloc
     return Rotated(rotation.key, finger, count, resumed, left_to_do)
 
 
-class _CameraPasswords:
+class _CameraPasswords(Wrapped):
     """Sealed to the node's key: in the central database, and in the node's own copy of what it records."""
 
     def __init__(self, central: Engines, index: Engines, recorder_lock: Path, keys: KeyFiles) -> None:
@@ -301,7 +328,7 @@ class _CameraPasswords:
         return True
 
 
-class _AuthenticatorSecrets:
+class _AuthenticatorSecrets(Wrapped):
     """Sealed to the hub's key, each bound to its account."""
 
     def __init__(self, central: Engines, keys: KeySource, at: datetime) -> None:
@@ -345,7 +372,7 @@ class _AuthenticatorSecrets:
         return True
 
 
-class _HourKeys:
+class _HourKeys(Wrapped):
     """Wrapped under the node's key-encryption key, in both copies of the key store."""
 
     def __init__(self, store: KeyStore, files: KeySource, *, leave_unopenable: bool) -> None:
@@ -387,9 +414,17 @@ def _refuse_to_lose(rotation: Rotation, left: list[str]) -> None:
     )
 
 
-def _refuse_to_end(rotation: Rotation, left: list[str]) -> None:
-    if left:
-        raise Unavailable(f"The new key does not open {_few(left)} yet. Both keys stay. Run again: vms keys rotate {rotation.key}")
+def _refuse_to_end(rotation: Rotation, new: bytes) -> None:
+    left = rotation.wrapped.lost((new,))
+    if not left:
+        return
+    if left == rotation.wrapped.lost(rotation.files.fresh()):
+        raise Conflict(
+            f"No key that is here opens {_few(left)}. Everything else is under the new key, and the old one stays. With the key that this "
+            f"was made with: move {rotation.files.path} away, and put that key in its place. Without: {_WAYS_OUT[rotation.key]}. "
+            f"Then run again: vms keys rotate {rotation.key}"
+        )
+    raise Unavailable(f"The new key does not open {_few(left)} yet. Both keys stay. Run again: vms keys rotate {rotation.key}")
 
 
 def _few(names: list[str]) -> str:
@@ -419,5 +454,6 @@ def _shown(key: RotatedKey, source: KeyFiles | KeyCredential) -> KeyShown:
 
 def _fingerprint(key: RotatedKey, secret: bytes) -> str:
     """Return what tells a key from others and opens nothing: of one that is half of a pair the public half's beginning."""
-    public = derived_key(secret, _FINGERPRINT_INFO) if key is RotatedKey.FOOTAGE else sealing_public_key(secret)
+    is_half_of_a_pair = key in (RotatedKey.NODE, RotatedKey.FACTORS)
+    public = sealing_public_key(secret) if is_half_of_a_pair else derived_key(secret, _FINGERPRINT_INFO)
     return public.hex()[:_FINGERPRINT_DIGITS]

@@ -195,13 +195,17 @@ class _Transaction(Session):
 
     def __init__(self, connections: _Connections) -> None:
         super().__init__(expire_on_commit=False, info={SECRETS: connections.secrets})
-        self._connections = connections
+        self.connections = connections
         self._connected: Connection | None = None
+
+    @property
+    def sees_one_state(self) -> bool:
+        return self.connections.sees_one_state
 
     def get_bind(self, *_: object, **__: object) -> Connection:
         """Return the connection, its transaction begun: what SQLAlchemy asks of a session before each statement."""
         if self._connected is None:
-            self._connected = self._connections.take()
+            self._connected = self.connections.take()
             self._connected.begin()
         return self._connected
 
@@ -216,7 +220,7 @@ class _Transaction(Session):
             self.commit()  # what waits in the session is written; the connection's transaction goes on
         if self._connected is not None:
             self._connected.commit()
-            self._connections.give_back(self._connected)
+            self.connections.give_back(self._connected)
             self._connected = None
 
     def close(self) -> None:
@@ -225,15 +229,16 @@ class _Transaction(Session):
                 super().close()
         finally:
             if self._connected is not None:
-                self._connections.undo(self._connected)
+                self.connections.undo(self._connected)
                 self._connected = None
 
 
 class _Connections:
     """The connections of an engine. On SQLite, what comes back is kept open here: a pool's bookkeeping takes longer than a transaction."""
 
-    def __init__(self, engine: Engine, secrets: Path | None) -> None:
-        self.engine, self.secrets = engine, secrets
+    def __init__(self, engine: Engine, secrets: Path | None, *, sees_one_state: bool) -> None:
+        """`sees_one_state`: whether each transaction sees the database as it was when it began, whatever is committed since."""
+        self.engine, self.secrets, self.sees_one_state = engine, secrets, sees_one_state
         self._kept: deque[Connection] | None = deque() if engine.dialect.name == "sqlite" else None
 
     def take(self) -> Connection:
@@ -281,6 +286,16 @@ def driver_of(session: Session) -> Driver:
 
 
 @contextmanager
+def of_now(session: Session) -> Iterator[Session]:
+    """Give a session that sees what is committed by now: another beside one that reads and sees one state; itself where it may write."""
+    if isinstance(session, _Transaction) and session.sees_one_state:
+        with _transaction(session.connections) as another:
+            yield another
+    else:
+        yield session
+
+
+@contextmanager
 def unique(sentence: str) -> Iterator[None]:
     """Say `sentence` as a Conflict when what is written inside exists already; the transaction can't go on then."""
     try:
@@ -317,7 +332,7 @@ def _sqlite_engines(path: Path, checkpoint_pages: int, secrets: Path) -> Engines
     write = _sqlite_engine(path, begin="BEGIN IMMEDIATE", pragmas=durable)
     # A reader never checkpoints: the processes that write do.
     read = _sqlite_engine(path, begin="BEGIN", pragmas=("query_only = ON", "wal_autocheckpoint = 0"))
-    return Engines(_Connections(write, secrets), _Connections(read, secrets))
+    return _engines(write, read, secrets)
 
 
 def _sqlite_engine(path: Path, *, begin: str, pragmas: tuple[str, ...]) -> Engine:
@@ -344,6 +359,10 @@ def _sqlite_engine(path: Path, *, begin: str, pragmas: tuple[str, ...]) -> Engin
     return engine
 
 
+def _engines(write: Engine, read: Engine, secrets: Path | None) -> Engines:
+    return Engines(_Connections(write, secrets, sees_one_state=False), _Connections(read, secrets, sees_one_state=True))
+
+
 def _postgresql_engines(address: str, secrets: Path | None) -> Engines:
     try:
         url = make_url(address).set(drivername="postgresql+psycopg")
@@ -354,4 +373,4 @@ def _postgresql_engines(address: str, secrets: Path | None) -> Engines:
         raise ConfigError("database_url can't be read. It looks like postgresql://USER:PASSWORD@HOST/DATABASE.") from err
     except ModuleNotFoundError as err:
         raise ConfigError("PostgreSQL needs its driver. Run: pip install 'custodian[fleet]'") from err
-    return Engines(_Connections(write, secrets), _Connections(read, secrets))
+    return _engines(write, read, secrets)

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from vms.errors import Unavailable, reason_of
 from vms.store import sealed_texts
-from vms.store.central_base import Central
 from vms.store.complaint_tables import ComplaintRow
 from vms.store.database import Engines
 from vms.store.request_tables import ExportRequestRow, SealedRequestRow
@@ -34,7 +33,7 @@ def encrypt_plain(session: Session) -> Swept:
     for request in session.scalars(_sealed_in_plain()).all():
         key = sealed_texts.key_of(session, request)
         try:
-            key.read()
+            key.source.held()
         except Unavailable as err:
             swept.left.append(reason_of(err))
             continue
@@ -83,14 +82,6 @@ def _of_request(kind: Kind, request: int) -> ColumnElement[bool]:
 def _encrypt(session: Session, key: TextKey, kind: Kind, which: ColumnElement[bool]) -> int:
     rows = session.scalars(select(kind.row).where(which)).all()
     for row in rows:
-        values = sealed_texts.encrypted(key, kind, _number(row), sealed_texts.decrypted(key, kind, row))
-        session.execute(update(kind.row).where(_is(row)).values(**values))
+        values = sealed_texts.encrypted(key, kind, sealed_texts.number_of(row), sealed_texts.decrypted(key, kind, row))
+        session.execute(update(kind.row).where(sealed_texts.is_row(row)).values(**values))
     return len(rows)
-
-
-def _number(row: Central) -> tuple[int, ...]:
-    return tuple(inspect(row).identity or ())
-
-
-def _is(row: Central) -> ColumnElement[bool]:
-    return and_(*(column == part for column, part in zip(inspect(type(row)).primary_key, _number(row), strict=True)))

@@ -1,8 +1,9 @@
 """Texts about people that lie encrypted in their rows: encrypted before a row is inserted, opened as it is read (vms/FORMATS.md §12).
 
 A row's texts are one value, and the columns that they would stand in are empty. Those of a request that was entered sealed are under the
-key of its matter, those of every complaint and inquiry under a key of the district's. Which folder has the keys is the session's to know
-(`make_engines`); each is read once in a transaction.
+key of its matter, those of every complaint and inquiry under a key of the district's, of which there are two while it is replaced
+(`vms/services/text_rotation.py`). Which folder has the keys is the session's to know (`make_engines`); each is read once in a transaction,
+and anew when it opens nothing.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from sqlalchemy import exists, inspect, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, inspect, or_, select, text
+from sqlalchemy.orm import Session, object_session
 
-from vms.crypto import decrypt, derived_key, encrypt
+from vms.crypto import KeySource, decrypt, derived_key, encrypt, first_fitting
 from vms.domain.ids import RequestId
 from vms.domain.sealed_entry import filled, text_in
 from vms.errors import ConfigError, Corrupt, NotFound, Unavailable
 from vms.store import matter_keys
 from vms.store.central_base import Central
 from vms.store.complaint_tables import ComplaintRow
-from vms.store.database import SECRETS
+from vms.store.database import SECRETS, of_now
 from vms.store.inquiry_tables import InquiryRow
 from vms.store.key_files import KeyFiles, read_key
 from vms.store.package_tables import PackageDownloadRow, PackageReleaseRow, PackageTicketRow
@@ -42,6 +43,8 @@ UNREADABLE = "It can't be read: its key is not in secrets/, or it is not what wa
 """In a list, in the place of a text."""
 _REQUEST_INFO, _COMPLAINT_INFO = b"custodian request texts v1", b"custodian complaint texts v1"
 _BOUND = b"custodian texts v1"
+_LOCK = int.from_bytes(b"CUSTtext")
+"""The PostgreSQL advisory lock that whoever writes under the district's key shares, and its rotation waits for."""
 _OPENED = "opened keys"
 _ENCRYPTED, _NOT_NOW = "What is encrypted in the central database", "can't be read or added to"
 
@@ -71,15 +74,42 @@ OF_REQUESTS = (ENTERED, SCOPE, PAPER, EVENT, APPROVAL, RELEASE, TICKET, DOWNLOAD
 COMPLAINT = Kind(ComplaintRow, ("about_name", "from_name", "from_address", "said"))
 ANSWER = Kind(ComplaintRow, ("answer",), "answer_texts")
 INQUIRY = Kind(InquiryRow, ("name", "agency", "contact", "happened", "place", "when_said"))
+OF_THE_DISTRICT = (COMPLAINT, ANSWER, INQUIRY)
+"""What lies under the district's key."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextKey:
-    """Under which key the texts of a request or of a complaint lie, and how that is called in a sentence."""
+    """What the texts of a request or of a complaint lie under, and how those are called in a sentence."""
 
-    read: Callable[[], bytes]
+    source: KeySource
     """Unavailable when it is gone or can't be read."""
     what: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A `KeySource` of keys that are read once in a transaction, and anew when what they are to open does not open."""
+
+    session: Session
+    name: str
+    what: str
+    read: Callable[[Path], tuple[bytes, ...]]
+    """NotFound when the key is gone."""
+
+    def held(self) -> tuple[bytes, ...]:
+        keys: dict[str, tuple[bytes, ...]] = self.session.info.setdefault(_OPENED, {})
+        return keys.get(self.name) or self.fresh()
+
+    def fresh(self) -> tuple[bytes, ...]:
+        try:
+            found = self.read(_secrets_of(self.session))
+        except NotFound as err:
+            raise _gone(self.what, self.name) from err
+        except ConfigError as err:
+            raise Unavailable(f"What is written in {self.what} {_NOT_NOW}. {err}", in_log=f"{_ENCRYPTED} {_NOT_NOW}. {err}") from err
+        self.session.info.setdefault(_OPENED, {})[self.name] = found
+        return found
 
 
 def encrypted(key: TextKey | None, kind: Kind, number: Sequence[int], texts: Mapping[str, str]) -> dict[str, str | bytes]:
@@ -87,7 +117,7 @@ def encrypted(key: TextKey | None, kind: Kind, number: Sequence[int], texts: Map
     if key is None:
         return dict(texts)
     told = json.dumps(dict(texts), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    sealed = encrypt(key.read(), filled(told), _bound_to(kind, number))
+    sealed = encrypt(key.source.held()[-1], filled(told), bound_to(kind, number))
     return {**dict.fromkeys(texts, ""), kind.column: sealed}
 
 
@@ -96,7 +126,7 @@ def decrypted(key: TextKey, kind: Kind, row: Central) -> dict[str, str]:
     sealed = cast("bytes | None", getattr(row, kind.column))
     if sealed is None:
         return {name: getattr(row, name) or "" for name in kind.names}
-    plaintext = decrypt(key.read(), sealed, _bound_to(kind, inspect(row).identity or ()))
+    plaintext = _opened(key, kind, row, sealed)
     if plaintext is None:
         raise Corrupt(
             f"What is written in {key.what} ({kind.table}) is not what was written there under this key. {_RESTORE}",
@@ -112,7 +142,7 @@ def key_of(session: Session, request: ExportRequestRow) -> TextKey:
 
 def key_of_matter(session: Session, matter: str, what: str) -> TextKey:
     """Return what a sealed request's texts lie under; the key is read when it is first needed."""
-    return TextKey(lambda: _kept(session, f"{matter}.key", what, lambda folder: _of_matter(folder, matter)), what)
+    return TextKey(_Kept(session, f"{matter}.key", what, lambda folder: _of_matter(folder, matter)), what)
 
 
 def key_of_request(session: Session, request: RequestId) -> TextKey:
@@ -140,21 +170,35 @@ def key_to_write(session: Session, request: RequestId) -> TextKey | None:
 
 
 def key_of_complaints(session: Session, what: str) -> TextKey:
-    return TextKey(lambda: _kept(session, COMPLAINT_KEY, what, _of_complaints), what)
+    return TextKey(_Kept(session, COMPLAINT_KEY, what, _of_complaints), what)
 
 
 def key_to_complain(session: Session) -> TextKey:
-    """Return what the texts of a new complaint or inquiry go under; the first one makes the key.
+    """Return what the texts of a new complaint or inquiry go under, the newest that there is; the first one makes the key.
 
-    Unavailable when the key is gone under which others lie: another one beside it would be taken for theirs.
+    A rotation of it that begins later waits until this transaction ends. Unavailable when the key is gone under which others lie: another
+    one beside it would be taken for theirs.
     """
     path, what = _secrets_of(session) / COMPLAINT_KEY, "complaints and inquiries"
     if not path.exists():
-        columns = (ComplaintRow.texts, ComplaintRow.answer_texts, InquiryRow.texts)
-        if any(session.scalar(select(exists().where(one.is_not(None)))) for one in columns):
+        if any(session.scalar(select(exists().where(inspect(kind.row).columns[kind.column].is_not(None)))) for kind in OF_THE_DISTRICT):
             raise _gone(what, COMPLAINT_KEY)
         KeyFiles(path).make_if_none()
-    return key_of_complaints(session, what)
+    _share_lock(session)
+    key = key_of_complaints(session, what)
+    key.source.fresh()  # those held may be from before the lock, and before a rotation
+    return key
+
+
+def wait_for_writers(session: Session) -> None:
+    """Wait until nobody is on the way to write under a key that was read before; a process that writes later reads the newest."""
+    if session.connection().dialect.name == "postgresql":  # on SQLite a transaction that may write has the database for itself
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
+def _share_lock(session: Session) -> None:
+    if session.connection().dialect.name == "postgresql":  # on SQLite `connection` begins the transaction, which is the lock
+        session.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": _LOCK})
 
 
 def _secrets_of(session: Session) -> Path:
@@ -165,16 +209,14 @@ def _secrets_of(session: Session) -> Path:
     return folder
 
 
-def _kept(session: Session, name: str, what: str, read: Callable[[Path], bytes]) -> bytes:
-    keys: dict[str, bytes] = session.info.setdefault(_OPENED, {})
-    if name not in keys:
-        try:
-            keys[name] = read(_secrets_of(session))
-        except NotFound as err:
-            raise _gone(what, name) from err
-        except ConfigError as err:
-            raise Unavailable(f"What is written in {what} {_NOT_NOW}. {err}", in_log=f"{_ENCRYPTED} {_NOT_NOW}. {err}") from err
-    return keys[name]
+def number_of(row: Central) -> tuple[int, ...]:
+    """Return a row's primary key."""
+    return tuple(inspect(row).identity or ())
+
+
+def is_row(row: Central) -> ColumnElement[bool]:
+    """Select just this row."""
+    return and_(*(column == part for column, part in zip(inspect(type(row)).primary_key, number_of(row), strict=True)))
 
 
 def texts_key(matter_key: bytes) -> bytes:
@@ -182,15 +224,40 @@ def texts_key(matter_key: bytes) -> bytes:
     return derived_key(matter_key, _REQUEST_INFO)
 
 
-def _of_matter(folder: Path, matter: str) -> bytes:
-    return texts_key(matter_keys.read(folder, matter)[1])
+def key_of_district(secret: bytes) -> bytes:
+    """Return the key of the texts of complaints and inquiries, made of what is in its file."""
+    return derived_key(secret, _COMPLAINT_INFO)
 
 
-def _of_complaints(folder: Path) -> bytes:
-    key = read_key(folder / COMPLAINT_KEY)
-    if key is None:
+def _of_matter(folder: Path, matter: str) -> tuple[bytes, ...]:
+    return (texts_key(matter_keys.read(folder, matter)[1]),)
+
+
+def _of_complaints(folder: Path) -> tuple[bytes, ...]:
+    files = KeyFiles(folder / COMPLAINT_KEY)
+    if read_key(files.path) is None:
         raise NotFound(COMPLAINT_KEY)
-    return derived_key(key, _COMPLAINT_INFO)
+    return tuple(key_of_district(secret) for secret in files.fresh())
+
+
+def _opened(key: TextKey, kind: Kind, row: Central, sealed: bytes) -> bytes | None:
+    """Return the plaintext of a row; None when no key opens it, neither as it was read nor as it lies now.
+
+    A transaction that sees the state from before a rotation may read the keys after its end.
+    """
+    bound = bound_to(kind, number_of(row))
+    plaintext = first_fitting(key.source, lambda one: decrypt(one, sealed, bound))
+    if plaintext is None and (now := _as_it_lies_now(kind, row)) is not None:
+        return first_fitting(key.source, lambda one: decrypt(one, now, bound))
+    return plaintext
+
+
+def _as_it_lies_now(kind: Kind, row: Central) -> bytes | None:
+    session = object_session(row)
+    if session is None:
+        return None
+    with of_now(session) as newest:
+        return newest.scalar(select(inspect(kind.row).columns[kind.column]).where(is_row(row)))
 
 
 def _gone(what: str, key: str) -> Unavailable:
@@ -198,6 +265,6 @@ def _gone(what: str, key: str) -> Unavailable:
     return Unavailable(f"What is written in {what} {why}", in_log=f"{_ENCRYPTED} {why}")
 
 
-def _bound_to(kind: Kind, number: Sequence[int]) -> bytes:
+def bound_to(kind: Kind, number: Sequence[int]) -> bytes:
     """Return the associated data: a value opens in its own column and row alone."""
     return b"\n".join((_BOUND, kind.table.encode(), kind.column.encode(), *(b"%d" % part for part in number)))

@@ -11,15 +11,18 @@ import pytest
 from pysqlite3 import dbapi2
 from typer.testing import CliRunner, Result
 
-from tests.factories import CONSOLE
+from tests.factories import CONSOLE, NOW
 from vms.cli import app
 from vms.clock import SystemClock
 from vms.config import Settings
 from vms.crypto import KEY_BYTES, random_bytes, sealing_public_key
-from vms.domain.ids import CameraId
+from vms.domain.ids import CameraId, InquiryId, new_number
+from vms.domain.inquiry import AskedBy, Inquiry
 from vms.errors import ConfigError
 from vms.services.district import District
 from vms.services.installation import Installation, install
+from vms.store import inquiries
+from vms.store.database import make_engines
 from vms.store.failpoints import arm
 from vms.store.key_files import KeyFiles
 from vms.store.keys import KeyStore
@@ -80,6 +83,61 @@ def test_a_rotation_that_is_half_done_is_told_and_gone_on_with(settings: Setting
     said = _vms(settings, "keys", "rotate", "node")
     assert (said.exit_code, "Went on with the rotation of node" in said.stderr) == (0, True)
     assert "Go on" not in _vms(settings, "keys", "show").stderr
+
+
+def _inquire(settings: Settings, happened: str) -> Inquiry:
+    inquiry = Inquiry(InquiryId(new_number()), AskedBy.OTHER, "R. Alvarez", "", "555-0100", happened, "", "", False, NOW)
+    central = make_engines(settings.central_path)
+    with central.writing() as session:
+        inquiries.add(session, inquiry)
+    central.dispose()
+    return inquiry
+
+
+def test_the_key_of_complaints_and_inquiries_is_rotated_and_they_are_read_as_before(settings: Settings) -> None:
+    asked = [_inquire(settings, f"inquiry {number}") for number in range(3)]
+    before = _shown(settings)["texts"]
+    assert before["file"] == str(settings.texts_key_path)
+    said = _vms(settings, "keys", "rotate", "texts")
+    assert (said.exit_code, "texts: texts of complaints and inquiries sealed anew: 3;" in said.stdout) == (0, True), said.output
+    after = _shown(settings)["texts"]
+    assert f"key {after['fingerprint']}" in said.stdout
+    assert (after["fingerprint"] != before["fingerprint"], after["next_fingerprint"]) == (True, None)
+    assert "their key opens the newest" in _vms(settings, "doctor").stdout
+    central = make_engines(settings.central_path)
+    with central.reading() as session:
+        assert {one.id: one for one in inquiries.find(session, limit=9)} == {one.id: one for one in asked}
+    central.dispose()
+
+
+def test_an_inquiry_that_no_key_opens_is_named_and_left_only_when_that_is_said(settings: Settings) -> None:
+    torn, _ = _inquire(settings, "torn"), _inquire(settings, "whole")
+    with closing(dbapi2.connect(str(settings.central_path), isolation_level=None)) as connection:
+        connection.execute("UPDATE inquiry SET texts = ? WHERE id = ?", (bytes(1052), torn.id))
+    refused = _vms(settings, "keys", "rotate", "texts")
+    sentence = " ".join(refused.stderr.split())
+    assert (refused.exit_code, f"No key that is here opens inquiry {torn.id}. Everything else is under the new key" in sentence) == (
+        2,
+        True,
+    )
+    assert "Go on: vms keys rotate texts" in _vms(settings, "keys", "show").stderr
+    assert "Go on: vms keys rotate texts" in " ".join(_vms(settings, "doctor").stdout.split())
+    said = _vms(settings, "keys", "rotate", "texts", "--leave-unopenable")
+    assert (said.exit_code, "Went on with the rotation of texts" in said.stderr) == (0, True)
+    assert _shown(settings)["texts"]["next_fingerprint"] is None
+
+
+def test_where_the_key_of_footage_is_a_credential_that_of_texts_is_a_file_all_the_same(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _inquire(settings, "whole")
+    monkeypatch.setenv("VMS_FOOTAGE_KEY", "credential")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    settings.kek_path.rename(tmp_path / settings.kek_path.name)
+    before = _shown(settings)
+    assert _vms(settings, "keys", "rotate", "texts").exit_code == 0
+    after = _shown(settings)
+    assert (after["footage"], after["texts"]["fingerprint"] != before["texts"]["fingerprint"]) == (before["footage"], True)
 
 
 def test_neither_command_tells_a_key_or_a_password(settings: Settings) -> None:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from tests.vms.services.sealed_branch import SealedBranch
 from vms.config import load_settings
 from vms.domain.ids import BranchId
-from vms.services import key_rotation
+from vms.services import key_rotation, text_rotation
 from vms.services.key_rotation import RotatedKey
-from vms.store import key_files, keys
+from vms.store import district_texts, key_files, keys
 from vms.store.database import make_engines
 from vms.store.failpoints import arm, kill_self
 
-TRACED = frozenset({key_rotation.__file__, key_files.__file__, keys.__file__})
+TRACED = frozenset({one.__file__ for one in (key_rotation, text_rotation, district_texts, key_files, keys)})
 SEPARATOR = "\t"
 
 if TYPE_CHECKING:

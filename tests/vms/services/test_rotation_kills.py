@@ -19,7 +19,7 @@ from tests.factories import FixedKeys
 from tests.vms.services.rotation_child import SEPARATOR
 from tests.vms.services.sealed_branch import SealedBranch, fill, sealed_branch
 from vms.config import load_settings
-from vms.services import key_rotation
+from vms.services import key_rotation, text_rotation
 from vms.services.key_rotation import RotatedKey
 from vms.store import key_files
 from vms.store.database import Engines, make_engines
@@ -32,6 +32,7 @@ STEPS = {
     RotatedKey.NODE: ("a", "b1", "b", "c", "d", "e", "f", "g", "h"),
     RotatedKey.FACTORS: ("a", "b1", "b", "d", "d@2", "e", "f", "g", "h"),
     RotatedKey.FOOTAGE: ("a", "b1", "b", "keys:rewrap:b", "keys:rewrap:c", "d", "keys:rewrap:d", "keys:rewrap:e", "e", "f", "g", "h"),
+    RotatedKey.TEXTS: ("a", "b1", "b", "c", "d", "d@2", "d@3", "e", "f", "g", "h"),
 }
 SEED = 23
 EVERYDAY = 5
@@ -85,7 +86,7 @@ def test_every_step_of_a_rotation_kills_a_process_here() -> None:
     """Whoever adds a step enters it above; one that the modules reach and that nobody listed is found too."""
     killed = {_whole(step) for steps in STEPS.values() for step in steps}
     assert {step.partition("@")[0] for step in killed} == {*key_rotation.STEPS, *REWRAP_STEPS}
-    sources = "".join(inspect.getsource(module) for module in (key_rotation, key_files))
+    sources = "".join(inspect.getsource(module) for module in (key_rotation, text_rotation, key_files))
     assert {*re.findall(r'failpoint\("([^"]+)"\)', sources)} == {*key_rotation.STEPS}
 
 
@@ -143,7 +144,17 @@ def _copy(branch: SealedBranch) -> Iterator[SealedBranch]:
     settings = load_settings(folder)
     central, index = make_engines(settings.central_path), make_engines(settings.index_path)
     try:
-        yield SealedBranch(settings, central, index, branch.branch, branch.passwords, branch.authenticators, branch.hours)
+        yield SealedBranch(
+            settings,
+            central,
+            index,
+            branch.branch,
+            branch.passwords,
+            branch.authenticators,
+            branch.hours,
+            branch.complaints,
+            branch.inquiries,
+        )
     finally:
         central.dispose()
         index.dispose()

@@ -1,4 +1,4 @@
-"""Rotations, failures in the middle, cameras added, passwords changed, people enrolled, hours recorded: in any order nothing is lost."""
+"""Rotations, failures in the middle, new cameras, passwords, people, hours and complaints: in any order nothing is lost."""
 
 from __future__ import annotations
 
@@ -75,6 +75,22 @@ class Rotations(RuleBasedStateMachine):
         if self.branch.passwords:
             self.branch.record(sorted(self.branch.passwords)[which % len(self.branch.passwords)], [hour, hour + 1])
 
+    @rule()
+    def complain(self) -> None:
+        self.number += 1
+        self.branch.complain(f"complaint {self.number}")
+
+    @rule()
+    def answer_a_complaint(self) -> None:
+        waiting = [number for number, complaint in self.branch.complaints.items() if complaint.answer is None]
+        if waiting:
+            self.branch.answer(waiting[0], f"answer to {waiting[0]}")
+
+    @rule()
+    def ask(self) -> None:
+        self.number += 1
+        self.branch.ask(f"inquiry {self.number}")
+
     @invariant()
     def nothing_is_lost(self) -> None:
         assert self.branch.lost() == []
@@ -102,6 +118,7 @@ def _run(
     migrated: Callable[[Which, Path], Engines], folders: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, *, examples: int
 ) -> None:
     monkeypatch.setattr("vms.services.key_rotation.PAGE", 2)
+    monkeypatch.setattr("vms.services.text_rotation.PAGE", 2)
     monkeypatch.setattr("vms.store.keys.REWRAP_PAGE", 2)
     opened: list[Engines] = []
 

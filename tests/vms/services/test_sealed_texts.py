@@ -19,7 +19,7 @@ from sqlalchemy import inspect, literal_column, select, text, update
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from tests.databases import Cluster, postgresql_tools
-from tests.factories import NOW, a_camera, a_person, an_account, done
+from tests.factories import NOW, FixedKeys, a_camera, a_person, an_account, done
 from tests.vms.services.requesting import SCAN, a_new_request, at_work, footage
 from vms.config import Settings
 from vms.crypto import random_bytes
@@ -455,7 +455,7 @@ def test_migrating_encrypts_what_is_plain_and_says_what_it_could_not(settings: S
 
 @given(st.dictionaries(st.sampled_from(ENTERED_COLUMNS), st.text(max_size=3000), min_size=1), st.integers(0, 2**53))
 def test_any_text_comes_back_from_its_own_place_alone(texts: dict[str, str], number: int) -> None:
-    kind, key = Kind(ExportRequestRow, tuple(texts)), TextKey(lambda: b"k" * 32, "it")
+    kind, key = Kind(ExportRequestRow, tuple(texts)), TextKey(FixedKeys((b"k" * 32,)), "it")
     values = encrypted(key, kind, (number,), texts)
     assert {name: values[name] for name in texts} == dict.fromkeys(texts, "")
     assert len(cast("bytes", values["texts"])) % CLASS_BYTES == 28, "its length says nothing finer"
@@ -464,7 +464,7 @@ def test_any_text_comes_back_from_its_own_place_alone(texts: dict[str, str], num
         with pytest.raises(Corrupt, match="not what was written"):
             decrypted(key, kind, elsewhere)
     with pytest.raises(Corrupt):
-        decrypted(TextKey(lambda: b"l" * 32, "it"), kind, _stored(kind, number, values))
+        decrypted(TextKey(FixedKeys((b"l" * 32,)), "it"), kind, _stored(kind, number, values))
     assert encrypted(None, kind, (number,), texts) == texts
     assert decrypted(key, kind, _stored(kind, number, texts)) == texts
 

@@ -64,7 +64,7 @@ def test_the_search_for_secrets_finds_one_that_lies_open(branch: SealedBranch) -
 
 def test_a_copy_without_the_key_files_opens_nothing_with_keys_made_for_it(branch: SealedBranch) -> None:
     guessed = FixedKeys((random_bytes(KEY_BYTES), random_bytes(KEY_BYTES)))
-    assert [branch.opened(key, guessed) for key in RotatedKey] == [0, 0, 0]
+    assert [branch.opened(key, guessed) for key in RotatedKey] == [0] * len(RotatedKey)
     with pytest.raises(ConfigError, match=r"node_kek\.key"), branch.store(guessed):
         pass
 
@@ -92,6 +92,13 @@ def test_authenticators_that_changed_places_open_nothing(branch: SealedBranch) -
     assert branch.opened(RotatedKey.FACTORS, branch.files(RotatedKey.FACTORS)) == 0
 
 
+@pytest.mark.parametrize(("table", "column"), [("complaint", "texts"), ("complaint", "answer_texts"), ("inquiry", "texts")])
+def test_texts_that_changed_places_open_nothing(branch: SealedBranch, table: str, column: str) -> None:
+    before = branch.opened(RotatedKey.TEXTS, branch.files(RotatedKey.TEXTS))
+    _rotate_column(branch.settings.central_path, table, "id", column)
+    assert (before, branch.opened(RotatedKey.TEXTS, branch.files(RotatedKey.TEXTS))) == (6, 4)
+
+
 def test_footage_whose_keys_changed_places_does_not_open(branch: SealedBranch) -> None:
     for path in (branch.settings.keys1_path, branch.settings.keys2_path):
         _rotate_column(path, "hour_key", "camera, hour", "wrapped")
@@ -104,7 +111,7 @@ def test_keys_that_changed_places_open_nothing(branch: SealedBranch) -> None:
     held = [one.path.read_bytes() for one in files]
     for one, content in zip(files, held[1:] + held[:1], strict=True):
         one.path.write_bytes(content)
-    assert [branch.opened(key, branch.files(key)) for key in RotatedKey] == [0, 0, 0]
+    assert [branch.opened(key, branch.files(key)) for key in RotatedKey] == [0] * len(RotatedKey)
     with pytest.raises(VmsError), branch.store():
         pass
 
@@ -135,6 +142,9 @@ def _spelled(branch: SealedBranch) -> set[bytes]:
     secrets |= {secret.encode() for secret in branch.authenticators.values()}
     secrets |= {base64.b32decode(secret) for secret in branch.authenticators.values()}
     secrets |= {*branch.hours.values(), FOOTAGE}
+    for complaint in branch.complaints.values():
+        secrets |= {complaint.text.encode(), complaint.from_name.encode(), *([complaint.answer.text.encode()] if complaint.answer else [])}
+    secrets |= {text.encode() for inquiry in branch.inquiries.values() for text in (inquiry.happened, inquiry.name, inquiry.contact)}
     secrets |= {key for name in RotatedKey for key in branch.keys(name)}
     return {
         spelled
