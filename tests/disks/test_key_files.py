@@ -38,6 +38,15 @@ def test_a_full_disk_takes_no_next_key_and_keeps_the_current_one(tmp_path: Path)
         assert files.fresh()[0] != current[0]
 
 
+def test_a_disk_that_can_not_be_written_takes_no_first_key(tmp_path: Path) -> None:
+    with in_memory(tmp_path / "small", size_mb=1) as folder:
+        run("mount", "-o", "remount,ro", folder)
+        with pytest.raises(Unavailable, match=r"node_kek\.key can't be made \(Read-only file system\)"):
+            _key_on(folder)
+        run("mount", "-o", "remount,rw", folder)
+        assert len(_key_on(folder).fresh()) == 1
+
+
 def test_a_read_only_disk_keeps_the_keys_that_are_there(tmp_path: Path) -> None:
     with in_memory(tmp_path / "small", size_mb=1) as folder:
         files = _key_on(folder)

@@ -111,6 +111,8 @@ def _print(rotated: Rotated) -> None:
     if rotated.resumed:
         err.print(f"Went on with the rotation of {rotated.key} that was cut short.")
     out.print(f"{rotated.key}: {rotated.key.wraps} sealed anew: {rotated.sealed_anew}; key {rotated.fingerprint}")
+    if rotated.left:
+        err.print(f"No key that is here opens these, which stay as they are: {rotated.left}")
     if rotated.left_to_do is not None:
         err.print(rotated.left_to_do)
 

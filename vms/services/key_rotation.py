@@ -51,7 +51,7 @@ from vms.store.database import Engines
 from vms.store.failpoints import failpoint
 from vms.store.key_credential import KeyCredential, footage_key
 from vms.store.key_files import KeyFiles
-from vms.store.keys import KeyStore
+from vms.store.keys import KeyName, KeyStore
 
 STEPS = ("rotate:a", "rotate:b1", "rotate:b", "rotate:c", "rotate:d", "rotate:e", "rotate:f", "rotate:g", "rotate:h")
 PAGE = 50
@@ -115,6 +115,8 @@ class Rotated:
     resumed: bool
     left_to_do: str | None
     """By the operator, where the key is a credential; else the old key is removed."""
+    left: str = ""
+    """What no key opens and was left as it is, by name, the first of it."""
 
 
 class Wrapped(Protocol):
@@ -131,6 +133,10 @@ class Wrapped(Protocol):
     def stops(self, keys: Keys) -> list[str]:
         """Return what of that keeps a rotation from beginning, all of it unless something else is said; the rest keeps it from ending."""
         return self.lost(keys)
+
+    def left(self) -> list[str]:
+        """Return what no key that is here opens and may stay so, by name: nothing, unless that was said."""
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +224,13 @@ def carry_out(rotation: Rotation, central: Engines, *, actor: Actor, clock: Cloc
         count = rotation.wrapped.seal_anew(new, tell)
         failpoint("rotate:e")
         _refuse_to_end(rotation, new)
-        finger = _fingerprint(rotation.key, new)
+        finger, left = _fingerprint(rotation.key, new), rotation.wrapped.left()
+        more = {"left": str(len(left))} if left else {}
         with central.writing() as session:
-            _log(session, rotation, "all sealed anew", actor=actor, at=clock.now(), new_key=finger, sealed=str(count))
+            _log(session, rotation, "all sealed anew", actor=actor, at=clock.now(), new_key=finger, sealed=str(count), **more)
         failpoint("rotate:f")
         left_to_do = files.finish()
-    return Rotated(rotation.key, finger, count, resumed, left_to_do)
+    return Rotated(rotation.key, finger, count, resumed, left_to_do, _few(left))
 
 
 class _CameraPasswords(Wrapped):
@@ -396,7 +403,10 @@ class _HourKeys(Wrapped):
         lost = self._store.unopenable(keys)
         if lost and self._leave_unopenable:
             lost -= self._store.unopenable(self._files.fresh())
-        return [f"the footage key of camera {camera}, {_hour(hour)}" for camera, hour in sorted(lost)]
+        return _hours(lost)
+
+    def left(self) -> list[str]:
+        return _hours(self._store.unopenable(self._files.fresh()) if self._leave_unopenable else set())
 
 
 def _refuse_to_lose(rotation: Rotation, left: list[str]) -> None:
@@ -429,6 +439,10 @@ def _refuse_to_end(rotation: Rotation, new: bytes) -> None:
 
 def _few(names: list[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _hours(names: set[KeyName]) -> list[str]:
+    return [f"the footage key of camera {camera}, {_hour(hour)}" for camera, hour in sorted(names)]
 
 
 def _hour(since_epoch: int) -> str:

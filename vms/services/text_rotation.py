@@ -52,12 +52,14 @@ class DistrictTexts:
             return lost if len(lost) == district_texts.count(session) else []
 
     def lost(self, keys: tuple[bytes, ...]) -> list[str]:
-        known = (*keys, *self._keys.fresh())
-        return [
-            text.name
-            for text in self._all()
-            if _opened(text, keys) is None and not (self._leave_unopenable and _opened(text, known) is None)
-        ]
+        left = set(self.left())
+        return [name for name in self._unopenable(keys) if name not in left]
+
+    def left(self) -> list[str]:
+        return self._unopenable(self._keys.fresh()) if self._leave_unopenable else []
+
+    def _unopenable(self, keys: tuple[bytes, ...]) -> list[str]:
+        return [text.name for text in self._all() if _opened(text, keys) is None]
 
     def _all(self) -> Iterator[SealedText]:
         for kind in OF_THE_DISTRICT:

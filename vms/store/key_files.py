@@ -80,13 +80,18 @@ class KeyFiles:
     def make_if_none(self) -> None:
         """Make the first key, whole or not at all; of several processes one makes it and the others find it.
 
-        Where a next key waits there was a first one, and it is gone: then none is made.
+        Where a next key waits there was a first one, and it is gone: then none is made. Unavailable when the disk refuses.
         """
         if self.path.exists() or self.is_rotating():
             return
-        with _locked(self.path.parent, fcntl.LOCK_EX):
-            if not self.path.exists():
-                _write_key(self.path)
+        try:
+            with _locked(self.path.parent, fcntl.LOCK_EX):
+                if not self.path.exists():
+                    _write_key(self.path)
+        except OSError as err:
+            raise Unavailable(
+                f"{self.path} can't be made ({err.strerror}), so nothing is kept under it. Look at its disk, then try again."
+            ) from err
 
     def refuse_another_account(self) -> None:
         """Raise ConfigError where the key, or the folder that it will stand in, belongs to another account."""

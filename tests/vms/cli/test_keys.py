@@ -124,6 +124,7 @@ def test_an_inquiry_that_no_key_opens_is_named_and_left_only_when_that_is_said(s
     assert "Go on: vms keys rotate texts" in " ".join(_vms(settings, "doctor").stdout.split())
     said = _vms(settings, "keys", "rotate", "texts", "--leave-unopenable")
     assert (said.exit_code, "Went on with the rotation of texts" in said.stderr) == (0, True)
+    assert f"these, which stay as they are: inquiry {torn.id}" in " ".join(said.stderr.split())
     assert _shown(settings)["texts"]["next_fingerprint"] is None
 
 
@@ -167,6 +168,7 @@ def test_footage_whose_key_nothing_opens_is_left_only_when_that_is_said(settings
     assert (refused.exit_code, "camera 7, 2025-11-24 16:00 UTC" in " ".join(refused.stderr.split())) == (2, True)
     said = _vms(settings, "keys", "rotate", "footage", "--leave-unopenable")
     assert (said.exit_code, "keys of footage sealed anew: 1;" in said.stdout) == (0, True)
+    assert "these, which stay as they are: the footage key of camera 7, 2025-11-24 16:00 UTC" in " ".join(said.stderr.split())
 
 
 def test_a_key_that_is_gone_is_a_sentence(settings: Settings) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from tests.databases import Cluster
 from tests.factories import CONSOLE, NOW, FixedKeys
@@ -17,11 +17,13 @@ from tests.vms.services.sealed_branch import CLOCK, DIRECTOR, SealedBranch, comp
 from tests.waiting import is_somebody_locked_out, wait_until
 from vms.config import load_settings
 from vms.crypto import KEY_BYTES, random_bytes
+from vms.domain.access import Action
 from vms.domain.complaint import Answer
 from vms.domain.ids import ComplaintId
 from vms.errors import ConfigError, Conflict, Unavailable
+from vms.services.access_log import DISTRICT
 from vms.services.key_rotation import Rotated, RotatedKey, carry_out, half_done, text_rotation
-from vms.store import complaints, district_texts, inquiries
+from vms.store import access_log, complaints, district_texts, inquiries
 from vms.store.complaint_tables import ComplaintRow
 from vms.store.database import Engines, make_engines
 from vms.store.failpoints import armed
@@ -94,7 +96,12 @@ def test_a_row_that_no_key_opens_is_named_by_table_and_number_and_everything_els
     assert (branch.opened(TEXTS, FixedKeys(old)), branch.opened(TEXTS, FixedKeys(branch.keys(TEXTS)[1:]))) == (0, 4)
     branch.answer(branch.complain("entered meanwhile"), "answered meanwhile")
     assert branch.lost() == [f"complaint {broken}", f"inquiry {asked}"]
-    assert _rotate_leaving(branch).resumed
+    rotated = _rotate_leaving(branch)
+    assert (rotated.resumed, rotated.left) == (True, f"complaint {broken}, inquiry {asked}")
+    with branch.central.reading() as session:
+        (ended, *_) = access_log.find(session, DISTRICT, None, access_log.Filter(actions=frozenset({Action.KEY_ROTATE})), limit=9)
+    told = {"key": "texts", "step": "all sealed anew", "new_key": rotated.fingerprint, "sealed": "0", "left": "2"}
+    assert ended.detail == told
     assert (half_done(branch.settings), branch.opened(TEXTS, branch.files(TEXTS)), branch.stored(TEXTS)) == ([], 6, 8)
     with branch.central.reading() as session:
         assert complaints.get(session, DIRECTOR, whole) == branch.complaints[whole]
@@ -308,6 +315,19 @@ def test_a_disk_without_room_for_the_next_key_is_told_and_leaves_nothing(branch:
     ):
         branch.rotate(TEXTS)
     assert (branch.keys(TEXTS), branch.lost()) == (before, [])
+
+
+def test_a_first_key_that_its_disk_does_not_take_is_told_and_the_complaint_is_not_kept(branch: SealedBranch) -> None:
+    with branch.central.writing() as session:
+        session.execute(delete(ComplaintRow))
+        session.execute(delete(InquiryRow))
+    branch.complaints.clear()
+    branch.inquiries.clear()
+    branch.files(TEXTS).path.unlink()
+    for refused in (lambda: branch.complain("where to?"), lambda: branch.rotate(TEXTS)):
+        with armed("rotate:b1", _no_room), pytest.raises(Unavailable, match=r"complaint_texts\.key can't be made \(No space left"):
+            refused()
+    assert (branch.texts(), branch.files(TEXTS).is_there()) == ([], False)
 
 
 def _no_room() -> None:
