@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -273,6 +274,42 @@ def test_while_a_report_has_the_tables_open_the_old_key_stays(on_postgresql: Sea
     assert on_postgresql.lost() == []
     assert on_postgresql.rotate(TEXTS).sealed_anew == 0
     assert (on_postgresql.lost(), half_done(on_postgresql.settings)) == ([], [])
+
+
+@pytest.mark.long
+def test_many_read_and_write_through_rotation_after_rotation_and_nobody_is_told_of_a_fault(branch: SealedBranch) -> None:
+    """What may come between two particular steps is tried above, one by one; here whatever happens to."""
+    over, olds = threading.Event(), list[bytes]()
+
+    def write() -> int:
+        written = 0
+        while not over.is_set():
+            branch.answer(branch.complain(f"canary {written}"), "canary answered")
+            branch.ask(f"canary {written}")
+            written += 1
+        return written
+
+    def read() -> int:
+        seen = 0
+        while not over.is_set():
+            with branch.central.reading() as session:
+                faults = [one.fault for one in complaints.find(session, DIRECTOR, limit=20)]
+                faults += [one.fault for one in inquiries.find(session, limit=20)]
+            assert [fault for fault in faults if fault is not None] == []
+            seen += 1
+        return seen
+
+    with ThreadPoolExecutor(max_workers=4) as workers:
+        at_work = [workers.submit(one) for one in (write, write, read, read)]
+        try:
+            for _ in range(5):
+                olds.extend(branch.keys(TEXTS))
+                branch.rotate(TEXTS)
+        finally:
+            over.set()
+        done_by_each = [one.result() for one in at_work]
+    assert min(done_by_each) > 0
+    assert (branch.lost(), branch.opened(TEXTS, FixedKeys(tuple(olds)))) == ([], 0)
 
 
 def test_nothing_that_the_old_key_opens_is_left_in_the_files(branch: SealedBranch, tmp_path: Path, request: pytest.FixtureRequest) -> None:
