@@ -49,7 +49,7 @@ WAYS_ON = {Refusal.PROVE: "/prove", Refusal.ENROL: "/account/authenticator"}
 FAILURES: dict[type[VmsError], int] = {InvalidInput: 422, NotFound: 404, Conflict: 409, Unavailable: 503, Corrupt: 503}
 TITLES = {
     401: "Sign in",
-    403: "Not for your role",
+    403: "Not allowed",
     404: "There is nothing here",
     409: "Changed meanwhile",
     410: "Not there any more",
@@ -58,6 +58,8 @@ TITLES = {
     500: "An error of the server",
     503: "Not now",
 }
+NOT_FOR_ROLE = "Not for your role"
+"""Stands for 403 where somebody with another role may."""
 
 log = get_logger(__name__)
 
@@ -100,18 +102,21 @@ def _refused(request: Request, refused: Refused, person: Person | None) -> Respo
     if way_on is not None:
         there = f"{way_on}{_and_back(request)}" if refused.refusal is Refusal.PROVE else way_on
         return problem(REFUSALS[refused.refusal], refused.sentence, way_on=way_on) if is_api(request) else RedirectResponse(there, 303)
-    return answer(request, REFUSALS[refused.refusal], refused.sentence, person=person)
+    return answer(request, REFUSALS[refused.refusal], refused.sentence, person=person, title=NOT_FOR_ROLE if refused.of_role else "")
 
 
-def answer(request: Request, status: int, sentence: str, *, person: Person | None, errors: Mapping[str, str] | None = None) -> Response:
+def answer(
+    request: Request, status: int, sentence: str, *, person: Person | None, errors: Mapping[str, str] | None = None, title: str = ""
+) -> Response:
     """Return a problem for a program, a page for a person."""
+    title = title or TITLES.get(status, "")
     if is_api(request):
-        return problem(status, sentence, errors)
+        return problem(status, sentence, errors, title=title)
     if status == HTTPStatus.UNAUTHORIZED:
         return RedirectResponse(f"/login{_and_back(request)}", 303)
     site, person = site_of(request), person or _signed_in(request)
     context = shell(site, person, path=request.url.path) | {
-        "title": TITLES.get(status, "That did not work"),
+        "title": title or "That did not work",
         "sentence": sentence,
         "logged": status == HTTPStatus.FORBIDDEN,
     }
@@ -132,8 +137,9 @@ def _signed_in(request: Request) -> Person | None:
     return None if isinstance(found, Refused) else found
 
 
-def problem(status: int, sentence: str, errors: Mapping[str, str] | None = None, *, way_on: str = "") -> JSONResponse:
-    body = Problem(type="about:blank", title=TITLES.get(status, HTTPStatus(status).phrase), status=status, detail=sentence)
+def problem(status: int, sentence: str, errors: Mapping[str, str] | None = None, *, way_on: str = "", title: str = "") -> JSONResponse:
+    told = title or TITLES.get(status, HTTPStatus(status).phrase)
+    body = Problem(type="about:blank", title=told, status=status, detail=sentence)
     if way_on:
         body["way_on"] = way_on
     if errors:

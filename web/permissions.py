@@ -105,7 +105,7 @@ def need_by_player(permission: Permission) -> Any:  # noqa: ANN401 - as above
 
 def not_for(person: Person, permission: Permission) -> Refused:
     """Return the refusal of `permission` to `person`, in words that say whom to ask."""
-    return Refused(Refusal.NOT_ALLOWED, f"{only(permission)}. Your role is {roles_label(person)}. {ASK[permission]}")
+    return Refused(Refusal.NOT_ALLOWED, f"{only(permission)}. Your role is {roles_label(person)}. {ASK[permission]}", of_role=True)
 
 
 SignedIn = Annotated[Person, need(Permission.SIGNED_IN)]

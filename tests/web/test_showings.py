@@ -145,6 +145,8 @@ def test_the_same_as_json(page: str, director: httpx.Client) -> None:
     assert problem(director.delete(f"{api}/showings"), 403)["detail"] == "Request 2026-0001 is not being shown now."
     refused = problem(director.post(f"{api}/package"), 403)["detail"]
     assert "no package is made of it, and no file leaves" in str(refused)
+    forged = director.post(f"{page}/package", headers={"accept": "text/html"})
+    assert (forged.status_code, "<h2>Not allowed</h2>" in forged.text) == (403, True), "it is no question of the role"
     for way in ("package", "tickets"):
         body = {"recipient": "R. Alvarez"} if way == "tickets" else None
         assert director.post(f"{api}/{way}", json=body).status_code == 403

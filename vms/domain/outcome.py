@@ -32,3 +32,5 @@ class Refused:
     """What was refused, why, and whom to ask."""
     logged: bool = field(default=False, compare=False)
     """Its access event is written in the transaction that it was returned from."""
+    of_role: bool = field(default=False, compare=False)
+    """It is for want of a role, and not because of how things stand."""

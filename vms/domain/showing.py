@@ -17,6 +17,9 @@ MOST_SAID = 20
 """Stretches of what was seen that are spelled out in words; the showing has all."""
 
 
+FETCHED_AHEAD = "A player fetches ahead of what it shows: the last of a stretch need not have been looked at."
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Who sits at the screen, as whoever begins a showing says it."""
@@ -89,7 +92,10 @@ def seen_of(sent: Iterable[tuple[CameraId, Timespan]]) -> tuple[CameraSpan, ...]
 
 
 def seen_words(seen: Sequence[CameraSpan], names: Mapping[CameraId, str], zone: str = "") -> str:
-    """Return what was sent to the screen, in words: in UTC, and as the clocks of `zone` showed it where one is given."""
+    """Return what was sent to the screen, in words: in UTC, and as the clocks of `zone` showed it where one is given.
+
+    A player fetches ahead of what it shows, so what was sent is what can have been seen, and no proof that it was.
+    """
 
     def said(ms: int) -> str:
         at = datetime_of_ms(ms)
@@ -100,7 +106,7 @@ def seen_words(seen: Sequence[CameraSpan], names: Mapping[CameraId, str], zone: 
     told = [f"{names.get(one.camera_id, one.camera_id)} {said(one.start_ms)} to {said(one.end_ms)}" for one in seen[:MOST_SAID]]
     more = f"; and {len(seen) - MOST_SAID} more" if len(seen) > MOST_SAID else ""
     of_which = "local time, and UTC in brackets" if zone else "UTC"
-    return f"Sent to the screen ({of_which}): {'; '.join(told)}{more}."
+    return f"Sent to the screen ({of_which}): {'; '.join(told)}{more}. {FETCHED_AHEAD}"
 
 
 def _span(one: CameraSpan) -> Timespan:

@@ -10,7 +10,7 @@ BEYOND = Refused(Refusal.NOT_ALLOWED, "This account reaches further than yours. 
 
 def not_allowed(act: str, whom: str) -> Refused:
     """Refuse an act within reach that this role doesn't have."""
-    return Refused(Refusal.NOT_ALLOWED, f"You may not {act}. Ask {whom}.")
+    return Refused(Refusal.NOT_ALLOWED, f"You may not {act}. Ask {whom}.", of_role=True)
 
 
 def no_such(what: str) -> Refused:

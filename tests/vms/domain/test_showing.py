@@ -10,7 +10,7 @@ import pytest
 from tests.factories import NOW, after, span
 from vms.domain.export_scope import CameraSpan, Delivery, Terms, scope_of
 from vms.domain.ids import ApprovalId, CameraId, PersonId, RequestId, ShowingId
-from vms.domain.showing import MOST_SAID, Showing, Viewer, seen_of, seen_words
+from vms.domain.showing import FETCHED_AHEAD, MOST_SAID, Showing, Viewer, seen_of, seen_words
 from vms.domain.timespan import Timespan, ms_of
 
 PIER, GATE = CameraId(7), CameraId(9)
@@ -76,13 +76,13 @@ def test_what_was_seen_is_joined_by_camera_and_said_in_words() -> None:
     ]
     words = seen_words(seen, {PIER: "Main Street/Pier"})
     said = "Sent to the screen (UTC): Main Street/Pier 2026-03-14 14:59:26 to 2026-03-14 15:01:06; "
-    assert words == said + "9 2026-03-14 15:08:36 to 2026-03-14 15:08:46."
+    assert words == said + "9 2026-03-14 15:08:36 to 2026-03-14 15:08:46. " + FETCHED_AHEAD
     assert seen_words((), {}) == "Nothing was sent to the screen."
 
 
 def test_what_was_seen_in_many_pieces_says_how_many_more_there_are() -> None:
     pieces = [(PIER, span(second, second + 1)) for second in range(0, 2 * (MOST_SAID + 3), 2)]
-    assert seen_words(seen_of(pieces), {}).endswith("; and 3 more.")
+    assert seen_words(seen_of(pieces), {}).endswith(f"; and 3 more. {FETCHED_AHEAD}")
 
 
 def _ms(moment: datetime) -> datetime:
