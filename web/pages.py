@@ -18,6 +18,7 @@ from vms.errors import ConfigError, NotFound
 
 PACKAGE = Path(__file__).parent
 MANIFEST = "manifest.json"
+_KILO = 1000
 
 Extra = Callable[[Person | None], Mapping[str, object]]
 """Adds to the context of every page; the demo's bar is one."""
@@ -46,6 +47,9 @@ class Pages:
             "when": when,
             "day_of_year": day_of_year,
             "moment": moment,
+            "span": span,
+            "short_span": short_span,
+            "size": size,
             "last_day": last_day,
             "zone_abbr": zone_abbr,
             "zone_of": zone_of,
@@ -112,6 +116,30 @@ def when(at: datetime, zone: str) -> str:
 def moment(at: datetime, zone: str) -> str:
     """Return what can't be taken for any other moment, on paper and years later: Tue 24 Nov 2026, 14:31:07 PST."""
     return f"{day_of_year(at, zone)}, {clock(at, zone)} {zone_abbr(at, zone)}"
+
+
+def span(start: datetime, end: datetime, zone: str) -> str:
+    """Return both moments, and what they share once: Tue 24 Nov 2026, 14:31:07 to 14:40:00 PST."""
+    if day_of_year(start, zone) != day_of_year(end, zone) or zone_abbr(start, zone) != zone_abbr(end, zone):
+        return f"{moment(start, zone)} to {moment(end, zone)}"
+    return f"{day_of_year(start, zone)}, {clock(start, zone)} to {clock(end, zone)} {zone_abbr(end, zone)}"
+
+
+def short_span(start: datetime, end: datetime, zone: str) -> str:
+    """Return from when to when, to the minute, where the zone stands beside it: Tue 24 Nov 2026, 14:31–14:40."""
+    until = (
+        short_clock(end, zone)
+        if day_of_year(start, zone) == day_of_year(end, zone)
+        else f"{day_of_year(end, zone)}, {short_clock(end, zone)}"
+    )
+    return f"{day_of_year(start, zone)}, {short_clock(start, zone)}–{until}"
+
+
+def size(size_bytes: int) -> str:
+    """Return how large a file is, in the unit that people say it in."""
+    if size_bytes < _KILO:
+        return f"{size_bytes} bytes"
+    return f"{size_bytes / _KILO:,.0f} kB" if size_bytes < _KILO**2 else f"{size_bytes / _KILO**2:,.1f} MB"
 
 
 def zone_abbr(at: datetime, zone: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import TypedDict
@@ -10,6 +10,7 @@ from typing import TypedDict
 from sqlalchemy.orm import Session
 
 from vms.domain.export_scope import Delivery
+from vms.domain.ids import CameraId
 from vms.domain.instruments import QUESTIONS, STILLS, Counsel
 from vms.domain.made_package import LIVE, MadePackage, PackageState
 from vms.domain.package_ticket import PackageTicket
@@ -34,19 +35,40 @@ from vms.services.request_acts import WORDED, may_act
 from vms.services.request_seals import may_be_named
 from vms.services.requests import RequestStanding
 from vms.services.stills import is_over
+from web.request_history import Event, history_rows, state_words
 from web.words import (
     DELIVERIES,
     DENY_REASONS,
     FORM_ANSWERS,
     INSTRUMENTS,
-    ON_SITE_STATES,
     PACKAGE_STATES,
     REQUEST_ACTS,
-    REQUEST_STATES,
     ROLE_LABELS,
 )
 
 _BY_HAND = frozenset({Delivery.BY_HAND, Delivery.ENCRYPTED_FILE})
+_STAGES = {
+    RequestState.DRAFT: 0,
+    RequestState.SUBMITTED: 1,
+    RequestState.NEEDS_INFO: 1,
+    RequestState.UNDER_REVIEW: 2,
+    RequestState.COUNSEL_REVIEW: 2,
+    RequestState.CONTESTED: 2,
+    RequestState.NARROWED: 2,
+    RequestState.APPROVED: 3,
+    RequestState.DENIED: 3,
+    RequestState.REVOKED: 3,
+    RequestState.PREPARING: 4,
+    RequestState.PARTIALLY_AVAILABLE: 4,
+    RequestState.FOOTAGE_UNAVAILABLE: 4,
+    RequestState.REDACTING: 4,
+    RequestState.READY: 4,
+    RequestState.DISCLOSED: 5,
+    RequestState.WITHDRAWN: 6,
+    RequestState.EXPIRED: 6,
+    RequestState.CLOSED: 6,
+}
+"""How far along each state is: draft, submitted, looked at with counsel, decided, prepared, handed over, over."""
 _MAY_PACK = frozenset({RequestState.APPROVED, RequestState.PREPARING})
 
 
@@ -62,20 +84,26 @@ class RequestRow(TypedDict):
     waits: bool
     """It waits for a decision."""
     sealed: bool
+    stage: int
+    """Of the seven boxes of its line, the one that it has come to."""
+    acts: bool
+    """Somebody must act on it."""
+
+
+class Asked(TypedDict):
+    """What a request asks for, in a line of the register."""
+
+    camera: str
+    more: int
+    """So many cameras besides."""
+    start: datetime
+    end: datetime
 
 
 class Span(TypedDict):
     camera: str
     start: datetime
     end: datetime
-
-
-class Event(TypedDict):
-    at: datetime
-    by: str
-    act: str
-    state: str
-    words: str
 
 
 class Line(TypedDict):
@@ -210,11 +238,22 @@ def request_row(request: ExportRequest, at: datetime) -> RequestRow:
         overdue=request.is_overdue(at),
         waits=state in UNDECIDED,
         sealed=request.is_sealed,
+        stage=_STAGES[state],
+        acts=state in UNDECIDED | APPROVED_STATES,
     )
 
 
-def state_words(request: ExportRequest, state: RequestState) -> str:
-    return (ON_SITE_STATES if request.scope.terms.delivery is Delivery.ON_SITE else REQUEST_STATES)[state]
+def asked_for(request: ExportRequest, names: Mapping[CameraId, str]) -> Asked | None:
+    """Return which camera comes first in what is asked for, how many others, and from when to when in all; None: it can't be read."""
+    if request.fault is not None:
+        return None
+    footage, cameras = request.scope.footage, request.scope.cameras
+    return Asked(
+        camera=names.get(footage[0].camera_id, ""),
+        more=len(cameras) - 1,
+        start=datetime_of_ms(min(one.start_ms for one in footage)),
+        end=datetime_of_ms(max(one.end_ms for one in footage)),
+    )
 
 
 def request_page(standing: RequestStanding, person: Person, at: datetime) -> RequestPage:
@@ -237,7 +276,7 @@ def request_page(standing: RequestStanding, person: Person, at: datetime) -> Req
         delivery=DELIVERIES[terms.delivery],
         expires_at=None if terms.expires_ms is None else datetime_of_ms(terms.expires_ms),
         lines=_lines(standing),
-        history=[_event(standing, number) for number in range(len(standing.history))],
+        history=history_rows(request, standing.history, rule.form),
         standing=standing,
         faults=faults,
         acts=[Act(act=act.value, label=REQUEST_ACTS[act], asks=WORDED[act].asks) for act in WORDED if may_act(person, request, act, at=at)],
@@ -379,13 +418,3 @@ def _lines(standing: RequestStanding) -> list[Line]:
         )
         for line in standing.rule.form
     ]
-
-
-def _event(standing: RequestStanding, number: int) -> Event:
-    event = standing.history[number]
-    words = event.words
-    if event.act is RequestAct.ADVICE:
-        words = "Privileged"
-    elif event.line is not None and event.answer is not None:
-        words = f"{QUESTIONS[event.line]} {FORM_ANSWERS[event.answer]}{f': {event.words}' if event.words else ''}"
-    return Event(at=event.at, by=event.by_name, act=REQUEST_ACTS[event.act], state=state_words(standing.request, event.state), words=words)

@@ -141,6 +141,15 @@ PACKAGE_STATES = {
     PackageState.FAILED: "could not be made",
     PackageState.GONE: "is deleted",
 }
+PACKAGE_ADVANCES = {
+    RequestState.PREPARING: "Package begun",
+    RequestState.PARTIALLY_AVAILABLE: "Made, with gaps",
+    RequestState.FOOTAGE_UNAVAILABLE: "Found no footage",
+    RequestState.REDACTING: "Redacted copy made",
+    RequestState.READY: "Package ready",
+    RequestState.DISCLOSED: "Handed over",
+}
+"""What was done when a package brought a request to that state."""
 REQUEST_ACTS = {
     RequestAct.SUBMIT: "Entered",
     RequestAct.REVIEW: "Taken up",

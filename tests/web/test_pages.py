@@ -20,7 +20,7 @@ from vms.domain.access import Action
 from vms.domain.people import OF_EVERYBODY, PERMISSIONS, Permission, Role
 from vms.errors import ConfigError
 from vms.services import cameras
-from web.pages import Pages, clock, day, short_clock, when, zone_abbr
+from web.pages import Pages, clock, day, short_clock, short_span, size, span, when, zone_abbr
 from web.views import moment_ms
 from web.words import ACTS, PURPOSE_SENTENCES, ROLE_LABELS
 
@@ -323,6 +323,24 @@ def test_times_are_told_in_the_branchs_zone_across_the_change_of_clocks() -> Non
 )
 def test_a_moment_of_an_address_is_read_or_passed_over(text: str | None, ms: int | None) -> None:
     assert moment_ms(text) == ms
+
+
+def test_a_span_says_once_what_both_its_ends_share() -> None:
+    zone, start = "America/Los_Angeles", datetime(2026, 11, 1, 8, 30, tzinfo=UTC)
+    assert span(start, start + timedelta(seconds=5), zone) == "Sun 1 Nov 2026, 01:30:00 to 01:30:05 PDT"
+    assert span(start, start + timedelta(hours=1), zone) == "Sun 1 Nov 2026, 01:30:00 PDT to Sun 1 Nov 2026, 01:30:00 PST", (
+        "the doubled hour"
+    )
+    assert span(start, start + timedelta(days=1), "UTC") == "Sun 1 Nov 2026, 08:30:00 UTC to Mon 2 Nov 2026, 08:30:00 UTC"
+    assert short_span(start, start + timedelta(minutes=5), zone) == "Sun 1 Nov 2026, 01:30–01:35"
+    assert short_span(start, start + timedelta(days=1), zone) == "Sun 1 Nov 2026, 01:30–Mon 2 Nov 2026, 00:30"
+
+
+@pytest.mark.parametrize(
+    ("octets", "said"), [(0, "0 bytes"), (999, "999 bytes"), (1000, "1 kB"), (999_400, "999 kB"), (5_250_000_000, "5,250.0 MB")]
+)
+def test_a_size_is_said_in_the_unit_that_people_use(octets: int, said: str) -> None:
+    assert size(octets) == said
 
 
 def test_the_start_says_how_to_build_the_user_interface(tmp_path: Path) -> None:

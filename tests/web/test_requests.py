@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import html
 import re
+from datetime import timedelta
 
 import httpx
 
@@ -62,6 +63,10 @@ def _text(answer: httpx.Response) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main.partition(">")[2])).split())
 
 
+def _text_of(cell: str) -> str:
+    return html.unescape(re.sub(r"<[^>]+>", "", cell))
+
+
 def _digest(page: httpx.Response) -> str:
     found = re.search(r'name="sha256" value="([0-9a-f]{64})"', page.text)
     assert found is not None, _text(page)
@@ -88,6 +93,32 @@ def test_from_the_desk_to_an_approval_on_plain_forms(world: World, desk: httpx.C
 def test_on_a_phone_the_history_says_what_stands_where(world: World, desk: httpx.Client) -> None:
     history = desk.get(_entered(world, desk)).text.partition('aria-label="History"')[2]
     assert '<td><span class="on-phone">Then </span>Submitted</td><td><span class="on-phone">By </span>desk' in history
+
+
+def test_answers_that_were_given_together_are_one_row_of_the_history(world: World, desk: httpx.Client, director: httpx.Client) -> None:
+    page = _entered(world, desk)
+    _post(director, f"{page}/form", **YES)
+    world.clock.step(timedelta(seconds=9))
+    _post(director, f"{page}/form", date="no", words="it has none")
+    world.clock.step(timedelta(seconds=9))
+    _post(director, f"{page}/form", **YES | {"service": "not-needed"}, words="by mail")
+    told = [_text_of(row) for row in re.findall(r"<b>Form check</b></td>.*?<td class=.words wide.>(.*?)</td>", director.get(page).text)]
+    assert told[:2] == ["Yes to all 8 lines.", "No: Is it dated? (it has none)"]
+    assert told[2].startswith("Yes: Was it issued by a court, or under the authority of one, that has jurisdiction here? ")
+    assert told[2].endswith(" Not needed: Was it served as it has to be? (by mail)")
+
+
+def test_the_register_says_what_is_asked_for_and_how_far_it_has_come(world: World, desk: httpx.Client, director: httpx.Client) -> None:
+    page = _entered(world, desk)
+    register = desk.get("/requests")
+    assert "Main Street/Entrance Sat 14 Mar 2026, 07:00–07:10" in _text(register)
+    boxes = re.findall(r"<i(?: class=.([\w ]+).)?></i>", register.text)
+    assert boxes == ["done", "now acts", "", "", "", "", ""]
+    _in_order(director, page)
+    _post(director, f"{page}/approve", sha256=_digest(director.get(page)))
+    assert re.findall(r"<i(?: class=.([\w ]+).)?></i>", director.get("/requests").text)[3] == "now acts"
+    _post(director, f"{page}/acts", act="revoke", words="quashed")
+    assert re.findall(r"<i(?: class=.([\w ]+).)?></i>", director.get("/requests").text)[3] == "now", "nobody must act"
 
 
 def test_who_entered_it_is_offered_no_approval_and_gets_none(world: World, director: httpx.Client) -> None:

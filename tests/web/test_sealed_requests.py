@@ -251,5 +251,6 @@ def test_what_is_said_of_one_lies_encrypted_and_without_its_key_the_page_says_wh
         assert (answer.status_code, "Put it back from the backup of secrets/" in answer.text) == (503, True), answer.text
     listed = counsel.get("/requests")
     assert (listed.status_code, one["number"] in listed.text, "its key is not in secrets/" in listed.text) == (200, True, True)
+    assert "Can’t be read" in listed.text
     away.replace(key)
     assert FORM["purpose"] in counsel.get(page).text

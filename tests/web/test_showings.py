@@ -80,6 +80,7 @@ def test_an_officer_at_the_desk_sees_what_was_approved_and_nothing_else(
     _post(director, f"{page}/showings/end")
     assert director.get(octets, headers=there).status_code == 404, "the showing is over"
     ended = _text(director.get(page))
+    assert re.findall(r"Showing (begun|ended)\s+Then Shown on site", ended) == ["begun", "ended"], "one act, one row"
     assert "was shown it at Main Street, desk 2" in ended
     assert "Sent to the screen (UTC): Main Street/Entrance 2026-03-14 14:00:0" in ended
     receipt = director.get(f"{page}/receipt").text

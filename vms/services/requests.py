@@ -168,6 +168,11 @@ def list_requests(session: Session, actor: Actor) -> list[ExportRequest] | Refus
     return requests.find(session, reader(actor), limit=LIST_LIMIT)
 
 
+def cameras_in(session: Session, found: Sequence[ExportRequest]) -> dict[CameraId, str]:
+    """Return the names of the cameras that these requests ask for."""
+    return requests.camera_names(session, frozenset(camera for one in found for camera in one.scope.cameras))
+
+
 def request_for(session: Session, settings: Settings, actor: Actor, number: RequestId) -> RequestStanding | Refused:
     """Return a request with its history; what counsel advised is in neither."""
     found = requests.get(session, reader(actor), number) if isinstance(actor, Person) else None

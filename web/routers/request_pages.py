@@ -51,7 +51,16 @@ from web.request_entries import (
     TicketEntries,
     UnsealEntries,
 )
-from web.request_rows import delivery_choices, deny_choices, instrument_choices, offered_cameras, offered_people, request_page, request_row
+from web.request_rows import (
+    asked_for,
+    delivery_choices,
+    deny_choices,
+    instrument_choices,
+    offered_cameras,
+    offered_people,
+    request_page,
+    request_row,
+)
 from web.routers.requests import MOST_OF_A_SCAN
 from web.views import shell
 
@@ -79,8 +88,9 @@ def requests_page(person: RequestEnterer, site: TheSite, rx: Rx, request: Reques
     found = requests.list_requests(rx, person)
     if isinstance(found, Refused):
         return refusal(request, found, person=person)
+    names = requests.cameras_in(rx, found)
     context = shell(site, person, path=request.url.path) | {
-        "requests": [request_row(one, site.clock.now()) for one in found],
+        "requests": [(request_row(one, site.clock.now()), asked_for(one, names)) for one in found],
         "copies": stills.copies_due(rx, person, at=site.clock.now()),
         "inquiries": inquiries.waiting(rx, person),
         "public_inquiry": site.settings.public_inquiry == "on",
