@@ -6,21 +6,21 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
-from vms.domain.export_scope import CameraSpan, Delivery, ExportScope, Terms
+from vms.domain.export_scope import CameraSpan, Delivery
 from vms.domain.ids import CameraId, InquiryId, PersonId
 from vms.domain.inquiry import Inquiry
 from vms.domain.instruments import FormAnswer, FormLine, Instrument
 from vms.domain.request import DenyReason, RequestAct, Requester
 from vms.domain.showing import Viewer
-from vms.domain.timespan import datetime_of_ms, ms_of
+from vms.domain.timespan import ms_of
 from vms.errors import InvalidInput
 from vms.services.approval_proofs import PasskeyAnswer
 from vms.services.people import last_day
 from vms.services.request_acts import WORDED
-from vms.services.requests import NewRequest, until_ms
+from vms.services.requests import NewRequest
 from vms.services.webauthn import RelyingParty
 from web.hold_entries import Ids, Text
-from web.local_time import first_moment, last_moment, reading_of
+from web.local_time import first_moment, last_moment
 from web.numbers import BodyId, id_of
 from web.schemas.requests import MAX_CODE_CHARS, MAX_CREDENTIAL_CHARS
 
@@ -115,66 +115,6 @@ class RequestOrder(RequestEntries):
 
     def new_request(self, zone: str) -> NewRequest:
         return self._new(zone, self.start, self.end, self.inquiry)
-
-
-class ScopeEntries(BaseModel):
-    """What a request is to ask for from now on."""
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    act: Text = ""
-    """`narrow`, or `scope` where whoever asks said that it is something else."""
-    recipient: Text = ""
-    delivery: Text = Delivery.BY_HAND.value
-    redact: Text = ""
-    conditions: Text = ""
-    until: Text = ""
-    """The last day on which it is handed over or shown, 2026-12-31; empty: as long as the approval and the package last."""
-    local_time: Text = ""
-    words: Text = ""
-    camera: Ids = []
-
-    @property
-    def narrows(self) -> bool:
-        if self.act not in (RequestAct.NARROW, RequestAct.SCOPE):
-            raise InvalidInput("Say whether it is less, by your decision (narrow), or something else, as whoever asks said (scope).")
-        return self.act == RequestAct.NARROW
-
-    def _scope(self, start: datetime, end: datetime, zone: str) -> ExportScope:
-        """Return what is said, to be checked and put in order by the service."""
-        terms = Terms(self.recipient, delivery_of(self.delivery), self.redact, self.conditions, until_ms(self.until, zone))
-        return ExportScope(spans(self.camera, start, end), self.local_time, terms)
-
-
-class ScopeForm(ScopeEntries):
-    start: Text = ""
-    end: Text = ""
-
-    @classmethod
-    def of(cls, scope: ExportScope, start: datetime, end: datetime, zone: str) -> ScopeForm:
-        """Return the form filled with what is asked for now."""
-        return cls(
-            recipient=scope.terms.recipient,
-            delivery=scope.terms.delivery.value,
-            redact=scope.terms.redact,
-            conditions=scope.terms.conditions,
-            until=_last_day_of(scope.terms, zone),
-            local_time=scope.local_time,
-            camera=sorted(scope.cameras),
-            start=reading_of(start, zone),
-            end=reading_of(end, zone),
-        )
-
-    def scope(self, zone: str) -> ExportScope:
-        return self._scope(*span_between(self.start, self.end, zone), zone)
-
-
-class ScopeOrder(ScopeEntries):
-    start: AwareDatetime
-    end: AwareDatetime
-
-    def scope(self, zone: str) -> ExportScope:
-        return self._scope(self.start, self.end, zone)
 
 
 class ActEntries(BaseModel):
@@ -316,12 +256,11 @@ def spans(cameras: list[int], start: datetime, end: datetime) -> tuple[CameraSpa
 
 def span_between(start: str, end: str, zone: str) -> tuple[datetime, datetime]:
     """Return the time between two clock readings, of the autumn's doubled hour all; InvalidInput without both."""
-    if not (start.strip() and end.strip()):
-        raise InvalidInput("Give the day and time from when, and until when, footage is asked for.")
+    require_both(start, end)
     return first_moment(start, zone), last_moment(end, zone)
 
 
-def _last_day_of(terms: Terms, zone: str) -> str:
-    if terms.expires_ms is None:
-        return ""
-    return reading_of(datetime_of_ms(terms.expires_ms - 1), zone).partition("T")[0]
+def require_both(start: str, end: str) -> None:
+    """Raise InvalidInput where one of two clock readings is left out."""
+    if not (start.strip() and end.strip()):
+        raise InvalidInput("Give the day and time from when, and until when, footage is asked for.")

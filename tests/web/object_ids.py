@@ -283,6 +283,7 @@ OBJECTS: Mapping[str, Mapping[str, Place]] = {
     "POST /requests/{number}/scope": {
         "number": Place(Kind.REQUEST, ASKED_FORM | WORDS | {"act": "scope", "camera": "OWN"}),
         "camera": Place(Kind.CAMERA, ASKED_FORM | WORDS | {"act": "scope", "number": "OWN_REQUEST"}),
+        "asked": Place(Kind.CAMERA, ASKED_FORM | WORDS | {"act": "scope", "number": "OWN_REQUEST"}),
     },
     "POST /api/v1/requests/{number}/scope": {
         "number": Place(Kind.REQUEST, ASKED_ORDER | WORDS | {"act": "scope", "camera": []}),

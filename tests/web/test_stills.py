@@ -10,8 +10,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from tests.factories import done
+from tests.factories import a_camera, done
 from tests.web.world import World, problem
+from vms.domain.export_scope import CameraSpan
 from vms.domain.ids import PackageId, ReleaseId, RequestId, new_number
 from vms.domain.made_package import MadePackage
 from vms.domain.package_release import Medium, PackageRelease
@@ -21,6 +22,7 @@ from vms.services.approvals import advance
 from vms.services.packages import JOB
 from vms.services.request_steps import Step, take
 from vms.store import holds, made_packages, package_releases, requests
+from web.security import COOKIE
 
 FORM = {
     "purpose": "safety",
@@ -53,10 +55,69 @@ def _text(answer: httpx.Response) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main.partition(">")[2])).split())
 
 
-def _entered(world: World, by: httpx.Client, **more: str) -> str:
+def _entered(world: World, by: httpx.Client, **more: str | list[str]) -> str:
     answer = by.post("/requests/stills", data=FORM | {"camera": str(world.camera.camera.id)} | more)
     assert answer.status_code == 303, _text(answer)
     return answer.headers["location"].partition("?")[0]
+
+
+def test_each_moment_is_narrowed_by_itself_and_stays_to_the_millisecond(world: World, desk: httpx.Client, director: httpx.Client) -> None:
+    """Of the hour that the clocks show twice there is a still of each: one reading for two moments."""
+    world.clock.step(timedelta(days=240))
+    desk.headers["cookie"], director.headers["cookie"] = (f"{COOKIE}={world.token(role)}" for role in (Role.DESK, Role.DIRECTOR))
+    page = _entered(world, desk, moment=["2026-11-01T00:30:00", "2026-11-01T01:30:00"], until="2026-12-31")
+    before, shown = _footage(world, page), director.get(f"{page}/scope").text
+    start, end = (_readings(shown, name) for name in ("start", "end"))
+    assert [one[:16] for one in start] == ["2026-11-01T00:30", "2026-11-01T01:30", "2026-11-01T01:30", ""]
+    less: dict[str, str | list[str]] = {"start": [start[0], "", *start[2:]], "end": [end[0], "", *end[2:]]}
+    _post(director, page, NARROW | {"asked": _asked(shown)} | less)
+    assert _footage(world, page) == [before[0], before[2]]
+    again = NARROW | {"asked": _asked(director.get(f"{page}/scope").text)}
+    longer = director.post(f"{page}/scope", data=again | {"start": ["", start[2], ""], "end": ["", "2026-11-01T05:00:00", ""]})
+    assert (longer.status_code, 'value="2026-11-01T05:00:00"' in longer.text) == (422, True), "what was typed is kept"
+    half = director.post(f"{page}/scope", data=again | {"start": [start[0], "", ""], "end": ["", "", ""]})
+    assert "Give the day and time from when, and until when" in _text(half)
+
+
+def test_another_camera_is_asked_for_besides_the_moments_that_stay(world: World, desk: httpx.Client) -> None:
+    with world.site.central.writing() as session:
+        other = a_camera(session, world.branch, "Side door").camera.id
+    page = _entered(world, desk)
+    before, shown = _footage(world, page), desk.get(f"{page}/scope").text
+    start, end = (_readings(shown, name)[:-1] for name in ("start", "end"))
+    told = NARROW | {"act": "scope", "asked": _asked(shown), "camera": [str(other)]}
+    _post(desk, page, told | {"start": [*start, "2026-03-14T07:20:00"], "end": [*end, "2026-03-14T07:20:01"]})
+    added = [one for one in _footage(world, page) if one not in before]
+    assert [(one.camera_id, one.end_ms - one.start_ms) for one in added] == [(other, 1000)]
+
+
+NARROW: dict[str, str | list[str]] = {
+    "act": "narrow",
+    "words": "one will do",
+    "local_time": "at night",
+    "delivery": "by-hand",
+    "recipient": "Alder County Library District",
+}
+
+
+def _post(by: httpx.Client, page: str, told: dict[str, str | list[str]]) -> None:
+    answer = by.post(f"{page}/scope", data=told)
+    assert answer.status_code == 303, _text(answer)
+
+
+def _readings(shown: str, name: str) -> list[str]:
+    return re.findall(rf'name="{name}" type="datetime-local" step="1" value="([^"]*)"', shown)
+
+
+def _asked(shown: str) -> list[str]:
+    return re.findall(r'name="asked" value="(\d+)"', shown)
+
+
+def _footage(world: World, page: str) -> list[CameraSpan]:
+    with world.site.central.reading() as session:
+        found = requests.get(session, requests.EVERYBODYS, RequestId(int(page.rpartition("/")[2])))
+    assert found is not None
+    return list(found.scope.footage)
 
 
 def test_from_the_form_to_an_approval_without_a_paper(world: World, desk: httpx.Client, director: httpx.Client) -> None:

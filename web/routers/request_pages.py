@@ -15,7 +15,6 @@ from vms.domain.outcome import Refused
 from vms.domain.people import Permission, Person
 from vms.domain.request import FREE_CAMERAS, FREE_MINUTES, MAX_LINE_CHARS, MAX_WORDS_CHARS, ExportRequest, Paper, RequestAct
 from vms.domain.showing import Showing
-from vms.domain.timespan import datetime_of_ms
 from vms.errors import Conflict, InvalidInput
 from vms.services import (
     approvals,
@@ -46,7 +45,6 @@ from web.request_entries import (
     DenyEntries,
     NameEntries,
     RequestForm,
-    ScopeForm,
     ShowingEntries,
     TicketEntries,
     UnsealEntries,
@@ -62,6 +60,7 @@ from web.request_rows import (
     request_row,
 )
 from web.routers.requests import MOST_OF_A_SCAN
+from web.scope_entries import ScopeForm
 from web.views import shell
 
 router = APIRouter(prefix="/requests")
@@ -187,7 +186,10 @@ def change_scope(
     around, at = shell(site, person, path=request.url.path), site.clock.now()
     try:
         with tx.begin_nested():
-            scope = form.scope(zone_of_district(tx))
+            now = requests.request_for(tx, site.settings, person, RequestId(number))
+            if isinstance(now, Refused):
+                return refusal(request, now, person=person)
+            scope = form.scope(now.request.scope, zone_of_district(tx))
             if form.narrows:
                 answer = approvals.narrow(tx, site.settings, person, RequestId(number), scope.footage, scope.terms, form.words, at=at)
             else:
@@ -423,13 +425,12 @@ def _scope_form(
     standing = requests.request_for(session, site.settings, person, number)
     if isinstance(standing, Refused):
         return refusal(request, standing, person=person)
-    page, footage = request_page(standing, person, site.clock.now()), standing.request.scope.footage
-    first, last = min(one.start_ms for one in footage), max(one.end_ms for one in footage)
-    filled = form or ScopeForm.of(standing.request.scope, datetime_of_ms(first), datetime_of_ms(last), zone_of_district(session))
+    filled = form or ScopeForm.of(standing.request.scope, zone_of_district(session))
     context = {
         **around,
-        "page": page,
+        "page": request_page(standing, person, site.clock.now()),
         "form": filled,
+        "rows": filled.rows(standing.names),
         "deliveries": delivery_choices(),
         "branches": offered_cameras(session, person),
         "acts": [act.value for act in (RequestAct.NARROW, RequestAct.SCOPE)],

@@ -29,11 +29,11 @@ from web.request_entries import (
     DenyEntries,
     NameEntries,
     RequestOrder,
-    ScopeOrder,
     ShowingEntries,
     TicketEntries,
     UnsealEntries,
 )
+from web.scope_entries import ScopeOrder
 
 MOST_OF_A_SCAN = request_papers.MAX_PAPER_BYTES + 64 * 1024
 """With what a browser puts around it."""
