@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.browser.conftest import PICTURES, keep_picture, on_pages, watching
+from tests.browser.structure import faults_of
 from tests.factories import CONSOLE, done
 from tests.web.conftest import Migrated
 from tests.web.world import World, a_world
@@ -118,4 +119,5 @@ def test_the_notice_needs_nothing_and_fits_a_phone(browser: Browser, world: Worl
 def _fits_a_phone(page: Page, name: str) -> None:
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name
+    assert faults_of(page) == [], name
     page.screenshot(path=PICTURES / f"{name}-narrow.jpg", type="jpeg", quality=82, full_page=True)

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy.orm import Session
 
+from tests.browser.structure import faults_of
 from tests.factories import CONSOLE, a_branch, a_camera, an_account, done
 from tests.vms.services.holding import a_hold, a_new_hold, of_cameras
 from tests.vms.services.requesting import SCAN, a_request
@@ -230,6 +231,23 @@ def test_no_text_runs_on_any_page(browser: Browser, planted: Planted, role: Role
             shown = page.locator("main").inner_text()
             assert [text for number, text in enumerate(SHORT) if f"{text}{number}" not in shown] == []
         assert [text for text in heard if "Content Security Policy" in text] == []
+    finally:
+        context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", [Role.DESK, Role.DIRECTOR, Role.IT])
+def test_every_page_is_told_by_its_heads_its_labels_and_its_parts(browser: Browser, planted: Planted, role: Role) -> None:
+    context = _signed_in(browser, planted, role)
+    try:
+        page = context.new_page()
+        faults = {}
+        for address in _addresses(planted, 12):
+            answer = page.goto(f"{planted.world.address}{address}", wait_until="load")
+            if answer is not None and "text/html" in answer.headers.get("content-type", ""):
+                faults[address] = faults_of(page)
+        assert {address: found for address, found in faults.items() if found} == {}
+        assert len(faults) > len(PAGES) / 2
     finally:
         context.close()
 

@@ -12,12 +12,16 @@ from vms.domain.notice import FEWEST, Counts, HalfYear, KeptHere, Notice, told_c
 from vms.services.notice_words import ENGLISH, SPANISH, Words
 
 _STYLE = (
-    "body{font:1.05rem/1.5 system-ui,sans-serif;max-width:46rem;margin:0 auto;padding:1rem;color:#1c1a17;background:#fff}"
-    "h1{font-size:1.9rem;line-height:1.2}h2{font-size:1.25rem;margin-top:2rem}table{border-collapse:collapse;width:100%}"
-    "th,td{text-align:left;vertical-align:top;padding:.35rem .6rem .35rem 0;border-bottom:1px solid #bbb}"
-    "code{overflow-wrap:anywhere}a{color:#134b8a}.lines{border-bottom:1px solid #777;height:2rem}.lines.tall{height:9rem}"
-    "svg{width:12rem;height:12rem}.sign{text-align:center}.sign section{margin:2.5rem 0}.sign h1{font-size:2.6rem}"
-    "@media print{body{max-width:none}}"
+    ":root{color-scheme:light}body{margin:0;color:#1c1a16;background:#fff;"
+    'font:1.0625rem/1.55 "Segoe UI Variable Text","Segoe UI",-apple-system,Roboto,"Noto Sans","Liberation Sans",system-ui,sans-serif}'
+    "main{max-width:44rem;margin:0 auto;padding:1rem;overflow-wrap:break-word}p{max-width:70ch}"
+    'h1,h2{font-family:"Iowan Old Style","Palatino Linotype",Palatino,P052,"Noto Serif",Georgia,serif;line-height:1.2}'
+    "h1{font-size:2.5rem;line-height:1.12;letter-spacing:-.01em}h2{font-size:1.3125rem;margin-top:2rem}table{border-collapse:collapse;width:100%}"
+    "th,td{text-align:left;vertical-align:top;padding:.35rem .6rem .35rem 0;border-bottom:1px solid #dcd8ce}thead th{border-color:#857f73}"
+    "code{overflow-wrap:anywhere}a{color:#0a625c}:focus-visible{outline:2px solid #0a625c;outline-offset:2px}"
+    ".lines{border-bottom:1px solid #777;height:2rem}.lines.tall{height:9rem}"
+    "svg{width:12rem;height:12rem}.sign{text-align:center}.sign section{margin:2.5rem 0}.sign p{max-width:none}.sign h2{font-size:2.5rem}"
+    "@media print{main{max-width:none;padding:0}tr{break-inside:avoid}h2{break-after:avoid}}"
 )
 
 
@@ -36,9 +40,9 @@ def _page(words: Words, title: str, body: Iterator[str], *, kind: str = "") -> s
     head = (
         f'<!doctype html>\n<html lang="{words.language}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body{kind}>\n"
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body{kind}>\n<main>\n"
     )
-    return head + "\n".join(body) + "\n</body>\n</html>\n"
+    return head + "\n".join(body) + "\n</main>\n</body>\n</html>\n"
 
 
 def _notice(notice: Notice, words: Words) -> Iterator[str]:
@@ -109,7 +113,7 @@ def _counts(notice: Notice, words: Words) -> Iterator[str]:
         yield _p(words["no_counts"])
         return
     rows = [(words[name], *(_told(words, getattr(one, name)) for one in notice.counts)) for name in _COUNTED]
-    yield _table(("", *(_half(words, one.during) for one in notice.counts)), rows) + _p(words["counts_note"])
+    yield _table((words["counted"], *(_half(words, one.during) for one in notice.counts)), rows) + _p(words["counts_note"])
 
 
 _COUNTED = tuple(name for name in Counts.__slots__ if name != "during")
@@ -142,7 +146,8 @@ def _form(notice: Notice, words: Words) -> Iterator[str]:
 def _sign(notice: Notice, address: str) -> Iterator[str]:
     for words in (ENGLISH, SPANISH):
         days = _many(words, "days", notice.longest_days)
-        yield f'<section lang="{words.language}"><h1>{escape(words["sign_title"])}</h1>' + _p(words["sign_text"].format(days=days))
+        head = "h1" if words is ENGLISH else "h2"
+        yield f'<section lang="{words.language}"><{head}>{escape(words["sign_title"])}</{head}>' + _p(words["sign_text"].format(days=days))
         yield _p(words["sign_more"]) + "</section>"
     yield segno.make(address, error="m", micro=False).svg_inline(border=4, light="#fff", omitsize=True)
     yield f"<p>{escape(address)}</p>" + _p(notice.district)

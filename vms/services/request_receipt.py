@@ -101,7 +101,7 @@ def _facts(package: MadePackage, release: PackageRelease, zone: str) -> tuple[tu
         ("Taken by", release.taken_by),
         ("On the medium", str(release.medium)),
         ("Encrypted file" if package.identity else "Folder", package.folder),
-        ("Video files in it", f"{package.files:,}, of {package.size_bytes:,} octets"),
+        ("Video files in it", f"{package.files:,}, of {package.size_bytes:,} bytes"),
         ("SHA-256 of its manifest", package.manifest),
         ("Written down", _both(release.at, zone)),
         ("Read back whole", _both(back, zone)),

@@ -132,7 +132,7 @@ def test_requests_are_counted_and_of_one_that_the_law_may_make_secret_no_octet_t
     without = _built(hub, published, LATER)
     said, dicho = _text(without, "index.html"), _text(without, "es.html")
     assert "Requests for recordings received 5 Requests for recordings approved none Recordings ordered to be kept 5" in said
-    assert "Solicitudes de grabaciones recibidas 5 Solicitudes de grabaciones aprobadas ninguno" in dicho
+    assert "Solicitudes de grabaciones recibidas 5 Solicitudes de grabaciones aprobadas cero" in dicho
     with hub.writing() as session:
         for _ in range(FEWEST):
             a_request(session, published, people.desk, Instrument.NATIONAL_SECURITY_LETTER, camera=camera, at=NOW)

@@ -456,7 +456,7 @@ class Package:
         gaps = self.manifest["missing"]
         seconds = sum(gap["end"] - gap["start"] for gap in gaps) / TICKS
         what = "time has its still or is" if self.has_stills() else "moment is in a file or"
-        return f"every {what} declared missing: {len(gaps)} gaps, {seconds:.3f} s"
+        return f"every {what} declared missing: {len(gaps)} gap{'' if len(gaps) == 1 else 's'}, {seconds:.3f} s"
 
     def has_stills(self) -> bool:
         return any(copy["kind"] == "still" for copy in self.manifest["copies"])
