@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TypedDict
 
 from vms.domain.export_scope import Delivery
 from vms.domain.instruments import QUESTIONS, FormAnswer, FormLine
-from vms.domain.request import ExportRequest, RequestAct, RequestEvent, RequestState
-from web.words import FORM_ANSWERS, ON_SITE_STATES, PACKAGE_ADVANCES, REQUEST_ACTS, REQUEST_STATES
+from vms.domain.request import DenyReason, ExportRequest, RequestAct, RequestEvent, RequestState
+from web.words import DENY_REASONS, FORM_ANSWERS, ON_SITE_STATES, PACKAGE_ADVANCES, REQUEST_ACTS, REQUEST_STATES
 
 _IN_ONE = frozenset({RequestAct.CHECK, RequestAct.SHOW})
 """Acts that write several entries at once: an answer to each line; the states that lead to a showing."""
 _OF_A_JOB = "system:"
+_ENDS = frozenset({
+    *(RequestState.DENIED, RequestState.WITHDRAWN, RequestState.EXPIRED, RequestState.REVOKED),
+    *(RequestState.FOOTAGE_UNAVAILABLE, RequestState.CLOSED),
+})  # fmt: skip
 
 
 class Event(TypedDict):
@@ -29,6 +33,16 @@ def history_rows(request: ExportRequest, history: Sequence[RequestEvent], form: 
     """Return the history, oldest first; `form`: the lines by which a paper of this kind is checked."""
     acts = groupby(enumerate(history), lambda one: (one[1].act, one[1].at, one[1].by) if one[1].act in _IN_ONE else one[0])
     return [_row(request, [event for _, event in act], form) for _, act in acts]
+
+
+def end_row(request: ExportRequest, history: Sequence[RequestEvent]) -> Event | None:
+    """Return by what a request came to an end without a package that left; None of any other."""
+    if request.state not in _ENDS:
+        return None
+    led = [
+        event for before, event in pairwise((None, *history)) if event is not None and (before is None or before.state is not event.state)
+    ]
+    return _row(request, led[-1:], ()) if led else None
 
 
 def state_words(request: ExportRequest, state: RequestState) -> str:
@@ -51,6 +65,9 @@ def _words(events: Sequence[RequestEvent], form: Collection[FormLine]) -> str:
     last = events[-1]
     if last.act is RequestAct.ADVICE:
         return "Privileged"
+    if last.act is RequestAct.DENY:
+        code, _, said = last.words.partition(": ")
+        return f"{DENY_REASONS[DenyReason(code)]}: {said}" if code in set(DenyReason) else last.words
     answered = {event.line: event.answer for event in events if event.line is not None and event.answer is not None}
     if not answered:
         return last.words

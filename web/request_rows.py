@@ -16,8 +16,10 @@ from vms.domain.made_package import LIVE, MadePackage, PackageState
 from vms.domain.package_ticket import PackageTicket
 from vms.domain.people import Permission, Person
 from vms.domain.request import (
+    APPEAL_WINDOW,
     APPROVED_STATES,
     EDGES,
+    OPEN,
     UNDECIDED,
     Approval,
     DenyReason,
@@ -35,7 +37,7 @@ from vms.services.request_acts import WORDED, may_act
 from vms.services.request_seals import may_be_named
 from vms.services.requests import RequestStanding
 from vms.services.stills import is_over
-from web.request_history import Event, history_rows, state_words
+from web.request_history import Event, end_row, history_rows, state_words
 from web.words import (
     DELIVERIES,
     DENY_REASONS,
@@ -187,6 +189,12 @@ class RequestPage(TypedDict):
     expires_at: datetime | None
     lines: list[Line]
     history: list[Event]
+    end: Event | None
+    """By what it ended without a package that left."""
+    kept_until: datetime | None
+    """Once it is open no more: until then, what it asked for is kept for certain."""
+    never: bool
+    """Nothing makes a request of this kind one that may be approved."""
     standing: RequestStanding
     faults: tuple[str, ...]
     """What keeps it from being approved now."""
@@ -277,6 +285,9 @@ def request_page(standing: RequestStanding, person: Person, at: datetime) -> Req
         expires_at=None if terms.expires_ms is None else datetime_of_ms(terms.expires_ms),
         lines=_lines(standing),
         history=history_rows(request, standing.history, rule.form),
+        end=end_row(request, standing.history),
+        kept_until=None if request.state in OPEN else request.since + APPEAL_WINDOW,
+        never=not rule.may_be_approved,
         standing=standing,
         faults=faults,
         acts=[Act(act=act.value, label=REQUEST_ACTS[act], asks=WORDED[act].asks) for act in WORDED if may_act(person, request, act, at=at)],

@@ -121,6 +121,19 @@ def test_the_register_says_what_is_asked_for_and_how_far_it_has_come(world: Worl
     assert re.findall(r"<i(?: class=.([\w ]+).)?></i>", director.get("/requests").text)[3] == "now", "nobody must act"
 
 
+def test_a_refused_request_says_first_by_whom_why_and_how_long_its_footage_is_kept(
+    world: World, desk: httpx.Client, director: httpx.Client
+) -> None:
+    page = _entered(world, desk, instrument="agency-request")
+    assert "It can’t be approved. A request of this kind is never approved" in _text(director.get(page))
+    _post(director, f"{page}/deny", reason="no-document", words="bring a subpoena")
+    told = _text(desk.get(page))
+    assert re.search(r"Refused on Sat 14 Mar 2026, [0-9:]+ PDT by director \d\. No document: bring a subpoena\.", told)
+    assert "What it asked for is kept until Mon 13 Apr 2026, and longer where a hold says so." in told
+    _post(director, f"{page}/acts", act="reopen", words="they brought one")
+    assert "What it asked for is kept until" not in _text(desk.get(page))
+
+
 def test_who_entered_it_is_offered_no_approval_and_gets_none(world: World, director: httpx.Client) -> None:
     page = _entered(world, director)
     _in_order(director, page)
