@@ -117,6 +117,10 @@ def test_the_notice_needs_nothing_and_fits_a_phone(browser: Browser, world: Worl
 
 
 def _fits_a_phone(page: Page, name: str) -> None:
+    """Say that the page is nowhere wider than its window: on a telephone, on a desk's screen at 200 %, on a tablet."""
+    for width in (640, 1000):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name
     assert faults_of(page) == [], name
