@@ -98,7 +98,7 @@ def test_the_page_says_how_long_the_disks_last_in_the_words_of_the_command_line(
     assert "The volumes take" not in _text(director.get("/policy"))
     for watermark, hours, full, said, warns in (
         ("room", 900.0, None, "The volumes take 250.0 GB more, which lasts.", False),
-        ("room", 900.0, 400.0, "The volumes take 250.0 GB more: 400 hours.", False),
+        ("room", 900.0, 400.0, "The volumes take 250.0 GB more, which lasts 400 hours.", False),
         ("low", 9.0, 11.5, "which is what comes in 9.0 hours; by what comes and goes they are full in 11.5 hours. Add a volume", True),
     ):
         world.node.room = {"watermark": watermark, "bytes": 250_000_000_000, "hours": hours, "full_in_hours": full}

@@ -108,7 +108,7 @@ def growth(index: Connection, *, now: datetime) -> float | None:
 
 
 def falling_due(index: Connection, volumes: Sequence[Volume], *, now: datetime) -> FallingDue:
-    """Return what goes from those `volumes` by its day, each as late as a pass may be. Reads what falls due in two days."""
+    """Return what goes from those `volumes` by its day, each as late as a pass may be, sealed holds left out of account. Reads two days."""
     at_ms, there = ms_of(now) - _LATE_MS, [volume.id for volume in volumes]
     by_hour = [0] * (FORESEEN_HOURS + 1)
     rules = stream_rules.rules(index)
@@ -141,7 +141,7 @@ def left_sentence(room: RoomDocument) -> str:
     """Say for how long the volumes take footage, and what to do when that is not long."""
     left, hours, full = f"The volumes take {room['bytes'] / _GB:,.1f} GB more", room["hours"], room["full_in_hours"]
     if room["watermark"] == Watermark.ROOM:
-        return f"{left}, which lasts." if full is None else f"{left}: {full:,.0f} hours."
+        return f"{left}, which lasts." if full is None else f"{left}, which lasts {full:,.0f} hours."
     lasts = left if hours is None else f"{left}, which is what comes in {hours:.1f} hours"
     forecast = "" if full is None else f"; by what comes and goes they are full in {full:.1f} hours"
     return f"{lasts}{forecast}. Add a volume, shorten the window, or have the cameras send less."

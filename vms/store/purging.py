@@ -151,7 +151,7 @@ def due_by(connection: Connection, rule: StreamRule, keep_ms: int, now_ms: int) 
     """Return the same as `due` if the stream were kept for `keep_ms`, as people are told: as if there were no sealed holds."""
     shorter = replace(rule, keep_ms=keep_ms)
     told = secrecy.is_spoken_of(connection, rule.camera_id)
-    return _sums(connection, [and_(one, told) for one in _wheres(shorter, _told_times(connection, shorter, now_ms))])
+    return _sums(connection, [and_(one, told) for one in _wheres(shorter, told_times(connection, shorter, now_ms))])
 
 
 def beyond(connection: Connection, rule: StreamRule, keep_ms: int, now_ms: int) -> int:
@@ -163,7 +163,7 @@ def beyond(connection: Connection, rule: StreamRule, keep_ms: int, now_ms: int) 
 
 def kept(connection: Connection, rule: StreamRule, now_ms: int) -> int:
     """Return how many segments of a stream are past their window and stay because of holds that may be spoken of."""
-    before_ms, row, told = now_ms - rule.keep_ms, SegmentRow, _told_times(connection, rule, now_ms)
+    before_ms, row, told = now_ms - rule.keep_ms, SegmentRow, told_times(connection, rule, now_ms)
     spoken_of = secrecy.is_spoken_of(connection, rule.camera_id)
     past = and_(row.stream_id == rule.stream_id, row.state != SegmentState.CONDEMNED.value, row.start_ms < before_ms, spoken_of)
     all_past = connection.scalar(select(func.count()).where(past, before_ms * TICKS_PER_MS >= _END_TICKS)) or 0
@@ -310,7 +310,7 @@ def _sums(connection: Connection, wheres: Iterable[ColumnElement[bool]]) -> tupl
     return segments, size_bytes
 
 
-def _told_times(connection: Connection, rule: StreamRule, now_ms: int) -> list[tuple[int | None, int]]:
+def told_times(connection: Connection, rule: StreamRule, now_ms: int) -> list[tuple[int | None, int]]:
     """Return the free times as if there were no sealed holds: for what people are told, never for what is destroyed."""
     told = hold_replica.told_of_camera(connection, rule.camera_id)
     return free_times(now_ms - rule.keep_ms, [protected(one, LEAST_CLOCK_ERROR) for one in told])

@@ -20,7 +20,7 @@ from vms.domain.purge import PurgeReason
 from vms.domain.retention import Orders, StreamRule
 from vms.domain.timespan import ms_of
 from vms.services.capacity import falling_due, growth, headroom
-from vms.store import hold_replica, purge_log, runs, stream_config, volumes
+from vms.store import hold_replica, purge_log, runs, secrecy, stream_config, volumes
 from vms.store.database import Engines
 from vms.store.files import Volume
 from vms.store.index_tables import SegmentRow
@@ -156,6 +156,26 @@ def test_what_holds_keep_and_what_lies_on_another_disk_gives_nothing_back(index:
     with index.read.begin() as connection:
         falling = falling_due(connection, [volume], now=NOW)
     assert {hour: size for hour, size in enumerate(falling.by_hour) if size} == {6: _size(index, 20.5), 23: _size(index, 3.5)}
+
+
+def test_the_forecast_is_the_same_with_a_sealed_hold_and_without(index: Engines, volume: Volume) -> None:
+    hours = [timedelta(hours=hour, minutes=30) for hour in (30, 20, 10)]
+    for ago in hours:
+        footage(index, volume, None, [NOW - ago], stream=MAIN, content=b"x" * 1000)
+
+    def foreseen() -> list[int]:
+        with index.read.begin() as connection:
+            return list(falling_due(connection, [volume], now=NOW).by_hour)
+
+    _keeps_a_day(index)
+    without = foreseen()
+    with index.write.begin() as connection:
+        changes = [HoldChange(1, HoldId(1), _CAMERA, HeldTime(ms_of(NOW - hours[0]), None), sealed=True)]
+        assert hold_replica.apply(connection, Orders(1, tuple(changes), (StreamRule(MAIN, _CAMERA, _A_DAY_MS),)))
+    assert (foreseen(), without[0] > 0) == (without, True), "a pass has not come yet"
+    with index.write.begin() as connection:
+        secrecy.note_gone(connection, _CAMERA, ms_of(NOW) - _A_DAY_MS)
+    assert foreseen() == [0, *without[1:]], "for people, what only it keeps past its window is gone"
 
 
 def _size(index: Engines, hours: float) -> int:
