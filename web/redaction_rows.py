@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypedDict
 
 from vms.domain.people import Permission, Person
-from vms.domain.redaction import WHOLE, Box, Region, plan_document
+from vms.domain.redaction import WHOLE, Box, Region, plan_document, uncovered
 from vms.domain.request import APPROVED_STATES, UNDECIDED, RequestState, askers
 from vms.domain.timespan import datetime_of_ms
 from vms.services.redactions import Look
@@ -48,6 +48,8 @@ class RedactionPage(TypedDict):
     sent_back: bool
     wanted: str
     """What is to be made unrecognisable, as the request says it."""
+    uncovered: list[str]
+    """Cameras of which nothing is covered, though a plan is kept."""
     may_plan: bool
     may_approve: bool
     """What was made was shown, and the reader approves what somebody else asked for."""
@@ -70,6 +72,7 @@ def redaction_page(look: Look, standing: RequestStanding, person: Person, at: da
         approved_at=None if found is None or found.approved is None else found.approved.at,
         sent_back=look.sent_back,
         wanted=request.scope.terms.redact,
+        uncovered=[] if look.plan is None else [standing.names.get(one, "") for one in uncovered(look.plan, request.scope.footage)],
         may_plan=decides and state in UNDECIDED | APPROVED_STATES,
         may_approve=decides and not asks and waits,
         may_send_back=decides and waits,
@@ -89,6 +92,7 @@ def redaction_document(look: Look) -> dict[str, object]:
         "plan_sha256": found.plan.plan_sha256,
         "by": found.plan.by_name,
         "at": found.plan.at,
+        "uncovered": uncovered(look.plan, request.scope.footage),
         "sheets": [{"id": one.id, "number": one.number, "camera": one.camera_id} for one in found.sheets],
         "approved": approved,
         "sent_back": look.sent_back,

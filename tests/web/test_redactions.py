@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from tests.factories import done
-from tests.web.test_requests import _digest, _entered, _in_order, _post, _text
+from tests.factories import a_camera, done
+from tests.web.test_requests import FORM, _digest, _entered, _in_order, _post, _text
 from tests.web.world import World, problem
 from vms.domain.access import Action
 from vms.domain.ids import RequestId
@@ -223,6 +223,22 @@ def test_who_entered_it_may_send_it_back_and_not_approve_it(world: World, direct
     assert _state(world, page) is RequestState.UNDER_REVIEW
     assert "the child's face" in _text(director.get(page))
     assert "was sent back" in _text(director.get(f"{page}/redaction"))
+
+
+def test_who_looks_it_over_is_told_of_a_camera_of_which_nothing_is_covered(
+    world: World, desk: httpx.Client, director: httpx.Client
+) -> None:
+    """Its recording leaves as it is, and there is no sheet of it that could show that."""
+    with world.site.central.writing() as session:
+        other = a_camera(session, world.branch, "Back door").camera.id
+    cameras = [str(world.camera.camera.id), str(other)]
+    page = desk.post("/requests/new", data=FORM | {"camera": cameras}).headers["location"].partition("?")[0]
+    assert "Nothing is covered of" not in _text(director.get(f"{page}/redaction"))
+    _region(world, director, page)
+    assert "Nothing is covered of Main Street/Back door." in _text(director.get(f"{page}/redaction"))
+    assert director.get(f"/api/v1{page}/redaction", headers={"accept": "application/json"}).json()["uncovered"] == [other]
+    _region(world, director, page, camera=str(other))
+    assert "Nothing is covered of" not in _text(director.get(f"{page}/redaction"))
 
 
 def test_the_same_as_json(world: World, desk: httpx.Client, director: httpx.Client) -> None:

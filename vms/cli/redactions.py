@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from vms.cli.context import Cli
 from vms.cli.output import out, sentences
-from vms.cli.requests import RequestNamed, content_of, do_to, write_new
+from vms.cli.requests import RequestNamed, content_of, do_to, standing_of_request, write_new
 from vms.config import Settings
 from vms.domain.ids import RequestId
 from vms.domain.outcome import Refused
@@ -58,5 +58,14 @@ def redaction(
     with sentences():
         for number, png in written:
             write_new((sheets or Path()) / f"sheet-{number:02}.png", png)
+        _say(cli, request, found)
+
+
+def _say(cli: Cli, request: str, found: Redaction) -> None:
+    """Print how it stands, and which cameras leave as they were recorded beside what was redacted."""
+    if found.sheets and (without := found.request.scope.cameras - {one.camera_id for one in found.sheets}):
+        names = standing_of_request(cli, request).names
+        named = ", ".join(names[one] for one in sorted(without))
+        out.print(f"No sheet is of {named}: nothing of that is covered, and what was recorded of it leaves as it is.")
     seen = "nobody approved it yet" if found.approved is None else f"approved by {found.approved.by_name}"
     out.print(f"Plan {found.plan.plan_sha256}, by {found.plan.by_name}. {len(found.sheets)} sheets of what was made by it; {seen}.")

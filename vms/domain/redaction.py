@@ -197,6 +197,11 @@ def misfit(plan: RedactionPlan, footage: Iterable[CameraSpan]) -> str:
     return ""
 
 
+def uncovered(plan: RedactionPlan, footage: Iterable[CameraSpan]) -> list[CameraId]:
+    """Return the cameras of this footage that a plan says nothing of: what they recorded leaves as it is, and no sheet shows it."""
+    return sorted({span.camera_id for span in footage} - {one.camera for one in plan.cameras})
+
+
 def canonical(plan: RedactionPlan) -> str:
     """Return the one text of a plan."""
     return json.dumps(plan_document(plan), sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -26,7 +26,7 @@ from vms.services.cameras import NewCamera, add_camera
 from vms.services.district import District
 from vms.services.installation import Installation, install
 from vms.services.sessions import open_session
-from vms.store import requests
+from vms.store import cameras, requests
 from vms.store.database import make_engines
 
 pytestmark = pytest.mark.slow
@@ -158,12 +158,34 @@ def test_a_redaction_plan_is_kept_and_what_it_makes_is_taken_out(say: Any, setti
     with central.writing() as session:
         redactions.keep_sheet(session, settings, request, plan, span.camera_id, b"a sheet")
     central.dispose()
-    assert "1 sheets" in say(Role.DIRECTOR, "redaction", number, "--sheets", str(tmp_path)).output
+    told = say(Role.DIRECTOR, "redaction", number, "--sheets", str(tmp_path)).output
+    assert ("1 sheets" in told, "No sheet is of" in told) == (True, False)
     assert (tmp_path / "sheet-01.png").read_bytes() == b"a sheet"
     early = say(Role.DIRECTOR, "redaction", number, "--back", plan.digest.hex(), "--words", "a face")
     assert (early.exit_code, "can't be sent back now" in " ".join(early.output.split())) == (2, True), early.output
     answer = say(Role.DIRECTOR, "redaction", number, "--approve", plan.digest.hex())
     assert (answer.exit_code, "nothing was redacted yet" in " ".join(answer.output.split())) == (2, True), answer.output
+
+
+def test_a_camera_of_which_nothing_is_covered_is_named(say: Any, settings: Settings, tmp_path: Path) -> None:  # noqa: ANN401 - as above
+    central = make_engines(settings.central_path)
+    with central.writing() as session:
+        (entrance,) = cameras.find(session, None)
+        new = NewCamera("Back door", entrance.branch.id, "10.20.1.12")
+        done(add_camera(session, CONSOLE, new, at=SystemClock().now(), allow_loopback=False))
+    number = json.loads(say(Role.DESK, "enter", *ASKED, "--camera", "Back door", "--json").output)["number"]
+    with central.reading() as session:
+        (request,) = requests.find(session, requests.EVERYBODYS, limit=2)
+    span = next(one for one in request.scope.footage if one.camera_id == entrance.camera.id)
+    regions = (Region(Cover.FILL, Between.ALL, (Keyframe(span.start_ms, Box(0, 0, 5000, 5000)),), span.end_ms),)
+    plan = RedactionPlan((CameraPlan(span.camera_id, span.start_ms, span.end_ms, regions),))
+    (tmp_path / "plan.json").write_text(canonical(plan))
+    say(Role.DIRECTOR, "redaction", number, "--plan", str(tmp_path / "plan.json"))
+    with central.writing() as session:
+        redactions.keep_sheet(session, settings, request, plan, span.camera_id, b"a sheet")
+    central.dispose()
+    told = " ".join(say(Role.DIRECTOR, "redaction", number).output.split())
+    assert "No sheet is of Harbor/Back door: nothing of that is covered" in told
 
 
 def test_what_can_t_be_is_said_in_one_sentence(say: Any) -> None:  # noqa: ANN401 - a function of words

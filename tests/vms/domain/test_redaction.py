@@ -28,6 +28,7 @@ from vms.domain.redaction import (
     plan_document,
     read_plan,
     resolved,
+    uncovered,
 )
 from vms.errors import InvalidInput
 
@@ -208,6 +209,12 @@ def test_a_plan_is_for_all_of_the_time_that_is_asked_for(camera: int, start_ms: 
     other = CameraSpan(CameraId(9), 0, 9)
     assert misfit(ONE, [CameraSpan(CameraId(camera), START + start_ms, START + end_ms)])
     assert misfit(ONE, [CameraSpan(CameraId(7), START, START + 60_000), other]) == ""
+
+
+def test_a_camera_that_a_plan_says_nothing_of_is_named() -> None:
+    asked = [CameraSpan(CameraId(camera), START, START + 60_000) for camera in (9, 7, 8, 9)]
+    assert uncovered(ONE, asked) == [8, 9]
+    assert uncovered(ONE, asked[1:2]) == []
 
 
 def test_a_plan_says_when_somebody_drew() -> None:
