@@ -154,6 +154,22 @@ def test_a_full_file_ends_before_a_keyframe_and_nothing_is_lost(tmp_path: Path) 
 
 
 @pytest.mark.slow
+def test_wherever_a_file_is_full_the_next_begins_with_a_keyframe(tmp_path: Path) -> None:
+    """As long as one comes before the limit itself; a fragment in three begins with none."""
+    recorded = Recorded()
+    for number in range(60):
+        recorded.add(START + number * LENGTH)
+    ((whole, _),) = assembled(recorded, tmp_path)
+    assert any(not entry.starts_with_keyframe for entry in recorded.segments[0].fragments[1:])
+    for number in range(8):
+        there = tmp_path / str(number)
+        there.mkdir()
+        parts = assembled(recorded, there, max_bytes=whole.stat().st_size // 2 + 401 * number)
+        assert len(parts) > 1
+        assert all(packets(path)[0][2] for path, _ in parts)
+
+
+@pytest.mark.slow
 def test_a_file_whose_tables_outgrow_their_room_ends_too(tmp_path: Path) -> None:
     """A camera that sends 400 times as many pictures as it began with, and no keyframe among them."""
     slow = tuple(replace(sample, duration=400 * FRAME_TICKS) for sample in clip().samples)

@@ -23,7 +23,7 @@ from vms.domain.instruments import FormAnswer, FormLine, Instrument
 from vms.domain.outcome import Refusal, Refused
 from vms.domain.people import PROOF_LASTS, Person, Role
 from vms.domain.reach import Reach
-from vms.domain.request import APPEAL_WINDOW, APPROVAL_LASTS, Approval, DenyReason, ExportRequest, RequestAct, RequestState
+from vms.domain.request import APPEAL_WINDOW, APPROVAL_LASTS, FREE_MINUTES, Approval, DenyReason, ExportRequest, RequestAct, RequestState
 from vms.domain.timespan import ms_of
 from vms.errors import Conflict, Corrupt, InvalidInput
 from vms.services.access_log import DISTRICT
@@ -326,6 +326,18 @@ def test_a_part_is_no_more_than_was_asked_for(central_sqlite: Engines, settings:
             narrow(session, settings, people.director, request.id, [span], replace(request.scope.terms, recipient="A friend"), "x", at=NOW)
         with pytest.raises(InvalidInput, match="nothing would change"):
             narrow(session, settings, people.director, request.id, [span], request.scope.terms, "x", at=NOW)
+
+
+def test_so_much_more_needs_a_reason_that_a_request_without_one_has_not(central_sqlite: Engines, settings: Settings) -> None:
+    with central_sqlite.writing() as session:
+        people = staff(session)
+        request = a_request(session, settings, people.desk)
+        (camera,) = request.scope.cameras
+        wider = scope_of(footage(camera, start_s=-60 * (FREE_MINUTES + 1)), request.scope.local_time, request.scope.terms)
+        with pytest.raises(InvalidInput, match="more than a request asks for without a reason"):
+            change_scope(session, settings, people.desk, request.id, wider, "the detective, by phone", at=NOW)
+        most = scope_of(footage(camera, start_s=-60 * FREE_MINUTES), request.scope.local_time, request.scope.terms)
+        assert done(change_scope(session, settings, people.desk, request.id, most, "the detective, by phone", at=NOW)).scope == most
 
 
 def test_what_more_is_asked_for_is_kept_too(central_sqlite: Engines, settings: Settings) -> None:

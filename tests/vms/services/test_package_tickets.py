@@ -32,6 +32,7 @@ from vms.services.package_jobs import folder_of
 from vms.services.package_release import Handover, release_by_hand
 from vms.services.package_sealing import opened
 from vms.services.package_tickets import Download, DownloadMark, NewTicket
+from vms.store import package_releases
 from vms.store.database import Engines
 
 S = RequestState
@@ -213,6 +214,15 @@ def test_the_package_stays_while_a_ticket_counts_and_goes_once_it_was_downloaded
     office.make()
     assert (office.package().state, office.package().sentence, office.there()) == (PackageState.GONE, "It was handed over.", [])
     refused(_begin(office, new))
+
+
+def test_a_download_that_broke_off_is_none_that_was_handed_over(office: Office) -> None:
+    download = done(_begin(office, done(_hand_out(office))))
+    _end(office, download, 99, whole=False)
+    with office.hub.central.reading() as session:
+        release = package_releases.newest_of(session, office.request.id)
+        assert release is not None
+        assert release.read_back_at is None
 
 
 def test_what_nobody_downloaded_goes_after_its_days(office: Office) -> None:
