@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from tests.factories import done, refused
 from tests.vms.services.requesting import at_work
-from tests.vms.services.test_package_jobs import Office, an_office
+from tests.vms.services.test_package_jobs import Office, a_plan, an_office, to_redact
 from vms.config import Settings
 from vms.domain.access import Action
 from vms.domain.export_scope import Delivery
@@ -26,7 +26,7 @@ from vms.domain.package_ticket import MOST_TICKETS, TICKET_LASTS
 from vms.domain.people import Person
 from vms.domain.request import RequestAct, RequestState
 from vms.errors import Conflict, InvalidInput
-from vms.services import package_tickets
+from vms.services import package_tickets, redactions
 from vms.services.package_gate import verify_package
 from vms.services.package_jobs import folder_of
 from vms.services.package_release import Handover, release_by_hand
@@ -132,6 +132,17 @@ def test_no_ticket_without_an_approval_that_counts_and_says_download(office: Off
     office.act(RequestAct.REVOKE)
     refused(_hand_out(office))
     assert office.logged(Action.EXPORT_TICKET) == []
+
+
+@pytest.mark.slow
+def test_what_was_redacted_and_nobody_looked_over_gets_no_ticket(central_sqlite: Engines, settings: Settings) -> None:
+    office = an_office(central_sqlite, settings, delivery=Delivery.DOWNLOAD)
+    with central_sqlite.writing() as session:
+        to_redact(office, session)
+        done(redactions.add_plan(session, settings, office.director, office.request.id, a_plan(office), at=office.clock.now()))
+    assert office.ready().state is PackageState.READY
+    assert office.now().state is RequestState.REDACTING
+    assert "can't be handed over now" in refused(_hand_out(office)).sentence
 
 
 def test_a_package_that_is_to_leave_by_hand_gets_no_ticket(central_sqlite: Engines, settings: Settings) -> None:
