@@ -35,8 +35,9 @@ from vms.media.assembly import ReadRecord, assemble
 from vms.media.trial_decoding import failures, to_try
 from vms.services import packages
 from vms.services.log_verify import verify_log
+from vms.services.package_contents import Contents
 from vms.services.package_gate import pass_gate, verify_package
-from vms.services.package_papers import FILES, custody_pdf
+from vms.services.package_papers import FILES, custody_pdf, start_page
 from vms.services.packages import Built, build_package, fingerprint, prove_sealed
 from vms.services.sealed_log import new_matter, read_sealed
 from vms.store import access_log
@@ -145,6 +146,16 @@ def test_what_cameras_said_of_their_clocks_is_declared_and_for_how_much_they_sai
 def test_the_player_has_a_sentence_for_each_reason() -> None:
     listed = (FILES / "START.html").read_text().partition("const WHY = {")[2].partition("};")[0]
     assert set(re.findall(r"([a-z_]+): \"", listed)) == {*GapReason, "unexplained"}
+
+
+def test_a_name_can_not_end_the_script_that_the_player_reads(central_sqlite: Engines) -> None:
+    """Whoever opens the package would run what somebody typed as a camera's name."""
+    order, name = an_order(central_sqlite), "</script><script>alert(1)</script>"
+    named = replace(order, cameras=(replace(order.cameras[0], camera=name),))
+    page = start_page(Contents(named, (), (), (), {}, "key", "fingerprint", "Custodian", AT)).decode()
+    assert page.count("</script>") == (FILES / "START.html").read_text(encoding="utf-8").count("</script>")
+    told = json.loads(page.partition('id="package">')[2].partition("</script>")[0])
+    assert told["cameras"][0]["name"] == name
 
 
 def test_no_cell_is_a_formula(made: Made) -> None:
