@@ -60,6 +60,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "next factor key": ("file factor_x25519.key.next",),
     "key of footage keys": ("file node_kek.key",),
     "next key of footage keys": ("file node_kek.key.next",),
+    "key of texts": ("file complaint_texts.key",),
+    "next key of texts": ("file complaint_texts.key.next",),
     "key of the own authority": ("file tls_ca.pem",),
     "web server's key": ("file tls_server.pem",),
     "matter's key": (),

@@ -429,13 +429,13 @@ def _rotate_keys(day: Day) -> None:
     product = day.product
     product.keep_files()
     cut = WatchedProduct(product.data, day.evidence, **(product.environment | {"VMS_FAILPOINT": "rotate:f"}))
-    for key in ("node", "factors", "footage"):
+    for key in ("node", "factors", "footage", "texts"):
         cut.vms("keys", "rotate", key)
     assert {path.name for path in product.data.glob("secrets/*.next")} == {name for name in FILES if name.endswith(".next")}
     product.keep_files()
     product.must("keys", "show", "--json")
     product.vms("doctor")
-    product.must("keys", "rotate", "node", "factors", "footage")
+    product.must("keys", "rotate", "node", "factors", "footage", "texts")
     product.must("keys", "show")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -77,8 +78,8 @@ def test_footage_ahead_of_the_clock_takes_no_other_camera_the_key_of_now(site: S
     assert len(due[CameraId(9)]) <= 3
 
 
-def test_a_data_directory_too_deep_for_a_socket_is_refused_in_words(site: Site, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_data_directory_too_deep_for_a_socket_is_refused_in_words(site: Site, tmp_path: Path, log_lines: io.StringIO) -> None:
     deep = site.settings.model_copy(update={"data_dir": tmp_path / ("d" * 120)})
 
     assert run(deep, CLOCK) == 2
-    assert "too long for a Unix socket" in "".join(capfd.readouterr())
+    assert "too long for a Unix socket" in log_lines.getvalue()

@@ -15,7 +15,10 @@ from tests.web import text_fields
 from web.live_gateway import Message
 
 IDS = frozenset(
-    {"area_id", "areas", "before", "branch", "camera", "inquiry", "named", "number", "of", "paper", "person", "segment", "sheet", "view"}
+    {
+        *("area_id", "areas", "asked", "before", "branch", "camera", "inquiry", "named", "number", "of", "paper", "person", "segment"),
+        *("sheet", "view"),
+    }
 )
 """Names of what an id is taken by."""
 NOT_IDS = frozenset(

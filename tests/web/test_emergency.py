@@ -141,7 +141,7 @@ def test_what_everybody_is_told_stands_in_the_part_of_the_page_that_open_live_pa
     district.open()
     for token, told in ((district.token, "Emergency access until"), (district.reviewer, "An emergency access waits")):
         page = district.page(token, "/live")
-        found = re.search(r'<div id="announcements">(.*?)\n</div>', page, re.DOTALL)
+        found = re.search(r'<div id="announcements"[^>]*>(.*?)\n</div>', page, re.DOTALL)
         assert found is not None, page
         assert told in found[1]
 
