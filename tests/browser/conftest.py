@@ -10,13 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.product import Product, running_demo
+from tests.waiting import wait_until
 from tests.web.conftest import Migrated
 from tests.web.world import World, a_world
-from vms.config import Settings
+from vms.clock import SystemClock
+from vms.config import Settings, load_settings
+from vms.domain.ids import StreamId, split_segment_id
+from vms.domain.timespan import ms_of
 from vms.services.screens import Enrolled
+from vms.store.layout import found_parts
 from vms.store.migrate import Which
 from web.screen_cookie import SCREEN_COOKIE
 from web.security import COOKIE
@@ -24,6 +29,11 @@ from web.security import COOKIE
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PICTURES = Path(__file__).parents[2] / ".cache" / "pictures"
 """Where each run leaves what it saw, to be looked at; `make pictures` puts those of the READMEs in their place."""
+DEMO_STREAMS = 8
+"""Two of each of four cameras."""
+FIRST_FOOTAGE_MS = 12_000
+EXPECTED_WITHIN_MS = 20_000
+"""Longer than Playwright waits by itself: beside other tests a page may take its time."""
 _REFUSED = re.compile(r"error: Failed to load resource: the server responded with a status of (\d{3}) ")
 
 
@@ -53,6 +63,7 @@ def browser() -> Iterator[Browser]:
     """A browser for one file: while Playwright is open its event loop runs, and no other test could run one of its own."""
     if CHROMIUM is None:
         pytest.skip("no Chromium: deploy/debian-test-packages.sh installs it")
+    expect.set_options(timeout=EXPECTED_WITHIN_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"])
         yield browser
@@ -87,9 +98,22 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """One demo for the whole module: its code opens one session, whose cookie the tests share."""
+    """One demo for the whole module, with its first footage: its code opens one session, whose cookie the tests share."""
     with running_demo(tmp_path_factory.mktemp("demo") / "data") as (product, _running, url):
+        _wait_for_footage(load_settings(product.data).volumes[0].path)
         yield Demo(product, url)
+
+
+def _wait_for_footage(volume: Path) -> None:
+    """Wait until each stream was recorded for so long that something of it can be shown: keyframes are seconds apart."""
+    first_ms: dict[StreamId, int] = {}
+
+    def recorded() -> bool:
+        for part in found_parts(volume):
+            first_ms.setdefault(*split_segment_id(part.segment))
+        return len(first_ms) == DEMO_STREAMS and max(first_ms.values()) < ms_of(SystemClock().now()) - FIRST_FOOTAGE_MS
+
+    wait_until(recorded, seconds=90)
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ class Browser:
         headers: dict[str, str] = OWN_PAGE | dict(cookie(self.token)) | {"accept": "text/html" if page else "application/json"}
         if method == "POST":
             headers |= {"referer": f"{self._world.address}/people"}
-        answer = httpx.request(method, f"{self._world.address}{path}", data=form, headers=headers)
+        answer = httpx.request(method, f"{self._world.address}{path}", data=form, headers=headers, timeout=20)
         self.token = answer.cookies.get(COOKIE) or self.token
         return answer
 
@@ -60,7 +60,7 @@ def browser(world: World) -> Browser:
 
 def _sign_in(world: World, code: str) -> httpx.Response:
     form = {"name": "d.nakamura", "password": PASSWORD, "code": code}
-    return httpx.post(f"{world.address}/login", data=form, headers=OWN_PAGE | {"accept": "text/html"})
+    return httpx.post(f"{world.address}/login", data=form, headers=OWN_PAGE | {"accept": "text/html"}, timeout=20)
 
 
 def test_a_password_alone_leads_to_setting_up_the_second_factor(world: World, browser: Browser) -> None:

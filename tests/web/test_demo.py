@@ -39,7 +39,7 @@ class Demo:
     central: Engines
 
     def browser(self) -> httpx.Client:
-        return httpx.Client(base_url=self.address, headers=OWN_PAGE, trust_env=False)
+        return httpx.Client(base_url=self.address, headers=OWN_PAGE, trust_env=False, timeout=20)
 
 
 @pytest.fixture

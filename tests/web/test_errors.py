@@ -54,6 +54,7 @@ def test_a_body_of_the_wrong_shape_is_never_echoed(shared_world: World, body: st
         f"{shared_world.address}/api/v1/session",
         content=body.encode(),
         headers={"content-type": "application/json", "sec-fetch-site": "same-origin"},
+        timeout=20,
     )
     assert problem(answer, 422)
     assert "nobody" not in answer.text
@@ -92,7 +93,7 @@ def test_what_does_not_exist_for_a_person_is_an_event_however_often_it_is_asked_
 
 
 def test_health_tells_nothing_but_that_it_is_well(shared_world: World) -> None:
-    answer = httpx.get(f"{shared_world.address}/healthz")
+    answer = httpx.get(f"{shared_world.address}/healthz", timeout=20)
     assert (answer.status_code, answer.text) == (200, "ok")
 
 

@@ -47,7 +47,9 @@ def _trusting(world: World) -> ssl.SSLContext:
 
 
 def _browser(world: World) -> httpx.Client:
-    return httpx.Client(base_url=world.address, verify=_trusting(world), trust_env=False, headers=OWN_PAGE | {"accept": "text/html"})
+    return httpx.Client(
+        base_url=world.address, verify=_trusting(world), trust_env=False, headers=OWN_PAGE | {"accept": "text/html"}, timeout=20
+    )
 
 
 def test_who_trusts_the_authority_reaches_the_pages_under_its_names(world: World) -> None:

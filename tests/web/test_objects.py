@@ -134,7 +134,7 @@ def _furnished(world: World) -> Mapping[Kind, str]:
         check = done(spot_checks.pick(session, deciding, vault.id, "2026-03-01", at=NOW))
     for stream in (vault.streams[0].id, world.main):
         record(world.node, stream, NOW - timedelta(minutes=30))
-    with httpx.Client(base_url=world.address, headers={**OWN_PAGE, **cookie(opened.token)}) as browser:
+    with httpx.Client(base_url=world.address, headers={**OWN_PAGE, **cookie(opened.token)}, timeout=20) as browser:
         view = _view(browser, vault.id)
     ids = {
         Kind.CAMERA: vault.id,

@@ -79,7 +79,7 @@ def test_ffprobe_plays_the_whole_list_without_an_error(world: World) -> None:
     record(world.node, world.main, _ago(world, 60), segments=2)
     record(world.node, world.main, _ago(world, 40))
     token = world.token(Role.DESK)
-    with httpx.Client(base_url=world.address, headers={**cookie(token), "sec-fetch-site": "same-origin"}) as client:
+    with httpx.Client(base_url=world.address, headers={**cookie(token), "sec-fetch-site": "same-origin"}, timeout=20) as client:
         view = _view(world, client, seconds=(90, 30))
     playlist = f"{world.address}/api/v1/views/{view}/main.m3u8"
     probed = _ffprobe(playlist, token, "-count_frames", "-show_entries", "stream=nb_read_frames,codec_name")

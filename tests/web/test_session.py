@@ -87,7 +87,7 @@ def test_tries_at_one_name_do_not_slow_down_another(world: World, name: str) -> 
 
 
 def test_json_signs_in_and_tells_what_this_role_may(world: World, name: str) -> None:
-    with httpx.Client(base_url=world.address, headers=OWN_PAGE) as client:
+    with httpx.Client(base_url=world.address, headers=OWN_PAGE, timeout=20) as client:
         answer = client.post("/api/v1/session", json={"name": name, "password": PASSWORD})
         token = answer.cookies[COOKIE]
         me = client.get("/api/v1/me", headers={"cookie": f"{COOKIE}={token}"})
