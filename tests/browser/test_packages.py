@@ -154,6 +154,8 @@ def test_everything_plays_in_order_with_local_time_and_gaps(page: Page, built: B
     keep_picture(page, "package-start")
     page.locator("body[data-done]").wait_for(timeout=20_000)
     assert page.evaluate("played") == ["001", "gap", "002", "003"]
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "names of files break on a telephone"
 
 
 def test_every_video_opens_in_a_browser_and_begins_at_its_moment(page: Page, built: Built) -> None:

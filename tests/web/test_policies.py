@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import httpx
@@ -31,18 +30,6 @@ FORM = {
     "reason": "the Board asked",
     "version": "1",
 }
-
-
-@pytest.fixture
-def delegate(world: World) -> Iterator[httpx.Client]:
-    with world.client(Role.DELEGATE, page=True) as client:
-        yield client
-
-
-@pytest.fixture
-def director(world: World, delegate: httpx.Client) -> Iterator[httpx.Client]:  # noqa: ARG001 - once a Director signs in, others wait for one
-    with world.client(Role.DIRECTOR, page=True) as client:
-        yield client
 
 
 def _text(answer: httpx.Response) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import httpx
-import pytest
 
 from tests.factories import a_camera, done
 from tests.web.world import World, problem
@@ -36,18 +34,6 @@ TYPED = (
     *('value="2020-01-01"', 'value="safety" checked'),
 )
 MISSING = {"purpose": "which of the published purposes", "moment": "at least one day and time", "camera": "at least one camera"}
-
-
-@pytest.fixture
-def desk(world: World) -> Iterator[httpx.Client]:
-    with world.client(Role.DESK, page=True) as client:
-        yield client
-
-
-@pytest.fixture
-def director(world: World, desk: httpx.Client) -> Iterator[httpx.Client]:  # noqa: ARG001 - once a Director signs in, others wait for one
-    with world.client(Role.DIRECTOR, page=True) as client:
-        yield client
 
 
 def _text(answer: httpx.Response) -> str:

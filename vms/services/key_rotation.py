@@ -178,10 +178,8 @@ def factor_rotation(settings: Settings, central: Engines, *, at: datetime) -> Ro
     """Return the rotation of the hub's key, which is made here when there is no authenticator yet."""
     files = key_files(settings)[RotatedKey.FACTORS]
     with central.reading() as session:
-        is_needed = factors.count_totp(session) > 0
-    if not is_needed:
-        files.refuse_another_account()
-        files.make_if_none()
+        count = factors.count_totp(session)
+    _make_unless_needed(files, count)
     return Rotation(RotatedKey.FACTORS, files, _AuthenticatorSecrets(central, files, at))
 
 
@@ -192,11 +190,16 @@ def text_rotation(settings: Settings, central: Engines, *, leave_unopenable: boo
     """
     files = key_files(settings)[RotatedKey.TEXTS]
     with central.reading() as session:
-        is_needed = district_texts.count(session) > 0
-    if not is_needed:
+        count = district_texts.count(session)
+    _make_unless_needed(files, count)
+    return Rotation(RotatedKey.TEXTS, files, DistrictTexts(central, files, leave_unopenable=leave_unopenable))
+
+
+def _make_unless_needed(files: KeyFiles, count: int) -> None:
+    """Make the first key where none of what it opens, which there is `count` of, would be lost by a new one."""
+    if count == 0:
         files.refuse_another_account()
         files.make_if_none()
-    return Rotation(RotatedKey.TEXTS, files, DistrictTexts(central, files, leave_unopenable=leave_unopenable))
 
 
 def footage_rotation(settings: Settings, keys: KeyStore, *, leave_unopenable: bool = False) -> Rotation:

@@ -103,9 +103,7 @@ def release_by_hand(
     with central.reading() as session:
         package = made_packages.newest_of(session, number)
         request = requests.get(session, requests.EVERYBODYS, number)
-    lies = None if package is None or package.state is not PackageState.READY else folder_of(settings, package)
-    if lies is not None and not lies.exists():
-        lies = None  # `_begin` says why
+    lies = _lies(settings, package)
     if package is not None and lies is not None:
         _require_medium(handover.to, settings)
         _require_room(handover.to, lies, package)
@@ -122,6 +120,14 @@ def release_by_hand(
         copied = _copy(folder_of(settings, package), handover.to, package, encrypted)
         with central.writing() as session:
             return _finish(session, settings, actor, release, at=clock.now()), copied
+
+
+def _lies(settings: Settings, package: MadePackage | None) -> Path | None:
+    """Return where a package that is ready lies; None when it isn't or is gone: `_begin` says why."""
+    if package is None or package.state is not PackageState.READY:
+        return None
+    found = folder_of(settings, package)
+    return found if found.exists() else None
 
 
 @contextmanager
